@@ -1,0 +1,21 @@
+/** Writes the JSON Schemas of the campaign (for editors) and of the stage file (for the Python programs) to spec/schemas/. */
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { z } from 'zod';
+import { CampaignSpec, StageFile } from '../spec/index.ts';
+
+const folder = new URL('../spec/schemas/', import.meta.url);
+
+/** File name -> schema, as JSON text. */
+export const schemas = (): Record<string, string> => ({
+  'campaign.json': text(z.toJSONSchema(CampaignSpec, { io: 'input' }), 'A campaign of orrery'),
+  'stage-file.json': text(z.toJSONSchema(StageFile, { io: 'output' }), 'What a stage program of orrery is told'),
+});
+
+function text(schema: object, title: string): string {
+  return `${JSON.stringify({ title, ...schema }, null, 2)}\n`;
+}
+
+if (import.meta.main) {
+  mkdirSync(folder, { recursive: true });
+  for (const [name, json] of Object.entries(schemas())) writeFileSync(new URL(name, folder), json);
+}

@@ -1,0 +1,138 @@
+import { z } from 'zod';
+
+/**
+ * The failure table: how an execution of a stage can end badly, and what follows.
+ *
+ * - `exitCode`: the code by which a stage program says so itself; `null` where only the executor can tell.
+ * - `retryable`: can another attempt help?
+ * - `budget`: attempts that may be spent on this class before the stage gives up (the spec may set others). `null`: without limit.
+ * - `backoffSeconds`: wait before the next attempt; doubles with every failure of the same class up to `max`.
+ * - `remedy`: what the next attempt does differently.
+ * - `words`: what a person is told.
+ *
+ * Source: shared failure table of the design; the budgets are ours.
+ */
+export const FAILURES = {
+  InvalidInput: {
+    exitCode: 65,
+    retryable: false,
+    budget: 0,
+    backoffSeconds: { initial: 0, max: 0 },
+    remedy: 'none',
+    words: 'the spec or the data is wrong, and will be again',
+  },
+  DependencyDown: {
+    exitCode: 69,
+    retryable: true,
+    budget: 10,
+    backoffSeconds: { initial: 5, max: 300 },
+    remedy: 'none',
+    words: 'the policy server, the verifier or the store could not be reached',
+  },
+  Diverged: {
+    exitCode: 70,
+    retryable: true,
+    budget: 1,
+    backoffSeconds: { initial: 0, max: 0 },
+    remedy: 'earlier-checkpoint',
+    words: 'the loss became NaN or exploded',
+  },
+  OutOfMemory: {
+    exitCode: 71,
+    retryable: true,
+    budget: 2,
+    backoffSeconds: { initial: 0, max: 0 },
+    remedy: 'smaller-micro-batch',
+    words: 'the process ran out of memory',
+  },
+  NodeFailure: {
+    exitCode: 72,
+    retryable: true,
+    budget: 10,
+    backoffSeconds: { initial: 0, max: 0 },
+    remedy: 'other-nodes',
+    words: 'the machine under the process failed',
+  },
+  Preempted: {
+    exitCode: 143,
+    retryable: true,
+    budget: null,
+    backoffSeconds: { initial: 0, max: 0 },
+    remedy: 'none',
+    words: 'the machine was taken for other work',
+  },
+  Stalled: {
+    exitCode: null,
+    retryable: true,
+    budget: 2,
+    backoffSeconds: { initial: 0, max: 0 },
+    remedy: 'none',
+    words: 'no progress was made for longer than the stall limit',
+  },
+  Unschedulable: {
+    exitCode: null,
+    retryable: true,
+    budget: null,
+    backoffSeconds: { initial: 30, max: 300 },
+    remedy: 'none',
+    words: 'no machine with the requested resources is free',
+  },
+  ImageError: {
+    exitCode: null,
+    retryable: false,
+    budget: 0,
+    backoffSeconds: { initial: 0, max: 0 },
+    remedy: 'none',
+    words: 'the program could not be started as configured',
+  },
+  Crashed: {
+    exitCode: null,
+    retryable: true,
+    budget: 3,
+    backoffSeconds: { initial: 5, max: 300 },
+    remedy: 'none',
+    words: 'the process ended in a way that it did not explain',
+  },
+} as const satisfies Record<string, FailureRule>;
+
+/** One row of the failure table. */
+export interface FailureRule {
+  readonly exitCode: number | null;
+  readonly retryable: boolean;
+  readonly budget: number | null;
+  readonly backoffSeconds: { readonly initial: number; readonly max: number };
+  readonly remedy: 'none' | 'earlier-checkpoint' | 'smaller-micro-batch' | 'other-nodes';
+  readonly words: string;
+}
+
+/** Name of a row of the failure table. */
+export const FailureClass = z.enum(Object.keys(FAILURES) as [keyof typeof FAILURES, ...(keyof typeof FAILURES)[]]);
+export type FailureClass = z.infer<typeof FailureClass>;
+
+/** Exit code of a program that found a later attempt at its stage: it wrote nothing, and nobody waits for it. *Ours*. */
+export const FENCED_EXIT_CODE = 75;
+
+/** What a bare exit code says. Where more is known (OOMKilled, a stop that was asked for) the executor decides first. */
+export function failureOfExitCode(exitCode: number): FailureClass {
+  const known = FailureClass.options.find((name) => FAILURES[name].exitCode === exitCode);
+  return known ?? 'Crashed';
+}
+
+/** One failed execution, as the ledger, the status and the report tell it. */
+export const Failure = z.object({
+  class: FailureClass,
+  message: z.string().describe('What happened, in words: the last thing that the program or the executor said.'),
+  attempt: z.int().min(0),
+  exitCode: z.int().nullable().default(null),
+  part: z.int().min(0).nullable().default(null).describe('Index of the shard or rank that failed first.'),
+});
+export type Failure = z.infer<typeof Failure>;
+
+/** How one execution of a stage (one Job) ended. */
+export const Outcome = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('completed') }),
+  z.object({ kind: z.literal('failed'), failure: Failure }),
+  /** It was asked to stop (pause or cancel), and has. */
+  z.object({ kind: z.literal('stopped') }),
+]);
+export type Outcome = z.infer<typeof Outcome>;

@@ -1,0 +1,74 @@
+import type { StageKind } from './stages.ts';
+
+/**
+ * What executors have in common: processes on this machine (`local/`) and Kubernetes Jobs (`k8s/`) are both driven through
+ * {@link Executor}. A *job* is one execution (attempt) of one stage; its *pods* are the shards or ranks.
+ */
+
+/** A program of a pod. `node` and `python` are resolved by the executor: an interpreter here, an image there. */
+export interface Program {
+  readonly runtime: 'node' | 'python';
+  /** Arguments after the interpreter, relative to the project: `['stages/main.ts']`, `['-m', 'orrery_trainers.sft']`. */
+  readonly args: readonly string[];
+}
+
+export interface JobRequest {
+  /** Derived from campaign, stage, key and attempt, so that asking twice starts one. Valid as a DNS label. */
+  readonly name: string;
+  readonly campaign: string;
+  readonly stage: string;
+  readonly kind: StageKind;
+  readonly arm: string | null;
+  readonly key: string;
+  readonly attempt: number;
+  /** Shards, or ranks of a gang. */
+  readonly parts: number;
+  /** Pods at the same time. A gang has all. */
+  readonly parallelism: number;
+  readonly gang: boolean;
+  readonly main: Program;
+  /** Runs beside `main` in every pod: started before it, ready when `GET /health` answers 200, ended after it. */
+  readonly policyServer: Program | null;
+  readonly resources: { readonly cpus: number; readonly gpus: number };
+  readonly graceSeconds: number;
+}
+
+export interface PodState {
+  readonly part: number;
+  readonly phase: 'pending' | 'running' | 'succeeded' | 'failed';
+  readonly exitCode: number | null;
+  readonly signal: string | null;
+  /** Which container ended the pod, where one did. */
+  readonly container: 'main' | 'policy-server' | null;
+  readonly message: string | null;
+  readonly startedAt: string | null;
+  readonly finishedAt: string | null;
+}
+
+export interface JobObservation {
+  readonly name: string;
+  /**
+   * - `pending`: nothing runs yet; `running`: at least one pod has started
+   * - `succeeded`: every pod ended with 0; `failed`: it ended otherwise, or what ran it is gone
+   * - `stopped`: it was asked to stop (or suspended) and no process of it is left
+   */
+  readonly phase: 'pending' | 'running' | 'succeeded' | 'failed' | 'stopped';
+  readonly pods: readonly PodState[];
+  readonly message: string | null;
+}
+
+/** Starts, watches and ends jobs. Every call may be made twice, by two workers, in any order. */
+export interface Executor {
+  /** Starts the job, or adopts it if one of this name stands. Returns when it is durable, not when it runs. */
+  submit(request: JobRequest): Promise<void>;
+  /** The job as it is now, or null if there never was one of this name (or its record was removed). */
+  observe(name: string): Promise<JobObservation | null>;
+  /** The job now and after every change, until it has ended or `signal` aborts. */
+  watch(name: string, signal: AbortSignal): AsyncIterable<JobObservation>;
+  /** SIGTERM, the job's grace, SIGKILL. Returns when none of its processes is left. The record stays, as `stopped`. */
+  suspend(name: string): Promise<void>;
+  /** Like {@link suspend}, then forgets what the executor kept for it. */
+  stop(name: string): Promise<void>;
+  /** The end of what the job's pods printed, for a person: at most `maxLines` of each pod that failed (of all, if none did). */
+  logs(name: string, limits: { maxLines: number; maxBytes: number }): Promise<string>;
+}

@@ -1,0 +1,44 @@
+import type { CampaignSpec } from './campaign.ts';
+import type { StageKind } from './stages.ts';
+
+/** A stage of a campaign before it has run: its name, kind, arm, and which stages it reads by role. */
+export interface StageSlot {
+  readonly name: string;
+  readonly kind: StageKind;
+  readonly arm: string | null;
+  /** Role -> name of the stage that fills it. */
+  readonly reads: Readonly<Record<string, string>>;
+}
+
+/** Stages of one arm, by what they are. */
+export const ARM_STAGES = ['linearise', 'rewrite', 'sft', 'evaluate-sft', 'curriculum', 'rl', 'evaluate-rl'] as const;
+export type ArmStage = (typeof ARM_STAGES)[number];
+
+/** Every stage of a campaign in the order of the recipe: the table that a person watches. */
+export function planCampaign(spec: CampaignSpec): StageSlot[] {
+  const base: Record<string, string> = spec.policy.type === 'pretrain' ? { policy: 'pretrain' } : {};
+  const shared: StageSlot[] = [
+    slot('prepare', 'prepare', null, {}),
+    ...(spec.policy.type === 'pretrain' ? [slot('pretrain', 'pretrain', null, {})] : []),
+    slot('evaluate-base', 'evaluate', null, { prompts: 'prepare', ...base }),
+    slot('search', 'search', null, { prompts: 'prepare', ...base }),
+  ];
+  const arms = spec.arms.flatMap(({ name: arm }) => {
+    const of = (stage: ArmStage) => `${arm}/${stage}`;
+    return [
+      slot(of('linearise'), 'linearise', arm, { trees: 'search', ...base }),
+      slot(of('rewrite'), 'rewrite', arm, { traces: of('linearise'), ...base }),
+      slot(of('sft'), 'sft', arm, { solutions: of('rewrite'), ...base }),
+      slot(of('evaluate-sft'), 'evaluate', arm, { prompts: 'prepare', policy: of('sft') }),
+      slot(of('curriculum'), 'curriculum', arm, { prompts: 'prepare', policy: of('sft') }),
+      slot(of('rl'), 'rl', arm, { prompts: of('curriculum'), policy: of('sft') }),
+      slot(of('evaluate-rl'), 'evaluate', arm, { prompts: 'prepare', policy: of('rl') }),
+    ];
+  });
+  const everything = [...shared, ...arms].map(({ name }) => [name, name] as const);
+  return [...shared, ...arms, slot('analyse', 'analyse', null, Object.fromEntries(everything))];
+}
+
+function slot(name: string, kind: StageKind, arm: string | null, reads: Record<string, string>): StageSlot {
+  return { name, kind, arm, reads };
+}

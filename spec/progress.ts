@@ -1,0 +1,43 @@
+import { z } from 'zod';
+
+/** `progress/NNNNN.json` of a stage: how far one pod is. Replaced as a whole, never appended to. */
+export const Progress = z.object({
+  attempt: z.int().min(0),
+  unit: z.string().describe('What is counted: problem, solution, optimizer step.'),
+  done: z.number().min(0),
+  total: z.number().min(0).nullable().describe('null while it is not known.'),
+  rate: z.number().min(0).nullable().describe('Units per second of this execution; null before the first.'),
+  metrics: z.record(z.string(), z.number()).default({}),
+  updatedAt: z.iso.datetime(),
+});
+export type Progress = z.infer<typeof Progress>;
+
+/** Progress of a stage with several pods: sums, and metrics averaged over the pods that report them. */
+export function totalProgress(parts: readonly Progress[]): Progress | null {
+  const [first] = parts;
+  if (first === undefined) return null;
+  const known = parts.every((part) => part.total !== null);
+  const names = new Set(parts.flatMap((part) => Object.keys(part.metrics)));
+  const metrics = Object.fromEntries(
+    [...names].map((name) => {
+      const values = parts.flatMap((part) => part.metrics[name] ?? []);
+      return [name, values.reduce((sum, value) => sum + value, 0) / values.length];
+    }),
+  );
+  const rates = parts.flatMap((part) => part.rate ?? []);
+  return {
+    attempt: Math.max(...parts.map((part) => part.attempt)),
+    unit: first.unit,
+    done: parts.reduce((sum, part) => sum + part.done, 0),
+    total: known ? parts.reduce((sum, part) => sum + (part.total ?? 0), 0) : null,
+    rate: rates.length > 0 ? rates.reduce((sum, rate) => sum + rate, 0) : null,
+    metrics,
+    updatedAt: parts.map((part) => part.updatedAt).toSorted().at(-1) ?? first.updatedAt,
+  };
+}
+
+/** Seconds to go at the present rate; null where that cannot be said. */
+export function etaSeconds(progress: Progress): number | null {
+  if (progress.total === null || !progress.rate) return null;
+  return Math.max(0, progress.total - progress.done) / progress.rate;
+}

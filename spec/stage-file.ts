@@ -1,0 +1,51 @@
+import { z } from 'zod';
+import { Data, DomainRef, Policy } from './campaign.ts';
+import { Inputs, StageKey } from './manifest.ts';
+import { STAGE_CONFIGS, type StageKind } from './stages.ts';
+
+/**
+ * `stage.json`: everything that a stage program is told. The path comes in `ORRERY_STAGE_FILE`; both sides check it, the Python side
+ * against the JSON Schema exported from here (`spec/schemas/stage-file.json`).
+ */
+const common = {
+  schemaVersion: z.literal(1),
+  name: z.string().describe('Name within the campaign that made it, for example astro/sft.'),
+  key: StageKey,
+  seed: z.int().min(0).describe('Seed of the campaign; programs derive theirs from it and from what they work on.'),
+  domain: DomainRef,
+  policy: Policy,
+  codeVersion: z.string(),
+  inputs: Inputs.describe('Finished stages that are read, by role. Their folder is <store>/stages/<key>.'),
+};
+const stageFileOf = <K extends StageKind>(kind: K) =>
+  z.strictObject({ ...common, kind: z.literal(kind), config: STAGE_CONFIGS[kind] as (typeof STAGE_CONFIGS)[K] });
+
+export const StageFile = z.discriminatedUnion('kind', [
+  stageFileOf('prepare').extend({ data: Data }),
+  stageFileOf('pretrain'),
+  stageFileOf('search'),
+  stageFileOf('linearise'),
+  stageFileOf('rewrite'),
+  stageFileOf('sft'),
+  stageFileOf('curriculum'),
+  stageFileOf('rl'),
+  stageFileOf('evaluate'),
+  stageFileOf('analyse').extend({
+    arms: z.array(z.string()).describe('Names of the arms, in the order of the spec. Inputs are named <arm>/<stage>.'),
+  }),
+]);
+export type StageFile = z.infer<typeof StageFile>;
+export type StageFileOf<K extends StageKind> = Extract<StageFile, { kind: K }>;
+
+/** Environment of every pod of a stage. */
+export const POD_ENV = {
+  stageFile: 'ORRERY_STAGE_FILE',
+  store: 'ORRERY_STORE',
+  /** Execution number of the stage, from 0; only grows. */
+  attempt: 'ORRERY_ATTEMPT',
+  /** Base URL of the policy server beside the pod, without /v1. Present for kinds that use one. */
+  policyUrl: 'ORRERY_POLICY_URL',
+  /** Port that the policy server is to listen on (its own container only). */
+  policyPort: 'ORRERY_POLICY_PORT',
+  shard: 'JOB_COMPLETION_INDEX',
+} as const;

@@ -1,0 +1,78 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { z } from 'zod';
+import { InvalidInputError, parseOrRefuse } from '../spec/index.ts';
+
+/** Fixed sentences of the reflections (paper, procedure cloning), in the words of the domain. `domains/<name>/phrases.json`. */
+export const Phrases = z.strictObject({
+  reflection: z.string().describe('Pause to doubt; the verdict follows it.'),
+  negative: z.string().describe('Verdict: not right.'),
+  positive: z.string().describe('Verdict: right so far.'),
+  goBack: z.string().includes('{place}').describe('Backtrack to an ancestor; {place} is its name.'),
+  restart: z.string().describe('Backtrack to the root.'),
+  finalAnswer: z.string().describe('Precedes the final answer.'),
+});
+export type Phrases = z.infer<typeof Phrases>;
+
+/**
+ * Everything that belongs to a subject, on the TypeScript side. A domain is one folder of `domains/`:
+ * `domain.ts` (exports `domain`), `domain.py` (problems, demonstrations, verifier), `phrases.json`, `canaries.jsonl`.
+ */
+export interface Domain {
+  readonly name: string;
+  /** Settings that the campaign may give as `domain.settings`. */
+  readonly settings: z.ZodType<Record<string, unknown>>;
+  readonly prompts: {
+    /** What the policy continues to solve the problem. */
+    solve(problem: string): string;
+    /** What the policy continues with a verdict on a finished solution; see {@link Domain.approves}. */
+    selfEvaluate(problem: string, steps: readonly string[]): string;
+    /** What the policy continues with one step as prose. `written`: the solution's text so far. */
+    rewrite(problem: string, written: string, step: string): string;
+  };
+  /** Strings that end a step; they are part of it. */
+  readonly stepStops: readonly string[];
+  /** Strings that end a self-evaluation and a rewritten step. Empty: the end of the text. */
+  readonly rewriteStops: readonly string[];
+  /** Joins stretches of text as the policy would have written them (`prompt`, then steps). */
+  join(parts: readonly string[]): string;
+  /** Steps of a completion from any state on; a malformed tail is the last step as it is. */
+  splitSteps(completion: string): string[];
+  /** Whether the step holds a final answer. */
+  isTerminal(step: string): boolean;
+  /** Name of the place a step has led to, for "Let's go back to ...". */
+  placeAfter(step: string): string;
+  /** Whether a self-evaluation's text says that the solution is right. */
+  approves(selfEvaluation: string): boolean;
+  /** Why a rewritten step may not stand for the step (lost numbers, leaked verdict, ...); null if it may. */
+  faultOfRewrite(step: string, rewritten: string): string | null;
+}
+
+export interface LoadedDomain extends Domain {
+  readonly phrases: Phrases;
+  readonly folder: string;
+}
+
+const DOMAINS = fileURLToPath(new URL('../domains/', import.meta.url));
+
+/** Folder that holds the domains. Tests point elsewhere with `ORRERY_DOMAINS`. */
+export const domainsFolder = (): string => process.env.ORRERY_DOMAINS ?? DOMAINS;
+
+/**
+ * Loads `domains/<name>`.
+ * @throws InvalidInputError when there is no such domain, or when its phrases are malformed
+ */
+export async function loadDomain(name: string): Promise<LoadedDomain> {
+  const folder = join(domainsFolder(), name);
+  const module = join(folder, 'domain.ts');
+  if (!existsSync(module)) {
+    const known = readdirSync(domainsFolder()).filter((entry) => existsSync(join(domainsFolder(), entry, 'domain.ts')));
+    throw new InvalidInputError('the campaign', [
+      { field: 'domain.name', message: `expected a folder of domains/ (${known.join(', ')}), but got "${name}"` },
+    ]);
+  }
+  const { domain } = (await import(pathToFileURL(module).href)) as { domain: Domain };
+  const file = join(folder, 'phrases.json');
+  return { ...domain, folder, phrases: parseOrRefuse(Phrases, JSON.parse(readFileSync(file, 'utf8')), file) };
+}
