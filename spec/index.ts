@@ -8,6 +8,7 @@ export * from './plan.ts';
 export * from './progress.ts';
 export * from './records.ts';
 export * from './run.ts';
+export * from './search-attributes.ts';
 export * from './stage-file.ts';
 export * from './stages.ts';
 export * from './status.ts';

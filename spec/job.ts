@@ -30,6 +30,8 @@ export interface JobRequest {
   /** Runs beside `main` in every pod: started before it, ready when `GET /health` answers 200, ended after it. */
   readonly policyServer: Program | null;
   readonly resources: { readonly cpus: number; readonly gpus: number };
+  /** More environment of the main container, beside the pod contract's. Never a secret. */
+  readonly env: Readonly<Record<string, string>>;
   readonly graceSeconds: number;
 }
 

@@ -32,7 +32,11 @@ export function totalProgress(parts: readonly Progress[]): Progress | null {
     total: known ? parts.reduce((sum, part) => sum + (part.total ?? 0), 0) : null,
     rate: rates.length > 0 ? rates.reduce((sum, rate) => sum + rate, 0) : null,
     metrics,
-    updatedAt: parts.map((part) => part.updatedAt).toSorted().at(-1) ?? first.updatedAt,
+    updatedAt:
+      parts
+        .map((part) => part.updatedAt)
+        .toSorted()
+        .at(-1) ?? first.updatedAt,
   };
 }
 

@@ -37,6 +37,9 @@ export const StageFile = z.discriminatedUnion('kind', [
 export type StageFile = z.infer<typeof StageFile>;
 export type StageFileOf<K extends StageKind> = Extract<StageFile, { kind: K }>;
 
+/** A stage file before its key is known. */
+export type StageRequest = { [K in StageKind]: Omit<StageFileOf<K>, 'key' | 'codeVersion'> }[StageKind];
+
 /** Environment of every pod of a stage. */
 export const POD_ENV = {
   stageFile: 'ORRERY_STAGE_FILE',
@@ -48,4 +51,8 @@ export const POD_ENV = {
   /** Port that the policy server is to listen on (its own container only). */
   policyPort: 'ORRERY_POLICY_PORT',
   shard: 'JOB_COMPLETION_INDEX',
+  /** Factor on the micro-batch of a trainer, below 1 after an out-of-memory; the effective batch stays. */
+  microBatchScale: 'ORRERY_MICRO_BATCH_SCALE',
+  /** Resume only from checkpoints before this optimizer step (after a divergence). */
+  checkpointBefore: 'ORRERY_CHECKPOINT_BEFORE',
 } as const;

@@ -1,0 +1,19 @@
+import type { Client } from '@temporalio/client';
+import type { Logger } from 'pino';
+import type { Executor, JobObservation, Outcome, StageFile } from '../spec/index.ts';
+
+/** What the activities act on. Handed in by `worker.ts`; tests hand in others. */
+export interface Deps {
+  /** Folder of the store. */
+  readonly store: string;
+  readonly projectRoot: string;
+  readonly executor: Executor;
+  /** How this executor's observations map to the failure table. */
+  readonly outcomeOf: (observation: JobObservation, attempt: number) => Outcome;
+  /** Why this executor can never run the stage (more GPUs than the machine has); null if it can. */
+  readonly refusalOf: (stage: Pick<StageFile, 'name' | 'config' | 'kind'>) => string | null;
+  readonly client: Client;
+  /** Whether the campaign's search attributes are registered with the server. */
+  readonly searchAttributes: boolean;
+  readonly log: Logger;
+}

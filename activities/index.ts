@@ -1,0 +1,16 @@
+import { createCampaignActivities } from './campaigns.ts';
+import type { Deps } from './deps.ts';
+import { createJobActivities } from './jobs.ts';
+import { createStageActivities } from './stages.ts';
+
+export type { Deps } from './deps.ts';
+export type { JobRef } from './job-request.ts';
+
+/** Every activity of orrery. Each may run twice: names are derived, and what is there is adopted. */
+export const createActivities = (deps: Deps) => ({
+  ...createCampaignActivities(deps),
+  ...createStageActivities(deps),
+  ...createJobActivities(deps),
+});
+
+export type Activities = ReturnType<typeof createActivities>;

@@ -1,0 +1,63 @@
+import { IS_TRAINER, type JobRequest, POD_ENV, type StageFile } from '../spec/index.ts';
+import { programsOf } from './programs.ts';
+
+/** What the workflow holds of a job: enough to find it, watch it, and seal what it leaves. */
+export interface JobRef {
+  readonly name: string;
+  readonly campaignId: string;
+  readonly stage: string;
+  readonly key: string;
+  readonly attempt: number;
+  readonly parts: number;
+  readonly stallTimeoutSeconds: number;
+  readonly startedAt: string;
+}
+
+/** Pods of a stage: ranks of a trainer, shards of all others. */
+export function partsOf({ kind, config }: Pick<StageFile, 'kind' | 'config'>): number {
+  return IS_TRAINER.has(kind) ? config.run.ranks : config.run.shards;
+}
+
+/**
+ * Name of the job of one attempt: derived, so that asking twice finds the first. A DNS label: at most 63 characters, readable at the
+ * front, unique by the stage's key and the attempt at the end.
+ */
+export function jobName(campaignId: string, stage: string, key: string, attempt: number): string {
+  const readable = `${campaignId}-${stage}`
+    .toLowerCase()
+    .replaceAll(/[^a-z0-9]+/g, '-')
+    .replace(/^-+/, '');
+  const unique = `${key.slice(0, 10)}-${attempt}`;
+  return `${readable.slice(0, 62 - unique.length).replace(/-+$/, '')}-${unique}`;
+}
+
+/** The job of one attempt at a stage. */
+export function jobRequest(
+  ref: Pick<JobRef, 'name' | 'campaignId' | 'attempt'>,
+  arm: string | null,
+  stage: StageFile,
+  remedies: { microBatchScale: number; checkpointBefore: number | null },
+): JobRequest {
+  const { run } = stage.config;
+  const parts = partsOf(stage);
+  const gang = IS_TRAINER.has(stage.kind);
+  return {
+    name: ref.name,
+    campaign: ref.campaignId,
+    stage: stage.name,
+    kind: stage.kind,
+    arm,
+    key: stage.key,
+    attempt: ref.attempt,
+    parts,
+    parallelism: gang ? parts : Math.min(parts, run.parallelism ?? parts),
+    gang,
+    ...programsOf(stage.kind),
+    resources: { cpus: run.resources.cpus, gpus: run.resources.gpus },
+    env: {
+      ...(remedies.microBatchScale < 1 ? { [POD_ENV.microBatchScale]: String(remedies.microBatchScale) } : {}),
+      ...(remedies.checkpointBefore === null ? {} : { [POD_ENV.checkpointBefore]: String(remedies.checkpointBefore) }),
+    },
+    graceSeconds: run.graceSeconds,
+  };
+}

@@ -1,0 +1,19 @@
+/** Longest time between two progress reports to a campaign: 48 a day, about 200 history events. */
+const LONGEST_MS = 30 * 60_000;
+const FIRST_MS = 2_000;
+
+/**
+ * When a running job tells its campaign how far it is: at once, then after 2 s, 4 s, 8 s and so on up to every 30 minutes. A short
+ * stage is seen to move, and a stage of ten days leaves some 2,000 events, not 200,000.
+ * @returns a function of the time in ms that says whether a report is due now
+ */
+export function progressSchedule(): (now: number) => boolean {
+  let next = 0;
+  let interval = FIRST_MS;
+  return (now) => {
+    if (now < next) return false;
+    next = now + interval;
+    interval = Math.min(LONGEST_MS, interval * 2);
+    return true;
+  };
+}

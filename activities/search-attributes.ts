@@ -1,0 +1,28 @@
+import type { Connection } from '@temporalio/client';
+import type { Logger } from 'pino';
+import { SEARCH_ATTRIBUTES } from '../spec/index.ts';
+
+/** Numbers of temporal.api.enums.v1.IndexedValueType, by the names that people use. */
+const INDEXED_VALUE_TYPE = { Keyword: 2, Double: 4, KeywordList: 7 } as const;
+
+/**
+ * Registers what is missing of the campaign's search attributes.
+ * @returns whether they are all there. Without them campaigns run all the same, and are found by id alone: an attribute that the server
+ *   does not know would fail every workflow task that sets it.
+ */
+export async function ensureSearchAttributes(connection: Connection, namespace: string, log: Logger): Promise<boolean> {
+  try {
+    const { customAttributes } = await connection.operatorService.listSearchAttributes({ namespace });
+    const missing = Object.entries(SEARCH_ATTRIBUTES).filter(([name]) => !(name in customAttributes));
+    if (missing.length === 0) return true;
+    const searchAttributes = Object.fromEntries(missing.map(([name, type]) => [name, INDEXED_VALUE_TYPE[type]]));
+    await connection.operatorService.addSearchAttributes({ namespace, searchAttributes });
+    return true;
+  } catch (error) {
+    log.warn(
+      { error, searchAttributes: Object.keys(SEARCH_ATTRIBUTES) },
+      'search attributes are not registered; campaigns go without',
+    );
+    return false;
+  }
+}

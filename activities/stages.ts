@@ -1,0 +1,137 @@
+import { readdir } from 'node:fs/promises';
+import type { Client } from '@temporalio/client';
+import {
+  IS_TRAINER,
+  type ManifestRef,
+  type Outcome,
+  parseOrRefuse,
+  StageFile,
+  type StageRequest,
+} from '../spec/index.ts';
+import {
+  checkpointsDir,
+  claim,
+  codeVersion,
+  dataFileDigests,
+  latestClaim,
+  MissingPartsError,
+  readManifest,
+  readStageFile,
+  sealStage as seal,
+  stageDir,
+  stageKey,
+  writeStageFile,
+} from '../store/index.ts';
+import type { Deps } from './deps.ts';
+import { translated } from './failures.ts';
+import { type JobRef, jobName, jobRequest, partsOf } from './job-request.ts';
+
+export interface StartAttempt {
+  readonly campaignId: string;
+  readonly arm: string | null;
+  readonly request: StageRequest;
+  readonly key: string;
+  /** Names this execution before it has an attempt number: asked twice with one token, the claim is made once. */
+  readonly token: string;
+  readonly microBatchScale: number;
+  /** How many of the newest checkpoints not to resume from. */
+  readonly earlierCheckpoints: number;
+}
+
+export type Started =
+  | { readonly kind: 'started'; readonly job: JobRef }
+  | { readonly kind: 'busy'; readonly owner: string };
+export type Sealed =
+  | { readonly kind: 'sealed'; readonly result: ManifestRef }
+  | { readonly kind: 'incomplete'; readonly outcome: Outcome };
+
+/** From a stage that is asked for to a claimed execution of it, and from its parts to its manifest. */
+export function createStageActivities({ store, projectRoot, executor, client }: Deps) {
+  return {
+    /** Names the stage by what goes into it, writes its stage file, and says whether an equal stage is finished. */
+    resolveStage: ({ request }: { request: StageRequest }): Promise<{ key: string; result: ManifestRef | null }> =>
+      translated(async () => {
+        const version = codeVersion(request.kind, projectRoot, request.domain.name);
+        const dataFiles = request.kind === 'prepare' ? await dataFileDigests(request.data, projectRoot) : undefined;
+        const key = stageKey({ ...request, codeVersion: version, dataFiles });
+        const dir = stageDir(store, key);
+        const manifest = await readManifest(dir);
+        if (manifest === null) {
+          const file = { ...request, key, codeVersion: version };
+          await writeStageFile(store, parseOrRefuse(StageFile, file, `the stage ${request.name}`));
+        }
+        return { key, result: manifest === null ? null : { kind: manifest.kind, key, digest: manifest.digest } };
+      }),
+
+    /**
+     * Claims the next attempt and starts its job, or says who is at it. An older execution of this owner that still lives (left
+     * behind by a campaign of the same id) is stopped first: no two executions of a stage at a time.
+     */
+    startAttempt: (start: StartAttempt): Promise<Started> =>
+      translated(async () => {
+        const dir = stageDir(store, start.key);
+        const owner = `${start.campaignId}/${start.request.name}`;
+        const before = await latestClaim(dir);
+        if (before !== null && before.execution !== start.token) {
+          if (before.owner !== owner && before.released === undefined && (await isRunning(client, before.owner)))
+            return { kind: 'busy', owner: before.owner };
+          const [campaignId, ...stage] = before.owner.split('/');
+          await executor.suspend(jobName(campaignId ?? '', stage.join('/'), start.key, before.attempt));
+        }
+        const attempt = await claim(dir, owner, start.token);
+        const stage = await readStageFile(dir);
+        const name = jobName(start.campaignId, start.request.name, start.key, attempt);
+        const job: JobRef = {
+          name,
+          campaignId: start.campaignId,
+          stage: start.request.name,
+          key: start.key,
+          attempt,
+          parts: partsOf(stage),
+          stallTimeoutSeconds: stage.config.run.stallTimeoutSeconds,
+          startedAt: new Date().toISOString(),
+        };
+        const checkpointBefore = await stepToAvoid(dir, start.earlierCheckpoints);
+        await executor.submit(
+          jobRequest(job, start.arm, stage, { microBatchScale: start.microBatchScale, checkpointBefore }),
+        );
+        return { kind: 'started', job };
+      }),
+
+    /** Makes the stage’s manifest from the parts that its pods left. Parts that are missing after exit code 0 are a crash. */
+    sealStage: (job: JobRef): Promise<Sealed> =>
+      translated(async () => {
+        const dir = stageDir(store, job.key);
+        const stage = await readStageFile(dir);
+        const times = { startedAt: job.startedAt, finishedAt: new Date().toISOString() };
+        try {
+          // A gang publishes from rank 0 alone.
+          const manifest = await seal(store, stage, IS_TRAINER.has(stage.kind) ? 1 : job.parts, job.attempt, times);
+          return { kind: 'sealed', result: { kind: stage.kind, key: job.key, digest: manifest.digest } };
+        } catch (error) {
+          if (!(error instanceof MissingPartsError)) throw error;
+          const message = `ended with exit code 0, but ${error.message}`;
+          const failure = { class: 'Crashed', message, attempt: job.attempt, exitCode: 0, part: null } as const;
+          return { kind: 'incomplete', outcome: { kind: 'failed', failure } };
+        }
+      }),
+  };
+}
+
+/** Whether the workflow that owns a claim is still there. */
+async function isRunning(client: Client, workflowId: string): Promise<boolean> {
+  try {
+    return (await client.workflow.getHandle(workflowId).describe()).status.name === 'RUNNING';
+  } catch (error) {
+    if (error instanceof Error && error.name === 'WorkflowNotFoundError') return false;
+    throw error; // silence is no answer: ask again
+  }
+}
+
+/** The optimizer step of the `count`-th newest checkpoint; those at or after it are not resumed from. */
+async function stepToAvoid(dir: string, count: number): Promise<number | null> {
+  if (count === 0) return null;
+  const names = await readdir(checkpointsDir(dir)).catch(() => []);
+  const steps = names.flatMap((name) => /^step-(\d+)$/.exec(name)?.[1] ?? []).map(Number);
+  return steps.sort((a, b) => b - a)[Math.min(count, steps.length) - 1] ?? null;
+}

@@ -1,0 +1,21 @@
+import type { Command } from 'commander';
+import { checkLines } from '../doctor/check.ts';
+import { examineMachine } from '../doctor/machine.ts';
+import { examineTemporal } from '../doctor/temporal.ts';
+import { EXIT } from '../errors.ts';
+import { finishWith } from '../exit.ts';
+
+/** `doctor`: what is installed, reachable and missing, and the command that mends it. */
+export function addDoctorCommand(program: Command): void {
+  program
+    .command('doctor')
+    .description('tell what is installed, reachable and missing, and the command that mends it')
+    .option('--json', 'answer as JSON')
+    .action(
+      finishWith(async (options: { json?: true }) => {
+        const checks = [...(await examineMachine()), ...(await examineTemporal())];
+        console.log(options.json ? JSON.stringify(checks, null, 2) : checkLines(checks).join('\n'));
+        return checks.some(({ state }) => state === 'missing') ? EXIT.failed : EXIT.ok;
+      }),
+    );
+}

@@ -1,0 +1,114 @@
+import type { Client } from '@temporalio/client';
+import type { Command } from 'commander';
+import openInBrowser from 'open';
+import { type CampaignView, isRunning, viewCampaign } from '../campaigns.ts';
+import { withClient } from '../connect.ts';
+import { CommandError, EXIT, type ExitCode } from '../errors.ts';
+import { finishWith } from '../exit.ts';
+import { untilInterrupted } from '../interrupt.ts';
+import { lastExecution, logFiles, type Offsets, printNew } from '../logs.ts';
+import { findReport, readReport } from '../report.ts';
+import { ReportSummary, resultLines } from '../results.ts';
+import { campaignLines } from '../view.ts';
+import { exitCodeOf, watchCampaign } from '../watch.ts';
+
+const FOLLOW_MS = 500;
+
+/** `status`, `watch`, `logs` and `report`: looking at a campaign changes nothing. */
+export function addLookCommands(program: Command): void {
+  program
+    .command('status <id>')
+    .description('show where a campaign stands')
+    .option('--json', 'answer as JSON')
+    .action(
+      finishWith(async (id: string, options: { json?: true }) => {
+        const view = await withClient((client) => viewCampaign(client, id));
+        console.log(options.json ? JSON.stringify(view, null, 2) : campaignLines(view, Date.now()).join('\n'));
+        return EXIT.ok;
+      }),
+    );
+  program
+    .command('watch <id>')
+    .description('show a campaign until it has ended; Ctrl-C ends the watch alone')
+    .action(
+      finishWith((id: string) => withClient(async (client) => exitCodeOf(await watchUntilInterrupted(client, id)))),
+    );
+  program
+    .command('logs <id> [stage]')
+    .description('print what the present or last execution of a stage printed (default: the stages that run)')
+    .option('-f, --follow', 'go on until the stage has ended')
+    .action(finishWith(logs));
+  program
+    .command('report <id>')
+    .description('print the results table and where the report is')
+    .option('--open', 'open it in the browser')
+    .option('--json', 'print report.json')
+    .action(finishWith(report));
+}
+
+/** Watches; Ctrl-C is told by its exit code, for the campaign goes on. */
+export async function watchUntilInterrupted(client: Client, id: string): Promise<CampaignView> {
+  const view = await untilInterrupted((signal) => watchCampaign(client, id, signal));
+  if (!isRunning(view)) return view;
+  throw new CommandError(
+    EXIT.interrupted,
+    `campaign ${id} goes on`,
+    `stop it with \`orrery pause ${id}\` or \`orrery cancel ${id}\``,
+  );
+}
+
+async function logs(id: string, stage: string | undefined, options: { follow?: true }): Promise<ExitCode> {
+  return withClient((client) =>
+    untilInterrupted(async (signal) => {
+      const stages = stage === undefined ? await stagesAtWork(client, id) : [stage];
+      const offsets: Offsets = new Map();
+      for (;;) {
+        const executions = await Promise.all(stages.map((name) => lastExecution(client, id, name)));
+        await printNew(
+          executions.flatMap((execution) => (execution === null ? [] : logFiles(execution))),
+          offsets,
+        );
+        if (!options.follow && offsets.size === 0) {
+          throw new CommandError(
+            EXIT.missing,
+            `${stages.join(', ')} of campaign ${id} left no logs here: not executed, or reused`,
+          );
+        }
+        if (!options.follow || signal.aborted || !(await anyRuns(client, id, stages))) return EXIT.ok;
+        await new Promise((resolve) => setTimeout(resolve, FOLLOW_MS));
+      }
+    }),
+  );
+}
+
+/** Stages that run now; else the one that failed last. */
+async function stagesAtWork(client: Client, id: string): Promise<string[]> {
+  const stages = (await viewCampaign(client, id)).status?.stages ?? [];
+  const running = stages.filter(({ state }) => state === 'running');
+  const failed = stages.filter(({ lastFailure, state }) => lastFailure !== null && state !== 'completed').slice(-1);
+  const names = (running.length > 0 ? running : failed).map(({ name }) => name);
+  if (names.length > 0) return names;
+  throw new CommandError(
+    EXIT.missing,
+    `no stage of campaign ${id} runs now`,
+    `name one: ${stages.map(({ name }) => name).join(', ')}`,
+  );
+}
+
+async function anyRuns(client: Client, id: string, names: readonly string[]): Promise<boolean> {
+  const { status } = await viewCampaign(client, id);
+  const ended = new Set(['completed', 'reused', 'failed', 'cancelled']);
+  return (status?.stages ?? []).some(({ name, state }) => names.includes(name) && !ended.has(state));
+}
+
+async function report(id: string, options: { open?: true; json?: true }): Promise<ExitCode> {
+  const paths = findReport(id);
+  const content = readReport(paths);
+  if (options.json) {
+    console.log(JSON.stringify(content, null, 2));
+  } else {
+    console.log([...resultLines(ReportSummary.parse(content)), '', paths.html].join('\n'));
+  }
+  if (options.open) await openInBrowser(paths.html);
+  return EXIT.ok;
+}

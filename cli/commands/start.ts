@@ -1,0 +1,86 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { dirname, extname, relative } from 'node:path';
+import type { Command } from 'commander';
+import { z } from 'zod';
+import { CampaignSpec, planCampaign } from '../../spec/index.ts';
+import { InvalidCampaignFile, readCampaignFile } from '../campaign-file.ts';
+import { withClient } from '../connect.ts';
+import { EXIT, type ExitCode } from '../errors.ts';
+import { finishWith } from '../exit.ts';
+import { inOrrery } from '../paths.ts';
+import { idOf, startCommands, submitCampaign } from '../submit.ts';
+import { exitCodeOf } from '../watch.ts';
+import { watchUntilInterrupted } from './look.ts';
+
+/** `submit`, `validate` and `schema`: a campaign before it runs. */
+export function addStartCommands(program: Command): void {
+  program
+    .command('submit <file>')
+    .description('start a campaign from a YAML or JSON file')
+    .option('--id <id>', 'workflow id (default: the name in the file)')
+    .option('--wait', 'watch it to its end')
+    .option('--print', 'start nothing; print the temporal and tctl commands that do')
+    .option('--json', 'answer as JSON')
+    .action(finishWith(submit));
+  program
+    .command('validate <file>')
+    .description('check a campaign file, and list every bad field by its line')
+    .option('--json', 'answer as JSON')
+    .action(finishWith(validate));
+  program
+    .command('schema')
+    .description('print the JSON Schema of campaign files, for editors')
+    .action(
+      finishWith(async () => {
+        console.log(JSON.stringify(z.toJSONSchema(CampaignSpec, { io: 'input' }), null, 2));
+        return EXIT.ok;
+      }),
+    );
+}
+
+async function submit(
+  file: string,
+  options: { id?: string; wait?: true; print?: true; json?: true },
+): Promise<ExitCode> {
+  const campaign = await readCampaignFile(file);
+  const id = idOf(campaign, options.id);
+  if (options.print) {
+    const commands = startCommands(id, asJsonFile(file, id, campaign.input));
+    console.log(options.json ? JSON.stringify({ id, commands }) : commands.join('\n'));
+    return EXIT.ok;
+  }
+  return withClient(async (client) => {
+    await submitCampaign(client, id, campaign);
+    if (options.wait) return exitCodeOf(await watchUntilInterrupted(client, id));
+    console.log(
+      options.json ? JSON.stringify({ id }) : `campaign ${id} has started; see it with \`orrery watch ${id}\``,
+    );
+    return EXIT.ok;
+  });
+}
+
+/** The spec as a JSON file, which is all that `temporal` and `tctl` read: the file itself if it is one, else a copy under .orrery/. */
+function asJsonFile(file: string, id: string, input: unknown): string {
+  if (extname(file) === '.json') return file;
+  const copy = inOrrery('specs', `${id}.json`);
+  mkdirSync(dirname(copy), { recursive: true });
+  writeFileSync(copy, `${JSON.stringify(input, null, 2)}\n`);
+  return relative(process.cwd(), copy);
+}
+
+async function validate(file: string, options: { json?: true }): Promise<ExitCode> {
+  try {
+    const { spec } = await readCampaignFile(file);
+    const stages = planCampaign(spec).map(({ name }) => name);
+    console.log(
+      options.json
+        ? JSON.stringify({ valid: true, name: spec.name, stages })
+        : `${file} is valid: campaign ${spec.name}, ${stages.length} stages, arms ${spec.arms.map(({ name }) => name).join(', ')}`,
+    );
+    return EXIT.ok;
+  } catch (error) {
+    if (!options.json || !(error instanceof InvalidCampaignFile)) throw error;
+    console.log(JSON.stringify({ valid: false, complaints: error.complaints }, null, 2));
+    return EXIT.invalid;
+  }
+}

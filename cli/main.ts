@@ -1,0 +1,28 @@
+import { Command } from 'commander';
+import packageJson from '../package.json' with { type: 'json' };
+import { addDoctorCommand } from './commands/doctor.ts';
+import { addLookCommands } from './commands/look.ts';
+import { addStartCommands } from './commands/start.ts';
+import { addSteerCommands } from './commands/steer.ts';
+import { tell } from './errors.ts';
+
+/** The command line `orrery`; docs/cli.md tells what each command does and how it ends. */
+export function orrery(): Command {
+  const program = new Command('orrery')
+    .description('Durable post-training campaigns on Temporal.')
+    .version(packageJson.version)
+    .exitOverride();
+  addStartCommands(program);
+  addLookCommands(program);
+  addSteerCommands(program);
+  addDoctorCommand(program);
+  return program;
+}
+
+if (import.meta.main) {
+  try {
+    await orrery().parseAsync();
+  } catch (error) {
+    process.exitCode = tell(error);
+  }
+}

@@ -1,0 +1,26 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { FILES } from '../spec/index.ts';
+import { campaignDir } from '../store/index.ts';
+import { CommandError, EXIT } from './errors.ts';
+import { storePath } from './paths.ts';
+
+/** Paths of a campaign's report. */
+export interface ReportPaths {
+  readonly html: string;
+  readonly json: string;
+}
+
+/** @throws CommandError 66 when the campaign has left none in the store */
+export function findReport(campaignId: string): ReportPaths {
+  const folder = campaignDir(storePath(), campaignId);
+  const paths = { html: join(folder, FILES.analyse.html), json: join(folder, FILES.analyse.json) };
+  if (existsSync(paths.json)) return paths;
+  throw new CommandError(
+    EXIT.missing,
+    `there is no report of campaign ${campaignId} in ${storePath()}`,
+    `see how far it is with \`orrery status ${campaignId}\`; ORRERY_STORE names another store`,
+  );
+}
+
+export const readReport = ({ json }: ReportPaths): unknown => JSON.parse(readFileSync(json, 'utf8'));

@@ -1,0 +1,80 @@
+import type { Client } from '@temporalio/client';
+import logUpdate from 'log-update';
+import { type CampaignView, isRunning, viewCampaign } from './campaigns.ts';
+import { CommandError, EXIT } from './errors.ts';
+import { campaignLines, phaseOf, stageLine } from './view.ts';
+
+/** Shows a campaign until it has ended: a table that redraws itself on a terminal, else a line for every change. */
+
+const REDRAW_MS = 1_000;
+/** Without a terminal, running stages are told again after so long. */
+const RETELL_MS = 30_000;
+/** How long a campaign may stay without an answer (a worker that restarts) before the watch gives up. */
+const PATIENCE_MS = 60_000;
+
+/**
+ * @param signal - ends the watch early; the campaign goes on
+ * @returns the campaign as last seen
+ */
+export async function watchCampaign(client: Client, id: string, signal: AbortSignal): Promise<CampaignView> {
+  const show = process.stdout.isTTY ? redrawing() : telling();
+  let view: CampaignView | null = null;
+  let answeredAt = Date.now();
+  for (;;) {
+    try {
+      view = await viewCampaign(client, id);
+      answeredAt = Date.now();
+      show.view(view, answeredAt);
+    } catch (error) {
+      const mayPass = error instanceof CommandError && error.exitCode === EXIT.unavailable;
+      if (!mayPass || Date.now() - answeredAt > PATIENCE_MS) throw error;
+    }
+    if (view !== null && (signal.aborted || !isRunning(view))) {
+      show.done();
+      return view;
+    }
+    if (signal.aborted) throw new CommandError(EXIT.interrupted, 'interrupted before the campaign answered');
+    await pause(REDRAW_MS, signal);
+  }
+}
+
+/** 0 when the campaign is completed, else 1. */
+export const exitCodeOf = (view: CampaignView): 0 | 1 => (phaseOf(view) === 'completed' ? EXIT.ok : EXIT.failed);
+
+function redrawing() {
+  return {
+    view: (view: CampaignView, now: number) => logUpdate(campaignLines(view, now).join('\n')),
+    done: () => logUpdate.done(),
+  };
+}
+
+function telling() {
+  const told = new Map<string, { state: string; at: number }>();
+  return {
+    view(view: CampaignView, now: number) {
+      for (const stage of view.status?.stages ?? []) {
+        const last = told.get(stage.name);
+        const news = last?.state !== stage.state && stage.state !== 'pending';
+        const due = stage.state === 'running' && now - (last?.at ?? 0) >= RETELL_MS;
+        if (!news && !due) continue;
+        told.set(stage.name, { state: stage.state, at: now });
+        console.log(stageLine(stage, 0, now).trimStart());
+      }
+      if (!isRunning(view)) console.log(campaignLines({ ...view, status: null }, now).join('\n'));
+    },
+    done: () => undefined,
+  };
+}
+
+const pause = (ms: number, signal: AbortSignal): Promise<void> =>
+  new Promise((resolve) => {
+    const timer = setTimeout(resolve, ms);
+    signal.addEventListener(
+      'abort',
+      () => {
+        clearTimeout(timer);
+        resolve();
+      },
+      { once: true },
+    );
+  });

@@ -1,0 +1,247 @@
+"""Countdown: use every number once, with + - *, to make the target.
+
+A problem reads ``Use 3 5 7 to make 26 :`` (which is the solve prompt too), a step ``3 * 7 = 21 .``, and the last step
+``Final answer: 3 * 7 = 21 , 21 + 5 = 26``. Every whole number, sign, word and phrase is one token. The reference is the target.
+
+Settings, all optional, as ``domain.ts`` describes them: ``numbers``, ``maxNumber``, ``maxTarget``, ``maxValue``.
+"""
+
+import random
+import re
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from orrery_trainers.domains import DomainError, Problem, Verdict, read_phrases
+
+PHRASES = read_phrases(Path(__file__).parent)
+WRONG_SHARE = 0.4
+"""Share of demonstrated solutions that are blind walks: a policy that is never wrong gives search nothing to tell apart."""
+HELD_OUT_ONE_IN = 8
+"""One problem in so many, by hash, is never seen in pretraining, search or RL."""
+VERBS = {"+": "plus", "-": "minus", "*": "times"}
+WORDS = ["Use", "to", "make", "Notes", "Next", "Rewrite", "We", "get", "from", "gives"]
+
+Step = tuple[int, str, int, int]
+"""Left, sign, right, result."""
+
+
+@dataclass(frozen=True)
+class Rules:
+    """The domain's settings; see the head of this file."""
+
+    numbers: int = 3
+    max_number: int = 12
+    max_target: int = 40
+    max_value: int = 60
+    """Largest value on the way: every value is a token."""
+
+    @staticmethod
+    def read(settings: dict[str, Any]) -> "Rules":
+        """Check settings. Raises DomainError naming the field."""
+        fields = {"numbers": ("numbers", 2, 6), "maxNumber": ("max_number", 1, 1000)}
+        fields |= {"maxTarget": ("max_target", 1, 1000), "maxValue": ("max_value", 1, 1000)}
+        for name, value in settings.items():
+            if name not in fields:
+                raise DomainError(f"domain.settings.{name}: no such setting of countdown ({', '.join(fields)})")
+            _, least, most = fields[name]
+            if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+                raise DomainError(
+                    f"domain.settings.{name}: expected a whole number {least} to {most}, but got {value!r}"
+                )
+        return Rules(**{fields[name][0]: value for name, value in settings.items()})
+
+
+def vocabulary(settings: dict[str, Any]) -> list[str]:
+    """Words and phrases of the domain's texts; each is one token."""
+    rules = Rules.read(settings)
+    phrases = [
+        PHRASES.reflection,
+        PHRASES.negative,
+        PHRASES.positive,
+        PHRASES.go_back_opening,
+        PHRASES.restart,
+        PHRASES.final_answer,
+    ]
+    signs = ["+", "-", "*", "=", ",", ".", ":", "=>"]
+    return [
+        *WORDS,
+        *VERBS.values(),
+        *signs,
+        *map(str, range(max(rules.max_value, rules.max_number, rules.max_target) + 1)),
+        *phrases,
+    ]
+
+
+def generate_problems(count: int, seed: int, held_out: bool, settings: dict[str, Any]) -> list[Problem]:
+    """Make `count` problems that all differ. Equal arguments give equal problems; held-out ones are a set apart, by hash.
+
+    Raises DomainError when the settings do not allow so many.
+    """
+    rules, rng = Rules.read(settings), random.Random(f"countdown problems {seed} {held_out}")
+    problems: dict[str, Problem] = {}
+    for _ in range(1000 + 400 * count):
+        if len(problems) == count:
+            break
+        numbers, steps = _solvable(rules, rng)
+        target = steps[-1][3]
+        name = _name(numbers, target)
+        if _is_held_out(numbers, target) == held_out and name not in problems:
+            problems[name] = Problem(name, problem_text(numbers, target), str(target), "countdown")
+    if len(problems) < count:
+        raise DomainError(
+            f"data: expected settings of countdown that allow {count} different problems, "
+            f"but found {len(problems)}; raise maxNumber or numbers, or ask for fewer"
+        )
+    return list(problems.values())
+
+
+def demonstrations(seed: int, settings: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """Pretraining mix without end: solving (a share of it wrong), judging finished attempts, rewriting steps as prose."""
+    rules, rng = Rules.read(settings), random.Random(f"countdown demonstrations {seed}")
+    while True:
+        numbers, steps = _solvable(rules, rng)
+        target = steps[-1][3]
+        if _is_held_out(numbers, target):
+            continue
+        kind = rng.random()
+        if kind < 0.5:
+            attempt = _attempt(rules, rng, numbers, steps)
+            yield problem_text(numbers, target), f"{_steps_text(attempt)} {answer_text(attempt)}"
+        elif kind < 0.85:
+            notes = [_judged(_attempt(rules, rng, numbers, steps), target) for _ in range(rng.randint(1, 3))]
+            yield f"Notes : {problem_text(numbers, target)}", " Next : ".join(notes)
+        else:
+            step = rng.choice(steps)
+            yield f"Rewrite : {step_text(step)} =>", _prose(step, rng)
+
+
+def verify(problem: str, reference: str, completion: str) -> Verdict:
+    """Judge the equations behind the last "Final answer:": all true, every number used once, the last one makes the target.
+
+    The answer is the equations, with the sides of + and * in ascending order, so that equal ways are equal strings.
+    """
+    asked = re.fullmatch(r"Use ((?:\d+ )+)to make (\d+) :", problem.strip())
+    if asked is None or asked[2] != reference.strip():
+        return Verdict("unjudged", None, "expected a problem `Use <numbers> to make <reference> :`")
+    _, found, declared = completion.rpartition(PHRASES.final_answer)
+    declared = declared.partition(PHRASES.reflection)[0].strip().removesuffix(".")
+    matches = [re.fullmatch(r"\s*(\d+) ([-+*]) (\d+) = (\d+)\s*", equation) for equation in declared.split(",")]
+    if not found or None in matches:
+        return Verdict("wrong", None)
+    steps = [(int(match[1]), match[2], int(match[3]), int(match[4])) for match in matches if match]
+    answer = " , ".join(_equation(_ordered(step)) for step in steps)
+    numbers = [int(number) for number in asked[1].split()]
+    right = _uses_all_once(numbers, steps) and steps[-1][3] == int(reference)
+    return Verdict("right" if right else "wrong", answer)
+
+
+def problem_text(numbers: list[int], target: int) -> str:
+    """`Use 3 5 7 to make 26 :`."""
+    return f"Use {' '.join(map(str, numbers))} to make {target} :"
+
+
+def step_text(step: Step) -> str:
+    """`3 * 7 = 21 .`."""
+    return f"{_equation(step)} ."
+
+
+def answer_text(steps: list[Step]) -> str:
+    """`Final answer: 3 * 7 = 21 , 21 + 5 = 26`."""
+    return f"{PHRASES.final_answer} {' , '.join(map(_equation, steps))}"
+
+
+def _steps_text(steps: list[Step]) -> str:
+    return " ".join(map(step_text, steps))
+
+
+def _equation(step: Step) -> str:
+    left, sign, right, result = step
+    return f"{left} {sign} {right} = {result}"
+
+
+def _ordered(step: Step) -> Step:
+    left, sign, right, result = step
+    return step if sign == "-" else (min(left, right), sign, max(left, right), result)
+
+
+def _value(left: int, sign: str, right: int) -> int:
+    return left + right if sign == "+" else left - right if sign == "-" else left * right
+
+
+def _uses_all_once(numbers: list[int], steps: list[Step]) -> bool:
+    left = list(numbers)
+    for a, sign, b, result in steps:
+        for operand in (a, b):
+            if operand not in left:
+                return False
+            left.remove(operand)
+        if _value(a, sign, b) != result:
+            return False
+        left.append(result)
+    return len(left) == 1
+
+
+def _moves(rules: Rules, numbers: list[int]) -> list[tuple[Step, list[int]]]:
+    """Every step from a multiset of numbers, with the numbers left after it."""
+    moves = []
+    for i, a in enumerate(numbers):
+        for j, b in enumerate(numbers):
+            if i == j:
+                continue
+            rest = [number for k, number in enumerate(numbers) if k not in (i, j)]
+            for sign in VERBS:
+                result = _value(a, sign, b)
+                if 0 <= result <= rules.max_value:
+                    moves.append(((a, sign, b, result), [*rest, result]))
+    return moves
+
+
+def _walk(rules: Rules, numbers: list[int], rng: random.Random) -> list[Step] | None:
+    """Steps chosen blindly until one number is left; None at a dead end."""
+    steps = []
+    while len(numbers) > 1:
+        moves = _moves(rules, numbers)
+        if not moves:
+            return None
+        step, numbers = rng.choice(moves)
+        steps.append(step)
+    return steps
+
+
+def _solvable(rules: Rules, rng: random.Random) -> tuple[list[int], list[Step]]:
+    """Numbers, and steps whose end is a target in bounds. Raises DomainError when blind tries do not find any."""
+    for _ in range(10_000):
+        numbers = [rng.randint(1, rules.max_number) for _ in range(rules.numbers)]
+        steps = _walk(rules, numbers, rng)
+        if steps and 1 <= steps[-1][3] <= rules.max_target:
+            return numbers, steps
+    raise DomainError("domain.settings: expected bounds that some problem meets; raise maxValue or maxTarget")
+
+
+def _attempt(rules: Rules, rng: random.Random, numbers: list[int], solution: list[Step]) -> list[Step]:
+    blind = rng.random() < WRONG_SHARE
+    return (_walk(rules, numbers, rng) or solution) if blind else solution
+
+
+def _judged(steps: list[Step], target: int) -> str:
+    verdict = PHRASES.positive if steps[-1][3] == target else PHRASES.negative
+    return f"{_steps_text(steps)} {PHRASES.reflection} {verdict}"
+
+
+def _prose(step: Step, rng: random.Random) -> str:
+    left, sign, right, result = step
+    if rng.random() < 0.5:
+        return f"{left} {VERBS[sign]} {right} gives {result} ."
+    return f"We get {result} from {left} {sign} {right} ."
+
+
+def _name(numbers: list[int], target: int) -> str:
+    """Equal for the same multiset of numbers and the same target."""
+    return f"countdown-{'-'.join(map(str, sorted(numbers)))}-{target}"
+
+
+def _is_held_out(numbers: list[int], target: int) -> bool:
+    return zlib.crc32(_name(numbers, target).encode()) % HELD_OUT_ONE_IN == 0

@@ -1,0 +1,69 @@
+import { execFileSync } from 'node:child_process';
+import { availableParallelism, totalmem } from 'node:os';
+import { IS_TRAINER, type StageFile } from '../spec/index.ts';
+
+/** What a machine has for the processes of stages. */
+export interface Capacity {
+  readonly cpus: number;
+  readonly memoryGiB: number;
+  /** One entry a GPU: its memory in GiB. */
+  readonly gpuMemoryGiB: readonly number[];
+}
+
+let measured: Capacity | null = null;
+
+/** What this machine has, looked up once per process. GPUs are those that `nvidia-smi` lists; without it there are none. */
+export function machineCapacity(): Capacity {
+  measured ??= {
+    cpus: availableParallelism(),
+    memoryGiB: totalmem() / 2 ** 30,
+    gpuMemoryGiB: parseGpuMemory(askNvidiaSmi()),
+  };
+  return measured;
+}
+
+/** @param csv - one line a GPU: its memory in MiB, as `nvidia-smi --query-gpu=memory.total --format=csv,noheader,nounits` prints it */
+export function parseGpuMemory(csv: string): number[] {
+  return csv.split('\n').flatMap((line) => (/^\s*\d+\s*$/.test(line) ? [Number(line) / 1024] : []));
+}
+
+/**
+ * Why a machine can never run a stage; null if it can. A machine may run pods on fewer cores than they ask for together (more slowly),
+ * but never on fewer than one of them asks for, nor with fewer GPUs or less memory than those at work together need.
+ */
+export function refusalFor(stage: Pick<StageFile, 'name' | 'kind' | 'config'>, machine: Capacity): string | null {
+  const { run } = stage.config;
+  const { cpus, gpus, memoryGiB, gpuMemoryGiB } = run.resources;
+  const pods = IS_TRAINER.has(stage.kind) ? run.ranks : Math.min(run.shards, run.parallelism ?? run.shards);
+  const fits = machine.gpuMemoryGiB.filter((memory) => memory >= (gpuMemoryGiB ?? 0));
+  const refuse = (asked: string, has: string, field: string) =>
+    `stage ${stage.name} asks for ${asked}, but this machine has ${has}; lower run.${field}, or run the campaign on a cluster`;
+
+  if (gpus * pods > fits.length) {
+    const each = gpuMemoryGiB === undefined ? '' : ` of ${gpuMemoryGiB} GiB`;
+    return refuse(`${gpus * pods} GPUs${each} (${pods} x ${gpus})`, `${fits.length}`, 'resources.gpus');
+  }
+  if (cpus > machine.cpus) return refuse(`${cpus} cores`, `${machine.cpus}`, 'resources.cpus');
+  if (memoryGiB !== undefined && memoryGiB * pods > machine.memoryGiB) {
+    const asked = `${memoryGiB * pods} GiB of memory (${pods} x ${memoryGiB})`;
+    return refuse(asked, `${machine.memoryGiB.toFixed(1)}`, 'resources.memoryGiB');
+  }
+  return null;
+}
+
+/** {@link refusalFor} this machine. */
+export const localRefusal = (stage: Pick<StageFile, 'name' | 'kind' | 'config'>): string | null =>
+  refusalFor(stage, machineCapacity());
+
+function askNvidiaSmi(): string {
+  const query = ['--query-gpu=memory.total', '--format=csv,noheader,nounits'];
+  try {
+    return execFileSync('nvidia-smi', query, {
+      encoding: 'utf8',
+      timeout: 10_000,
+      stdio: ['ignore', 'pipe', 'ignore'],
+    });
+  } catch {
+    return '';
+  }
+}

@@ -1,0 +1,169 @@
+import { spawn } from 'node:child_process';
+import { closeSync, futimesSync, openSync } from 'node:fs';
+import { readdir, rm } from 'node:fs/promises';
+import { basename, join, resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import type { Executor, JobObservation } from '../spec/index.ts';
+import { createExclusive, logPath, readJsonIfThere, stageDir } from '../store/index.ts';
+import { withoutTemporal } from './environment.ts';
+import {
+  hasEnded,
+  JOB_ID,
+  JOB_NAME,
+  jobFolder,
+  jobPath,
+  LocalJob,
+  newJobId,
+  SupervisorRecord,
+  stopPath,
+  supervisorLogPath,
+  supervisorPath,
+} from './job-folder.ts';
+import { tail } from './log-tail.ts';
+import { observe, takePlaceOfSupervisor } from './observe.ts';
+import { findMarked, killMarked, sendSignal } from './processes.ts';
+import { watchFolder } from './watch-folder.ts';
+
+export interface LocalExecutorOptions {
+  /** Folder for what this machine keeps of its jobs; one for all workers that are to adopt each other's. */
+  readonly home: string;
+  /** Folder that programs start in. */
+  readonly projectRoot: string;
+  readonly store: string;
+  /** Interpreter of `Program.runtime` python. */
+  readonly python: string;
+  /** Interpreter of `Program.runtime` node, and of the supervisor: this process's own when not given. */
+  readonly node?: string;
+  /** How long a policy server may take to become ready. */
+  readonly policyStartSeconds?: number;
+  readonly log: Log;
+}
+
+/** What is used of a pino logger. */
+export interface Log {
+  info(facts: object, message: string): void;
+  warn(facts: object, message: string): void;
+}
+
+/** Loading a model of any size takes less than this on a machine that can run it; *ours*. */
+const POLICY_START_SECONDS = 180;
+/** A change that the file system did not tell of is found by looking; so is the death of a supervisor. */
+const LOOK_EVERY_MS = 500;
+/** What a supervisor may need beyond the grace of its job to bring it to an end, before it is ended itself. */
+const BEYOND_GRACE_MS = 30_000;
+
+const SUPERVISOR = fileURLToPath(new URL('./supervisor.ts', import.meta.url));
+
+/**
+ * The executor for this machine. Each job has a supervisor process of its own, detached from the worker: it outlives it, and any worker
+ * with the same home adopts the job by its name. All that is known of a job lies in its folder, see job-folder.ts.
+ */
+export function createLocalExecutor(options: LocalExecutorOptions): Executor {
+  const home = resolve(options.home);
+  const { log } = options;
+  const node = options.node ?? process.execPath;
+
+  async function submit(request: LocalJob['request']): Promise<void> {
+    const folder = jobFolder(home, request.name);
+    const job: LocalJob = {
+      ...{ id: newJobId(), request, projectRoot: resolve(options.projectRoot), store: resolve(options.store) },
+      ...{ node, python: options.python, policyStartSeconds: options.policyStartSeconds ?? POLICY_START_SECONDS },
+      submittedAt: new Date().toISOString(),
+    };
+    const isNew = await createExclusive(jobPath(folder), JSON.stringify(job));
+    const standing = isNew ? job : await readJsonIfThere(jobPath(folder), LocalJob);
+    if (standing === null) return await submit(request); // a stop of the same name removed it in between
+    // Also when it stood already: who created it may have died before this line. Of two supervisors the second leaves at once.
+    if ((await readJsonIfThere(supervisorPath(folder), SupervisorRecord)) === null) startSupervisor(folder, standing);
+    log.info({ job: request.name }, isNew ? 'job submitted' : 'job adopted');
+  }
+
+  function startSupervisor(folder: string, job: LocalJob): void {
+    const output = openSync(supervisorLogPath(folder), 'a');
+    futimesSync(output, new Date(), new Date());
+    const child = spawn(node, [SUPERVISOR, folder], {
+      cwd: job.projectRoot,
+      env: {
+        // Compiled TypeScript is kept: it halves the start of a supervisor, and of the stage programs after it.
+        NODE_COMPILE_CACHE: join(home, 'node-cache'),
+        ...withoutTemporal(process.env),
+        [JOB_NAME]: job.request.name,
+        [JOB_ID]: job.id,
+      },
+      // A session of its own: neither the end of the worker nor Ctrl-C at its terminal reaches it.
+      detached: true,
+      stdio: ['ignore', output, output],
+    });
+    child.once('error', (error) => log.warn({ job: job.request.name, error }, 'supervisor could not be started'));
+    child.unref();
+    closeSync(output);
+  }
+
+  async function* watch(name: string, signal: AbortSignal): AsyncIterable<JobObservation> {
+    const folder = jobFolder(home, name);
+    using changes = watchFolder(folder);
+    let told = '';
+    while (!signal.aborted) {
+      const changed = changes.next(LOOK_EVERY_MS, signal);
+      const job = await observe(folder);
+      if (job === null) return;
+      const telling = JSON.stringify(job);
+      if (telling !== told) yield job;
+      told = telling;
+      if (hasEnded(job)) return;
+      await changed;
+    }
+  }
+
+  async function suspend(name: string): Promise<void> {
+    const folder = jobFolder(home, name);
+    await createExclusive(stopPath(folder), JSON.stringify({ askedAt: new Date().toISOString() }));
+    const job = await readJsonIfThere(jobPath(folder), LocalJob);
+    if (job === null) return;
+    const supervisor = await takePlaceOfSupervisor(folder);
+    const deadline = Date.now() + job.request.graceSeconds * 1000 + BEYOND_GRACE_MS;
+    let signalled = false;
+    for (;;) {
+      const seen = await observe(folder);
+      if (seen === null || hasEnded(seen)) break;
+      if (supervisor.pid !== null && (!signalled || Date.now() > deadline)) {
+        sendSignal(supervisor.pid, signalled ? 'SIGKILL' : 'SIGTERM');
+        signalled = true;
+      }
+      await sleep(20);
+    }
+    // The supervisor ends right after its last word; whatever else is left is ended here.
+    for (let looks = 0; looks < 50 && (await findMarked(JOB_ID, job.id)).length > 0; looks += 1) await sleep(20);
+    await killMarked(JOB_ID, job.id);
+    log.info({ job: name }, 'job suspended');
+  }
+
+  async function stop(name: string): Promise<void> {
+    await suspend(name);
+    const folder = jobFolder(home, name);
+    // The record goes first, and the word that it is to stop never: a start that comes late still finds it.
+    await rm(jobPath(folder), { force: true });
+    for (const entry of await readdir(folder)) {
+      if (entry !== basename(stopPath(folder))) await rm(join(folder, entry), { force: true });
+    }
+  }
+
+  async function logs(name: string, limits: { maxLines: number; maxBytes: number }): Promise<string> {
+    const folder = jobFolder(home, name);
+    const [job, seen] = [await readJsonIfThere(jobPath(folder), LocalJob), await observe(folder)];
+    if (job === null || seen === null) return '';
+    const { request, store } = job;
+    const failed = seen.pods.filter(({ phase }) => phase === 'failed');
+    const sections: string[] = [];
+    for (const { part } of failed.length > 0 ? failed : seen.pods) {
+      for (const container of ['policy-server', 'main'] as const) {
+        const lines = await tail(logPath(stageDir(store, request.key), request.attempt, part, container), limits);
+        if (lines.length > 0) sections.push(`== part ${part}, ${container}\n${lines.join('\n')}\n`);
+      }
+    }
+    return sections.join('\n');
+  }
+
+  return { submit, watch, suspend, stop, logs, observe: (name) => observe(jobFolder(home, name)) };
+}

@@ -1,0 +1,63 @@
+import { randomUUID } from 'node:crypto';
+import { join } from 'node:path';
+import { z } from 'zod';
+import type { JobObservation, JobRequest } from '../spec/index.ts';
+
+/**
+ * What this machine keeps of a job, in `<home>/jobs/<name>/`:
+ *
+ * - `job.json`: what was asked for; its presence is the job. Created exclusively, never changed
+ * - `supervisor.json`: who runs it; created exclusively, so that a job has one supervisor ever
+ * - `stop.json`: it is to stop. Written before anybody is signalled, and kept for ever: a stop that comes before the start still holds
+ * - `state.json`: the job as last seen by its supervisor, or by who found the supervisor gone; replaced as a whole
+ * - `supervisor.log`: what the supervisor printed; empty unless it broke. Its time is when a supervisor was last started
+ */
+export const jobFolder = (home: string, name: string): string => join(home, 'jobs', name);
+export const jobPath = (folder: string): string => join(folder, 'job.json');
+export const supervisorPath = (folder: string): string => join(folder, 'supervisor.json');
+export const stopPath = (folder: string): string => join(folder, 'stop.json');
+export const statePath = (folder: string): string => join(folder, 'state.json');
+export const supervisorLogPath = (folder: string): string => join(folder, 'supervisor.log');
+
+const is = <T>() => z.custom<T>((value) => typeof value === 'object' && value !== null, 'expected an object');
+
+/** `job.json` */
+export const LocalJob = z.object({
+  /** Every process of the job carries it in its environment ({@link JOB_ID}), so that none is ever lost. */
+  id: z.uuid(),
+  request: is<JobRequest>(),
+  projectRoot: z.string(),
+  store: z.string(),
+  /** Interpreters of `Program.runtime`. */
+  node: z.string(),
+  python: z.string(),
+  /** How long a policy server may take to become ready. */
+  policyStartSeconds: z.number().positive(),
+  submittedAt: z.iso.datetime(),
+});
+export type LocalJob = z.infer<typeof LocalJob>;
+
+/** `supervisor.json`. `start` tells the process from a later one of the same pid; a null `pid`: nobody, and nobody ever will. */
+export const SupervisorRecord = z.object({ pid: z.int().nullable(), start: z.string() });
+export type SupervisorRecord = z.infer<typeof SupervisorRecord>;
+
+/** `stop.json` */
+export const StopRecord = z.object({ askedAt: z.iso.datetime() });
+
+/** `state.json` */
+export const JobState = is<JobObservation>();
+
+/** Environment variables that mark the processes of a job: its name for people, its id for us. */
+export const JOB_NAME = 'ORRERY_JOB';
+export const JOB_ID = 'ORRERY_JOB_ID';
+
+export const newJobId = (): string => randomUUID();
+
+export const hasEnded = ({ phase }: JobObservation): boolean => phase !== 'pending' && phase !== 'running';
+
+/** A job of which nothing has started. */
+export function pendingJob({ name, parts }: JobRequest): JobObservation {
+  const pod = { phase: 'pending', exitCode: null, signal: null, container: null, message: null } as const;
+  const pods = Array.from({ length: parts }, (_, part) => ({ part, ...pod, startedAt: null, finishedAt: null }));
+  return { name, phase: 'pending', pods, message: null };
+}

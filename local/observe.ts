@@ -1,0 +1,95 @@
+import { stat } from 'node:fs/promises';
+import { FAILURES, type JobObservation, type PodState } from '../spec/index.ts';
+import { createExclusive, readJson, readJsonIfThere, writeFileAtomic } from '../store/index.ts';
+import {
+  hasEnded,
+  JOB_ID,
+  JobState,
+  jobPath,
+  LocalJob,
+  pendingJob,
+  StopRecord,
+  SupervisorRecord,
+  statePath,
+  stopPath,
+  supervisorLogPath,
+  supervisorPath,
+} from './job-folder.ts';
+import { lastWords } from './log-tail.ts';
+import { bootId, killMarked, processStart } from './processes.ts';
+
+/** How long a supervisor that was started may take to say so, on a machine under load; *ours*. */
+const SUPERVISOR_START_MS = 60_000;
+
+/**
+ * The job as it is now; null if its folder holds none. A job whose supervisor is gone without having brought it to an end is brought to
+ * an end here: what is left of it is killed, and only then is it reported as `failed` (or `stopped`, where that was asked for).
+ */
+export async function observe(folder: string): Promise<JobObservation | null> {
+  const job = await readJsonIfThere(jobPath(folder), LocalJob);
+  if (job === null) return null;
+  const state = await readJsonIfThere(statePath(folder), JobState);
+  if (state !== null && hasEnded(state)) return state;
+
+  const supervisor = await readJsonIfThere(supervisorPath(folder), SupervisorRecord);
+  if (supervisor === null) {
+    if (Date.now() - (await supervisorStartedAt(folder, job)) < SUPERVISOR_START_MS) return pendingJob(job.request);
+    return (await takePlaceOfSupervisor(folder)).pid === null ? await observe(folder) : pendingJob(job.request);
+  }
+  if (supervisor.pid !== null && (await processStart(supervisor.pid)) === supervisor.start) {
+    return state ?? pendingJob(job.request);
+  }
+  return await bury(folder, job, supervisor);
+}
+
+/**
+ * The supervisor of a job; where there is none yet, the caller takes its place as nobody, so that none can start any more.
+ */
+export async function takePlaceOfSupervisor(folder: string): Promise<SupervisorRecord> {
+  const nobody: SupervisorRecord = { pid: null, start: '' };
+  const taken = await createExclusive(supervisorPath(folder), JSON.stringify(nobody));
+  return taken ? nobody : await readJson(supervisorPath(folder), SupervisorRecord);
+}
+
+/** Ends a job whose supervisor is gone. May be done by several at once: all come to the same words. */
+async function bury(folder: string, job: LocalJob, supervisor: SupervisorRecord): Promise<JobObservation> {
+  await killMarked(JOB_ID, job.id);
+  const state = await readJsonIfThere(statePath(folder), JobState);
+  // It had ended by itself between two looks of ours.
+  if (state !== null && hasEnded(state)) return state;
+  const seen = state ?? pendingJob(job.request);
+  const asked = (await readJsonIfThere(stopPath(folder), StopRecord)) !== null;
+  const rebooted = supervisor.pid !== null && !supervisor.start.startsWith(await bootId());
+  const why = asked ? 'stopped' : await reasonOfDeath(folder, supervisor, rebooted);
+  const ended: JobObservation = {
+    ...seen,
+    phase: asked ? 'stopped' : 'failed',
+    pods: seen.pods.map((pod) => (pod.phase === 'running' ? lostPod(pod, why, rebooted) : pod)),
+    message: asked ? null : why,
+  };
+  await writeFileAtomic(statePath(folder), JSON.stringify(ended));
+  return ended;
+}
+
+function lostPod(pod: PodState, message: string, rebooted: boolean): PodState {
+  const end = rebooted
+    ? { exitCode: FAILURES.NodeFailure.exitCode, signal: null }
+    : { exitCode: null, signal: 'SIGKILL' };
+  return { ...pod, ...end, phase: 'failed', container: 'main', message, finishedAt: new Date().toISOString() };
+}
+
+async function reasonOfDeath(folder: string, supervisor: SupervisorRecord, rebooted: boolean): Promise<string> {
+  if (rebooted) return 'the machine was started again while the job ran';
+  const what =
+    supervisor.pid === null
+      ? `its supervisor did not start within ${SUPERVISOR_START_MS / 1000} s`
+      : `its supervisor (process ${supervisor.pid}) was killed; what it had started was killed after it`;
+  const words = await lastWords(supervisorLogPath(folder));
+  return words === null ? what : `${what}: ${words}`;
+}
+
+/** When a supervisor was last started, in ms since the epoch; when the job was submitted, if none was. */
+async function supervisorStartedAt(folder: string, job: LocalJob): Promise<number> {
+  const log = await stat(supervisorLogPath(folder)).catch(() => null);
+  return log?.mtimeMs ?? Date.parse(job.submittedAt);
+}

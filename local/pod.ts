@@ -1,0 +1,86 @@
+import { POD_ENV, type PodState } from '../spec/index.ts';
+import { logPath, stageDir } from '../store/index.ts';
+import { type ContainerEnd, type ContainerSpec, startContainer } from './container.ts';
+import { commandOf, podEnvironment } from './environment.ts';
+import type { LocalJob } from './job-folder.ts';
+import { lastWords } from './log-tail.ts';
+import { SERVER_GRACE_MS, startPolicyServer } from './policy-server.ts';
+
+/** How a pod ended. */
+export type PodEnd = Pick<PodState, 'exitCode' | 'signal' | 'container' | 'message'> & {
+  readonly phase: 'succeeded' | 'failed';
+};
+
+/**
+ * Runs one pod to its end: the policy server if there is one, then the main program, then the end of the policy server.
+ * @param masterPort - where the ranks of a gang meet; null without one
+ * @param stop - ends the pod: SIGTERM to main, the job's grace, SIGKILL
+ */
+export async function runPod(
+  job: LocalJob,
+  part: number,
+  masterPort: number | null,
+  stop: AbortSignal,
+): Promise<PodEnd> {
+  const { request } = job;
+  const logOf = (container: 'main' | 'policy-server') =>
+    logPath(stageDir(job.store, request.key), request.attempt, part, container);
+  const env = podEnvironment(job, part, masterPort);
+  const common = { cwd: job.projectRoot, env };
+  const main = { ...common, ...commandOf(request.main, job), logFile: logOf('main') };
+  const graceMs = request.graceSeconds * 1000;
+
+  const failed = async (container: 'main' | 'policy-server', end: ContainerEnd): Promise<PodEnd> => {
+    const { exitCode, signal } = end;
+    return { phase: 'failed', exitCode, signal, container, message: end.error ?? (await lastWords(logOf(container))) };
+  };
+  const endOf = (end: ContainerEnd): PodEnd | Promise<PodEnd> =>
+    end.exitCode === 0
+      ? { phase: 'succeeded', exitCode: 0, signal: null, container: 'main', message: null }
+      : failed('main', end);
+
+  if (request.policyServer === null) return endOf(await runMain(withEnv(main, request.env), graceMs, stop));
+
+  const server = { ...common, ...commandOf(request.policyServer, job), logFile: logOf('policy-server') };
+  const start = await startPolicyServer({ ...server, startSeconds: job.policyStartSeconds }, stop);
+  if (start.kind === 'stopped') return endedBefore(null, 'stopped before it began');
+  if (start.kind === 'silent') return endedBefore('policy-server', start.message);
+  if (start.kind === 'ended') return failed('policy-server', start.end);
+
+  const { container, url } = start;
+  // When the server dies main cannot go on; it is asked to save what it has.
+  const serverGone = new AbortController();
+  container.ended.then(() => serverGone.abort());
+  const either = AbortSignal.any([stop, serverGone.signal]);
+  const grace = () => (stop.aborted ? graceMs : Math.min(graceMs, SERVER_GRACE_MS));
+  const end = await runMain(withEnv(main, { ...request.env, [POD_ENV.policyUrl]: url }), grace, either);
+  const serverDied = serverGone.signal.aborted;
+  const serverEnd = await container.terminate(SERVER_GRACE_MS);
+  return serverDied && end.exitCode !== 0 ? failed('policy-server', serverEnd) : endOf(end);
+}
+
+/** Runs the main program; once `stop` aborts it is told to end. */
+async function runMain(
+  spec: ContainerSpec,
+  graceMs: number | (() => number),
+  stop: AbortSignal,
+): Promise<ContainerEnd> {
+  const main = startContainer(spec);
+  const terminate = () => void main.terminate(typeof graceMs === 'number' ? graceMs : graceMs());
+  if (stop.aborted) terminate();
+  stop.addEventListener('abort', terminate, { once: true });
+  try {
+    return await main.ended;
+  } finally {
+    stop.removeEventListener('abort', terminate);
+  }
+}
+
+const withEnv = (spec: ContainerSpec, env: Readonly<Record<string, string>>): ContainerSpec => ({
+  ...spec,
+  env: { ...spec.env, ...env },
+});
+
+const endedBefore = (container: PodEnd['container'], message: string): PodEnd => ({
+  ...{ phase: 'failed', exitCode: null, signal: null, container, message },
+});

@@ -1,0 +1,111 @@
+import { execFile } from 'node:child_process';
+import { readdir, readFile, readlink } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { promisify } from 'node:util';
+
+/** Processes of this machine: `/proc` where there is one (Linux), `ps` elsewhere (macOS). */
+
+const run = promisify(execFile);
+const HAS_PROC = process.platform === 'linux';
+
+/**
+ * When a process began, as a text that no other process of this pid will ever have (Linux: boot id and clock ticks since boot).
+ * Null when it is not there, or is dead and merely not yet reaped.
+ */
+export async function processStart(pid: number): Promise<string | null> {
+  if (HAS_PROC) {
+    const stat = await statOf(pid);
+    return stat === null || 'ZX'.includes(stat.state) ? null : `${await bootId()} ${stat.start}`;
+  }
+  const ps = await run('ps', ['-o', 'stat=,lstart=', '-p', String(pid)]).catch(() => ({ stdout: '' }));
+  const [state = '', ...start] = ps.stdout.trim().split(/\s+/);
+  return state === '' || state.startsWith('Z') ? null : start.join(' ');
+}
+
+/** Identifies the machine's present run since power-on; `''` where that cannot be told. */
+export async function bootId(): Promise<string> {
+  return (await readFile('/proc/sys/kernel/random/boot_id', 'utf8').catch(() => '')).trim();
+}
+
+/** Pids of all processes that have `name=value` in the environment they were started with, but for this one. */
+export async function findMarked(name: string, value: string): Promise<number[]> {
+  const marker = `${name}=${value}`;
+  const found = HAS_PROC ? await findInProc(marker) : await findByPs(marker);
+  return found.filter((pid) => pid !== process.pid);
+}
+
+/** SIGKILL to every process so marked, again until none is left. @throws Error when some are left after `timeoutMs` */
+export async function killMarked(name: string, value: string, timeoutMs = 10_000): Promise<void> {
+  const deadline = Date.now() + timeoutMs;
+  for (;;) {
+    const left = await findMarked(name, value);
+    if (left.length === 0) return;
+    if (Date.now() > deadline) throw new Error(`processes ${left.join(', ')} are still there after SIGKILL`);
+    for (const pid of left) sendSignal(pid, 'SIGKILL');
+    await sleep(10);
+  }
+}
+
+/** Sends a signal to a process, or with a negative pid to a group. A process that is gone is fine. */
+export function sendSignal(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal);
+  } catch (error) {
+    // EPERM: macOS answers so for a group of which only zombies are left.
+    if (!['ESRCH', 'EPERM'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
+  }
+}
+
+/**
+ * Whether a process of this group listens on the TCP port; null where that cannot be told. An answer on a port says only that somebody
+ * is there: two servers that were given the same port would otherwise both be taken for ready, and one job be served another's policy.
+ */
+export async function groupListensOn(group: number, port: number): Promise<boolean | null> {
+  if (!HAS_PROC) return null;
+  const sockets = await Promise.all(['tcp', 'tcp6'].map((table) => listeners(`/proc/net/${table}`, port)));
+  const inodes = new Set(sockets.flat());
+  for (const pid of await allPids()) {
+    if ((await statOf(pid))?.group !== group) continue;
+    const descriptors = await readdir(`/proc/${pid}/fd`).catch(() => []);
+    const targets = await Promise.all(descriptors.map((fd) => readlink(`/proc/${pid}/fd/${fd}`).catch(() => '')));
+    if (targets.some((target) => inodes.has(target))) return true;
+  }
+  return false;
+}
+
+async function listeners(table: string, port: number): Promise<string[]> {
+  const hexPort = port.toString(16).toUpperCase().padStart(4, '0');
+  const LISTEN = '0A';
+  const rows = (await readFile(table, 'utf8').catch(() => '')).split('\n').map((row) => row.trim().split(/\s+/));
+  return rows.flatMap(([, local, , state, , , , , , inode]) =>
+    state === LISTEN && local?.endsWith(`:${hexPort}`) ? [`socket:[${inode}]`] : [],
+  );
+}
+
+/** Fields 3, 5 and 22 of `/proc/<pid>/stat`; the name in field 2 may hold anything, so counting starts after its bracket. */
+async function statOf(pid: number): Promise<{ state: string; group: number; start: string } | null> {
+  const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => null);
+  if (stat === null) return null;
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  return { state: fields[0] ?? 'X', group: Number(fields[2]), start: fields[19] ?? '' };
+}
+
+const allPids = async (): Promise<number[]> =>
+  (await readdir('/proc')).filter((name) => /^\d+$/.test(name)).map(Number);
+
+async function findInProc(marker: string): Promise<number[]> {
+  const found = await Promise.all(
+    (await allPids()).map(async (pid) => {
+      // Of other users' processes the environment cannot be read: they are not ours.
+      const environment = await readFile(`/proc/${pid}/environ`, 'utf8').catch(() => '');
+      return environment.split('\0').includes(marker) ? [pid] : [];
+    }),
+  );
+  return found.flat();
+}
+
+async function findByPs(marker: string): Promise<number[]> {
+  const { stdout } = await run('ps', ['-axEww', '-o', 'pid=,command='], { maxBuffer: 64 * 2 ** 20 });
+  const lines = stdout.split('\n').filter((line) => line.split(/\s+/).includes(marker));
+  return lines.map((line) => Number.parseInt(line, 10));
+}

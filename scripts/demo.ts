@@ -1,0 +1,156 @@
+/**
+ * A whole campaign on this machine: installs what is missing, starts Temporal and the worker, submits the campaign (or goes on with
+ * the one that is under way), shows it live, and at the end the results.
+ *
+ *     npm run demo
+ *     npm run demo -- --full --seed 1
+ *
+ * Ctrl-C saves, frees the machine and stops what the demo started; the same command goes on from there.
+ */
+import { statfsSync } from 'node:fs';
+import type { Client } from '@temporalio/client';
+import { Command } from 'commander';
+import { type CampaignFile, readCampaignFile } from '../cli/campaign-file.ts';
+import { type CampaignView, isRunning, updateCampaign, viewCampaign } from '../cli/campaigns.ts';
+import { withClient } from '../cli/connect.ts';
+import { CommandError, EXIT, type ExitCode, messageOf, runMain } from '../cli/errors.ts';
+import { untilInterrupted } from '../cli/interrupt.ts';
+import { inProject, PROJECT } from '../cli/paths.ts';
+import { findReport, readReport } from '../cli/report.ts';
+import { ReportSummary, resultLines } from '../cli/results.ts';
+import { submitCampaign } from '../cli/submit.ts';
+import { exitCodeOf, watchCampaign } from '../cli/watch.ts';
+import { setup } from './setup.ts';
+import { ensureTemporal, projectServer, type TemporalServer } from './temporal-server.ts';
+import { ensureWorker } from './worker-process.ts';
+
+/** What checkpoints and trees of a run may take. */
+const RUN_GB = 1;
+
+interface DemoOptions {
+  readonly full?: true;
+  readonly short?: true;
+  readonly file?: string;
+  readonly seed?: number;
+  readonly keep?: true;
+}
+
+await runMain(async () => {
+  const options = new Command('npm run demo --')
+    .description('Run a whole campaign on this machine, from search to report.')
+    .option('--full', 'the longer campaign with a clearer effect (examples/tiny-full.yaml)')
+    .option('--short', 'the shortest campaign, in which little is learnt (examples/tiny-short.yaml)')
+    .option('--file <file>', 'a campaign file of your own')
+    .option('--seed <number>', 'another seed than the file’s', seedFrom)
+    .option('--keep', 'leave Temporal and the worker running at the end')
+    .exitOverride()
+    .parse()
+    .opts<DemoOptions>();
+  return demo(options);
+});
+
+async function demo(options: DemoOptions): Promise<ExitCode> {
+  refuseWithoutSpace();
+  await setup();
+  const { id, campaign } = await chosenCampaign(options);
+  const temporal = await theTemporal();
+  let worker: Awaited<ReturnType<typeof ensureWorker>> | null = null;
+  try {
+    worker = await ensureWorker(temporal.address);
+    return await withClient((client) => run(client, id, campaign, temporal));
+  } finally {
+    if (!options.keep) {
+      if (worker?.started) await worker.stop();
+      if (temporal.started) await temporal.stop();
+    }
+  }
+}
+
+async function run(client: Client, id: string, campaign: CampaignFile, temporal: TemporalServer): Promise<ExitCode> {
+  await startOrGoOn(client, id, campaign);
+  console.log(`campaign ${id}: ${temporal.uiAddress}/namespaces/default/workflows/${id}`);
+  const view = await untilInterrupted((signal) => watchCampaign(client, id, signal));
+  if (isRunning(view)) return interrupted(client, id, view);
+  if (exitCodeOf(view) !== EXIT.ok) {
+    throw new CommandError(
+      EXIT.failed,
+      `campaign ${id} did not complete`,
+      `the stages' logs: npx orrery logs ${id} <stage>`,
+    );
+  }
+  const paths = findReport(id);
+  console.log(['', ...resultLines(ReportSummary.parse(readReport(paths))), '', `report: ${paths.html}`].join('\n'));
+  return EXIT.ok;
+}
+
+/** Submits the campaign, or goes on with the one of this id that was interrupted. */
+async function startOrGoOn(client: Client, id: string, campaign: CampaignFile): Promise<void> {
+  try {
+    await submitCampaign(client, id, campaign);
+  } catch (error) {
+    if (!(error instanceof CommandError) || error.exitCode !== EXIT.running) throw error;
+    const { status } = await viewCampaign(client, id);
+    if (status?.phase === 'paused') await updateCampaign(client, id, 'resume');
+    console.log(`campaign ${id} goes on where it was`);
+  }
+}
+
+/** Ctrl-C: nothing of the campaign is left running on this machine. A second Ctrl-C does not wait for that. */
+async function interrupted(client: Client, id: string, view: CampaignView): Promise<ExitCode> {
+  console.log('\npausing: the stages save and end (Ctrl-C again to leave them running)');
+  if (view.status?.phase !== 'paused' && view.status?.phase !== 'pausing') {
+    try {
+      await untilInterrupted((signal) => Promise.race([updateCampaign(client, id, 'pause'), aborted(signal)]));
+    } catch (error) {
+      console.error(`orrery: could not pause: ${messageOf(error)}`);
+    }
+  }
+  console.log('run the same command again, and it goes on from here');
+  return EXIT.interrupted;
+}
+
+const aborted = (signal: AbortSignal): Promise<never> =>
+  new Promise((_, reject) => {
+    signal.addEventListener('abort', () => reject(new Error('interrupted')), { once: true });
+  });
+
+/** The Temporal that the environment names, else one on this machine. */
+async function theTemporal(): Promise<TemporalServer> {
+  const address = process.env.TEMPORAL_ADDRESS;
+  if (address !== undefined) {
+    const uiAddress = process.env.ORRERY_TEMPORAL_UI ?? `http://${address.replace(/:\d+$/, '')}:8233`;
+    return { address, uiAddress, started: false, stop: async () => undefined };
+  }
+  const server = await ensureTemporal(projectServer());
+  process.env.TEMPORAL_ADDRESS = server.address;
+  return server;
+}
+
+async function chosenCampaign({
+  file,
+  full,
+  short,
+  seed,
+}: DemoOptions): Promise<{ id: string; campaign: CampaignFile }> {
+  const named = inProject('examples', full ? 'tiny-full.yaml' : short ? 'tiny-short.yaml' : 'tiny.yaml');
+  const { input, spec } = await readCampaignFile(file ?? named);
+  if (seed === undefined) return { id: spec.name, campaign: { input, spec } };
+  return { id: `${spec.name}-seed-${seed}`, campaign: { input: { ...input, seed }, spec: { ...spec, seed } } };
+}
+
+function seedFrom(text: string): number {
+  const seed = Number(text);
+  if (Number.isInteger(seed) && seed >= 0 && seed < 2 ** 31) return seed;
+  throw new CommandError(EXIT.usage, `--seed: expected a whole number from 0 to 2147483647, but got "${text}"`);
+}
+
+function refuseWithoutSpace(): void {
+  const { bavail, bsize } = statfsSync(PROJECT);
+  const freeGb = (bavail * bsize) / 1e9;
+  if (freeGb >= RUN_GB) return;
+  throw new CommandError(
+    EXIT.unavailable,
+    `a run needs ${RUN_GB} GB of disk space, but ${freeGb.toFixed(1)} GB are free in ${PROJECT}`,
+    'free some space there; the store in .orrery/store may be removed',
+  );
+}

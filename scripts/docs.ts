@@ -1,0 +1,142 @@
+/**
+ * Writes docs/spec-reference.md: every field of a campaign file, from the zod schemas of spec/.
+ *
+ *     npm run docs
+ */
+import { writeFileSync } from 'node:fs';
+import { z } from 'zod';
+import { inProject } from '../cli/paths.ts';
+import { CampaignSpec } from '../spec/index.ts';
+
+/** What the JSON Schema of a field tells; `source` is metadata of our own. */
+interface FieldSchema {
+  readonly type?: string | readonly string[];
+  readonly description?: string;
+  readonly source?: string;
+  readonly default?: unknown;
+  readonly const?: unknown;
+  readonly enum?: readonly unknown[];
+  readonly pattern?: string;
+  readonly minimum?: number;
+  readonly exclusiveMinimum?: number;
+  readonly maximum?: number;
+  readonly exclusiveMaximum?: number;
+  readonly properties?: Readonly<Record<string, FieldSchema>>;
+  readonly required?: readonly string[];
+  readonly items?: FieldSchema;
+  readonly additionalProperties?: unknown;
+  readonly oneOf?: readonly FieldSchema[];
+  readonly anyOf?: readonly FieldSchema[];
+}
+
+interface Row {
+  readonly path: string;
+  readonly type: string;
+  readonly otherwise: string;
+  readonly source: string;
+  readonly description: string;
+}
+
+export const REFERENCE = inProject('docs', 'spec-reference.md');
+
+/** The page as Markdown. */
+export function specReference(): string {
+  const root = z.toJSONSchema(CampaignSpec, { io: 'input', reused: 'inline' }) as FieldSchema;
+  const { stages, ...others } = root.properties ?? {};
+  const run = stages?.properties?.search?.properties?.run ?? {};
+  return [
+    '# Campaign file: every field',
+    '',
+    'Generated from `spec/` by `npm run docs`. A campaign file is YAML or JSON; what has a default may be left out. *Source* says where a default comes',
+    'from: a section of the ASTRO paper (arXiv 2507.00417), or *ours*. `orrery validate FILE` names every wrong field by its line, and',
+    '`spec/schemas/campaign.json` tells editors the same.',
+    '',
+    '## Campaign',
+    '',
+    ...table(Object.entries(others).flatMap(([name, field]) => rows(name, field, root.required?.includes(name)))),
+    ...Object.entries(stages?.properties ?? {}).flatMap(([stage, { description, properties = {} }]) => {
+      const { run: _, ...own } = properties;
+      const fields = Object.entries(own).flatMap(([name, field]) => rows(name, field, false));
+      return [
+        '',
+        `## \`stages.${stage}\``,
+        '',
+        ...(description ? [description, ''] : []),
+        ...(fields.length > 0 ? table(fields) : ['No settings but `run`.']),
+      ];
+    }),
+    '',
+    '## `run`',
+    '',
+    'How a stage is executed; every stage has one, as `stages.<stage>.run`. Nothing here but `shards` and `ranks` changes a result.',
+    '',
+    ...table(Object.entries(run.properties ?? {}).flatMap(([name, field]) => rows(name, field, false))),
+    '',
+  ].join('\n');
+}
+
+/** The field, and the fields within it. Alternatives of a union are told one after the other. */
+function rows(path: string, field: FieldSchema, required = false): Row[] {
+  const own: Row = {
+    path,
+    type: typeText(field),
+    otherwise: required ? '*required*' : defaultText(field),
+    source: field.source ?? '',
+    description: field.description ?? '',
+  };
+  const options = field.oneOf ?? [];
+  if (options.length > 0) {
+    return [own, ...options.flatMap((option) => fieldsOf(`${path}`, option, kindOf(option)))];
+  }
+  if (field.type === 'array' && field.items?.properties) return [own, ...fieldsOf(`${path}[]`, field.items)];
+  return [own, ...fieldsOf(path, field)];
+}
+
+function fieldsOf(path: string, { properties = {}, required = [] }: FieldSchema, kind?: string): Row[] {
+  const at = kind === undefined ? path : `${path} (${kind})`;
+  return Object.entries(properties).flatMap(([name, field]) => rows(`${at}.${name}`, field, required.includes(name)));
+}
+
+/** The tag that tells an alternative of a union from the others. */
+const kindOf = ({ properties = {} }: FieldSchema): string => String(properties.type?.const ?? '');
+
+function typeText(field: FieldSchema): string {
+  if (field.const !== undefined) return JSON.stringify(field.const);
+  if (field.enum) return field.enum.map((value) => JSON.stringify(value)).join(', ');
+  if (field.oneOf) return `one of ${field.oneOf.map(kindOf).join(', ')}`;
+  if (field.anyOf) return [...new Set(field.anyOf.map(typeText))].join(' or ');
+  if (field.type === 'array') return `list of ${field.items ? typeText(field.items) : 'anything'}`;
+  if (field.type === 'object') return field.properties ? 'fields' : 'mapping';
+  return `${field.type ?? 'any'}${rangeText(field)}`;
+}
+
+function rangeText({ minimum, exclusiveMinimum, maximum, exclusiveMaximum }: FieldSchema): string {
+  const bounded = (bound: number | undefined) => bound !== undefined && Math.abs(bound) !== Number.MAX_SAFE_INTEGER;
+  const limits = [
+    ...(bounded(minimum) ? [`≥ ${minimum}`] : []),
+    ...(bounded(exclusiveMinimum) ? [`> ${exclusiveMinimum}`] : []),
+    ...(bounded(maximum) ? [`≤ ${maximum}`] : []),
+    ...(bounded(exclusiveMaximum) ? [`< ${exclusiveMaximum}`] : []),
+  ];
+  return limits.length === 0 ? '' : `, ${limits.join(', ')}`;
+}
+
+/** Groups show their defaults field by field. */
+function defaultText(field: FieldSchema): string {
+  if (field.default === undefined || field.properties) return '';
+  return `\`${JSON.stringify(field.default)}\``;
+}
+
+function table(entries: readonly Row[]): string[] {
+  const cell = (text: string) => text.replaceAll('|', '\\|').replaceAll('\n', ' ');
+  return [
+    '| field | type | default | source | what |',
+    '| --- | --- | --- | --- | --- |',
+    ...entries.map(
+      ({ path, type, otherwise, source, description }) =>
+        `| \`${path}\` | ${cell(type)} | ${cell(otherwise)} | ${cell(source)} | ${cell(description)} |`,
+    ),
+  ];
+}
+
+if (import.meta.main) writeFileSync(REFERENCE, specReference());

@@ -1,0 +1,105 @@
+import type { Manifest } from '../../spec/index.ts';
+import { random, seedFor } from '../random.ts';
+import { compare, pairsToCompare } from './facts/comparisons.ts';
+import { curriculumFacts } from './facts/curriculum.ts';
+import { correlationOverProblems, correlationOverSteps, curveOf } from './facts/curves.ts';
+import { headlineOf } from './facts/headline.ts';
+import { benchmarksOf, type Evaluation, evaluationOf, type Intervals, resultRow } from './facts/results.ts';
+import { chooseGraphs, fromCompletions, fromSolutions } from './graphs/choose.ts';
+import type { Reader } from './graphs/segments.ts';
+import { armOf, type CampaignData } from './inputs.ts';
+import type { CloningFacts, Report, StageFacts, TrainingCurve } from './report-schema.ts';
+
+/** Every number of the report. Pure: the same campaign gives the same report, to the last digit of every interval. */
+export function buildReport(data: CampaignData, domain: Reader): Report {
+  const { stage } = data;
+  const { confidence, bootstrapResamples, solutionGraphs } = stage.config;
+  const intervals: Intervals = {
+    confidence,
+    resamples: bootstrapResamples,
+    randomFor: (...purpose) => random(seedFor(stage.seed, 'bootstrap', ...purpose)),
+  };
+  const evaluations = inOrder(data, stage.arms);
+  const benchmarks = benchmarksOf(evaluations);
+  const results = benchmarks.flatMap((benchmark) =>
+    evaluations.map((evaluation) => resultRow(evaluation, benchmark, intervals)),
+  );
+  const comparisons = benchmarks.flatMap((benchmark) =>
+    pairsToCompare(evaluations, stage.arms).map(({ about, first, second }) =>
+      compare(about, first, second, benchmark, intervals),
+    ),
+  );
+  const curves = data.trainings.map(
+    ({ name, manifest, records }): TrainingCurve => ({
+      stage: name,
+      arm: armOf(name),
+      kind: manifest.kind as TrainingCurve['kind'], // readCampaign takes these three kinds for trainings
+      points: curveOf(records),
+    }),
+  );
+  const afterRl = evaluations.filter(({ phase }) => phase === 'rl');
+  return {
+    schemaVersion: 1,
+    key: stage.key,
+    domain: stage.domain,
+    policy: stage.policy,
+    seed: stage.seed,
+    arms: stage.arms,
+    codeVersion: stage.codeVersion,
+    confidence,
+    bootstrapResamples,
+    headline: headlineOf(results, comparisons, confidence),
+    results,
+    comparisons,
+    curves,
+    correlations: stage.arms.flatMap((arm) => [
+      ...curves
+        .filter((curve) => curve.kind === 'rl' && curve.arm === arm)
+        .map((curve) => correlationOverSteps({ ...curve, arm }, confidence)),
+      ...afterRl
+        .filter((evaluation) => evaluation.arm === arm)
+        .map((evaluation) => correlationOverProblems({ ...evaluation, arm }, confidence)),
+    ]),
+    curriculum: data.curricula.map(({ name, manifest, records }) =>
+      curriculumFacts(armOf(name) ?? name, manifest.config, records),
+    ),
+    search: [...data.manifests.values()].find(({ kind }) => kind === 'search')?.counts ?? null,
+    cloning: stage.arms.map((arm) => cloningFacts(arm, data)),
+    graphs: chooseGraphs(
+      [
+        data.rewrites.flatMap(({ name, records }) => fromSolutions(name, records)),
+        afterRl.flatMap(({ stage: name, completions }) => fromCompletions(name, completions, domain)),
+      ],
+      solutionGraphs,
+      random(seedFor(stage.seed, 'solution graphs')),
+    ),
+    stages: [...data.manifests].map(([name, manifest]) => stageFacts(name, manifest)),
+  };
+}
+
+/** Evaluations in the order of the results table: base, then arm by arm SFT and RL. */
+function inOrder(data: CampaignData, arms: readonly string[]): Evaluation[] {
+  const found = data.evaluations.flatMap(({ name, records }) => evaluationOf(name, records) ?? []);
+  const place = ({ arm, phase }: Evaluation) =>
+    (arm === null ? -1 : arms.indexOf(arm)) * 3 + ['base', 'sft', 'rl'].indexOf(phase);
+  return found.toSorted((a, b) => place(a) - place(b));
+}
+
+function cloningFacts(arm: string, data: CampaignData): CloningFacts {
+  const solutions = data.rewrites.find(({ name }) => name === `${arm}/rewrite`)?.records ?? [];
+  const byK = Map.groupBy(solutions, ({ k }) => k);
+  return {
+    arm,
+    linearise: data.manifests.get(`${arm}/linearise`)?.counts ?? null,
+    rewrite: data.manifests.get(`${arm}/rewrite`)?.counts ?? null,
+    solutionsByK: Object.fromEntries(
+      [...byK].toSorted(([a], [b]) => a - b).map(([k, group]) => [String(k), group.length]),
+    ),
+  };
+}
+
+function stageFacts(name: string, manifest: Manifest): StageFacts {
+  const { kind, key, digest, codeVersion, seed, attempt, parts, startedAt, finishedAt, counts, config } = manifest;
+  const seconds = Math.max(0, (Date.parse(finishedAt) - Date.parse(startedAt)) / 1000);
+  return { name, kind, key, digest, codeVersion, seed, attempt, parts, startedAt, finishedAt, seconds, counts, config };
+}

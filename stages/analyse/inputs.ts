@@ -1,0 +1,71 @@
+import { readFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import type { z } from 'zod';
+import {
+  EvaluatedCompletion,
+  FILES,
+  Manifest,
+  PassRate,
+  parseOrRefuse,
+  Solution,
+  type StageFileOf,
+  type StageKind,
+  TrainingMetric,
+} from '../../spec/index.ts';
+import { manifestPath } from '../../store/index.ts';
+import type { StageContext } from '../context.ts';
+import { readAllJsonl } from '../jsonl.ts';
+
+/** A finished stage by its name, with the records that the report is made from. */
+export interface FinishedStage<T> {
+  readonly name: string;
+  readonly manifest: Manifest;
+  readonly records: readonly T[];
+}
+
+/** Everything that the report is made from. Trees are left out: they are large, and their counts are in the manifest of the search. */
+export interface CampaignData {
+  readonly stage: StageFileOf<'analyse'>;
+  readonly manifests: ReadonlyMap<string, Manifest>;
+  readonly evaluations: readonly FinishedStage<EvaluatedCompletion>[];
+  readonly trainings: readonly FinishedStage<TrainingMetric>[];
+  readonly curricula: readonly FinishedStage<PassRate>[];
+  readonly rewrites: readonly FinishedStage<Solution>[];
+}
+
+/**
+ * Reads the finished stages of the campaign.
+ * @throws StageExit `InvalidInput` when a file is missing, or is not what its manifest or schema says
+ */
+export async function readCampaign(
+  context: Pick<StageContext<'analyse'>, 'stage' | 'dir' | 'inputFiles'>,
+): Promise<CampaignData> {
+  const { stage } = context;
+  const manifests = new Map<string, Manifest>();
+  for (const [name, { key }] of Object.entries(stage.inputs)) {
+    const path = manifestPath(join(dirname(context.dir), key));
+    manifests.set(name, parseOrRefuse(Manifest, JSON.parse(await readFile(path, 'utf8')), path));
+  }
+  const read = async <S extends z.ZodType>(kinds: readonly StageKind[], file: string, schema: S) => {
+    const found: FinishedStage<z.output<S>>[] = [];
+    for (const [name, manifest] of manifests) {
+      if (!kinds.includes(manifest.kind)) continue;
+      found.push({ name, manifest, records: await readAllJsonl(context.inputFiles(name, file), schema) });
+    }
+    return found;
+  };
+  return {
+    stage,
+    manifests,
+    evaluations: await read(['evaluate'], FILES.evaluate.completions, EvaluatedCompletion),
+    trainings: await read(['pretrain', 'sft', 'rl'], FILES.trainer.metrics, TrainingMetric),
+    curricula: await read(['curriculum'], FILES.curriculum.passRates, PassRate),
+    rewrites: await read(['rewrite'], FILES.rewrite.solutions, Solution),
+  };
+}
+
+/** Arm of a stage by its name: `astro/sft` -> `astro`; null for stages that all arms share. */
+export function armOf(name: string): string | null {
+  const slash = name.indexOf('/');
+  return slash < 0 ? null : name.slice(0, slash);
+}

@@ -1,0 +1,31 @@
+import { join } from 'node:path';
+import { FILES } from '../../spec/index.ts';
+import { writeFileAtomic } from '../../store/index.ts';
+import type { StageProgram } from '../context.ts';
+import { buildReport } from './build-report.ts';
+import { readCampaign } from './inputs.ts';
+import { renderPage } from './page.ts';
+import { Report } from './report-schema.ts';
+
+/** Writes the report of the campaign: `report.json` with every number, `report.html` to read. */
+export const analyse: StageProgram<'analyse'> = async (context) => {
+  const unit = 'page';
+  context.report({ unit, done: 0, total: 1 });
+  const report = Report.parse(buildReport(await readCampaign(context), context.domain));
+  const page = await renderPage(report);
+  const html = `data/${FILES.analyse.html}`;
+  const json = `data/${FILES.analyse.json}`;
+  await context.fence();
+  await writeFileAtomic(join(context.dir, json), `${JSON.stringify(report, null, 2)}\n`);
+  await writeFileAtomic(join(context.dir, html), page);
+  context.report({ unit, done: 1, total: 1 });
+  context.log.info({ verdict: report.headline.verdict, sentence: report.headline.sentence }, 'report written');
+  return {
+    files: [html, json],
+    counts: {
+      stages: report.stages.length,
+      evaluations: new Set(report.results.map(({ stage }) => stage)).size,
+      graphs: report.graphs.length,
+    },
+  };
+};

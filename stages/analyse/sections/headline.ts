@@ -1,0 +1,31 @@
+import { html, type Markup } from '../html.ts';
+import type { Report } from '../report-schema.ts';
+import { percent } from '../words.ts';
+
+const VERDICTS: Record<Report['headline']['verdict'], string> = {
+  for: 'ahead',
+  against: 'behind',
+  undecided: 'undecided',
+  'not-compared': 'not compared',
+};
+
+/** What was done, and what it says. */
+export function headlineSection({ headline, domain, policy, seed, arms, confidence }: Report): Markup {
+  const [first = '', ...others] = arms;
+  const title = others.length > 0 ? `${first} against ${others.join(' and ')}` : first;
+  const outcome =
+    headline.verdict === 'for' || headline.verdict === 'against'
+      ? `${first} is ${VERDICTS[headline.verdict]}`
+      : VERDICTS[headline.verdict];
+  const facts: [string, string][] = [
+    ['Domain', domain.name],
+    ['Model', policy.name],
+    ['Seed', String(seed)],
+    ['Intervals', percent(confidence, 0)],
+  ];
+  return html`<header><p class="eyebrow">Campaign report</p><h1>${title}</h1>
+<dl class="facts">${facts.map(([name, value]) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>
+<section id="headline" aria-label="What the experiment says" class="finding"><p class="outcome ${headline.verdict}">${outcome}</p>
+<p class="lead">${headline.sentence}</p>
+${headline.details.length > 0 ? html`<ul>${headline.details.map((detail) => html`<li>${detail}</li>`)}</ul>` : null}</section></header>`;
+}

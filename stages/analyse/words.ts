@@ -1,0 +1,52 @@
+import type { Estimate } from './statistics/estimate.ts';
+
+/** Numbers as the report writes them. */
+
+const THIN = '\u2009';
+
+/** 0.5525 -> "55.3 %". */
+export const percent = (share: number, digits = 1): string => `${(100 * share).toFixed(digits)}${THIN}%`;
+
+/** A difference of shares in percentage points with its sign: 0.042 -> "+4.2". The minus is a real one. */
+export function signedPoints(difference: number): string {
+  const rounded = (100 * difference).toFixed(1);
+  if (Number(rounded) === 0) return '0.0';
+  return Number(rounded) > 0 ? `+${rounded}` : rounded.replace('-', '−');
+}
+
+export const decimal = (value: number, digits = 2): string => value.toFixed(digits).replace('-', '−');
+
+/** 12345.6 -> "12,346"; whole numbers as they are, others with two digits. */
+export function count(value: number): string {
+  return value.toLocaleString('en-GB', { maximumFractionDigits: Number.isInteger(value) ? 0 : 2 });
+}
+
+/** 0.00004 -> "< 0.001". */
+export const pValue = (p: number): string => (p < 0.001 ? `<${THIN}0.001` : p.toFixed(3));
+
+/** 75 -> "1 min 15 s"; 0.42 -> "0.4 s". */
+export function duration(seconds: number): string {
+  if (seconds < 60) return `${seconds < 10 ? seconds.toFixed(1) : Math.round(seconds)}${THIN}s`;
+  const whole = Math.round(seconds);
+  const [hours, minutes, rest] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60, whole % 60];
+  if (hours > 0) return `${hours}${THIN}h ${minutes}${THIN}min`;
+  return rest === 0 ? `${minutes}${THIN}min` : `${minutes}${THIN}min ${rest}${THIN}s`;
+}
+
+/** "too-easy" -> "too easy", "solvedProblems" -> "solved problems". */
+export const plain = (name: string): string =>
+  name
+    .replace(/([a-z])([A-Z])/g, '$1 $2')
+    .replace(/[-_.]+/g, ' ')
+    .toLowerCase();
+
+/** "1 problem", "4 problems". */
+export const several = (n: number, noun: string): string => `${count(n)} ${noun}${n === 1 ? '' : 's'}`;
+
+/** "55.3 % (50.1 to 60.4)", or why not. */
+export function shareInWords({ value, low, high, reason }: Estimate): string {
+  if (value === null) return reason ?? 'not known';
+  return low === null || high === null
+    ? percent(value)
+    : `${percent(value)} (${(100 * low).toFixed(1)} to ${(100 * high).toFixed(1)})`;
+}

@@ -1,0 +1,96 @@
+import { join } from 'node:path';
+import { z } from 'zod';
+import { type Counts, FILES, type PassRate, Problem, partFile } from '../../spec/index.ts';
+import { isMine, type StageContext, type StageProgram } from '../context.ts';
+import { forEachProblem } from '../each-problem.ts';
+import { openJournal } from '../journal.ts';
+import { readAllJsonl, writeJsonl } from '../jsonl.ts';
+import { connectPolicy, type Policy } from '../policy.ts';
+import { seedFor } from '../random.ts';
+import { startVerifier, type Verifier } from '../verifier.ts';
+import { decide, shareOfTarget, type Tally } from './window.ts';
+
+/** Journal entry of one prompt. */
+const PromptTally = z.object({
+  id: z.string(),
+  samples: z.int().min(1),
+  right: z.int().min(0),
+  unjudged: z.int().min(0),
+  completionTokens: z.int().min(0),
+});
+type PromptTally = z.infer<typeof PromptTally>;
+
+/**
+ * Samples the SFT policy several times on every candidate prompt, has each completion verified, and keeps the prompts of moderate
+ * difficulty. Writes what was seen of *every* candidate, kept or not, with the reason.
+ */
+export const curriculum: StageProgram<'curriculum'> = async (context) => {
+  const { stage, part, parts, dir, domain } = context;
+  const all = await readAllJsonl(context.inputFiles('prompts', FILES.prepare.curriculum), Problem);
+  const candidates = all.filter((_, index) => isMine(index, context));
+  const policy = await connectPolicy(context);
+  const verifier = await startVerifier(context);
+  const journal = await openJournal(context, PromptTally);
+  try {
+    const tallies = await forEachProblem({
+      ...{ context, journal, unit: 'prompt', concurrency: stage.config.problemsInFlight },
+      items: candidates,
+      idOf: ({ id }) => id,
+      idOfEntry: ({ id }) => id,
+      work: (problem) => tallyOf(problem, context, policy, verifier),
+    });
+    const target = shareOfTarget(stage.config.targetPrompts, part, parts);
+    const tieBreak = (id: string) => seedFor(stage.seed, 'curriculum-tie', id);
+    const decisions = decide(tallies, stage.config.passRate, target, tieBreak);
+    const passRates = candidates.map((problem, index): PassRate => {
+      const { samples, right, unjudged } = tallies[index] as Tally;
+      return { problem, prompt: domain.prompts.solve(problem.problem), samples, right, unjudged, ...decisions[index]! };
+    });
+    const path = `data/${partFile(FILES.curriculum.passRates, part)}`;
+    await writeJsonl(join(dir, path), passRates);
+    return { files: [path], counts: countsOf(passRates, tallies) };
+  } finally {
+    await Promise.all([verifier.close(), journal.close()]);
+  }
+};
+
+/** Samples and judges one prompt. The seed is the prompt's own, so the tally depends neither on order nor on shards. */
+async function tallyOf(
+  problem: Problem,
+  { stage: { seed, config }, domain }: StageContext<'curriculum'>,
+  policy: Policy,
+  verifier: Verifier,
+): Promise<PromptTally> {
+  const completions = await policy.complete({
+    prompt: domain.prompts.solve(problem.problem),
+    n: config.samplesPerPrompt,
+    maxTokens: config.maxTokens,
+    temperature: config.temperature,
+    topP: config.topP,
+    seed: seedFor(seed, 'curriculum', problem.id),
+  });
+  const verdicts = await Promise.all(completions.map(({ text }) => verifier.verify(problem, text)));
+  return {
+    id: problem.id,
+    samples: completions.length,
+    right: verdicts.filter(({ verdict }) => verdict === 'right').length,
+    unjudged: verdicts.filter(({ verdict }) => verdict === 'unjudged').length,
+    completionTokens: completions.reduce((sum, { tokens }) => sum + tokens, 0),
+  };
+}
+
+function countsOf(passRates: readonly PassRate[], tallies: readonly PromptTally[]): Counts {
+  const because = (reason: PassRate['reason']) => passRates.filter((one) => one.reason === reason).length;
+  const sum = (of: (tally: PromptTally) => number) => tallies.reduce((total, tally) => total + of(tally), 0);
+  return {
+    candidates: passRates.length,
+    kept: because('kept'),
+    tooEasy: because('too-easy'),
+    tooHard: because('too-hard'),
+    overTarget: because('over-target'),
+    completions: sum(({ samples }) => samples),
+    right: sum(({ right }) => right),
+    unjudged: sum(({ unjudged }) => unjudged),
+    completionTokens: sum(({ completionTokens }) => completionTokens),
+  };
+}

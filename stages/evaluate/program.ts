@@ -1,0 +1,91 @@
+import { join } from 'node:path';
+import { z } from 'zod';
+import { type Counts, EvaluatedCompletion, FILES, Problem, partFile } from '../../spec/index.ts';
+import { countBacktracks } from '../backtracks.ts';
+import { isMine, type StageContext, type StageProgram } from '../context.ts';
+import { forEachProblem } from '../each-problem.ts';
+import { openJournal } from '../journal.ts';
+import { readAllJsonl, writeJsonl } from '../jsonl.ts';
+import { type Completion, connectPolicy, type Policy } from '../policy.ts';
+import { seedFor } from '../random.ts';
+import { startVerifier, type Verifier } from '../verifier.ts';
+
+/** Number of the greedy completion among the samples. */
+const GREEDY = -1;
+
+/** Journal entry of one problem: its completions, the greedy one first. */
+const EvaluatedProblem = z.object({ id: z.string(), completions: z.array(EvaluatedCompletion).min(1) });
+type EvaluatedProblem = z.infer<typeof EvaluatedProblem>;
+
+/**
+ * Samples a policy on every benchmark problem, greedily as well where asked, and has every completion verified. The report makes pass@1
+ * (with its n) from the records.
+ */
+export const evaluate: StageProgram<'evaluate'> = async (context) => {
+  const { stage, part, dir } = context;
+  const all = await readAllJsonl(context.inputFiles('prompts', FILES.prepare.benchmarks), Problem);
+  const problems = all.filter((_, index) => isMine(index, context));
+  const policy = await connectPolicy(context);
+  const verifier = await startVerifier(context);
+  const journal = await openJournal(context, EvaluatedProblem);
+  try {
+    const evaluated = await forEachProblem({
+      ...{ context, journal, unit: 'problem', concurrency: stage.config.problemsInFlight },
+      items: problems,
+      idOf: ({ id }) => id,
+      idOfEntry: ({ id }) => id,
+      work: (problem) => evaluateProblem(problem, context, policy, verifier),
+    });
+    const completions = evaluated.flatMap((problem) => problem.completions);
+    const path = `data/${partFile(FILES.evaluate.completions, part)}`;
+    await writeJsonl(join(dir, path), completions);
+    return { files: [path], counts: countsOf(problems.length, completions) };
+  } finally {
+    await Promise.all([verifier.close(), journal.close()]);
+  }
+};
+
+async function evaluateProblem(
+  problem: Problem,
+  context: StageContext<'evaluate'>,
+  policy: Policy,
+  verifier: Verifier,
+): Promise<EvaluatedProblem> {
+  const { config, seed } = context.stage;
+  const prompt = context.domain.prompts.solve(problem.problem);
+  const request = { prompt, maxTokens: config.maxTokens, seed: seedFor(seed, 'evaluate', problem.id) };
+  const greedy = config.greedy ? await policy.complete({ ...request, n: 1, temperature: 0, topP: 1 }) : [];
+  const { samplesPerProblem: n, temperature, topP } = config;
+  const sampled = await policy.complete({ ...request, n, temperature, topP });
+  const record = async (completion: Completion, sample: number): Promise<EvaluatedCompletion> => {
+    const { text, tokens, finishReason } = completion;
+    const { verdict, answer } = await verifier.verify(problem, text);
+    return {
+      ...{ benchmark: problem.source, problemId: problem.id, problem: problem.problem },
+      ...{ sample, mode: sample === GREEDY ? 'greedy' : 'sampled', text, tokens, finishReason, verdict, answer },
+      backtracks: countBacktracks(text, context.domain.phrases),
+    };
+  };
+  const completions = await Promise.all([
+    ...greedy.map((completion) => record(completion, GREEDY)),
+    ...sampled.map((completion, sample) => record(completion, sample)),
+  ]);
+  return { id: problem.id, completions };
+}
+
+/** `right` and `unjudged` are of the samples; the greedy completions have counts of their own. */
+function countsOf(problems: number, completions: readonly EvaluatedCompletion[]): Counts {
+  const sampled = completions.filter(({ mode }) => mode === 'sampled');
+  const greedy = completions.filter(({ mode }) => mode === 'greedy');
+  const judged = (of: readonly EvaluatedCompletion[], as: EvaluatedCompletion['verdict']) =>
+    of.filter(({ verdict }) => verdict === as).length;
+  return {
+    problems,
+    completions: sampled.length,
+    right: judged(sampled, 'right'),
+    unjudged: judged(sampled, 'unjudged'),
+    greedyCompletions: greedy.length,
+    greedyRight: judged(greedy, 'right'),
+    completionTokens: completions.reduce((sum, { tokens }) => sum + tokens, 0),
+  };
+}

@@ -1,0 +1,81 @@
+import { createHash } from 'node:crypto';
+import { closeSync, openSync, readFileSync, readSync } from 'node:fs';
+import { join } from 'node:path';
+import { type FileEntry, Manifest, parseOrRefuse, type StageFile } from '../spec/index.ts';
+import { manifestPath, stageDir } from '../store/index.ts';
+import { StageExit } from './exits.ts';
+
+/**
+ * Files of an input stage, checked against its manifest; see `StageContext.inputFiles`. Synchronous on purpose: nothing of a program
+ * can begin before its input is known to be whole.
+ */
+export function inputFiles(store: string, stage: StageFile, role: string, name: string): string[] {
+  const ref = stage.inputs[role];
+  if (ref === undefined) {
+    const known = Object.keys(stage.inputs).join(', ') || 'none';
+    throw new StageExit('InvalidInput', `${stage.name}: expected an input of role "${role}", but it has ${known}`);
+  }
+  const folder = stageDir(store, ref.key);
+  const manifest = readManifest(manifestPath(folder), `${stage.name}: input "${role}"`);
+  if (manifest.digest !== ref.digest) {
+    throw new StageExit(
+      'InvalidInput',
+      `${folder}: expected the result ${ref.digest}, but its manifest says ${manifest.digest}; it was made anew after ${stage.name} was planned`,
+    );
+  }
+  const files = partsOf(manifest.files, name);
+  if (files.length === 0) {
+    throw new StageExit('InvalidInput', `${folder}: expected data/${name} (or its parts), but the manifest has none`);
+  }
+  return files.map((file) => verified(folder, file));
+}
+
+/** Entries of `data/<name>`: `trees.jsonl` itself, or `trees-00000.jsonl` and so on in order. Pure. */
+export function partsOf(files: readonly FileEntry[], name: string): FileEntry[] {
+  const dot = name.lastIndexOf('.');
+  const [stem, extension] = [`data/${name.slice(0, dot)}`, name.slice(dot)];
+  const isPart = (path: string) =>
+    path.startsWith(`${stem}-`) &&
+    path.endsWith(extension) &&
+    /^\d{5,}$/.test(path.slice(stem.length + 1, path.length - extension.length));
+  return files
+    .filter(({ path }) => path === `data/${name}` || isPart(path))
+    .toSorted((a, b) => (a.path < b.path ? -1 : 1));
+}
+
+function readManifest(path: string, what: string): Manifest {
+  try {
+    return parseOrRefuse(Manifest, JSON.parse(readFileSync(path, 'utf8')), path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    throw new StageExit('InvalidInput', `${what}: expected a finished stage, but ${path} is not there`);
+  }
+}
+
+function verified(folder: string, entry: FileEntry): string {
+  const path = join(folder, entry.path);
+  const found = sha256(path);
+  if (found === entry.sha256) return path;
+  throw new StageExit(
+    'InvalidInput',
+    `${path}: expected sha256 ${entry.sha256}, but it is ${found ?? 'not there'}; remove the folder of that stage to run it again`,
+  );
+}
+
+function sha256(path: string): string | null {
+  const hash = createHash('sha256');
+  const chunk = Buffer.allocUnsafe(1 << 20);
+  try {
+    const file = openSync(path, 'r');
+    try {
+      for (let read = readSync(file, chunk); read > 0; read = readSync(file, chunk))
+        hash.update(chunk.subarray(0, read));
+    } finally {
+      closeSync(file);
+    }
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
+    throw error;
+  }
+  return hash.digest('hex');
+}

@@ -1,0 +1,91 @@
+import { randomUUID } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { mkdir, open, rename, rm } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import type { z } from 'zod';
+import { InvalidInputError, parseOrRefuse } from '../spec/index.ts';
+import { StageExit } from './exits.ts';
+import { linesOf } from './lines.ts';
+
+/** A line of a file with its number, counted from 1 as editors do. */
+export interface NumberedLine {
+  readonly line: number;
+  readonly value: unknown;
+}
+
+/**
+ * Lines of a JSONL file as plain JSON values. Empty lines are passed over.
+ * @throws StageExit `InvalidInput`, naming file and line, at a line that is not JSON or a file that is not there
+ */
+export async function* readJsonLines(path: string): AsyncGenerator<NumberedLine> {
+  let line = 0;
+  try {
+    for await (const text of linesOf(createReadStream(path))) {
+      line += 1;
+      if (text.trim() !== '') yield { line, value: parseLine(text, `${path}:${line}`) };
+    }
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    throw new StageExit('InvalidInput', `${path}: expected a JSONL file, but there is none`, { cause: error });
+  }
+}
+
+/**
+ * Records of a JSONL file.
+ * @throws StageExit `InvalidInput`, naming file, line and field, at the first line that is not as `schema` says
+ */
+export async function* readJsonl<S extends z.ZodType>(path: string, schema: S): AsyncGenerator<z.output<S>> {
+  for await (const { line, value } of readJsonLines(path)) {
+    try {
+      yield parseOrRefuse(schema, value, `${path}:${line}`);
+    } catch (error) {
+      if (!(error instanceof InvalidInputError)) throw error;
+      throw new StageExit('InvalidInput', error.message, { cause: error });
+    }
+  }
+}
+
+/** Every record of several JSONL files, one file after the other. */
+export async function readAllJsonl<S extends z.ZodType>(paths: readonly string[], schema: S): Promise<z.output<S>[]> {
+  const records: z.output<S>[] = [];
+  for (const path of paths) for await (const record of readJsonl(path, schema)) records.push(record);
+  return records;
+}
+
+/** Characters gathered before they are written. */
+const BATCH = 1 << 20;
+
+/** Writes records as a JSONL file that is there as a whole or not at all, however many they are: temporary name, fsync, rename. */
+export async function writeJsonl(path: string, records: Iterable<unknown> | AsyncIterable<unknown>): Promise<void> {
+  await mkdir(dirname(path), { recursive: true });
+  const temporary = `${path}.${randomUUID()}.tmp`;
+  try {
+    await using file = await open(temporary, 'wx');
+    let batch = '';
+    for await (const record of records) {
+      batch += `${JSON.stringify(record)}\n`;
+      if (batch.length < BATCH) continue;
+      await file.appendFile(batch);
+      batch = '';
+    }
+    await file.appendFile(batch);
+    await file.sync();
+  } catch (error) {
+    await rm(temporary, { force: true });
+    throw error;
+  }
+  await rename(temporary, path);
+  await using folder = await open(dirname(path), 'r');
+  await folder.sync(); // makes the new name durable
+}
+
+function parseLine(text: string, where: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    const shown = text.length > 60 ? `${text.slice(0, 57)}...` : text;
+    throw new StageExit('InvalidInput', `${where}: expected one JSON value on the line, but got ${shown}`, {
+      cause: error,
+    });
+  }
+}

@@ -1,0 +1,108 @@
+import { join } from 'node:path';
+import { z } from 'zod';
+import { type Counts, FILES, partFile, Trace, Tree } from '../../spec/index.ts';
+import { isMine, type StageContext, type StageProgram } from '../context.ts';
+import { forEachProblem } from '../each-problem.ts';
+import { openJournal } from '../journal.ts';
+import { readAllJsonl, writeJsonl } from '../jsonl.ts';
+import { connectPolicy, type Policy } from '../policy.ts';
+import { random, seedFor } from '../random.ts';
+import { pathTo } from '../search/tree.ts';
+import { linearise as lineariseTree } from './linearise.ts';
+import { passesSelfEvaluation } from './self-evaluation.ts';
+import { reasoningOf } from './terminal-step.ts';
+import { collectTerminals } from './terminals.ts';
+
+/** Problems that are self-evaluated at the same time. *Ours*. */
+const IN_FLIGHT = 64;
+
+/** What became of one problem. */
+const Linearised = z.object({
+  problem: z.string().min(1),
+  /** Right terminals that the policy was asked about, and those it did not approve of. */
+  selfEvaluated: z.int().min(0),
+  rejected: z.int().min(0),
+  traces: z.array(Trace),
+});
+type Linearised = z.infer<typeof Linearised>;
+
+export interface Services {
+  connectPolicy(context: StageContext<'linearise'>): Promise<Policy>;
+}
+
+/** Stage `linearise`: trees into traces, after self-evaluation. */
+export const linearise: StageProgram<'linearise'> = (context) => lineariseWith(context, { connectPolicy });
+
+export async function lineariseWith(
+  context: StageContext<'linearise'>,
+  services: Services,
+): ReturnType<StageProgram<'linearise'>> {
+  const trees = (await readAllJsonl(context.inputFiles('trees', FILES.search.trees), Tree)).filter((_, index) =>
+    isMine(index, context),
+  );
+  const policy = await services.connectPolicy(context);
+  const journal = await openJournal(context, Linearised);
+  try {
+    const linearised = await forEachProblem<Tree, Linearised>({
+      context,
+      journal,
+      items: trees,
+      idOf: ({ problem }) => problem.id,
+      idOfEntry: ({ problem }) => problem,
+      unit: 'problem',
+      concurrency: IN_FLIGHT,
+      work: (tree, signal) => lineariseOne(tree, context, policy, signal),
+    });
+    const traces = linearised.flatMap((one) => one.traces);
+    const file = join('data', partFile(FILES.linearise.traces, context.part));
+    // Parsed once more for the order of fields: an entry that comes from the journal is to leave the same bytes.
+    await writeJsonl(
+      join(context.dir, file),
+      traces.map((trace) => Trace.parse(trace)),
+    );
+    return { files: [file], counts: countsOf(linearised) };
+  } finally {
+    await journal.close();
+  }
+}
+
+async function lineariseOne(
+  tree: Tree,
+  { stage, domain }: StageContext<'linearise'>,
+  policy: Policy,
+  signal: AbortSignal,
+): Promise<Linearised> {
+  const { problem } = tree;
+  const terminals = collectTerminals(tree, (node) => reasoningOf(node, domain) !== '');
+  const accepted = [];
+  for (const terminal of terminals.correct) {
+    signal.throwIfAborted();
+    const seed = seedFor(stage.seed, 'linearise', problem.id, 'self-evaluation', terminal.id);
+    const path = pathTo(tree, terminal.id);
+    const passes = await passesSelfEvaluation({ problem, domain, policy }, path, stage.config.selfEvaluations, seed);
+    if (passes) accepted.push(terminal);
+  }
+  // Of the arm nothing enters the seed: both arms choose among the same solutions alike.
+  const choices = random(seedFor(stage.seed, 'linearise', problem.id, 'choices'));
+  return {
+    problem: problem.id,
+    selfEvaluated: terminals.correct.length,
+    rejected: terminals.correct.length - accepted.length,
+    traces: lineariseTree(tree, { ...terminals, correct: accepted }, stage.config, domain, choices),
+  };
+}
+
+function countsOf(linearised: readonly Linearised[]): Counts {
+  const traces = linearised.flatMap((one) => one.traces);
+  const byK = Map.groupBy(traces, ({ k }) => k);
+  const sum = (of: (one: Linearised) => number) => linearised.reduce((total, one) => total + of(one), 0);
+  return {
+    problems: linearised.length,
+    solved: linearised.filter(({ selfEvaluated }) => selfEvaluated > 0).length,
+    accepted: linearised.filter((one) => one.traces.length > 0).length,
+    selfEvaluated: sum((one) => one.selfEvaluated),
+    rejectedBySelfEvaluation: sum((one) => one.rejected),
+    traces: traces.length,
+    ...Object.fromEntries([...byK].sort(([a], [b]) => a - b).map(([k, those]) => [`k${k}`, those.length])),
+  };
+}

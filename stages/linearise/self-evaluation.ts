@@ -1,0 +1,33 @@
+import type { Problem, TreeNode } from '../../spec/index.ts';
+import type { Domain } from '../domain.ts';
+import type { Policy } from '../policy.ts';
+
+/** Longest self-evaluation in tokens: a sentence or two and the verdict. *Ours*. */
+const MAX_TOKENS = 256;
+
+/**
+ * Whether the policy itself finds a right solution right: it judges N times at temperature 1, and all N must agree. Rejects lucky guesses,
+ * whose answer is right and whose reasoning is not.
+ * @param path - nodes from below the root to the terminal
+ * @param times - N; 0 accepts without asking
+ * @see ASTRO (arXiv 2507.00417), procedure cloning
+ */
+export async function passesSelfEvaluation(
+  { problem, domain, policy }: { problem: Problem; domain: Domain; policy: Policy },
+  path: readonly TreeNode[],
+  times: number,
+  seed: number,
+): Promise<boolean> {
+  if (times === 0) return true;
+  const steps = path.map(({ step }) => step);
+  const judgements = await policy.complete({
+    prompt: domain.prompts.selfEvaluate(problem.problem, steps),
+    n: times,
+    maxTokens: MAX_TOKENS,
+    temperature: 1,
+    topP: 1,
+    stop: domain.rewriteStops,
+    seed,
+  });
+  return judgements.every(({ text }) => domain.approves(text));
+}

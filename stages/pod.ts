@@ -1,0 +1,65 @@
+import { dirname, resolve } from 'node:path';
+import { z } from 'zod';
+import { POD_ENV, parseOrRefuse, StageFile } from '../spec/index.ts';
+import { readJson, stageDir, stageFilePath } from '../store/index.ts';
+import { StageExit } from './exits.ts';
+
+/** What a pod is told (the pod contract of docs/architecture.md). */
+export interface Pod {
+  readonly stage: StageFile;
+  readonly store: string;
+  /** The stage's folder in the store. */
+  readonly dir: string;
+  readonly attempt: number;
+  readonly part: number;
+  readonly parts: number;
+}
+
+const count = (fallback?: string) =>
+  z
+    .string({ error: 'expected a whole number from 0' })
+    .regex(/^\d+$/, 'expected a whole number from 0')
+    .transform(Number)
+    .prefault(fallback as string);
+
+const PodEnvironment = z.object({
+  [POD_ENV.stageFile]: z.string({ error: 'expected the path of a stage.json' }).min(1),
+  [POD_ENV.store]: z.string({ error: 'expected the folder of the store' }).min(1),
+  [POD_ENV.attempt]: count(),
+  [POD_ENV.shard]: count('0'),
+});
+
+/**
+ * Reads the pod contract.
+ * @throws InvalidInputError naming every variable or field that is not as expected
+ * @throws StageExit `InvalidInput` when the parts do not fit together
+ */
+export async function readPod(env: NodeJS.ProcessEnv): Promise<Pod> {
+  const pod = parseOrRefuse(PodEnvironment, env, 'the environment of the pod');
+  const path = resolve(pod[POD_ENV.stageFile]);
+  const stage = await readStage(path);
+  const dir = stageDir(resolve(pod[POD_ENV.store]), stage.key);
+  if (dirname(path) !== dir) {
+    throw new StageExit(
+      'InvalidInput',
+      `${POD_ENV.stageFile}: expected ${stageFilePath(dir)}, the folder of the stage's key, but got ${path}`,
+    );
+  }
+  const [part, parts] = [pod[POD_ENV.shard], stage.config.run.shards];
+  if (part >= parts) {
+    throw new StageExit(
+      'InvalidInput',
+      `${POD_ENV.shard}: expected a number below config.run.shards (${parts}), but got ${part}`,
+    );
+  }
+  return { stage, store: resolve(pod[POD_ENV.store]), dir, attempt: pod[POD_ENV.attempt], part, parts };
+}
+
+async function readStage(path: string): Promise<StageFile> {
+  try {
+    return await readJson(path, StageFile);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    throw new StageExit('InvalidInput', `${POD_ENV.stageFile}: expected a stage file, but ${path} is not there`);
+  }
+}

@@ -1,0 +1,68 @@
+import type { RewriteConfig, Span, Trace } from '../../spec/index.ts';
+import type { LoadedDomain } from '../domain.ts';
+import { reasoningOf, splitTerminal } from '../linearise/terminal-step.ts';
+
+/** A stretch of a solution before it is written: fixed words, or a step that is still to be put into prose. */
+export interface Part {
+  readonly kind: Span['kind'];
+  /** Tree node that the stretch tells of. A backtrack tells of the node that it goes back to, a restart of the root. */
+  readonly node: number;
+  /** Fixed words, or the step as the tree has it (`kind: 'step'`). */
+  readonly text: string;
+  /** Whether it goes on in the sentence flow of the part before (a verdict after its reflection) and does not begin a step of its own. */
+  readonly follows: boolean;
+}
+
+export type OutlineSettings = Pick<RewriteConfig, 'reflectAboveQ' | 'reflectProbability'>;
+
+/**
+ * The order of a solution, from its trace:
+ * - where the trace goes back: reflection, negative verdict, then the place gone back to, or the restart;
+ * - after an intermediate node of high Q, now and then, and after the last step of reasoning: reflection, positive verdict;
+ * - at the end the final answer, in the words of the tree.
+ *
+ * The verdict always follows the reflection. A direct trace is plain: it has no reflections. A node that the trace goes back from is not
+ * praised first.
+ * @param random - uniform numbers in [0, 1), one for each intermediate node of high Q
+ * @see ASTRO (arXiv 2507.00417), procedure cloning
+ */
+export function outline(
+  trace: Pick<Trace, 'k' | 'steps' | 'terminalStep'>,
+  domain: Pick<LoadedDomain, 'phrases' | 'splitSteps' | 'join'>,
+  { reflectAboveQ, reflectProbability }: OutlineSettings,
+  random: () => number,
+): Part[] {
+  const { phrases } = domain;
+  const right = trace.steps.at(-1)!;
+  const told = trace.steps.flatMap((step, index) => {
+    // A branch ends in a terminal: the next node is a jump, or there is none.
+    const terminal = index === trace.steps.length - 1 || trace.steps[index + 1]!.move.type === 'backtrack';
+    const text = reasoningOf({ step: step.step, terminal }, domain);
+    return text === '' ? [] : [{ ...step, step: text }];
+  });
+  const parts = told.flatMap((step, index): Part[] => {
+    const next = told[index + 1];
+    const written: Part[] = [{ kind: 'step', node: step.node, text: step.step, follows: false }];
+    if (step.move.type === 'backtrack') written.unshift(...goingBack(told[index - 1]!.node, step.move.to, step.backTo));
+    if (trace.k === 0) return written;
+    const ofHighQ = step.q >= reflectAboveQ && next?.move.type === 'continue' && random() < reflectProbability;
+    if (next === undefined || ofHighQ) written.push(...reflection(step.node, 'positive'));
+    return written;
+  });
+  const { answer } = splitTerminal(trace.terminalStep, domain);
+  return [...parts, { kind: 'answer', node: right.node, text: answer, follows: false }];
+
+  function reflection(node: number, verdict: 'positive' | 'negative'): Part[] {
+    return [
+      { kind: 'reflection', node, text: phrases.reflection, follows: false },
+      { kind: verdict, node, text: phrases[verdict], follows: true },
+    ];
+  }
+  function goingBack(from: number, to: number, place: string | null): Part[] {
+    const jump: Part =
+      to === 0
+        ? { kind: 'restart', node: 0, text: phrases.restart, follows: true }
+        : { kind: 'backtrack', node: to, text: phrases.goBack.replace('{place}', () => place ?? ''), follows: true };
+    return [...reflection(from, 'negative'), jump];
+  }
+}

@@ -1,0 +1,112 @@
+import { join } from 'node:path';
+import { z } from 'zod';
+import { type Counts, FILES, partFile, Solution, Trace } from '../../spec/index.ts';
+import { isMine, type StageContext, type StageProgram } from '../context.ts';
+import { forEachProblem } from '../each-problem.ts';
+import { openJournal } from '../journal.ts';
+import { readAllJsonl, writeJsonl } from '../jsonl.ts';
+import { connectPolicy, type Policy } from '../policy.ts';
+import { random, seedFor } from '../random.ts';
+import { compose } from './compose.ts';
+import { outline, type Part } from './outline.ts';
+import { rewriteStep } from './rewrite-step.ts';
+import { selectTraces } from './select.ts';
+
+/** What became of one trace. */
+const Rewriting = z.object({
+  trace: z.string().min(1),
+  /** null: a step could not be put into prose. */
+  solution: Solution.nullable(),
+  /** Rewritten steps that were turned down. */
+  faults: z.int().min(0),
+});
+type Rewriting = z.infer<typeof Rewriting>;
+
+export interface Services {
+  connectPolicy(context: StageContext<'rewrite'>): Promise<Policy>;
+}
+
+/** Stage `rewrite`: traces into solutions, node by node. */
+export const rewrite: StageProgram<'rewrite'> = (context) => rewriteWith(context, { connectPolicy });
+
+export async function rewriteWith(
+  context: StageContext<'rewrite'>,
+  services: Services,
+): ReturnType<StageProgram<'rewrite'>> {
+  const { config, seed } = context.stage;
+  const everything = await readAllJsonl(context.inputFiles('traces', FILES.linearise.traces), Trace);
+  const traces = selectTraces(everything, config.targetSolutions, seed).filter((_, index) => isMine(index, context));
+  const policy = await services.connectPolicy(context);
+  const journal = await openJournal(context, Rewriting);
+  try {
+    const rewritings = await forEachProblem<Trace, Rewriting>({
+      context,
+      journal,
+      items: traces,
+      idOf: ({ id }) => id,
+      idOfEntry: ({ trace }) => trace,
+      unit: 'solution',
+      concurrency: config.solutionsInFlight,
+      work: (trace, signal) => rewriteTrace(trace, context, policy, signal),
+    });
+    const solutions = rewritings.flatMap(({ solution }) => solution ?? []);
+    const file = join('data', partFile(FILES.rewrite.solutions, context.part));
+    // Parsed once more for the order of fields: an entry that comes from the journal is to leave the same bytes.
+    await writeJsonl(
+      join(context.dir, file),
+      solutions.map((solution) => Solution.parse(solution)),
+    );
+    return { files: [file], counts: countsOf(rewritings, solutions) };
+  } finally {
+    await journal.close();
+  }
+}
+
+async function rewriteTrace(
+  trace: Trace,
+  { stage, domain, log }: StageContext<'rewrite'>,
+  policy: Policy,
+  signal: AbortSignal,
+): Promise<Rewriting> {
+  const { config, seed } = stage;
+  const { id, problem, k } = trace;
+  const prompt = domain.prompts.solve(problem.problem);
+  const written: Part[] = [];
+  let faults = 0;
+  for (const [index, part] of outline(
+    trace,
+    domain,
+    config,
+    random(seedFor(seed, 'rewrite', id, 'reflect')),
+  ).entries()) {
+    if (part.kind !== 'step') {
+      written.push(part);
+      continue;
+    }
+    signal.throwIfAborted();
+    const asked = { problem: problem.problem, written: compose('', written, domain).text, step: part.text };
+    const seedOf = (attempt: number) => seedFor(seed, 'rewrite', id, index, attempt);
+    const rewritten = await rewriteStep({ domain, policy }, asked, config, seedOf);
+    faults += rewritten.faults.length;
+    if (rewritten.text === null) {
+      log.debug(
+        { trace: id, step: part.text, faults: rewritten.faults },
+        'solution is dropped: a step has no rewriting without fault',
+      );
+      return { trace: id, solution: null, faults };
+    }
+    written.push({ ...part, text: rewritten.text });
+  }
+  return { trace: id, solution: { id, problem, prompt, k, ...compose(prompt, written, domain) }, faults };
+}
+
+function countsOf(rewritings: readonly Rewriting[], solutions: readonly Solution[]): Counts {
+  const byK = Map.groupBy(solutions, ({ k }) => k);
+  return {
+    traces: rewritings.length,
+    solutions: solutions.length,
+    droppedSolutions: rewritings.length - solutions.length,
+    faultyRewrites: rewritings.reduce((total, { faults }) => total + faults, 0),
+    ...Object.fromEntries([...byK].sort(([a], [b]) => a - b).map(([k, those]) => [`k${k}`, those.length])),
+  };
+}

@@ -1,0 +1,92 @@
+import { type Logger, pino } from 'pino';
+import { parseOrRefuse, type StageFileOf, type StageKind } from '../spec/index.ts';
+import { isFenced, progressPath, writeFileAtomic } from '../store/index.ts';
+import type { StageContext, StageProgram } from './context.ts';
+import { type LoadedDomain, loadDomain } from './domain.ts';
+import { type Ending, endingOf, StageExit } from './exits.ts';
+import { inputFiles } from './inputs.ts';
+import { type Pod, readPod } from './pod.ts';
+import { progressWriter } from './progress.ts';
+import { isPublished, publish } from './publish.ts';
+
+export { isMine, type StageContext, type StageProgram } from './context.ts';
+export { StageExit } from './exits.ts';
+
+/** Finds the program of a kind; lazily, so that a pod loads only what it runs. */
+export type FindProgram = <K extends StageKind>(kind: K) => Promise<StageProgram<K>>;
+
+/**
+ * Runs the part of a stage that the environment describes, from the pod contract to the published part.
+ * Never rejects: what went wrong is in the ending, translated by the failure table.
+ */
+export async function runStage(findProgram: FindProgram, env: NodeJS.ProcessEnv = process.env): Promise<Ending> {
+  const abort = new AbortController();
+  const onSigterm = () =>
+    abort.abort(new StageExit('Preempted', 'stopped by SIGTERM; what was done is kept in the journal'));
+  process.once('SIGTERM', onSigterm);
+  const level = env.ORRERY_LOG_LEVEL ?? 'info';
+  let log = pino({ level, base: null });
+  try {
+    const pod = await readPod(env);
+    const { stage, attempt, part } = pod;
+    log = pino({ level, base: { stage: stage.name, key: stage.key.slice(0, 12), attempt, part } });
+    if (await isPublished(pod)) {
+      log.info('this part is published already; nothing to do');
+      return { exitCode: 0, words: 'this part is published already' };
+    }
+    return await runPart(pod, findProgram, log, abort);
+  } catch (error) {
+    // What was being done when the signal came often fails in its own way; the signal is the cause.
+    const cause = abort.signal.aborted ? abort.signal.reason : error;
+    const ending = endingOf(cause);
+    const { exitCode, words } = ending;
+    // A stack tells only of what was not expected.
+    log.error({ exitCode, words, ...(exitCode === 1 && { err: cause }) }, 'stage program ends without a result');
+    return ending;
+  } finally {
+    process.off('SIGTERM', onSigterm);
+  }
+}
+
+async function runPart(pod: Pod, findProgram: FindProgram, log: Logger, abort: AbortController): Promise<Ending> {
+  const { stage, store, dir, attempt, part, parts } = pod;
+  const { signal } = abort;
+  const domain = await loadDomain(stage.domain.name);
+  checkSettings(domain, stage);
+  async function fence(): Promise<void> {
+    if (await isFenced(dir, attempt)) {
+      throw new StageExit('Fenced', `a later attempt than ${attempt} has begun; this one writes nothing more`);
+    }
+  }
+  const progress = progressWriter(
+    attempt,
+    async (now) => {
+      await fence(); // also the moment at which an attempt that was given up for dead learns of it
+      await writeFileAtomic(progressPath(dir, part), `${JSON.stringify(now)}\n`);
+    },
+    (error) => {
+      if (error instanceof StageExit) abort.abort(error);
+      else log.warn({ err: error }, 'progress could not be written');
+    },
+  );
+  const context = {
+    ...{ stage: stage as StageFileOf<StageKind>, attempt, part, parts, dir, domain, log, signal, fence },
+    inputFiles: (role: string, name: string) => inputFiles(store, stage, role, name),
+    report: progress.report,
+  } satisfies StageContext<StageKind>;
+  try {
+    log.info({ parts }, 'starts');
+    const program = await findProgram(stage.kind);
+    const { files, counts } = await program(context);
+    signal.throwIfAborted();
+    await publish(pod, files, counts, fence);
+    log.info({ counts }, 'published');
+    return { exitCode: 0, words: 'published' };
+  } finally {
+    await progress.close();
+  }
+}
+
+function checkSettings(domain: LoadedDomain, stage: Pod['stage']): void {
+  parseOrRefuse(domain.settings, stage.domain.settings, `domain.settings of ${stage.name} (domain ${domain.name})`);
+}

@@ -1,0 +1,60 @@
+import { basename, resolve } from 'node:path';
+import { type Counts, type Data, type FileEntry, IS_TRAINER, type StageFile, type StageKind } from '../spec/index.ts';
+import { sha256Canonical } from './canonical.ts';
+import { sha256File } from './files.ts';
+
+/** Everything that decides the result of a stage. A {@link StageFile} but for its `key` and `name` is one. */
+export interface StageIdentity
+  extends Pick<StageFile, 'kind' | 'config' | 'domain' | 'policy' | 'codeVersion' | 'seed'> {
+  /** Of the inputs only the role and the digest count: who made them, and where, does not. */
+  readonly inputs: Readonly<Record<string, { readonly digest: string }>>;
+  /** Kind prepare only. */
+  readonly data?: Data | undefined;
+  /** Kind prepare, where problems come from files: their content by path, see {@link dataFileDigests}. */
+  readonly dataFiles?: Readonly<Record<string, string>> | undefined;
+  /** Kind analyse only: names of the arms in order. */
+  readonly arms?: readonly string[] | undefined;
+}
+
+/** Key of a stage: names its folder in the store. An equal key is the same work, and a finished stage of that key is its result. */
+export function stageKey(stage: StageIdentity): string {
+  const { run, ...settings } = stage.config;
+  return sha256Canonical({
+    kind: stage.kind,
+    config: { ...settings, run: { shards: run.shards, ranks: run.ranks } },
+    domain: stage.domain,
+    policy: stage.policy,
+    data: stage.data,
+    dataFiles: stage.dataFiles,
+    arms: stage.arms,
+    inputs: Object.fromEntries(Object.entries(stage.inputs).map(([role, { digest }]) => [role, digest])),
+    codeVersion: stage.codeVersion,
+    seed: stage.seed,
+  });
+}
+
+/**
+ * Digest of a stage's outputs: equal for equal results, whenever and wherever made. Of trainers it leaves out `metrics.jsonl`, whose
+ * lines hold times. Reports (kind analyse) hold times throughout and so get a digest of their own every time: nothing reads it.
+ */
+export function outputDigest(kind: StageKind, files: readonly FileEntry[], counts: Counts): string {
+  const counted = files
+    .filter(({ path }) => !(IS_TRAINER.has(kind) && basename(path) === 'metrics.jsonl'))
+    .map(({ path, sha256, bytes }) => ({ path, sha256, bytes }))
+    .toSorted((a, b) => (a.path < b.path ? -1 : 1));
+  return sha256Canonical({ kind, files: counted, counts });
+}
+
+/**
+ * SHA-256 of every problem file that `data` names, by its path as written; undefined where problems are generated.
+ * @param projectRoot - folder that relative paths start at
+ * @throws the error of the file system when a file cannot be read
+ */
+export async function dataFileDigests(data: Data, projectRoot: string): Promise<Record<string, string> | undefined> {
+  if (data.type === 'generated') return undefined;
+  const paths = [...data.search, ...data.curriculum, ...data.benchmarks].map(({ path }) => path);
+  const digests = await Promise.all(
+    [...new Set(paths)].map(async (path) => [path, await sha256File(resolve(projectRoot, path))] as const),
+  );
+  return Object.fromEntries(digests);
+}

@@ -1,0 +1,30 @@
+import { join } from 'node:path';
+
+/** Where things lie in the store; the picture is in docs/architecture.md. `stage` below is a stage's folder. */
+
+/** Parts, attempts and shards as names: five digits, so that names sort as numbers. */
+export const numbered = (index: number): string => String(index).padStart(5, '0');
+
+export const stageDir = (store: string, key: string): string => join(store, 'stages', key);
+export const stageFilePath = (stage: string): string => join(stage, 'stage.json');
+export const manifestPath = (stage: string): string => join(stage, 'manifest.json');
+
+export const claimsDir = (stage: string): string => join(stage, 'claims');
+export const claimPath = (stage: string, attempt: number): string =>
+  join(claimsDir(stage), `${numbered(attempt)}.json`);
+
+export const progressPath = (stage: string, part: number): string => join(stage, 'progress', `${numbered(part)}.json`);
+export const partsDir = (stage: string): string => join(stage, 'parts');
+export const partPath = (stage: string, part: number): string => join(partsDir(stage), `${numbered(part)}.json`);
+
+export const dataDir = (stage: string): string => join(stage, 'data');
+/** A sharded output, `shardFile('trees', 'jsonl', 3)` -> `trees-00003.jsonl`. */
+export const shardFile = (name: string, extension: string, part: number): string =>
+  `${name}-${numbered(part)}.${extension}`;
+export const checkpointsDir = (stage: string): string => join(stage, 'checkpoints');
+
+export const logsDir = (stage: string, attempt: number): string => join(stage, 'logs', `attempt-${attempt}`);
+export const logPath = (stage: string, attempt: number, part: number, container: 'main' | 'policy-server'): string =>
+  join(logsDir(stage, attempt), `${numbered(part)}-${container}.log`);
+
+export const campaignDir = (store: string, campaignId: string): string => join(store, 'campaigns', campaignId);

@@ -1,0 +1,82 @@
+import { expect, test } from 'vitest';
+import { InvalidCampaignFile, parseCampaign } from '../../cli/campaign-file.ts';
+
+const VALID = `name: tiny
+domain:
+  name: countdown
+policy:
+  type: pretrain
+data:
+  type: generated
+  searchProblems: 10
+  curriculumPrompts: 10
+  benchmarkProblems: 10
+`;
+
+async function complaintsAbout(text: string): Promise<string[]> {
+  try {
+    await parseCampaign(text, 'x.yaml');
+    return [];
+  } catch (error) {
+    if (error instanceof InvalidCampaignFile) return error.message.split('\n');
+    throw error;
+  }
+}
+
+test('a valid file is handed on as it was written, and with its defaults filled in', async () => {
+  const { input, spec } = await parseCampaign(VALID, 'x.yaml');
+  expect(input).not.toHaveProperty('arms');
+  expect(spec.arms.map(({ name }) => name)).toEqual(['astro', 'direct']);
+});
+
+test('JSON is read as well', async () => {
+  const { input } = await parseCampaign(VALID, 'x.yaml');
+  expect((await parseCampaign(JSON.stringify(input), 'x.json')).input).toEqual(input);
+});
+
+test('a wrong value is told with its line, its path, what was expected and what came', async () => {
+  const text = `${VALID}stages:\n  search:\n    iterations: 4\n    rollouts: "a"\n`;
+  expect(await complaintsAbout(text)).toEqual(['x.yaml:14: stages.search.rollouts: expected number, but got "a"']);
+});
+
+test('a misspelt field is told at its own line', async () => {
+  const text = `${VALID}stages:\n  search:\n    iterations: 4\n    rolouts: 3\n`;
+  expect(await complaintsAbout(text)).toEqual([
+    'x.yaml:14: stages.search.rolouts: no such field here; is it misspelt?',
+  ]);
+});
+
+test('a missing field is told at the line of what it is missing in', async () => {
+  expect(await complaintsAbout(VALID.replace('  searchProblems: 10\n', ''))).toEqual([
+    'x.yaml:6: data.searchProblems: expected number, but got nothing',
+  ]);
+});
+
+test('every wrong field is told at once', async () => {
+  const text = VALID.replace('name: tiny', 'name: Tiny').replace('benchmarkProblems: 10', 'benchmarkProblems: 0');
+  expect((await complaintsAbout(text)).map((line) => line.split(': ').slice(0, 2))).toEqual([
+    ['x.yaml:1', 'name'],
+    ['x.yaml:10', 'data.benchmarkProblems'],
+  ]);
+});
+
+test('an item of a list is found at its own line', async () => {
+  const text = `${VALID}arms:\n  - name: astro\n  - name: Direct\n`;
+  expect((await complaintsAbout(text))[0]).toMatch(/^x\.yaml:13: arms\.1\.name: /);
+});
+
+test('YAML that cannot be read is told with its line', async () => {
+  expect((await complaintsAbout(`${VALID}arms: [\n`))[0]).toMatch(/^x\.yaml:1[12]: /);
+});
+
+test('an unknown domain is told with those there are', async () => {
+  const [complaint] = await complaintsAbout(VALID.replace('countdown', 'chess'));
+  expect(complaint).toMatch(
+    /^x\.yaml:3: domain\.name: expected a folder of domains\/ \(.*countdown.*\), but got "chess"$/,
+  );
+});
+
+test('settings that the domain does not know are refused before anything starts', async () => {
+  const [complaint] = await complaintsAbout(VALID.replace('countdown', 'countdown\n  settings:\n    nonsense: 1'));
+  expect(complaint).toMatch(/^x\.yaml:5: domain\.settings\.nonsense: /);
+});

@@ -1,0 +1,84 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { execa } from 'execa';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { inProject } from '../../cli/paths.ts';
+import { startTemporal, type TestTemporal } from '../support/temporal.ts';
+
+const SPEC = {
+  name: 'submitted',
+  domain: { name: 'countdown' },
+  policy: { type: 'pretrain' },
+  data: { type: 'generated', searchProblems: 1, curriculumPrompts: 1, benchmarkProblems: 1 },
+};
+
+let temporal: TestTemporal;
+let folder: string;
+let file: string;
+
+beforeAll(async () => {
+  temporal = await startTemporal();
+  folder = mkdtempSync(join(tmpdir(), 'orrery-submit-'));
+  file = join(folder, 'campaign.json');
+  writeFileSync(file, JSON.stringify(SPEC));
+});
+
+afterAll(async () => {
+  await temporal?.stop();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+const orrery = (...args: string[]) =>
+  execa(process.execPath, [inProject('cli/main.ts'), ...args], {
+    reject: false,
+    env: { TEMPORAL_ADDRESS: temporal.address, ORRERY_STORE: join(folder, 'store') },
+  });
+
+test('a campaign is started once: while it runs, the same id is refused with 73', async () => {
+  const first = await orrery('submit', file, '--json');
+  expect(first).toMatchObject({ exitCode: 0, stdout: '{"id":"submitted"}' });
+  const second = await orrery('submit', file);
+  expect(second.exitCode).toBe(73);
+  expect(second.stderr).toContain('orrery status submitted');
+  expect((await orrery('submit', file, '--id', 'another')).exitCode).toBe(0);
+});
+
+test('the printed temporal command starts the same campaign', async () => {
+  const { stdout } = await orrery('submit', file, '--id', 'printed', '--print');
+  const [command = ''] = stdout.split('\n');
+  expect(stdout.split('\n')[1]).toMatch(/^tctl workflow start --taskqueue orrery --workflow_type campaign /);
+  const [, ...args] = command.split(' ');
+  await execa(inProject('.venv/bin/temporal'), [...args, '--address', temporal.address]);
+  const { stdout: shown } = await execa(inProject('.venv/bin/temporal'), [
+    ...['workflow', 'show', '--workflow-id', 'printed', '--output', 'json', '--address', temporal.address],
+  ]);
+  const [started] = (JSON.parse(shown) as { events: { workflowExecutionStartedEventAttributes: { input: unknown } }[] })
+    .events;
+  expect(started?.workflowExecutionStartedEventAttributes.input).toEqual([JSON.parse(readFileSync(file, 'utf8'))]);
+});
+
+test('what is asked of a campaign that does not exist ends with 66', async () => {
+  for (const args of [
+    ['status', 'nobody'],
+    ['pause', 'nobody'],
+    ['cancel', 'nobody'],
+    ['logs', 'nobody', 'search'],
+    ['report', 'nobody'],
+  ]) {
+    expect({ args, code: (await orrery(...args)).exitCode }).toEqual({ args, code: 66 });
+  }
+});
+
+test('a file that is not valid ends with 65, and --json lists what is wrong', async () => {
+  const wrong = join(folder, 'wrong.yaml');
+  writeFileSync(wrong, 'name: x\ndomain: { name: countdown }\npolicy: { type: pretrain }\n');
+  const { exitCode, stdout } = await orrery('validate', wrong, '--json');
+  expect(exitCode).toBe(65);
+  expect(JSON.parse(stdout)).toMatchObject({ valid: false, complaints: [{ field: 'data', line: 1 }] });
+});
+
+test('a wrong command line ends with 2', async () => {
+  expect((await orrery('submit')).exitCode).toBe(2);
+  expect((await orrery('submitt', file)).exitCode).toBe(2);
+});

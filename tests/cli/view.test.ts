@@ -1,0 +1,82 @@
+import { expect, test } from 'vitest';
+import { campaignLines, phaseOf, progressText, stageLine } from '../../cli/view.ts';
+import { type CampaignStatus, type Progress, pendingStage, type StageStatus } from '../../spec/index.ts';
+
+const NOW = Date.parse('2026-01-01T00:01:40Z');
+
+const aStage = (change: Partial<StageStatus> = {}): StageStatus => ({
+  ...pendingStage({ name: 'search', kind: 'search', arm: null }),
+  ...change,
+});
+const aProgress = (change: Partial<Progress> = {}): Progress => ({
+  attempt: 0,
+  unit: 'problem',
+  done: 50,
+  total: 100,
+  rate: 5,
+  metrics: {},
+  updatedAt: '2026-01-01T00:01:40Z',
+  ...change,
+});
+const aCampaign = (stages: StageStatus[]): CampaignStatus => ({
+  campaignId: 'tiny',
+  name: 'tiny',
+  phase: 'running',
+  stages,
+  gpuHours: 0,
+  report: null,
+});
+
+test('progress shows a bar, what is done, the rate and the time to go', () => {
+  expect(progressText(aProgress())).toBe('[██████████··········]  50/100 problems  5/s  0:10 to go');
+});
+
+test('progress without a total shows neither a bar nor a time to go', () => {
+  expect(progressText(aProgress({ total: null }))).toBe('50 problems  5/s');
+});
+
+test('a finished count has no time to go', () => {
+  expect(progressText(aProgress({ done: 100 }))).not.toContain('to go');
+});
+
+test('a running stage shows its progress and for how long it has run', () => {
+  const line = stageLine(
+    aStage({ state: 'running', progress: aProgress(), startedAt: '2026-01-01T00:00:00Z' }),
+    8,
+    NOW,
+  );
+  expect(line).toContain('search    ● running');
+  expect(line).toContain('50/100 problems');
+  expect(line).toMatch(/1:40$/);
+});
+
+test('a held stage says why, and what failed last', () => {
+  const lastFailure = { class: 'Crashed', message: 'boom\nstack', attempt: 2, exitCode: 1, part: 0 } as const;
+  const line = stageLine(aStage({ state: 'held', why: 'waits for retryStage', executions: 3, lastFailure }), 8, NOW);
+  expect(line).toContain('execution 3  waits for retryStage  Crashed: boom');
+  expect(line).not.toContain('stack');
+});
+
+test('a reused stage takes no time', () => {
+  const times = { startedAt: '2026-01-01T00:00:00Z', finishedAt: '2026-01-01T00:00:10Z' };
+  expect(stageLine(aStage({ state: 'reused', ...times }), 6, NOW)).toBe('  search  ✔ reused');
+});
+
+test('stages stand in one column each', () => {
+  const stages = [aStage(), aStage({ name: 'astro/evaluate-rl' })];
+  const [, first = '', second = ''] = campaignLines(
+    { id: 'tiny', workflow: 'RUNNING', status: aCampaign(stages), failure: null },
+    NOW,
+  );
+  expect(first.indexOf('·')).toBe(second.indexOf('·'));
+});
+
+test('a campaign that was refused at the door shows what was wrong', () => {
+  expect(
+    campaignLines({ id: 'tiny', workflow: 'FAILED', status: null, failure: 'name: expected string' }, NOW),
+  ).toEqual(['tiny  failed', '  name: expected string']);
+});
+
+test('a terminated workflow is not told as running', () => {
+  expect(phaseOf({ id: 'tiny', workflow: 'TERMINATED', status: aCampaign([]), failure: null })).toBe('terminated');
+});

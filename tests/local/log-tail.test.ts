@@ -1,0 +1,49 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it, test } from 'vitest';
+import { tail, wordsOf } from '../../local/log-tail.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'orrery-tail-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+describe('the last words of a program', () => {
+  it.each([
+    { name: 'are its last line', log: 'first\nlast\n\n', want: 'last' },
+    {
+      name: 'are the message of a pino line',
+      log: '{"level":50,"time":1,"msg":"the store is full"}',
+      want: 'the store is full',
+    },
+    {
+      name: 'tell the error of a pino line too',
+      log: '{"level":60,"msg":"stage failed","err":{"type":"Error","message":"no such file"}}',
+      want: 'stage failed: no such file',
+    },
+    {
+      name: 'are the error above what Node prints under it',
+      log: "RangeError: out of it\n    at f (a.ts:1:2)\n    at g {\n  code: 'E',\n  [cause]: 1\n}\n\nNode.js v24.21.0\n",
+      want: 'RangeError: out of it',
+    },
+    {
+      name: 'are the last line of a Python traceback',
+      log: '  File "a.py", line 1\nValueError: bad\n',
+      want: 'ValueError: bad',
+    },
+    { name: 'are JSON as it is when it is not a log line', log: '{"a": 1}', want: '{"a": 1}' },
+    { name: 'are null when there are none', log: '\n\n', want: null },
+  ])('$name', ({ log, want }) => expect(wordsOf(log.split('\n'))).toBe(want));
+
+  it('are cut when they are long', () => {
+    expect(wordsOf(['x'.repeat(10_000)])).toHaveLength(503);
+  });
+});
+
+test('a tail is cut by lines and by bytes, and never begins within a line', async () => {
+  const path = join(folder, 'log');
+  writeFileSync(path, 'one\ntwo\nthree\nfour\n');
+  expect(await tail(path, { maxLines: 2, maxBytes: 1000 })).toEqual(['three', 'four']);
+  expect(await tail(path, { maxLines: 9, maxBytes: 10 })).toEqual(['four']);
+  expect(await tail(path, { maxLines: 0, maxBytes: 1000 })).toEqual([]);
+  expect(await tail(join(folder, 'none'), { maxLines: 2, maxBytes: 1000 })).toEqual([]);
+});

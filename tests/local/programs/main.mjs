@@ -1,0 +1,62 @@
+// A stage program for tests: does one thing, named by its first argument. Files go to the folder ORRERY_STORE.
+import { spawn } from 'node:child_process';
+import { appendFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+const [act, ...rest] = process.argv.slice(2);
+const part = process.env.JOB_COMPLETION_INDEX;
+const note = (line) => appendFileSync(join(process.env.ORRERY_STORE, 'notes.txt'), `${line}\n`);
+const stay = () => setInterval(() => {}, 1000);
+
+const acts = {
+  environment() {
+    writeFileSync(join(process.env.ORRERY_STORE, `environment-${part}.json`), JSON.stringify(process.env));
+  },
+  exit() {
+    console.log('something before');
+    console.error(rest[1] ?? '');
+    process.exitCode = Number(rest[0]);
+  },
+  throw() {
+    throw new TypeError('a thing is not a thing');
+  },
+  brief() {
+    note(`begin ${part}`);
+    setTimeout(() => note(`end ${part}`), Number(rest[0]));
+  },
+  stay() {
+    note(`begin ${part}`);
+    stay();
+  },
+  save() {
+    process.on('SIGTERM', () => {
+      note(`saved ${part}`);
+      process.exit(143);
+    });
+    note(`begin ${part}`);
+    stay();
+  },
+  stubborn() {
+    process.on('SIGTERM', () => note('ignored SIGTERM'));
+    note(`begin ${part}`);
+    stay();
+  },
+  /** Leaves a process in a session of its own, which no signal to a group reaches. */
+  spawner() {
+    spawn(process.execPath, [process.argv[1], 'stay'], { detached: true, stdio: 'ignore' }).unref();
+    stay();
+  },
+  failFirst() {
+    if (part === '0') process.exit(Number(rest[0]));
+    acts.save();
+  },
+  async askPolicy() {
+    const answer = await fetch(`${process.env.ORRERY_POLICY_URL}/who`);
+    note(`policy says ${await answer.text()}`);
+  },
+  async killPolicy() {
+    acts.save();
+    await fetch(`${process.env.ORRERY_POLICY_URL}/die?code=${rest[0]}`).catch(() => {});
+  },
+};
+acts[act]();

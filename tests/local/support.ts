@@ -1,0 +1,119 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { createLocalExecutor, type LocalExecutorOptions } from '../../local/index.ts';
+import { JOB_ID, LocalJob } from '../../local/job-folder.ts';
+import { findMarked, sendSignal } from '../../local/processes.ts';
+import type { Executor, JobObservation, JobRequest, PodState, Program } from '../../spec/index.ts';
+
+const programs = fileURLToPath(new URL('./programs/', import.meta.url));
+// Each test has its own folder; compiled TypeScript may be shared by all.
+process.env.NODE_COMPILE_CACHE ??= join(tmpdir(), 'orrery-test-node-cache');
+
+const silent = { info() {}, warn() {} };
+
+/** A program of tests/local/programs that does `act`. */
+export const doing = (...act: string[]): Program => ({ runtime: 'node', args: [join(programs, 'main.mjs'), ...act] });
+export const policyServer = (...act: string[]): Program => ({
+  runtime: 'python',
+  args: [join(programs, 'policy-server.mjs'), ...act],
+});
+
+/** A job of one shard without a policy server; its program ends at once. */
+export const aJob = (changes: Partial<JobRequest> = {}): JobRequest => ({
+  ...{ name: 'demo-search-0123456789-0', campaign: 'demo', stage: 'search', kind: 'search', arm: null },
+  ...{ key: 'a'.repeat(64), attempt: 0, parts: 1, parallelism: 1, gang: false, graceSeconds: 5 },
+  ...{ main: doing('exit', '0'), policyServer: null, resources: { cpus: 1, gpus: 0 }, env: {} },
+  ...changes,
+});
+
+/** How a pod looks that failed, but for what the test is about. */
+export const aPod = (changes: Partial<PodState> = {}): PodState => ({
+  ...{ part: 0, phase: 'failed', exitCode: 1, signal: null, container: 'main', message: null },
+  ...{ startedAt: '2026-01-01T00:00:00.000Z', finishedAt: '2026-01-01T00:00:01.000Z' },
+  ...changes,
+});
+
+/** An executor on a fresh folder, where `python` is this Node. Disposed of, it leaves no process and no file. */
+export class Machine implements AsyncDisposable {
+  readonly folder = mkdtempSync(join(tmpdir(), 'orrery-local-'));
+  readonly home = join(this.folder, 'home');
+  readonly store = join(this.folder, 'store');
+  readonly executor: Executor;
+  readonly #ids = new Set<string>();
+  readonly #options: Partial<LocalExecutorOptions>;
+
+  constructor(options: Partial<LocalExecutorOptions> = {}) {
+    this.#options = options;
+    this.executor = this.anotherExecutor();
+  }
+
+  /** What a later worker has: all it shares with the first is the folder. */
+  anotherExecutor(): Executor {
+    const { home, store } = this;
+    const base = { home, store, projectRoot: this.folder, python: process.execPath, log: silent };
+    return createLocalExecutor({ ...base, ...this.#options });
+  }
+
+  /** A worker process that submits the job. */
+  async worker(request: JobRequest, then: 'stay' | 'end'): Promise<ChildProcess> {
+    const args = [join(programs, 'worker.ts'), this.home, this.store, JSON.stringify(request), then];
+    const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+    await once(child.stdout, 'data');
+    return child;
+  }
+
+  /** Observations up to the first that satisfies `done`, or to the end of the job; at most 15 s. */
+  async until(name: string, done: (job: JobObservation) => boolean = () => false): Promise<JobObservation[]> {
+    const seen: JobObservation[] = [];
+    for await (const job of this.executor.watch(name, AbortSignal.timeout(15_000))) {
+      seen.push(job);
+      if (done(job)) break;
+    }
+    return seen;
+  }
+
+  async end(name: string): Promise<JobObservation> {
+    return (await this.until(name)).at(-1)!;
+  }
+
+  /** Lines that the programs noted. */
+  notes(): string[] {
+    const path = join(this.store, 'notes.txt');
+    return existsSync(path) ? readFileSync(path, 'utf8').trim().split('\n') : [];
+  }
+
+  async untilNoted(line: string): Promise<void> {
+    await eventually(() => this.notes().includes(line), `"${line}" in the notes ${this.notes().join(', ')}`);
+  }
+
+  /** Pids of all processes that belong to jobs of this machine, supervisors too. */
+  async alive(): Promise<number[]> {
+    const jobs = join(this.home, 'jobs');
+    for (const name of existsSync(jobs) ? readdirSync(jobs) : []) {
+      const path = join(jobs, name, 'job.json');
+      if (existsSync(path)) this.#ids.add(LocalJob.parse(JSON.parse(readFileSync(path, 'utf8'))).id);
+    }
+    return (await Promise.all([...this.#ids].map((id) => findMarked(JOB_ID, id)))).flat();
+  }
+
+  supervisorPid(name: string): number {
+    return JSON.parse(readFileSync(join(this.home, 'jobs', name, 'supervisor.json'), 'utf8')).pid;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const pid of await this.alive()) sendSignal(pid, 'SIGKILL');
+    await eventually(async () => (await this.alive()).length === 0, 'no process left');
+    rmSync(this.folder, { recursive: true, force: true, maxRetries: 5 });
+  }
+}
+
+/** Waits until a condition holds. @throws Error after 15 s, in these words */
+export async function eventually(holds: () => boolean | Promise<boolean>, what: string): Promise<void> {
+  for (const deadline = Date.now() + 15_000; Date.now() < deadline; await sleep(20)) if (await holds()) return;
+  throw new Error(`expected within 15 s: ${what}`);
+}

@@ -1,0 +1,71 @@
+import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { execa } from 'execa';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { inProject } from '../../cli/paths.ts';
+
+/** A project as bootstrap.mjs sees it: itself, a lockfile, a script to go on with, and an npm that writes down that it was called. */
+let project: string;
+
+beforeEach(() => {
+  project = mkdtempSync(join(tmpdir(), 'orrery-bootstrap-'));
+  mkdirSync(join(project, 'scripts'));
+  mkdirSync(join(project, 'bin'));
+  cpSync(inProject('scripts/bootstrap.mjs'), join(project, 'scripts/bootstrap.mjs'));
+  writeFileSync(join(project, 'scripts/demo.ts'), '');
+  lockfile('package-lock.json', {
+    'node_modules/a': { version: '1.0.0' },
+    'node_modules/b': { version: '1.0.0', optional: true },
+  });
+  program('bin/npm', 'echo "npm $*"; exit 3');
+});
+
+afterEach(() => rmSync(project, { recursive: true, force: true }));
+
+const lockfile = (name: string, packages: object) =>
+  writeFileSync(join(project, name), JSON.stringify({ packages: { '': { name: 'x' }, ...packages } }));
+
+function program(name: string, body: string): void {
+  writeFileSync(join(project, name), `#!/bin/sh\n${body}\n`, { mode: 0o755 });
+}
+
+function installed(packages: object, { withNode = true } = {}): void {
+  mkdirSync(join(project, 'node_modules/node/bin'), { recursive: true });
+  lockfile('node_modules/.package-lock.json', packages);
+  if (withNode) program('node_modules/node/bin/node', 'echo "pinned: $(basename $1) $2"; exit 7');
+}
+
+const bootstrap = (...args: string[]) =>
+  execa(process.execPath, [join(project, 'scripts/bootstrap.mjs'), ...args], {
+    reject: false,
+    env: { PATH: `${join(project, 'bin')}:${process.env.PATH}` },
+  });
+
+test('goes on under the pinned Node, with its arguments, and ends as it ends', async () => {
+  installed({ 'node_modules/a': { version: '1.0.0' } });
+  expect(await bootstrap('demo', '--full')).toMatchObject({ stdout: 'pinned: demo.ts --full', exitCode: 7 });
+});
+
+test('installs where there are no packages yet, and says so when that fails', async () => {
+  const { stdout, stderr, exitCode } = await bootstrap('demo');
+  expect(stdout).toContain('npm ci');
+  expect(stderr).toContain('npm ci failed');
+  expect(exitCode).toBe(69);
+});
+
+test('installs where a package has another version than the lockfile', async () => {
+  installed({ 'node_modules/a': { version: '0.9.0' } });
+  expect((await bootstrap('demo')).stdout).toContain('npm ci');
+});
+
+test('says what to do when the install script of the package node did not run', async () => {
+  installed({ 'node_modules/a': { version: '1.0.0' } }, { withNode: false });
+  const { stderr, exitCode } = await bootstrap('demo');
+  expect(stderr).toContain('npm rebuild node');
+  expect(exitCode).toBe(69);
+});
+
+test('refuses what is no script of the project', async () => {
+  expect((await bootstrap('../evil')).stderr).toContain('there is no scripts/../evil.ts');
+});

@@ -1,0 +1,110 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { expect, test } from 'vitest';
+import type { ProgressReport } from '../../stages/context.ts';
+import { forEachProblem } from '../../stages/each-problem.ts';
+import { StageExit } from '../../stages/exits.ts';
+import type { Journal } from '../../stages/journal.ts';
+
+interface Entry {
+  readonly of: string;
+  readonly by: string;
+}
+
+/** The loop over `items` with a journal in memory. */
+function aLoop(
+  items: readonly string[],
+  work: (item: string, signal: AbortSignal) => Promise<Entry>,
+  journaled: readonly Entry[] = [],
+) {
+  const appended: Entry[] = [];
+  const reports: ProgressReport[] = [];
+  const journal: Journal<Entry> = {
+    entries: journaled,
+    append: (entry) => void appended.push(entry),
+    flush: async () => {},
+    close: async () => {},
+  };
+  const stop = new AbortController();
+  const context = {
+    signal: stop.signal,
+    report: (report: ProgressReport) => void reports.push(report),
+    fence: async () => {},
+  };
+  const run = (fence = context.fence) =>
+    forEachProblem({
+      ...{ context: { ...context, fence }, items, journal, work, concurrency: 2, unit: 'item' },
+      idOf: (item) => item,
+      idOfEntry: ({ of }) => of,
+    });
+  return { run, appended, reports, stop };
+}
+
+const ITEMS = ['a', 'b', 'c', 'd'];
+const worked = async (item: string): Promise<Entry> => ({ of: item, by: 'work' });
+
+test('entries come back in the order of the items, whatever the order in which they are finished', async () => {
+  const delays: Record<string, number> = { a: 30, b: 1, c: 1, d: 1 };
+  const { run, appended } = aLoop(ITEMS, async (item) => {
+    await sleep(delays[item]);
+    return worked(item);
+  });
+  expect((await run()).map(({ of }) => of)).toEqual(ITEMS);
+  expect(appended.map(({ of }) => of)).toEqual(['b', 'c', 'd', 'a']);
+});
+
+test('what is in the journal is not done again, and counts as done', async () => {
+  const { run, appended, reports } = aLoop(ITEMS, worked, [
+    { of: 'c', by: 'journal' },
+    { of: 'c', by: 'zombie' },
+  ]);
+  expect((await run()).map(({ by }) => by)).toEqual(['work', 'work', 'journal', 'work']);
+  expect(appended.map(({ of }) => of)).toEqual(['a', 'b', 'd']);
+  expect([reports.at(0), reports.at(-1)]).toEqual([
+    { unit: 'item', done: 1, total: 4 },
+    { unit: 'item', done: 4, total: 4 },
+  ]);
+});
+
+test('no more items are worked on at a time than asked for', async () => {
+  let [now, most] = [0, 0];
+  const { run } = aLoop(ITEMS, async (item) => {
+    now += 1;
+    most = Math.max(most, now);
+    await sleep(2);
+    now -= 1;
+    return worked(item);
+  });
+  await run();
+  expect(most).toBe(2);
+});
+
+test('the first failure stops the others and is thrown; what was finished is kept', async () => {
+  const begun: string[] = [];
+  const { run, appended } = aLoop(ITEMS, async (item, signal) => {
+    begun.push(item);
+    if (item === 'b') {
+      await sleep(5);
+      throw new StageExit('DependencyDown', 'no server');
+    }
+    if (item === 'c') await sleep(10_000, undefined, { signal });
+    return worked(item);
+  });
+  await expect(run()).rejects.toMatchObject({ failure: 'DependencyDown' });
+  expect(appended).toEqual([{ of: 'a', by: 'work' }]);
+  expect(begun).toEqual(['a', 'b', 'c']);
+});
+
+test('a stop lets go of what is in flight and is thrown as its reason', async () => {
+  const { run, stop, appended } = aLoop(ITEMS, async (item, signal) => {
+    if (item === 'b') stop.abort(new StageExit('Preempted', 'stopped'));
+    if (item !== 'a') await sleep(10_000, undefined, { signal });
+    return worked(item);
+  });
+  await expect(run()).rejects.toMatchObject({ failure: 'Preempted' });
+  expect(appended.length).toBeLessThanOrEqual(1);
+});
+
+test('an attempt that a later one has replaced gets no entries to write', async () => {
+  const { run } = aLoop(ITEMS, worked);
+  await expect(run(() => Promise.reject(new StageExit('Fenced', 'late')))).rejects.toMatchObject({ failure: 'Fenced' });
+});

@@ -1,0 +1,118 @@
+import { describe, expect, test } from 'vitest';
+import { connectPolicy, type PolicyOptions } from '../../stages/policy.ts';
+import { startFakePolicyServer } from '../support/fake-policy-server.ts';
+import { aStageContext } from '../support/stage-context.ts';
+
+const REQUEST = { prompt: 'Solve: 1 + 1 =', n: 2, maxTokens: 8, temperature: 1, topP: 0.9, seed: 5 };
+const QUICK: PolicyOptions = { maxRetries: 1, readyWithinMs: 300 };
+
+const aServer = () => startFakePolicyServer((_request, index, chance) => `Answer: ${index} ${chance}`);
+
+async function connect(url: string, signal = new AbortController().signal) {
+  const context = await aStageContext({ kind: 'curriculum' }, '/nowhere', { signal });
+  return await connectPolicy(context, { ...QUICK, url });
+}
+
+describe('a request', () => {
+  test('asks for the served model in the words of the protocol, stop strings included', async () => {
+    await using server = await aServer();
+    const policy = await connect(server.url);
+    await policy.complete({ ...REQUEST, stop: [' .'] });
+    expect(server.requests).toEqual([
+      {
+        ...{ model: 'fake', prompt: REQUEST.prompt, n: 2, seed: 5, temperature: 1, max_tokens: 8, top_p: 0.9 },
+        ...{ logprobs: 1, include_stop_str_in_output: true, stop: [' .'] },
+      },
+    ]);
+  });
+
+  test('answers with n completions, their tokens and the sum of their log-probabilities', async () => {
+    await using server = await aServer();
+    const policy = await connect(server.url);
+    const completions = await policy.complete(REQUEST);
+    expect(completions).toHaveLength(2);
+    expect(completions[1]).toMatchObject({ tokens: 3, logprob: -1.5, finishReason: 'stop' });
+    expect(completions[1]?.text).toMatch(/^Answer: 1/);
+    expect(policy.usage).toEqual({ promptTokens: 5, completionTokens: 6, requests: 1 });
+  });
+
+  test('is asked again when the server was busy', async () => {
+    await using server = await aServer();
+    const policy = await connect(server.url);
+    server.beforeAnswer = () => (server.requests.length === 1 ? { status: 503, body: '{}' } : undefined);
+    expect(await policy.complete(REQUEST)).toHaveLength(2);
+    expect(server.requests).toHaveLength(2);
+  });
+});
+
+describe('a policy server', () => {
+  test('that keeps failing is a dependency that is down', async () => {
+    await using server = await aServer();
+    const policy = await connect(server.url);
+    server.beforeAnswer = () => ({ status: 500, body: '{"error":{"message":"out of paper"}}' });
+    await expect(policy.complete(REQUEST)).rejects.toMatchObject({
+      failure: 'DependencyDown',
+      message: expect.stringMatching(/does not answer: 500 out of paper/),
+    });
+  });
+
+  test('that is gone is a dependency that is down', async () => {
+    const server = await aServer();
+    const policy = await connect(server.url);
+    await server[Symbol.asyncDispose]();
+    await expect(policy.complete(REQUEST)).rejects.toMatchObject({ failure: 'DependencyDown' });
+  });
+
+  test('that never becomes healthy is a dependency that is down', async () => {
+    const server = await aServer();
+    await server[Symbol.asyncDispose]();
+    await expect(connect(server.url)).rejects.toMatchObject({
+      failure: 'DependencyDown',
+      message: expect.stringMatching(/is not healthy after 0.3 s: .*ECONNREFUSED/),
+    });
+  });
+
+  test.each([
+    { name: 'text', body: '<html>hello</html>' },
+    { name: 'half a JSON', body: '{"choices": [' },
+    { name: 'another JSON', body: '{"ok": true}' },
+    {
+      name: 'fewer completions than asked for',
+      body: '{"choices": [], "usage": {"prompt_tokens": 1, "completion_tokens": 0}}',
+    },
+    {
+      name: 'a choice without log-probabilities',
+      body: '{"choices":[{"index":0,"text":"a","finish_reason":"stop","logprobs":null}]}',
+    },
+  ])('that answers garbage is a dependency that is down: $name', async ({ body }) => {
+    await using server = await aServer();
+    const policy = await connect(server.url);
+    server.beforeAnswer = () => ({ status: 200, body });
+    await expect(policy.complete(REQUEST)).rejects.toMatchObject({
+      failure: 'DependencyDown',
+      message: expect.stringMatching(/answers what is not a completion/),
+    });
+  });
+
+  test('that refuses the request as such makes it invalid input, in its words', async () => {
+    await using server = await aServer();
+    const policy = await connect(server.url);
+    server.beforeAnswer = () => ({ status: 400, body: '{"error":{"message":"prompt of 300 tokens, context of 256"}}' });
+    await expect(policy.complete(REQUEST)).rejects.toMatchObject({
+      failure: 'InvalidInput',
+      message: expect.stringMatching(/prompt of 300 tokens/),
+    });
+    expect(server.requests).toHaveLength(1);
+  });
+});
+
+test('a request in flight is let go when the stage stops, for the reason of the stop', async () => {
+  await using server = await aServer();
+  const stop = new AbortController();
+  const policy = await connect(server.url, stop.signal);
+  server.beforeAnswer = () => {
+    stop.abort(new Error('preempted'));
+    return new Promise(() => {});
+  };
+  await expect(policy.complete(REQUEST)).rejects.toThrow('preempted');
+});

@@ -1,0 +1,90 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, test } from 'vitest';
+import { SearchConfig } from '../../spec/index.ts';
+import { loadDomain } from '../../stages/domain.ts';
+import { type Oracle, type SearchLimits, search } from '../../stages/search/mcts.ts';
+import { oracleOf } from '../../stages/search/oracle.ts';
+import {
+  grow,
+  isExhausted,
+  isSolved,
+  pathTo,
+  ROOTED,
+  type SearchTree,
+  type TreeEvent,
+} from '../../stages/search/tree.ts';
+import { PROBLEM, toyPolicy, toyVerifier } from '../support/toy-countdown.ts';
+
+const LIMITS: SearchLimits = { iterations: 20, maxDepth: 5, cPuct: 1 };
+
+async function eventsOf(oracle: Oracle, limits = LIMITS, tree = ROOTED, done = 0): Promise<TreeEvent[]> {
+  const events: TreeEvent[] = [];
+  for await (const event of search(tree, done, limits, oracle)) events.push(event);
+  return events;
+}
+const treeOf = (events: readonly TreeEvent[]): SearchTree => events.reduce(grow, ROOTED);
+
+/** The same two steps everywhere, worth 0.5 each. */
+const endless: Oracle = {
+  expand: async () => ['left', 'right'].map((step) => ({ step, prior: 0.5, end: null })),
+  valueOf: async () => 0.5,
+};
+
+describe('the search', () => {
+  test('grows the golden tree', async () => {
+    const golden = JSON.parse(readFileSync(new URL('../golden/search.json', import.meta.url), 'utf8'));
+    const oracle: Oracle = {
+      expand: async (steps) => golden.candidates[steps.join(' ')] ?? [],
+      valueOf: async (steps) => golden.values[steps.join(' ')],
+    };
+    expect(treeOf(await eventsOf(oracle, golden.settings)).nodes).toEqual(golden.nodes);
+  });
+
+  test('has one event an iteration', async () => {
+    expect(await eventsOf(endless)).toHaveLength(20);
+  });
+
+  test('gives a path up at the maximum depth', async () => {
+    const tree = treeOf(await eventsOf(endless, { ...LIMITS, maxDepth: 2, iterations: 100 }));
+    expect(Math.max(...tree.nodes.map(({ id }) => pathTo(tree, id).length))).toBe(2);
+    expect(tree.nodes.filter(({ terminal }) => terminal)).toHaveLength(4);
+    expect(isExhausted(tree)).toBe(true);
+  });
+
+  test('stops early where nothing is left to explore', async () => {
+    const once: Oracle = {
+      ...endless,
+      expand: async () => [{ step: 'end', prior: 1, end: { reward: 1, answer: '1' } }],
+    };
+    expect(await eventsOf(once)).toHaveLength(1);
+  });
+
+  test('closes a node that the policy finds no step after', async () => {
+    expect(await eventsOf({ ...endless, expand: async () => [] })).toEqual([{ type: 'closed', leaf: 0 }]);
+  });
+
+  test('goes on from any event as if it had not been interrupted', async () => {
+    const events = await eventsOf(endless);
+    for (let kept = 0; kept <= events.length; kept += 1) {
+      const rest = await eventsOf(endless, LIMITS, treeOf(events.slice(0, kept)), kept);
+      expect([...events.slice(0, kept), ...rest]).toEqual(events);
+    }
+  });
+
+  test('solves countdown with a policy that plays blindly', async () => {
+    const world = { problem: PROBLEM, policy: toyPolicy(), verifier: toyVerifier(), seed: 3 };
+    const config = SearchConfig.parse({ candidates: 32, rollouts: 2, iterations: 60 });
+    const oracle = oracleOf({ ...world, domain: await loadDomain('countdown'), config });
+    const events = await eventsOf(oracle, config);
+    const tree = treeOf(events);
+    expect(isSolved(tree)).toBe(true);
+    for (const { terminal, reward, answer } of tree.nodes) {
+      if (terminal && answer !== null) expect(reward).toBe(answer.endsWith('= 26') ? 1 : 0);
+    }
+    const { promptTokens, completionTokens, rollouts } = oracle.takeCost();
+    expect(promptTokens).toBe(world.policy.usage.promptTokens);
+    expect(completionTokens).toBe(world.policy.usage.completionTokens);
+    expect(rollouts).toBe(2 * tree.nodes.filter(({ id, terminal }) => id > 0 && !terminal).length);
+    expect(oracle.takeCost()).toEqual({ promptTokens: 0, completionTokens: 0, rollouts: 0, dropped: 0, unjudged: 0 });
+  });
+});

@@ -1,0 +1,94 @@
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import type { Problem } from '../../spec/index.ts';
+import { pythonCommand } from '../../stages/python.ts';
+import { type Canary, startVerifier } from '../../stages/verifier.ts';
+import type { VerifierLimits } from '../../stages/verifier-process.ts';
+import { aStageContext } from '../support/stage-context.ts';
+import { PYTHON } from '../support/stage-process.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
+
+const FAKE = fileURLToPath(new URL('../support/fake-verifier.mjs', import.meta.url));
+const PROBLEM: Problem = { id: 'p', problem: '2 + 3 =', reference: '5', source: 'sums' };
+const aCanary = (completion: string, verdict: Canary['verdict']): Canary => ({ ...PROBLEM, completion, verdict });
+
+/** Starts the fake with canaries of its own. */
+async function aVerifier(canaries: readonly Canary[] = [aCanary('right', 'right')], limits: VerifierLimits = {}) {
+  const folder = join(await temporaryFolder(), 'domain');
+  await mkdir(folder);
+  await writeFile(join(folder, 'canaries.jsonl'), canaries.map((canary) => `${JSON.stringify(canary)}\n`).join(''));
+  const context = await aStageContext({ kind: 'curriculum' }, folder);
+  const startsFile = join(folder, 'starts');
+  const domain = { ...context.domain, folder };
+  const verifier = await startVerifier({ ...context, domain }, [process.execPath, FAKE, startsFile], limits);
+  onTestFinished(() => verifier.close());
+  return { verifier, starts: async () => (await readFile(startsFile, 'utf8')).length };
+}
+
+describe('the canaries', () => {
+  test('stop a verifier that judges one of them otherwise than it states', async () => {
+    const canaries = [aCanary('right', 'right'), aCanary('4', 'right')];
+    await expect(aVerifier(canaries)).rejects.toMatchObject({
+      failure: 'InvalidInput',
+      message: expect.stringMatching(/misjudges 1 of 2 canaries .*case 2 \("4"\): expected right, but got wrong/),
+    });
+  });
+});
+
+describe('a verifier process', () => {
+  test('judges many completions at once, each with its own verdict', async () => {
+    const { verifier, starts } = await aVerifier();
+    const words = Array.from({ length: 200 }, (_, index) => `${index} ${index % 2 === 0 ? 'right' : 'no'}`);
+    const verdicts = await Promise.all(words.map((word) => verifier.verify(PROBLEM, word)));
+    expect(verdicts.map(({ answer }) => answer)).toEqual(words);
+    expect(verdicts[3]).toEqual({ verdict: 'wrong', answer: '3 no' });
+    expect(await starts()).toBe(1);
+  });
+
+  test.each([
+    { name: 'that dies is started again and asked anew', word: 'die once', limits: {} },
+    { name: 'that writes what is no answer is started again and asked anew', word: 'babble', limits: {} },
+    {
+      name: 'that says nothing for too long is started again and asked anew',
+      word: 'hang',
+      limits: { silenceMs: 300 },
+    },
+  ])('$name', async ({ word, limits }) => {
+    const { verifier, starts } = await aVerifier(undefined, limits);
+    const verdicts = await Promise.all([word, 'right', 'other'].map((one) => verifier.verify(PROBLEM, one)));
+    expect(verdicts.map(({ answer }) => answer)).toEqual([word, 'right', 'other']);
+    expect(await starts()).toBe(2);
+  });
+
+  test('that dies over and over is a dependency that is down, with its last words', async () => {
+    const { verifier, starts } = await aVerifier(undefined, { maxDeaths: 3 });
+    await expect(verifier.verify(PROBLEM, 'die')).rejects.toMatchObject({
+      failure: 'DependencyDown',
+      message: expect.stringMatching(/died 3 times \(exit code 3\); the last it said: a verdict too many/),
+    });
+    expect(await starts()).toBe(3);
+    await expect(verifier.verify(PROBLEM, 'right')).rejects.toMatchObject({ failure: 'DependencyDown' });
+  });
+
+  test('that refuses its arguments is invalid input at once', async () => {
+    const { verifier, starts } = await aVerifier();
+    await expect(verifier.verify(PROBLEM, 'refuse')).rejects.toMatchObject({ failure: 'InvalidInput' });
+    expect(await starts()).toBe(1);
+  });
+
+  test('that cannot be started is a dependency that is down', async () => {
+    const context = await aStageContext({ kind: 'curriculum' }, '/nowhere');
+    await expect(startVerifier(context, ['/no/such/python'])).rejects.toMatchObject({ failure: 'DependencyDown' });
+  });
+});
+
+test('the real verifier passes the canaries of a domain and judges', async () => {
+  const context = await aStageContext({ kind: 'curriculum' }, '/nowhere');
+  const [, ...args] = pythonCommand('orrery_trainers.verifier', '--domain', 'sums');
+  const verifier = await startVerifier(context, [PYTHON, ...args]);
+  onTestFinished(() => verifier.close());
+  expect(await verifier.verify(PROBLEM, ' Answer: 5')).toEqual({ verdict: 'right', answer: '5' });
+  expect(await verifier.verify(PROBLEM, ' Answer: 7')).toEqual({ verdict: 'wrong', answer: '7' });
+});

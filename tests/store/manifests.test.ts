@@ -1,0 +1,144 @@
+import { existsSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it, test } from 'vitest';
+import type { Progress } from '../../spec/index.ts';
+import {
+  manifestPath,
+  outputDigest,
+  readManifest,
+  readParts,
+  readProgress,
+  readStageFile,
+  sealStage,
+  stageDir,
+  verifyFile,
+  writeStageFile,
+} from '../../store/index.ts';
+import { aFolder, aStage, publish, put } from './support.ts';
+
+const times = { startedAt: '2026-01-01T00:00:00.000Z', finishedAt: '2026-01-01T01:00:00.000Z' };
+
+describe('sealing', () => {
+  it('composes the manifest from its parts, with counts summed', async () => {
+    const store = aFolder();
+    const stage = stageDir(store, aStage().key);
+    const files = [await publish(stage, 0), await publish(stage, 1)];
+    const manifest = await sealStage(store, aStage(), 2, 3, times);
+    expect(manifest).toMatchObject({ kind: 'search', attempt: 3, parts: 2, counts: { problems: 21 }, files, ...times });
+    expect(manifest.digest).toBe(outputDigest('search', files, { problems: 21 }));
+    expect(await readManifest(stage)).toEqual(JSON.parse(JSON.stringify(manifest)));
+  });
+
+  it('waits for every part, and names those that are missing', async () => {
+    const store = aFolder();
+    const stage = stageDir(store, aStage().key);
+    await publish(stage, 1);
+    expect(await readParts(stage, 3)).toHaveLength(1);
+    await expect(sealStage(store, aStage(), 3, 0, times)).rejects.toThrow(/lacks 2 of 3 parts: 0, 2$/);
+    expect(existsSync(manifestPath(stage))).toBe(false);
+  });
+
+  it('done twice, or by several at once, leaves the first manifest', async () => {
+    const store = aFolder();
+    await publish(stageDir(store, aStage().key), 0);
+    const attempts = await Promise.all([0, 1, 2].map((attempt) => sealStage(store, aStage(), 1, attempt, times)));
+    const later = await sealStage(store, aStage(), 1, 9, times);
+    expect(new Set(attempts.map(({ attempt }) => attempt))).toEqual(new Set([later.attempt]));
+  });
+
+  it('refuses an output that is gone, or cut, or belongs to two parts', async () => {
+    const store = aFolder();
+    const stage = stageDir(store, aStage().key);
+    const file = await publish(stage, 0);
+    put(stage, file.path, 'cut');
+    await expect(sealStage(store, aStage(), 1, 0, times)).rejects.toThrow(
+      /trees-00000\.jsonl: expected 11 bytes, but it has 3/,
+    );
+    rmSync(join(stage, file.path));
+    await expect(sealStage(store, aStage(), 1, 0, times)).rejects.toThrow('it is not there');
+    const shared = await publish(stage, 0);
+    await publish(stage, 1, { files: [shared] });
+    await expect(sealStage(store, aStage(), 2, 0, times)).rejects.toThrow('two parts published data/trees-00000.jsonl');
+  });
+
+  it('finds changed bytes of equal length when asked to hash', async () => {
+    const store = aFolder();
+    const stage = stageDir(store, aStage().key);
+    const file = await publish(stage, 0);
+    put(stage, file.path, '{"part":9}\n');
+    await expect(sealStage(store, aStage(), 1, 0, times, { hash: true })).rejects.toThrow(
+      /expected sha256 .*, but it is /,
+    );
+  });
+});
+
+test('a manifest that is not there is null, and one that does not parse is refused', async () => {
+  const stage = aFolder();
+  expect(await readManifest(stage)).toBeNull();
+  put(stage, 'manifest.json', '{"kind":"search"}');
+  await expect(readManifest(stage)).rejects.toThrow(/manifest\.json is not valid/);
+});
+
+test('a file is verified by its hash, and must lie within the stage', async () => {
+  const stage = aFolder();
+  const file = put(stage, 'data/a.jsonl', 'abc');
+  expect(await verifyFile(stage, file)).toBe(join(stage, 'data/a.jsonl'));
+  await expect(verifyFile(stage, { ...file, sha256: 'b'.repeat(64) })).rejects.toThrow('expected sha256 bbb');
+  await expect(verifyFile(stage, { ...file, path: '../a.jsonl' })).rejects.toThrow('within the folder');
+});
+
+describe('progress', () => {
+  const report = (stage: string, part: number, changes: Partial<Progress> = {}): void => {
+    const progress: Progress = {
+      ...{ attempt: 1, unit: 'problem', done: 10, total: 40, rate: 2, metrics: {}, updatedAt: times.startedAt },
+      ...changes,
+    };
+    put(stage, `progress/0000${part}.json`, JSON.stringify(progress));
+  };
+
+  it('is null before the first report', async () => {
+    expect(await readProgress(aFolder(), 2, 0)).toBeNull();
+  });
+
+  it('sums the pods, and knows no total before all have told theirs', async () => {
+    const stage = aFolder();
+    report(stage, 0);
+    expect(await readProgress(stage, 2, 1)).toMatchObject({ done: 10, total: null, rate: 2 });
+    report(stage, 1);
+    expect(await readProgress(stage, 2, 1)).toMatchObject({ done: 20, total: 80, rate: 4 });
+  });
+
+  it('counts an earlier attempt only where its part is done, and never in the rate', async () => {
+    const stage = aFolder();
+    report(stage, 0, { attempt: 0, done: 40 });
+    report(stage, 1);
+    expect(await readProgress(stage, 2, 1)).toMatchObject({ done: 10, total: null });
+    await publish(stage, 0);
+    expect(await readProgress(stage, 2, 1)).toMatchObject({ done: 50, total: 80, rate: 2, attempt: 1 });
+  });
+
+  it('leaves out a report that does not parse', async () => {
+    const stage = aFolder();
+    put(stage, 'progress/00000.json', '{');
+    expect(await readProgress(stage, 1, 0)).toBeNull();
+  });
+});
+
+describe('the stage file', () => {
+  it('is written once, and again only where what is not in the key has changed', async () => {
+    const store = aFolder();
+    const path = await writeStageFile(store, aStage());
+    expect(await readStageFile(stageDir(store, aStage().key))).toEqual(aStage());
+    await writeStageFile(store, aStage());
+    await writeStageFile(store, aStage({ name: 'renamed' }));
+    expect(await readStageFile(join(path, '..'))).toMatchObject({ name: 'renamed' });
+  });
+
+  it('is refused where the folder holds another kind', async () => {
+    const store = aFolder();
+    await writeStageFile(store, aStage());
+    await expect(writeStageFile(store, aStage({ kind: 'evaluate', config: {} }))).rejects.toThrow(
+      'kind: expected "evaluate", but got "search"',
+    );
+  });
+});

@@ -1,0 +1,37 @@
+import { join } from 'node:path';
+import { pino } from 'pino';
+import { STAGE_CONFIGS, type StageFileOf, type StageKind } from '../../spec/index.ts';
+import type { ProgressReport, StageContext } from '../../stages/context.ts';
+import { loadDomain } from '../../stages/domain.ts';
+import { writeJsonl } from '../../stages/jsonl.ts';
+
+/** What a test says of a countdown stage; `records` are the lines of its only input. */
+export interface CountdownStage {
+  readonly dir: string;
+  readonly config: object;
+  readonly records: readonly unknown[];
+  readonly attempt?: number | undefined;
+  readonly part?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** A context of a countdown stage on a folder: real journal and files, no runtime. What is reported is kept in a list. */
+export async function countdownStage<K extends StageKind>(
+  kind: K,
+  { dir, config, records, attempt = 0, part = 0, signal = new AbortController().signal }: CountdownStage,
+): Promise<StageContext<K> & { readonly reports: ProgressReport[] }> {
+  const input = join(dir, 'input.jsonl');
+  await writeJsonl(input, records);
+  const parsed = STAGE_CONFIGS[kind].parse(config);
+  const stage = { kind, name: kind, seed: 7, config: parsed, domain: { name: 'countdown', settings: {} } };
+  const reports: ProgressReport[] = [];
+  return {
+    ...{ attempt, part, parts: parsed.run.shards, dir, signal, reports },
+    stage: stage as unknown as StageFileOf<K>,
+    domain: await loadDomain('countdown'),
+    log: pino({ level: 'silent' }),
+    inputFiles: () => [input],
+    report: (progress) => void reports.push(progress),
+    fence: async () => {},
+  };
+}

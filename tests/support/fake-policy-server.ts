@@ -1,0 +1,78 @@
+import { once } from 'node:events';
+import { createServer, type IncomingMessage } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { random, seedFor } from '../../stages/random.ts';
+
+/** Body of a completion request, as far as the fake reads it. */
+export interface FakeRequest {
+  readonly prompt: string;
+  readonly n: number;
+  readonly seed: number;
+  readonly temperature: number;
+  readonly [name: string]: unknown;
+}
+
+/** Text of sample `index`; `chance` is uniform in [0, 1) and depends on the request and the index alone. */
+export type Reply = (request: FakeRequest, index: number, chance: number) => string;
+
+export interface FakePolicyServer extends AsyncDisposable {
+  readonly url: string;
+  readonly requests: FakeRequest[];
+  /** Called before every answer; may wait, and may return what to answer instead. */
+  beforeAnswer: (request: FakeRequest) => undefined | { status: number; body: string } | Promise<undefined>;
+}
+
+/**
+ * A fake of the policy server: no model, but the same completions for the same request, whenever it is asked. Speaks what
+ * `stages/policy.ts` needs of the protocol.
+ */
+export async function startFakePolicyServer(reply: Reply): Promise<FakePolicyServer> {
+  const requests: FakeRequest[] = [];
+  const server = createServer(async (incoming, outgoing) => {
+    const answer = (body: unknown) => outgoing.setHeader('content-type', 'application/json').end(JSON.stringify(body));
+    if (incoming.url === '/health') return outgoing.end('ok');
+    if (incoming.url === '/v1/models') return answer({ object: 'list', data: [{ id: 'fake', object: 'model' }] });
+    const request = JSON.parse(await bodyOf(incoming)) as FakeRequest;
+    requests.push(request);
+    const instead = await fake.beforeAnswer(request);
+    if (instead !== undefined) {
+      outgoing.statusCode = instead.status;
+      return outgoing.setHeader('content-type', 'application/json').end(instead.body);
+    }
+    const texts = Array.from({ length: request.n }, (_, index) =>
+      reply(request, index, random(seedFor(request.prompt, request.seed, request.temperature, index))()),
+    );
+    answer({
+      id: 'fake',
+      object: 'text_completion',
+      choices: texts.map((text, index) => ({
+        ...{ index, text, finish_reason: 'stop' },
+        logprobs: { token_logprobs: text.split(' ').map(() => -0.5) },
+      })),
+      usage: { prompt_tokens: request.prompt.split(' ').length, completion_tokens: texts.join(' ').split(' ').length },
+    });
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const fake: FakePolicyServer = {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    requests,
+    beforeAnswer: async () => {
+      await sleep(1);
+      return undefined;
+    },
+    async [Symbol.asyncDispose]() {
+      server.closeAllConnections();
+      server.close();
+      await once(server, 'close');
+    },
+  };
+  return fake;
+}
+
+async function bodyOf(incoming: IncomingMessage): Promise<string> {
+  let body = '';
+  for await (const chunk of incoming) body += chunk;
+  return body;
+}

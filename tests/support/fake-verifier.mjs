@@ -1,0 +1,29 @@
+/**
+ * A fake of the verifier's line protocol for tests of what happens when it goes wrong. `right` is what a completion says of itself;
+ * other words make the fake misbehave. The first argument is a file that counts the starts.
+ */
+import { appendFileSync, readFileSync } from 'node:fs';
+import { createInterface } from 'node:readline';
+
+const [startsFile] = process.argv.slice(2);
+appendFileSync(startsFile, 's');
+const start = readFileSync(startsFile, 'utf8').length;
+
+for await (const line of createInterface({ input: process.stdin })) {
+  const { id, completion } = JSON.parse(line);
+  if (completion === 'die') die('a verdict too many');
+  if (completion === 'die once' && start === 1) die('cosmic ray');
+  if (completion === 'refuse') {
+    console.error('no such domain');
+    process.exit(65);
+  }
+  if (completion === 'hang' && start === 1) continue;
+  if (completion === 'babble' && start === 1) console.log('Loading weights...');
+  const verdict = completion.includes('right') || start > 1 ? 'right' : 'wrong';
+  console.log(JSON.stringify({ id, verdict, answer: completion }));
+}
+
+function die(words) {
+  console.error(words);
+  process.exit(3);
+}

@@ -1,0 +1,27 @@
+import { pino } from 'pino';
+import type { StageFileOf, StageKind } from '../../spec/index.ts';
+import type { ProgressReport, StageContext } from '../../stages/context.ts';
+import { loadDomain } from '../../stages/domain.ts';
+import { TEST_DOMAINS } from './stage-process.ts';
+import { aStageFile, type StageSketch } from './stored-stage.ts';
+
+/** A stage context without a runtime: what is reported is kept, nothing is fenced, nothing is logged. */
+export async function aStageContext<K extends StageKind>(
+  sketch: StageSketch & { kind: K },
+  dir: string,
+  overrides: Partial<StageContext<K>> = {},
+): Promise<StageContext<K> & { readonly reports: ProgressReport[] }> {
+  process.env.ORRERY_DOMAINS = TEST_DOMAINS;
+  const reports: ProgressReport[] = [];
+  const stage = aStageFile(sketch) as StageFileOf<K>;
+  return {
+    ...{ stage, attempt: 0, part: 0, parts: 1, dir, reports },
+    domain: await loadDomain(stage.domain.name),
+    log: pino({ level: 'silent' }),
+    signal: new AbortController().signal,
+    inputFiles: () => [],
+    report: (progress) => void reports.push(progress),
+    fence: async () => {},
+    ...overrides,
+  };
+}

@@ -1,0 +1,60 @@
+import { createHash } from 'node:crypto';
+import { join } from 'node:path';
+import type { ManifestRef, StageFile, StageKind } from '../../spec/index.ts';
+import { parseOrRefuse, StageFile as StageFileSchema } from '../../spec/index.ts';
+import { writeJsonl } from '../../stages/jsonl.ts';
+import { publish } from '../../stages/publish.ts';
+import { sealStage, stageDir, writeStageFile } from '../../store/index.ts';
+
+/** What a test says of a stage; the rest is filled in. */
+export interface StageSketch {
+  readonly kind: StageKind;
+  readonly config?: Record<string, unknown>;
+  readonly inputs?: Record<string, ManifestRef>;
+  readonly seed?: number;
+  readonly data?: unknown;
+  readonly domain?: { readonly name: string; readonly settings?: Record<string, unknown> };
+}
+
+/** A stage file of the domain `sums`, with a key made of the sketch and `tag`. */
+export function aStageFile({ inputs = {}, domain = { name: 'sums' }, ...sketch }: StageSketch, tag = ''): StageFile {
+  const key = createHash('sha256')
+    .update(JSON.stringify([inputs, domain, sketch, tag]))
+    .digest('hex');
+  return parseOrRefuse(
+    StageFileSchema,
+    {
+      ...{ schemaVersion: 1, name: `test/${sketch.kind}`, key, seed: 7, codeVersion: 'test', inputs },
+      domain: { settings: {}, ...domain },
+      policy: { type: 'pretrain', name: 'tiny' },
+      config: {},
+      ...sketch,
+    },
+    'the stage file of the test',
+  );
+}
+
+/** Puts a stage into the store that is yet to run. Another `tag` makes another stage of the same sketch. */
+export async function plannedStage(
+  store: string,
+  sketch: StageSketch,
+  tag?: string,
+): Promise<{ stage: StageFile; dir: string; path: string }> {
+  const stage = aStageFile(sketch, tag);
+  return { stage, dir: stageDir(store, stage.key), path: await writeStageFile(store, stage) };
+}
+
+/** Puts a finished stage into the store, with records by file name relative to `data/`. */
+export async function finishedStage(
+  store: string,
+  sketch: StageSketch,
+  files: Record<string, readonly unknown[]>,
+): Promise<ManifestRef> {
+  const { stage, dir } = await plannedStage(store, sketch);
+  const paths = Object.keys(files).map((name) => `data/${name}`);
+  for (const [name, records] of Object.entries(files)) await writeJsonl(join(dir, 'data', name), records);
+  await publish({ dir, part: 0, attempt: 0 }, paths, {}, async () => {});
+  const now = new Date().toISOString();
+  const { kind, key, digest } = await sealStage(store, stage, 1, 0, { startedAt: now, finishedAt: now });
+  return { kind, key, digest };
+}

@@ -1,0 +1,46 @@
+/**
+ * Toy stage programs: they keep the pod contract and do nothing else. A fake, so that tests of the workflows take seconds and can ask
+ * for each exit code. `domain.settings`: `stepMs`, `steps`, and `faults`: stage name -> exit codes of its executions in order.
+ */
+import { appendFileSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { StageFile } from '../../../../spec/index.ts';
+import { partPath, progressPath, sha256File, stageDir } from '../../../../store/index.ts';
+
+const stage = JSON.parse(readFileSync(process.env.ORRERY_STAGE_FILE!, 'utf8')) as StageFile;
+const attempt = Number(process.env.ORRERY_ATTEMPT);
+const part = Number(process.env.JOB_COMPLETION_INDEX ?? 0);
+const dir = stageDir(process.env.ORRERY_STORE!, stage.key);
+const settings = stage.domain.settings as { stepMs?: number; steps?: number; faults?: Record<string, number[]> };
+const steps = settings.steps ?? 3;
+
+process.on('SIGTERM', () => process.exit(143));
+for (const folder of ['data', 'parts', 'progress', 'journal']) mkdirSync(join(dir, folder), { recursive: true });
+const journal = join(dir, 'journal', `${part}.txt`);
+let done = existsSync(journal) ? readFileSync(journal, 'utf8').length : 0;
+
+function replace(path: string, value: unknown): void {
+  writeFileSync(`${path}.tmp`, JSON.stringify(value));
+  renameSync(`${path}.tmp`, path);
+}
+
+while (done < steps) {
+  await new Promise((resolve) => setTimeout(resolve, settings.stepMs ?? 5));
+  appendFileSync(journal, '.'); // one step done: an execution after this one goes on from here
+  done += 1;
+  const updatedAt = new Date().toISOString();
+  replace(progressPath(dir, part), { attempt, unit: 'step', done, total: steps, rate: 1, metrics: {}, updatedAt });
+}
+
+const fault = settings.faults?.[stage.name]?.[attempt] ?? 0;
+if (fault !== 0) {
+  console.error(`a toy fault: exit code ${fault}`);
+  process.exit(fault);
+}
+const names = stage.kind === 'analyse' ? ['data/report.html', 'data/report.json'] : [`data/out-${part}.txt`];
+const files = [];
+for (const path of names) {
+  writeFileSync(join(dir, path), `${stage.name} ${part}\n`);
+  files.push({ path, sha256: await sha256File(join(dir, path)), bytes: `${stage.name} ${part}\n`.length });
+}
+replace(partPath(dir, part), { part, attempt, files, counts: { steps }, finishedAt: new Date().toISOString() });

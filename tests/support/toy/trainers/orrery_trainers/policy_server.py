@@ -1,0 +1,18 @@
+"""Toy policy server: healthy, and nothing else."""
+
+import os
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+
+class Healthy(BaseHTTPRequestHandler):
+    """Answers 200 to everything."""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        """Says nothing."""
+
+
+HTTPServer(("127.0.0.1", int(os.environ["ORRERY_POLICY_PORT"])), Healthy).serve_forever()

@@ -1,0 +1,3 @@
+from orrery_trainers.toy import main
+
+main()

@@ -1,0 +1,14 @@
+"""Toy trainer: runs the toy stage program (a fake, see stages/main.ts) where a Python module is expected."""
+
+import os
+import sys
+from pathlib import Path
+
+PROGRAM = Path(__file__).parents[2] / "stages" / "main.ts"
+
+
+def main() -> None:
+    """Becomes the toy program: same process, so signals and exit codes are its own."""
+    node = os.environ["ORRERY_TEST_NODE"]
+    sys.stdout.flush()
+    os.execv(node, [node, str(PROGRAM)])

@@ -1,0 +1,354 @@
+"""The pod contract (docs/architecture.md) in Python: stage file in; progress, parts and an exit code out.
+
+A program is ``run_program('sft', train)``, where ``train(context)`` does the work and publishes. This module imports neither torch
+nor TRL, so that bad input is refused in milliseconds and not after their import.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import signal
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, NoReturn
+
+from .failures import DependencyDown, Fenced, InvalidInput, Terminated, failure_of
+from .files import entries_of, fault_of, fsync_path, write_json
+from .logs import Logger, adopt_library_logs
+
+SCHEMA = Path(__file__).resolve().parents[2] / "spec" / "schemas" / "stage-file.json"
+REPORTS_PER_SECOND = 4
+
+
+@dataclass
+class StageContext:
+    """What one pod knows: the stage, its place in the gang, and the ways out."""
+
+    stage: dict[str, Any]
+    """The checked stage file (``StageFile`` of spec/stage-file.ts)."""
+    store: Path
+    directory: Path
+    """This stage's folder in the store."""
+    attempt: int
+    rank: int
+    world_size: int
+    log: Logger
+    micro_batch_scale: float = 1.0
+    """Share of the configured micro-batch that is used: below 1 after an out-of-memory."""
+    checkpoint_before: int | None = None
+    """After a divergence: training goes on from a checkpoint of an earlier optimizer step than this."""
+    stop: threading.Event = field(default_factory=threading.Event)
+    """Set by SIGTERM: save, then stop."""
+    _started: tuple[float, float] | None = field(default=None, init=False, repr=False)
+    _reported_at: float = field(default=0.0, init=False, repr=False)
+
+    @classmethod
+    def from_environment(cls, kind: str, environment: dict[str, str] | None = None) -> StageContext:
+        """Read and check everything at the door.
+
+        kind: the stage kind that the program can run.
+        Raises InvalidInput naming the file or variable, the field, what was expected and what came.
+        """
+        env = os.environ if environment is None else environment
+        file = Path(_required(env, "ORRERY_STAGE_FILE"))
+        store = Path(_required(env, "ORRERY_STORE"))
+        attempt = _number(env, "ORRERY_ATTEMPT", int, default=None, least=0)
+        rank = _number(env, "RANK", int, default=0, least=0)
+        stage = read_stage_file(file, kind)
+        before = env.get("ORRERY_CHECKPOINT_BEFORE")
+        return cls(
+            stage=stage,
+            store=store,
+            directory=store / "stages" / stage["key"],
+            attempt=attempt,
+            rank=rank,
+            world_size=_number(env, "WORLD_SIZE", int, default=1, least=1),
+            log=Logger(stage=stage["name"], attempt=attempt, rank=rank),
+            micro_batch_scale=_number(env, "ORRERY_MICRO_BATCH_SCALE", float, default=1.0, least=0.0),
+            checkpoint_before=None if before is None else _number(env, "ORRERY_CHECKPOINT_BEFORE", int, least=0),
+        )
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """Settings of the stage, as spec/stages.ts has them."""
+        return self.stage["config"]
+
+    @property
+    def is_main(self) -> bool:
+        """Whether this rank publishes."""
+        return self.rank == 0
+
+    @property
+    def data(self) -> Path:
+        """Folder of the stage's outputs."""
+        return self.directory / "data"
+
+    # --- inputs ---
+
+    def input_directory(self, role: str) -> Path:
+        """Folder of the input stage of ``role``. Raises InvalidInput if the stage has none, DependencyDown if it is not there."""
+        inputs = self.stage["inputs"]
+        if role not in inputs:
+            raise InvalidInput(
+                f"stage file: inputs.{role}: expected a finished stage, but got {', '.join(inputs) or 'no inputs'}"
+            )
+        folder = self.store / "stages" / inputs[role]["key"]
+        if not (folder / "manifest.json").is_file():
+            raise DependencyDown(
+                f"{folder / 'manifest.json'}: expected the manifest of the input {role}, but it is not there"
+            )
+        return folder
+
+    def input_files(self, role: str, name: str) -> list[Path]:
+        """Files of an input that are called ``name`` ('solutions.jsonl': all its parts) or lie in the folder ``name``, verified.
+
+        Returns them in the order of their names. Raises InvalidInput when there is none, or when one is not what its manifest says.
+        """
+        folder = self.input_directory(role)
+        manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+        entries = [entry for entry in manifest["files"] if _is_called(entry["path"], name)]
+        if not entries:
+            raise InvalidInput(
+                f"{folder / 'manifest.json'}: files: expected data/{name} or its parts, but there is none"
+            )
+        for entry in entries:
+            if (fault := fault_of(entry, folder)) is not None:
+                raise InvalidInput(
+                    f"{folder}: input {role} is damaged: {fault}; remove the stage's folder to have it made anew"
+                )
+        return sorted(folder / entry["path"] for entry in entries)
+
+    def input_records(self, role: str, name: str) -> Iterator[dict[str, Any]]:
+        """Records of a JSONL input, over all its parts. Raises InvalidInput naming file and line."""
+        for file in self.input_files(role, name):
+            with file.open(encoding="utf-8") as lines:
+                for number, line in enumerate(lines, start=1):
+                    try:
+                        record = json.loads(line)
+                    except json.JSONDecodeError as error:
+                        raise InvalidInput(f"{file}:{number}: expected JSON: {error}") from None
+                    if not isinstance(record, dict):
+                        raise InvalidInput(f"{file}:{number}: expected an object, but got {_shorten(record)}")
+                    yield record
+
+    def policy_directory(self) -> Path:
+        """Weights to start from, in Hugging Face layout: the input ``policy``, or the campaign's pretrained one."""
+        if "policy" in self.stage["inputs"]:
+            return self.input_files("policy", "policy/")[0].parent
+        uri = self.stage["policy"].get("uri")
+        if uri is None:
+            raise InvalidInput(
+                "stage file: policy.uri: expected weights to start from (or an input policy), but got neither"
+            )
+        folder = Path(uri.removeprefix("file://"))
+        if not folder.is_dir():
+            raise DependencyDown(f"{folder}: expected a folder with weights (policy.uri), but it is not there")
+        return folder
+
+    # --- outputs ---
+
+    def report(self, unit: str, done: float, total: float | None, metrics: dict[str, Any] | None = None) -> None:
+        """Tell how far this pod is (``Progress`` of spec/progress.ts). At most four times a second; the last one always."""
+        now = time.monotonic()
+        if self._started is None:
+            self._started = (now, done)
+        if now - self._reported_at < 1 / REPORTS_PER_SECOND and done != total:
+            return
+        self._reported_at = now
+        since, first = self._started
+        finite = {name: value for name, value in (metrics or {}).items() if _is_finite(value)}
+        progress = {
+            "attempt": self.attempt,
+            "unit": unit,
+            "done": done,
+            "total": total,
+            "rate": (done - first) / (now - since) if done > first and now > since else None,
+            "metrics": finite,
+            "updatedAt": utc_now(),
+        }
+        write_json(self.directory / "progress" / f"{self.rank:05d}.json", progress, durable=False)
+
+    def fence(self) -> None:
+        """Raise Fenced if a later attempt has claimed the stage. Called right before anything is published."""
+        claims = (int(file.stem) for file in (self.directory / "claims").glob("*.json") if file.stem.isdigit())
+        latest = max(claims, default=self.attempt)
+        if latest > self.attempt:
+            raise Fenced(f"attempt {latest} has claimed the stage; attempt {self.attempt} writes nothing more")
+
+    @property
+    def part_file(self) -> Path:
+        """Where this pod publishes. A gang publishes from rank 0, as part 0."""
+        return self.directory / "parts" / "00000.json"
+
+    def is_published(self) -> bool:
+        """Whether this part is done, by whichever attempt."""
+        return self.part_file.is_file()
+
+    def publish(self, files: list[Path], counts: dict[str, float]) -> None:
+        """Hash the files, make them durable, and say that this part is done (``PartManifest`` of spec/manifest.ts)."""
+        for file in files:
+            fsync_path(file)
+        for folder in {file.parent for file in files}:
+            fsync_path(folder)
+        manifest = {
+            "part": 0,
+            "attempt": self.attempt,
+            "files": entries_of(files, self.directory),
+            "counts": counts,
+            "finishedAt": utc_now(),
+        }
+        self.fence()
+        write_json(self.part_file, manifest)
+        self.log.info("part published", files=len(files), counts=counts)
+
+
+def read_stage_file(file: Path, kind: str) -> dict[str, Any]:
+    """Read a stage file and check it against the schema exported from spec/. Raises InvalidInput with every bad field."""
+    import jsonschema
+
+    try:
+        stage = json.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InvalidInput(f"{file}: expected a stage file, but there is none (ORRERY_STAGE_FILE)") from None
+    except json.JSONDecodeError as error:
+        raise InvalidInput(f"{file}: expected JSON: {error}") from None
+    came = stage.get("kind") if isinstance(stage, dict) else stage
+    if came != kind:
+        raise InvalidInput(f"{file}: kind: expected {kind!r}, but got {_shorten(came)}")
+    schema = json.loads(SCHEMA.read_text(encoding="utf-8"))
+    # The branch of this kind alone: "is not valid under any of the given schemas" would help nobody.
+    branch = next(one for one in schema["oneOf"] if one["properties"]["kind"]["const"] == kind)
+    validator = jsonschema.Draft202012Validator({**branch, "$defs": schema.get("$defs", {})})
+    faults = sorted(validator.iter_errors(stage), key=lambda error: [str(part) for part in error.absolute_path])
+    if faults:
+        lines = "; ".join(line for fault in faults for line in _complaints(fault))
+        raise InvalidInput(f"{file} is not valid: {lines}")
+    return stage
+
+
+def run_program(kind: str, work: Callable[[StageContext], None]) -> NoReturn:
+    """Run a stage program to its exit code. SIGTERM sets ``context.stop``; ``work`` saves and raises Terminated."""
+    sys.exit(exit_code_of(kind, work))
+
+
+def exit_code_of(kind: str, work: Callable[[StageContext], None]) -> int:
+    """What :func:`run_program` exits with; the last line on stderr says in words what went wrong."""
+    log = Logger()
+    try:
+        context = StageContext.from_environment(kind)
+        log = context.log
+        adopt_library_logs(log)
+        signal.signal(signal.SIGTERM, lambda *_: context.stop.set())
+        if context.is_published():
+            log.info("part is already published; nothing to do")
+            return 0
+        log.info("stage program started", kind=kind, key=context.stage["key"])
+        work(context)
+        return 0
+    except Terminated as stopped:
+        log.info("stopped by SIGTERM")
+        print(stopped, file=sys.stderr, flush=True)
+        return stopped.exit_code
+    except Exception as error:
+        failure = failure_of(error)
+        code = failure.exit_code if failure else 1
+        log.error("stage program failed", exitCode=code, error=type(error).__name__, stack=traceback.format_exc())
+        print(failure or f"{type(error).__name__}: {error}", file=sys.stderr, flush=True)
+        return code
+
+
+def utc_now() -> str:
+    """Now, in UTC, as ISO 8601 with milliseconds and Z, as JavaScript writes it."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _complaints(fault: Any) -> list[str]:
+    """A jsonschema error as 'field: what was expected, but got ...', one a bad field, as spec/errors.ts words it."""
+    at = ".".join(str(part) for part in fault.absolute_path)
+    if fault.validator == "oneOf" and fault.context:  # a union: speak of the branch that fits best
+        best = min({one.schema_path[0] for one in fault.context}, key=lambda i: _distance(fault, i))
+        return [line for one in fault.context if one.schema_path[0] == best for line in _complaints(one)]
+    if fault.validator == "required":
+        missing = [name for name in fault.validator_value if name not in fault.instance]
+        return [f"{_join(at, name)}: expected a value, but got nothing" for name in missing]
+    if fault.validator == "additionalProperties" and fault.validator_value is False:
+        extra = [name for name in fault.instance if name not in fault.schema.get("properties", {})]
+        return [f"{_join(at, name)}: no such field here; is it misspelt?" for name in extra]
+    return [f"{at or '(top level)'}: {_expected(fault)}, but got {_shorten(fault.instance)}"]
+
+
+def _distance(fault: Any, branch: int | str) -> int:
+    errors = [one for one in fault.context if one.schema_path[0] == branch]
+    return len(errors) + 100 * sum(one.validator == "const" for one in errors)
+
+
+_EXPECTATIONS = {
+    "type": "expected {}",
+    "const": "expected {!r}",
+    "enum": "expected one of {}",
+    "minimum": "expected a number not below {}",
+    "maximum": "expected a number not above {}",
+    "exclusiveMinimum": "expected a number above {}",
+    "exclusiveMaximum": "expected a number below {}",
+    "minLength": "expected text of at least {} characters",
+    "maxLength": "expected text of at most {} characters",
+    "minItems": "expected at least {} items",
+    "pattern": "expected text that matches {}",
+}
+
+
+def _expected(fault: Any) -> str:
+    wording = _EXPECTATIONS.get(fault.validator)
+    return wording.format(fault.validator_value) if wording else f"expected {fault.validator} {fault.validator_value}"
+
+
+def _is_called(path: str, name: str) -> bool:
+    """Whether ``data/solutions-00003.jsonl`` is a part of ``solutions.jsonl``, or lies in ``policy/``."""
+    inside = path.removeprefix("data/")
+    if name.endswith("/"):
+        return inside.startswith(name)
+    stem, dot, extension = name.rpartition(".")
+    part = inside.removeprefix(f"{stem}-").removesuffix(f"{dot}{extension}")
+    return inside == name or (part.isdigit() and inside == f"{stem}-{part}{dot}{extension}")
+
+
+def _required(env: Any, name: str) -> str:
+    value = env.get(name, "")
+    if not value:
+        raise InvalidInput(f"environment: {name}: expected a path, but it is not set")
+    return value
+
+
+def _number(env: Any, name: str, parse: type, default: Any = None, least: float = 0) -> Any:
+    text = env.get(name)
+    if text is None and default is not None:
+        return default
+    try:
+        value = parse(text)
+    except (TypeError, ValueError):
+        value = None
+    if value is None or not math.isfinite(value) or value < least:
+        what = "a whole number" if parse is int else "a number"
+        raise InvalidInput(f"environment: {name}: expected {what} not below {least}, but got {text!r}")
+    return value
+
+
+def _is_finite(value: Any) -> bool:
+    return isinstance(value, int | float) and math.isfinite(value)
+
+
+def _join(at: str, name: str) -> str:
+    return f"{at}.{name}" if at else name
+
+
+def _shorten(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 80 else f"{text[:77]}..."

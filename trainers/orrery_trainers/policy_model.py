@@ -1,0 +1,66 @@
+"""What the decoding engine needs of a model, and the choice between the two that can do it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+Logits = NDArray[np.floating]
+"""``[rows, vocabulary]``, before temperature."""
+
+
+class ModelError(Exception):
+    """A model folder that cannot be served. The message names the file, what was expected and what came."""
+
+
+class PolicyModel(Protocol):
+    """A causal language model with a cache of the sequences that are being written: the rows, numbered from 0."""
+
+    kind: str
+    """Which implementation it is, for logs and metrics."""
+    context_tokens: int
+    """Longest sequence, prompt and completion."""
+    cache_bytes_per_token: int
+
+    def join(self, prompts: list[list[int]], copies: list[int]) -> Logits:
+        """Read prompts and append ``copies[i]`` rows for ``prompts[i]``; returns logits behind each prompt, `[prompts, vocabulary]`."""
+
+    def step(self, tokens: NDArray[np.int64]) -> Logits:
+        """Append a token to every row, `[rows]`; returns the logits behind it, `[rows, vocabulary]`."""
+
+    def keep(self, order: list[int]) -> None:
+        """Keep the rows of these old numbers, in this order, and forget the others."""
+
+
+def order_without(rows: int, gone: set[int]) -> list[int]:
+    """Rows that stay, moving as few as possible: the last ones fill the gaps. `order_without(5, {1, 2})` is `[0, 4, 3]`."""
+    stay = rows - len(gone)
+    movers = [row for row in range(rows - 1, stay - 1, -1) if row not in gone]
+    return [movers.pop(0) if row in gone else row for row in range(stay)]
+
+
+def load_model(folder: Path, dtype: str) -> PolicyModel:
+    """Load the weights of a folder in Hugging Face layout.
+
+    A plain Llama of few parameters is computed in NumPy, which starts in a fraction of a second where importing torch and
+    transformers takes many; everything else by transformers itself. Both give the same logits (test_llama.py).
+    dtype: `float32` or `float64`.
+    """
+    file = folder / "config.json"
+    try:
+        config = json.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ModelError(f"{file}: expected a model in Hugging Face layout, but there is no such file") from None
+    except json.JSONDecodeError as error:
+        raise ModelError(f"{file}: expected JSON: {error}") from None
+    from orrery_trainers.llama import Llama, is_small_plain_llama
+
+    if is_small_plain_llama(config, folder):
+        return Llama.load(folder, config, dtype)
+    from orrery_trainers.transformers_model import TransformersModel
+
+    return TransformersModel(folder, dtype)

@@ -1,0 +1,164 @@
+"""Reinforcement learning with TRL's GRPO: ``python -m orrery_trainers.rl``.
+
+ASTRO (arXiv 2507.00417), RL: GRPO (arXiv 2402.03300) from the SFT policy, groups of 4, reward +1 for a completion that verifies and -1 for
+one that does not. *Ours*: no KL term by default, advantages centred but not divided by the group's deviation, and the token-level loss of
+DAPO (arXiv 2503.14476). A completion that cannot be judged has no reward and leaves its group's mean alone.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from .contract import StageContext, run_program
+from .failures import InvalidInput
+from .training import (
+    common_arguments,
+    divide_batch,
+    make_deterministic,
+    order_of,
+    prepare_environment,
+    quick_imports,
+    seed_for,
+    train_and_publish,
+)
+
+if TYPE_CHECKING:
+    from transformers import Trainer
+
+    from .callbacks import StageCallback
+    from .domains import Domain, Verdict
+    from .verifier import Verifier
+
+REWARDS = {"right": 1.0, "wrong": -1.0, "unjudged": None}
+"""Verdict -> reward (ASTRO, RL). None: the sample is ignored, so that a time-out never teaches that an answer was wrong."""
+
+
+def kept_prompts(records: Sequence[dict[str, Any]]) -> list[dict[str, str]]:
+    """Prompts that the curriculum kept, as rows of the training set. Raises InvalidInput with the counts when there is none."""
+    kept = [record for record in records if record["kept"]]
+    if not kept:
+        reasons = ", ".join(f"{count} {reason}" for reason, count in Counter(one["reason"] for one in records).most_common())
+        rates = [record["passRate"] for record in records]
+        seen = f"pass rates from {min(rates):g} to {max(rates):g}" if rates else "no pass rates at all"
+        raise InvalidInput(
+            f"prompts: expected at least one prompt that the curriculum kept, but got none of {len(records)} "
+            f"({reasons or 'it is empty'}; {seen}); widen stages.curriculum.passRate, offer more prompts, or train the policy longer"
+        )
+    return [
+        {
+            "prompt": record["prompt"],
+            "problem": record["problem"]["problem"],
+            "reference": record["problem"]["reference"],
+        }
+        for record in kept
+    ]
+
+
+def reward_function(
+    verify_batch: Callable[[list[tuple[str, str, str]]], list[Verdict]], count_backtracks: Callable[[str], int]
+) -> Callable[..., list[float | None]]:
+    """The reward as TRL calls it: one reward a completion, None where there is none.
+
+    Backtracks and the share of unjudged completions are told as metrics and not by a second reward function of weight 0: TRL takes
+    a completion for unscorable only when *every* function returns None, so a second one would turn None into reward 0.
+    """
+
+    def verified(
+        completions: list[str],
+        problem: list[str],
+        reference: list[str],
+        log_metric: Callable[[str, float], None],
+        **_: Any,
+    ) -> list[float | None]:
+        verdicts = verify_batch(list(zip(problem, reference, completions, strict=True)))
+        log_metric("backtracks", sum(map(count_backtracks, completions)) / len(completions))
+        log_metric("unjudged", sum(one.verdict == "unjudged" for one in verdicts) / len(verdicts))
+        return [REWARDS[one.verdict] for one in verdicts]
+
+    return verified
+
+
+def check_canaries(domain: Domain, verifier: Verifier) -> None:
+    """Have the verifier judge the domain's canaries before it judges anything that teaches.
+
+    Raises InvalidInput when a verdict is another than the canary states.
+    """
+    file = domain.folder / "canaries.jsonl"
+    if not file.is_file():
+        return
+    canaries = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines() if line.strip()]
+    verdicts = verifier.verify_batch((one["problem"], one["reference"], one["completion"]) for one in canaries)
+    for number, (canary, came) in enumerate(zip(canaries, verdicts, strict=True), start=1):
+        if came.verdict != canary["verdict"]:
+            raise InvalidInput(
+                f"{file}:{number}: expected the verdict {canary['verdict']}, but the verifier said {came.verdict}; "
+                f"nothing may be trained on its word until it is mended"
+            )
+
+
+def rl(context: StageContext) -> None:
+    """Run the stage: from kept prompts and a policy to data/policy."""
+    prepare_environment(context)
+    from .domains import load_domain
+    from .verifier import Verifier
+
+    stage, config = context.stage, context.config
+    prompts = kept_prompts(list(context.input_records("prompts", "pass-rates.jsonl")))
+    policy = context.policy_directory()
+    domain = load_domain(stage["domain"]["name"])
+    rollouts = config["promptsPerStep"] * config["groupSize"]
+    batch = divide_batch(rollouts, context.world_size, config["microBatchSize"], context.micro_batch_scale)
+    steps = config["optimizerSteps"]
+    order = order_of(len(prompts), steps * config["promptsPerStep"], seed_for(stage["seed"], "rl", "order"))
+    with Verifier(domain.name) as verifier:
+        check_canaries(domain, verifier)
+        with quick_imports():
+            import torch
+            from datasets import Dataset
+            from transformers import AutoModelForCausalLM, AutoTokenizer
+            from trl import GRPOConfig, GRPOTrainer
+
+        make_deterministic(seed_for(stage["seed"], "rl"))
+
+        def build(callback: StageCallback) -> Trainer:
+            arguments = GRPOConfig(
+                **common_arguments(context, batch, steps),
+                lr_scheduler_type="constant",
+                weight_decay=0.0,
+                num_generations=config["groupSize"],
+                temperature=config["temperature"],
+                top_p=config["topP"],
+                max_completion_length=config["maxCompletionTokens"],
+                beta=config["klCoefficient"],
+                scale_rewards="group" if config["scaleAdvantages"] else "none",
+                loss_type="dapo",
+                mask_truncated_completions=False,
+                shuffle_dataset=False,
+                activation_checkpointing=torch.cuda.is_available(),
+            )
+            return GRPOTrainer(
+                model=AutoModelForCausalLM.from_pretrained(policy, dtype=torch.float32),
+                args=arguments,
+                train_dataset=Dataset.from_list(prompts).select(order),
+                processing_class=AutoTokenizer.from_pretrained(policy),
+                reward_funcs=[reward_function(verifier.verify_batch, domain.count_backtracks)],
+                callbacks=[callback],
+            )
+
+        def counts(trainer: Trainer) -> dict[str, float]:
+
+            return {
+                "optimizerSteps": steps,
+                "prompts": len(prompts),
+                "rollouts": steps * rollouts,
+                "tokens": trainer.state.num_input_tokens_seen,
+            }
+
+        train_and_publish(context, build, counts)
+
+
+if __name__ == "__main__":
+    run_program("rl", rl)

@@ -1,0 +1,216 @@
+"""What pretrain, sft and rl share: the process, the order of the data, the way from a checkpoint to a published policy."""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import hashlib
+import os
+import random
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from .checkpoints import clear_scratch, discard_from, newest_complete, scratch_folder
+from .contract import StageContext
+from .failures import InvalidInput, Terminated
+from .files import fsync_tree, replace_folder
+from .metrics import MetricsJournal
+
+if TYPE_CHECKING:
+    from transformers import Trainer
+
+    from .callbacks import StageCallback
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """How an optimizer step is divided: ``perRank x accumulation x ranks`` sequences."""
+
+    per_rank: int
+    """Sequences of one forward pass of a rank."""
+    accumulation: int
+    """Forward passes of a rank per optimizer step."""
+
+
+def divide_batch(sequences: int, ranks: int, micro_batch: int, scale: float = 1.0) -> Batch:
+    """Divide ``sequences`` per optimizer step over ranks and forward passes; the step stays the same whatever the division.
+
+    scale: share of ``micro_batch`` to use, below 1 after an out-of-memory. The largest divisor that fits is taken, 1 at least.
+    Raises InvalidInput if the ranks cannot share the sequences.
+    """
+    if sequences % ranks != 0:
+        raise InvalidInput(
+            f"expected sequences per optimizer step to be a multiple of the ranks, but got {sequences} and {ranks}"
+        )
+    share = sequences // ranks
+    limit = max(1, int(micro_batch * scale))
+    per_rank = next(size for size in range(min(limit, share), 0, -1) if share % size == 0)
+    return Batch(per_rank, share // per_rank)
+
+
+def seed_for(*parts: str | int) -> int:
+    """A seed in [0, 2^31) for what ``parts`` name: the first bits of their SHA-256."""
+    digest = hashlib.sha256("\0".join(str(part) for part in parts).encode()).digest()
+    return int.from_bytes(digest[:4], "big") >> 1
+
+
+def order_of(rows: int, length: int, seed: int) -> list[int]:
+    """``length`` row numbers: shuffled passes over ``rows`` rows, one after the other, each row once a pass.
+
+    The whole order of a training run is laid down before it begins, so a resumed run, another micro-batch and another number of ranks
+    all see the same rows in the same optimizer step, and samplers hold no state that a checkpoint would have to keep.
+    """
+    shuffle = random.Random(seed)
+    order: list[int] = []
+    while len(order) < length:
+        one_pass = list(range(rows))
+        shuffle.shuffle(one_pass)
+        order += one_pass
+    return order[:length]
+
+
+def prepare_environment(context: StageContext) -> None:
+    """Set what libraries read from the environment when they are imported. Before torch is."""
+    quiet = {
+        "HF_HUB_OFFLINE": "1",  # weights come from the store; a look at the network only costs time
+        "HF_HUB_DISABLE_TELEMETRY": "1",
+        "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+        "HF_DATASETS_DISABLE_PROGRESS_BARS": "1",
+        "TRANSFORMERS_VERBOSITY": "warning",
+        "TOKENIZERS_PARALLELISM": "false",
+        "TRL_EXPERIMENTAL_SILENCE": "1",
+        "CUBLAS_WORKSPACE_CONFIG": ":4096:8",  # deterministic matrix products on CUDA
+    }
+    for name, value in quiet.items():
+        os.environ.setdefault(name, value)
+    if context.world_size > 1:
+        os.environ.setdefault("LOCAL_RANK", "0")  # a rank has its pod to itself
+
+
+@contextlib.contextmanager
+def quick_imports() -> Iterator[None]:
+    """Import without the garbage collector, which would walk the hundreds of thousands of new objects over and over."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+
+
+def make_deterministic(seed: int) -> None:
+    """Same seed, same numbers: seeds every generator and prefers deterministic kernels (a warning where there is none)."""
+    import torch
+    from transformers import set_seed
+    from transformers.utils import logging as transformers_logging
+
+    # transformers prints by a handler of its own; let its records reach ours.
+    transformers_logging.disable_default_handler()
+    transformers_logging.enable_propagation()
+    transformers_logging.disable_progress_bar()
+    set_seed(seed)
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    torch.utils.deterministic.fill_uninitialized_memory = False  # costs time, and finds bugs that are not ours
+
+
+def common_arguments(context: StageContext, batch: Batch, optimizer_steps: int) -> dict[str, Any]:
+    """TrainingArguments that all trainers share.
+
+    Data is taken in the order that we laid down (`order_of`), in one pass of exactly ``optimizer_steps``.
+    """
+    import torch
+
+    cuda = torch.cuda.is_available()
+    return {
+        "output_dir": str(scratch_folder(context.directory, context.attempt)),
+        "use_cpu": not cuda,
+        "bf16": cuda,
+        "fp16": False,
+        "per_device_train_batch_size": batch.per_rank,
+        "gradient_accumulation_steps": batch.accumulation,
+        "max_steps": optimizer_steps,
+        "train_sampling_strategy": "sequential",
+        "learning_rate": context.config["learningRate"],
+        "max_grad_norm": 1.0,
+        "logging_steps": 1,
+        "logging_nan_inf_filter": False,  # a loss that is no number must be seen
+        "save_strategy": "steps",
+        "save_steps": context.config["checkpoints"]["everySteps"],
+        "seed": seed_for(context.stage["seed"], context.stage["kind"]),
+        "report_to": "none",
+        "disable_tqdm": True,
+        "dataloader_pin_memory": cuda,
+        "dataloader_num_workers": 0,
+        "ddp_find_unused_parameters": False,
+        **({"ddp_backend": "gloo"} if context.world_size > 1 and not cuda else {}),
+    }
+
+
+def train_and_publish(
+    context: StageContext, build: Callable[[StageCallback], Trainer], counts: Callable[[Trainer], dict[str, float]]
+) -> None:
+    """Train from the newest checkpoint that verifies to the end, then publish the policy and the metrics.
+
+    build: makes the Trainer around the callback. counts: the facts that the part manifest tells.
+    Raises Terminated once SIGTERM has been obeyed.
+    """
+    from .callbacks import StageCallback, barrier, from_main
+
+    metrics = MetricsJournal(context.data / "metrics.jsonl")
+    callback = StageCallback(context, metrics)
+    trainer = build(callback)
+    trainer.remove_callback(_printer())
+    start = from_main(_resume_point(context) if context.is_main else None)
+    if context.is_main:
+        metrics.resume_after(start[1] if start else 0)
+    trainer.train(resume_from_checkpoint=start[0] if start else None)
+    metrics.close()
+    if callback.stopped:
+        raise Terminated(
+            f"SIGTERM: stopped and saved at optimizer step {trainer.state.global_step} of {trainer.state.max_steps}"
+        )
+    _publish_policy(context, trainer, counts(trainer))
+    barrier()
+
+
+def _resume_point(context: StageContext) -> tuple[str, int] | None:
+    """Folder and optimizer step of the checkpoint to go on from; None to begin anew. Clears what cannot be gone on from."""
+    context.fence()
+    clear_scratch(context.directory)
+    if context.checkpoint_before is not None:
+        discarded = discard_from(context.directory, context.checkpoint_before)
+        context.log.warn("checkpoints discarded after a divergence", before=context.checkpoint_before, steps=discarded)
+    found, passed_over = newest_complete(context.directory)
+    for one in passed_over:
+        context.log.warn("checkpoint passed over", optimizerStep=one.step, reason=one.reason)
+    if found is None:
+        context.log.info("training begins")
+        return None
+    context.log.info("training resumes", optimizerStep=found.step, checkpoint=found.path.name)
+    return str(found.path), found.step
+
+
+def _publish_policy(context: StageContext, trainer: Trainer, counts: dict[str, float]) -> None:
+    """Write the final policy in Hugging Face layout to data/policy, then the part. Every rank takes part, rank 0 writes."""
+    making = context.data / f".policy.{context.attempt}"
+    if context.is_main:
+        shutil.rmtree(making, ignore_errors=True)
+    trainer.model.config.use_cache = True  # off while training; who samples from the policy wants it
+    trainer.save_model(str(making))
+    if not context.is_main:
+        return
+    (making / "training_args.bin").unlink(missing_ok=True)  # holds paths of this machine; nobody reads it
+    fsync_tree(making)
+    context.fence()
+    replace_folder(making, context.data / "policy")
+    policy = [path for path in (context.data / "policy").rglob("*") if path.is_file()]
+    context.publish([*policy, context.data / "metrics.jsonl"], counts)
+    shutil.rmtree(scratch_folder(context.directory, context.attempt), ignore_errors=True)
+
+
+def _printer() -> type:
+    """The callback that prints every log as a Python dictionary: metrics and progress tell it already."""
+    from transformers import PrinterCallback
+
+    return PrinterCallback

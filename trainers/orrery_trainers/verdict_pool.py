@@ -1,0 +1,214 @@
+"""A pool of judges that survives what it judges.
+
+One single-threaded process reads requests, hands them to forked judges and forwards their answers. Because it has loaded the domain
+and runs no threads, a judge is a `fork` away: replacing one costs milliseconds even where the domain's imports take seconds.
+
+A judge works through its requests in order, so the first one not answered is the one in its hands. When that takes longer than the
+limit the judge is killed, that verdict is ``unjudged`` (``timeout``) and the others go back to the queue; the same when it dies
+(``crash``).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import selectors
+import signal
+import socket
+import time
+from collections import deque
+from dataclasses import dataclass, field
+from typing import Any
+
+from orrery_trainers.domains import Domain, Verdict
+from orrery_trainers.verdict_worker import encode_verdict, judge_forever
+
+READ_BYTES = 1 << 18
+LONGEST_QUEUE = 10_000
+"""Requests held. Beyond it input is not read, so that a fast writer waits."""
+LOOK_AHEAD_SECONDS = 0.02
+"""Work handed to one judge at a time. Much of it makes for few system calls, little of it for an even load."""
+LONGEST_LOOK_AHEAD = 64
+
+
+@dataclass(frozen=True)
+class PoolLimits:
+    """What a verdict may cost, and how many judges there may be."""
+
+    judges: int = 2
+    time_limit_seconds: float = 5.0
+    memory_mebibytes: int = 4096
+
+
+@dataclass
+class _Judge:
+    process: int
+    channel: socket.socket
+    since: float
+    """When it began with the first of `taken`, by the monotonic clock."""
+    taken: deque[bytes] = field(default_factory=deque)
+    """Requests in its hands, the present one first."""
+    unread: bytes = b""
+
+
+class VerdictPool:
+    """Judges every line of `source` and writes an answer a line to `sink`, in any order.
+
+    source, sink: file descriptors of the line protocol.
+    """
+
+    def __init__(self, domain: Domain, limits: PoolLimits, source: int, sink: int) -> None:
+        self._domain, self._limits = domain, limits
+        self._source, self._sink = source, sink
+        self._queue: deque[bytes] = deque()
+        self._judges: list[_Judge] = []
+        self._selector = selectors.DefaultSelector()
+        self._partial = b""
+        self._ended = self._listening = False
+        self._seconds_a_verdict = LOOK_AHEAD_SECONDS  # running mean; begins with one request a judge
+
+    def run(self) -> None:
+        """Serve until the source ends and everything is answered. BrokenPipeError when nobody reads the answers any more."""
+        try:
+            while not (self._ended and not self._queue and not any(judge.taken for judge in self._judges)):
+                self._listen()
+                self._hand_out()
+                for key, _ in self._selector.select(self._seconds_to_deadline()):
+                    if key.data is None:
+                        self._read_requests()
+                    else:
+                        self._read_answers(key.data)
+                self._end_overdue()
+        finally:
+            for judge in self._judges:
+                self._kill(judge)
+
+    def _listen(self) -> None:
+        wanted = not self._ended and len(self._queue) < LONGEST_QUEUE
+        if wanted and not self._listening:
+            self._selector.register(self._source, selectors.EVENT_READ, None)
+        elif not wanted and self._listening:
+            self._selector.unregister(self._source)
+        self._listening = wanted
+
+    def _read_requests(self) -> None:
+        data = os.read(self._source, READ_BYTES)
+        self._ended = not data
+        *lines, self._partial = (self._partial + data).split(b"\n")
+        if self._ended and self._partial:
+            lines, self._partial = [*lines, self._partial], b""
+        self._queue.extend(line + b"\n" for line in lines if line.strip())
+
+    def _hand_out(self) -> None:
+        window = max(1, min(LONGEST_LOOK_AHEAD, int(LOOK_AHEAD_SECONDS / self._seconds_a_verdict)))
+        while self._queue:
+            judge = min(self._judges, key=lambda judge: len(judge.taken), default=None)
+            # An idle judge is worth more than a new one, a new one more than a deeper pile.
+            if (judge is None or len(judge.taken) >= window) and len(self._judges) < self._limits.judges:
+                judge = self._fork()
+            if judge is None or len(judge.taken) >= window:
+                return
+            portion = [self._queue.popleft() for _ in range(min(len(self._queue), window - len(judge.taken)))]
+            if not judge.taken:
+                judge.since = time.monotonic()
+            judge.taken.extend(portion)
+            self._send(judge, b"".join(portion))
+
+    def _send(self, judge: _Judge, data: bytes) -> None:
+        """Write to a judge, taking its answers meanwhile: with both buffers full each would wait for the other."""
+        view = memoryview(data)
+        while view:
+            try:
+                view = view[judge.channel.send(view) :]
+            except BlockingIOError:
+                with selectors.DefaultSelector() as both:
+                    both.register(judge.channel, selectors.EVENT_READ | selectors.EVENT_WRITE)
+                    ready = both.select(max(0.0, self._deadline(judge) - time.monotonic()))
+                if any(events & selectors.EVENT_READ for _, events in ready):
+                    self._read_answers(judge)
+                if judge not in self._judges:
+                    return  # it died meanwhile; what it had taken is back in the queue
+                if time.monotonic() >= self._deadline(judge):
+                    return self._replace(judge, "timeout")
+            except (BrokenPipeError, ConnectionResetError):
+                return self._replace(judge, "crash")
+
+    def _read_answers(self, judge: _Judge) -> None:
+        if judge not in self._judges:
+            return  # replaced since the selector spoke of it
+        try:
+            data = judge.channel.recv(READ_BYTES)
+        except BlockingIOError:
+            return
+        except ConnectionResetError:
+            data = b""
+        if not data:
+            return self._replace(judge, "crash")
+        whole, newline, judge.unread = (judge.unread + data).rpartition(b"\n")
+        if not newline:
+            return
+        answered, now = whole.count(b"\n") + 1, time.monotonic()
+        for _ in range(answered):
+            judge.taken.popleft()
+        share = 1 - 0.8**answered
+        self._seconds_a_verdict += share * (max((now - judge.since) / answered, 1e-6) - self._seconds_a_verdict)
+        judge.since = now
+        self._write(whole + newline)
+
+    def _deadline(self, judge: _Judge) -> float:
+        return judge.since + self._limits.time_limit_seconds
+
+    def _seconds_to_deadline(self) -> float | None:
+        deadlines = [self._deadline(judge) for judge in self._judges if judge.taken]
+        return max(0.0, min(deadlines) - time.monotonic()) if deadlines else None
+
+    def _end_overdue(self) -> None:
+        for judge in [judge for judge in self._judges if judge.taken and time.monotonic() >= self._deadline(judge)]:
+            # Its answer may have come while this process was busy; then it is not late.
+            self._read_answers(judge)
+            if judge in self._judges and judge.taken and time.monotonic() >= self._deadline(judge):
+                self._replace(judge, "timeout")
+
+    def _replace(self, judge: _Judge, reason: str) -> None:
+        self._judges.remove(judge)
+        self._kill(judge)
+        if not judge.taken:
+            return
+        blamed = judge.taken.popleft()
+        self._queue.extendleft(reversed(judge.taken))
+        self._write(encode_verdict(_number(blamed), Verdict("unjudged", None, reason)))
+
+    def _kill(self, judge: _Judge) -> None:
+        self._selector.unregister(judge.channel)
+        judge.channel.close()
+        os.kill(judge.process, signal.SIGKILL)  # not yet waited for, so the number is still its own
+        os.waitpid(judge.process, 0)
+
+    def _fork(self) -> _Judge:
+        ours, theirs = socket.socketpair()
+        process = os.fork()
+        if process == 0:
+            ours.close()
+            for other in self._judges:
+                other.channel.close()
+            os.close(self._source)
+            judge_forever(self._domain, theirs, self._limits.time_limit_seconds, self._limits.memory_mebibytes)
+        theirs.close()
+        ours.setblocking(False)
+        judge = _Judge(process, ours, time.monotonic())
+        self._selector.register(ours, selectors.EVENT_READ, judge)
+        self._judges.append(judge)
+        return judge
+
+    def _write(self, data: bytes) -> None:
+        view = memoryview(data)
+        while view:
+            view = view[os.write(self._sink, view) :]
+
+
+def _number(line: bytes) -> Any:
+    try:
+        request = json.loads(line)
+    except ValueError:
+        return None
+    return request.get("id") if isinstance(request, dict) else None

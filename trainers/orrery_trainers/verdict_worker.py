@@ -1,0 +1,82 @@
+"""The judge: a forked process that reads requests line by line and answers each before it takes the next.
+
+It is made to be killed: it holds nothing, and the pool (``verdict_pool.py``) replaces it and judges the rest elsewhere.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import signal
+import socket
+from typing import Any
+
+from orrery_trainers.domains import Domain, Verdict
+
+MEBIBYTE = 2**20
+
+
+def judge_forever(domain: Domain, channel: socket.socket, time_limit_seconds: float, memory_mebibytes: int) -> None:
+    """Answer requests from `channel` until it is closed. Runs in the forked process and never returns to the caller's code."""
+    _limit_memory(memory_mebibytes)
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to the whole group; the pool decides what it means
+    code = 0
+    try:
+        with channel.makefile("rb") as requests:
+            for line in requests:
+                # The pool kills at the limit. If the pool itself is gone, the kernel does, soon after.
+                signal.setitimer(signal.ITIMER_REAL, 2 * time_limit_seconds + 1)
+                channel.sendall(answer(domain, line))
+                signal.setitimer(signal.ITIMER_REAL, 0)
+    except (BrokenPipeError, ConnectionResetError):
+        pass
+    except BaseException:  # the process is a copy of its parent: whatever happens, it must not run the parent's code
+        code = 1
+    os._exit(code)
+
+
+def answer(domain: Domain, line: bytes) -> bytes:
+    """The answer to one request, as a line. What the domain throws is a verdict too: unjudged."""
+    request: Any = None
+    try:
+        request = json.loads(line)
+        text = {field: request[field] for field in ("problem", "reference", "completion")}
+        wrong = [field for field, value in text.items() if not isinstance(value, str)]
+        if wrong:
+            raise TypeError(f"expected text in {', '.join(wrong)}")
+    except (ValueError, TypeError, KeyError) as error:
+        verdict = Verdict("unjudged", None, f"malformed request: {type(error).__name__}: {error}")
+    else:
+        verdict = _judge(domain, text)
+    number = request.get("id") if isinstance(request, dict) else None
+    return encode_verdict(number, verdict)
+
+
+def encode_verdict(number: Any, verdict: Verdict) -> bytes:
+    """A line of the protocol's output."""
+    fields = {"id": number, "verdict": verdict.verdict, "answer": verdict.answer}
+    if verdict.reason is not None:
+        fields["reason"] = verdict.reason
+    return json.dumps(fields, ensure_ascii=False).encode() + b"\n"
+
+
+def _judge(domain: Domain, text: dict[str, str]) -> Verdict:
+    try:
+        return domain.verify(text["problem"], text["reference"], text["completion"])
+    except MemoryError:
+        return Verdict("unjudged", None, "memory")
+    except (Exception, RecursionError) as error:
+        return Verdict("unjudged", None, f"error: {type(error).__name__}: {error}")
+
+
+def _limit_memory(mebibytes: int) -> None:
+    """Bound the address space where the system can (Linux does, macOS does not)."""
+    _, hard = resource.getrlimit(resource.RLIMIT_AS)
+    wanted = mebibytes * MEBIBYTE
+    try:
+        resource.setrlimit(resource.RLIMIT_AS, (wanted if hard == resource.RLIM_INFINITY else min(wanted, hard), hard))
+    except (ValueError, OSError):
+        return

@@ -1,0 +1,223 @@
+"""Builders of stages in a store: enough of a campaign for the trainers' tests. Sizes are the least that trains."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from orrery_trainers.contract import exit_code_of
+
+PROJECT = Path(__file__).resolve().parents[2]
+DOMAINS = Path(__file__).resolve().parent / "domains"
+RUN = {
+    "shards": 1,
+    "ranks": 1,
+    "resources": {"cpus": 1, "gpus": 0},
+    "stallTimeoutSeconds": 60,
+    "graceSeconds": 10,
+    "failureBudgets": {},
+}
+PRETRAIN = {
+    "model": {"hiddenSize": 16, "layers": 1, "heads": 2, "contextTokens": 128},
+    "optimizerSteps": 6,
+    "batchSize": 4,
+    "learningRate": 3e-3,
+    "checkpoints": {"everySteps": 2, "keep": 2},
+}
+SFT = {
+    "epochs": 1,
+    "optimizerSteps": 6,
+    "batchSize": 4,
+    "microBatchSize": 2,
+    "learningRate": 1e-3,
+    "warmupSteps": 1,
+    "maxTokens": 128,
+    "checkpoints": {"everySteps": 2, "keep": 2},
+}
+RL = {
+    "optimizerSteps": 4,
+    "groupSize": 4,
+    "promptsPerStep": 2,
+    "microBatchSize": 4,
+    "learningRate": 1e-3,
+    "temperature": 1,
+    "topP": 0.95,
+    "maxCompletionTokens": 12,
+    "klCoefficient": 0,
+    "scaleAdvantages": False,
+    "checkpoints": {"everySteps": 1, "keep": 2},
+}
+
+
+def write_stage(
+    store: Path, kind: str, name: str, config: dict[str, Any], inputs: dict[str, str] | None = None
+) -> Path:
+    """A claimed stage with its stage.json; ``inputs`` is role -> key of a finished stage. Returns its folder."""
+    key = hashlib.sha256(name.encode()).hexdigest()
+    kinds = {"policy": "pretrain", "solutions": "rewrite", "prompts": "curriculum"}
+    stage = {
+        "schemaVersion": 1,
+        "name": name,
+        "key": key,
+        "seed": 7,
+        "kind": kind,
+        "domain": {"name": "parity", "settings": {}},
+        "policy": {"type": "pretrain", "name": "tiny"},
+        "codeVersion": "test",
+        "inputs": {role: {"kind": kinds[role], "key": at, "digest": at} for role, at in (inputs or {}).items()},
+        "config": {**config, "run": config.get("run", RUN)},
+    }
+    folder = store / "stages" / key
+    (folder / "claims").mkdir(parents=True)
+    (folder / "stage.json").write_text(json.dumps(stage))
+    claim(folder, 0)
+    return folder
+
+
+def claim(folder: Path, attempt: int) -> None:
+    """Let an attempt take the stage over."""
+    (folder / "claims" / f"{attempt:05d}.json").write_text(json.dumps({"attempt": attempt}))
+
+
+def finished_stage(store: Path, name: str, files: dict[str, list[dict[str, Any]]]) -> str:
+    """A finished stage with JSONL files (path -> records) and its sealed manifest. Returns its key."""
+    key = hashlib.sha256(name.encode()).hexdigest()
+    folder = store / "stages" / key
+    (folder / "data").mkdir(parents=True, exist_ok=True)
+    for path, records in files.items():
+        (folder / "data" / path).write_text("".join(json.dumps(record) + "\n" for record in records))
+    seal(folder)
+    return key
+
+
+def seal(folder: Path) -> str:
+    """Write the manifest over everything in data/, as the worker does once all parts are there. Returns the stage's key."""
+    entries = [
+        {
+            "path": file.relative_to(folder).as_posix(),
+            "sha256": hashlib.sha256(file.read_bytes()).hexdigest(),
+            "bytes": file.stat().st_size,
+        }
+        for file in sorted((folder / "data").rglob("*"))
+        if file.is_file()
+    ]
+    (folder / "manifest.json").write_text(json.dumps({"files": entries}))
+    return folder.name
+
+
+def solutions() -> list[dict[str, Any]]:
+    """Solution records of the test domain, of different lengths."""
+    letters = "abcd"
+    return [
+        {"id": str(n), "prompt": f"say {letters[n % 4]}", "text": " " + " ".join(letters[: 1 + n % 4]) + " Right.", "k": 0, "spans": []}
+        for n in range(8)
+    ]
+
+
+def pass_rates(kept: bool = True) -> list[dict[str, Any]]:
+    """PassRate records of the test domain."""
+    return [
+        {
+            "problem": {"id": letter, "problem": f"say {letter}", "reference": letter, "source": "test"},
+            "prompt": f"say {letter}",
+            "samples": 8,
+            "right": 4 if kept else 0,
+            "unjudged": 0,
+            "passRate": 0.5 if kept else 0.0,
+            "kept": kept,
+            "reason": "kept" if kept else "too-hard",
+        }
+        for letter in "abcd"
+    ]
+
+
+def finished_policy(store: Path) -> str:
+    """A finished pretrain stage whose policy has fresh weights. Returns its key."""
+    import torch
+
+    from orrery_trainers.pretrain import build_model
+    from orrery_trainers.tokenizer import build_tokenizer
+
+    sys.path.insert(0, str(DOMAINS / "parity"))
+    import domain
+
+    torch.manual_seed(0)
+    tokenizer = build_tokenizer(domain.vocabulary({}), PRETRAIN["model"]["contextTokens"])
+    key = hashlib.sha256(b"pretrain").hexdigest()
+    policy = store / "stages" / key / "data" / "policy"
+    build_model(PRETRAIN["model"], tokenizer).save_pretrained(policy)
+    tokenizer.save_pretrained(policy)
+    return seal(store / "stages" / key)
+
+
+def environment(folder: Path, attempt: int = 0, **more: str) -> dict[str, str]:
+    """Environment of a pod of the stage."""
+    return {
+        "ORRERY_STAGE_FILE": str(folder / "stage.json"),
+        "ORRERY_STORE": str(folder.parent.parent),
+        "ORRERY_ATTEMPT": str(attempt),
+        "ORRERY_DOMAINS": str(DOMAINS),
+        "OMP_NUM_THREADS": "1",
+        **more,
+    }
+
+
+def start(kind: str, folder: Path, attempt: int = 0, **more: str) -> subprocess.Popen[str]:
+    """Start the program of a stage as the executor does."""
+    claim(folder, attempt)
+    return subprocess.Popen(
+        [sys.executable, "-m", f"orrery_trainers.{kind}"],
+        env={**os.environ, "PYTHONPATH": str(PROJECT / "trainers"), **environment(folder, attempt, **more)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def run_here(kind: str, folder: Path, attempt: int = 0, **more: str) -> int:
+    """Run the program of a stage in this process, to spare the imports. Returns its exit code."""
+    claim(folder, attempt)
+    program = getattr(importlib.import_module(f"orrery_trainers.{kind}"), kind)
+    handler, before = signal.getsignal(signal.SIGTERM), dict(os.environ)
+    os.environ.update(environment(folder, attempt, **more))
+    try:
+        return exit_code_of(kind, program)
+    finally:
+        signal.signal(signal.SIGTERM, handler)
+        os.environ.clear()
+        os.environ.update(before)
+
+
+def kill_after(process: subprocess.Popen[str], folder: Path, steps: int, patience_seconds: float = 90) -> None:
+    """SIGKILL a program once it has told of ``steps`` optimizer steps."""
+    until = time.monotonic() + patience_seconds
+    file = folder / "data" / "metrics.jsonl"
+    while not file.exists() or len(file.read_text().splitlines()) < steps:
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < until, "no progress"
+        time.sleep(0.002)
+    process.kill()
+    process.communicate()
+
+
+def part(folder: Path) -> dict[str, Any]:
+    """The published part of a stage."""
+    return json.loads((folder / "parts" / "00000.json").read_text())
+
+
+def weights_hash(folder: Path) -> str:
+    """SHA-256 of the final weights."""
+    return hashlib.sha256((folder / "data" / "policy" / "model.safetensors").read_bytes()).hexdigest()
+
+
+def metric_lines(folder: Path) -> list[dict[str, Any]]:
+    """The curve of a trainer."""
+    return [json.loads(line) for line in (folder / "data" / "metrics.jsonl").read_text().splitlines()]

@@ -1,0 +1,138 @@
+"""Reinforcement learning: its rewards, its prompts, that a kill changes nothing."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import pytest
+from campaign import (
+    DOMAINS,
+    RL,
+    finished_policy,
+    finished_stage,
+    kill_after,
+    metric_lines,
+    part,
+    pass_rates,
+    run_here,
+    start,
+    weights_hash,
+    write_stage,
+)
+from orrery_trainers.domains import Verdict, load_domain
+from orrery_trainers.failures import InvalidInput
+from orrery_trainers.rl import check_canaries, kept_prompts, reward_function
+
+
+def stage(store: Path, records=None, **changes) -> Path:
+    policy = finished_policy(store)
+    key = finished_stage(store, "curriculum", {"pass-rates-00000.jsonl": pass_rates() if records is None else records})
+    return write_stage(store, "rl", "rl", {**RL, **changes}, {"policy": policy, "prompts": key})
+
+
+def test_right_is_plus_one_wrong_is_minus_one_and_unjudged_is_no_reward():
+    told = {}
+    verdicts = [Verdict("right", "1"), Verdict("wrong", None), Verdict("unjudged", None), Verdict("wrong", "2")]
+    reward = reward_function(lambda items: verdicts, lambda text: text.count("Back"))
+    rewards = reward(
+        prompts=["p"] * 4,
+        completions=["Back Back", "", "Back", ""],
+        problem=["p"] * 4,
+        reference=["1"] * 4,
+        log_metric=told.__setitem__,
+    )
+    assert rewards == [1.0, -1.0, None, -1.0]
+    assert told == {"backtracks": 0.75, "unjudged": 0.25}
+
+
+def test_the_verifier_gets_problem_reference_and_completion():
+    asked = []
+    reward = reward_function(lambda items: asked.extend(items) or [Verdict("right", None)], lambda text: 0)
+    reward(prompts=["p"], completions=["c"], problem=["x"], reference=["r"], log_metric=lambda *_: None)
+    assert asked == [("x", "r", "c")]
+
+
+def test_only_kept_prompts_are_trained_on():
+    records = [*pass_rates(), *pass_rates(kept=False)]
+    assert kept_prompts(records) == [
+        {"prompt": f"say {letter}", "problem": f"say {letter}", "reference": letter} for letter in "abcd"
+    ]
+
+
+def test_without_kept_prompts_the_message_tells_counts_and_pass_rates(tmp_path, capsys):
+    assert run_here("rl", stage(tmp_path, pass_rates(kept=False))) == 65
+    message = capsys.readouterr().err.splitlines()[-1]
+    for words in ("none of 4", "4 too-hard", "pass rates from 0 to 0", "stages.curriculum.passRate"):
+        assert words in message
+
+
+def test_a_canary_that_gets_another_verdict_stops_everything(tmp_path, monkeypatch):
+    monkeypatch.setenv("ORRERY_DOMAINS", str(tmp_path))
+    (tmp_path / "parity").symlink_to(DOMAINS / "parity")
+    copy = tmp_path / "copy"
+    copy.mkdir()
+    for file in (DOMAINS / "parity").glob("*.*"):
+        (copy / file.name).write_bytes(file.read_bytes())
+    (copy / "canaries.jsonl").write_text(
+        '{"problem": "say a", "reference": "a", "completion": "a", "verdict": "right"}\n'
+    )
+    domain = load_domain("copy")
+
+    class Judge:
+        def __init__(self, verdict: str) -> None:
+            self.verdict = verdict
+
+        def verify_batch(self, items):
+            return [Verdict(self.verdict, None) for _ in items]
+
+    check_canaries(domain, Judge("right"))
+    with pytest.raises(InvalidInput, match=r"canaries.jsonl:1: expected the verdict right, but the verifier said wrong"):
+        check_canaries(domain, Judge("wrong"))
+
+
+def test_a_run_killed_at_a_random_step_and_resumed_equals_the_undisturbed_run(tmp_path):
+    config = {"optimizerSteps": 16, "checkpoints": {"everySteps": 2, "keep": 2}}
+    disturbed, undisturbed = stage(tmp_path / "a", **config), stage(tmp_path / "b", **config)
+    before = weights_hash(disturbed.parent / finished_policy(tmp_path / "c"))
+    kill_after(start("rl", disturbed), disturbed, steps=random.randint(3, 9))
+    assert not (disturbed / "parts").exists()
+    assert run_here("rl", disturbed, attempt=1) == 0
+    assert run_here("rl", undisturbed) == 0
+    assert weights_hash(disturbed) == weights_hash(undisturbed) != before
+    curves = [metric_lines(folder) for folder in (disturbed, undisturbed)]
+    assert [line["optimizerStep"] for line in curves[0]] == list(range(1, 17))
+    for name in ("loss", "reward", "completionTokens", "backtracks", "entropy", "gradNorm"):
+        assert [line[name] for line in curves[0]] == [line[name] for line in curves[1]]
+    assert {line["attempt"] for line in curves[0]} == {0, 1}
+    assert part(disturbed)["counts"] == part(undisturbed)["counts"]
+    assert part(disturbed)["counts"]["rollouts"] == 16 * RL["promptsPerStep"] * RL["groupSize"]
+
+
+def test_a_smaller_micro_batch_rolls_out_and_rewards_the_same(tmp_path):
+    folders = [stage(tmp_path / name) for name in ("whole", "half")]
+    assert run_here("rl", folders[0]) == 0
+    assert run_here("rl", folders[1], ORRERY_MICRO_BATCH_SCALE="0.5") == 0
+    first = [metric_lines(folder)[0] for folder in folders]
+    for name in ("reward", "completionTokens", "backtracks"):
+        assert first[0][name] == first[1][name]
+    assert first[0]["gradNorm"] == pytest.approx(first[1]["gradNorm"], rel=1e-4)
+
+
+def test_fewer_prompts_than_a_step_takes_come_several_times(tmp_path):
+    folder = stage(tmp_path, pass_rates()[:1], optimizerSteps=2)
+    assert run_here("rl", folder) == 0
+    assert part(folder)["counts"]["prompts"] == 1
+    assert len(metric_lines(folder)) == 2
+
+
+def test_completions_that_cannot_be_judged_teach_nothing(tmp_path):
+    records = pass_rates()
+    for record in records:
+        record["problem"]["reference"] = "unjudged"
+    folder = stage(tmp_path, records, optimizerSteps=2)
+    assert run_here("rl", folder) == 0
+    for line in metric_lines(folder):
+        assert line["unjudged"] == 1
+        assert line["gradNorm"] == 0
+        assert "reward" not in line

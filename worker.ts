@@ -1,0 +1,60 @@
+/**
+ * The worker: reads the environment, builds what the activities act on, and runs workflows and activities until SIGTERM.
+ *
+ * Environment: Temporal's own (`TEMPORAL_ADDRESS`, `TEMPORAL_NAMESPACE`, `TEMPORAL_PROFILE`, TLS, API key), `ORRERY_STORE`,
+ * `ORRERY_HOME` (what this machine keeps of its jobs), `ORRERY_PYTHON`, `ORRERY_LOG_LEVEL`.
+ */
+import { join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { Client, Connection } from '@temporalio/client';
+import { loadClientConnectConfig } from '@temporalio/envconfig';
+import { bundleWorkflowCode, NativeConnection, Runtime, Worker } from '@temporalio/worker';
+import { createActivities } from './activities/index.ts';
+import { createLogger, temporalLogger } from './activities/logging.ts';
+import { ensureSearchAttributes } from './activities/search-attributes.ts';
+import { createLocalExecutor, localOutcome, localRefusal } from './local/index.ts';
+
+const TASK_QUEUE = 'orrery';
+
+const projectRoot = fileURLToPath(new URL('.', import.meta.url));
+const store = resolve(process.env.ORRERY_STORE ?? join(projectRoot, '.orrery/store'));
+const home = resolve(process.env.ORRERY_HOME ?? join(projectRoot, '.orrery/local'));
+const python = process.env.ORRERY_PYTHON ?? join(projectRoot, '.venv/bin/python');
+const log = createLogger();
+
+Runtime.install({ logger: temporalLogger(log) });
+const { connectionOptions, namespace = 'default' } = loadClientConnectConfig();
+const connection = await NativeConnection.connect(connectionOptions);
+const clientConnection = await Connection.connect(connectionOptions);
+const client = new Client({ connection: clientConnection, namespace });
+
+const executor = createLocalExecutor({ home, projectRoot, store, python, log });
+const activities = createActivities({
+  store,
+  projectRoot,
+  executor,
+  outcomeOf: localOutcome,
+  refusalOf: localRefusal,
+  client,
+  searchAttributes: await ensureSearchAttributes(clientConnection, namespace, log),
+  log,
+});
+
+const worker = await Worker.create({
+  connection,
+  namespace,
+  taskQueue: TASK_QUEUE,
+  workflowBundle: await bundleWorkflowCode({
+    workflowsPath: join(projectRoot, 'workflows/index.ts'),
+    logger: temporalLogger(log),
+  }),
+  activities,
+  // Watching costs little, and every running stage of every campaign has a watch.
+  maxConcurrentActivityTaskExecutions: 1000,
+  // The heartbeat is the freshest progress there is: let it through.
+  maxHeartbeatThrottleInterval: '2 seconds',
+  shutdownGraceTime: '1 second',
+});
+log.info({ taskQueue: TASK_QUEUE, namespace, address: connectionOptions.address, store }, 'worker started');
+await worker.run();
+await Promise.all([connection.close(), clientConnection.close()]);

@@ -1,0 +1,115 @@
+import { defineSearchAttributeKey, SearchAttributeType } from '@temporalio/common';
+import { setCurrentDetails, upsertSearchAttributes } from '@temporalio/workflow';
+import {
+  type CampaignPhase,
+  type CampaignSpec,
+  type CampaignStatus,
+  type ManifestRef,
+  type Progress,
+  pendingStage,
+  type StageSlot,
+  type StageState,
+  type StageStatus,
+} from '../spec/index.ts';
+import { campaignDetails } from './policy/details.ts';
+
+// Named and typed in spec/search-attributes.ts, which registers them.
+const MODEL = defineSearchAttributeKey('OrreryModel', SearchAttributeType.KEYWORD);
+const PHASE = defineSearchAttributeKey('OrreryPhase', SearchAttributeType.KEYWORD);
+const ARM = defineSearchAttributeKey('OrreryArm', SearchAttributeType.KEYWORD_LIST);
+const GPU_HOURS = defineSearchAttributeKey('OrreryGpuHours', SearchAttributeType.DOUBLE);
+
+/** States in which a stage has processes, or is about to. Blocked, paused and held ones have none. */
+const ACTIVE: ReadonlySet<StageState> = new Set(['starting', 'running', 'pausing', 'backing-off']);
+
+/** The table of stages: kept from the signals of the children, shown in the UI, answered to `status`. */
+export function openBoard(
+  spec: CampaignSpec,
+  campaignId: string,
+  slots: readonly StageSlot[],
+  known: readonly StageStatus[] = [],
+) {
+  const stages = new Map<string, StageStatus>(
+    slots.map(({ name, kind, arm }) => [name, pendingStage({ name, kind, arm })]),
+  );
+  for (const status of known) stages.set(status.name, status);
+  let report: string | null = null;
+  let tagged: { phase: string; gpuHours: number } | null = null;
+  let lastPaused = false;
+
+  const all = () => [...stages.values()];
+  const gpuHours = () => all().reduce((sum, { gpuHours }) => sum + gpuHours, 0);
+
+  function status(paused: boolean): CampaignStatus {
+    lastPaused = paused;
+    return {
+      campaignId,
+      name: spec.name,
+      phase: phaseOf(all(), paused, report),
+      stages: all(),
+      gpuHours: gpuHours(),
+      report,
+    };
+  }
+
+  function show(): void {
+    const now = status(lastPaused);
+    setCurrentDetails(campaignDetails(now));
+    if (tagged === null) return;
+    const next = { phase: runningKinds(now), gpuHours: Math.round(now.gpuHours * 100) / 100 };
+    if (next.phase === tagged.phase && next.gpuHours === tagged.gpuHours) return;
+    tagged = next;
+    upsertSearchAttributes([
+      { key: PHASE, value: next.phase },
+      { key: GPU_HOURS, value: next.gpuHours },
+    ]);
+  }
+
+  return {
+    all,
+    status,
+    get: (name: string): StageStatus => stages.get(name) as StageStatus,
+    active: (): boolean => all().some(({ state }) => ACTIVE.has(state)),
+    results: (): Map<string, ManifestRef> =>
+      new Map(all().flatMap(({ name, result }) => (result === null ? [] : [[name, result] as const]))),
+    update(changed: StageStatus): void {
+      const progress = changed.progress ?? stages.get(changed.name)?.progress ?? null;
+      stages.set(changed.name, { ...changed, progress });
+      show();
+    },
+    progress(name: string, progress: Progress): void {
+      const before = stages.get(name);
+      if (before === undefined) return;
+      stages.set(name, { ...before, progress });
+      show();
+    },
+    close(html: string): void {
+      report = html;
+      show();
+    },
+    /** From now on the campaign can be found by model, arm, phase and GPU-hours. */
+    tagSearchAttributes(): void {
+      tagged = { phase: '', gpuHours: -1 };
+      upsertSearchAttributes([
+        { key: MODEL, value: spec.policy.name },
+        { key: ARM, value: spec.arms.map(({ name }) => name) },
+      ]);
+      show();
+    },
+  };
+}
+
+function phaseOf(stages: readonly StageStatus[], paused: boolean, report: string | null): CampaignPhase {
+  const any = (...states: StageState[]) => stages.some(({ state }) => states.includes(state));
+  if (report !== null) return 'completed';
+  if (any('cancelled')) return 'cancelled';
+  if (paused) return any(...ACTIVE) ? 'pausing' : 'paused';
+  if (any('failed')) return 'failed';
+  return any('held') && !any('starting', 'running', 'pausing', 'backing-off') ? 'held' : 'running';
+}
+
+/** The phase as people search for it: the kinds that run now, else the campaign's phase. */
+function runningKinds(status: CampaignStatus): string {
+  const kinds = status.stages.filter(({ state }) => state === 'running').map(({ kind }) => kind);
+  return kinds.length === 0 ? status.phase : [...new Set(kinds)].join(',');
+}

@@ -1,0 +1,278 @@
+import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
+import {
+  ApplicationFailure,
+  allHandlersFinished,
+  ChildWorkflowCancellationType,
+  type ChildWorkflowHandle,
+  condition,
+  continueAsNew,
+  isCancellation,
+  ParentClosePolicy,
+  proxyActivities,
+  setHandler,
+  sleep,
+  startChild,
+  workflowInfo,
+} from '@temporalio/workflow';
+import type { Activities } from '../activities/index.ts';
+import {
+  CampaignSpec,
+  type ManifestRef,
+  parseOrRefuse,
+  planCampaign,
+  type StageSlot,
+  type StageStatus,
+} from '../spec/index.ts';
+import { openBoard } from './board.ts';
+import { atTheDoor } from './failures.ts';
+import {
+  approveUpdate,
+  pauseUpdate,
+  resumeUpdate,
+  retrySignal,
+  retryStageUpdate,
+  setPausedSignal,
+  stageChangedSignal,
+  stageProgressSignal,
+  statusQuery,
+} from './messages.ts';
+import { stageRequest } from './policy/request.ts';
+import { stage } from './stage.ts';
+
+const { admitCampaign, publishReport } = proxyActivities<Activities>({
+  startToCloseTimeout: '2 minutes',
+  retry: { maximumInterval: '10 seconds' },
+});
+
+/** Result of the workflow `campaign`. */
+export interface CampaignResult {
+  readonly campaignId: string;
+  /** Paths in the store. */
+  readonly report: { readonly html: string; readonly json: string };
+  readonly stages: Readonly<Record<string, ManifestRef>>;
+}
+
+/** What an earlier run of this workflow hands over when its history grows too long. */
+interface Carried {
+  readonly stages: readonly StageStatus[];
+  readonly approved: readonly string[];
+  readonly paused: boolean;
+  readonly searchAttributes: boolean;
+}
+
+/**
+ * Runs a campaign from its spec to its report: search, procedure cloning, SFT, curriculum and RL for every arm, evaluation after each.
+ * @param input - the campaign spec as JSON, unchecked: any client may start it
+ * @throws ApplicationFailure `InvalidInput`, non-retryable: every bad field with what was expected and what came
+ */
+export async function campaign(input: unknown, carried?: Carried): Promise<CampaignResult> {
+  const campaignId = workflowInfo().workflowId;
+  const spec = atTheDoor(() => parseOrRefuse(CampaignSpec, input, 'the campaign spec'));
+  const slots = new Map(planCampaign(spec).map((slot) => [slot.name, slot]));
+  const board = openBoard(spec, campaignId, [...slots.values()], carried?.stages);
+  const handles = new Map<string, ChildWorkflowHandle<typeof stage>>();
+  const approved = new Set(carried?.approved);
+  let paused = carried?.paused ?? false;
+  let draining = false;
+  let starting = 0;
+
+  setHandler(statusQuery, () => board.status(paused));
+  setHandler(stageChangedSignal, (changed) => board.update(changed));
+  setHandler(stageProgressSignal, ({ stage: name, progress }) => board.progress(name, progress));
+  setHandler(
+    pauseUpdate,
+    async () => {
+      paused = true;
+      await tellStages();
+      await condition(() => starting === 0 && !board.active());
+      return board.status(paused);
+    },
+    {
+      validator: () => refuseIf(paused, 'the campaign is paused already'),
+      description: 'Save, free every machine, and wait.',
+    },
+  );
+  setHandler(
+    resumeUpdate,
+    async () => {
+      paused = false;
+      await tellStages();
+      return board.status(paused);
+    },
+    { validator: () => refuseIf(!paused, 'the campaign is not paused'), description: 'Go on where the pause stopped.' },
+  );
+  setHandler(
+    retryStageUpdate,
+    async ({ stage: name }) => {
+      await handles.get(name)?.signal(retrySignal);
+      await condition(() => board.get(name).state !== 'held');
+      return board.status(paused);
+    },
+    { validator: (request) => refuseUnlessHeld(request?.stage), description: 'Start a held stage again.' },
+  );
+  setHandler(
+    approveUpdate,
+    async (request) => {
+      for (const arm of request?.arm === undefined ? spec.arms.map(({ name }) => name) : [request.arm])
+        approved.add(arm);
+      return board.status(paused);
+    },
+    { validator: (request) => refuseUnknownArm(request?.arm), description: 'Let the RL of an arm begin.' },
+  );
+
+  const searchAttributes = carried?.searchAttributes ?? (await admitCampaign({ campaignId, spec })).searchAttributes;
+  if (searchAttributes) board.tagSearchAttributes();
+
+  const { promise: drained, resolve: drain } = Promise.withResolvers<'drained'>();
+  const outcome = await Promise.race([recipe(), drained]);
+  if (outcome === 'drained') {
+    await condition(allHandlersFinished);
+    return continueAsNew<typeof campaign>(input, {
+      stages: board.all(),
+      approved: [...approved],
+      paused,
+      searchAttributes,
+    });
+  }
+  const report = await publishReport({ campaignId, analysis: outcome });
+  board.close(report.html);
+  await condition(allHandlersFinished);
+  return { campaignId, report, stages: Object.fromEntries(board.results()) };
+
+  /** The recipe, top to bottom. Every name is a stage of `planCampaign`, which says what it reads. */
+  async function recipe(): Promise<ManifestRef> {
+    await Promise.all([run('prepare'), ...(spec.policy.type === 'pretrain' ? [run('pretrain')] : [])]);
+    const [base, searched] = await Promise.allSettled([run('evaluate-base'), run('search').then(runArms)]);
+    rethrowFirst([base, searched]);
+    return run('analyse');
+  }
+
+  /** All arms side by side. One that fails does not stop the others. */
+  async function runArms(): Promise<void> {
+    rethrowFirst(await Promise.allSettled(spec.arms.map(({ name }) => runArm(name))));
+  }
+
+  async function runArm(arm: string): Promise<void> {
+    await run(`${arm}/linearise`);
+    await run(`${arm}/rewrite`);
+    await run(`${arm}/sft`);
+    const evaluation = run(`${arm}/evaluate-sft`);
+    const rl = run(`${arm}/curriculum`)
+      .then(() => approval(arm))
+      .then(() => run(`${arm}/rl`))
+      .then(() => run(`${arm}/evaluate-rl`));
+    rethrowFirst(await Promise.allSettled([evaluation, rl]));
+  }
+
+  /** Runs a stage as a child workflow, unless an earlier run of this workflow saw it finished. */
+  async function run(name: string): Promise<ManifestRef> {
+    const slot = slots.get(name) as StageSlot;
+    const known = board.get(name).result;
+    if (known !== null) return known;
+    await gate();
+    starting += 1;
+    let handle: ChildWorkflowHandle<typeof stage>;
+    const sentPaused = paused;
+    board.update({ ...board.get(name), state: 'starting' });
+    try {
+      handle = await startStage(slot);
+      handles.set(name, handle);
+    } finally {
+      starting -= 1;
+    }
+    if (paused !== sentPaused) await handle.signal(setPausedSignal, paused);
+    try {
+      const finished = await handle.result();
+      board.update(finished);
+      return finished.result as ManifestRef;
+    } finally {
+      handles.delete(name);
+    }
+  }
+
+  /** Holds new stages back while the campaign is paused, or while it lets the running ones end to continue as new. */
+  async function gate(): Promise<void> {
+    await condition(() => !paused);
+    if (workflowInfo().continueAsNewSuggested) draining = true;
+    if (!draining) return;
+    if (handles.size === 0 && starting === 0) drain('drained');
+    await condition(() => false); // the next run takes over
+  }
+
+  async function startStage(slot: StageSlot): Promise<ChildWorkflowHandle<typeof stage>> {
+    for (;;) {
+      try {
+        return await startChild(stage, {
+          workflowId: `${campaignId}/${slot.name}`,
+          args: [
+            {
+              campaignId,
+              arm: slot.arm,
+              request: stageRequest(spec, slot, board.results()),
+              onFailure: spec.onFailure,
+              paused,
+            },
+          ],
+          staticSummary: `${spec.name}: ${slot.name}`,
+          // Terminated or timed out, the campaign still frees its machines.
+          parentClosePolicy: ParentClosePolicy.REQUEST_CANCEL,
+          cancellationType: ChildWorkflowCancellationType.WAIT_CANCELLATION_COMPLETED,
+        });
+      } catch (error) {
+        if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
+        // The same stage of a campaign of this id that was terminated is still freeing its machines.
+        board.update({
+          ...board.get(slot.name),
+          state: 'blocked',
+          why: 'an earlier run of this campaign is still stopping',
+        });
+        await sleep('2 seconds', { summary: `${slot.name} is still stopping` });
+      }
+    }
+  }
+
+  async function approval(arm: string): Promise<void> {
+    if (!spec.approveBeforeRl || approved.has(arm)) return;
+    board.update({ ...board.get(`${arm}/rl`), state: 'blocked', why: 'waits for approve' });
+    await condition(() => approved.has(arm));
+    board.update({ ...board.get(`${arm}/rl`), state: 'pending', why: null });
+  }
+
+  async function tellStages(): Promise<void> {
+    await Promise.all(
+      [...handles.values()].map((handle) => handle.signal(setPausedSignal, paused).catch(ignoreClosed)),
+    );
+  }
+
+  function refuseUnlessHeld(name: string | undefined): void {
+    const held = board.all().filter(({ state }) => state === 'held');
+    const known = held.map((one) => one.name).join(', ') || 'none';
+    refuseIf(
+      !held.some((one) => one.name === name),
+      `stage: expected a held stage (${known}), but got ${JSON.stringify(name)}`,
+    );
+  }
+
+  function refuseUnknownArm(arm: string | undefined): void {
+    const arms = spec.arms.map(({ name }) => name);
+    refuseIf(
+      arm !== undefined && !arms.includes(arm),
+      `arm: expected one of ${arms.join(', ')}, but got ${JSON.stringify(arm)}`,
+    );
+  }
+}
+
+function refuseIf(wrong: boolean, message: string): void {
+  if (wrong) throw ApplicationFailure.nonRetryable(message, 'Refused');
+}
+
+/** A stage that ends between the decision and the signal has nothing left to pause. */
+function ignoreClosed(error: unknown): void {
+  if (isCancellation(error)) throw error;
+}
+
+/** Throws the first failure, once all have settled: a cancellation wins, as it explains the rest. */
+function rethrowFirst(results: readonly PromiseSettledResult<unknown>[]): void {
+  const reasons = results.flatMap((result) => (result.status === 'rejected' ? [result.reason as unknown] : []));
+  if (reasons.length > 0) throw reasons.find(isCancellation) ?? reasons[0];
+}

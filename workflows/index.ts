@@ -1,0 +1,3 @@
+export { type CampaignResult, campaign } from './campaign.ts';
+export * from './messages.ts';
+export { type StageRun, stage } from './stage.ts';

@@ -1,0 +1,51 @@
+import { type CampaignStatus, etaSeconds, type Progress, type StageStatus } from '../../spec/index.ts';
+
+/** The campaign as Markdown: what the Temporal UI shows as its current details. */
+export function campaignDetails(status: CampaignStatus): string {
+  const header =
+    '| stage | state | progress | ETA | attempts | GPU-hours | last failure |\n|---|---|---|---|---|---|---|';
+  const report = status.report === null ? [] : [`Report: \`${status.report}\``];
+  return [`**${status.name}**: ${status.phase}`, `${header}\n${status.stages.map(row).join('\n')}`, ...report].join(
+    '\n\n',
+  );
+}
+
+/** One stage as Markdown: the current details of its own workflow. */
+export function stageDetails(stage: StageStatus): string {
+  const lines = [
+    `**${stage.name}**: ${stage.state}${stage.why === null ? '' : `: ${stage.why}`}`,
+    `executions ${stage.executions}, failures ${stage.failures}`,
+    ...(stage.lastFailure === null ? [] : [`last failure: ${stage.lastFailure.class}: ${stage.lastFailure.message}`]),
+    ...(stage.result === null ? [] : [`result: \`${stage.result.key}\``]),
+  ];
+  return lines.join('\n\n');
+}
+
+function row(stage: StageStatus): string {
+  const cells = [
+    stage.name,
+    stage.why === null ? stage.state : `${stage.state}: ${stage.why}`,
+    stage.progress === null ? '' : progressText(stage.progress),
+    stage.progress === null || stage.state !== 'running' ? '' : durationText(etaSeconds(stage.progress)),
+    stage.executions === 0 ? '' : String(stage.executions),
+    stage.gpuHours === 0 ? '' : stage.gpuHours.toFixed(2),
+    stage.lastFailure === null ? '' : `${stage.lastFailure.class}: ${stage.lastFailure.message}`,
+  ];
+  return `| ${cells.map(cell).join(' | ')} |`;
+}
+
+// A bar or a line break inside a cell would end it.
+const cell = (text: string): string => text.replaceAll('|', '\\|').replaceAll(/\s+/g, ' ');
+
+function progressText({ done, total, unit }: Progress): string {
+  return total === null
+    ? `${done} ${unit}`
+    : `${done}/${total} ${unit} (${Math.floor((100 * done) / Math.max(1, total))} %)`;
+}
+
+function durationText(seconds: number | null): string {
+  if (seconds === null) return '';
+  if (seconds < 90) return `${Math.round(seconds)} s`;
+  if (seconds < 5400) return `${Math.round(seconds / 60)} min`;
+  return `${(seconds / 3600).toFixed(1)} h`;
+}

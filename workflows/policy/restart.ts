@@ -1,0 +1,49 @@
+import {
+  afterFailure,
+  budgetOf,
+  FAILURES,
+  type Failure,
+  type FailureRule,
+  type Ledger,
+  type Outcome,
+  type Run,
+} from '../../spec/index.ts';
+
+/** What follows from the end of an execution. */
+export type Action =
+  | { readonly kind: 'seal' }
+  | { readonly kind: 'again'; readonly ledger: Ledger; readonly delaySeconds: number }
+  | { readonly kind: 'await-resume' }
+  | { readonly kind: 'give-up'; readonly ledger: Ledger; readonly failure: Failure };
+
+/**
+ * The decision over the failure table: is there another attempt, when, and what has been spent?
+ * A preemption takes a new attempt and spares the budget; every class has a budget of its own.
+ */
+export function nextAction(ledger: Ledger, outcome: Outcome, run: Pick<Run, 'failureBudgets'>): Action {
+  if (outcome.kind === 'completed') return { kind: 'seal' };
+  if (outcome.kind === 'stopped') return { kind: 'await-resume' };
+  const { failure } = outcome;
+  const rule: FailureRule = FAILURES[failure.class];
+  const budget = budgetOf(run, failure.class);
+  const after = afterFailure(ledger, failure);
+  const spent = after.failures[failure.class] ?? 0;
+  if (!rule.retryable || (budget !== null && spent > budget)) return { kind: 'give-up', ledger: after, failure };
+  return { kind: 'again', ledger: after, delaySeconds: backoffSeconds(rule, spent) };
+}
+
+/** Wait before the next attempt after the `failures`-th failure of a class: `initial`, doubled each time, at most `max`. */
+export function backoffSeconds(
+  { backoffSeconds: { initial, max } }: Pick<FailureRule, 'backoffSeconds'>,
+  failures: number,
+): number {
+  return Math.min(max, initial * 2 ** Math.max(0, failures - 1));
+}
+
+/** What the next execution does differently because of what has happened: the remedies of the failure table. */
+export function remedies(ledger: Ledger): { microBatchScale: number; earlierCheckpoints: number } {
+  return {
+    microBatchScale: 0.5 ** (ledger.failures.OutOfMemory ?? 0),
+    earlierCheckpoints: ledger.failures.Diverged ?? 0,
+  };
+}

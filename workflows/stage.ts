@@ -1,0 +1,202 @@
+import {
+  CancellationScope,
+  condition,
+  continueAsNew,
+  getExternalWorkflowHandle,
+  isCancellation,
+  proxyActivities,
+  setCurrentDetails,
+  setHandler,
+  workflowInfo,
+} from '@temporalio/workflow';
+import type { Activities, JobRef } from '../activities/index.ts';
+import {
+  type Failure,
+  type Ledger,
+  type ManifestRef,
+  NEW_LEDGER,
+  type Outcome,
+  pendingStage,
+  type StageRequest,
+  type StageStatus,
+} from '../spec/index.ts';
+import { stageFailure } from './failures.ts';
+import { retrySignal, setPausedSignal, stageChangedSignal, stageStatusQuery } from './messages.ts';
+import { stageDetails } from './policy/details.ts';
+import { type Action, nextAction, remedies } from './policy/restart.ts';
+
+const quick = { startToCloseTimeout: '2 minutes', retry: { maximumInterval: '10 seconds' } } as const;
+const { resolveStage, startAttempt, sealStage } = proxyActivities<Activities>(quick);
+// Lives as long as the job; the heartbeat, not the timeout, notices a dead worker.
+const watching = {
+  startToCloseTimeout: '60 days',
+  heartbeatTimeout: '10 seconds',
+  retry: { maximumInterval: '10 seconds' },
+} as const;
+const { awaitJob, suspendJob, stopJob } = proxyActivities<Activities>(watching);
+
+/** Longest wait between two looks at a stage that another campaign is running. */
+const BUSY_WAIT_SECONDS = 60;
+
+/** Input of the workflow `stage`. */
+export interface StageRun {
+  readonly campaignId: string;
+  readonly arm: string | null;
+  readonly request: StageRequest;
+  readonly onFailure: 'hold' | 'fail';
+  readonly paused: boolean;
+  /** What an earlier run of this workflow hands over when its history grows too long. */
+  readonly carried?: { readonly ledger: Ledger; readonly status: StageStatus; readonly execution: number };
+}
+
+/** Runs one stage until it leaves a manifest. Every execution, a preempted one too, is a new attempt. */
+export async function stage(run: StageRun): Promise<StageStatus> {
+  const { request } = run;
+  const campaign = getExternalWorkflowHandle(run.campaignId);
+  let ledger = run.carried?.ledger ?? NEW_LEDGER;
+  let status = run.carried?.status ?? pendingStage({ name: request.name, kind: request.kind, arm: run.arm });
+  // Names an execution before its attempt number is known, so that asking twice for it claims once.
+  let execution = run.carried?.execution ?? 0;
+  let paused = run.paused;
+  let retryAsked = false;
+  let busyLooks = 0;
+
+  setHandler(setPausedSignal, (wanted) => {
+    paused = wanted;
+  });
+  setHandler(retrySignal, () => {
+    retryAsked = true;
+  });
+  setHandler(stageStatusQuery, () => status);
+
+  async function become(change: Partial<StageStatus>): Promise<void> {
+    status = { ...status, why: null, ...change };
+    setCurrentDetails(stageDetails(status));
+    // A campaign that was terminated is not there to listen; its stages still have machines to free.
+    await campaign.signal(stageChangedSignal, status).catch((error: unknown) => {
+      if (isCancellation(error)) throw error;
+    });
+  }
+
+  try {
+    for (;;) {
+      if (paused) {
+        await become({ state: 'paused' });
+        await condition(() => !paused);
+      }
+      const resolved = await resolveStage({ request });
+      if (resolved.result !== null) return await finish('reused', resolved.result);
+
+      const started = await startAttempt({ ...job(), key: resolved.key, ...remedies(ledger) });
+      if (started.kind === 'busy') {
+        await become({ state: 'blocked', why: `${started.owner} is running the same stage` });
+        await condition(() => paused, Math.min(BUSY_WAIT_SECONDS, 2 ** busyLooks++) * 1000);
+        continue;
+      }
+      execution += 1;
+      ledger = { ...ledger, executions: ledger.executions + 1 };
+      await become({
+        state: 'running',
+        attempt: started.job.attempt,
+        executions: ledger.executions,
+        startedAt: status.startedAt ?? new Date().toISOString(),
+      });
+      const action = nextAction(ledger, await execute(started.job), request.config.run);
+      if (action.kind === 'seal') {
+        const sealed = await sealStage(started.job);
+        if (sealed.kind === 'sealed') return await finish('completed', sealed.result);
+        await follow(nextAction(ledger, sealed.outcome, request.config.run));
+      } else {
+        await follow(action);
+      }
+      if (workflowInfo().continueAsNewSuggested) {
+        await continueAsNew<typeof stage>({ ...run, paused, carried: { ledger, status, execution } });
+      }
+    }
+  } catch (error) {
+    if (isCancellation(error)) {
+      await CancellationScope.nonCancellable(() =>
+        become({ state: 'cancelled', finishedAt: new Date().toISOString() }),
+      );
+    }
+    throw error;
+  }
+
+  function job() {
+    return {
+      campaignId: run.campaignId,
+      arm: run.arm,
+      request,
+      token: `${workflowInfo().workflowId}/${workflowInfo().firstExecutionRunId}/${execution}`,
+    };
+  }
+
+  /** Watches the job to its end. A pause asks it to save and stop; a cancellation frees its machines before anything else. */
+  async function execute(started: JobRef): Promise<Outcome> {
+    const begin = Date.now();
+    try {
+      const ended = awaitJob(started);
+      // A worker that is down must not make this promise an unhandled rejection while a pause is under way.
+      ended.catch(() => undefined);
+      const first = await Promise.race([
+        ended.then(() => 'ended' as const),
+        condition(() => paused).then(() => 'paused' as const),
+      ]);
+      if (first === 'paused') {
+        await become({ state: 'pausing', why: 'saving, then freeing its machines' });
+        await suspendJob(started);
+      }
+      return await ended;
+    } catch (error) {
+      await CancellationScope.nonCancellable(() => stopJob(started));
+      throw error;
+    } finally {
+      const seconds = (Date.now() - begin) / 1000;
+      const pods = Math.max(request.config.run.shards, request.config.run.ranks);
+      status = {
+        ...status,
+        workingSeconds: status.workingSeconds + seconds,
+        gpuHours: status.gpuHours + (seconds / 3600) * request.config.run.resources.gpus * pods,
+      };
+    }
+  }
+
+  async function follow(action: Action): Promise<void> {
+    switch (action.kind) {
+      case 'again': {
+        ledger = action.ledger;
+        await become({ state: 'backing-off', why: `again in ${action.delaySeconds} s`, ...failed(ledger) });
+        if (action.delaySeconds > 0) await condition(() => paused, action.delaySeconds * 1000);
+        return;
+      }
+      case 'give-up':
+        ledger = action.ledger;
+        await giveUp(action.failure);
+        return;
+      default:
+        return; // stopped: the loop waits for the resume
+    }
+  }
+
+  /** The stage has spent its attempts. Held, it waits for a person; else it fails. */
+  async function giveUp(failure: Failure): Promise<void> {
+    if (run.onFailure === 'fail') {
+      await become({ state: 'failed', finishedAt: new Date().toISOString(), ...failed(ledger) });
+      throw stageFailure(request.name, failure);
+    }
+    await become({ state: 'held', why: 'waits for retryStage', ...failed(ledger) });
+    retryAsked = false;
+    await condition(() => retryAsked);
+    ledger = { ...NEW_LEDGER, executions: ledger.executions, history: ledger.history };
+  }
+
+  async function finish(state: 'completed' | 'reused', result: ManifestRef): Promise<StageStatus> {
+    await become({ state, result, finishedAt: new Date().toISOString() });
+    return status;
+  }
+}
+
+function failed(ledger: Ledger): Pick<StageStatus, 'failures' | 'lastFailure'> {
+  const counted = Object.values(ledger.failures).reduce((sum, count) => sum + count, 0);
+  return { failures: counted, lastFailure: ledger.history.at(-1) ?? null };
+}
