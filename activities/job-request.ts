@@ -8,7 +8,8 @@ export interface JobRef {
   readonly stage: string;
   readonly key: string;
   readonly attempt: number;
-  readonly parts: number;
+  /** Pods that publish a part: every shard, but of a gang only rank 0. */
+  readonly publishers: number;
   readonly stallTimeoutSeconds: number;
   readonly startedAt: string;
 }
@@ -17,6 +18,10 @@ export interface JobRef {
 export function partsOf({ kind, config }: Pick<StageFile, 'kind' | 'config'>): number {
   return IS_TRAINER.has(kind) ? config.run.ranks : config.run.shards;
 }
+
+/** Pods that publish a part and report progress: of a gang rank 0 alone. */
+export const publishersOf = (stage: Pick<StageFile, 'kind' | 'config'>): number =>
+  IS_TRAINER.has(stage.kind) ? 1 : partsOf(stage);
 
 /**
  * Name of the job of one attempt: derived, so that asking twice finds the first. A DNS label: at most 63 characters, readable at the

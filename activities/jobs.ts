@@ -42,7 +42,7 @@ export function createJobActivities({ store, executor, outcomeOf, client, log }:
       let stalled = false;
 
       const look = async (): Promise<void> => {
-        const progress = await readProgress(stageDir(store, job.key), job.parts, job.attempt);
+        const progress = await readProgress(stageDir(store, job.key), job.publishers, job.attempt);
         const grew = progress !== null && progress.done !== watched.progress?.done;
         watched = { progress, grewAt: grew ? Date.now() : watched.grewAt };
         heartbeat(watched);

@@ -1,13 +1,6 @@
 import { readdir } from 'node:fs/promises';
 import type { Client } from '@temporalio/client';
-import {
-  IS_TRAINER,
-  type ManifestRef,
-  type Outcome,
-  parseOrRefuse,
-  StageFile,
-  type StageRequest,
-} from '../spec/index.ts';
+import { type ManifestRef, type Outcome, parseOrRefuse, StageFile, type StageRequest } from '../spec/index.ts';
 import {
   checkpointsDir,
   claim,
@@ -24,7 +17,7 @@ import {
 } from '../store/index.ts';
 import type { Deps } from './deps.ts';
 import { translated } from './failures.ts';
-import { type JobRef, jobName, jobRequest, partsOf } from './job-request.ts';
+import { type JobRef, jobName, jobRequest, publishersOf } from './job-request.ts';
 
 export interface StartAttempt {
   readonly campaignId: string;
@@ -87,7 +80,7 @@ export function createStageActivities({ store, projectRoot, executor, client }: 
           stage: start.request.name,
           key: start.key,
           attempt,
-          parts: partsOf(stage),
+          publishers: publishersOf(stage),
           stallTimeoutSeconds: stage.config.run.stallTimeoutSeconds,
           startedAt: new Date().toISOString(),
         };
@@ -105,8 +98,7 @@ export function createStageActivities({ store, projectRoot, executor, client }: 
         const stage = await readStageFile(dir);
         const times = { startedAt: job.startedAt, finishedAt: new Date().toISOString() };
         try {
-          // A gang publishes from rank 0 alone.
-          const manifest = await seal(store, stage, IS_TRAINER.has(stage.kind) ? 1 : job.parts, job.attempt, times);
+          const manifest = await seal(store, stage, job.publishers, job.attempt, times);
           return { kind: 'sealed', result: { kind: stage.kind, key: job.key, digest: manifest.digest } };
         } catch (error) {
           if (!(error instanceof MissingPartsError)) throw error;

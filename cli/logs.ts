@@ -20,6 +20,7 @@ export interface StageExecution {
 export async function lastExecution(client: Client, campaignId: string, stage: string): Promise<StageExecution | null> {
   const handle = client.workflow.getHandle(`${campaignId}/${stage}`);
   try {
+    await handle.describe(); // fetchHistory does not tell a missing workflow from other errors
     const { events } = await handle.fetchHistory();
     const watched = (events ?? []).flatMap(({ activityTaskScheduledEventAttributes: scheduled }) =>
       scheduled?.activityType?.name === 'awaitJob' ? (scheduled.input?.payloads ?? []) : [],

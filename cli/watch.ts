@@ -14,9 +14,15 @@ const PATIENCE_MS = 60_000;
 
 /**
  * @param signal - ends the watch early; the campaign goes on
+ * @param isOver - when to stop looking, beside the campaign's end
  * @returns the campaign as last seen
  */
-export async function watchCampaign(client: Client, id: string, signal: AbortSignal): Promise<CampaignView> {
+export async function watchCampaign(
+  client: Client,
+  id: string,
+  signal: AbortSignal,
+  isOver: (view: CampaignView) => boolean = () => false,
+): Promise<CampaignView> {
   const show = process.stdout.isTTY ? redrawing() : telling();
   let view: CampaignView | null = null;
   let answeredAt = Date.now();
@@ -29,7 +35,7 @@ export async function watchCampaign(client: Client, id: string, signal: AbortSig
       const mayPass = error instanceof CommandError && error.exitCode === EXIT.unavailable;
       if (!mayPass || Date.now() - answeredAt > PATIENCE_MS) throw error;
     }
-    if (view !== null && (signal.aborted || !isRunning(view))) {
+    if (view !== null && (signal.aborted || !isRunning(view) || isOver(view))) {
       show.done();
       return view;
     }

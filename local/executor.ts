@@ -4,7 +4,7 @@ import { readdir, rm } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import type { Executor, JobObservation } from '../spec/index.ts';
+import type { Executor, JobObservation, JobRequest } from '../spec/index.ts';
 import { createExclusive, logPath, readJsonIfThere, stageDir } from '../store/index.ts';
 import { withoutTemporal } from './environment.ts';
 import {
@@ -64,7 +64,7 @@ export function createLocalExecutor(options: LocalExecutorOptions): Executor {
   const { log } = options;
   const node = options.node ?? process.execPath;
 
-  async function submit(request: LocalJob['request']): Promise<void> {
+  async function submit(request: JobRequest): Promise<void> {
     const folder = jobFolder(home, request.name);
     const job: LocalJob = {
       ...{ id: newJobId(), request, projectRoot: resolve(options.projectRoot), store: resolve(options.store) },

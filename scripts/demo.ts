@@ -69,7 +69,9 @@ async function demo(options: DemoOptions): Promise<ExitCode> {
 async function run(client: Client, id: string, campaign: CampaignFile, temporal: TemporalServer): Promise<ExitCode> {
   await startOrGoOn(client, id, campaign);
   console.log(`campaign ${id}: ${temporal.uiAddress}/namespaces/default/workflows/${id}`);
-  const view = await untilInterrupted((signal) => watchCampaign(client, id, signal));
+  const isHeld = ({ status }: CampaignView) => status?.phase === 'held';
+  const view = await untilInterrupted((signal) => watchCampaign(client, id, signal, isHeld));
+  if (isHeld(view)) throw held(id, view);
   if (isRunning(view)) return interrupted(client, id, view);
   if (exitCodeOf(view) !== EXIT.ok) {
     throw new CommandError(
@@ -93,6 +95,20 @@ async function startOrGoOn(client: Client, id: string, campaign: CampaignFile): 
     if (status?.phase === 'paused') await updateCampaign(client, id, 'resume');
     console.log(`campaign ${id} goes on where it was`);
   }
+}
+
+/** A stage has spent its attempts, and nobody is there to look into it: the demo ends, the campaign waits. */
+function held(id: string, { status }: CampaignView): CommandError {
+  const stages = (status?.stages ?? []).filter(({ state }) => state === 'held');
+  const problem = stages.map(
+    ({ name, lastFailure }) => `${name} failed: ${lastFailure?.message ?? 'it did not say why'}`,
+  );
+  const retry = stages.map(({ name }) => `npx orrery retry ${id} ${name}`).join('; ');
+  return new CommandError(
+    EXIT.failed,
+    problem.join('\n'),
+    `the campaign waits: run the same command with --keep, then \`${retry}\`, or \`npx orrery cancel ${id}\``,
+  );
 }
 
 /** Ctrl-C: nothing of the campaign is left running on this machine. A second Ctrl-C does not wait for that. */

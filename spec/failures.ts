@@ -109,7 +109,10 @@ export interface FailureRule {
 export const FailureClass = z.enum(Object.keys(FAILURES) as [keyof typeof FAILURES, ...(keyof typeof FAILURES)[]]);
 export type FailureClass = z.infer<typeof FailureClass>;
 
-/** Exit code of a program that found a later attempt at its stage: it wrote nothing, and nobody waits for it. *Ours*. */
+/**
+ * Exit code of a program that found a later attempt at its stage: it wrote nothing, and nobody waits for it.
+ * Executors report it as `stopped`: the workflow then looks for who is at it. *Ours*.
+ */
 export const FENCED_EXIT_CODE = 75;
 
 /** What a bare exit code says. Where more is known (OOMKilled, a stop that was asked for) the executor decides first. */

@@ -67,9 +67,9 @@ export interface Executor {
   observe(name: string): Promise<JobObservation | null>;
   /** The job now and after every change, until it has ended or `signal` aborts. */
   watch(name: string, signal: AbortSignal): AsyncIterable<JobObservation>;
-  /** SIGTERM, the job's grace, SIGKILL. Returns when none of its processes is left. The record stays, as `stopped`. */
+  /** SIGTERM, the job's grace, SIGKILL. Returns when none of its processes is left. The record stays, as `stopped`: a job of this name never starts again. */
   suspend(name: string): Promise<void>;
-  /** Like {@link suspend}, then forgets what the executor kept for it. */
+  /** Like {@link suspend}, then forgets all that the executor kept for it but that it was stopped. */
   stop(name: string): Promise<void>;
   /** The end of what the job's pods printed, for a person: at most `maxLines` of each pod that failed (of all, if none did). */
   logs(name: string, limits: { maxLines: number; maxBytes: number }): Promise<string>;

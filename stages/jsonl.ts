@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { mkdir, open, rename, rm } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import type { z } from 'zod';
 import { InvalidInputError, parseOrRefuse } from '../spec/index.ts';
 import { StageExit } from './exits.ts';
@@ -58,7 +58,7 @@ const BATCH = 1 << 20;
 /** Writes records as a JSONL file that is there as a whole or not at all, however many they are: temporary name, fsync, rename. */
 export async function writeJsonl(path: string, records: Iterable<unknown> | AsyncIterable<unknown>): Promise<void> {
   await mkdir(dirname(path), { recursive: true });
-  const temporary = `${path}.${randomUUID()}.tmp`;
+  const temporary = join(dirname(path), `.${basename(path)}.${randomUUID()}.tmp`);
   try {
     await using file = await open(temporary, 'wx');
     let batch = '';

@@ -97,7 +97,10 @@ export function superviseVerifier(
     inHand.delete(answer.id);
     clearTimeout(silence);
     silence = inHand.size === 0 ? undefined : setTimeout(() => child?.kill('SIGKILL'), silenceMs);
-    if (answer.verdict === 'unjudged') log.info({ reason: answer.reason, ...job.judgement }, 'completion is unjudged');
+    if (answer.verdict === 'unjudged') {
+      const { problem, completion } = job.judgement;
+      log.info({ reason: answer.reason, problem, end: completion.slice(-200) }, 'completion is unjudged');
+    }
     job.resolve({ verdict: answer.verdict, answer: answer.answer });
   }
 

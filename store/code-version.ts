@@ -8,6 +8,7 @@ const TRAINERS_ONLY: ReadonlySet<string> = new Set([
   'pretrain.py',
   'sft.py',
   'rl.py',
+  'training.py',
   'callbacks.py',
   'checkpoints.py',
 ]);

@@ -1,19 +1,18 @@
-import { readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { z } from 'zod';
 import {
   EvaluatedCompletion,
   FILES,
-  Manifest,
+  type Manifest,
   PassRate,
-  parseOrRefuse,
   Solution,
   type StageFileOf,
   type StageKind,
   TrainingMetric,
 } from '../../spec/index.ts';
-import { manifestPath } from '../../store/index.ts';
+import { readManifest } from '../../store/index.ts';
 import type { StageContext } from '../context.ts';
+import { StageExit } from '../exits.ts';
 import { readAllJsonl } from '../jsonl.ts';
 
 /** A finished stage by its name, with the records that the report is made from. */
@@ -43,8 +42,11 @@ export async function readCampaign(
   const { stage } = context;
   const manifests = new Map<string, Manifest>();
   for (const [name, { key }] of Object.entries(stage.inputs)) {
-    const path = manifestPath(join(dirname(context.dir), key));
-    manifests.set(name, parseOrRefuse(Manifest, JSON.parse(await readFile(path, 'utf8')), path));
+    const folder = join(dirname(context.dir), key);
+    const manifest = await readManifest(folder);
+    if (manifest === null)
+      throw new StageExit('InvalidInput', `${folder}: expected ${name} to be finished, but it has no manifest`);
+    manifests.set(name, manifest);
   }
   const read = async <S extends z.ZodType>(kinds: readonly StageKind[], file: string, schema: S) => {
     const found: FinishedStage<z.output<S>>[] = [];

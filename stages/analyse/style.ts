@@ -80,10 +80,11 @@ small { display: block; font-size: 12px; color: var(--ink-2); }
 .notes { font-size: 14px; color: var(--ink-2); padding-left: 1.1em; }
 
 .drawn { display: grid; grid-template-columns: minmax(0, 5fr) minmax(0, 8fr); gap: 24px 40px; align-items: center; padding: 30px 0; border-top: 1px solid var(--rule); break-inside: avoid; }
+.drawn.wide { grid-template-columns: minmax(0, 1fr); }
 .drawn h3 { margin: 0; }
 .origin { font-size: 13px; color: var(--ink-2); margin: 2px 0 14px; }
 .verdict-right { color: var(--positive); } .verdict-wrong { color: var(--correction); }
-.drawn > .told > .problem { font-family: var(--mono); font-size: 14px; line-height: 1.6; background: var(--raised); border-radius: 6px; padding: 10px 14px; overflow-wrap: anywhere; }
+.asked { font-family: var(--mono); font-size: 14px; line-height: 1.6; background: var(--raised); border-radius: 6px; padding: 10px 14px; overflow-wrap: anywhere; }
 .tables { display: flex; flex-wrap: wrap; gap: 0 72px; align-items: flex-start; }
 .solution { font-family: var(--mono); font-size: 14px; line-height: 1.9; white-space: pre-wrap; overflow-wrap: anywhere; margin: 0; }
 .solution .reflection { color: var(--reflection); }

@@ -36,7 +36,8 @@ export const evaluate: StageProgram<'evaluate'> = async (context) => {
       idOfEntry: ({ id }) => id,
       work: (problem) => evaluateProblem(problem, context, policy, verifier),
     });
-    const completions = evaluated.flatMap((problem) => problem.completions);
+    // Parsed once more for the order of fields: what comes from the journal is to leave the same bytes as what is fresh.
+    const completions = evaluated.flatMap((problem) => EvaluatedProblem.parse(problem).completions);
     const path = `data/${partFile(FILES.evaluate.completions, part)}`;
     await writeJsonl(join(dir, path), completions);
     return { files: [path], counts: countsOf(problems.length, completions) };

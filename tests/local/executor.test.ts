@@ -59,9 +59,9 @@ describe('running', () => {
     await here.executor.submit(aJob({ main: doing('brief', '150'), parts: 4, parallelism: 2 }));
     expect(await here.end(aJob().name)).toMatchObject({ phase: 'succeeded' });
     let running = 0;
-    const running_at_once = here.notes().map((line) => (running += line.startsWith('begin') ? 1 : -1));
+    const runningAtOnce = here.notes().map((line) => (running += line.startsWith('begin') ? 1 : -1));
     expect(here.notes()).toHaveLength(8);
-    expect(Math.max(...running_at_once)).toBe(2);
+    expect(Math.max(...runningAtOnce)).toBe(2);
   });
 
   test('a failed shard leaves the others to finish, and then fails the job', async () => {

@@ -106,7 +106,9 @@ describe('the program', () => {
     expect(part.counts).toMatchObject({ candidates: 24, kept: 6, completions: 192, unjudged: 0 });
   });
 
-  test('killed by SIGKILL again and again, it ends with the bytes of an undisturbed run', async () => {
+  test('killed by SIGKILL again and again, it ends with the bytes of an undisturbed run', {
+    timeout: 120_000,
+  }, async () => {
     await using server = await startFakePolicyServer(reply);
     const { store, plan } = await aCurriculum();
     const [calm, troubled] = [await plan('calm'), await plan('troubled')];
@@ -131,11 +133,11 @@ describe('the program', () => {
     const [whole, divided] = [await aCurriculum(1), await aCurriculum(2)];
     const one = await whole.plan('');
     const two = await divided.plan('');
-    await startStage(one.path, { store: whole.store, policyUrl: server.url }).ended;
-    for (const part of [0, 1]) {
-      const end = await startStage(two.path, { store: divided.store, part, policyUrl: server.url }).ended;
-      expect(end).toMatchObject({ code: 0 });
-    }
+    const ends = await Promise.all([
+      startStage(one.path, { store: whole.store, policyUrl: server.url }).ended,
+      ...[0, 1].map((part) => startStage(two.path, { store: divided.store, part, policyUrl: server.url }).ended),
+    ]);
+    expect(ends.map(({ code }) => code)).toEqual([0, 0, 0]);
     const seen = async (paths: string[]) =>
       (await readAllJsonl(paths, PassRate)).map(({ problem, right }) => `${problem.id}: ${right}`).toSorted();
     expect(await seen([outputOf(two.dir, 0), outputOf(two.dir, 1)])).toEqual(await seen([outputOf(one.dir)]));

@@ -7,6 +7,7 @@ Completions of the same prompt that are let in together share the reading of the
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -17,6 +18,10 @@ import numpy as np
 from orrery_trainers.policy_model import PolicyModel, order_without
 from orrery_trainers.sampling import sample, uniforms
 from orrery_trainers.text import StopStrings, Text
+
+
+STALLED_SECONDS = 120.0
+"""A step that takes longer means that decoding does not work. *Ours*."""
 
 
 @dataclass(eq=False)
@@ -56,9 +61,9 @@ class EngineCounts:
     running: int = 0
     waiting: int = 0
     prompt_tokens: int = 0
+    """Tokens of prompts read; a prompt that several completions share counts once."""
     generation_tokens: int = 0
     finished: dict[str, int] = field(default_factory=lambda: {"stop": 0, "length": 0, "abort": 0})
-    iterations: int = 0
 
 
 class Engine:
@@ -70,6 +75,8 @@ class Engine:
         self._running: list[Sequence] = []
         self._changed = threading.Condition()
         self._closed = False
+        self._advanced_at = time.monotonic()
+        self._error: Exception | None = None
         self.counts = EngineCounts()
         self._thread = threading.Thread(target=self._decode_forever, name="engine", daemon=True)
         self._thread.start()
@@ -79,6 +86,15 @@ class Engine:
         with self._changed:
             self._waiting.extend(sequences)
             self._changed.notify()
+
+    def ailment(self) -> str | None:
+        """Why decoding does not work; None while it does."""
+        if self._error is not None:
+            return f"the last step failed: {type(self._error).__name__}: {self._error}"
+        if not self._thread.is_alive():
+            return "the decoding thread has ended"
+        seconds = time.monotonic() - self._advanced_at
+        return f"no token for {seconds:.0f} s" if self._running and seconds > STALLED_SECONDS else None
 
     def close(self) -> None:
         """Stop after the present token. What is not done stays so."""
@@ -94,6 +110,7 @@ class Engine:
                 if self._closed:
                     return
                 entering = self._let_in()
+                self._advanced_at = time.monotonic()
             try:
                 self._advance(entering)
             except Exception as error:  # a sequence that breaks the model must not end the server; its request says why
@@ -132,11 +149,11 @@ class Engine:
             fresh = [sequence for group in groups.values() for sequence in group]
             self._running.extend(fresh)
             logits = self._model.join([list(prompt) for prompt in groups], copies)
-            self.counts.prompt_tokens += sum(len(sequence.prompt) for sequence in fresh)
+            self.counts.prompt_tokens += sum(map(len, groups))
             self._take(fresh, np.repeat(logits, copies, axis=0))
             self._leave()
         self.counts.running = len(self._running)
-        self.counts.iterations += 1
+        self._error = None
 
     def _take(self, sequences: list[Sequence], logits: np.ndarray) -> None:
         keys = np.array([sequence.key for sequence in sequences], np.uint64)
@@ -178,6 +195,7 @@ class Engine:
         return True
 
     def _fail(self, error: Exception) -> None:
+        self._error = error
         failed, self._running = self._running, []
         self._model.keep([])
         self.counts.running = 0

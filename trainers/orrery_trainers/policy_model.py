@@ -22,6 +22,7 @@ class PolicyModel(Protocol):
 
     kind: str
     """Which implementation it is, for logs and metrics."""
+    vocabulary_size: int
     context_tokens: int
     """Longest sequence, prompt and completion."""
     cache_bytes_per_token: int

@@ -40,7 +40,9 @@ def kept_prompts(records: Sequence[dict[str, Any]]) -> list[dict[str, str]]:
     """Prompts that the curriculum kept, as rows of the training set. Raises InvalidInput with the counts when there is none."""
     kept = [record for record in records if record["kept"]]
     if not kept:
-        reasons = ", ".join(f"{count} {reason}" for reason, count in Counter(one["reason"] for one in records).most_common())
+        reasons = ", ".join(
+            f"{count} {reason}" for reason, count in Counter(one["reason"] for one in records).most_common()
+        )
         rates = [record["passRate"] for record in records]
         seen = f"pass rates from {min(rates):g} to {max(rates):g}" if rates else "no pass rates at all"
         raise InvalidInput(

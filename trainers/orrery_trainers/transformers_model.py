@@ -28,6 +28,7 @@ class TransformersModel:
             self._model = AutoModelForCausalLM.from_pretrained(folder, dtype=getattr(torch, dtype)).eval()
         except (OSError, ValueError) as error:
             raise ModelError(f"{folder}: expected a causal language model that transformers can load: {error}") from error
+        self.vocabulary_size: int = self._model.config.vocab_size
         self.context_tokens: int = self._model.config.max_position_embeddings
         self._cache: DynamicCache | None = None
         self._mask = torch.zeros(0, 0, dtype=torch.long)  # [rows, positions], 1 where there is a token

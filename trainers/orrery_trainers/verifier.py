@@ -25,6 +25,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from orrery_trainers.domains import DomainError, Verdict, load_domain
+from orrery_trainers.failures import DependencyDown
 from orrery_trainers.verdict_pool import PoolLimits, VerdictPool
 
 EXIT_INVALID_INPUT = 65
@@ -33,7 +34,7 @@ STARTS_A_BATCH = 2
 """Times that :class:`Verifier` starts its program for one batch before it gives up."""
 
 
-class VerifierDown(Exception):
+class VerifierDown(DependencyDown):
     """The verifier program ended although it was needed. The message says how."""
 
 

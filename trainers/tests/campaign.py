@@ -117,7 +117,13 @@ def solutions() -> list[dict[str, Any]]:
     """Solution records of the test domain, of different lengths."""
     letters = "abcd"
     return [
-        {"id": str(n), "prompt": f"say {letters[n % 4]}", "text": " " + " ".join(letters[: 1 + n % 4]) + " Right.", "k": 0, "spans": []}
+        {
+            "id": str(n),
+            "prompt": f"say {letters[n % 4]}",
+            "text": " " + " ".join(letters[: 1 + n % 4]) + " Right.",
+            "k": 0,
+            "spans": [],
+        }
         for n in range(8)
     ]
 

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+
 from orrery_trainers.checkpoints import (
     MARKER,
     PassedOver,
@@ -119,7 +120,14 @@ def test_metrics_of_steps_beyond_the_checkpoint_are_dropped_so_that_there_is_one
 
 
 def test_metrics_have_our_names_and_leave_out_what_is_no_number():
-    logs = {"loss": 0.5, "grad_norm": 1.0, "completions/mean_length": 7.0, "reward": float("nan"), "kl": None, "epoch": 1}
+    logs = {
+        "loss": 0.5,
+        "grad_norm": 1.0,
+        "completions/mean_length": 7.0,
+        "reward": float("nan"),
+        "kl": None,
+        "epoch": 1,
+    }
     assert metric_of(logs, 3, 1, "now") == {
         "optimizerStep": 3,
         "attempt": 1,

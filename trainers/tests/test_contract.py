@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from campaign import PRETRAIN, SFT, claim, environment, finished_stage, part, run_here, solutions, write_stage
+
 from orrery_trainers import contract
 from orrery_trainers.contract import StageContext, exit_code_of
 from orrery_trainers.failures import DependencyDown, Diverged, Fenced, InvalidInput, OutOfMemory, Terminated, failure_of
@@ -206,5 +207,10 @@ def test_sigterm_sets_the_stop_flag_and_the_program_ends_with_143(folder, monkey
 def test_logs_are_lines_of_json_as_pino_writes_them(folder, capsys):
     context_of(folder).log.warn("checkpoint passed over", optimizerStep=4)
     line = json.loads(capsys.readouterr().out)
-    assert (line["level"], line["msg"], line["optimizerStep"], line["stage"]) == (40, "checkpoint passed over", 4, "pretrain")
+    assert (line["level"], line["msg"], line["optimizerStep"], line["stage"]) == (
+        40,
+        "checkpoint passed over",
+        4,
+        "pretrain",
+    )
     assert isinstance(line["time"], int)

@@ -20,6 +20,7 @@ from campaign import (
     weights_hash,
     write_stage,
 )
+
 from orrery_trainers.domains import Verdict, load_domain
 from orrery_trainers.failures import InvalidInput
 from orrery_trainers.rl import check_canaries, kept_prompts, reward_function
@@ -87,7 +88,9 @@ def test_a_canary_that_gets_another_verdict_stops_everything(tmp_path, monkeypat
             return [Verdict(self.verdict, None) for _ in items]
 
     check_canaries(domain, Judge("right"))
-    with pytest.raises(InvalidInput, match=r"canaries.jsonl:1: expected the verdict right, but the verifier said wrong"):
+    with pytest.raises(
+        InvalidInput, match=r"canaries.jsonl:1: expected the verdict right, but the verifier said wrong"
+    ):
         check_canaries(domain, Judge("wrong"))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 import signal
+import socket
 import threading
 import time
 from pathlib import Path
@@ -23,6 +24,7 @@ from campaign import (
     weights_hash,
     write_stage,
 )
+
 from orrery_trainers.checkpoints import checkpoints_folder, newest_complete
 from orrery_trainers.failures import InvalidInput
 from orrery_trainers.sft import optimizer_steps
@@ -152,9 +154,11 @@ def test_after_a_divergence_training_goes_on_from_an_earlier_checkpoint(tmp_path
     assert [line["attempt"] for line in metric_lines(folder)] == [0, 0, 0, 0, 1, 1]
 
 
+@pytest.mark.skipif(
+    os.environ.get("ORRERY_SLOW_TESTS") != "1",
+    reason="two more processes import torch and TRL, 20 s or more; ORRERY_SLOW_TESTS=1 runs it",
+)
 def test_two_ranks_train_one_policy_and_rank_0_publishes_it(tmp_path):
-    import socket
-
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -163,7 +167,7 @@ def test_two_ranks_train_one_policy_and_rank_0_publishes_it(tmp_path):
     gang = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
     ranks = [start("sft", folder, RANK=str(rank), **gang) for rank in (0, 1)]
     try:
-        outputs = [rank.communicate(timeout=150) for rank in ranks]
+        outputs = [rank.communicate(timeout=300) for rank in ranks]
     finally:
         for rank in ranks:
             rank.kill()

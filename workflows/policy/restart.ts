@@ -37,7 +37,8 @@ export function backoffSeconds(
   { backoffSeconds: { initial, max } }: Pick<FailureRule, 'backoffSeconds'>,
   failures: number,
 ): number {
-  return Math.min(max, initial * 2 ** Math.max(0, failures - 1));
+  // Bounded, because 0 times an infinite power is not a number.
+  return Math.min(max, initial * 2 ** Math.min(30, Math.max(0, failures - 1)));
 }
 
 /** What the next execution does differently because of what has happened: the remedies of the failure table. */

@@ -15,18 +15,22 @@ export const ARROW_HEADS = html`<svg width="0" height="0" class="defs" aria-hidd
 /** A drawing may shrink so far to fit its column; beyond it scrolls, because labels must stay legible. */
 const LEAST_SCALE = 0.85;
 
-/** A solution's graph as inline SVG. Colours come from the page's style by class. */
-export function drawGraph({ title, nodes, edges }: SolutionGraph): Markup {
+/**
+ * A solution's graph as inline SVG. Colours come from the page's style by class.
+ * @returns the picture, and its width in pixels at full size
+ */
+export function drawGraph({ title, nodes, edges }: SolutionGraph): { picture: Markup; width: number } {
   const { box, ...placed } = layOut(nodes, edges);
   const description = `${title} as a graph: ${inWords(edges, nodes.length)}.`;
   const nodeOf = new Map(placed.nodes.map((node) => [node.id, node]));
   const size = [box.width, box.height].map(Math.ceil);
-  return html`<svg class="graph" role="img" aria-label="${description}" width="${size[0]}" height="${size[1]}" style="min-width:${Math.round(LEAST_SCALE * box.width)}px" viewBox="${[box.x, box.y].map(Math.floor).join(' ')} ${size.join(' ')}"><title>${description}</title>${[
+  const picture = html`<svg class="graph" role="img" aria-label="${description}" width="${size[0]}" height="${size[1]}" style="min-width:${Math.round(LEAST_SCALE * box.width)}px" viewBox="${[box.x, box.y].map(Math.floor).join(' ')} ${size.join(' ')}"><title>${description}</title>${[
     ...placed.transitions.map((points) => drawEdge('transition', smooth(points))),
     ...placed.corrections.map((curve) => drawEdge('correction', bezier(curve))),
     ...placed.nodes.map(drawNode),
     ...reflections(edges).map(([id, loops]) => drawLoop(nodeOf.get(id), loops)),
   ]}</svg>`;
+  return { picture, width: box.width };
 }
 
 function inWords(edges: readonly GraphEdge[], nodes: number): string {

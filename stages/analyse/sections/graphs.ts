@@ -17,7 +17,7 @@ export function graphsSection({ graphs }: Report): Markup {
   return section(
     'graphs',
     'Solutions as graphs',
-    html`<p>Nodes are steps in the order of the search tree; the text beside has the same colours. Drawn by lot, by the campaign’s seed, from the solutions that backtrack.</p>`,
+    html`<p>Nodes are steps; branches stand from left to right in the order in which they were tried, and the text beside has the same colours. The solutions are drawn by lot, by the campaign’s seed, from those that backtrack.</p>`,
     html`<ul class="legend">${EDGES.map(
       ([kind, title]) =>
         html`<li><svg class="key" width="34" height="10" aria-hidden="true"><path class="edge ${kind}" d="M1 5 H31" marker-end="url(#arrow-${kind})"/></svg>${title}</li>`,
@@ -26,7 +26,11 @@ export function graphsSection({ graphs }: Report): Markup {
   );
 }
 
+/** Wider than this a graph gets a line of its own below the text. In pixels. */
+const WIDEST_BESIDE = 660;
+
 function oneGraph(graph: SolutionGraph): Markup {
-  return html`<article class="drawn"><div class="told"><h3>${graph.title}</h3><p class="origin">${graph.source} · verdict: <span class="verdict-${graph.verdict}">${graph.verdict}</span></p>
-<p class="problem">${graph.problem}</p>${drawText(graph)}</div><div class="picture" tabindex="0" role="region" aria-label="Graph of the solution">${drawGraph(graph)}</div></article>`;
+  const { picture, width } = drawGraph(graph);
+  return html`<article class="drawn${width > WIDEST_BESIDE ? ' wide' : ''}"><div><h3>${graph.title}</h3><p class="origin">${graph.source} · verdict: <span class="verdict-${graph.verdict}">${graph.verdict}</span></p>
+<p class="asked">${graph.problem}</p>${drawText(graph)}</div><div class="picture" tabindex="0" role="region" aria-label="Graph of the solution">${picture}</div></article>`;
 }

@@ -1,4 +1,4 @@
-import { sampleCorrelation } from 'simple-statistics';
+import { max, min, sampleCorrelation } from 'simple-statistics';
 import { type Estimate, missing, pointOnly } from './estimate.ts';
 import { twoSidedZ } from './normal.ts';
 
@@ -30,7 +30,7 @@ export function pearson(points: readonly Point[], confidence: number, names: { x
 }
 
 function isConstant(values: readonly number[]): boolean {
-  const low = Math.min(...values);
-  const high = Math.max(...values);
+  const low = min([...values]);
+  const high = max([...values]);
   return high - low <= ROUNDING * Math.max(Math.abs(low), Math.abs(high));
 }

@@ -1,0 +1,241 @@
+"""Exact change: pay an amount with exactly so many coins of the kinds given, each kind as often as wanted.
+
+A problem reads ``Pay 33 with 4 coins of 1 12 7 :`` (which is the solve prompt too), a step ``33 - 12 = 21 .``, and the
+last step ``Final answer: 12 7 7 7``. Every whole number, sign, word and phrase is a token. The reference is the amount.
+
+A step is a subtraction and a solution is right when nothing is left, so steps are easily made and easily judged; which
+coins to begin with is hard to foresee. That is where search pays; docs/embedded-domain.md tells what else was tried.
+
+Settings, all optional, as ``domain.ts`` describes them: ``kinds``, ``coins``, ``largestCoin``, ``largestAmount``,
+``demonstrationAccuracy``.
+"""
+
+import random
+import re
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from orrery_trainers.domains import DomainError, Problem, Verdict, read_phrases
+
+PHRASES = read_phrases(Path(__file__).parent)
+HELD_OUT_ONE_IN = 8
+"""One problem in so many, by hash, is never seen in pretraining, search or RL."""
+PROSE = (
+    "{amount} less {coin} leaves {left} .",
+    "Paying {coin} from {amount} leaves {left} .",
+    "A {coin} takes {amount} to {left} .",
+)
+"""Ways to tell a step in words. All end with what is left, from which the next step goes on."""
+WORDS = [
+    "Pay",
+    "with",
+    "coins",
+    "of",
+    "Notes",
+    "Next",
+    "Rewrite",
+    "less",
+    "leaves",
+    "Paying",
+    "from",
+    "A",
+    "takes",
+    "to",
+    "is",
+    "left",
+]
+SIGNS = ["-", "=", ".", ":", "=>"]
+
+LIMITS = {"kinds": (3, 5), "coins": (3, 6), "largestCoin": (5, 99), "largestAmount": (10, 594)}
+"""Least and most of every whole-number setting, as in domain.ts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """The domain's settings; see the head of this file."""
+
+    kinds: int = 4
+    coins: int = 4
+    largest_coin: int = 12
+    largest_amount: int = 60
+    """Every amount is a token."""
+    demonstration_accuracy: float = 0.3
+    """Share of demonstrations that know a way to pay: a policy never wrong gives search nothing to tell apart."""
+
+    @staticmethod
+    def read(settings: dict[str, Any]) -> "Rules":
+        """Check settings. Raises DomainError naming the field."""
+        known = [*LIMITS, "demonstrationAccuracy"]
+        for name, value in settings.items():
+            if name not in known:
+                raise DomainError(f"domain.settings.{name}: no such setting of change ({', '.join(known)})")
+            is_share = name == "demonstrationAccuracy"
+            least, most = (0, 1) if is_share else LIMITS[name]
+            of_type = isinstance(value, (int, float) if is_share else int) and not isinstance(value, bool)
+            if not of_type or not least <= value <= most:
+                kind = "a number" if is_share else "a whole number"
+                raise DomainError(f"domain.settings.{name}: expected {kind} {least} to {most}, but got {value!r}")
+        return Rules(
+            **{re.sub("[A-Z]", lambda letter: f"_{letter[0].lower()}", name): value for name, value in settings.items()}
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What is asked: pay ``amount`` with exactly ``coins`` coins of ``kinds``, which stand in the order of the text."""
+
+    amount: int
+    coins: int
+    kinds: tuple[int, ...]
+
+    def text(self) -> str:
+        """`Pay 33 with 4 coins of 1 12 7 :`."""
+        return f"Pay {self.amount} with {self.coins} coins of {' '.join(map(str, self.kinds))} :"
+
+    def name(self) -> str:
+        """Equal for the same amount, number of coins and kinds, whatever their order."""
+        return f"change-{self.amount}-{self.coins}-of-{'-'.join(map(str, sorted(self.kinds)))}"
+
+    def is_held_out(self) -> bool:
+        """Whether the problem belongs to the benchmark's set; by hash, so that everyone knows without a list."""
+        return zlib.crc32(self.name().encode()) % HELD_OUT_ONE_IN == 0
+
+
+def vocabulary(settings: dict[str, Any]) -> list[str]:
+    """Words and phrases of the domain's texts; each is one token."""
+    rules = Rules.read(settings)
+    phrases = [
+        PHRASES.reflection,
+        PHRASES.negative,
+        PHRASES.positive,
+        PHRASES.go_back_opening,
+        PHRASES.restart,
+        PHRASES.final_answer,
+    ]
+    return [*WORDS, *SIGNS, *map(str, range(max(rules.largest_amount, rules.largest_coin) + 1)), *phrases]
+
+
+def generate_problems(count: int, seed: int, held_out: bool, settings: dict[str, Any]) -> list[Problem]:
+    """Make `count` problems that all differ and can be solved. Equal arguments give equal problems.
+
+    Held-out problems are a set apart.
+
+    Raises DomainError when the settings do not allow so many.
+    """
+    rules, rng = Rules.read(settings), random.Random(f"change problems {seed} {held_out}")
+    problems: dict[str, Problem] = {}
+    for _ in range(1000 + 400 * count):
+        if len(problems) == count:
+            break
+        task, _ = _solvable(rules, rng)
+        name = task.name()
+        if task.is_held_out() == held_out and name not in problems:
+            problems[name] = Problem(name, task.text(), str(task.amount), "change")
+    if len(problems) < count:
+        raise DomainError(
+            f"data: expected settings of change that allow {count} different problems, "
+            f"but found {len(problems)}; raise largestCoin or kinds, or ask for fewer"
+        )
+    return list(problems.values())
+
+
+def demonstrations(seed: int, settings: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """Pretraining mix without end: paying, judging attempts (half of them in prose), putting steps in prose."""
+    rules, rng = Rules.read(settings), random.Random(f"change demonstrations {seed}")
+    while True:
+        task, solution = _solvable(rules, rng)
+        if task.is_held_out():
+            continue
+        kind = rng.random()
+        if kind < 0.5:
+            attempt = _attempt(rules, rng, task, solution)
+            yield task.text(), f"{_steps_text(task, attempt)} {answer_text(attempt)}"
+        elif kind < 0.85:
+            attempts = [_attempt(rules, rng, task, solution) for _ in range(rng.randint(1, 3))]
+            yield f"Notes : {task.text()}", " Next : ".join(_judged(task, attempt, rng) for attempt in attempts)
+        else:
+            amount, coin = rng.choice(_steps(task, solution))
+            yield f"Rewrite : {step_text(amount, coin)} =>", prose_text(amount, coin, rng)
+
+
+def verify(problem: str, reference: str, completion: str) -> Verdict:
+    """Judge the coins behind the last "Final answer:": all of the kinds given, as many as asked, the amount in sum.
+
+    The answer is the coins in ascending order, so that equal payments are equal strings.
+    """
+    asked = re.fullmatch(r"Pay (\d+) with (\d+) coins of ((?:\d+ )+):", problem.strip())
+    if asked is None or asked[1] != reference.strip():
+        return Verdict("unjudged", None, "expected a problem `Pay <reference> with <number> coins of <kinds> :`")
+    _, found, declared = completion.rpartition(PHRASES.final_answer)
+    declared = declared.partition(PHRASES.reflection)[0].strip().removesuffix(".").strip()
+    if not found or not re.fullmatch(r"\d+(?: \d+)*", declared):
+        return Verdict("wrong", None)
+    coins = sorted(map(int, declared.split()))
+    amount, number, kinds = int(asked[1]), int(asked[2]), set(map(int, asked[3].split()))
+    right = len(coins) == number and kinds.issuperset(coins) and sum(coins) == amount
+    return Verdict("right" if right else "wrong", " ".join(map(str, coins)))
+
+
+def step_text(amount: int, coin: int) -> str:
+    """`33 - 12 = 21 .`."""
+    return f"{amount} - {coin} = {amount - coin} ."
+
+
+def prose_text(amount: int, coin: int, rng: random.Random) -> str:
+    """The same step in words, one of PROSE."""
+    return rng.choice(PROSE).format(amount=amount, coin=coin, left=amount - coin)
+
+
+def answer_text(coins: list[int]) -> str:
+    """`Final answer: 12 7 7 7`."""
+    return f"{PHRASES.final_answer} {' '.join(map(str, coins))}"
+
+
+def _steps(task: Task, coins: list[int]) -> list[tuple[int, int]]:
+    """Amount before each coin, and the coin."""
+    return [(task.amount - sum(coins[:number]), coin) for number, coin in enumerate(coins)]
+
+
+def _steps_text(task: Task, coins: list[int]) -> str:
+    return " ".join(step_text(*step) for step in _steps(task, coins))
+
+
+def _judged(task: Task, coins: list[int], rng: random.Random) -> str:
+    """Steps, as signs or in prose, with reflection and verdict."""
+    in_prose = rng.random() < 0.5
+    steps = " ".join(prose_text(*step, rng) for step in _steps(task, coins)) if in_prose else _steps_text(task, coins)
+    verdict = PHRASES.positive if sum(coins) == task.amount else PHRASES.negative
+    return f"{steps} {PHRASES.reflection} {verdict}"
+
+
+def _solvable(rules: Rules, rng: random.Random) -> tuple[Task, list[int]]:
+    """A task, and coins that pay it in some order. Raises DomainError when blind tries do not find any in bounds."""
+    for _ in range(10_000):
+        kinds = rng.sample(range(1, rules.largest_coin + 1), rules.kinds)
+        coins = rng.choices(kinds, k=rules.coins)
+        if sum(coins) <= rules.largest_amount:
+            return Task(sum(coins), rules.coins, tuple(kinds)), coins
+    raise DomainError(
+        "domain.settings: expected bounds that some problem meets; raise largestAmount or lower largestCoin"
+    )
+
+
+def _attempt(rules: Rules, rng: random.Random, task: Task, solution: list[int]) -> list[int]:
+    if rng.random() < rules.demonstration_accuracy:
+        return solution
+    return _blind(rng, task) or solution
+
+
+def _blind(rng: random.Random, task: Task) -> list[int] | None:
+    """Coins drawn blindly that never exceed what is left; None where no try came to the last coin."""
+    for _ in range(20):
+        coins, left = [], task.amount
+        while len(coins) < task.coins and (payable := [kind for kind in task.kinds if kind <= left]):
+            coins.append(rng.choice(payable))
+            left -= coins[-1]
+        if len(coins) == task.coins:
+            return coins
+    return None

@@ -1,0 +1,83 @@
+import { z } from 'zod';
+import type { Domain } from '../../stages/domain.ts';
+import { leakedPhrase } from '../faults.ts';
+import phrases from './phrases.json' with { type: 'json' };
+
+/**
+ * Exact change: pay an amount with exactly so many coins of the kinds given, each kind as often as wanted. Every text is words joined by
+ * single spaces, because the stand-in policy has a token for every word and every fixed phrase.
+ *
+ * | text            | example                                                                     |
+ * | --------------- | --------------------------------------------------------------------------- |
+ * | problem, prompt | `Pay 33 with 4 coins of 1 12 7 :`                                           |
+ * | step            | `33 - 12 = 21 .`                                                            |
+ * | terminal step   | `Final answer: 12 7 7 7`                                                    |
+ * | rewritten step  | `33 less 12 leaves 21 .`, `Paying 12 from 33 leaves 21 .`, `A 12 takes 33 to 21 .` |
+ *
+ * @see docs/embedded-domain.md for why
+ */
+export const domain: Domain = {
+  name: 'change',
+  settings: z.strictObject({
+    kinds: z.int().min(3).max(5).default(4).describe('Kinds of coins that a problem gives.'),
+    coins: z.int().min(3).max(6).default(4).describe('Coins that are to be paid, exactly.'),
+    largestCoin: z.int().min(5).max(99).default(12).describe('Largest coin; the smallest is 1.'),
+    largestAmount: z.int().min(10).max(594).default(60).describe('Largest amount to be paid.'),
+    demonstrationAccuracy: z
+      .number()
+      .min(0)
+      .max(1)
+      .default(0.3)
+      .describe('Share of the demonstrations that know a way to pay; the others pay blindly, and are right by luck.'),
+  }),
+  prompts: {
+    solve: (problem) => problem,
+    // The final answer repeats the coins of the steps, so the judge is shown the steps alone.
+    selfEvaluate: (problem, steps) =>
+      words(['Notes :', problem, ...steps.filter((step) => !isTerminal(step)), phrases.reflection]),
+    rewrite: (_problem, _written, step) => words(['Rewrite :', step, '=>']),
+  },
+  stepStops: [' .'],
+  rewriteStops: [' .'],
+  join: words,
+  splitSteps: (completion) =>
+    completion
+      .split(/(?<= \.)(?= )|(?=Final answer:)/)
+      .map((step) => step.trim())
+      .filter((step) => step !== ''),
+  isTerminal,
+  // Amounts only get smaller on the way, so on one way each names one place.
+  placeAfter: (step) => /= (\d+)/.exec(step)?.[1] ?? step.replace(/ \.$/, ''),
+  approves: (selfEvaluation) => selfEvaluation.trim().startsWith(phrases.positive),
+  faultOfRewrite(step, rewritten) {
+    const leaked = leakedPhrase(phrases, rewritten);
+    if (leaked !== null) return `it holds the phrase "${leaked}"`;
+    if (!rewritten.endsWith(' .')) return 'it does not end with " ."';
+    const [wanted, came] = [numbersOf(step), numbersOf(rewritten)];
+    if (sorted(wanted) !== sorted(came)) return `its numbers are ${sorted(came)} and not ${sorted(wanted)}`;
+    // What is left stands last: the next step goes on from it, and a verdict looks at it.
+    if (wanted.at(-1) !== came.at(-1))
+      return `it ends with ${came.at(-1)} and not with ${wanted.at(-1)}, which is left`;
+    return null;
+  },
+};
+
+function words(parts: readonly string[]): string {
+  return parts
+    .map((part) => part.trim())
+    .filter((part) => part !== '')
+    .join(' ');
+}
+
+function isTerminal(step: string): boolean {
+  return step.includes(phrases.finalAnswer);
+}
+
+function numbersOf(text: string): number[] {
+  return (text.match(/\d+/g) ?? []).map(Number);
+}
+
+/** The numbers in ascending order: prose may name them in another order, but names each as often as the step. */
+function sorted(numbers: readonly number[]): string {
+  return numbers.length === 0 ? 'none' : numbers.toSorted((a, b) => a - b).join(', ');
+}

@@ -1,0 +1,28 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { pino } from 'pino';
+import { describe, expect, test } from 'vitest';
+import { domainsFolder, loadDomain } from '../../stages/domain.ts';
+import { Canary, startVerifier } from '../../stages/verifier.ts';
+
+const folder = domainsFolder();
+const names = readdirSync(folder, { withFileTypes: true })
+  .filter((entry) => entry.isDirectory() && readdirSync(`${folder}/${entry.name}`).includes('domain.ts'))
+  .map(({ name }) => name);
+
+describe.each(names)('the canaries of %s', (name) => {
+  const lines = readFileSync(`${folder}/${name}/canaries.jsonl`, 'utf8').trim().split('\n');
+  const canaries = lines.map((line) => Canary.parse(JSON.parse(line)));
+
+  test('are several, with right and with wrong completions', () => {
+    expect(canaries.length).toBeGreaterThanOrEqual(6);
+    expect(canaries.map(({ verdict }) => verdict)).toEqual(expect.arrayContaining(['right', 'wrong']));
+  });
+
+  test('are judged by the real verifier as they state', async () => {
+    process.env.ORRERY_PYTHON ??= fileURLToPath(new URL('../../.venv/bin/python', import.meta.url));
+    const context = { domain: await loadDomain(name), log: pino({ level: 'silent' }) };
+    const verifier = await startVerifier({ ...context, signal: AbortSignal.timeout(120_000) });
+    await verifier.close();
+  }, 120_000);
+});

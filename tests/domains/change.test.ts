@@ -1,0 +1,79 @@
+import { describe, expect, test } from 'vitest';
+import { loadDomain } from '../../stages/domain.ts';
+
+const change = await loadDomain('change');
+const PROBLEM = 'Pay 33 with 4 coins of 1 12 7 :';
+
+describe('change', () => {
+  test('prompts in the words that the stand-in policy has learnt', () => {
+    const steps = ['33 - 12 = 21 .', '21 - 7 = 14 .', 'Final answer: 12 7 7 7'];
+    expect(change.prompts.solve(PROBLEM)).toBe(PROBLEM);
+    expect(change.prompts.selfEvaluate(PROBLEM, steps)).toBe(
+      `Notes : ${PROBLEM} 33 - 12 = 21 . 21 - 7 = 14 . ${change.phrases.reflection}`,
+    );
+    expect(change.prompts.rewrite(PROBLEM, ' whatever', steps[0]!)).toBe('Rewrite : 33 - 12 = 21 . =>');
+  });
+
+  test.each([
+    { text: ' 33 - 12 = 21 .', steps: ['33 - 12 = 21 .'] },
+    { text: '7 - 7 = 0 . Final answer: 12 7 7 7', steps: ['7 - 7 = 0 .', 'Final answer: 12 7 7 7'] },
+    { text: '33 less 12 leaves 21 . A 7 takes 21', steps: ['33 less 12 leaves 21 .', 'A 7 takes 21'] },
+    { text: '33 - 12 Final answer: 12', steps: ['33 - 12', 'Final answer: 12'] },
+    { text: ' ', steps: [] },
+  ])('splits "$text" into its steps', ({ text, steps }) => {
+    expect(change.splitSteps(text)).toEqual(steps);
+    expect(change.join(steps)).toBe(text.trim());
+  });
+
+  test('names a place by the amount that is left there', () => {
+    expect(change.placeAfter('33 - 12 = 21 .')).toBe('21');
+    expect(change.placeAfter('nonsense .')).toBe('nonsense');
+    expect(change.phrases.goBack.replace('{place}', change.placeAfter('33 - 12 = 21 .'))).toBe(
+      "Let's go back to where 21 is left .",
+    );
+  });
+
+  test('approves by the positive verdict alone', () => {
+    expect(change.approves(` ${change.phrases.positive} Next : 33`)).toBe(true);
+    expect(change.approves(change.phrases.negative)).toBe(false);
+    expect(change.approves('')).toBe(false);
+  });
+
+  test.each([
+    { rewritten: '33 less 12 leaves 21 .', fault: null },
+    { rewritten: 'Paying 12 from 33 leaves 21 .', fault: null },
+    { rewritten: 'A 12 takes 33 to 21 .', fault: null },
+    { rewritten: '33 less 12 leaves 20 .', fault: 'its numbers are 12, 20, 33 and not 12, 21, 33' },
+    { rewritten: 'Paying 12 leaves 21 .', fault: 'its numbers are 12, 21 and not 12, 21, 33' },
+    { rewritten: 'A 12 takes 21 to 33 .', fault: 'it ends with 33 and not with 21, which is left' },
+    { rewritten: '33 less 12 leaves 21', fault: 'it does not end with " ."' },
+    { rewritten: '. .', fault: 'its numbers are none and not 12, 21, 33' },
+    {
+      rewritten: `33 less 12 leaves 21 ${change.phrases.negative} .`,
+      fault: 'it holds the phrase "This does not come out even."',
+    },
+    {
+      rewritten: "Let's go back to where 33 less 12 leaves 21 .",
+      fault: 'it holds the phrase "Let\'s go back to where"',
+    },
+  ])('finds of "$rewritten": $fault', ({ rewritten, fault }) => {
+    expect(change.faultOfRewrite('33 - 12 = 21 .', rewritten)).toBe(fault);
+  });
+
+  test('has settings with defaults', () => {
+    expect(change.settings.parse({})).toEqual({
+      kinds: 4,
+      coins: 4,
+      largestCoin: 12,
+      largestAmount: 60,
+      demonstrationAccuracy: 0.3,
+    });
+  });
+
+  test.each([{ kind: 4 }, { kinds: 2 }, { coins: 7 }, { largestCoin: 4 }, { demonstrationAccuracy: 1.1 }])(
+    'refuses the settings $0',
+    (settings) => {
+      expect(change.settings.safeParse(settings).success).toBe(false);
+    },
+  );
+});

@@ -1,0 +1,66 @@
+import { describe, expect, test } from 'vitest';
+import { loadDomain } from '../../stages/domain.ts';
+
+const math = await loadDomain('math');
+
+describe('mathematics', () => {
+  test('prompts with the problem as it is, TeX braces included', () => {
+    const problem = 'What is $\\frac{1}{2}$ of {problem} and {steps}?';
+    expect(math.prompts.solve(problem)).toContain(`Problem: ${problem}\n\nSolution:\n\n`);
+    expect(math.prompts.solve(problem)).toMatch(/Solution:\n\n$/);
+    expect(math.prompts.selfEvaluate(problem, ['One.\n\n', 'Two.'])).toMatch(/Solution:\n\nOne\.\n\nTwo\.\n\nCheck:$/);
+    expect(math.prompts.rewrite(problem, '', 'One.\n\n')).toMatch(/\(nothing yet\)\n\nNext step: One\.\n\nRewritten:$/);
+  });
+
+  test('ends a prompt of steps where the next step begins', () => {
+    const prompt = math.prompts.solve('What is 2?');
+    expect(math.join([prompt, 'One.\n\n', 'Two.\n\n'])).toBe(`${prompt}One.\n\nTwo.\n\n`);
+    expect(math.join([prompt, 'One.', 'Two.'])).toBe(`${prompt}One.\n\nTwo.`);
+  });
+
+  test.each([
+    { text: 'One.\n\nTwo.\n\n', steps: ['One.\n\n', 'Two.\n\n'] },
+    { text: '\n\nOne\nline.\n \n\nTwo', steps: ['One\nline.\n\n', 'Two'] },
+    { text: 'So we add. The answer is \\boxed{7}.', steps: ['So we add.', 'The answer is \\boxed{7}.'] },
+    { text: 'It is 3.5. Thus $x = \\boxed{3.5}$.\n\n', steps: ['It is 3.5.', 'Thus $x = \\boxed{3.5}$.\n\n'] },
+    { text: 'The answer is\n\\[ \\boxed{7} \\]', steps: ['The answer is\n\\[ \\boxed{7} \\]'] },
+    { text: '\n\n', steps: [] },
+  ])('splits $text into its steps', ({ text, steps }) => {
+    expect(math.splitSteps(text)).toEqual(steps);
+  });
+
+  test('knows a final answer by its box', () => {
+    expect(math.isTerminal('The final answer is \\boxed{7}.')).toBe(true);
+    expect(math.isTerminal('The final answer is 7.')).toBe(false);
+  });
+
+  test.each([
+    { step: 'We let $x = 3.5$. Then we add.\n\n', place: 'We let $x = 3.5$' },
+    { step: 'no stop at all', place: 'no stop at all' },
+    {
+      step: 'Because the perimeter is known to be twenty we can find the sum of length and width: it is ten.',
+      place: 'Because the perimeter is known to be twenty we can find the sum of length and...',
+    },
+    {
+      step: 'Now we substitute the value that we have found before and then get $a + b + c + d = e + f + g$ at last.',
+      place: 'Now we substitute the value that we have found before and then get...',
+    },
+  ])('names the place after "$step"', ({ step, place }) => {
+    expect(math.placeAfter(step)).toBe(place);
+  });
+
+  test('approves by the verdict after the check', () => {
+    expect(math.approves(' The sum is right. Verdict: correct\n\n')).toBe(true);
+    expect(math.approves(' The sum is wrong. Verdict: incorrect')).toBe(false);
+    expect(math.approves(' It seems correct')).toBe(false);
+  });
+
+  test.each([
+    { rewritten: 'Next we see that $2 + 3 = 5$.', fault: null },
+    { rewritten: 'Next we see that the sum is 5.', fault: 'it has lost the number 2' },
+    { rewritten: '$2 + 3 = 5$, so \\boxed{5}.', fault: 'it states the final answer' },
+    { rewritten: `$2 + 3 = 5$. ${math.phrases.positive}`, fault: `it holds the phrase "${math.phrases.positive}"` },
+  ])('finds of "$rewritten": $fault', ({ rewritten, fault }) => {
+    expect(math.faultOfRewrite('$2 + 3 = 5$', rewritten)).toBe(fault);
+  });
+});

@@ -1,0 +1,63 @@
+import { describe, expect, test } from 'vitest';
+import { CampaignSpec, parseOrRefuse } from '../../spec/index.ts';
+
+const VALID = {
+  name: 'tiny',
+  domain: { name: 'change' },
+  policy: { type: 'pretrain' },
+  data: { type: 'generated', searchProblems: 1, curriculumPrompts: 1, benchmarkProblems: 1 },
+};
+const refusal = (spec: object): string => {
+  try {
+    parseOrRefuse(CampaignSpec, spec, 'campaign.yaml');
+  } catch (error) {
+    return (error as Error).message;
+  }
+  throw new Error('it was not refused');
+};
+
+describe('a campaign spec that is wrong', () => {
+  test.each([
+    { name: 'a value of the wrong type', change: { seed: 'x' }, want: 'seed: expected number, but got "x"' },
+    {
+      name: 'a misspelt field',
+      change: { stages: { search: { rolouts: 3 } } },
+      want: 'stages.search.rolouts: no such field here',
+    },
+    { name: 'a missing field', change: { data: undefined }, want: 'data: expected object, but got nothing' },
+    {
+      name: 'an unknown variant',
+      change: { policy: { type: 'magic' } },
+      want: "policy.type: Invalid discriminator value. Expected 'pretrain' | 'pretrained', but got \"magic\"",
+    },
+    {
+      name: 'a window that is upside down',
+      change: { stages: { curriculum: { passRate: { min: 0.9, max: 0.2 } } } },
+      want: 'stages.curriculum.passRate.min: expected a value below passRate.max',
+    },
+    {
+      name: 'arms of one name',
+      change: { arms: [{ name: 'a' }, { name: 'a' }] },
+      want: 'arms: expected arm names that differ',
+    },
+    {
+      name: 'a batch that does not divide',
+      change: { stages: { sft: { batchSize: 3, microBatchSize: 2 } } },
+      want: 'stages.sft.batchSize: expected a multiple of microBatchSize x run.ranks, but got 3',
+    },
+  ])('names the field, what was expected and what came: $name', ({ change, want }) => {
+    expect(refusal({ ...VALID, ...change })).toContain(want);
+  });
+
+  test('is told everything that is wrong at once', () => {
+    const message = refusal({ ...VALID, seed: -1, name: 'Tiny', arms: [] });
+    for (const field of ['seed', 'name', 'arms']) expect(message).toMatch(new RegExp(`^  ${field}: `, 'm'));
+  });
+});
+
+test('a spec that leaves everything out gets the recipe', () => {
+  const { stages, arms, onFailure } = parseOrRefuse(CampaignSpec, VALID, 'campaign.yaml');
+  expect(arms).toEqual([{ name: 'astro' }, { name: 'direct', searchTraces: 0 }]);
+  expect(stages.search.candidates).toBe(8);
+  expect(onFailure).toBe('hold');
+});

@@ -1,0 +1,106 @@
+import { randomUUID } from 'node:crypto';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import type { Browser, Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { buildReport } from '../../../stages/analyse/build-report.ts';
+import type { CampaignData } from '../../../stages/analyse/inputs.ts';
+import { renderPage, SECTIONS } from '../../../stages/analyse/page.ts';
+import { loadDomain } from '../../../stages/domain.ts';
+import { aCampaign } from '../../support/campaign-data.ts';
+import { startChromium } from '../../support/chromium.ts';
+
+interface Opened {
+  readonly page: Page;
+  /** What the page complained of or asked for: nothing, if all is well. */
+  readonly trouble: readonly string[];
+}
+
+async function open(campaign: CampaignData): Promise<Opened> {
+  const url = pathToFileURL(join(folder, `${randomUUID()}.html`));
+  await writeFile(url, await renderPage(buildReport(campaign, await loadDomain('countdown'))));
+  const page = await browser.newPage();
+  const trouble: string[] = [];
+  page.on('console', (message) => trouble.push(`console: ${message.text()}`));
+  page.on('pageerror', (error) => trouble.push(`error: ${error.message}`));
+  page.on('request', (request) => {
+    if (request.url() !== url.href && !request.url().startsWith('data:')) trouble.push(`request: ${request.url()}`);
+  });
+  await page.goto(url.href);
+  return { page, trouble };
+}
+
+const CAMPAIGN = aCampaign({ problems: 60, resamples: 200, rlSteps: 40 });
+let folder: string;
+let browser: Browser;
+/** The report of {@link CAMPAIGN}, which the tests look at one after the other. */
+let report: Opened;
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'orrery-test-'));
+  browser = await startChromium();
+  report = await open(CAMPAIGN);
+}, 60_000);
+afterAll(async () => {
+  await browser?.close();
+  await rm(folder, { recursive: true, force: true });
+});
+
+describe('the report in a browser', { timeout: 30_000 }, () => {
+  test('has every section, complains of nothing and asks the network for nothing', async () => {
+    const { page, trouble } = report;
+    expect(trouble).toEqual([]);
+    for (const id of ['headline', ...Object.keys(SECTIONS)]) {
+      expect(await page.locator(`#${id}`).isVisible(), id).toBe(true);
+    }
+    // Accuracies 2, RL 3, losses 3, curriculum 2, and the scatter of the arm that backtracks.
+    expect(await page.locator('figure svg').count()).toBe(11);
+    expect(await page.locator('svg.graph').count()).toBe(4);
+  });
+
+  test.each([1280, 390])('fits a window %d pixels wide', async (width) => {
+    await report.page.setViewportSize({ width, height: 900 });
+    expect(await report.page.evaluate('document.documentElement.scrollWidth')).toBe(width);
+  });
+
+  test('names every picture and table for those who do not see them', async () => {
+    const names = await report.page.evaluate<string[]>(
+      `[...document.querySelectorAll('svg[role=img]')].map((picture) => picture.getAttribute('aria-label') ?? '')`,
+    );
+    for (const name of names) expect(name.length).toBeGreaterThan(20);
+    expect(await report.page.locator('svg:not([role=img]):not([aria-hidden])').count()).toBe(0);
+    expect(await report.page.locator('table:not(:has(> caption))').count()).toBe(0);
+  });
+
+  test('draws the charts in the colours of the reader’s scheme', async () => {
+    const colours = async (colorScheme: 'light' | 'dark') => {
+      await report.page.emulateMedia({ colorScheme });
+      return report.page.evaluate<string[]>(`[getComputedStyle(document.body).backgroundColor,
+        getComputedStyle(document.querySelector('#results figure svg text')).fill,
+        getComputedStyle(document.querySelector('#training path[stroke*="arm-0"]')).stroke]`);
+    };
+    const [light, dark] = [await colours('light'), await colours('dark')];
+    for (const [at, colour] of light.entries()) expect(colour).not.toBe(dark[at]);
+  });
+
+  test('lets no label run out of its step', async () => {
+    const wide = await report.page.evaluate<string[]>(`[...document.querySelectorAll('.node')].filter((node) =>
+      node.querySelector('text').getBoundingClientRect().width > node.querySelector('rect').getBoundingClientRect().width)
+      .map((node) => node.textContent)`);
+    expect(wide).toEqual([]);
+  });
+
+  test('says in words what is not there, when nothing was given', async () => {
+    const nothing = { ...CAMPAIGN, manifests: new Map(), evaluations: [], trainings: [], curricula: [], rewrites: [] };
+    const { page, trouble } = await open(nothing);
+    expect(trouble).toEqual([]);
+    expect(await page.locator('main').textContent()).not.toMatch(/NaN|undefined|Infinity|\bnull\b/);
+  });
+
+  test('writes no NaN, undefined or null, when one problem was sampled once', async () => {
+    const { page } = await open(aCampaign({ problems: 1, samples: 1, rlSteps: 1, resamples: 100 }));
+    expect(await page.locator('main').textContent()).not.toMatch(/NaN|undefined|Infinity|\bnull\b/);
+  });
+});

@@ -1,0 +1,176 @@
+"""The policy server: OpenAI-compatible completions of one model, on a CPU.
+
+In a pod, ``python -m orrery_trainers.policy_server`` reads ORRERY_STAGE_FILE, ORRERY_STORE and ORRERY_POLICY_PORT (docs/architecture.md).
+By hand, ``python -m orrery_trainers.policy_server --model DIR --port 8000``.
+
+    POST /v1/completions   see completions.py
+    GET /v1/models         the model, with its context in tokens
+    GET /health            200 while decoding works
+    GET /metrics           Prometheus text, with vLLM's names
+
+Settings, as environment: ORRERY_POLICY_HOST (127.0.0.1), ORRERY_POLICY_DTYPE (float32; or float64), ORRERY_POLICY_ROWS (256 sequences
+at a time), ORRERY_POLICY_CACHE_MIB (4096). SIGTERM ends it at once, with 0: a policy server has nothing to save.
+
+Equal seeds: a completion is a function of the model, its prompt, the request's seed, and its index in the request. What else is in the
+batch changes nothing about its random numbers; and nothing about its logits where NumPy computes them (llama.py), so there the text is
+the same in any crowd. Under transformers the last bits of logits may differ, which can turn a token whose random number lies that close
+to a border: about one in a million.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from orrery_trainers.engine import Engine, EngineLimits, Sequence
+from orrery_trainers.failures import DependencyDown, InvalidInput, StageFailure
+from orrery_trainers.logs import Logger
+from orrery_trainers.policy_model import ModelError, load_model
+from orrery_trainers.sampling import stream_key
+from orrery_trainers.text import StopStrings, Text
+
+FIRST_TOKEN_SECONDS = 120.0
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What to serve, and where."""
+
+    folder: Path
+    name: str
+    """What the model is called to clients."""
+    host: str
+    port: int
+    dtype: str = "float32"
+    limits: EngineLimits = EngineLimits()
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the server; returns its exit code when it could not start, and does not return otherwise."""
+    started, log = time.monotonic(), Logger(program="policy-server")
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: os._exit(0))
+    try:
+        settings = read_settings(_parse(arguments), os.environ)
+        listener = _listen(settings)
+        text = Text(settings.folder)
+        model = load_model(settings.folder, settings.dtype)
+        engine = Engine(model, text, settings.limits)
+        _decode_one_token(engine, text)
+    except ModelError as error:
+        return _refuse(InvalidInput(str(error)))
+    except StageFailure as error:
+        return _refuse(error)
+
+    from orrery_trainers.policy_api import create_app, serve
+
+    app = create_app(engine, text, model, settings.name)
+    log.info(
+        "policy server ready",
+        model=settings.name,
+        engine=model.kind,
+        port=settings.port,
+        seconds=round(time.monotonic() - started, 2),
+    )
+    serve(app, listener)
+    return 0
+
+
+def read_settings(options: argparse.Namespace, environment: Mapping[str, str]) -> Settings:
+    """Put together flags and environment. Raises InvalidInput naming the flag, variable or field."""
+    folder, name = (options.model, options.model.name) if options.model else _policy_of_stage(environment)
+    port = options.port if options.port is not None else _number(environment, "ORRERY_POLICY_PORT", None, 0, 65_535)
+    dtype = environment.get("ORRERY_POLICY_DTYPE") or "float32"
+    if dtype not in ("float32", "float64"):
+        raise InvalidInput(f"ORRERY_POLICY_DTYPE: expected float32 or float64, but got {dtype!r}")
+    limits = EngineLimits(
+        rows=_number(environment, "ORRERY_POLICY_ROWS", 256, 1, 65_536),
+        cache_bytes=_number(environment, "ORRERY_POLICY_CACHE_MIB", 4096, 1, 2**20) * 2**20,
+    )
+    return Settings(folder, name, environment.get("ORRERY_POLICY_HOST") or "127.0.0.1", port, dtype, limits)
+
+
+def _policy_of_stage(environment: Mapping[str, str]) -> tuple[Path, str]:
+    """Folder and name of the policy that the stage samples: its input `policy`, or the weights that the campaign names."""
+    file = environment.get("ORRERY_STAGE_FILE")
+    if not file:
+        raise InvalidInput("ORRERY_STAGE_FILE: expected the path of a stage file, but got nothing; or give --model DIR")
+    try:
+        stage: dict[str, Any] = json.loads(Path(file).read_text(encoding="utf-8"))
+        policy, given = stage["policy"], stage["inputs"].get("policy")
+        if given is None and policy["type"] == "pretrained":
+            return Path(policy["uri"]), policy["name"]
+        if given is not None:
+            store = environment.get("ORRERY_STORE")
+            if not store:
+                raise InvalidInput("ORRERY_STORE: expected the folder of the store, but got nothing")
+            return Path(store) / "stages" / given["key"] / "data" / "policy", policy["name"]
+    except OSError as error:
+        raise InvalidInput(f"{file}: expected a stage file: {error}") from None
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise InvalidInput(f"{file}: expected a stage file with policy and inputs: {type(error).__name__}: {error}") from None
+    raise InvalidInput(f"{file}: inputs.policy: expected the stage that made the policy, but got nothing")
+
+
+def _listen(settings: Settings) -> socket.socket:
+    """Take the port before anything slow is done, so that a taken one is told at once."""
+    listener = socket.socket(socket.AF_INET6 if ":" in settings.host else socket.AF_INET)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((settings.host, settings.port))
+    except OSError as error:
+        raise DependencyDown(f"port {settings.port} of {settings.host} cannot be taken: {error}; end what uses it") from None
+    return listener
+
+
+def _decode_one_token(engine: Engine, text: Text) -> None:
+    """Prove that decoding works before anyone is told so. Raises ModelError."""
+    ended, errors = threading.Event(), []
+
+    def done(_: Sequence, error: Exception | None) -> None:
+        errors.append(error)
+        ended.set()
+
+    prompt = [next(iter(text.end_tokens))]
+    engine.submit([Sequence(prompt, 1, 0.0, 1.0, StopStrings((), text), False, stream_key(0, 0, 0), done)])
+    if not ended.wait(FIRST_TOKEN_SECONDS):
+        raise ModelError(f"the model did not give a token within {FIRST_TOKEN_SECONDS:.0f} s")
+    if errors[0] is not None:
+        raise ModelError(f"the model does not decode: {type(errors[0]).__name__}: {errors[0]}")
+
+
+def _number(environment: Mapping[str, str], name: str, default: int | None, least: int, most: int) -> int:
+    value = environment.get(name) or default
+    try:
+        number = int(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        number = least - 1
+    if not least <= number <= most:
+        raise InvalidInput(f"{name}: expected a whole number from {least} to {most}, but got {value or 'nothing'}")
+    return number
+
+
+def _parse(arguments: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="orrery_trainers.policy_server", description="Serves a policy, as vLLM would.")
+    parser.add_argument("--model", type=Path, help="folder in Hugging Face layout (default: the stage file's policy)")
+    parser.add_argument("--port", type=int, help="port (default: ORRERY_POLICY_PORT)")
+    return parser.parse_args(arguments)
+
+
+def _refuse(error: StageFailure) -> int:
+    print(error, file=sys.stderr)
+    return error.exit_code
+
+
+if __name__ == "__main__":
+    sys.exit(main())
