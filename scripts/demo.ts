@@ -22,7 +22,7 @@ import { submitCampaign } from '../cli/submit.ts';
 import { exitCodeOf, watchCampaign } from '../cli/watch.ts';
 import { setup } from './setup.ts';
 import { ensureTemporal, projectServer, type TemporalServer } from './temporal-server.ts';
-import { ensureWorker } from './worker-process.ts';
+import { ensureWorker, type WorkerProcess } from './worker-process.ts';
 
 /** What checkpoints and trees of a run may take. */
 const RUN_GB = 1;
@@ -54,16 +54,31 @@ async function demo(options: DemoOptions): Promise<ExitCode> {
   await setup();
   const { id, campaign } = await chosenCampaign(options);
   const temporal = await theTemporal();
-  let worker: Awaited<ReturnType<typeof ensureWorker>> | null = null;
+  let worker: WorkerProcess | null = null;
   try {
     worker = await ensureWorker(temporal.address);
     return await withClient((client) => run(client, id, campaign, temporal));
   } finally {
-    if (!options.keep) {
+    // Where Temporal cannot say, nothing of others can depend on it.
+    const needed = await othersRun(id).catch(() => false);
+    if (!options.keep && !needed) {
       if (worker?.started) await worker.stop();
       if (temporal.started) await temporal.stop();
     }
   }
+}
+
+/** Whether the worker and Temporal are needed by another campaign: several demos may share them. */
+function othersRun(id: string): Promise<boolean> {
+  return withClient(async (client) => {
+    const running = client.workflow.list({ query: "WorkflowType = 'campaign' AND ExecutionStatus = 'Running'" });
+    for await (const { workflowId } of running) {
+      if (workflowId === id) continue;
+      const { status } = await viewCampaign(client, workflowId);
+      if (status?.phase !== 'paused' && status?.phase !== 'held') return true;
+    }
+    return false;
+  });
 }
 
 async function run(client: Client, id: string, campaign: CampaignFile, temporal: TemporalServer): Promise<ExitCode> {
@@ -116,7 +131,9 @@ async function interrupted(client: Client, id: string, view: CampaignView): Prom
   console.log('\npausing: the stages save and end (Ctrl-C again to leave them running)');
   if (view.status?.phase !== 'paused' && view.status?.phase !== 'pausing') {
     try {
-      await untilInterrupted((signal) => Promise.race([updateCampaign(client, id, 'pause'), aborted(signal)]));
+      const pause = updateCampaign(client, id, 'pause');
+      pause.catch(() => undefined); // a second Ctrl-C leaves it behind
+      await untilInterrupted((signal) => Promise.race([pause, aborted(signal)]));
     } catch (error) {
       console.error(`orrery: could not pause: ${messageOf(error)}`);
     }
@@ -125,10 +142,12 @@ async function interrupted(client: Client, id: string, view: CampaignView): Prom
   return EXIT.interrupted;
 }
 
-const aborted = (signal: AbortSignal): Promise<never> =>
-  new Promise((_, reject) => {
+/** Rejects when the signal aborts. */
+function aborted(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
     signal.addEventListener('abort', () => reject(new Error('interrupted')), { once: true });
   });
+}
 
 /** The Temporal that the environment names, else one on this machine. */
 async function theTemporal(): Promise<TemporalServer> {

@@ -43,7 +43,9 @@ export const TreeNode = z.object({
     .min(0)
     .max(1)
     .nullable()
-    .describe('R: mean score of its own rollouts, or of itself when terminal; null at the root.'),
+    .describe(
+      'R: mean score of its own rollouts, or of itself when terminal; null at the root; 0 where nothing could follow.',
+    ),
   terminal: z.boolean(),
   answer: z
     .string()
@@ -66,7 +68,12 @@ export const Move = z.discriminatedUnion('type', [
   z.object({ type: z.literal('continue') }),
   z.object({
     type: z.literal('backtrack'),
-    to: z.int().min(0).describe('Lowest common ancestor; 0 is a restart at the root.'),
+    to: z
+      .int()
+      .min(0)
+      .describe(
+        'Parent of the step that follows, which is where this branch leaves what was visited; 0 is a restart at the root.',
+      ),
   }),
 ]);
 export type Move = z.infer<typeof Move>;

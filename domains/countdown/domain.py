@@ -1,7 +1,8 @@
 """Countdown: use every number once, with + - *, to make the target.
 
 A problem reads ``Use 3 5 7 to make 26 :`` (which is the solve prompt too), a step ``3 * 7 = 21 .``, and the last step
-``Final answer: 3 * 7 = 21 , 21 + 5 = 26``. Every whole number, sign, word and phrase is one token. The reference is the target.
+``Final answer: 3 * 7 = 21 , 21 + 5 = 26``. Every whole number, sign, word and phrase is one token. The reference is the
+target.
 
 Settings, all optional, as ``domain.ts`` describes them: ``numbers``, ``maxNumber``, ``maxTarget``, ``maxValue``.
 """
@@ -18,7 +19,7 @@ from orrery_trainers.domains import DomainError, Problem, Verdict, read_phrases
 
 PHRASES = read_phrases(Path(__file__).parent)
 WRONG_SHARE = 0.4
-"""Share of demonstrated solutions that are blind walks: a policy that is never wrong gives search nothing to tell apart."""
+"""Share of demonstrated solutions that are blind walks: a policy never wrong gives search nothing to tell apart."""
 HELD_OUT_ONE_IN = 8
 """One problem in so many, by hash, is never seen in pretraining, search or RL."""
 VERBS = {"+": "plus", "-": "minus", "*": "times"}
@@ -76,7 +77,8 @@ def vocabulary(settings: dict[str, Any]) -> list[str]:
 
 
 def generate_problems(count: int, seed: int, held_out: bool, settings: dict[str, Any]) -> list[Problem]:
-    """Make `count` problems that all differ. Equal arguments give equal problems; held-out ones are a set apart, by hash.
+    """Make `count` problems that all differ. Equal arguments give equal problems; held-out ones are a set apart, by
+    hash.
 
     Raises DomainError when the settings do not allow so many.
     """
@@ -99,7 +101,7 @@ def generate_problems(count: int, seed: int, held_out: bool, settings: dict[str,
 
 
 def demonstrations(seed: int, settings: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    """Pretraining mix without end: solving (a share of it wrong), judging finished attempts, rewriting steps as prose."""
+    """Pretraining mix without end: solving (a share of it wrong), judging attempts, rewriting steps as prose."""
     rules, rng = Rules.read(settings), random.Random(f"countdown demonstrations {seed}")
     while True:
         numbers, steps = _solvable(rules, rng)
@@ -119,7 +121,8 @@ def demonstrations(seed: int, settings: dict[str, Any]) -> Iterator[tuple[str, s
 
 
 def verify(problem: str, reference: str, completion: str) -> Verdict:
-    """Judge the equations behind the last "Final answer:": all true, every number used once, the last one makes the target.
+    """Judge the equations behind the last "Final answer:": all true, every number used once, the last one makes the
+    target.
 
     The answer is the equations, with the sides of + and * in ascending order, so that equal ways are equal strings.
     """

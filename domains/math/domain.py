@@ -1,7 +1,8 @@
 """Mathematics: final answers in TeX, compared by Math-Verify (symbolically, not as strings).
 
-The reference is an answer such as ``\\frac{1}{2}``, ``42`` or a text that holds one in ``\\boxed{}`` or between dollars. Math-Verify's
-own time limits are signals, which C code ignores: they are off here, and the verdict pool kills what takes too long.
+The reference is an answer such as ``\\frac{1}{2}``, ``42`` or a text that holds one in ``\\boxed{}`` or between
+dollars. Math-Verify's own time limits are signals, which C code ignores: they are off here, and the verdict pool kills
+what takes too long.
 """
 
 import logging
@@ -23,7 +24,7 @@ EXTRACTION = (LatexExtractionConfig(boxed_match_priority=0), ExprExtractionConfi
 
 
 def verify(problem: str, reference: str, completion: str) -> Verdict:
-    """Judge the final answer of a completion. One without an answer is wrong; without a reference nothing can be judged."""
+    """Judge the final answer of a completion. None is wrong; without a reference nothing can be judged."""
     wanted = _reference(reference)
     if not wanted:
         return Verdict("unjudged", None, f"expected a reference with an answer in it, but got {reference!r}")
@@ -35,7 +36,7 @@ def verify(problem: str, reference: str, completion: str) -> Verdict:
 
 
 def _conclusion(completion: str) -> str:
-    """The last paragraph with a box: a solution that turned back has boxes of answers it gave up. Without any box, all of it."""
+    """The last paragraph with a box: before it may be boxes of answers given up. Without any box, all of the text."""
     boxed = [paragraph for paragraph in re.split(r"\n\s*\n", completion) if "\\boxed" in paragraph]
     return boxed[-1] if boxed else completion
 
@@ -52,7 +53,7 @@ def _parse(text: str) -> list[Any]:
 
 
 def _normalised(expression: Any) -> str:
-    """Canonical print of an answer: multiplied out, decimals as fractions (``1/2`` for 0.5 and for TeX's one half alike)."""
+    """Canonical print of an answer: multiplied out, decimals as fractions (``1/2`` for 0.5 and for one half)."""
     if not isinstance(expression, Basic):
         return " ".join(str(expression).split())
     canonical = expression.doit()

@@ -12,7 +12,7 @@ export const STYLE = `
   --arm-0: #2c5f8a; --arm-1: #c0662f; --arm-2: #3f7f6d; --arm-3: #85528c; --arm-4: #9a7b1f;
   --transition: #8b857b; --reflection: #7a56a6; --correction: #b23a34; --positive: #2f7a4f; --link: #2c5f8a;
 }
-@media (prefers-color-scheme: dark) {
+@media screen and (prefers-color-scheme: dark) {
   :root {
     --paper: #191a1c; --raised: #232427; --ink: #e8e5df; --ink-2: #a19c93; --rule: #303134; --rule-2: #4b4b4d; --shade: #2b2c30;
     --arm-0: #7fb2e0; --arm-1: #eda06c; --arm-2: #7cc5b0; --arm-3: #cf9ad6; --arm-4: #d9bd62;

@@ -2,7 +2,8 @@ import type { Estimate } from './statistics/estimate.ts';
 
 /** Numbers as the report writes them. */
 
-const THIN = '\u2009';
+/** Narrow, and no place for a line break. */
+const THIN = '\u202f';
 
 /** 0.5525 -> "55.3 %". */
 export const percent = (share: number, digits = 1): string => `${(100 * share).toFixed(digits)}${THIN}%`;

@@ -46,6 +46,12 @@ export const curriculum: StageProgram<'curriculum'> = async (context) => {
       const { samples, right, unjudged } = tallies[index] as Tally;
       return { problem, prompt: domain.prompts.solve(problem.problem), samples, right, unjudged, ...decisions[index]! };
     });
+    if (!passRates.some(({ kept }) => kept)) {
+      context.log.warn(
+        { window: stage.config.passRate },
+        'no prompt is in the window: RL will have nothing to train on',
+      );
+    }
     const path = `data/${partFile(FILES.curriculum.passRates, part)}`;
     await writeJsonl(join(dir, path), passRates);
     return { files: [path], counts: countsOf(passRates, tallies) };

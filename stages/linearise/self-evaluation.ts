@@ -1,6 +1,7 @@
 import type { Problem, TreeNode } from '../../spec/index.ts';
 import type { Domain } from '../domain.ts';
-import type { Policy } from '../policy.ts';
+import type { Completion, Policy } from '../policy.ts';
+import { unlessRefused } from '../search/refusal.ts';
 
 /** Longest self-evaluation in tokens: a sentence or two and the verdict. *Ours*. */
 const MAX_TOKENS = 256;
@@ -20,7 +21,7 @@ export async function passesSelfEvaluation(
 ): Promise<boolean> {
   if (times === 0) return true;
   const steps = path.map(({ step }) => step);
-  const judgements = await policy.complete({
+  const request = {
     prompt: domain.prompts.selfEvaluate(problem.problem, steps),
     n: times,
     maxTokens: MAX_TOKENS,
@@ -28,6 +29,11 @@ export async function passesSelfEvaluation(
     topP: 1,
     stop: domain.rewriteStops,
     seed,
-  });
-  return judgements.every(({ text }) => domain.approves(text));
+  };
+  // A solution that does not fit into the context together with the question cannot be judged, so it is not approved of.
+  const judgements = await unlessRefused(
+    () => policy.complete(request),
+    (): Completion[] => [],
+  );
+  return judgements.length === times && judgements.every(({ text }) => domain.approves(text));
 }

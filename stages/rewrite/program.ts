@@ -7,6 +7,7 @@ import { openJournal } from '../journal.ts';
 import { readAllJsonl, writeJsonl } from '../jsonl.ts';
 import { connectPolicy, type Policy } from '../policy.ts';
 import { random, seedFor } from '../random.ts';
+import { unlessRefused } from '../search/refusal.ts';
 import { compose } from './compose.ts';
 import { outline, type Part } from './outline.ts';
 import { rewriteStep } from './rewrite-step.ts';
@@ -86,7 +87,12 @@ async function rewriteTrace(
     signal.throwIfAborted();
     const asked = { problem: problem.problem, written: compose('', written, domain).text, step: part.text };
     const seedOf = (attempt: number) => seedFor(seed, 'rewrite', id, index, attempt);
-    const rewritten = await rewriteStep({ domain, policy }, asked, config, seedOf);
+    const ask = () => rewriteStep({ domain, policy }, asked, config, seedOf);
+    const tooLong = {
+      text: null,
+      faults: ['the policy server refused the prompt: the solution has outgrown its context'],
+    };
+    const rewritten = await (index === 0 ? ask() : unlessRefused(ask, () => tooLong));
     faults += rewritten.faults.length;
     if (rewritten.text === null) {
       log.debug(

@@ -6,6 +6,7 @@ import { seedFor } from '../random.ts';
 import type { Verifier } from '../verifier.ts';
 import { sampleCandidates } from './expansion.ts';
 import type { Oracle } from './mcts.ts';
+import { unlessRefused } from './refusal.ts';
 import { valueByRollouts } from './rollout.ts';
 
 /** What one iteration took. */
@@ -17,6 +18,8 @@ export const Cost = z.object({
   dropped: z.int().min(0),
   /** Rollouts that could not be judged. */
   unjudged: z.int().min(0),
+  /** Requests that the policy server refused: the path had outgrown the context. */
+  refused: z.int().min(0),
 });
 export type Cost = z.infer<typeof Cost>;
 
@@ -42,19 +45,29 @@ export interface World {
  */
 export function oracleOf({ problem, domain, policy, verifier, config, seed }: World): MeteredOracle {
   const world = { problem, domain, policy, verifier };
-  let spent = { rollouts: 0, dropped: 0, unjudged: 0 };
+  let spent = nothing();
   let before = { ...policy.usage };
+  function refused<T>(nothingCame: T): T {
+    spent.refused += 1;
+    return nothingCame;
+  }
   return {
     async expand(steps, iteration) {
       const expandSeed = seedFor(seed, 'search', problem.id, iteration, 'expand');
-      const { candidates, dropped } = await sampleCandidates(world, steps, config, expandSeed);
+      const sample = () => sampleCandidates(world, steps, config, expandSeed);
+      const { candidates, dropped } = await (steps.length === 0
+        ? sample()
+        : unlessRefused(sample, () => refused({ candidates: [], dropped: 0 })));
       spent.dropped += dropped;
       return candidates;
     },
     async valueOf(steps, iteration, child) {
       const rolloutSeed = seedFor(seed, 'search', problem.id, iteration, 'rollouts', child);
-      const { value, unjudged } = await valueByRollouts(world, steps, config, rolloutSeed);
-      spent.rollouts += config.rollouts;
+      const { value, rollouts, unjudged } = await unlessRefused(
+        () => valueByRollouts(world, steps, config, rolloutSeed),
+        () => refused({ value: 0, rollouts: 0, unjudged: 0 }),
+      );
+      spent.rollouts += rollouts;
       spent.unjudged += unjudged;
       return value;
     },
@@ -62,9 +75,11 @@ export function oracleOf({ problem, domain, policy, verifier, config, seed }: Wo
       const promptTokens = policy.usage.promptTokens - before.promptTokens;
       const completionTokens = policy.usage.completionTokens - before.completionTokens;
       const cost = { ...spent, promptTokens, completionTokens };
-      spent = { rollouts: 0, dropped: 0, unjudged: 0 };
+      spent = nothing();
       before = { ...policy.usage };
       return cost;
     },
   };
 }
+
+const nothing = () => ({ rollouts: 0, dropped: 0, unjudged: 0, refused: 0 });

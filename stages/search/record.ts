@@ -55,6 +55,7 @@ export function countsOf(trees: readonly Tree[], logs: readonly (readonly Iterat
     right: terminals.filter((node) => node.reward === 1).length,
     rollouts: sum((cost) => cost.rollouts),
     unjudgedRollouts: sum((cost) => cost.unjudged),
+    refusedPrompts: sum((cost) => cost.refused),
     droppedCandidates: sum((cost) => cost.dropped),
     promptTokens: sum((cost) => cost.promptTokens),
     completionTokens: sum((cost) => cost.completionTokens),

@@ -15,14 +15,14 @@ export interface RolloutSettings {
  * Value of a state: R, the mean verifier score of M solutions sampled from it to their end.
  *
  * A rollout that cannot be judged says nothing and is left out of the mean; without any that can, R is 0.
- * @returns R in [0, 1], and how many rollouts could not be judged
+ * @returns R in [0, 1], how many rollouts there were, and how many of them could not be judged
  */
 export async function valueByRollouts(
   { problem, domain, policy, verifier }: { problem: Problem; domain: Domain; policy: Policy; verifier: Verifier },
   steps: readonly string[],
   settings: RolloutSettings,
   seed: number,
-): Promise<{ value: number; unjudged: number }> {
+): Promise<{ value: number; rollouts: number; unjudged: number }> {
   const completions = await policy.complete({
     prompt: domain.join([domain.prompts.solve(problem.problem), ...steps]),
     n: settings.rollouts,
@@ -36,7 +36,8 @@ export async function valueByRollouts(
   );
   const judged = verdicts.filter(({ verdict }) => verdict !== 'unjudged');
   const right = judged.filter(({ verdict }) => verdict === 'right').length;
-  return { value: judged.length === 0 ? 0 : right / judged.length, unjudged: verdicts.length - judged.length };
+  const value = judged.length === 0 ? 0 : right / judged.length;
+  return { value, rollouts: verdicts.length, unjudged: verdicts.length - judged.length };
 }
 
 /** Steps up to the first final answer. A policy that does not stop there goes on with another problem, whose answer is not the one asked for. */

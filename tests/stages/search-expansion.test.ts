@@ -113,12 +113,12 @@ describe('rollouts', () => {
   };
 
   test('value a state by the mean of their verdicts', async () => {
-    expect(await valued(['Final answer: 26', 'Final answer: 4'])).toEqual({ value: 0.5, unjudged: 0 });
+    expect(await valued(['Final answer: 26', 'Final answer: 4'])).toEqual({ value: 0.5, rollouts: 2, unjudged: 0 });
   });
 
   test('leave out of the mean what cannot be judged', async () => {
-    expect(await valued(['Final answer: 26', '?'])).toEqual({ value: 1, unjudged: 1 });
-    expect(await valued(['?', '?'])).toEqual({ value: 0, unjudged: 2 });
+    expect(await valued(['Final answer: 26', '?'])).toEqual({ value: 1, rollouts: 2, unjudged: 1 });
+    expect(await valued(['?', '?'])).toEqual({ value: 0, rollouts: 2, unjudged: 2 });
   });
 
   test('end at their first final answer, whatever the policy goes on to say', () => {

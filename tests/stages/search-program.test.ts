@@ -114,7 +114,7 @@ describe('a journal of iterations', () => {
     problem: 'p',
     iteration,
     event: { type: 'revisited', leaf },
-    cost: { promptTokens: 0, completionTokens: 0, rollouts: 0, dropped: 0, unjudged: 0 },
+    cost: { promptTokens: 0, completionTokens: 0, rollouts: 0, dropped: 0, unjudged: 0, refused: 0 },
   });
 
   test('takes a later attempt for right from the iteration on at which it began', () => {

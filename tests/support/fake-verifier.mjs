@@ -18,7 +18,10 @@ for await (const line of createInterface({ input: process.stdin })) {
     process.exit(65);
   }
   if (completion === 'hang' && start === 1) continue;
-  if (completion === 'babble' && start === 1) console.log('Loading weights...');
+  if (completion === 'babble' && start === 1) {
+    console.log('Loading weights...');
+    continue;
+  }
   const verdict = completion.includes('right') || start > 1 ? 'right' : 'wrong';
   console.log(JSON.stringify({ id, verdict, answer: completion }));
 }

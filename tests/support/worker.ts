@@ -9,7 +9,6 @@ import {
   NativeConnection,
   Runtime,
   Worker,
-  type WorkflowBundle,
 } from '@temporalio/worker';
 import { pino } from 'pino';
 import { createActivities } from '../../activities/index.ts';
@@ -28,57 +27,59 @@ export interface Workbench {
   readonly client: Client;
   readonly address: string;
   readonly store: string;
+  readonly home: string;
   readonly executor: Executor;
   /** A worker in this process; several may run. */
   startWorker(): Promise<{ stop(): Promise<void> }>;
   close(): Promise<void>;
 }
 
-export async function openWorkbench(): Promise<Workbench> {
+/** Where a worker for toy stage programs finds what it needs. */
+export interface ToyWorkerOptions {
+  readonly address: string;
+  readonly store: string;
+  readonly home: string;
+}
+
+const toyExecutor = ({ home, store }: Pick<ToyWorkerOptions, 'home' | 'store'>): Executor =>
+  createLocalExecutor({ home, projectRoot: TOY, store, python: join(PROJECT, '.venv/bin/python'), log });
+
+/** A worker as `worker.ts` composes it, but with toy stage programs. Runs until it is shut down. */
+export async function createToyWorker({ address, store, home }: ToyWorkerOptions): Promise<Worker> {
   try {
     Runtime.install({ logger: silent });
   } catch {
-    // Once a process; a second test file in it keeps the first.
+    // Once a process; a second worker in it keeps the first's.
   }
   process.env.ORRERY_DOMAINS = join(TOY, 'domains');
   process.env.ORRERY_TEST_NODE = process.execPath;
-  const folder = mkdtempSync(join(tmpdir(), 'orrery-bench-'));
-  const store = join(folder, 'store');
-  const python = join(PROJECT, '.venv/bin/python');
-  const temporal = await startTemporal();
-  const connection = await Connection.connect({ address: temporal.address });
-  const native = await NativeConnection.connect({ address: temporal.address });
-  const client = new Client({ connection });
-  const executor = createLocalExecutor({ home: join(folder, 'local'), projectRoot: TOY, store, python, log });
-  const searchAttributes = await ensureSearchAttributes(connection, 'default', log);
-  let bundle: WorkflowBundle | undefined;
+  const connection = await NativeConnection.connect({ address });
+  const clientConnection = await Connection.connect({ address });
+  return await Worker.create({
+    connection,
+    taskQueue: 'orrery',
+    workflowBundle: await bundleWorkflowCode({ workflowsPath: join(PROJECT, 'workflows/index.ts'), logger: silent }),
+    activities: createActivities({
+      ...{ store, projectRoot: TOY, outcomeOf: localOutcome, refusalOf: localRefusal, log },
+      executor: toyExecutor({ home, store }),
+      client: new Client({ connection: clientConnection }),
+      searchAttributes: await ensureSearchAttributes(clientConnection, 'default', log),
+    }),
+    maxHeartbeatThrottleInterval: '500 milliseconds',
+    shutdownGraceTime: '500 milliseconds',
+  });
+}
 
+export async function openWorkbench(): Promise<Workbench> {
+  const folder = mkdtempSync(join(tmpdir(), 'orrery-bench-'));
+  const [store, home] = [join(folder, 'store'), join(folder, 'local')];
+  const temporal = await startTemporal();
+  const { address } = temporal;
+  const connection = await Connection.connect({ address });
   return {
-    client,
-    address: temporal.address,
-    store,
-    executor,
+    ...{ client: new Client({ connection }), address, store, home, executor: toyExecutor({ home, store }) },
     async startWorker() {
-      bundle ??= await bundleWorkflowCode({ workflowsPath: join(PROJECT, 'workflows/index.ts'), logger: silent });
-      const worker = await Worker.create({
-        connection: native,
-        taskQueue: 'orrery',
-        workflowBundle: bundle,
-        activities: createActivities({
-          ...{
-            store,
-            projectRoot: TOY,
-            executor,
-            outcomeOf: localOutcome,
-            refusalOf: localRefusal,
-            client,
-            searchAttributes,
-            log,
-          },
-        }),
-        maxHeartbeatThrottleInterval: '500 milliseconds',
-        shutdownGraceTime: '500 milliseconds',
-      });
+      const worker = await createToyWorker({ address, store, home });
       const ended = worker.run();
       return {
         async stop() {
@@ -89,7 +90,6 @@ export async function openWorkbench(): Promise<Workbench> {
     },
     async close() {
       await connection.close();
-      await native.close();
       await temporal.stop();
       rmSync(folder, { recursive: true, force: true });
     },

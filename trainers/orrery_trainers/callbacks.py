@@ -1,4 +1,4 @@
-"""What every trainer does beside training: metrics, progress, checkpoints, divergence, SIGTERM. One callback of transformers' Trainer."""
+"""What every trainer does beside training: metrics, progress, checkpoints, divergence, SIGTERM."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ T = TypeVar("T")
 class StageCallback(TrainerCallback):
     """Ties a Trainer to the pod contract.
 
-    The Trainer calls ``on_step_end``, then ``on_log``, then saves and calls ``on_save``: a step whose loss is no number ends in
-    ``on_log`` and never becomes a checkpoint.
+    The Trainer calls ``on_step_end``, then ``on_log``, then saves and calls ``on_save``: a step whose loss is no number
+    ends in ``on_log`` and never becomes a checkpoint.
     """
 
     def __init__(self, context: StageContext, metrics: MetricsJournal) -> None:

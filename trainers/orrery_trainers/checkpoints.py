@@ -1,8 +1,8 @@
-"""Checkpoint truth: a checkpoint counts only with its marker, and only while every file is what the marker says. *Ours*.
+"""Checkpoint truth: a checkpoint counts only with its marker, and while every file is what the marker says. *Ours*.
 
 ``<stage>/checkpoints/step-00000050/`` holds what transformers' Trainer saved plus ``complete.json``
-``{ step, attempt, savedAt, files: [{ path, sha256, bytes }] }``. The Trainer saves into a scratch folder of the attempt; the folder gets
-its marker there and is renamed into place, so that a name under ``checkpoints/`` is never half written.
+``{ step, attempt, savedAt, files: [{ path, sha256, bytes }] }``. The Trainer saves into a scratch folder of its attempt,
+which gets its marker there and is renamed into place, so that a name under ``checkpoints/`` is never half written.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def checkpoints_folder(stage: Path) -> Path:
 
 
 def scratch_folder(stage: Path, attempt: int) -> Path:
-    """Where an attempt's Trainer saves before the rename; beside its goal, because a rename stays on one file system."""
+    """Where an attempt's Trainer saves before the rename; beside its goal, for a rename stays on one file system."""
     return checkpoints_folder(stage) / f".attempt-{attempt}"
 
 
@@ -65,7 +65,8 @@ def publish_checkpoint(
 ) -> tuple[Path, dict[str, Any]]:
     """Mark a folder that the Trainer has saved and move it into place; returns where, and the marker.
 
-    fence: raises if this attempt may not write any more. One of the same step is replaced: it was made before a crash, or diverged.
+    fence: raises if this attempt may not write any more.
+    One of the same step is replaced: it is damaged, or of a run that has been given up.
     """
     files = [path for path in saved.rglob("*") if path.is_file() and path.name != MARKER]
     marker = {"step": step, "attempt": attempt, "savedAt": utc_now(), "files": entries_of(files, saved)}
@@ -89,7 +90,7 @@ def discard_from(stage: Path, step: int) -> list[int]:
 
 
 def retain(stage: Path, keep: int) -> list[int]:
-    """Remove all but the last ``keep`` checkpoints that carry a marker, and older damaged ones; returns the removed steps."""
+    """Keep the last ``keep`` checkpoints that carry a marker, and what is newer; returns the removed steps."""
     steps = sorted(_steps(stage))
     marked = [step for step, path in steps if (path / MARKER).is_file()]
     oldest_kept = marked[-keep:][0] if marked else 0

@@ -1,7 +1,7 @@
 """`POST /v1/completions` as OpenAI has it: what may be asked, and what comes back.
 
-The subset that campaigns use, with vLLM's `include_stop_str_in_output`. A parameter that would change the result and is not supported
-is refused, never ignored.
+The subset that campaigns use, with vLLM's `include_stop_str_in_output`. A parameter that would change the result and is
+not supported is refused, never ignored.
 """
 
 from __future__ import annotations
@@ -65,13 +65,15 @@ def sequences_of(
 ) -> list[Sequence]:
     """The sequences to decode, `n` for every prompt, in the order of the choices. Raises RequestError."""
     prompts = [_prompt_tokens(prompt, text, vocabulary_size) for prompt in _prompts(request.prompt)]
-    if not prompts or len(prompts) * request.n > MOST_COMPLETIONS:
-        raise RequestError("n", f"expected 1 to {MOST_COMPLETIONS} completions, but got {len(prompts)} prompts x {request.n}")
+    if not prompts:
+        raise RequestError("prompt", "expected at least one prompt or token, but got none")
+    if len(prompts) * request.n > MOST_COMPLETIONS:
+        asked = f"{len(prompts)} prompts x {request.n}"
+        raise RequestError("n", f"expected at most {MOST_COMPLETIONS} completions in all, but got {asked}")
     for prompt in prompts:
         if len(prompt) >= context_tokens:
-            raise RequestError(
-                "prompt", f"expected at most {context_tokens - 1} tokens, one less than the context, but got {len(prompt)}"
-            )
+            longest = f"{context_tokens - 1} tokens, one less than the context"
+            raise RequestError("prompt", f"expected at most {longest}, but got {len(prompt)}")
     strings = [request.stop] if isinstance(request.stop, str) else request.stop or []
     if "" in strings:
         raise RequestError("stop", "expected strings that are not empty")
@@ -94,7 +96,7 @@ def sequences_of(
 
 
 def response_of(request: CompletionRequest, sequences: list[Sequence], text: Text, model: str) -> dict[str, Any]:
-    """The body of the answer. `usage` counts a prompt once, however many completions it has, and the token that ends a text."""
+    """The body of the answer. `usage` counts a prompt once whatever `n`, and counts the token that ends a text."""
     prompt_tokens = sum(len(sequence.prompt) for sequence in sequences[:: request.n])
     completion_tokens = sum(len(sequence.tokens) for sequence in sequences)
     return {

@@ -1,7 +1,7 @@
 """The pod contract (docs/architecture.md) in Python: stage file in; progress, parts and an exit code out.
 
-A program is ``run_program('sft', train)``, where ``train(context)`` does the work and publishes. This module imports neither torch
-nor TRL, so that bad input is refused in milliseconds and not after their import.
+A program is ``run_program('sft', train)``, where ``train(context)`` does the work and publishes. This module imports
+neither torch nor TRL, so that bad input is refused in milliseconds and not after their import.
 """
 
 from __future__ import annotations
@@ -94,7 +94,10 @@ class StageContext:
     # --- inputs ---
 
     def input_directory(self, role: str) -> Path:
-        """Folder of the input stage of ``role``. Raises InvalidInput if the stage has none, DependencyDown if it is not there."""
+        """Folder of the input stage of ``role``.
+
+        Raises InvalidInput if the stage has no such input, DependencyDown if its manifest is not there.
+        """
         inputs = self.stage["inputs"]
         if role not in inputs:
             raise InvalidInput(
@@ -108,9 +111,10 @@ class StageContext:
         return folder
 
     def input_files(self, role: str, name: str) -> list[Path]:
-        """Files of an input that are called ``name`` ('solutions.jsonl': all its parts) or lie in the folder ``name``, verified.
+        """Verified files of an input: ``solutions.jsonl`` is all its parts, ``policy/`` everything in that folder.
 
-        Returns them in the order of their names. Raises InvalidInput when there is none, or when one is not what its manifest says.
+        Returns them in the order of their names.
+        Raises InvalidInput when there is none, or when one is not what its manifest says.
         """
         folder = self.input_directory(role)
         manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
@@ -156,7 +160,7 @@ class StageContext:
     # --- outputs ---
 
     def report(self, unit: str, done: float, total: float | None, metrics: dict[str, Any] | None = None) -> None:
-        """Tell how far this pod is (``Progress`` of spec/progress.ts). At most four times a second; the last one always."""
+        """Tell how far this pod is (``Progress`` of spec/progress.ts): at most four times a second, the end always."""
         now = time.monotonic()
         if self._started is None:
             self._started = (now, done)
@@ -211,7 +215,7 @@ class StageContext:
 
 
 def read_stage_file(file: Path, kind: str) -> dict[str, Any]:
-    """Read a stage file and check it against the schema exported from spec/. Raises InvalidInput with every bad field."""
+    """Read a stage file, checked against the schema exported from spec/. Raises InvalidInput with every bad field."""
     import jsonschema
 
     try:

@@ -4,8 +4,8 @@ A domain is one folder of ``domains/``. Its ``domain.py`` defines
 
 - ``verify(problem, reference, completion) -> Verdict``: always;
 - ``generate_problems(count, seed, held_out, settings) -> list[Problem]``: domains that make their own problems;
-- ``vocabulary(settings) -> list[str]`` and ``demonstrations(seed, settings) -> Iterator[tuple[str, str]]`` (prompt, completion,
-  without end): domains that a small model can be pretrained on;
+- ``vocabulary(settings) -> list[str]`` and ``demonstrations(seed, settings) -> Iterator[tuple[str, str]]`` (prompt,
+  completion, without end): domains that a small model can be pretrained on;
 - ``count_backtracks(completion) -> int``: where the phrases alone do not tell.
 
 Its ``phrases.json`` is the one place of the reflection phrases; TypeScript and Python both read it.
@@ -27,12 +27,12 @@ Settings = dict[str, Any]
 
 
 class DomainError(Exception):
-    """A domain that is not there, is malformed, or cannot do what is asked of it. The message says which and what to do."""
+    """A domain that is not there, is malformed, or cannot do what is asked. The message says which and what to do."""
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """A problem with its reference answer in the form that the verifier of its domain reads (``Problem`` of spec/records.ts)."""
+    """A problem with its reference answer as its domain's verifier reads it (``Problem`` of spec/records.ts)."""
 
     id: str
     problem: str
@@ -121,7 +121,7 @@ def load_domain(name: str) -> Domain:
 
 
 def read_phrases(folder: Path) -> Phrases:
-    """Read ``phrases.json`` of a domain's folder. Raises DomainError when it is not there or not as spec'd in stages/domain.ts."""
+    """Read ``phrases.json`` of a domain's folder. Raises DomainError unless it is as stages/domain.ts describes it."""
     file = folder / "phrases.json"
     try:
         raw = json.loads(file.read_text(encoding="utf-8"))

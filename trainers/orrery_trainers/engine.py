@@ -1,7 +1,7 @@
 """Continuous batching: sequences join and leave between any two tokens.
 
-One thread owns the model. It lets waiting sequences in, oldest first, takes one token for all, and hands back those that are done.
-Completions of the same prompt that are let in together share the reading of the prompt.
+One thread owns the model. It lets waiting sequences in, oldest first, takes one token for all, and hands back those
+that are done. Completions of the same prompt that are let in together share the reading of the prompt.
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ import numpy as np
 from orrery_trainers.policy_model import PolicyModel, order_without
 from orrery_trainers.sampling import sample, uniforms
 from orrery_trainers.text import StopStrings, Text
-
 
 STALLED_SECONDS = 120.0
 """A step that takes longer means that decoding does not work. *Ours*."""

@@ -57,7 +57,7 @@ def failure_of(error: BaseException) -> StageFailure | None:
         return error
     name, text = type(error).__name__, str(error).strip()
     first_line = text.splitlines()[0] if text else name
-    # By name: this module must not import torch. torch.OutOfMemoryError is CUDA's; the CPU allocator raises a RuntimeError.
+    # By name: this module must not import torch. OutOfMemoryError is CUDA's; the CPU allocator raises RuntimeError.
     if isinstance(error, MemoryError) or name == "OutOfMemoryError" or "can't allocate memory" in text:
         return OutOfMemory(f"out of memory: {first_line}")
     if name in ("DistBackendError", "DistNetworkError") or "Connection closed by peer" in text:

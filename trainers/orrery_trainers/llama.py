@@ -1,22 +1,23 @@
 """A plain Llama in NumPy, for models of a few million parameters.
 
-At this size a forward pass is hundreds of tiny operations, so what counts is the overhead of each: NumPy's is lower than torch's, and
-it needs no import of torch. The other property is that a row's numbers do not depend on the other rows:
+At this size a forward pass is hundreds of tiny operations, so what counts is the overhead of each: NumPy's is lower
+than torch's, and it needs no import of torch. The other property is that a row's numbers do not depend on the other
+rows:
 
-- matrix products see a multiple of 16 rows and columns, so that BLAS computes every row by the same kernel in the same order;
-- attention runs over the cache in blocks of 32 positions that begin at position 0, and sums them from the first to the last; blocks
-  that another row needs contribute exact zeros;
+- matrix products see a multiple of 16 rows and columns, so that BLAS computes every row by the same kernel in the same
+  order;
+- attention runs over the cache in blocks of 32 positions that begin at position 0, and sums them from the first to the
+  last; blocks that another row needs contribute exact zeros;
 - prompts are read in chunks of 16 tokens that begin at position 0.
 
 With OpenBLAS (NumPy's own wheels) the logits of a sequence are so the same bit for bit alone and in a crowd.
 
-Shapes: `R` rows, `T` tokens of a row at once, `D` width, `H` heads, `G` query heads per key-value head, `K` key-value heads
-(`H = K G`), `E` width of a head, `N` blocks of the cache.
+Shapes: `R` rows, `T` tokens of a row at once, `D` width, `H` heads, `G` query heads per key-value head, `K` key-value
+heads (`H = K G`), `E` width of a head, `N` blocks of the cache.
 """
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +37,7 @@ Array = NDArray[np.floating]
 
 
 def is_small_plain_llama(config: dict[str, Any], folder: Path) -> bool:
-    """Whether :class:`Llama` computes this model: no biases, no scaled rotary embedding, float32 in one safetensors file."""
+    """Whether :class:`Llama` computes this model: no biases, plain rotary embedding, float32 in one safetensors file."""
     weights = folder / "model.safetensors"
     return (
         config.get("architectures") == ["LlamaForCausalLM"]
@@ -46,7 +47,7 @@ def is_small_plain_llama(config: dict[str, Any], folder: Path) -> bool:
         and _rope(config).get("rope_type", "default") == "default"
         and (config.get("dtype") or config.get("torch_dtype")) in (None, "float32")
         and weights.is_file()
-        and os.path.getsize(weights) <= LARGEST_WEIGHTS_BYTES
+        and weights.stat().st_size <= LARGEST_WEIGHTS_BYTES
     )
 
 
@@ -64,7 +65,9 @@ class Llama:
         try:
             return Llama(config, weights, np.dtype(dtype))
         except KeyError as error:
-            raise ModelError(f"{folder / 'model.safetensors'}: expected the tensors of a Llama, but {error} is missing") from None
+            raise ModelError(
+                f"{folder / 'model.safetensors'}: expected the tensors of a Llama, but {error} is missing"
+            ) from None
 
     def __init__(self, config: dict[str, Any], weights: dict[str, Array], dtype: np.dtype[Any]) -> None:
         """config: as in `config.json`; weights: by their names in transformers."""
@@ -105,7 +108,8 @@ class Llama:
         """See PolicyModel."""
         rows = _round_up(self._rows, ROUND)
         self._reserve(rows, int(self._lengths.max()) + 1)
-        padded = np.zeros((rows, 1), np.int64)  # rows that are free write to their first position, which the next prompt overwrites
+        # Rows that are free write to their first position, which the next prompt overwrites.
+        padded = np.zeros((rows, 1), np.int64)
         padded[: self._rows, 0] = tokens
         lengths = self._lengths[:rows]
         hidden = self._forward(padded, lengths[:, None], np.arange(rows))
@@ -140,7 +144,10 @@ class Llama:
         return self._logits(last)[: len(prompts)]
 
     def _forward(self, tokens: NDArray[np.int64], positions: NDArray[np.int64], places: NDArray[np.int64]) -> Array:
-        """Hidden states `[R, T, D]` of tokens `[R, T]` at positions `[R, T]`, whose keys and values go into the cache of `places` `[R]`."""
+        """Hidden states `[R, T, D]` of tokens at positions, both `[R, T]`.
+
+        Their keys and values go into the cache at `places`, `[R]`.
+        """
         rows, count = tokens.shape
         blocks = int(positions.max()) // BLOCK + 1
         visible = np.arange(blocks * BLOCK) <= positions[:, :, None]
@@ -163,7 +170,13 @@ class Llama:
         return state.reshape(rows, count, -1)
 
     def _attend(
-        self, queries: Array, keys: Array, values: Array, places: NDArray[np.int64], blocks: int, hidden_from: NDArray[np.bool_]
+        self,
+        queries: Array,
+        keys: Array,
+        values: Array,
+        places: NDArray[np.int64],
+        blocks: int,
+        hidden_from: NDArray[np.bool_],
     ) -> Array:
         """Attention of queries `[R, T, H, E]` over the first blocks of the cache; returns `[R T, H E]`."""
         rows, count = queries.shape[:2]

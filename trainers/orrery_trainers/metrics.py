@@ -1,4 +1,7 @@
-"""``data/metrics.jsonl`` of a trainer: one line (``TrainingMetric`` of spec/records.ts) an optimizer step, over all attempts one curve."""
+"""``data/metrics.jsonl`` of a trainer: one line an optimizer step, over all attempts one curve.
+
+A line is a ``TrainingMetric`` of spec/records.ts.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +29,7 @@ NAMES = {
 
 
 def metric_of(logs: dict[str, Any], optimizer_step: int, attempt: int, time: str) -> dict[str, Any]:
-    """A line of metrics from what a Trainer logs after an optimizer step. What is no finite number is left out; ``loss`` is null then."""
+    """A line of metrics from what a Trainer logs. What is no finite number is left out; ``loss`` is null then."""
     named = {ours: logs[theirs] for theirs, ours in NAMES.items() if theirs in logs}
     finite = {name: float(value) for name, value in named.items() if value is not None and math.isfinite(value)}
     return {"optimizerStep": optimizer_step, "attempt": attempt, "time": time, "loss": None, **finite}

@@ -28,7 +28,10 @@ class PolicyModel(Protocol):
     cache_bytes_per_token: int
 
     def join(self, prompts: list[list[int]], copies: list[int]) -> Logits:
-        """Read prompts and append ``copies[i]`` rows for ``prompts[i]``; returns logits behind each prompt, `[prompts, vocabulary]`."""
+        """Read prompts and append ``copies[i]`` rows for ``prompts[i]``.
+
+        Returns the logits behind each prompt, `[prompts, vocabulary]`.
+        """
 
     def step(self, tokens: NDArray[np.int64]) -> Logits:
         """Append a token to every row, `[rows]`; returns the logits behind it, `[rows, vocabulary]`."""
@@ -38,7 +41,7 @@ class PolicyModel(Protocol):
 
 
 def order_without(rows: int, gone: set[int]) -> list[int]:
-    """Rows that stay, moving as few as possible: the last ones fill the gaps. `order_without(5, {1, 2})` is `[0, 4, 3]`."""
+    """Rows that stay, moving as few as possible: the last fill the gaps. `order_without(5, {1, 2})` is `[0, 4, 3]`."""
     stay = rows - len(gone)
     movers = [row for row in range(rows - 1, stay - 1, -1) if row not in gone]
     return [movers.pop(0) if row in gone else row for row in range(stay)]
@@ -47,8 +50,8 @@ def order_without(rows: int, gone: set[int]) -> list[int]:
 def load_model(folder: Path, dtype: str) -> PolicyModel:
     """Load the weights of a folder in Hugging Face layout.
 
-    A plain Llama of few parameters is computed in NumPy, which starts in a fraction of a second where importing torch and
-    transformers takes many; everything else by transformers itself. Both give the same logits (test_llama.py).
+    A plain Llama of few parameters is computed in NumPy, which starts in a fraction of a second where importing torch
+    and transformers takes many; everything else by transformers itself. Both give the same logits (test_llama.py).
     dtype: `float32` or `float64`.
     """
     file = folder / "config.json"

@@ -1,20 +1,21 @@
 """The policy server: OpenAI-compatible completions of one model, on a CPU.
 
-In a pod, ``python -m orrery_trainers.policy_server`` reads ORRERY_STAGE_FILE, ORRERY_STORE and ORRERY_POLICY_PORT (docs/architecture.md).
-By hand, ``python -m orrery_trainers.policy_server --model DIR --port 8000``.
+In a pod, ``python -m orrery_trainers.policy_server`` reads ORRERY_STAGE_FILE, ORRERY_STORE and ORRERY_POLICY_PORT
+(docs/architecture.md). By hand, ``python -m orrery_trainers.policy_server --model DIR --port 8000``.
 
     POST /v1/completions   see completions.py
     GET /v1/models         the model, with its context in tokens
     GET /health            200 while decoding works
     GET /metrics           Prometheus text, with vLLM's names
 
-Settings, as environment: ORRERY_POLICY_HOST (127.0.0.1), ORRERY_POLICY_DTYPE (float32; or float64), ORRERY_POLICY_ROWS (256 sequences
-at a time), ORRERY_POLICY_CACHE_MIB (4096). SIGTERM ends it at once, with 0: a policy server has nothing to save.
+Settings, as environment: ORRERY_POLICY_HOST (127.0.0.1), ORRERY_POLICY_DTYPE (float32; or float64), ORRERY_POLICY_ROWS
+(256 sequences at a time), ORRERY_POLICY_CACHE_MIB (4096). SIGTERM ends it at once, with 0: a policy server has nothing
+to save.
 
-Equal seeds: a completion is a function of the model, its prompt, the request's seed, and its index in the request. What else is in the
-batch changes nothing about its random numbers; and nothing about its logits where NumPy computes them (llama.py), so there the text is
-the same in any crowd. Under transformers the last bits of logits may differ, which can turn a token whose random number lies that close
-to a border: about one in a million.
+Equal seeds: a completion is a function of the model, its prompt, the request's seed, and its index in the request. What
+else is in the batch changes nothing about its random numbers; and nothing about its logits where NumPy computes them
+(llama.py), so there the text is the same in any crowd. Under transformers the last bits of logits may differ, which can
+turn a token whose random number lies that close to a border: about one in a million.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ import sys
 import threading
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +53,7 @@ class Settings:
     host: str
     port: int
     dtype: str = "float32"
-    limits: EngineLimits = EngineLimits()
+    limits: EngineLimits = field(default_factory=EngineLimits)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -101,7 +102,7 @@ def read_settings(options: argparse.Namespace, environment: Mapping[str, str]) -
 
 
 def _policy_of_stage(environment: Mapping[str, str]) -> tuple[Path, str]:
-    """Folder and name of the policy that the stage samples: its input `policy`, or the weights that the campaign names."""
+    """Folder and name of the policy that the stage samples: its input `policy`, or weights that the campaign names."""
     file = environment.get("ORRERY_STAGE_FILE")
     if not file:
         raise InvalidInput("ORRERY_STAGE_FILE: expected the path of a stage file, but got nothing; or give --model DIR")
@@ -118,7 +119,9 @@ def _policy_of_stage(environment: Mapping[str, str]) -> tuple[Path, str]:
     except OSError as error:
         raise InvalidInput(f"{file}: expected a stage file: {error}") from None
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise InvalidInput(f"{file}: expected a stage file with policy and inputs: {type(error).__name__}: {error}") from None
+        raise InvalidInput(
+            f"{file}: expected a stage file with policy and inputs: {type(error).__name__}: {error}"
+        ) from None
     raise InvalidInput(f"{file}: inputs.policy: expected the stage that made the policy, but got nothing")
 
 
@@ -129,7 +132,9 @@ def _listen(settings: Settings) -> socket.socket:
     try:
         listener.bind((settings.host, settings.port))
     except OSError as error:
-        raise DependencyDown(f"port {settings.port} of {settings.host} cannot be taken: {error}; end what uses it") from None
+        raise DependencyDown(
+            f"port {settings.port} of {settings.host} cannot be taken: {error}; end what uses it"
+        ) from None
     return listener
 
 
@@ -161,7 +166,9 @@ def _number(environment: Mapping[str, str], name: str, default: int | None, leas
 
 
 def _parse(arguments: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="orrery_trainers.policy_server", description="Serves a policy, as vLLM would.")
+    parser = argparse.ArgumentParser(
+        prog="orrery_trainers.policy_server", description="Serves a policy, as vLLM would."
+    )
     parser.add_argument("--model", type=Path, help="folder in Hugging Face layout (default: the stage file's policy)")
     parser.add_argument("--port", type=int, help="port (default: ORRERY_POLICY_PORT)")
     return parser.parse_args(arguments)

@@ -1,7 +1,8 @@
-"""Pretrains the small stand-in for an instruct model on demonstrations of the domain: ``python -m orrery_trainers.pretrain``. *Ours*.
+"""Pretrains the small stand-in for an instruct model: ``python -m orrery_trainers.pretrain``. *Ours*.
 
-A Llama from scratch with a word-level tokenizer; loss on the completions only. The policy must be wrong often and in different ways, yet
-make legal steps and judge: verdicts weigh more in the loss, because they are few among the tokens and are not learnt otherwise.
+A Llama from scratch with a word-level tokenizer, on demonstrations of the domain; loss on the completions only. The
+policy must be wrong often and in different ways, yet make legal steps and judge: verdicts weigh more in the loss,
+because they are few among the tokens and are not learnt otherwise.
 """
 
 from __future__ import annotations
@@ -43,8 +44,8 @@ Example = dict[str, list[int]]
 class Demonstrations(Sequence[Example]):
     """Tokenized demonstrations by number; number ``i`` is the same whenever it is asked for.
 
-    ``len`` is optimizerSteps x batchSize. A block of some optimizer steps is drawn from a seed of its own, so a resumed run goes straight
-    to its data.
+    ``len`` is optimizerSteps x batchSize. A block of some optimizer steps is drawn from a seed of its own, so a
+    resumed run goes straight to its data.
     """
 
     def __init__(self, domain: Domain, tokenizer: PreTrainedTokenizerFast, stage: dict[str, Any]) -> None:
@@ -117,7 +118,8 @@ def build_model(model: dict[str, int], tokenizer: PreTrainedTokenizerFast) -> Ll
 def pad_batch(examples: list[Example], pad: int) -> dict[str, torch.Tensor]:
     """Right-padded tensors of a batch: input_ids and labels, each ``[sequences, longest]``.
 
-    No attention mask: attention is causal and the padding is on the right, where no label is, so it changes nothing and costs time.
+    No attention mask: attention is causal and the padding on the right, where no label is. It would change nothing, and
+    cost time.
     """
     import torch
 
@@ -153,7 +155,8 @@ def pretrain(context: StageContext) -> None:
     domain = load_domain(stage["domain"]["name"])
     if domain.vocabulary is None or domain.demonstrations is None:
         raise InvalidInput(
-            f"stage file: domain.name: expected a domain with vocabulary() and demonstrations(), but got {domain.name!r}"
+            "stage file: domain.name: expected a domain with vocabulary() and demonstrations(), "
+            f"but got {domain.name!r}"
         )
     with quick_imports():
         import torch

@@ -1,8 +1,9 @@
 """Reinforcement learning with TRL's GRPO: ``python -m orrery_trainers.rl``.
 
-ASTRO (arXiv 2507.00417), RL: GRPO (arXiv 2402.03300) from the SFT policy, groups of 4, reward +1 for a completion that verifies and -1 for
-one that does not. *Ours*: no KL term by default, advantages centred but not divided by the group's deviation, and the token-level loss of
-DAPO (arXiv 2503.14476). A completion that cannot be judged has no reward and leaves its group's mean alone.
+ASTRO (arXiv 2507.00417), RL: GRPO (arXiv 2402.03300) from the SFT policy, groups of 4, reward +1 for a completion that
+verifies and -1 for one that does not. *Ours*: no KL term by default, advantages centred but not divided by the group's
+deviation, and the token-level loss of DAPO (arXiv 2503.14476). A completion that cannot be judged has
+no reward and leaves its group's mean alone.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .contract import StageContext, run_program
@@ -33,11 +35,14 @@ if TYPE_CHECKING:
     from .verifier import Verifier
 
 REWARDS = {"right": 1.0, "wrong": -1.0, "unjudged": None}
-"""Verdict -> reward (ASTRO, RL). None: the sample is ignored, so that a time-out never teaches that an answer was wrong."""
+"""Verdict -> reward (ASTRO, RL). None: the sample is ignored; a time-out never teaches that an answer was wrong."""
 
 
 def kept_prompts(records: Sequence[dict[str, Any]]) -> list[dict[str, str]]:
-    """Prompts that the curriculum kept, as rows of the training set. Raises InvalidInput with the counts when there is none."""
+    """Prompts that the curriculum kept, as rows of the training set.
+
+    Raises InvalidInput with counts and pass rates when there is none.
+    """
     kept = [record for record in records if record["kept"]]
     if not kept:
         reasons = ", ".join(
@@ -47,7 +52,8 @@ def kept_prompts(records: Sequence[dict[str, Any]]) -> list[dict[str, str]]:
         seen = f"pass rates from {min(rates):g} to {max(rates):g}" if rates else "no pass rates at all"
         raise InvalidInput(
             f"prompts: expected at least one prompt that the curriculum kept, but got none of {len(records)} "
-            f"({reasons or 'it is empty'}; {seen}); widen stages.curriculum.passRate, offer more prompts, or train the policy longer"
+            f"({reasons or 'it is empty'}; {seen}); "
+            "widen stages.curriculum.passRate, offer more prompts, or train the policy longer"
         )
     return [
         {
@@ -64,8 +70,9 @@ def reward_function(
 ) -> Callable[..., list[float | None]]:
     """The reward as TRL calls it: one reward a completion, None where there is none.
 
-    Backtracks and the share of unjudged completions are told as metrics and not by a second reward function of weight 0: TRL takes
-    a completion for unscorable only when *every* function returns None, so a second one would turn None into reward 0.
+    Backtracks and the share of unjudged completions are told as metrics and not by a second reward function of weight
+    0: TRL takes a completion for unscorable only when *every* function returns None, so a second one would turn None
+    into reward 0.
     """
 
     def verified(
@@ -101,10 +108,20 @@ def check_canaries(domain: Domain, verifier: Verifier) -> None:
             )
 
 
+def read_config(policy: Path) -> dict[str, Any]:
+    """``config.json`` of a policy in Hugging Face layout. Raises InvalidInput when there is none."""
+    try:
+        return json.loads((policy / "config.json").read_text(encoding="utf-8"))
+    except (FileNotFoundError, json.JSONDecodeError) as error:
+        raise InvalidInput(f"{policy / 'config.json'}: expected a policy in Hugging Face layout: {error}") from None
+
+
 def rl(context: StageContext) -> None:
     """Run the stage: from kept prompts and a policy to data/policy."""
     prepare_environment(context)
     from .domains import load_domain
+    from .llama import is_small_plain_llama
+    from .rollouts import rollout_function
     from .verifier import Verifier
 
     stage, config = context.stage, context.config
@@ -124,6 +141,11 @@ def rl(context: StageContext) -> None:
             from trl import GRPOConfig, GRPOTrainer
 
         make_deterministic(seed_for(stage["seed"], "rl"))
+        rollout_func = None  # transformers' generate
+        if not torch.cuda.is_available() and is_small_plain_llama(read_config(policy), policy):
+            rollout_func = rollout_function(
+                stage["seed"], context.rank, config["temperature"], config["topP"], config["maxCompletionTokens"]
+            )
 
         def build(callback: StageCallback) -> Trainer:
             arguments = GRPOConfig(
@@ -148,6 +170,7 @@ def rl(context: StageContext) -> None:
                 processing_class=AutoTokenizer.from_pretrained(policy),
                 reward_funcs=[reward_function(verifier.verify_batch, domain.count_backtracks)],
                 callbacks=[callback],
+                rollout_func=rollout_func,
             )
 
         def counts(trainer: Trainer) -> dict[str, float]:

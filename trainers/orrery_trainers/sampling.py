@@ -1,7 +1,8 @@
 """Sampling with a random stream of its own for every sequence.
 
-The random number of a token is a function of (seed, index of the completion, position), by counter and not by state: whatever else
-is in the batch, whatever was sampled before, it is the same number. The token is where it falls in the cumulative distribution.
+The random number of a token is a function of (seed, index of the completion, position), by counter and not by state:
+whatever else is in the batch, whatever was sampled before, it is the same number. The token is where it falls in the
+cumulative distribution.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ _MIX = (np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB))
 
 
 def stream_key(seed: int, prompt: int, completion: int) -> int:
-    """Key of the random stream of one completion: `prompt` and `completion` are its indices in the request. Below 2^64."""
+    """Key of a completion's random stream, below 2^64. `prompt` and `completion` are its indices in the request."""
     return int.from_bytes(hashlib.sha256(f"{seed}:{prompt}:{completion}".encode()).digest()[:8], "big")
 
 
@@ -35,8 +36,8 @@ def sample(
 ) -> tuple[NDArray[np.int64], Floats]:
     """Choose a token for every row of `logits` `[rows, vocabulary]`.
 
-    temperature: `[rows]`, 0 is the most likely token. top_p: `[rows]`, the least set of most likely tokens that holds so much
-    probability. uniform: `[rows]`, random numbers in [0, 1).
+    temperature: `[rows]`, 0 is the most likely token. top_p: `[rows]`, the least set of most likely tokens that holds
+    so much probability. uniform: `[rows]`, random numbers in [0, 1).
     Returns tokens and their log-probabilities under the model itself (temperature 1, no nucleus), both `[rows]`.
     """
     scores = logits.astype(np.float64)

@@ -1,6 +1,6 @@
 """Supervised fine-tuning on the rewritten solutions with TRL: ``python -m orrery_trainers.sft``.
 
-ASTRO (arXiv 2507.00417), SFT: full fine-tune, AdamW, cosine decay, loss on all tokens (the prompt is not masked), one epoch.
+ASTRO (arXiv 2507.00417), SFT: full fine-tune, AdamW, cosine decay, loss on all tokens (prompts not masked), one epoch.
 """
 
 from __future__ import annotations
@@ -67,7 +67,8 @@ def sft(context: StageContext) -> None:
     rows, too_long = tokenize_solutions(solutions, tokenizer, config["maxTokens"])
     if not rows:
         raise InvalidInput(
-            f"stage file: config.maxTokens: expected room for at least one of {len(solutions)} solutions, but got {config['maxTokens']}"
+            f"stage file: config.maxTokens: expected room for at least one of {len(solutions)} solutions, "
+            f"but got {config['maxTokens']}"
         )
     if too_long > 0:
         context.log.warn("solutions left out: longer than maxTokens", left_out=too_long, maxTokens=config["maxTokens"])

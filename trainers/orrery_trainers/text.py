@@ -43,19 +43,20 @@ class Text:
 class StopStrings:
     """Finds the first of some strings in a text that grows token by token.
 
-    Decoding the whole text after every token would cost more than the model does at small sizes, so only a token that can complete a
-    string is looked at: one whose own text holds the last character of one.
+    Decoding the whole text after every token would cost more than the model does at small sizes, so only a token that
+    can complete a string is looked at: one whose own text holds the last character of one.
     """
 
     def __init__(self, strings: Iterable[str], text: Text) -> None:
         self.strings = tuple(strings)
         self._text = text
-        # Spaces between words may belong to no token, and the last bytes of a character show as a replacement character.
+        # Spaces between words may belong to no token, and the last bytes of a character show as a replacement
+        # character.
         self._last = {string[-1] for string in self.strings} | {"\ufffd"}
         self._always = any(string[-1].isspace() for string in self.strings)
 
     def find(self, tokens: list[int]) -> tuple[int, int] | None:
-        """Where the text of `tokens` first holds a string, as (from, to) in characters; None when the last token completes none."""
+        """Where the text of `tokens` first holds a string, (from, to) in characters; None if the last ends none."""
         if not self.strings or not (self._always or self._last & set(self._text.piece(tokens[-1]))):
             return None
         text = self._text.decode(tokens)

@@ -1,8 +1,8 @@
 """The word-level tokenizer of small stand-in models.
 
-A vocabulary entry is one token: a word, or a whole phrase (an entry with spaces in it). Text is split at white space, so prompts,
-steps and completions are joined by single spaces. ``<bos>`` is put in front by the tokenizer itself, so that every consumer (TRL,
-policy server) tokenizes plain text alike; ``<eos>`` ends a completion.
+A vocabulary entry is one token: a word, or a whole phrase (an entry with spaces in it). Text is split at white space,
+so prompts, steps and completions are joined by single spaces. ``<bos>`` is put in front by the tokenizer itself, so
+that every consumer (TRL, policy server) tokenizes plain text alike; ``<eos>`` ends a completion.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ SPECIAL_TOKENS = (PAD, BOS, EOS, UNKNOWN)  # ids 0, 1, 2, 3 in every vocabulary
 
 
 def build_tokenizer(vocabulary: list[str], context_tokens: int) -> PreTrainedTokenizerFast:
-    """Build the tokenizer of a vocabulary; ids are the special tokens, then words, then phrases, each in the order given.
+    """Build the tokenizer of a vocabulary; ids are the special tokens, then words, then phrases, each in the order
+    given.
 
     vocabulary: words and phrases of the domain, without the special tokens.
     context_tokens: longest sequence of the model, in tokens.

@@ -1,4 +1,4 @@
-"""What pretrain, sft and rl share: the process, the order of the data, the way from a checkpoint to a published policy."""
+"""What pretrain, sft and rl share: the process, the order of the data, the way from checkpoint to published policy."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ class Batch:
 
 
 def divide_batch(sequences: int, ranks: int, micro_batch: int, scale: float = 1.0) -> Batch:
-    """Divide ``sequences`` per optimizer step over ranks and forward passes; the step stays the same whatever the division.
+    """Divide the ``sequences`` of an optimizer step over ranks and forward passes; the step stays the same.
 
-    scale: share of ``micro_batch`` to use, below 1 after an out-of-memory. The largest divisor that fits is taken, 1 at least.
+    scale: share of ``micro_batch`` to use, below 1 after an out-of-memory. The largest divisor that fits is taken.
     Raises InvalidInput if the ranks cannot share the sequences.
     """
     if sequences % ranks != 0:
@@ -59,8 +59,9 @@ def seed_for(*parts: str | int) -> int:
 def order_of(rows: int, length: int, seed: int) -> list[int]:
     """``length`` row numbers: shuffled passes over ``rows`` rows, one after the other, each row once a pass.
 
-    The whole order of a training run is laid down before it begins, so a resumed run, another micro-batch and another number of ranks
-    all see the same rows in the same optimizer step, and samplers hold no state that a checkpoint would have to keep.
+    The whole order of a training run is laid down before it begins, so a resumed run, another micro-batch and another
+    number of ranks all see the same rows in the same optimizer step, and samplers hold no state that a checkpoint would
+    have to keep.
     """
     shuffle = random.Random(seed)
     order: list[int] = []
@@ -100,7 +101,7 @@ def quick_imports() -> Iterator[None]:
 
 
 def make_deterministic(seed: int) -> None:
-    """Same seed, same numbers: seeds every generator and prefers deterministic kernels (a warning where there is none)."""
+    """Same seed, same numbers: seeds every generator, prefers deterministic kernels (warns where there is none)."""
     import torch
     from transformers import set_seed
     from transformers.utils import logging as transformers_logging
@@ -175,7 +176,7 @@ def train_and_publish(
 
 
 def _resume_point(context: StageContext) -> tuple[str, int] | None:
-    """Folder and optimizer step of the checkpoint to go on from; None to begin anew. Clears what cannot be gone on from."""
+    """Folder and optimizer step of the checkpoint to go on from; None to begin anew. Clears scratch and what diverged."""
     context.fence()
     clear_scratch(context.directory)
     if context.checkpoint_before is not None:
@@ -192,7 +193,7 @@ def _resume_point(context: StageContext) -> tuple[str, int] | None:
 
 
 def _publish_policy(context: StageContext, trainer: Trainer, counts: dict[str, float]) -> None:
-    """Write the final policy in Hugging Face layout to data/policy, then the part. Every rank takes part, rank 0 writes."""
+    """Write the final policy in Hugging Face layout to data/policy, then the part. All ranks call it, rank 0 writes."""
     making = context.data / f".policy.{context.attempt}"
     if context.is_main:
         shutil.rmtree(making, ignore_errors=True)

@@ -1,7 +1,7 @@
 """Any causal language model, computed by transformers itself.
 
-The cache is transformers' own: rows are padded on the left to one length, new rows are joined to it, and those that are done are cut
-out. Here a row's numbers may differ in their last bits with what else is in the batch.
+The cache is transformers' own: rows are padded on the left to one length, new rows are joined to it, and those that are
+done are cut out. Here a row's numbers may differ in their last bits with what else is in the batch.
 """
 
 from __future__ import annotations
@@ -23,18 +23,22 @@ class TransformersModel:
     kind = "transformers"
 
     def __init__(self, folder: Path, dtype: str) -> None:
-        """Raises ModelError for a model whose layers keep more than keys and values (a sliding window, a recurrent state)."""
+        """Raises ModelError for a model that keeps other than all keys and values (a sliding window, a recurrence)."""
         try:
             self._model = AutoModelForCausalLM.from_pretrained(folder, dtype=getattr(torch, dtype)).eval()
         except (OSError, ValueError) as error:
-            raise ModelError(f"{folder}: expected a causal language model that transformers can load: {error}") from error
+            raise ModelError(
+                f"{folder}: expected a causal language model that transformers can load: {error}"
+            ) from error
         self.vocabulary_size: int = self._model.config.vocab_size
         self.context_tokens: int = self._model.config.max_position_embeddings
         self._cache: DynamicCache | None = None
         self._mask = torch.zeros(0, 0, dtype=torch.long)  # [rows, positions], 1 where there is a token
         _, cache = self._read([[0]])
         if not all(type(layer) is DynamicLayer for layer in cache.layers):
-            raise ModelError(f"{folder}: expected a model whose layers keep all keys and values, but got a {type(self._model)}")
+            raise ModelError(
+                f"{folder}: expected a model whose layers keep all keys and values, but got a {type(self._model)}"
+            )
         self.cache_bytes_per_token = sum(2 * layer.keys[0].numel() * layer.keys.itemsize for layer in cache.layers)
 
     @torch.inference_mode()

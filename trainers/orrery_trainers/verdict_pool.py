@@ -1,11 +1,12 @@
 """A pool of judges that survives what it judges.
 
-One single-threaded process reads requests, hands them to forked judges and forwards their answers. Because it has loaded the domain
-and runs no threads, a judge is a `fork` away: replacing one costs milliseconds even where the domain's imports take seconds.
+One single-threaded process reads requests, hands them to forked judges and forwards their answers. Because it has
+loaded the domain and runs no threads, a judge is a `fork` away: replacing one costs milliseconds even where the
+domain's imports take seconds.
 
-A judge works through its requests in order, so the first one not answered is the one in its hands. When that takes longer than the
-limit the judge is killed, that verdict is ``unjudged`` (``timeout``) and the others go back to the queue; the same when it dies
-(``crash``).
+A judge works through its requests in order, so the first one not answered is the one in its hands. When that takes
+longer than the limit the judge is killed, that verdict is ``unjudged`` (``timeout``) and the others go back to the
+queue; the same when it dies (``crash``).
 """
 
 from __future__ import annotations
@@ -68,7 +69,7 @@ class VerdictPool:
         self._seconds_a_verdict = LOOK_AHEAD_SECONDS  # running mean; begins with one request a judge
 
     def run(self) -> None:
-        """Serve until the source ends and everything is answered. BrokenPipeError when nobody reads the answers any more."""
+        """Serve until the source ends and everything is answered. Raises BrokenPipeError when nobody reads answers."""
         try:
             while not (self._ended and not self._queue and not any(judge.taken for judge in self._judges)):
                 self._listen()
@@ -129,9 +130,11 @@ class VerdictPool:
                 if judge not in self._judges:
                     return  # it died meanwhile; what it had taken is back in the queue
                 if time.monotonic() >= self._deadline(judge):
-                    return self._replace(judge, "timeout")
+                    self._replace(judge, "timeout")
+                    return
             except (BrokenPipeError, ConnectionResetError):
-                return self._replace(judge, "crash")
+                self._replace(judge, "crash")
+                return
 
     def _read_answers(self, judge: _Judge) -> None:
         if judge not in self._judges:
@@ -143,7 +146,8 @@ class VerdictPool:
         except ConnectionResetError:
             data = b""
         if not data:
-            return self._replace(judge, "crash")
+            self._replace(judge, "crash")
+            return
         whole, newline, judge.unread = (judge.unread + data).rpartition(b"\n")
         if not newline:
             return

@@ -18,7 +18,7 @@ MEBIBYTE = 2**20
 
 
 def judge_forever(domain: Domain, channel: socket.socket, time_limit_seconds: float, memory_mebibytes: int) -> None:
-    """Answer requests from `channel` until it is closed. Runs in the forked process and never returns to the caller's code."""
+    """Answer requests from `channel` until it is closed, then end the process: it is a fork and must not return."""
     _limit_memory(memory_mebibytes)
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)

@@ -1,13 +1,14 @@
 """The verifier: one line protocol, one pool and so one verdict for search, curriculum, evaluation and the GRPO reward.
 
-As a program, ``python -m orrery_trainers.verifier --domain countdown``: requests on stdin, answers on stdout, one JSON a line, in any
-order; ends with 0 when stdin ends and everything is answered.
+As a program, ``python -m orrery_trainers.verifier --domain countdown``: requests on stdin, answers on stdout, one JSON
+a line, in any order; ends with 0 when stdin ends and everything is answered.
 
     {"id": 1, "problem": "Use 3 5 to make 8 :", "reference": "8", "completion": "Final answer: 3 + 5 = 8"}
     {"id": 1, "verdict": "right", "answer": "3 + 5 = 8"}
     {"id": 2, "verdict": "unjudged", "answer": null, "reason": "timeout"}
 
-Reasons: ``timeout``, ``memory``, ``crash``, ``error: ...`` (the domain threw), ``malformed request: ...``, or the domain's own words.
+Reasons: ``timeout``, ``memory``, ``crash``, ``error: ...`` (the domain threw), ``malformed request: ...``, or the
+domain's own words.
 
 In Python, :class:`Verifier` starts the same program and speaks the same protocol.
 """
@@ -39,7 +40,7 @@ class VerifierDown(DependencyDown):
 
 
 class Verifier:
-    """Verdicts for Python programs. Use as a context manager, or call :meth:`close`. Not for use by several threads at once."""
+    """Verdicts for Python programs. A context manager; or call :meth:`close`. For one thread at a time."""
 
     def __init__(self, domain: str, limits: PoolLimits | None = None) -> None:
         """domain: name of a folder of ``domains/``. Nothing is started before the first batch."""

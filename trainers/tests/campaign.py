@@ -99,7 +99,7 @@ def finished_stage(store: Path, name: str, files: dict[str, list[dict[str, Any]]
 
 
 def seal(folder: Path) -> str:
-    """Write the manifest over everything in data/, as the worker does once all parts are there. Returns the stage's key."""
+    """Write the manifest over everything in data/, as the worker does once all parts are there; returns the key."""
     entries = [
         {
             "path": file.relative_to(folder).as_posix(),
@@ -202,7 +202,7 @@ def run_here(kind: str, folder: Path, attempt: int = 0, **more: str) -> int:
         os.environ.update(before)
 
 
-def kill_after(process: subprocess.Popen[str], folder: Path, steps: int, patience_seconds: float = 90) -> None:
+def kill_after(process: subprocess.Popen[str], folder: Path, steps: int, patience_seconds: float = 240) -> None:
     """SIGKILL a program once it has told of ``steps`` optimizer steps."""
     until = time.monotonic() + patience_seconds
     file = folder / "data" / "metrics.jsonl"

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+
 from orrery_trainers.domains import domains_folder
 from orrery_trainers.verifier import Verifier
 

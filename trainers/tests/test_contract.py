@@ -1,4 +1,4 @@
-"""The pod contract: what is refused at the door, what is told, what is published, and with which code a program ends."""
+"""The pod contract: what is refused at the door, what is told, what is published, with which code a program ends."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import signal
 from pathlib import Path
 
 import pytest
-from campaign import PRETRAIN, SFT, claim, environment, finished_stage, part, run_here, solutions, write_stage
 
+from campaign import PRETRAIN, SFT, claim, environment, finished_stage, part, run_here, solutions, write_stage
 from orrery_trainers import contract
 from orrery_trainers.contract import StageContext, exit_code_of
 from orrery_trainers.failures import DependencyDown, Diverged, Fenced, InvalidInput, OutOfMemory, Terminated, failure_of
@@ -126,7 +126,7 @@ def test_an_input_whose_bytes_have_changed_is_refused(tmp_path):
     assert len(list(context.input_records("solutions", "solutions.jsonl"))) == 8
     file = tmp_path / "stages" / key / "data" / "solutions-00000.jsonl"
     file.write_text(file.read_text().replace("say a", "say b"))
-    with pytest.raises(InvalidInput, match="solutions-00000.jsonl: sha256 differs"):
+    with pytest.raises(InvalidInput, match=r"solutions-00000\.jsonl: sha256 differs"):
         list(context.input_records("solutions", "solutions.jsonl"))
 
 
@@ -146,7 +146,7 @@ def test_an_input_without_a_manifest_is_a_dependency_that_is_down(tmp_path):
     key = finished_stage(tmp_path, "rewrite", {"solutions.jsonl": solutions()})
     (tmp_path / "stages" / key / "manifest.json").unlink()
     context = context_of(write_stage(tmp_path, "sft", "sft", SFT, {"solutions": key}), "sft")
-    with pytest.raises(DependencyDown, match="manifest.json"):
+    with pytest.raises(DependencyDown, match=r"manifest\.json"):
         context.input_files("solutions", "solutions.jsonl")
 
 

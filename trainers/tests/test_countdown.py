@@ -3,6 +3,7 @@
 from itertools import islice
 
 import pytest
+
 from orrery_trainers.domains import DomainError, load_domain
 from orrery_trainers.tokenizer import SPECIAL_TOKENS
 

@@ -1,6 +1,7 @@
 """The domain math: pairs of reference and completion that are equal, or are not, to a mathematician."""
 
 import pytest
+
 from orrery_trainers.domains import load_domain
 
 

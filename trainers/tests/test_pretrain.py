@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 import torch
-from campaign import DOMAINS, PRETRAIN, metric_lines, part, run_here, weights_hash, write_stage
 
+from campaign import DOMAINS, PRETRAIN, metric_lines, part, run_here, weights_hash, write_stage
 from orrery_trainers.domains import load_domain
 from orrery_trainers.failures import InvalidInput
 from orrery_trainers.pretrain import IGNORED, STEPS_PER_BLOCK, VERDICT_WEIGHT, Demonstrations, pad_batch, weighted_loss

@@ -5,7 +5,9 @@ from __future__ import annotations
 import random
 from pathlib import Path
 
+import numpy as np
 import pytest
+
 from campaign import (
     DOMAINS,
     RL,
@@ -20,10 +22,10 @@ from campaign import (
     weights_hash,
     write_stage,
 )
-
 from orrery_trainers.domains import Verdict, load_domain
 from orrery_trainers.failures import InvalidInput
 from orrery_trainers.rl import check_canaries, kept_prompts, reward_function
+from orrery_trainers.rollouts import complete
 
 
 def stage(store: Path, records=None, **changes) -> Path:
@@ -92,6 +94,34 @@ def test_a_canary_that_gets_another_verdict_stops_everything(tmp_path, monkeypat
         InvalidInput, match=r"canaries.jsonl:1: expected the verdict right, but the verifier said wrong"
     ):
         check_canaries(domain, Judge("wrong"))
+
+
+class Countdown:
+    """A model that says 5, 4, 3, ... from the last token of its prompt, and never anything else."""
+
+    def join(self, prompts, copies):
+        self.last = np.repeat([prompt[-1] for prompt in prompts], copies)
+        return self.logits(np.array([prompt[-1] for prompt in prompts]))
+
+    def step(self, tokens):
+        self.last = tokens
+        return self.logits(tokens)
+
+    def keep(self, order):
+        self.last = self.last[order]
+
+    def logits(self, tokens):
+        return np.where(np.arange(10)[None] == tokens[:, None] - 1, 0.0, -1e9)
+
+
+def test_a_rollout_ends_with_its_end_token_or_at_the_limit_and_rows_stay_apart():
+    prompts = [[9, 4], [9, 4], [9, 9], [9, 2]]
+    assert complete(Countdown(), prompts, 1, 1.0, 1.0, max_tokens=5, ends={0}) == [
+        [3, 2, 1, 0],
+        [3, 2, 1, 0],
+        [8, 7, 6, 5, 4],
+        [1, 0],
+    ]
 
 
 def test_a_run_killed_at_a_random_step_and_resumed_equals_the_undisturbed_run(tmp_path):

@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
+
 from campaign import (
     SFT,
     finished_policy,
@@ -24,7 +25,6 @@ from campaign import (
     weights_hash,
     write_stage,
 )
-
 from orrery_trainers.checkpoints import checkpoints_folder, newest_complete
 from orrery_trainers.failures import InvalidInput
 from orrery_trainers.sft import optimizer_steps

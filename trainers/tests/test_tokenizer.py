@@ -1,4 +1,5 @@
 import pytest
+
 from orrery_trainers.tokenizer import build_tokenizer
 
 

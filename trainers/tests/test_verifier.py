@@ -9,10 +9,11 @@ import time
 from pathlib import Path
 
 import pytest
+
 from orrery_trainers.verdict_pool import PoolLimits
 from orrery_trainers.verifier import Verifier
 
-FAULTY = '''
+FAULTY = """
 import os, time
 from orrery_trainers.domains import Verdict
 
@@ -29,7 +30,7 @@ def verify(problem, reference, completion):
     if completion == "raise":
         raise RuntimeError("no such answer")
     return Verdict("right" if completion == reference else "wrong", completion)
-'''
+"""
 PHRASES = {
     "reflection": "Wait.", "negative": "No.", "positive": "Yes.",
     "goBack": "Back to {place}.", "restart": "Again.", "finalAnswer": "Answer:",
@@ -58,7 +59,12 @@ def program(*flags: str, text: str) -> subprocess.CompletedProcess:
 
 def test_every_request_is_answered_once_by_its_id():
     requests = [
-        {"id": number, "problem": "Use 3 5 to make 8 :", "reference": "8", "completion": f"Final answer: 3 + 5 = {number}"}
+        {
+            "id": number,
+            "problem": "Use 3 5 to make 8 :",
+            "reference": "8",
+            "completion": f"Final answer: 3 + 5 = {number}",
+        }
         for number in range(300)
     ]
     ended = program("--domain", "countdown", text="".join(json.dumps(request) + "\n" for request in requests))
@@ -149,5 +155,7 @@ def _children(process: int) -> list[int]:
 
 
 def _alive(process: int) -> bool:
-    state = subprocess.run(["ps", "-o", "stat=", "-p", str(process)], capture_output=True, text=True, check=False).stdout
+    state = subprocess.run(
+        ["ps", "-o", "stat=", "-p", str(process)], capture_output=True, text=True, check=False
+    ).stdout
     return bool(state.strip()) and not state.startswith("Z")

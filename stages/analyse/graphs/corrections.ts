@@ -1,4 +1,4 @@
-import type { Place, PlacedNode } from './layout.ts';
+import type { Place, PlacedNode } from './places.ts';
 
 /** A cubic Bézier curve. */
 export interface Curve {

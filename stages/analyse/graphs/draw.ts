@@ -2,7 +2,8 @@ import { html, type Markup } from '../html.ts';
 import type { GraphEdge, SolutionGraph } from '../report-schema.ts';
 import { several } from '../words.ts';
 import type { Curve } from './corrections.ts';
-import { layOut, type Place, type PlacedNode } from './layout.ts';
+import { layOut } from './layout.ts';
+import type { Place, PlacedNode } from './places.ts';
 
 /** Arrow heads, once a page; the drawings refer to them. */
 export const ARROW_HEADS = html`<svg width="0" height="0" class="defs" aria-hidden="true"><defs>${(

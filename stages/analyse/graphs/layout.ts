@@ -1,18 +1,8 @@
 import dagre from '@dagrejs/dagre';
 import type { GraphEdge, GraphNode } from '../report-schema.ts';
 import { type Curve, correctionCurve, hullOf } from './corrections.ts';
+import type { Place, PlacedNode } from './places.ts';
 
-export interface Place {
-  readonly x: number;
-  readonly y: number;
-}
-export interface PlacedNode extends GraphNode {
-  readonly label: string;
-  /** Centre. */
-  readonly at: Place;
-  readonly width: number;
-  readonly height: number;
-}
 export interface Layout {
   /** Corner and size of what is drawn, in pixels. */
   readonly box: { readonly x: number; readonly y: number; readonly width: number; readonly height: number };

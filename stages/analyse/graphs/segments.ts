@@ -17,22 +17,41 @@ interface Found {
  */
 export function segmentsOf(text: string, domain: Reader): Span[] {
   const spans: Span[] = [];
-  const steps: string[] = []; // steps[i] has the number i + 1
+  const steps: WrittenStep[] = [];
+  let way: WrittenStep[] = []; // from the problem to the step before `at`, without what was given up
   let at = 0;
   for (const phrase of [...phrasesIn(text, domain), null]) {
     if (phrase !== null && phrase.from < at) continue; // inside the place that a backtrack names
     for (const span of stepsIn(text, at, phrase?.from ?? text.length, domain)) {
-      steps.push(text.slice(span.from, span.to));
-      spans.push({ ...span, node: steps.length });
+      const written = text.slice(span.from, span.to);
+      const step = { node: steps.length + 1, text: written, place: domain.placeAfter(written).trim() };
+      steps.push(step);
+      way.push(step);
+      spans.push({ ...span, node: step.node });
     }
     if (phrase === null) break;
-    const place = phrase.kind === 'backtrack' ? placeNamed(text, phrase.to, steps, domain) : null;
-    const to = place?.end ?? phrase.to;
-    const node = phrase.kind === 'backtrack' ? (place?.step ?? null) : phrase.kind === 'restart' ? 0 : steps.length;
+    let [to, node]: [number, number | null] = [phrase.to, way.at(-1)?.node ?? 0];
+    if (phrase.kind === 'restart') {
+      node = 0;
+      way = [];
+    } else if (phrase.kind === 'backtrack') {
+      const place = placeNamed(text, phrase.to, steps, domain);
+      const target = stepAt(place.words, way) ?? stepAt(place.words, steps);
+      [to, node] = [place.end, target?.node ?? null];
+      const kept = target === null ? -1 : way.indexOf(target);
+      way = kept >= 0 ? way.slice(0, kept + 1) : target === null ? way : [target];
+    }
     spans.push({ from: phrase.from, to, kind: phrase.kind, node });
     at = to;
   }
   return spans;
+}
+
+interface WrittenStep {
+  readonly node: number;
+  readonly text: string;
+  /** What the domain calls the place that the step has led to. */
+  readonly place: string;
 }
 
 /** Fixed phrases in order of place; where two begin together the longer one is meant. */
@@ -76,34 +95,49 @@ function stepsIn(text: string, from: number, to: number, domain: Reader): Span[]
   return spans;
 }
 
-/**
- * Which step a backtrack names, and where the naming ends. A place is known by what {@link Reader.placeAfter} says of a step; a step that
- * was reworded is known by containing the words of the place. The latest step wins, and the longest place.
- */
+/** The words with which a backtrack names its place, and where the naming ends: a known place, else what stands before the phrase goes on. */
 function placeNamed(
   text: string,
   from: number,
-  steps: readonly string[],
-  { phrases, placeAfter }: Reader,
-): { step: number | null; end: number } {
+  steps: readonly WrittenStep[],
+  { phrases }: Reader,
+): { words: string; end: number } {
   const afterPlace = (phrases.goBack.split('{place}')[1] ?? '').trim();
   const rest = text.slice(from);
   const indent = rest.length - rest.trimStart().length;
-  const named = steps
-    .map((step, index) => ({ place: placeAfter(step).trim(), step: index + 1 }))
-    .filter(({ place }) => place !== '' && isWhole(rest, indent, place) && rest.startsWith(place, indent))
-    .toSorted((a, b) => b.place.length - a.place.length || b.step - a.step)[0];
-  if (named !== undefined) {
-    const end = indent + named.place.length;
-    const suffix = afterPlace === '' ? -1 : rest.indexOf(afterPlace, end);
-    const closes = suffix >= 0 && rest.slice(end, suffix).trim() === '';
-    return { step: named.step, end: from + (closes ? suffix + afterPlace.length : end) };
+  const [known] = steps
+    .map(({ place }) => place)
+    .filter((place) => place !== '' && rest.startsWith(place, indent) && isWhole(rest, indent, place))
+    .toSorted((a, b) => b.length - a.length);
+  if (known !== undefined) {
+    const end = indent + known.length;
+    const tail = /^\s*/.exec(rest.slice(end))?.[0].length ?? 0;
+    const goesOn = afterPlace !== '' && rest.startsWith(afterPlace, end + tail);
+    return { words: known, end: from + end + (goesOn ? tail + afterPlace.length : 0) };
   }
   const stop = afterPlace === '' ? rest.search(/[.\n]/) : rest.indexOf(afterPlace);
-  if (stop < 0) return { step: null, end: from };
-  const place = rest.slice(0, stop).trim();
-  const containing = place === '' ? -1 : steps.findLastIndex((step) => containsWhole(step, place));
-  return { step: containing < 0 ? null : containing + 1, end: from + stop + Math.max(1, afterPlace.length) };
+  if (stop < 0) return { words: '', end: from };
+  return { words: rest.slice(0, stop).trim(), end: from + stop + Math.max(1, afterPlace.length) };
+}
+
+/**
+ * The step that has led to a place: the latest that the domain says so of. A reworded step may be beyond the domain: then the latest that
+ * ends with the words of the place, else the first that holds them, since later ones go on from there.
+ */
+function stepAt(words: string, steps: readonly WrittenStep[]): WrittenStep | null {
+  if (words === '') return null;
+  return (
+    steps.findLast(({ place }) => place === words) ??
+    steps.findLast(({ text }) => endsWithWhole(text, words)) ??
+    steps.find(({ text }) => containsWhole(text, words)) ??
+    null
+  );
+}
+
+/** Whether the last words of `text`, but for punctuation, are `words`. */
+function endsWithWhole(text: string, words: string): boolean {
+  const bare = text.replace(/[\s\p{P}]+$/u, '');
+  return bare.endsWith(words) && isWhole(bare, bare.length - words.length, words);
 }
 
 /** Whether `words` occurs in `text` as whole words: 2 is not in 21. */

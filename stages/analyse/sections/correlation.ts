@@ -3,7 +3,7 @@ import { scatterChart } from '../charts/scatter.ts';
 import { backtracksAndReward } from '../facts/curves.ts';
 import { html, type Markup } from '../html.ts';
 import type { Correlation, Report } from '../report-schema.ts';
-import { decimal, several } from '../words.ts';
+import { decimal, percent, several } from '../words.ts';
 import { figure, numberCell, section, table } from './parts.ts';
 
 const OVER = {
@@ -33,7 +33,7 @@ export async function correlationSection({ correlations, curves, arms, confidenc
   return section(
     'correlation',
     'Backtracks and accuracy',
-    html`<p>Pearson’s r with its ${Math.round(100 * confidence)}${'\u2009'}% interval by Fisher’s transformation. Successive optimizer steps resemble each other, and both quantities drift
+    html`<p>Pearson’s r with its ${percent(confidence, 0)} interval by Fisher’s transformation. Successive optimizer steps resemble each other, and both quantities drift
 as training goes on, so over steps the true interval is wider than the one shown, and r says nothing of cause. Pale points are early steps.</p>`,
     pictures.length > 0 ? html`<div class="figures">${pictures}</div>` : null,
     table(

@@ -40,9 +40,31 @@ describe('reading a completion', () => {
     const text = "3 * 7 = 21 . Let's go back to where we had 2 . 5 + 7 = 12 .";
     expect(segmentsOf(text, countdown).find(({ kind }) => kind === 'backtrack')?.node).toBeNull();
   });
-  test('a reworded step is known by the place in its words', () => {
-    const text = "3 times 7 gives 21 . 21 plus 7 gives 28 . Let's go back to where we had 28 . 5 + 7 = 12 .";
-    expect(segmentsOf(text, countdown).find(({ kind }) => kind === 'backtrack')?.node).toBe(2);
+  const goingBackTo = (steps: string, place: string) =>
+    segmentsOf(`${steps} Let's go back to where we had ${place} . 5 + 7 = 12 .`, countdown).find(
+      ({ kind }) => kind === 'backtrack',
+    )?.node;
+  test.each([
+    { name: 'one that ends with the place', steps: 'A 5 takes 8 to 3 . A 1 takes 3 to 2 .', place: '3', want: 1 },
+    {
+      name: 'one that ends with it, though another names it',
+      steps: 'A 9 less 5 is 4 . 4 and 5 is 9 .',
+      place: '9',
+      want: 2,
+    },
+    {
+      name: 'the first that names it, since others go on from there',
+      steps: 'We get 21 from 3 * 7 . 21 plus 7 gives 28 .',
+      place: '21',
+      want: 1,
+    },
+    { name: 'none where none names it', steps: 'We get 21 from 3 * 7 .', place: '22', want: null },
+  ])('of reworded steps the place is that of $name', ({ steps, place, want }) =>
+    expect(goingBackTo(steps, place)).toBe(want),
+  );
+  test('of two steps that led to equal places the one on the present way is meant', () => {
+    const text = `3 * 7 = 21 . ${countdown.phrases.restart} 7 * 3 = 21 . 21 - 5 = 16 .`;
+    expect(goingBackTo(text, '21')).toBe(2);
   });
   test('text without any step or phrase has no spans to draw', () => expect(segmentsOf('', countdown)).toEqual([]));
 });

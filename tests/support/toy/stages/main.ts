@@ -1,6 +1,8 @@
 /**
  * Toy stage programs: they keep the pod contract and do nothing else. A fake, so that tests of the workflows take seconds and can ask
- * for each exit code. `domain.settings`: `stepMs`, `steps`, and `faults`: stage name -> exit codes of its executions in order.
+ * for each exit code. `domain.settings`: `stepMs`, `steps` (of the
+ * stages in `only`), and `faults`: stage name -> exit codes
+ * of its executions in order.
  */
 import { appendFileSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -11,8 +13,14 @@ const stage = JSON.parse(readFileSync(process.env.ORRERY_STAGE_FILE!, 'utf8')) a
 const attempt = Number(process.env.ORRERY_ATTEMPT);
 const part = Number(process.env.JOB_COMPLETION_INDEX ?? 0);
 const dir = stageDir(process.env.ORRERY_STORE!, stage.key);
-const settings = stage.domain.settings as { stepMs?: number; steps?: number; faults?: Record<string, number[]> };
-const steps = settings.steps ?? 3;
+const settings = stage.domain.settings as {
+  stepMs?: number;
+  steps?: number;
+  only?: string[];
+  faults?: Record<string, number[]>;
+};
+const isLong = settings.only?.includes(stage.name) ?? true;
+const steps = isLong ? (settings.steps ?? 3) : 1;
 
 process.on('SIGTERM', () => process.exit(143));
 for (const folder of ['data', 'parts', 'progress', 'journal']) mkdirSync(join(dir, folder), { recursive: true });

@@ -1,0 +1,62 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { CampaignStatus } from '../../spec/index.ts';
+import { claimsDir, stageDir } from '../../store/index.ts';
+import type { campaign } from '../../workflows/index.ts';
+import { aCampaign, openWorkbench, type Workbench } from '../support/worker.ts';
+
+let bench: Workbench;
+const workers: ChildProcess[] = [];
+
+beforeAll(async () => {
+  bench = await openWorkbench();
+}, 120_000);
+afterAll(async () => {
+  for (const worker of workers) worker.kill('SIGKILL');
+  await bench?.close();
+}, 60_000);
+
+function startWorkerProcess(): ChildProcess {
+  const program = fileURLToPath(new URL('../support/toy-worker.ts', import.meta.url));
+  const worker = spawn(process.execPath, [program, bench.address, bench.store, bench.home], { stdio: 'inherit' });
+  workers.push(worker);
+  return worker;
+}
+
+test('a worker that is killed in the middle of a stage is replaced by one that adopts the running process', async () => {
+  const steps = 100;
+  const first = startWorkerProcess();
+  const handle = await bench.client.workflow.start<typeof campaign>('campaign', {
+    ...{ taskQueue: 'orrery', workflowId: 'killed' },
+    args: [aCampaign({ arms: [{ name: 'astro' }], settings: { steps, stepMs: 40, only: ['pretrain'] } })],
+  });
+  await untilRunning('pretrain');
+
+  first.kill('SIGKILL');
+  await once(first, 'exit');
+  const [job] = readdirSync(join(bench.home, 'jobs')).filter((name) => name.startsWith('killed-pretrain'));
+  expect(await bench.executor.observe(job!)).toMatchObject({ phase: 'running' });
+
+  startWorkerProcess();
+  await handle.result();
+  const status = await handle.query<CampaignStatus>('status');
+  const pretrain = status.stages.find(({ name }) => name === 'pretrain')!;
+  expect(pretrain).toMatchObject({ state: 'completed', executions: 1, attempt: 0, failures: 0 });
+  const dir = stageDir(bench.store, pretrain.result!.key);
+  expect(readdirSync(claimsDir(dir))).toEqual(['00000.json']);
+  expect(readFileSync(join(dir, 'journal/0.txt'), 'utf8')).toHaveLength(steps);
+
+  async function untilRunning(name: string): Promise<void> {
+    for (let looks = 0; looks < 300; looks += 1) {
+      const status = await handle.query<CampaignStatus>('status').catch(() => null); // no worker yet
+      if (status?.stages.find((stage) => stage.name === name)?.state === 'running') return;
+      await sleep(100);
+    }
+    throw new Error(`${name} did not run`);
+  }
+}, 120_000);
