@@ -27,6 +27,8 @@ export function createJobActivities({ store, executor, outcomeOf, client, log }:
   }
 
   return {
+    releaseStage,
+
     /**
      * Watches a job to its end. Its heartbeat carries the progress, which the CLI reads; the campaign is told more sparsely, so that
      * its history stays small. A job without progress for its stall limit is stopped and reported as stalled.
@@ -68,15 +70,15 @@ export function createJobActivities({ store, executor, outcomeOf, client, log }:
     },
 
     /** SIGTERM, the grace, SIGKILL; returns when none of its processes is left. */
-    suspendJob: (job: JobRef): Promise<void> => beating(() => executor.suspend(job.name)).then(() => release(job)),
+    suspendJob: (job: JobRef): Promise<void> => beating(() => executor.suspend(job.name)).then(() => releaseStage(job)),
 
     /** The same, and forgets the job: for a cancelled stage. */
-    stopJob: (job: JobRef): Promise<void> => beating(() => executor.stop(job.name)).then(() => release(job)),
+    stopJob: (job: JobRef): Promise<void> => beating(() => executor.stop(job.name)).then(() => releaseStage(job)),
   };
 
   /** Nothing of the attempt runs any more: another campaign may take the stage up. */
-  function release(job: JobRef): Promise<void> {
-    return releaseClaim(stageDir(store, job.key), job.attempt);
+  function releaseStage({ key, attempt }: Pick<JobRef, 'key' | 'attempt'>): Promise<void> {
+    return releaseClaim(stageDir(store, key), attempt);
   }
 
   async function tellCampaign(job: JobRef, progress: Progress): Promise<void> {

@@ -19,7 +19,9 @@ function pinnedNode() {
 
 const node = pinnedNode();
 if (node === null) {
-  console.error(`orrery: the Node packages are not installed\n        run \`npm ci\` in ${dirname(dirname(main))}`);
+  console.error(
+    `orrery: the Node packages are not installed\n        run \`npm install\` in ${dirname(dirname(main))}`,
+  );
   process.exit(69);
 }
 const child = spawn(node, [main, ...process.argv.slice(2)], { stdio: 'inherit' });

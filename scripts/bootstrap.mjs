@@ -47,14 +47,19 @@ function install() {
       'free some space there, then run the same command again',
     );
   }
-  console.error('orrery: installing the Node packages (npm ci)');
-  const { status, error } = spawnSync('npm', ['ci', '--no-audit', '--no-fund'], { cwd: project, stdio: 'inherit' });
+  console.error('orrery: installing the Node packages (npm install)');
+  // Not `npm ci`: it refuses a lockfile that was written against a registry without every platform's binaries. This takes the locked
+  // versions all the same, checks their hashes, and leaves the lockfile as it is.
+  const { status, error } = spawnSync('npm', ['install', '--no-save', '--no-audit', '--no-fund'], {
+    cwd: project,
+    stdio: 'inherit',
+  });
   if (error)
     refuse('npm was not found on the PATH', 'install Node 20 or newer with npm: https://nodejs.org/en/download');
   if (status !== 0) {
     refuse(
-      'npm ci failed; what it said stands above',
-      'run `npm ci` by itself once that is mended (is the registry reachable?)',
+      'npm install failed; what it said stands above',
+      'run `npm install` by itself once that is mended (is the registry reachable?)',
     );
   }
 }

@@ -25,6 +25,7 @@ export const StageStatus = z.object({
   name: z.string(),
   kind: StageKind,
   arm: z.string().nullable(),
+  key: z.string().nullable().describe('Key of the stage, once its inputs are known.'),
   state: StageState,
   why: z.string().nullable().describe('In words, why it is in this state, where that is not plain.'),
   attempt: z.int().min(0).nullable().describe('Number of the present or last execution.'),
@@ -58,6 +59,7 @@ export type CampaignStatus = z.infer<typeof CampaignStatus>;
 export function pendingStage(slot: { name: string; kind: StageKind; arm: string | null }): StageStatus {
   return {
     ...slot,
+    key: null,
     state: 'pending',
     why: null,
     attempt: null,

@@ -26,7 +26,7 @@ import { stageDetails } from './policy/details.ts';
 import { type Action, nextAction, remedies } from './policy/restart.ts';
 
 const quick = { startToCloseTimeout: '2 minutes', retry: { maximumInterval: '10 seconds' } } as const;
-const { resolveStage, startAttempt, sealStage } = proxyActivities<Activities>(quick);
+const { resolveStage, startAttempt, sealStage, releaseStage } = proxyActivities<Activities>(quick);
 // Lives as long as the job; the heartbeat, not the timeout, notices a dead worker.
 const watching = {
   startToCloseTimeout: '60 days',
@@ -85,9 +85,10 @@ export async function stage(run: StageRun): Promise<StageStatus> {
         await condition(() => !paused);
       }
       const resolved = await resolveStage({ request });
+      status = { ...status, key: resolved.key };
       if (resolved.result !== null) return await finish('reused', resolved.result);
 
-      const started = await startAttempt({ ...job(), key: resolved.key, ...remedies(ledger) });
+      const started = await startAttempt({ ...job(), key: resolved.key, ...remedies(ledger, status.attempt) });
       if (started.kind === 'busy') {
         await become({ state: 'blocked', why: `${started.owner} is running the same stage` });
         await condition(() => paused, Math.min(BUSY_WAIT_SECONDS, 2 ** busyLooks++) * 1000);
@@ -184,6 +185,9 @@ export async function stage(run: StageRun): Promise<StageStatus> {
       await become({ state: 'failed', finishedAt: new Date().toISOString(), ...failed(ledger) });
       throw stageFailure(request.name, failure);
     }
+    // Another campaign that needs the same stage need not wait for a person too.
+    if (status.key !== null && status.attempt !== null)
+      await releaseStage({ key: status.key, attempt: status.attempt });
     await become({ state: 'held', why: 'waits for retryStage', ...failed(ledger) });
     retryAsked = false;
     await condition(() => retryAsked);

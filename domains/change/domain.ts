@@ -12,7 +12,7 @@ import phrases from './phrases.json' with { type: 'json' };
  * | problem, prompt | `Pay 33 with 4 coins of 1 12 7 :`                                           |
  * | step            | `33 - 12 = 21 .`                                                            |
  * | terminal step   | `Final answer: 12 7 7 7`                                                    |
- * | rewritten step  | `33 less 12 leaves 21 .`, `Paying 12 from 33 leaves 21 .`, `A 12 takes 33 to 21 .` |
+ * | rewritten step  | `33 less 12 leaves 21 .`, `Paying 12 from 33 leaves 21 .` |
  *
  * @see docs/embedded-domain.md for why
  */
@@ -21,13 +21,13 @@ export const domain: Domain = {
   settings: z.strictObject({
     kinds: z.int().min(3).max(5).default(4).describe('Kinds of coins that a problem gives.'),
     coins: z.int().min(3).max(6).default(4).describe('Coins that are to be paid, exactly.'),
-    largestCoin: z.int().min(5).max(99).default(12).describe('Largest coin; the smallest is 1.'),
+    largestCoin: z.int().min(5).max(99).default(15).describe('Largest coin; the smallest is 1.'),
     largestAmount: z.int().min(10).max(594).default(60).describe('Largest amount to be paid.'),
     demonstrationAccuracy: z
       .number()
       .min(0)
       .max(1)
-      .default(0.3)
+      .default(0.1)
       .describe('Share of the demonstrations that know a way to pay; the others pay blindly, and are right by luck.'),
   }),
   prompts: {

@@ -121,8 +121,7 @@ def demonstrations(seed: int, settings: dict[str, Any]) -> Iterator[tuple[str, s
 
 
 def verify(problem: str, reference: str, completion: str) -> Verdict:
-    """Judge the equations behind the last "Final answer:": all true, every number used once, the last one makes the
-    target.
+    """Judge the equations behind the last "Final answer:": all true, every number used once, the last makes the target.
 
     The answer is the equations, with the sides of + and * in ascending order, so that equal ways are equal strings.
     """

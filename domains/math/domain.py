@@ -24,7 +24,7 @@ EXTRACTION = (LatexExtractionConfig(boxed_match_priority=0), ExprExtractionConfi
 
 
 def verify(problem: str, reference: str, completion: str) -> Verdict:
-    """Judge the final answer of a completion. None is wrong; without a reference nothing can be judged."""
+    """Judge the final answer of a completion. No answer is wrong; without a reference nothing can be judged."""
     wanted = _reference(reference)
     if not wanted:
         return Verdict("unjudged", None, f"expected a reference with an answer in it, but got {reference!r}")

@@ -17,7 +17,7 @@ describe('change', () => {
   test.each([
     { text: ' 33 - 12 = 21 .', steps: ['33 - 12 = 21 .'] },
     { text: '7 - 7 = 0 . Final answer: 12 7 7 7', steps: ['7 - 7 = 0 .', 'Final answer: 12 7 7 7'] },
-    { text: '33 less 12 leaves 21 . A 7 takes 21', steps: ['33 less 12 leaves 21 .', 'A 7 takes 21'] },
+    { text: '33 less 12 leaves 21 . Paying 7 from', steps: ['33 less 12 leaves 21 .', 'Paying 7 from'] },
     { text: '33 - 12 Final answer: 12', steps: ['33 - 12', 'Final answer: 12'] },
     { text: ' ', steps: [] },
   ])('splits "$text" into its steps', ({ text, steps }) => {
@@ -42,10 +42,9 @@ describe('change', () => {
   test.each([
     { rewritten: '33 less 12 leaves 21 .', fault: null },
     { rewritten: 'Paying 12 from 33 leaves 21 .', fault: null },
-    { rewritten: 'A 12 takes 33 to 21 .', fault: null },
     { rewritten: '33 less 12 leaves 20 .', fault: 'its numbers are 12, 20, 33 and not 12, 21, 33' },
     { rewritten: 'Paying 12 leaves 21 .', fault: 'its numbers are 12, 21 and not 12, 21, 33' },
-    { rewritten: 'A 12 takes 21 to 33 .', fault: 'it ends with 33 and not with 21, which is left' },
+    { rewritten: '21 less 12 leaves 33 .', fault: 'it ends with 33 and not with 21, which is left' },
     { rewritten: '33 less 12 leaves 21', fault: 'it does not end with " ."' },
     { rewritten: '. .', fault: 'its numbers are none and not 12, 21, 33' },
     {
@@ -64,9 +63,9 @@ describe('change', () => {
     expect(change.settings.parse({})).toEqual({
       kinds: 4,
       coins: 4,
-      largestCoin: 12,
+      largestCoin: 15,
       largestAmount: 60,
-      demonstrationAccuracy: 0.3,
+      demonstrationAccuracy: 0.1,
     });
   });
 

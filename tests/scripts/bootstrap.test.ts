@@ -49,14 +49,14 @@ test('goes on under the pinned Node, with its arguments, and ends as it ends', a
 
 test('installs where there are no packages yet, and says so when that fails', async () => {
   const { stdout, stderr, exitCode } = await bootstrap('demo');
-  expect(stdout).toContain('npm ci');
-  expect(stderr).toContain('npm ci failed');
+  expect(stdout).toContain('npm install');
+  expect(stderr).toContain('npm install failed');
   expect(exitCode).toBe(69);
 });
 
 test('installs where a package has another version than the lockfile', async () => {
   installed({ 'node_modules/a': { version: '0.9.0' } });
-  expect((await bootstrap('demo')).stdout).toContain('npm ci');
+  expect((await bootstrap('demo')).stdout).toContain('npm install');
 });
 
 test('says what to do when the install script of the package node did not run', async () => {

@@ -71,12 +71,16 @@ describe('the restart decision', () => {
     expect([1, 2, 3, 4, 5, 50].map((failures) => backoffSeconds(rule, failures))).toEqual([5, 10, 20, 40, 60, 60]);
   });
 
-  test('an out-of-memory halves the micro-batch, a divergence goes one checkpoint further back', () => {
-    expect(remedies(NEW_LEDGER)).toEqual({ microBatchScale: 1, earlierCheckpoints: 0 });
-    expect(remedies({ ...NEW_LEDGER, failures: { OutOfMemory: 2, Diverged: 1 } })).toEqual({
-      microBatchScale: 0.25,
-      earlierCheckpoints: 1,
-    });
+  test('every out-of-memory halves the micro-batch', () => {
+    expect(remedies(NEW_LEDGER, null).microBatchScale).toBe(1);
+    expect(remedies(having('OutOfMemory', 2), 5).microBatchScale).toBe(0.25);
+  });
+
+  test('a divergence gives up the newest checkpoint for the next attempt, and not for those after it', () => {
+    const history = [{ ...aFailure('Diverged'), attempt: 4 }];
+    const ledger = { ...NEW_LEDGER, failures: { Diverged: 1 }, history };
+    expect(remedies(ledger, 4).earlierCheckpoints).toBe(1);
+    expect(remedies(ledger, 5).earlierCheckpoints).toBe(0);
   });
 
   test('the ledger keeps the last failures and not all of a long life', () => {

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -35,12 +35,11 @@ test('a worker that is killed in the middle of a stage is replaced by one that a
     ...{ taskQueue: 'orrery', workflowId: 'killed' },
     args: [aCampaign({ arms: [{ name: 'astro' }], settings: { steps, stepMs: 40, only: ['pretrain'] } })],
   });
-  await untilRunning('pretrain');
+  const job = await untilJobRuns('killed-pretrain');
 
   first.kill('SIGKILL');
   await once(first, 'exit');
-  const [job] = readdirSync(join(bench.home, 'jobs')).filter((name) => name.startsWith('killed-pretrain'));
-  expect(await bench.executor.observe(job!)).toMatchObject({ phase: 'running' });
+  expect(await bench.executor.observe(job)).toMatchObject({ phase: 'running' });
 
   startWorkerProcess();
   await handle.result();
@@ -51,12 +50,13 @@ test('a worker that is killed in the middle of a stage is replaced by one that a
   expect(readdirSync(claimsDir(dir))).toEqual(['00000.json']);
   expect(readFileSync(join(dir, 'journal/0.txt'), 'utf8')).toHaveLength(steps);
 
-  async function untilRunning(name: string): Promise<void> {
+  async function untilJobRuns(prefix: string): Promise<string> {
     for (let looks = 0; looks < 300; looks += 1) {
-      const status = await handle.query<CampaignStatus>('status').catch(() => null); // no worker yet
-      if (status?.stages.find((stage) => stage.name === name)?.state === 'running') return;
+      const jobs = existsSync(join(bench.home, 'jobs')) ? readdirSync(join(bench.home, 'jobs')) : [];
+      const job = jobs.find((name) => name.startsWith(prefix));
+      if (job !== undefined && (await bench.executor.observe(job))?.phase === 'running') return job;
       await sleep(100);
     }
-    throw new Error(`${name} did not run`);
+    throw new Error(`no job ${prefix} ran`);
   }
 }, 120_000);

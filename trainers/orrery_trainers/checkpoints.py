@@ -1,8 +1,8 @@
 """Checkpoint truth: a checkpoint counts only with its marker, and while every file is what the marker says. *Ours*.
 
 ``<stage>/checkpoints/step-00000050/`` holds what transformers' Trainer saved plus ``complete.json``
-``{ step, attempt, savedAt, files: [{ path, sha256, bytes }] }``. The Trainer saves into a scratch folder of its attempt,
-which gets its marker there and is renamed into place, so that a name under ``checkpoints/`` is never half written.
+``{ step, attempt, savedAt, files: [{ path, sha256, bytes }] }``. The Trainer saves into a scratch folder.
+That gets its marker and is renamed into place, so that a name under ``checkpoints/`` is never half written.
 """
 
 from __future__ import annotations

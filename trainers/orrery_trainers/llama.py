@@ -37,7 +37,7 @@ Array = NDArray[np.floating]
 
 
 def is_small_plain_llama(config: dict[str, Any], folder: Path) -> bool:
-    """Whether :class:`Llama` computes this model: no biases, plain rotary embedding, float32 in one safetensors file."""
+    """Whether :class:`Llama` computes it: no biases, plain rotary embedding, float32 in one safetensors file."""
     weights = folder / "model.safetensors"
     return (
         config.get("architectures") == ["LlamaForCausalLM"]

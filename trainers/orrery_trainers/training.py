@@ -176,7 +176,7 @@ def train_and_publish(
 
 
 def _resume_point(context: StageContext) -> tuple[str, int] | None:
-    """Folder and optimizer step of the checkpoint to go on from; None to begin anew. Clears scratch and what diverged."""
+    """Folder and optimizer step of the checkpoint to go on from; None to begin anew. Clears what diverged."""
     context.fence()
     clear_scratch(context.directory)
     if context.checkpoint_before is not None:

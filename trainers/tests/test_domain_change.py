@@ -9,6 +9,7 @@ import re
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from orrery_trainers.domains import DomainError, domains_folder, load_domain
 from orrery_trainers.tokenizer import build_tokenizer
 
@@ -104,7 +105,7 @@ def test_the_vocabulary_covers_demonstrations_and_every_text_of_a_trace() -> Non
     phrases = CHANGE.phrases
     trace = (
         f"{PROBLEM} 33 less 12 leaves 21 . {phrases.reflection} {phrases.negative} {phrases.go_back.format(place=21)} "
-        f"Paying 12 from 21 leaves 9 . {phrases.reflection} {phrases.negative} {phrases.restart} A 7 takes 33 to 26 . "
+        f"Paying 12 from 21 leaves 9 . {phrases.reflection} {phrases.negative} {phrases.restart} 33 less 7 leaves 26 . "
         f"{phrases.reflection} {phrases.positive} {phrases.final_answer} 12 7 7 7"
     )
     texts = [trace, *(f"{prompt} {completion}" for prompt, completion in some_demonstrations(500))]
@@ -128,7 +129,7 @@ def test_verdicts_in_demonstrations_say_whether_nothing_is_left() -> None:
     assert judged > 100
 
 
-@pytest.mark.parametrize(("share", "least", "most"), [(0.0, 0.0, 0.3), (0.3, 0.3, 0.55), (1.0, 1.0, 1.0)])
+@pytest.mark.parametrize(("share", "least", "most"), [(0.0, 0.1, 0.3), (0.3, 0.35, 0.6), (1.0, 1.0, 1.0)])
 def test_demonstrations_pay_rightly_as_often_as_set(share: float, least: float, most: float) -> None:
     solving = [one for one in some_demonstrations(1000, demonstrationAccuracy=share) if one[0].startswith("Pay")]
     right = [CHANGE.verify(prompt, prompt.split()[1], completion).verdict == "right" for prompt, completion in solving]

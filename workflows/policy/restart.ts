@@ -41,10 +41,19 @@ export function backoffSeconds(
   return Math.min(max, initial * 2 ** Math.min(30, Math.max(0, failures - 1)));
 }
 
-/** What the next execution does differently because of what has happened: the remedies of the failure table. */
-export function remedies(ledger: Ledger): { microBatchScale: number; earlierCheckpoints: number } {
+/**
+ * What the next execution does differently because of what has happened: the remedies of the failure table.
+ * @param lastAttempt - the attempt before; null if there was none. Only right after a divergence are checkpoints given up, so that
+ *   those made since then are kept
+ */
+export function remedies(
+  ledger: Ledger,
+  lastAttempt: number | null,
+): { microBatchScale: number; earlierCheckpoints: number } {
+  const last = ledger.history.at(-1);
+  const justDiverged = last?.class === 'Diverged' && last.attempt === lastAttempt;
   return {
     microBatchScale: 0.5 ** (ledger.failures.OutOfMemory ?? 0),
-    earlierCheckpoints: ledger.failures.Diverged ?? 0,
+    earlierCheckpoints: justDiverged ? (ledger.failures.Diverged ?? 0) : 0,
   };
 }

@@ -1,0 +1,92 @@
+/**
+ * Records the histories that tests/workflows/replay.test.ts replays: `node tests/support/record-histories.ts`.
+ * Run it for a new kind of campaign. A recorded history is not replaced because today's code no longer replays it: that is what it is for.
+ */
+import { execFile } from 'node:child_process';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import type { WorkflowHandle } from '@temporalio/client';
+import type { CampaignSpecInput, CampaignStatus, StageState } from '../../spec/index.ts';
+import { aCampaign, openWorkbench } from './worker.ts';
+
+const FOLDER = fileURLToPath(new URL('../histories/', import.meta.url));
+const ONE_ARM = { arms: [{ name: 'astro' }] };
+
+interface Scenario {
+  readonly spec: CampaignSpecInput;
+  readonly act?: (handle: WorkflowHandle) => Promise<unknown>;
+}
+
+const SCENARIOS: Readonly<Record<string, Scenario>> = {
+  'two-arms': { spec: aCampaign({ seed: 1 }) },
+  retried: { spec: aCampaign({ ...ONE_ARM, seed: 2, settings: { faults: { search: [71, 72], 'astro/rl': [70] } } }) },
+  failed: { spec: aCampaign({ ...ONE_ARM, seed: 3, settings: { faults: { 'astro/sft': [65] } } }) },
+  held: {
+    spec: aCampaign({ ...ONE_ARM, seed: 4, onFailure: 'hold', settings: { faults: { 'astro/sft': [65] } } }),
+    act: async (handle) => {
+      await until(handle, 'astro/sft', 'held');
+      await handle.executeUpdate('retryStage', { args: [{ stage: 'astro/sft' }] });
+    },
+  },
+  paused: {
+    spec: aCampaign({ ...ONE_ARM, seed: 5, settings: { steps: 40, stepMs: 50, only: ['pretrain', 'search'] } }),
+    act: async (handle) => {
+      for (const stage of ['pretrain', 'search']) {
+        await until(handle, stage, 'running');
+        await handle.executeUpdate('pause');
+        await handle.executeUpdate('resume');
+      }
+    },
+  },
+  approved: {
+    spec: aCampaign({ ...ONE_ARM, seed: 6, approveBeforeRl: true }),
+    act: async (handle) => {
+      await until(handle, 'astro/rl', 'blocked');
+      await handle.executeUpdate('approve', { args: [{}] });
+    },
+  },
+  cancelled: {
+    spec: aCampaign({ ...ONE_ARM, seed: 7, settings: { steps: 1000, stepMs: 50, only: ['pretrain'] } }),
+    act: async (handle) => {
+      await until(handle, 'pretrain', 'running');
+      await handle.cancel();
+    },
+  },
+};
+
+async function until(handle: WorkflowHandle, stage: string, state: StageState): Promise<void> {
+  for (let looks = 0; looks < 600; looks += 1) {
+    const { stages } = await handle.query<CampaignStatus>('status');
+    if (stages.find(({ name }) => name === stage)?.state === state) return;
+    await sleep(100);
+  }
+  throw new Error(`${stage} did not become ${state}`);
+}
+
+const bench = await openWorkbench();
+const worker = await bench.startWorker();
+mkdirSync(FOLDER, { recursive: true });
+for (const [name, { spec, act }] of Object.entries(SCENARIOS)) {
+  if (existsSync(join(FOLDER, `${name}.json`))) continue;
+  const handle = await bench.client.workflow.start('campaign', { taskQueue: 'orrery', workflowId: name, args: [spec] });
+  await act?.(handle);
+  await handle.result().catch(() => undefined); // a failure is a history too
+  await save(name, name);
+  await save(`${name}/pretrain`, `${name}-stage`);
+}
+await worker.stop();
+await bench.close();
+
+async function save(workflowId: string, name: string): Promise<void> {
+  const { stdout } = await promisify(execFile)(
+    '.venv/bin/temporal',
+    ['workflow', 'show', '--workflow-id', workflowId, '--output', 'json', '--address', bench.address],
+    { maxBuffer: 64 * 1024 * 1024 },
+  );
+  const history = JSON.parse(stdout) as { events: unknown[] };
+  writeFileSync(join(FOLDER, `${name}.json`), `${JSON.stringify(history)}\n`);
+  console.log(`${name}: ${history.events.length} events`);
+}
