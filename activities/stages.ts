@@ -1,6 +1,13 @@
 import { readdir } from 'node:fs/promises';
 import type { Client } from '@temporalio/client';
-import { type ManifestRef, type Outcome, parseOrRefuse, StageFile, type StageRequest } from '../spec/index.ts';
+import {
+  type Manifest,
+  type ManifestRef,
+  type Outcome,
+  parseOrRefuse,
+  StageFile,
+  type StageRequest,
+} from '../spec/index.ts';
 import {
   checkpointsDir,
   claim,
@@ -33,7 +40,10 @@ export interface StartAttempt {
 
 export type Started =
   | { readonly kind: 'started'; readonly job: JobRef }
-  | { readonly kind: 'busy'; readonly owner: string };
+  /** Another campaign is at it. */
+  | { readonly kind: 'busy'; readonly owner: string }
+  /** Another campaign has just finished it. */
+  | { readonly kind: 'finished'; readonly result: ManifestRef };
 export type Sealed =
   | { readonly kind: 'sealed'; readonly result: ManifestRef }
   | { readonly kind: 'incomplete'; readonly outcome: Outcome };
@@ -53,7 +63,7 @@ export function createStageActivities({ store, projectRoot, executor, client }: 
           const file = { ...request, key, codeVersion: version };
           await writeStageFile(store, parseOrRefuse(StageFile, file, `the stage ${request.name}`));
         }
-        return { key, result: manifest === null ? null : { kind: manifest.kind, key, digest: manifest.digest } };
+        return { key, result: manifest === null ? null : referTo(manifest) };
       }),
 
     /**
@@ -68,6 +78,9 @@ export function createStageActivities({ store, projectRoot, executor, client }: 
         if (before !== null && before.execution !== start.token) {
           if (before.owner !== owner && before.released === undefined && (await isRunning(client, before.owner)))
             return { kind: 'busy', owner: before.owner };
+          // Its owner may have finished the stage since it was resolved; it seals before it closes.
+          const manifest = await readManifest(dir);
+          if (manifest !== null) return { kind: 'finished', result: referTo(manifest) };
           const [campaignId, ...stage] = before.owner.split('/');
           await executor.suspend(jobName(campaignId ?? '', stage.join('/'), start.key, before.attempt));
         }
@@ -99,7 +112,7 @@ export function createStageActivities({ store, projectRoot, executor, client }: 
         const times = { startedAt: job.startedAt, finishedAt: new Date().toISOString() };
         try {
           const manifest = await seal(store, stage, job.publishers, job.attempt, times);
-          return { kind: 'sealed', result: { kind: stage.kind, key: job.key, digest: manifest.digest } };
+          return { kind: 'sealed', result: referTo(manifest) };
         } catch (error) {
           if (!(error instanceof MissingPartsError)) throw error;
           const message = `ended with exit code 0, but ${error.message}`;
@@ -109,6 +122,8 @@ export function createStageActivities({ store, projectRoot, executor, client }: 
       }),
   };
 }
+
+const referTo = ({ kind, key, digest }: Manifest): ManifestRef => ({ kind, key, digest });
 
 /** Whether the workflow that owns a claim is still there. */
 async function isRunning(client: Client, workflowId: string): Promise<boolean> {

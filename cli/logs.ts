@@ -1,41 +1,13 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type Client, defaultPayloadConverter, WorkflowNotFoundError } from '@temporalio/client';
 import { logsDir, stageDir } from '../store/index.ts';
-import { CommandError, EXIT } from './errors.ts';
 import { storePath } from './paths.ts';
 
 /** Where the present or last execution of a stage writes what its pods print. */
 export interface StageExecution {
   readonly key: string;
   readonly attempt: number;
-}
-
-/**
- * The last execution that the stage's workflow watched: its history names the job.
- * @returns null when the stage has not been executed (it waits, or an equal one was reused)
- * @throws CommandError 66 when the campaign has no such stage, or has not come to it
- */
-export async function lastExecution(client: Client, campaignId: string, stage: string): Promise<StageExecution | null> {
-  const handle = client.workflow.getHandle(`${campaignId}/${stage}`);
-  try {
-    await handle.describe(); // fetchHistory does not tell a missing workflow from other errors
-    const { events } = await handle.fetchHistory();
-    const watched = (events ?? []).flatMap(({ activityTaskScheduledEventAttributes: scheduled }) =>
-      scheduled?.activityType?.name === 'awaitJob' ? (scheduled.input?.payloads ?? []) : [],
-    );
-    const payload = watched.at(-1);
-    return payload === undefined ? null : defaultPayloadConverter.fromPayload<StageExecution>(payload);
-  } catch (error) {
-    if (!(error instanceof WorkflowNotFoundError)) throw error;
-    throw new CommandError(
-      EXIT.missing,
-      `campaign ${campaignId} has not started a stage ${stage}`,
-      `\`orrery status ${campaignId}\` lists its stages`,
-      { cause: error },
-    );
-  }
 }
 
 /** Log files of one execution, in the order of its pods. */

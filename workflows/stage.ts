@@ -89,6 +89,7 @@ export async function stage(run: StageRun): Promise<StageStatus> {
       if (resolved.result !== null) return await finish('reused', resolved.result);
 
       const started = await startAttempt({ ...job(), key: resolved.key, ...remedies(ledger, status.attempt) });
+      if (started.kind === 'finished') return await finish('reused', started.result);
       if (started.kind === 'busy') {
         await become({ state: 'blocked', why: `${started.owner} is running the same stage` });
         await condition(() => paused, Math.min(BUSY_WAIT_SECONDS, 2 ** busyLooks++) * 1000);

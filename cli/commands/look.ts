@@ -1,12 +1,13 @@
 import type { Client } from '@temporalio/client';
 import type { Command } from 'commander';
 import openInBrowser from 'open';
+import type { CampaignStatus, StageStatus } from '../../spec/index.ts';
 import { type CampaignView, isRunning, viewCampaign } from '../campaigns.ts';
 import { withClient } from '../connect.ts';
 import { CommandError, EXIT, type ExitCode } from '../errors.ts';
 import { finishWith } from '../exit.ts';
 import { untilInterrupted } from '../interrupt.ts';
-import { lastExecution, logFiles, type Offsets, printNew } from '../logs.ts';
+import { logFiles, type Offsets, printNew } from '../logs.ts';
 import { findReport, readReport } from '../report.ts';
 import { ReportSummary, resultLines } from '../results.ts';
 import { campaignLines } from '../view.ts';
@@ -63,11 +64,12 @@ async function logs(id: string, stage: string | undefined, options: { follow?: t
       const stages = stage === undefined ? await stagesAtWork(client, id) : [stage];
       const offsets: Offsets = new Map();
       for (;;) {
-        const executions = await Promise.all(stages.map((name) => lastExecution(client, id, name)));
-        await printNew(
-          executions.flatMap((execution) => (execution === null ? [] : logFiles(execution))),
-          offsets,
-        );
+        const { status } = await viewCampaign(client, id);
+        const files = stages.flatMap((name) => {
+          const { key, attempt } = stageNamed(status, name);
+          return key === null || attempt === null ? [] : logFiles({ key, attempt });
+        });
+        await printNew(files, offsets);
         if (!options.follow && offsets.size === 0) {
           throw new CommandError(
             EXIT.missing,
@@ -79,6 +81,14 @@ async function logs(id: string, stage: string | undefined, options: { follow?: t
       }
     }),
   );
+}
+
+/** @throws CommandError 66 when the campaign has no such stage */
+function stageNamed(status: CampaignStatus | null, name: string): StageStatus {
+  const stage = status?.stages.find((one) => one.name === name);
+  if (stage !== undefined) return stage;
+  const known = status?.stages.map((one) => one.name).join(', ') ?? 'none: no worker answers';
+  throw new CommandError(EXIT.missing, `expected a stage of the campaign, but got "${name}"`, `its stages: ${known}`);
 }
 
 /** Stages that run now; else the one that failed last. */
