@@ -13,7 +13,7 @@ Settings, all optional, as ``domain.ts`` describes them: ``kinds``, ``coins``, `
 import random
 import re
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,26 +23,11 @@ from orrery_trainers.domains import DomainError, Problem, Verdict, read_phrases
 PHRASES = read_phrases(Path(__file__).parent)
 HELD_OUT_ONE_IN = 8
 """One problem in so many, by hash, is never seen in pretraining, search or RL."""
-PROSE = (
-    "{amount} less {coin} leaves {left} .",
-    "Paying {coin} from {amount} leaves {left} .",
-)
-"""Ways to tell a step in words. All end with what is left, from which the next step goes on."""
-WORDS = [
-    "Pay",
-    "with",
-    "coins",
-    "of",
-    "Notes",
-    "Next",
-    "Rewrite",
-    "less",
-    "leaves",
-    "Paying",
-    "from",
-    "is",
-    "left",
-]
+PROSE = ("leaves", "gives")
+"""Words that stand for "=" in prose. The numbers keep their places: a small policy copies by place."""
+WORDS = ["Pay", "with", "coins", "of", "Notes", "Rewrite", "is", "left", *PROSE]
+PROSE_NOTES = 0.7
+"""Share of the notes that are written in prose."""
 SIGNS = ["-", "=", ".", ":", "=>"]
 
 LIMITS = {"kinds": (3, 5), "coins": (3, 6), "largestCoin": (5, 99), "largestAmount": (10, 594)}
@@ -53,12 +38,12 @@ LIMITS = {"kinds": (3, 5), "coins": (3, 6), "largestCoin": (5, 99), "largestAmou
 class Rules:
     """The domain's settings; see the head of this file."""
 
-    kinds: int = 4
+    kinds: int = 3
     coins: int = 4
-    largest_coin: int = 15
-    largest_amount: int = 60
+    largest_coin: int = 12
+    largest_amount: int = 48
     """Every amount is a token."""
-    demonstration_accuracy: float = 0.1
+    demonstration_accuracy: float = 0
     """Share of demonstrations that know a way to pay: a policy never wrong gives search nothing to tell apart."""
 
     @staticmethod
@@ -139,7 +124,12 @@ def generate_problems(count: int, seed: int, held_out: bool, settings: dict[str,
 
 
 def demonstrations(seed: int, settings: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    """Pretraining mix without end: paying, judging attempts (half of them in prose), putting steps in prose."""
+    """Pretraining mix without end: paying, notes of several attempts with their verdicts, putting steps in prose.
+
+    A pretrained language model has met doubt and return in text without using them to solve problems. So has this one:
+    under "Notes" it sees every move of a search, though the attempts are blind and mostly come to nothing; asked
+    plainly it just pays.
+    """
     rules, rng = Rules.read(settings), random.Random(f"change demonstrations {seed}")
     while True:
         task, solution = _solvable(rules, rng)
@@ -150,11 +140,10 @@ def demonstrations(seed: int, settings: dict[str, Any]) -> Iterator[tuple[str, s
             attempt = _attempt(rules, rng, task, solution)
             yield task.text(), f"{_steps_text(task, attempt)} {answer_text(attempt)}"
         elif kind < 0.9:
-            attempts = [_attempt(rules, rng, task, solution) for _ in range(rng.randint(1, 3))]
-            yield f"Notes : {task.text()}", " Next : ".join(_judged(task, attempt, rng) for attempt in attempts)
+            yield f"Notes : {task.text()}", _notes(rng, task, _attempt(rules, rng, task, solution))
         else:
             amount, coin = rng.choice(_steps(task, solution))
-            yield f"Rewrite : {step_text(amount, coin)} =>", prose_text(amount, coin, rng)
+            yield f"Rewrite : {step_text(amount, coin)} =>", step_text(amount, coin, rng.choice(PROSE))
 
 
 def verify(problem: str, reference: str, completion: str) -> Verdict:
@@ -175,14 +164,9 @@ def verify(problem: str, reference: str, completion: str) -> Verdict:
     return Verdict("right" if right else "wrong", " ".join(map(str, coins)))
 
 
-def step_text(amount: int, coin: int) -> str:
-    """`33 - 12 = 21 .`."""
-    return f"{amount} - {coin} = {amount - coin} ."
-
-
-def prose_text(amount: int, coin: int, rng: random.Random) -> str:
-    """The same step in words, one of PROSE."""
-    return rng.choice(PROSE).format(amount=amount, coin=coin, left=amount - coin)
+def step_text(amount: int, coin: int, equals: str = "=") -> str:
+    """`33 - 12 = 21 .`, or the same step in prose: `33 - 12 leaves 21 .`."""
+    return f"{amount} - {coin} {equals} {amount - coin} ."
 
 
 def answer_text(coins: list[int]) -> str:
@@ -195,16 +179,27 @@ def _steps(task: Task, coins: list[int]) -> list[tuple[int, int]]:
     return [(task.amount - sum(coins[:number]), coin) for number, coin in enumerate(coins)]
 
 
-def _steps_text(task: Task, coins: list[int]) -> str:
-    return " ".join(step_text(*step) for step in _steps(task, coins))
+def _steps_text(task: Task, coins: list[int], begin: int = 0, prose: random.Random | None = None) -> str:
+    """Steps from the `begin`-th coin on; in prose, with words drawn from `prose`, where that is given."""
+    steps = _steps(task, coins)[begin:]
+    return " ".join(step_text(*step, prose.choice(PROSE) if prose else "=") for step in steps)
 
 
-def _judged(task: Task, coins: list[int], rng: random.Random) -> str:
-    """Steps, as signs or in prose, with reflection and verdict."""
-    in_prose = rng.random() < 0.5
-    steps = " ".join(prose_text(*step, rng) for step in _steps(task, coins)) if in_prose else _steps_text(task, coins)
-    verdict = PHRASES.positive if sum(coins) == task.amount else PHRASES.negative
-    return f"{steps} {PHRASES.reflection} {verdict}"
+def _notes(rng: random.Random, task: Task, attempt: list[int]) -> str:
+    """One to three attempts until one is right, each judged; between them a return to some place, or a restart."""
+    prose = rng if rng.random() < PROSE_NOTES else None
+    parts, begin = [], 0
+    for remaining in reversed(range(rng.randint(1, 3))):
+        parts += [_steps_text(task, attempt, begin, prose), PHRASES.reflection]
+        if sum(attempt) == task.amount:
+            return " ".join([*parts, PHRASES.positive, answer_text(attempt)])
+        parts.append(PHRASES.negative)
+        if remaining:
+            begin = rng.randrange(task.coins)
+            left = task.amount - sum(attempt[:begin])
+            parts.append(PHRASES.go_back.format(place=left) if begin else PHRASES.restart)
+            attempt = _blind(rng, task, attempt[:begin]) or attempt
+    return " ".join(parts)
 
 
 def _solvable(rules: Rules, rng: random.Random) -> tuple[Task, list[int]]:
@@ -225,10 +220,11 @@ def _attempt(rules: Rules, rng: random.Random, task: Task, solution: list[int]) 
     return _blind(rng, task) or solution
 
 
-def _blind(rng: random.Random, task: Task) -> list[int] | None:
-    """Coins drawn blindly that never exceed what is left; None where no try came to the last coin."""
+def _blind(rng: random.Random, task: Task, paid: Sequence[int] = ()) -> list[int] | None:
+    """Coins drawn blindly after those paid, never more than what is left; None where no try came to the last coin."""
     for _ in range(20):
-        coins, left = [], task.amount
+        coins = list(paid)
+        left = task.amount - sum(coins)
         while len(coins) < task.coins and (payable := [kind for kind in task.kinds if kind <= left]):
             coins.append(rng.choice(payable))
             left -= coins[-1]

@@ -7,27 +7,27 @@ import phrases from './phrases.json' with { type: 'json' };
  * Exact change: pay an amount with exactly so many coins of the kinds given, each kind as often as wanted. Every text is words joined by
  * single spaces, because the stand-in policy has a token for every word and every fixed phrase.
  *
- * | text            | example                                                                     |
- * | --------------- | --------------------------------------------------------------------------- |
- * | problem, prompt | `Pay 33 with 4 coins of 1 12 7 :`                                           |
- * | step            | `33 - 12 = 21 .`                                                            |
- * | terminal step   | `Final answer: 12 7 7 7`                                                    |
- * | rewritten step  | `33 less 12 leaves 21 .`, `Paying 12 from 33 leaves 21 .` |
+ * | text            | example                                             |
+ * | --------------- | --------------------------------------------------- |
+ * | problem, prompt | `Pay 33 with 4 coins of 1 12 7 :`                   |
+ * | step            | `33 - 12 = 21 .`                                    |
+ * | terminal step   | `Final answer: 12 7 7 7`                            |
+ * | rewritten step  | `33 - 12 leaves 21 .`, `33 - 12 gives 21 .`         |
  *
  * @see docs/embedded-domain.md for why
  */
 export const domain: Domain = {
   name: 'change',
   settings: z.strictObject({
-    kinds: z.int().min(3).max(5).default(4).describe('Kinds of coins that a problem gives.'),
+    kinds: z.int().min(3).max(5).default(3).describe('Kinds of coins that a problem gives.'),
     coins: z.int().min(3).max(6).default(4).describe('Coins that are to be paid, exactly.'),
-    largestCoin: z.int().min(5).max(99).default(15).describe('Largest coin; the smallest is 1.'),
-    largestAmount: z.int().min(10).max(594).default(60).describe('Largest amount to be paid.'),
+    largestCoin: z.int().min(5).max(99).default(12).describe('Largest coin; the smallest is 1.'),
+    largestAmount: z.int().min(10).max(594).default(48).describe('Largest amount to be paid.'),
     demonstrationAccuracy: z
       .number()
       .min(0)
       .max(1)
-      .default(0.1)
+      .default(0)
       .describe('Share of the demonstrations that know a way to pay; the others pay blindly, and are right by luck.'),
   }),
   prompts: {
@@ -47,7 +47,7 @@ export const domain: Domain = {
       .filter((step) => step !== ''),
   isTerminal,
   // Amounts only get smaller on the way, so on one way each names one place.
-  placeAfter: (step) => /= (\d+)/.exec(step)?.[1] ?? step.replace(/ \.$/, ''),
+  placeAfter: (step) => /(?:=|leaves|gives) (\d+)/.exec(step)?.[1] ?? step.replace(/ \.$/, ''),
   approves: (selfEvaluation) => selfEvaluation.trim().startsWith(phrases.positive),
   faultOfRewrite(step, rewritten) {
     const leaked = leakedPhrase(phrases, rewritten);

@@ -17,7 +17,7 @@ describe('change', () => {
   test.each([
     { text: ' 33 - 12 = 21 .', steps: ['33 - 12 = 21 .'] },
     { text: '7 - 7 = 0 . Final answer: 12 7 7 7', steps: ['7 - 7 = 0 .', 'Final answer: 12 7 7 7'] },
-    { text: '33 less 12 leaves 21 . Paying 7 from', steps: ['33 less 12 leaves 21 .', 'Paying 7 from'] },
+    { text: '33 - 12 leaves 21 . 26 - 7', steps: ['33 - 12 leaves 21 .', '26 - 7'] },
     { text: '33 - 12 Final answer: 12', steps: ['33 - 12', 'Final answer: 12'] },
     { text: ' ', steps: [] },
   ])('splits "$text" into its steps', ({ text, steps }) => {
@@ -40,19 +40,19 @@ describe('change', () => {
   });
 
   test.each([
-    { rewritten: '33 less 12 leaves 21 .', fault: null },
-    { rewritten: 'Paying 12 from 33 leaves 21 .', fault: null },
-    { rewritten: '33 less 12 leaves 20 .', fault: 'its numbers are 12, 20, 33 and not 12, 21, 33' },
-    { rewritten: 'Paying 12 leaves 21 .', fault: 'its numbers are 12, 21 and not 12, 21, 33' },
-    { rewritten: '21 less 12 leaves 33 .', fault: 'it ends with 33 and not with 21, which is left' },
-    { rewritten: '33 less 12 leaves 21', fault: 'it does not end with " ."' },
+    { rewritten: '33 - 12 leaves 21 .', fault: null },
+    { rewritten: '33 - 12 gives 21 .', fault: null },
+    { rewritten: '33 - 12 leaves 20 .', fault: 'its numbers are 12, 20, 33 and not 12, 21, 33' },
+    { rewritten: '12 leaves 21 .', fault: 'its numbers are 12, 21 and not 12, 21, 33' },
+    { rewritten: '21 - 12 leaves 33 .', fault: 'it ends with 33 and not with 21, which is left' },
+    { rewritten: '33 - 12 leaves 21', fault: 'it does not end with " ."' },
     { rewritten: '. .', fault: 'its numbers are none and not 12, 21, 33' },
     {
-      rewritten: `33 less 12 leaves 21 ${change.phrases.negative} .`,
+      rewritten: `33 - 12 leaves 21 ${change.phrases.negative} .`,
       fault: 'it holds the phrase "This does not come out even."',
     },
     {
-      rewritten: "Let's go back to where 33 less 12 leaves 21 .",
+      rewritten: "Let's go back to where 33 - 12 leaves 21 .",
       fault: 'it holds the phrase "Let\'s go back to where"',
     },
   ])('finds of "$rewritten": $fault', ({ rewritten, fault }) => {
@@ -61,11 +61,11 @@ describe('change', () => {
 
   test('has settings with defaults', () => {
     expect(change.settings.parse({})).toEqual({
-      kinds: 4,
+      kinds: 3,
       coins: 4,
-      largestCoin: 15,
-      largestAmount: 60,
-      demonstrationAccuracy: 0.1,
+      largestCoin: 12,
+      largestAmount: 48,
+      demonstrationAccuracy: 0,
     });
   });
 

@@ -104,8 +104,8 @@ def test_the_vocabulary_covers_demonstrations_and_every_text_of_a_trace() -> Non
     tokenizer = build_tokenizer(CHANGE.vocabulary({}), 256)
     phrases = CHANGE.phrases
     trace = (
-        f"{PROBLEM} 33 less 12 leaves 21 . {phrases.reflection} {phrases.negative} {phrases.go_back.format(place=21)} "
-        f"Paying 12 from 21 leaves 9 . {phrases.reflection} {phrases.negative} {phrases.restart} 33 less 7 leaves 26 . "
+        f"{PROBLEM} 33 - 12 leaves 21 . {phrases.reflection} {phrases.negative} {phrases.go_back.format(place=21)} "
+        f"21 - 12 gives 9 . {phrases.reflection} {phrases.negative} {phrases.restart} 33 - 7 leaves 26 . "
         f"{phrases.reflection} {phrases.positive} {phrases.final_answer} 12 7 7 7"
     )
     texts = [trace, *(f"{prompt} {completion}" for prompt, completion in some_demonstrations(500))]
