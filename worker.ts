@@ -7,14 +7,12 @@
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Client, Connection } from '@temporalio/client';
-import { loadClientConnectConfig } from '@temporalio/envconfig';
 import { bundleWorkflowCode, NativeConnection, Runtime, Worker } from '@temporalio/worker';
 import { createActivities } from './activities/index.ts';
-import { createLogger, temporalLogger } from './activities/logging.ts';
 import { ensureSearchAttributes } from './activities/search-attributes.ts';
+import { connectionSettings, TASK_QUEUE } from './cli/connect.ts';
 import { createLocalExecutor, localOutcome, localRefusal } from './local/index.ts';
-
-const TASK_QUEUE = 'orrery';
+import { createLogger, temporalLogger } from './logging.ts';
 
 const projectRoot = fileURLToPath(new URL('.', import.meta.url));
 const store = resolve(process.env.ORRERY_STORE ?? join(projectRoot, '.orrery/store'));
@@ -23,9 +21,8 @@ const python = process.env.ORRERY_PYTHON ?? join(projectRoot, '.venv/bin/python'
 const log = createLogger();
 
 Runtime.install({ logger: temporalLogger(log) });
-const { connectionOptions, namespace = 'default' } = loadClientConnectConfig();
-const connection = await NativeConnection.connect(connectionOptions);
-const clientConnection = await Connection.connect(connectionOptions);
+const { connectionOptions, namespace } = connectionSettings();
+const { connection, clientConnection } = await connectOrLeave();
 const client = new Client({ connection: clientConnection, namespace });
 
 const executor = createLocalExecutor({ home, projectRoot, store, python, log });
@@ -58,3 +55,16 @@ const worker = await Worker.create({
 log.info({ taskQueue: TASK_QUEUE, namespace, address: connectionOptions.address, store }, 'worker started');
 await worker.run();
 await Promise.all([connection.close(), clientConnection.close()]);
+
+async function connectOrLeave(): Promise<{ connection: NativeConnection; clientConnection: Connection }> {
+  try {
+    const connection = await NativeConnection.connect(connectionOptions);
+    return { connection, clientConnection: await Connection.connect(connectionOptions) };
+  } catch (error) {
+    log.fatal(
+      { err: error, address: connectionOptions.address },
+      'no Temporal answers; start one with `npm run temporal`',
+    );
+    process.exit(69);
+  }
+}

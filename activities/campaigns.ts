@@ -1,8 +1,9 @@
-import { copyFile, mkdir } from 'node:fs/promises';
-import { join } from 'node:path';
+import { access, constants, copyFile, mkdir } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
 import {
   type CampaignSpec,
   type Complaint,
+  type Data,
   FILES,
   InvalidInputError,
   type ManifestRef,
@@ -15,7 +16,7 @@ import type { Deps } from './deps.ts';
 import { translated } from './failures.ts';
 
 /** The door of a campaign, and its last step. */
-export function createCampaignActivities({ store, refusalOf, searchAttributes }: Deps) {
+export function createCampaignActivities({ store, projectRoot, refusalOf, searchAttributes }: Deps) {
   return {
     /** Refuses what only this side can see to be wrong (no such domain, more GPUs than there are), before anything is started. */
     admitCampaign: ({
@@ -32,6 +33,7 @@ export function createCampaignActivities({ store, refusalOf, searchAttributes }:
           const message = refusalOf({ ...slot, config: spec.stages[slot.kind] } as never);
           return message === null ? [] : [{ field: `stages.${slot.kind}.run`, message }];
         });
+        complaints.push(...(await missingFiles(spec.data, projectRoot)));
         if (complaints.length > 0) throw new InvalidInputError('the campaign spec', unique(complaints));
         const dir = campaignDir(store, campaignId);
         await mkdir(dir, { recursive: true });
@@ -58,6 +60,23 @@ export function createCampaignActivities({ store, refusalOf, searchAttributes }:
         return { html, json };
       }),
   };
+}
+
+async function missingFiles(data: Data, projectRoot: string): Promise<Complaint[]> {
+  if (data.type === 'generated') return [];
+  const files = (['search', 'curriculum', 'benchmarks'] as const).flatMap((role) =>
+    data[role].map(({ path }, index) => ({ field: `data.${role}.${index}.path`, path: resolve(projectRoot, path) })),
+  );
+  const complaints = await Promise.all(
+    files.map(async ({ field, path }) => {
+      const readable = await access(path, constants.R_OK).then(
+        () => true,
+        () => false,
+      );
+      return readable ? [] : [{ field, message: `expected a file that can be read, but got "${path}"` }];
+    }),
+  );
+  return complaints.flat();
 }
 
 const unique = (complaints: readonly Complaint[]): Complaint[] => [

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { IS_TRAINER, type JobRequest, POD_ENV, type StageFile } from '../spec/index.ts';
 import { programsOf } from './programs.ts';
 
@@ -5,6 +6,8 @@ import { programsOf } from './programs.ts';
 export interface JobRef {
   readonly name: string;
   readonly campaignId: string;
+  /** First run of the campaign's workflow: tells it from another campaign of the same id. */
+  readonly campaignRun: string;
   readonly stage: string;
   readonly key: string;
   readonly attempt: number;
@@ -25,14 +28,15 @@ export const publishersOf = (stage: Pick<StageFile, 'kind' | 'config'>): number 
 
 /**
  * Name of the job of one attempt: derived, so that asking twice finds the first. A DNS label: at most 63 characters, readable at the
- * front, unique by the stage's key and the attempt at the end.
+ * front, unique by the stage's key, the attempt and the claim's token at the end. The token keeps attempt 0 of a store that was removed
+ * from being taken for attempt 0 of the store that followed.
  */
-export function jobName(campaignId: string, stage: string, key: string, attempt: number): string {
+export function jobName(campaignId: string, stage: string, key: string, attempt: number, token: string): string {
   const readable = `${campaignId}-${stage}`
     .toLowerCase()
     .replaceAll(/[^a-z0-9]+/g, '-')
     .replace(/^-+/, '');
-  const unique = `${key.slice(0, 10)}-${attempt}`;
+  const unique = `${key.slice(0, 8)}-${createHash('sha256').update(token).digest('hex').slice(0, 6)}-${attempt}`;
   return `${readable.slice(0, 62 - unique.length).replace(/-+$/, '')}-${unique}`;
 }
 
@@ -60,6 +64,7 @@ export function jobRequest(
     ...programsOf(stage.kind),
     resources: { cpus: run.resources.cpus, gpus: run.resources.gpus },
     env: {
+      [POD_ENV.campaign]: ref.campaignId,
       ...(remedies.microBatchScale < 1 ? { [POD_ENV.microBatchScale]: String(remedies.microBatchScale) } : {}),
       ...(remedies.checkpointBefore === null ? {} : { [POD_ENV.checkpointBefore]: String(remedies.checkpointBefore) }),
     },

@@ -8,11 +8,13 @@ import { progressSchedule } from './progress-schedule.ts';
 /** What `awaitJob` remembers over a change of worker. */
 interface Watched {
   readonly progress: Progress | null;
-  /** When `progress.done` was last seen to grow, in ms since the epoch. */
-  readonly grewAt: number;
+  /** Time without growth of `progress.done`, in ms: of watching alone, so that neither a stepped clock nor a sleeping laptop counts. */
+  readonly idleMs: number;
 }
 
 const BEAT_MS = 1000;
+/** A beat that took longer than this was no beat: the machine slept. */
+const LONGEST_BEAT_MS = 10 * BEAT_MS;
 
 /** Watching and ending jobs. All may run twice, on two workers. */
 export function createJobActivities({ store, executor, outcomeOf, client, log }: Deps) {
@@ -38,24 +40,27 @@ export function createJobActivities({ store, executor, outcomeOf, client, log }:
       const signal = AbortSignal.any([cancellationSignal(), abort.signal]);
       let watched: Watched = (activityInfo().heartbeatDetails as Watched | undefined) ?? {
         progress: null,
-        grewAt: Date.now(),
+        idleMs: 0,
       };
       const due = progressSchedule();
       let stalled = false;
+      let lookedAt = performance.now();
 
       const look = async (): Promise<void> => {
         const progress = await readProgress(stageDir(store, job.key), job.publishers, job.attempt);
         const grew = progress !== null && progress.done !== watched.progress?.done;
-        watched = { progress, grewAt: grew ? Date.now() : watched.grewAt };
+        const sinceLast = Math.min(performance.now() - lookedAt, LONGEST_BEAT_MS);
+        lookedAt = performance.now();
+        watched = { progress, idleMs: grew ? 0 : watched.idleMs + sinceLast };
         heartbeat(watched);
         if (progress !== null && due(Date.now())) await tellCampaign(job, progress);
-        if (Date.now() - watched.grewAt > job.stallTimeoutSeconds * 1000) {
+        if (watched.idleMs > job.stallTimeoutSeconds * 1000) {
           stalled = true;
           abort.abort();
         }
       };
       const timer = setInterval(() => {
-        look().catch((error: unknown) => log.warn({ job: job.name, error }, 'progress could not be read'));
+        look().catch((error: unknown) => log.warn({ job: job.name, err: error }, 'progress could not be read'));
       }, BEAT_MS);
 
       try {
@@ -83,7 +88,9 @@ export function createJobActivities({ store, executor, outcomeOf, client, log }:
 
   async function tellCampaign(job: JobRef, progress: Progress): Promise<void> {
     // Typed by name: activities know no workflow code.
-    await client.workflow.getHandle(job.campaignId).signal('stageProgress', { stage: job.stage, progress });
+    await client.workflow
+      .getHandle(job.campaignId)
+      .signal('stageProgress', { campaignRun: job.campaignRun, stage: job.stage, progress });
   }
 
   async function stopStalled(job: JobRef): Promise<Outcome> {

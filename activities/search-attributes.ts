@@ -20,7 +20,7 @@ export async function ensureSearchAttributes(connection: Connection, namespace: 
     return true;
   } catch (error) {
     log.warn(
-      { error, searchAttributes: Object.keys(SEARCH_ATTRIBUTES) },
+      { err: error, searchAttributes: Object.keys(SEARCH_ATTRIBUTES) },
       'search attributes are not registered; campaigns go without',
     );
     return false;

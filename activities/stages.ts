@@ -1,6 +1,8 @@
 import { readdir } from 'node:fs/promises';
+import { heartbeat } from '@temporalio/activity';
 import type { Client } from '@temporalio/client';
 import {
+  type FailureClass,
   type Manifest,
   type ManifestRef,
   type Outcome,
@@ -9,10 +11,12 @@ import {
   type StageRequest,
 } from '../spec/index.ts';
 import {
+  CorruptFileError,
   checkpointsDir,
-  claim,
+  claimAfter,
   codeVersion,
   dataFileDigests,
+  firstClaimedAt,
   latestClaim,
   MissingPartsError,
   readManifest,
@@ -28,6 +32,7 @@ import { type JobRef, jobName, jobRequest, publishersOf } from './job-request.ts
 
 export interface StartAttempt {
   readonly campaignId: string;
+  readonly campaignRun: string;
   readonly arm: string | null;
   readonly request: StageRequest;
   readonly key: string;
@@ -50,6 +55,24 @@ export type Sealed =
 
 /** From a stage that is asked for to a claimed execution of it, and from its parts to its manifest. */
 export function createStageActivities({ store, projectRoot, executor, client }: Deps) {
+  /** Starts the job of an attempt that is claimed, or adopts it. */
+  async function submit(dir: string, start: StartAttempt, attempt: number): Promise<JobRef> {
+    const stage = await readStageFile(dir);
+    const { campaignId, campaignRun, request, key, token } = start;
+    const job: JobRef = {
+      ...{ name: jobName(campaignId, request.name, key, attempt, token), campaignId, campaignRun, key, attempt },
+      stage: request.name,
+      publishers: publishersOf(stage),
+      stallTimeoutSeconds: stage.config.run.stallTimeoutSeconds,
+      startedAt: (await firstClaimedAt(dir)) ?? new Date().toISOString(),
+    };
+    const checkpointBefore = await stepToAvoid(dir, start.earlierCheckpoints);
+    await executor.submit(
+      jobRequest(job, start.arm, stage, { microBatchScale: start.microBatchScale, checkpointBefore }),
+    );
+    return job;
+  }
+
   return {
     /** Names the stage by what goes into it, writes its stage file, and says whether an equal stage is finished. */
     resolveStage: ({ request }: { request: StageRequest }): Promise<{ key: string; result: ManifestRef | null }> =>
@@ -67,41 +90,29 @@ export function createStageActivities({ store, projectRoot, executor, client }: 
       }),
 
     /**
-     * Claims the next attempt and starts its job, or says who is at it. An older execution of this owner that still lives (left
-     * behind by a campaign of the same id) is stopped first: no two executions of a stage at a time.
+     * Claims the next attempt and starts its job, or says who is at it. An older execution that still lives though its owner is gone (or
+     * is this very stage of a campaign that was started anew) is stopped first: no two executions of a stage at a time.
      */
     startAttempt: (start: StartAttempt): Promise<Started> =>
       translated(async () => {
         const dir = stageDir(store, start.key);
         const owner = `${start.campaignId}/${start.request.name}`;
-        const before = await latestClaim(dir);
-        if (before !== null && before.execution !== start.token) {
-          if (before.owner !== owner && before.released === undefined && (await isRunning(client, before.owner)))
-            return { kind: 'busy', owner: before.owner };
-          // Its owner may have finished the stage since it was resolved; it seals before it closes.
-          const manifest = await readManifest(dir);
-          if (manifest !== null) return { kind: 'finished', result: referTo(manifest) };
-          const [campaignId, ...stage] = before.owner.split('/');
-          await executor.suspend(jobName(campaignId ?? '', stage.join('/'), start.key, before.attempt));
+        for (;;) {
+          const before = await latestClaim(dir);
+          if (before !== null && before.execution !== start.token) {
+            if (before.owner !== owner && before.released === undefined && (await isRunning(client, before.owner))) {
+              return { kind: 'busy', owner: before.owner };
+            }
+            // Its owner may have finished the stage since it was resolved; it seals before it closes.
+            const manifest = await readManifest(dir);
+            if (manifest !== null) return { kind: 'finished', result: referTo(manifest) };
+            const [campaignId = '', ...stage] = before.owner.split('/');
+            await executor.suspend(jobName(campaignId, stage.join('/'), start.key, before.attempt, before.execution));
+          }
+          const attempt = await claimAfter(dir, before?.attempt ?? null, owner, start.token);
+          if (attempt !== null) return { kind: 'started', job: await submit(dir, start, attempt) };
+          heartbeat(); // another was faster: look at who it is
         }
-        const attempt = await claim(dir, owner, start.token);
-        const stage = await readStageFile(dir);
-        const name = jobName(start.campaignId, start.request.name, start.key, attempt);
-        const job: JobRef = {
-          name,
-          campaignId: start.campaignId,
-          stage: start.request.name,
-          key: start.key,
-          attempt,
-          publishers: publishersOf(stage),
-          stallTimeoutSeconds: stage.config.run.stallTimeoutSeconds,
-          startedAt: new Date().toISOString(),
-        };
-        const checkpointBefore = await stepToAvoid(dir, start.earlierCheckpoints);
-        await executor.submit(
-          jobRequest(job, start.arm, stage, { microBatchScale: start.microBatchScale, checkpointBefore }),
-        );
-        return { kind: 'started', job };
       }),
 
     /** Makes the stage’s manifest from the parts that its pods left. Parts that are missing after exit code 0 are a crash. */
@@ -114,13 +125,23 @@ export function createStageActivities({ store, projectRoot, executor, client }: 
           const manifest = await seal(store, stage, job.publishers, job.attempt, times);
           return { kind: 'sealed', result: referTo(manifest) };
         } catch (error) {
-          if (!(error instanceof MissingPartsError)) throw error;
-          const message = `ended with exit code 0, but ${error.message}`;
-          const failure = { class: 'Crashed', message, attempt: job.attempt, exitCode: 0, part: null } as const;
-          return { kind: 'incomplete', outcome: { kind: 'failed', failure } };
+          const outcome = outcomeOfSealing(error, job.attempt);
+          if (outcome === null) throw error;
+          return { kind: 'incomplete', outcome };
         }
       }),
   };
+}
+
+/** Parts that are missing may come with another attempt; those that are damaged will not. Null for what is no fault of the parts. */
+function outcomeOfSealing(error: unknown, attempt: number): Outcome | null {
+  const failed = (failure: FailureClass, message: string): Outcome => ({
+    kind: 'failed',
+    failure: { class: failure, message, attempt, exitCode: 0, part: null },
+  });
+  if (error instanceof MissingPartsError) return failed('Crashed', `ended with exit code 0, but ${error.message}`);
+  if (error instanceof CorruptFileError) return failed('InvalidInput', error.message);
+  return null;
 }
 
 const referTo = ({ kind, key, digest }: Manifest): ManifestRef => ({ kind, key, digest });

@@ -1,8 +1,10 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { isMap, isNode, isScalar, LineCounter, type Node, type ParsedNode, parseDocument } from 'yaml';
 import { CampaignSpec, type Complaint, InvalidInputError, parseOrRefuse } from '../spec/index.ts';
 import { loadDomain } from '../stages/domain.ts';
 import { CommandError, EXIT, messageOf } from './errors.ts';
+import { PROJECT } from './paths.ts';
 
 /** A campaign file that was found valid. */
 export interface CampaignFile {
@@ -61,6 +63,7 @@ export async function parseCampaign(text: string, file: string): Promise<Campaig
   try {
     const spec = parseOrRefuse(CampaignSpec, input, file);
     await checkDomain(spec);
+    checkDataFiles(spec);
     return { input: input as Record<string, unknown>, spec };
   } catch (error) {
     if (!(error instanceof InvalidInputError)) throw error;
@@ -89,6 +92,19 @@ async function checkDomain(spec: CampaignSpec): Promise<void> {
       })),
     );
   }
+}
+
+/** @throws InvalidInputError naming every problem file that is not there */
+function checkDataFiles({ data }: CampaignSpec): void {
+  if (data.type !== 'files') return;
+  const absent = (['search', 'curriculum', 'benchmarks'] as const).flatMap((set) =>
+    data[set].flatMap(({ path }, index) => {
+      const absolute = resolve(PROJECT, path);
+      if (statSync(absolute, { throwIfNoEntry: false })?.isFile()) return [];
+      return [{ field: `data.${set}.${index}.path`, message: `expected a file, but there is no ${absolute}` }];
+    }),
+  );
+  if (absent.length > 0) throw new InvalidInputError('the campaign', absent);
 }
 
 /** Where in the text a path leads: to its key, or, where the text does not have it, to the nearest place above. */

@@ -9,7 +9,7 @@ import {
   WorkflowNotFoundError,
   WorkflowUpdateFailedError,
 } from '@temporalio/client';
-import { CampaignStatus, Progress, type StageStatus } from '../spec/index.ts';
+import { CampaignStatus, Progress, type StageState, type StageStatus } from '../spec/index.ts';
 import { CommandError, EXIT, messageOf } from './errors.ts';
 
 /** A campaign as the CLI sees it. */
@@ -21,9 +21,14 @@ export interface CampaignView {
   readonly status: CampaignStatus | null;
   /** Why the workflow failed, in words. */
   readonly failure: string | null;
+  /** What an activity of the campaign itself failed with, and is tried again; the stages say theirs in `why`. */
+  readonly retrying: string | null;
 }
 
 const QUERY_TIMEOUT_MS = 10_000;
+/** Stages get their grace to save and end: 2 minutes each, if the spec says nothing else, and all at the same time. */
+const CANCEL_PATIENCE_MS = 10 * 60_000;
+const CANCEL_LOOK_MS = 500;
 
 export const isRunning = (view: CampaignView): boolean => view.workflow === 'RUNNING';
 
@@ -32,19 +37,31 @@ export const isRunning = (view: CampaignView): boolean => view.workflow === 'RUN
  */
 export async function viewCampaign(client: Client, id: string): Promise<CampaignView> {
   const handle = client.workflow.getHandle(id);
-  const { status } = await describeCampaign(handle);
-  const view = { id, workflow: status.name, failure: status.name === 'FAILED' ? await failureOf(handle) : null };
+  const { status, raw } = await describeCampaign(handle);
+  const view = {
+    ...{ id, workflow: status.name, retrying: retriedFailure(raw.pendingActivities) },
+    failure: status.name === 'FAILED' ? await failureOf(handle) : null,
+  };
+  try {
+    return { ...view, status: await freshened(client, await askStatus(client, handle)) };
+  } catch (error) {
+    if (status.name !== 'RUNNING' && isNoWorker(error)) return { ...view, status: null };
+    throw error;
+  }
+}
+
+/** @throws CommandError 69 when no worker answers within some seconds */
+async function askStatus(client: Client, handle: WorkflowHandle): Promise<CampaignStatus> {
   try {
     const asked = await client.connection.withDeadline(Date.now() + QUERY_TIMEOUT_MS, () => handle.query('status'));
-    return { ...view, status: await freshened(client, CampaignStatus.parse(asked)) };
+    return CampaignStatus.parse(asked);
   } catch (error) {
-    if (status.name !== 'RUNNING' && (error instanceof QueryNotRegisteredError || error instanceof ServiceError)) {
-      return { ...view, status: null };
-    }
     if (error instanceof QueryNotRegisteredError || error instanceof ServiceError) throw noWorker(error);
     throw error;
   }
 }
+
+const isNoWorker = (error: unknown) => error instanceof CommandError && error.exitCode === EXIT.unavailable;
 
 export async function describeCampaign(handle: WorkflowHandle): Promise<WorkflowExecutionDescription> {
   try {
@@ -55,9 +72,20 @@ export async function describeCampaign(handle: WorkflowHandle): Promise<Workflow
   }
 }
 
+/** @throws CommandError 66 when there is none of this id, 1 when it has ended, 69 when no worker would do what it is asked */
+export async function reachCampaign(client: Client, id: string): Promise<WorkflowHandle> {
+  const handle = client.workflow.getHandle(id);
+  const { status } = await describeCampaign(handle);
+  if (status.name !== 'RUNNING') {
+    throw new CommandError(EXIT.failed, `campaign ${id} has ended (${status.name})`, 'submit it again to go on');
+  }
+  await askStatus(client, handle);
+  return handle;
+}
+
 /**
  * Sends an update and waits until it is done.
- * @throws CommandError 1 when the campaign refuses it, saying why
+ * @throws CommandError 1 when the campaign refuses it, saying why; 69 when no worker answers for it
  */
 export async function updateCampaign(
   client: Client,
@@ -65,11 +93,7 @@ export async function updateCampaign(
   name: string,
   args: unknown[] = [],
 ): Promise<CampaignStatus> {
-  const handle = client.workflow.getHandle(id);
-  const { status } = await describeCampaign(handle);
-  if (status.name !== 'RUNNING') {
-    throw new CommandError(EXIT.failed, `campaign ${id} has ended (${status.name})`, 'submit it again to go on');
-  }
+  const handle = await reachCampaign(client, id);
   try {
     return CampaignStatus.parse(
       await handle.executeUpdate<CampaignStatus, [unknown]>(name, { args: args as [unknown] }),
@@ -82,6 +106,26 @@ export async function updateCampaign(
     }
     if (error instanceof ServiceError) throw noWorker(error);
     throw error;
+  }
+}
+
+/**
+ * Waits until a campaign that was cancelled has ended.
+ * @throws CommandError 1 when it has not after {@link CANCEL_PATIENCE_MS}, naming the stages that it waits for
+ */
+export async function untilEnded(client: Client, handle: WorkflowHandle): Promise<void> {
+  const deadline = Date.now() + CANCEL_PATIENCE_MS;
+  while ((await describeCampaign(handle)).status.name === 'RUNNING') {
+    if (Date.now() > deadline) {
+      const { stages } = await askStatus(client, handle);
+      const left = stages.filter(({ state }) => state !== 'pending' && !ENDED.has(state)).map(({ name }) => name);
+      throw new CommandError(
+        EXIT.failed,
+        `campaign ${handle.workflowId} was cancelled ${CANCEL_PATIENCE_MS / 60_000} minutes ago and waits for ${left.join(', ') || 'its last step'}`,
+        `it ends by itself once they have: see \`orrery status ${handle.workflowId}\``,
+      );
+    }
+    await new Promise((resolve) => setTimeout(resolve, CANCEL_LOOK_MS));
   }
 }
 
@@ -110,26 +154,51 @@ function rootMessage(error: Error): string {
   return error.cause instanceof Error ? rootMessage(error.cause) : error.message;
 }
 
-/** What runs tells its progress in the heartbeats of the activity that watches it; the workflow hears of it more rarely. */
+/**
+ * What runs tells its progress in the heartbeats of the activity that watches it; the workflow hears of it more rarely. Of an activity
+ * that fails and is tried again (a full disk, say) it hears nothing at all: that stands beside the heartbeat.
+ */
 async function freshened(client: Client, status: CampaignStatus): Promise<CampaignStatus> {
   const stages = await Promise.all(
     status.stages.map(async (stage): Promise<StageStatus> => {
-      if (stage.state !== 'running') return stage;
-      return {
-        ...stage,
-        progress: (await heartbeatProgress(client, `${status.campaignId}/${stage.name}`)) ?? stage.progress,
-      };
+      if (ENDED.has(stage.state)) return stage;
+      const activities = await pendingActivities(client, `${status.campaignId}/${stage.name}`);
+      const progress = stage.state === 'running' ? heartbeatProgress(activities) : null;
+      return { ...stage, progress: progress ?? stage.progress, why: retriedFailure(activities) ?? stage.why };
     }),
   );
   return { ...status, stages };
 }
 
-async function heartbeatProgress(client: Client, workflowId: string): Promise<Progress | null> {
+const ENDED: ReadonlySet<StageState> = new Set(['completed', 'reused', 'failed', 'cancelled']);
+
+type PendingActivities = WorkflowExecutionDescription['raw']['pendingActivities'];
+
+async function pendingActivities(client: Client, workflowId: string): Promise<PendingActivities> {
   const description = await client.workflow
     .getHandle(workflowId)
     .describe()
     .catch(() => null); // ended, or not there yet: then there is nothing fresher
-  for (const activity of description?.raw.pendingActivities ?? []) {
+  return description?.raw.pendingActivities;
+}
+
+const WAITS = 1; // temporal.api.enums.v1.PendingActivityState.SCHEDULED
+
+/**
+ * What an activity failed with that waits for its next try; null when none does. One that runs again may be well: after the death of a
+ * worker the failed attempt stays on record for as long as the next one runs. Pure.
+ */
+export function retriedFailure(activities: PendingActivities): string | null {
+  for (const { activityType, state, attempt, lastFailure } of activities ?? []) {
+    if (state === WAITS && (attempt ?? 1) > 1 && lastFailure?.message) {
+      return `${activityType?.name ?? 'activity'} is tried again (attempt ${attempt}): ${lastFailure.message}`;
+    }
+  }
+  return null;
+}
+
+function heartbeatProgress(activities: PendingActivities): Progress | null {
+  for (const activity of activities ?? []) {
     const [payload] = activity.heartbeatDetails?.payloads ?? [];
     const details = payload && defaultPayloadConverter.fromPayload<{ progress?: unknown }>(payload);
     const progress = Progress.safeParse(details?.progress);

@@ -1,17 +1,20 @@
 import { type Client, Connection, Client as TemporalClient } from '@temporalio/client';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
 import { CommandError, EXIT, messageOf } from './errors.ts';
+import { temporalPort } from './ports.ts';
 
 /** Task queue of the worker. */
 export const TASK_QUEUE = 'orrery';
-export const DEFAULT_ADDRESS = 'localhost:7233';
 const CONNECT_TIMEOUT_MS = 5_000;
 
-/** Where Temporal is, as the SDK's environment configuration says: `TEMPORAL_ADDRESS`, `TEMPORAL_NAMESPACE`, profiles, TLS, API key. */
+/**
+ * Where Temporal is, as the SDK's environment configuration says: `TEMPORAL_ADDRESS`, `TEMPORAL_NAMESPACE`, profiles, TLS, API key.
+ * Where it names no address, this project's own on this machine.
+ */
 export function connectionSettings() {
   const { connectionOptions, namespace } = loadClientConnectConfig();
   return {
-    connectionOptions: { ...connectionOptions, address: connectionOptions.address ?? DEFAULT_ADDRESS },
+    connectionOptions: { ...connectionOptions, address: connectionOptions.address ?? `localhost:${temporalPort()}` },
     namespace: namespace ?? 'default',
   };
 }

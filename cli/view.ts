@@ -24,9 +24,10 @@ const BAR_CELLS = 20;
 
 /** @param now - ms since the epoch, to tell how long a stage has been running */
 export function campaignLines(view: CampaignView, now: number): string[] {
-  const { status, failure } = view;
+  const { status, failure, retrying } = view;
   const head = `${styleText('bold', view.id)}  ${status === null ? view.workflow.toLowerCase() : phaseOf(view)}`;
   const why = failure ? failure.split('\n').map((line) => styleText('red', `  ${line}`)) : [];
+  if (retrying !== null) why.unshift(styleText('yellow', `  ${firstLine(retrying)}`));
   if (status === null) return [head, ...why];
   const width = Math.max(...status.stages.map(({ name }) => name.length));
   return [head, ...status.stages.map((stage) => stageLine(stage, width, now)), ...why];
@@ -44,7 +45,7 @@ export function stageLine(stage: StageStatus, nameWidth: number, now: number): s
     stage.state === 'running' && stage.progress ? progressText(stage.progress) : null,
     durationText(stage, now),
     stage.executions > 1 ? `execution ${stage.executions}` : null,
-    stage.why,
+    stage.why && firstLine(stage.why),
     stage.lastFailure && stage.state !== 'completed'
       ? `${stage.lastFailure.class}: ${firstLine(stage.lastFailure.message)}`
       : null,

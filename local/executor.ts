@@ -95,7 +95,7 @@ export function createLocalExecutor(options: LocalExecutorOptions): Executor {
       detached: true,
       stdio: ['ignore', output, output],
     });
-    child.once('error', (error) => log.warn({ job: job.request.name, error }, 'supervisor could not be started'));
+    child.once('error', (err) => log.warn({ job: job.request.name, err }, 'supervisor could not be started'));
     child.unref();
     closeSync(output);
   }

@@ -15,14 +15,15 @@ import { type CampaignView, isRunning, updateCampaign, viewCampaign } from '../c
 import { withClient } from '../cli/connect.ts';
 import { CommandError, EXIT, type ExitCode, messageOf, runMain } from '../cli/errors.ts';
 import { untilInterrupted } from '../cli/interrupt.ts';
-import { inProject, PROJECT } from '../cli/paths.ts';
+import { logFiles } from '../cli/logs.ts';
+import { inOrrery, inProject, PROJECT } from '../cli/paths.ts';
 import { findReport, readReport } from '../cli/report.ts';
 import { ReportSummary, resultLines } from '../cli/results.ts';
 import { submitCampaign } from '../cli/submit.ts';
 import { exitCodeOf, watchCampaign } from '../cli/watch.ts';
 import { setup } from './setup.ts';
 import { ensureTemporal, projectServer, type TemporalServer } from './temporal-server.ts';
-import { ensureWorker, type WorkerProcess } from './worker-process.ts';
+import { ensureWorker, stopWorker, type WorkerProcess } from './worker-process.ts';
 
 /** What checkpoints and trees of a run may take. */
 const RUN_GB = 1;
@@ -62,7 +63,7 @@ async function demo(options: DemoOptions): Promise<ExitCode> {
     // Where Temporal cannot say, nothing of others can depend on it.
     const needed = await othersRun(id).catch(() => false);
     if (!options.keep && !needed) {
-      if (worker?.started) await worker.stop();
+      if (worker?.started) await stopWorker();
       if (temporal.started) await temporal.stop();
     }
   }
@@ -92,7 +93,7 @@ async function run(client: Client, id: string, campaign: CampaignFile, temporal:
     throw new CommandError(
       EXIT.failed,
       `campaign ${id} did not complete`,
-      `the stages' logs: npx orrery logs ${id} <stage>`,
+      ['the logs of what failed:', ...failedLogs(view)].join('\n'),
     );
   }
   const paths = findReport(id);
@@ -110,6 +111,17 @@ async function startOrGoOn(client: Client, id: string, campaign: CampaignFile): 
     if (status?.phase === 'paused') await updateCampaign(client, id, 'resume');
     console.log(`campaign ${id} goes on where it was`);
   }
+}
+
+/** Files, not a command: by the time they are wanted the demo has stopped whom `orrery logs` asks. */
+function failedLogs({ status }: CampaignView): string[] {
+  const stages = (status?.stages ?? []).filter(
+    ({ lastFailure, state }) => lastFailure !== null && state !== 'completed',
+  );
+  const files = stages.flatMap(({ key, attempt }) =>
+    key === null || attempt === null ? [] : logFiles({ key, attempt }),
+  );
+  return [...files, inOrrery('logs', 'worker.log')];
 }
 
 /** A stage has spent its attempts, and nobody is there to look into it: the demo ends, the campaign waits. */

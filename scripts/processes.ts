@@ -24,22 +24,29 @@ function commandOf(pid: number | undefined): string | null {
   }
 }
 
-export function writePidFile(file: string, pid: number | undefined): void {
+/** @param note - a line kept with the number, see {@link readPidFileNote} */
+export function writePidFile(file: string, pid: number | undefined, note = ''): void {
   if (pid === undefined) return;
   mkdirSync(dirname(file), { recursive: true });
-  writeFileSync(`${file}.new`, String(pid));
+  writeFileSync(`${file}.new`, `${pid}\n${note}\n`);
   renameSync(`${file}.new`, file);
 }
 
 /** The process that the pid file names, if it still runs and its command line contains `program`: numbers are used again. */
 export function readPidFile(file: string, program: string): number | null {
-  let pid: number;
-  try {
-    pid = Number(readFileSync(file, 'utf8'));
-  } catch {
-    return null;
-  }
+  const pid = Number(linesOf(file)[0]);
   return Number.isInteger(pid) && pid > 1 && commandOf(pid)?.includes(program) ? pid : null;
+}
+
+/** What was noted beside the number; empty when nothing was. */
+export const readPidFileNote = (file: string): string => linesOf(file)[1] ?? '';
+
+function linesOf(file: string): string[] {
+  try {
+    return readFileSync(file, 'utf8').split('\n');
+  } catch {
+    return [];
+  }
 }
 
 /** SIGTERM, then SIGKILL after the grace. Returns when the process is gone. */

@@ -4,7 +4,7 @@
  *
  *     npm run setup
  *
- * Environment: `ORRERY_PYTHON` (interpreter to build on), `ORRERY_REQUIREMENTS` (another compiled file than trainers/requirements.txt,
+ * Environment: `ORRERY_BASE_PYTHON` (interpreter to build on), `ORRERY_REQUIREMENTS` (another compiled file than trainers/requirements.txt,
  * for example one without CUDA: see README.md), and all of uv's own settings (`UV_INDEX_URL`, `UV_TORCH_BACKEND`, ...).
  */
 import { createHash } from 'node:crypto';

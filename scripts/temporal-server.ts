@@ -5,6 +5,7 @@ import { dirname } from 'node:path';
 import { Connection } from '@temporalio/client';
 import { CommandError, EXIT } from '../cli/errors.ts';
 import { inOrrery, isInstalled, TEMPORAL } from '../cli/paths.ts';
+import { temporalPort, temporalUiPort } from '../cli/ports.ts';
 import { SEARCH_ATTRIBUTES } from '../spec/index.ts';
 import { isAlive, readPidFile, stopProcess, writePidFile } from './processes.ts';
 
@@ -37,15 +38,17 @@ const PROBE_TIMEOUT_MS = 3_000;
 const STOP_GRACE_MS = 10_000;
 
 /** Settings of this project's server: ports by `ORRERY_TEMPORAL_PORT` and `ORRERY_TEMPORAL_UI_PORT`, everything else under .orrery/. */
-export const projectServer = (ports: { port?: number; uiPort?: number } = {}): TemporalOptions => ({
-  port: ports.port ?? portFrom('ORRERY_TEMPORAL_PORT', 7233),
-  uiPort:
-    ports.uiPort ?? portFrom('ORRERY_TEMPORAL_UI_PORT', (ports.port ?? portFrom('ORRERY_TEMPORAL_PORT', 7233)) + 1000),
-  database: inOrrery('temporal', 'temporal.db'),
-  logFile: inOrrery('logs', 'temporal.log'),
-  pidFile: inOrrery('temporal', 'server.pid'),
-  detached: true,
-});
+export function projectServer(ports: { port?: number; uiPort?: number } = {}): TemporalOptions {
+  const port = ports.port ?? temporalPort();
+  return {
+    port,
+    uiPort: ports.uiPort ?? temporalUiPort(port),
+    database: inOrrery('temporal', 'temporal.db'),
+    logFile: inOrrery('logs', 'temporal.log'),
+    pidFile: inOrrery('temporal', 'server.pid'),
+    detached: true,
+  };
+}
 
 /**
  * Starts the server, or finds a Temporal that answers on the port already.
@@ -156,16 +159,3 @@ const taken = (port: number, variable: string, by: string): CommandError =>
     `port ${port} is taken by ${by}`,
     `end that program, or choose another port: ${variable}=${port + 10} npm run ...`,
   );
-
-function portFrom(variable: string, otherwise: number): number {
-  const value = process.env[variable];
-  if (value === undefined) return otherwise;
-  return parsePort(value, variable);
-}
-
-/** @throws CommandError 2 when the text is no port */
-export function parsePort(value: string, name: string): number {
-  const port = Number(value);
-  if (Number.isInteger(port) && port >= 1 && port <= 65_535) return port;
-  throw new CommandError(EXIT.usage, `${name}: expected a port from 1 to 65535, but got "${value}"`);
-}

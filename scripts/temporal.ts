@@ -6,8 +6,9 @@
  */
 import { Command } from 'commander';
 import { EXIT, runMain } from '../cli/errors.ts';
+import { parsePort } from '../cli/ports.ts';
 import { setup } from './setup.ts';
-import { ensureTemporal, parsePort, projectServer, stopTemporal } from './temporal-server.ts';
+import { ensureTemporal, projectServer, stopTemporal } from './temporal-server.ts';
 
 await runMain(async () => {
   const { port, uiPort, stop } = new Command('npm run temporal --')

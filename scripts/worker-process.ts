@@ -1,16 +1,15 @@
 import { spawn } from 'node:child_process';
-import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { CommandError, EXIT } from '../cli/errors.ts';
-import { inOrrery, inProject, PROJECT } from '../cli/paths.ts';
-import { isAlive, readPidFile, stopProcess, writePidFile } from './processes.ts';
+import { inOrrery, inProject, PROJECT, VENV_PYTHON } from '../cli/paths.ts';
+import { isAlive, readPidFile, readPidFileNote, stopProcess, writePidFile } from './processes.ts';
 
 /** The worker as a process of its own, which outlives who started it. One a project: a second start finds the first. */
 export interface WorkerProcess {
   /** Whether this call started it. */
   readonly started: boolean;
   readonly logFile: string;
-  stop(): Promise<void>;
 }
 
 const PID_FILE = inOrrery('worker.pid');
@@ -22,14 +21,13 @@ const STOP_GRACE_MS = 15_000;
 
 /**
  * Starts the worker against the Temporal at `address`, or finds the one that runs.
- * @throws CommandError 69 with the end of its log when it does not come up
+ * @throws CommandError 69 when it does not come up, with the end of its log, or when the one that runs serves another Temporal
  */
-export async function ensureWorker(address: string): Promise<WorkerProcess> {
-  const stop = async (): Promise<void> => {
-    const pid = readPidFile(PID_FILE, 'worker.ts');
-    if (pid !== null) await stopProcess(pid, STOP_GRACE_MS);
-  };
-  if (readPidFile(PID_FILE, 'worker.ts') !== null) return { started: false, logFile: LOG_FILE, stop };
+export async function ensureWorker(address: string, pidFile = PID_FILE): Promise<WorkerProcess> {
+  if (readPidFile(pidFile, 'worker.ts') !== null) {
+    refuseOther(readPidFileNote(pidFile), address);
+    return { started: false, logFile: LOG_FILE };
+  }
 
   mkdirSync(dirname(LOG_FILE), { recursive: true });
   const log = openSync(LOG_FILE, 'w');
@@ -37,13 +35,33 @@ export async function ensureWorker(address: string): Promise<WorkerProcess> {
     cwd: PROJECT,
     detached: true,
     stdio: ['ignore', log, log],
-    env: { ...process.env, TEMPORAL_ADDRESS: address },
+    // The stages' Python is the one that the setup has just filled, whatever the shell of who starts this names.
+    env: { ...process.env, TEMPORAL_ADDRESS: address, ORRERY_PYTHON: VENV_PYTHON },
   });
   closeSync(log);
   child.unref();
-  writePidFile(PID_FILE, child.pid);
+  writePidFile(pidFile, child.pid, address);
   await untilReady(child.pid);
-  return { started: true, logFile: LOG_FILE, stop };
+  return { started: true, logFile: LOG_FILE };
+}
+
+/** Ends the worker that a demo started on this machine. @returns whether there was one */
+export async function stopWorker(pidFile = PID_FILE): Promise<boolean> {
+  const pid = readPidFile(pidFile, 'worker.ts');
+  if (pid === null) return false;
+  await stopProcess(pid, STOP_GRACE_MS);
+  rmSync(pidFile, { force: true });
+  return true;
+}
+
+/** A worker of another Temporal would never hear of our campaign. */
+function refuseOther(served: string, address: string): void {
+  if (served === address) return;
+  throw new CommandError(
+    EXIT.unavailable,
+    `a worker of this project runs already, for the Temporal at ${served || 'another address'}, not ${address}`,
+    'stop it with `npm run down`, then run the same command again',
+  );
 }
 
 async function untilReady(pid: number | undefined): Promise<void> {

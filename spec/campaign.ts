@@ -21,6 +21,12 @@ export const Name = z
   )
   .max(48);
 
+/** Id of a campaign: its workflow id, and a folder of the store. */
+export const CampaignId = z
+  .string()
+  .regex(/^[A-Za-z0-9][A-Za-z0-9._-]*$/, 'expected letters, digits, ".", "_" and "-", starting with a letter or digit')
+  .max(128);
+
 /** The subject: a folder of `domains/` holding prompts, step parser, phrases and verifier. */
 export const DomainRef = z.strictObject({
   name: Name.meta({ description: 'Folder of domains/ that holds everything that belongs to the subject.' }),

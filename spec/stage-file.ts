@@ -51,6 +51,10 @@ export const POD_ENV = {
   /** Port that the policy server is to listen on (its own container only). */
   policyPort: 'ORRERY_POLICY_PORT',
   shard: 'JOB_COMPLETION_INDEX',
+  /** The campaign that asked for this execution: for logs alone, a stage may serve several. */
+  campaign: 'ORRERY_CAMPAIGN',
+  /** Interpreter of the Python programs that a TypeScript program starts. */
+  python: 'ORRERY_PYTHON',
   /** Factor on the micro-batch of a trainer, below 1 after an out-of-memory; the effective batch stays. */
   microBatchScale: 'ORRERY_MICRO_BATCH_SCALE',
   /** Resume only from checkpoints before this optimizer step (after a divergence). */

@@ -54,15 +54,16 @@ function readManifest(path: string, what: string): Manifest {
 
 function verified(folder: string, entry: FileEntry): string {
   const path = join(folder, entry.path);
-  const found = sha256(path);
+  const found = sha256Sync(path);
   if (found === entry.sha256) return path;
   throw new StageExit(
     'InvalidInput',
-    `${path}: expected sha256 ${entry.sha256}, but it is ${found ?? 'not there'}; remove the folder of that stage to run it again`,
+    `${path}: expected sha256 ${entry.sha256}, but it is ${found ?? 'not there'}; cancel the campaign, remove the folder of that stage and submit the campaign again: it runs that stage anew`,
   );
 }
 
-function sha256(path: string): string | null {
+/** The store's `sha256File`, but synchronous like its caller, and null where there is no file. */
+function sha256Sync(path: string): string | null {
   const hash = createHash('sha256');
   const chunk = Buffer.allocUnsafe(1 << 20);
   try {

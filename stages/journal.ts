@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import type { z } from 'zod';
 import type { StageKind } from '../spec/index.ts';
+import { numbered } from '../store/index.ts';
 import type { StageContext } from './context.ts';
 
 /**
@@ -56,8 +57,7 @@ export async function openJournal<S extends z.ZodType>(
 }
 
 /** Name of the file that an attempt appends to. */
-export const journalFile = (part: number, attempt: number): string =>
-  `${String(part).padStart(5, '0')}-attempt-${attempt}.jsonl`;
+export const journalFile = (part: number, attempt: number): string => `${numbered(part)}-attempt-${attempt}.jsonl`;
 
 /** Numbers of the attempts up to `attempt` that left a file, ascending. Later ones are not ours to read: we are the zombie then. */
 async function attemptsWithJournal(folder: string, part: number, attempt: number): Promise<number[]> {

@@ -1,6 +1,6 @@
 import { type Logger, pino } from 'pino';
 import { parseOrRefuse, type StageFileOf, type StageKind } from '../spec/index.ts';
-import { isFenced, progressPath, writeFileAtomic } from '../store/index.ts';
+import { isFenced, progressPath, SECRET_PATHS, writeFileAtomic } from '../store/index.ts';
 import type { StageContext, StageProgram } from './context.ts';
 import { type LoadedDomain, loadDomain } from './domain.ts';
 import { type Ending, endingOf, StageExit } from './exits.ts';
@@ -24,12 +24,15 @@ export async function runStage(findProgram: FindProgram, env: NodeJS.ProcessEnv 
   const onSigterm = () =>
     abort.abort(new StageExit('Preempted', 'stopped by SIGTERM; what was done is kept in the journal'));
   process.once('SIGTERM', onSigterm);
-  const level = env.ORRERY_LOG_LEVEL ?? 'info';
-  let log = pino({ level, base: null });
+  const options = {
+    level: env.ORRERY_LOG_LEVEL ?? 'info',
+    redact: { paths: [...SECRET_PATHS], censor: '[secret]' },
+  };
+  let log = pino({ ...options, base: null });
   try {
     const pod = await readPod(env);
     const { stage, attempt, part } = pod;
-    log = pino({ level, base: { stage: stage.name, key: stage.key.slice(0, 12), attempt, part } });
+    log = pino({ ...options, base: { stage: stage.name, key: stage.key.slice(0, 12), attempt, part } });
     if (await isPublished(pod)) {
       log.info('this part is published already; nothing to do');
       return { exitCode: 0, words: 'this part is published already' };

@@ -38,6 +38,31 @@ export async function claim(stageDir: string, owner: string, execution: string):
   throw new Error(`could not claim ${stageDir}: ${MAX_COLLISIONS} others were faster, one after the other`);
 }
 
+/**
+ * Takes the attempt after the one that the caller has looked at, and no other: who is faster is not passed over unseen.
+ * @param after - the latest attempt that the caller knows of; null for none
+ * @returns the attempt (that taken earlier, if it was asked with this token before), or null when another has come between
+ */
+export async function claimAfter(
+  stageDir: string,
+  after: number | null,
+  owner: string,
+  execution: string,
+): Promise<number | null> {
+  const latest = await latestClaim(stageDir);
+  if (latest !== null && latest.owner === owner && latest.execution === execution) return latest.attempt;
+  if ((latest?.attempt ?? null) !== after) return null;
+  const attempt = (after ?? -1) + 1;
+  const record: Claim = { attempt, owner, execution, claimedAt: new Date().toISOString() };
+  return (await createExclusive(claimPath(stageDir, attempt), toJson(record))) ? attempt : null;
+}
+
+/** When the stage was claimed for the first time; null where it never was. */
+export async function firstClaimedAt(stageDir: string): Promise<string | null> {
+  const first = (await listAttempts(stageDir))[0];
+  return first === undefined ? null : (await readJson(claimPath(stageDir, first), Claim)).claimedAt;
+}
+
 /** The claim in force, or null where nobody has claimed the stage. */
 export async function latestClaim(stageDir: string): Promise<Claim | null> {
   const latest = (await listAttempts(stageDir)).at(-1);

@@ -5,4 +5,5 @@ export * from './files.ts';
 export * from './key.ts';
 export * from './layout.ts';
 export * from './manifests.ts';
+export * from './secret-paths.ts';
 export * from './stage-file.ts';

@@ -16,12 +16,17 @@ export interface StageIdentity
   readonly arms?: readonly string[] | undefined;
 }
 
-/** Key of a stage: names its folder in the store. An equal key is the same work, and a finished stage of that key is its result. */
+/**
+ * Key of a stage: names its folder in the store. An equal key is the same work, and a finished stage of that key is its result.
+ *
+ * Of `run` three things decide a result: shards and ranks divide the work, and whether there is a GPU decides device and number type.
+ * How many CPUs or GPUs does not, to the last bits: sums are made in another order.
+ */
 export function stageKey(stage: StageIdentity): string {
   const { run, ...settings } = stage.config;
   return sha256Canonical({
     kind: stage.kind,
-    config: { ...settings, run: { shards: run.shards, ranks: run.ranks } },
+    config: { ...settings, run: { shards: run.shards, ranks: run.ranks, gpu: run.resources.gpus > 0 } },
     domain: stage.domain,
     policy: stage.policy,
     data: stage.data,

@@ -18,9 +18,6 @@ export const partsDir = (stage: string): string => join(stage, 'parts');
 export const partPath = (stage: string, part: number): string => join(partsDir(stage), `${numbered(part)}.json`);
 
 export const dataDir = (stage: string): string => join(stage, 'data');
-/** A sharded output, `shardFile('trees', 'jsonl', 3)` -> `trees-00003.jsonl`. */
-export const shardFile = (name: string, extension: string, part: number): string =>
-  `${name}-${numbered(part)}.${extension}`;
 export const checkpointsDir = (stage: string): string => join(stage, 'checkpoints');
 
 export const logsDir = (stage: string, attempt: number): string => join(stage, 'logs', `attempt-${attempt}`);

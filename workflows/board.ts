@@ -19,6 +19,11 @@ const PHASE = defineSearchAttributeKey('OrreryPhase', SearchAttributeType.KEYWOR
 const ARM = defineSearchAttributeKey('OrreryArm', SearchAttributeType.KEYWORD_LIST);
 const GPU_HOURS = defineSearchAttributeKey('OrreryGpuHours', SearchAttributeType.DOUBLE);
 
+/** States in which a stage that has been started runs nothing, and will not by itself. */
+export const AT_REST: ReadonlySet<StageState> = new Set([
+  ...(['paused', 'held', 'completed', 'reused', 'failed', 'cancelled'] as const),
+]);
+
 /** States in which a stage has processes, or is about to. Blocked, paused and held ones have none. */
 const ACTIVE: ReadonlySet<StageState> = new Set(['starting', 'running', 'pausing', 'backing-off']);
 
@@ -69,12 +74,22 @@ export function openBoard(
     all,
     status,
     get: (name: string): StageStatus => stages.get(name) as StageStatus,
-    active: (): boolean => all().some(({ state }) => ACTIVE.has(state)),
     results: (): Map<string, ManifestRef> =>
       new Map(all().flatMap(({ name, result }) => (result === null ? [] : [[name, result] as const]))),
     update(changed: StageStatus): void {
       const progress = changed.progress ?? stages.get(changed.name)?.progress ?? null;
       stages.set(changed.name, { ...changed, progress });
+      show();
+    },
+    become(name: string, state: StageState, why: string | null = null): void {
+      stages.set(name, { ...(stages.get(name) as StageStatus), state, why });
+      show();
+    },
+    /** For a stage whose workflow ended without a word of its own: terminated by hand, or by a failure that nobody foresaw. */
+    ended(name: string, state: 'failed' | 'cancelled', why: string): void {
+      const before = stages.get(name) as StageStatus;
+      if (before.state === 'failed' || before.state === 'cancelled') return;
+      stages.set(name, { ...before, state, why });
       show();
     },
     progress(name: string, progress: Progress): void {

@@ -16,6 +16,7 @@ import {
 } from '@temporalio/workflow';
 import type { Activities } from '../activities/index.ts';
 import {
+  CampaignId,
   CampaignSpec,
   type ManifestRef,
   parseOrRefuse,
@@ -23,8 +24,8 @@ import {
   type StageSlot,
   type StageStatus,
 } from '../spec/index.ts';
-import { openBoard } from './board.ts';
-import { atTheDoor } from './failures.ts';
+import { AT_REST, openBoard } from './board.ts';
+import { atTheDoor, messageOf, stageFailure } from './failures.ts';
 import {
   approveUpdate,
   pauseUpdate,
@@ -66,7 +67,8 @@ interface Carried {
  * @throws ApplicationFailure `InvalidInput`, non-retryable: every bad field with what was expected and what came
  */
 export async function campaign(input: unknown, carried?: Carried): Promise<CampaignResult> {
-  const campaignId = workflowInfo().workflowId;
+  const campaignRun = workflowInfo().firstExecutionRunId;
+  const campaignId = atTheDoor(() => parseOrRefuse(CampaignId, workflowInfo().workflowId, 'the workflow id'));
   const spec = atTheDoor(() => parseOrRefuse(CampaignSpec, input, 'the campaign spec'));
   const slots = new Map(planCampaign(spec).map((slot) => [slot.name, slot]));
   const board = openBoard(spec, campaignId, [...slots.values()], carried?.stages);
@@ -77,14 +79,18 @@ export async function campaign(input: unknown, carried?: Carried): Promise<Campa
   let starting = 0;
 
   setHandler(statusQuery, () => board.status(paused));
-  setHandler(stageChangedSignal, (changed) => board.update(changed));
-  setHandler(stageProgressSignal, ({ stage: name, progress }) => board.progress(name, progress));
+  setHandler(stageChangedSignal, (changed) => {
+    if (changed.campaignRun === campaignRun) board.update(changed.status);
+  });
+  setHandler(stageProgressSignal, (told) => {
+    if (told.campaignRun === campaignRun) board.progress(told.stage, told.progress);
+  });
   setHandler(
     pauseUpdate,
     async () => {
       paused = true;
       await tellStages();
-      await condition(() => starting === 0 && !board.active());
+      await condition(() => starting === 0 && [...handles.keys()].every((name) => AT_REST.has(board.get(name).state)));
       return board.status(paused);
     },
     {
@@ -96,6 +102,8 @@ export async function campaign(input: unknown, carried?: Carried): Promise<Campa
     resumeUpdate,
     async () => {
       paused = false;
+      // Until they say so themselves: a pause that comes at once must wait for them.
+      for (const name of handles.keys()) if (board.get(name).state === 'paused') board.become(name, 'starting');
       await tellStages();
       return board.status(paused);
     },
@@ -104,8 +112,8 @@ export async function campaign(input: unknown, carried?: Carried): Promise<Campa
   setHandler(
     retryStageUpdate,
     async ({ stage: name }) => {
+      board.become(name, 'starting');
       await handles.get(name)?.signal(retrySignal);
-      await condition(() => board.get(name).state !== 'held');
       return board.status(paused);
     },
     { validator: (request) => refuseUnlessHeld(request?.stage), description: 'Start a held stage again.' },
@@ -141,7 +149,9 @@ export async function campaign(input: unknown, carried?: Carried): Promise<Campa
 
   /** The recipe, top to bottom. Every name is a stage of `planCampaign`, which says what it reads. */
   async function recipe(): Promise<ManifestRef> {
-    await Promise.all([run('prepare'), ...(spec.policy.type === 'pretrain' ? [run('pretrain')] : [])]);
+    rethrowFirst(
+      await Promise.allSettled([run('prepare'), ...(spec.policy.type === 'pretrain' ? [run('pretrain')] : [])]),
+    );
     const [base, searched] = await Promise.allSettled([run('evaluate-base'), run('search').then(runArms)]);
     rethrowFirst([base, searched]);
     return run('analyse');
@@ -167,13 +177,14 @@ export async function campaign(input: unknown, carried?: Carried): Promise<Campa
   /** Runs a stage as a child workflow, unless an earlier run of this workflow saw it finished. */
   async function run(name: string): Promise<ManifestRef> {
     const slot = slots.get(name) as StageSlot;
-    const known = board.get(name).result;
-    if (known !== null) return known;
+    const known = board.get(name);
+    if (known.result !== null) return known.result;
+    if (known.state === 'failed' && known.lastFailure !== null) throw stageFailure(name, known.lastFailure);
     await gate();
     starting += 1;
     let handle: ChildWorkflowHandle<typeof stage>;
     const sentPaused = paused;
-    board.update({ ...board.get(name), state: 'starting' });
+    board.become(name, 'starting');
     try {
       handle = await startStage(slot);
       handles.set(name, handle);
@@ -185,6 +196,9 @@ export async function campaign(input: unknown, carried?: Carried): Promise<Campa
       const finished = await handle.result();
       board.update(finished);
       return finished.result as ManifestRef;
+    } catch (error) {
+      board.ended(name, isCancellation(error) ? 'cancelled' : 'failed', messageOf(error));
+      throw error;
     } finally {
       handles.delete(name);
     }
@@ -195,7 +209,8 @@ export async function campaign(input: unknown, carried?: Carried): Promise<Campa
     await condition(() => !paused);
     if (workflowInfo().continueAsNewSuggested) draining = true;
     if (!draining) return;
-    if (handles.size === 0 && starting === 0) drain('drained');
+    await condition(() => handles.size === 0 && starting === 0);
+    drain('drained');
     await condition(() => false); // the next run takes over
   }
 
@@ -207,6 +222,7 @@ export async function campaign(input: unknown, carried?: Carried): Promise<Campa
           args: [
             {
               campaignId,
+              campaignRun,
               arm: slot.arm,
               request: stageRequest(spec, slot, board.results()),
               onFailure: spec.onFailure,
@@ -221,11 +237,7 @@ export async function campaign(input: unknown, carried?: Carried): Promise<Campa
       } catch (error) {
         if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
         // The same stage of a campaign of this id that was terminated is still freeing its machines.
-        board.update({
-          ...board.get(slot.name),
-          state: 'blocked',
-          why: 'an earlier run of this campaign is still stopping',
-        });
+        board.become(slot.name, 'blocked', 'an earlier run of this campaign is still stopping');
         await sleep('2 seconds', { summary: `${slot.name} is still stopping` });
       }
     }
@@ -233,9 +245,9 @@ export async function campaign(input: unknown, carried?: Carried): Promise<Campa
 
   async function approval(arm: string): Promise<void> {
     if (!spec.approveBeforeRl || approved.has(arm)) return;
-    board.update({ ...board.get(`${arm}/rl`), state: 'blocked', why: 'waits for approve' });
+    board.become(`${arm}/rl`, 'blocked', 'waits for approve');
     await condition(() => approved.has(arm));
-    board.update({ ...board.get(`${arm}/rl`), state: 'pending', why: null });
+    board.become(`${arm}/rl`, 'pending');
   }
 
   async function tellStages(): Promise<void> {

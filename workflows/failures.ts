@@ -20,3 +20,9 @@ export function atTheDoor<T>(parse: () => T): T {
     throw error instanceof InvalidInputError ? invalidInput(error) : error;
   }
 }
+
+/** The innermost message of a failure that came from a child workflow or an activity. */
+export function messageOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return error.cause instanceof Error ? messageOf(error.cause) : error.message;
+}

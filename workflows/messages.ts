@@ -15,9 +15,10 @@ export const retryStageUpdate = defineUpdate<CampaignStatus, [{ stage: string }]
 export const approveUpdate = defineUpdate<CampaignStatus, [{ arm?: string }]>('approve');
 
 /** From a stage to its campaign: it has changed. */
-export const stageChangedSignal = defineSignal<[StageStatus]>('stageChanged');
+export const stageChangedSignal = defineSignal<[{ campaignRun: string; status: StageStatus }]>('stageChanged');
 /** From the activity that watches a job to the campaign: how far it is. Sparse; the heartbeat is fresher. */
-export const stageProgressSignal = defineSignal<[{ stage: string; progress: Progress }]>('stageProgress');
+export const stageProgressSignal =
+  defineSignal<[{ campaignRun: string; stage: string; progress: Progress }]>('stageProgress');
 
 /** From a campaign to a stage: pause or go on. */
 export const setPausedSignal = defineSignal<[boolean]>('setPaused');

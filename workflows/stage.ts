@@ -9,8 +9,9 @@ import {
   setHandler,
   workflowInfo,
 } from '@temporalio/workflow';
-import type { Activities, JobRef } from '../activities/index.ts';
+import type { Activities, JobRef, StartAttempt } from '../activities/index.ts';
 import {
+  FAILURES,
   type Failure,
   type Ledger,
   type ManifestRef,
@@ -25,22 +26,14 @@ import { retrySignal, setPausedSignal, stageChangedSignal, stageStatusQuery } fr
 import { stageDetails } from './policy/details.ts';
 import { type Action, nextAction, remedies } from './policy/restart.ts';
 
-const quick = { startToCloseTimeout: '2 minutes', retry: { maximumInterval: '10 seconds' } } as const;
-const { resolveStage, startAttempt, sealStage, releaseStage } = proxyActivities<Activities>(quick);
-// Lives as long as the job; the heartbeat, not the timeout, notices a dead worker.
-const watching = {
-  startToCloseTimeout: '60 days',
-  heartbeatTimeout: '10 seconds',
-  retry: { maximumInterval: '10 seconds' },
-} as const;
-const { awaitJob, suspendJob, stopJob } = proxyActivities<Activities>(watching);
-
 /** Longest wait between two looks at a stage that another campaign is running. */
 const BUSY_WAIT_SECONDS = 60;
 
 /** Input of the workflow `stage`. */
 export interface StageRun {
   readonly campaignId: string;
+  /** First run of the campaign: a campaign that took over its id does not listen to the stages of the one before. */
+  readonly campaignRun: string;
   readonly arm: string | null;
   readonly request: StageRequest;
   readonly onFailure: 'hold' | 'fail';
@@ -52,6 +45,9 @@ export interface StageRun {
 /** Runs one stage until it leaves a manifest. Every execution, a preempted one too, is a new attempt. */
 export async function stage(run: StageRun): Promise<StageStatus> {
   const { request } = run;
+  const { resolveStage, startAttempt, sealStage, releaseStage, awaitJob, suspendJob, stopJob } = activitiesFor(
+    request.name,
+  );
   const campaign = getExternalWorkflowHandle(run.campaignId);
   let ledger = run.carried?.ledger ?? NEW_LEDGER;
   let status = run.carried?.status ?? pendingStage({ name: request.name, kind: request.kind, arm: run.arm });
@@ -73,7 +69,7 @@ export async function stage(run: StageRun): Promise<StageStatus> {
     status = { ...status, why: null, ...change };
     setCurrentDetails(stageDetails(status));
     // A campaign that was terminated is not there to listen; its stages still have machines to free.
-    await campaign.signal(stageChangedSignal, status).catch((error: unknown) => {
+    await campaign.signal(stageChangedSignal, { campaignRun: run.campaignRun, status }).catch((error: unknown) => {
       if (isCancellation(error)) throw error;
     });
   }
@@ -84,25 +80,25 @@ export async function stage(run: StageRun): Promise<StageStatus> {
         await become({ state: 'paused' });
         await condition(() => !paused);
       }
+      if (workflowInfo().continueAsNewSuggested) {
+        await continueAsNew<typeof stage>({ ...run, paused, carried: { ledger, status, execution } });
+      }
       const resolved = await resolveStage({ request });
       status = { ...status, key: resolved.key };
       if (resolved.result !== null) return await finish('reused', resolved.result);
 
-      const started = await startAttempt({ ...job(), key: resolved.key, ...remedies(ledger, status.attempt) });
+      // Not to be cancelled half-way: a job that has been started must be known, to be stopped.
+      const started = await CancellationScope.nonCancellable(() => startAttempt(attempt(resolved.key)));
       if (started.kind === 'finished') return await finish('reused', started.result);
       if (started.kind === 'busy') {
-        await become({ state: 'blocked', why: `${started.owner} is running the same stage` });
-        await condition(() => paused, Math.min(BUSY_WAIT_SECONDS, 2 ** busyLooks++) * 1000);
+        const why = `${started.owner} is running the same stage`;
+        if (status.why !== why) await become({ state: 'blocked', why });
+        const seconds = Math.min(BUSY_WAIT_SECONDS, 2 ** busyLooks++);
+        await condition(() => paused, seconds * 1000, { summary: why });
         continue;
       }
       execution += 1;
       ledger = { ...ledger, executions: ledger.executions + 1 };
-      await become({
-        state: 'running',
-        attempt: started.job.attempt,
-        executions: ledger.executions,
-        startedAt: status.startedAt ?? new Date().toISOString(),
-      });
       const action = nextAction(ledger, await execute(started.job), request.config.run);
       if (action.kind === 'seal') {
         const sealed = await sealStage(started.job);
@@ -110,9 +106,6 @@ export async function stage(run: StageRun): Promise<StageStatus> {
         await follow(nextAction(ledger, sealed.outcome, request.config.run));
       } else {
         await follow(action);
-      }
-      if (workflowInfo().continueAsNewSuggested) {
-        await continueAsNew<typeof stage>({ ...run, paused, carried: { ledger, status, execution } });
       }
     }
   } catch (error) {
@@ -124,12 +117,12 @@ export async function stage(run: StageRun): Promise<StageStatus> {
     throw error;
   }
 
-  function job() {
+  function attempt(key: string): StartAttempt {
+    const { workflowId, firstExecutionRunId } = workflowInfo();
     return {
-      campaignId: run.campaignId,
-      arm: run.arm,
-      request,
-      token: `${workflowInfo().workflowId}/${workflowInfo().firstExecutionRunId}/${execution}`,
+      ...{ campaignId: run.campaignId, campaignRun: run.campaignRun, arm: run.arm, request, key },
+      token: `${workflowId}/${firstExecutionRunId}/${execution}`,
+      ...remedies(ledger, status.attempt),
     };
   }
 
@@ -137,6 +130,12 @@ export async function stage(run: StageRun): Promise<StageStatus> {
   async function execute(started: JobRef): Promise<Outcome> {
     const begin = Date.now();
     try {
+      await become({
+        state: 'running',
+        attempt: started.attempt,
+        executions: ledger.executions,
+        startedAt: status.startedAt ?? new Date().toISOString(),
+      });
       const ended = awaitJob(started);
       // A worker that is down must not make this promise an unhandled rejection while a pause is under way.
       ended.catch(() => undefined);
@@ -168,7 +167,8 @@ export async function stage(run: StageRun): Promise<StageStatus> {
       case 'again': {
         ledger = action.ledger;
         await become({ state: 'backing-off', why: `again in ${action.delaySeconds} s`, ...failed(ledger) });
-        if (action.delaySeconds > 0) await condition(() => paused, action.delaySeconds * 1000);
+        const summary = `${request.name}: again after ${FAILURES[action.failure.class].words}`;
+        if (action.delaySeconds > 0) await condition(() => paused, action.delaySeconds * 1000, { summary });
         return;
       }
       case 'give-up':
@@ -189,8 +189,8 @@ export async function stage(run: StageRun): Promise<StageStatus> {
     // Another campaign that needs the same stage need not wait for a person too.
     if (status.key !== null && status.attempt !== null)
       await releaseStage({ key: status.key, attempt: status.attempt });
-    await become({ state: 'held', why: 'waits for retryStage', ...failed(ledger) });
     retryAsked = false;
+    await become({ state: 'held', why: 'waits for retryStage', ...failed(ledger) });
     await condition(() => retryAsked);
     ledger = { ...NEW_LEDGER, executions: ledger.executions, history: ledger.history };
   }
@@ -199,6 +199,20 @@ export async function stage(run: StageRun): Promise<StageStatus> {
     await become({ state, result, finishedAt: new Date().toISOString() });
     return status;
   }
+}
+
+/** The activities, each with the name of its stage for a summary: the UI shows them in one list. */
+function activitiesFor(stageName: string) {
+  const retry = { maximumInterval: '10 seconds' } as const;
+  const summary = stageName;
+  const { resolveStage, startAttempt, sealStage, releaseStage } = proxyActivities<Activities>({
+    ...{ startToCloseTimeout: '2 minutes', retry, summary },
+  });
+  // These live as long as the job, or its grace; the heartbeat, not the timeout, notices a dead worker.
+  const { awaitJob, suspendJob, stopJob } = proxyActivities<Activities>({
+    ...{ startToCloseTimeout: '60 days', heartbeatTimeout: '10 seconds', retry, summary },
+  });
+  return { resolveStage, startAttempt, sealStage, releaseStage, awaitJob, suspendJob, stopJob };
 }
 
 function failed(ledger: Ledger): Pick<StageStatus, 'failures' | 'lastFailure'> {

@@ -1,8 +1,8 @@
 import type { Command } from 'commander';
 import type { CampaignStatus } from '../../spec/index.ts';
-import { describeCampaign, updateCampaign } from '../campaigns.ts';
+import { reachCampaign, untilEnded, updateCampaign } from '../campaigns.ts';
 import { withClient } from '../connect.ts';
-import { CommandError, EXIT, type ExitCode } from '../errors.ts';
+import { EXIT, type ExitCode } from '../errors.ts';
 import { finishWith } from '../exit.ts';
 
 /** `pause`, `resume`, `retry`, `approve` and `cancel`: each returns when it is done, not when it is asked. */
@@ -53,11 +53,10 @@ async function update(id: string, name: string, args: unknown[], done: string, {
 
 async function cancel(id: string): Promise<ExitCode> {
   return withClient(async (client) => {
-    const handle = client.workflow.getHandle(id);
-    const { status } = await describeCampaign(handle);
-    if (status.name !== 'RUNNING') throw new CommandError(EXIT.failed, `campaign ${id} has ended (${status.name})`);
+    const handle = await reachCampaign(client, id);
     await handle.cancel();
-    await handle.result().catch(() => undefined); // a cancelled workflow has no result; that it has ended is what we wait for
+    console.error(`waiting until the stages of ${id} have ended and their machines are free`);
+    await untilEnded(client, handle);
     console.log(`campaign ${id} is cancelled`);
     return EXIT.ok;
   });

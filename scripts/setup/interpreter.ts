@@ -12,7 +12,7 @@ export interface Interpreter {
 }
 
 /** Commands that may be a Python, the wished one alone where there is one. */
-export const candidates = (wish = process.env.ORRERY_PYTHON): string[] =>
+export const candidates = (wish = process.env.ORRERY_BASE_PYTHON): string[] =>
   wish === undefined ? ['python3.13', 'python3.12', 'python3.11', 'python3'] : [wish];
 
 /** `Python 3.11.9` -> [3, 11, 9]; null when the text is something else. */
@@ -42,6 +42,6 @@ export async function findPython(commands: readonly string[] = candidates()): Pr
   throw new CommandError(
     EXIT.unavailable,
     `Python ${OLDEST.join('.')} or newer is needed, ${seen === '' ? `none was found (${commands.join(', ')})` : `but ${seen}`}`,
-    'install it (Debian, Ubuntu: sudo apt-get install python3 python3-venv; macOS: brew install python), or name one with ORRERY_PYTHON=/path/to/python3',
+    'install it (Debian, Ubuntu: sudo apt-get install python3 python3-venv; macOS: brew install python), or name one with ORRERY_BASE_PYTHON=/path/to/python3',
   );
 }

@@ -6,18 +6,23 @@ const KEY = 'a'.repeat(64);
 
 describe('the name of a job', () => {
   test('derives from campaign, stage, key and attempt', () => {
-    expect(jobName('tiny', 'astro/sft', KEY, 3)).toBe('tiny-astro-sft-aaaaaaaaaa-3');
+    expect(jobName('tiny', 'astro/sft', KEY, 3, 'token')).toBe('tiny-astro-sft-aaaaaaaa-3c469e-3');
   });
 
   test('is a DNS label, however long or odd the campaign is called', () => {
-    const name = jobName(`Ünïted ${'x'.repeat(100)} / 7`, 'direct/evaluate-rl', KEY, 12);
+    const name = jobName(`Ünïted ${'x'.repeat(100)} / 7`, 'direct/evaluate-rl', KEY, 12, 'token');
     expect(name).toMatch(/^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/);
     expect(name.length).toBeLessThanOrEqual(63);
-    expect(name.endsWith('-aaaaaaaaaa-12')).toBe(true);
+    expect(name).toMatch(/-aaaaaaaa-3c469e-12$/);
   });
 
-  test('differs by attempt', () => {
-    expect(jobName('tiny', 'search', KEY, 0)).not.toBe(jobName('tiny', 'search', KEY, 1));
+  test('differs by attempt, and by the claim behind it', () => {
+    const names = [
+      jobName('tiny', 'search', KEY, 0, 'a'),
+      jobName('tiny', 'search', KEY, 1, 'a'),
+      jobName('tiny', 'search', KEY, 0, 'b'),
+    ];
+    expect(new Set(names).size).toBe(3);
   });
 });
 

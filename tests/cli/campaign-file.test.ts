@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { InvalidCampaignFile, parseCampaign } from '../../cli/campaign-file.ts';
+import { inProject } from '../../cli/paths.ts';
 
 const VALID = `name: tiny
 domain:
@@ -74,6 +75,23 @@ test('an unknown domain is told with those there are', async () => {
   expect(complaint).toMatch(
     /^x\.yaml:3: domain\.name: expected a folder of domains\/ \(.*countdown.*\), but got "chess"$/,
   );
+});
+
+test('problem files that are not there are each told at their line', async () => {
+  const [head = ''] = VALID.split('data:');
+  const sets = `${head}data:
+  type: files
+  search:
+    - { name: train, path: package.json }
+    - name: more
+      path: data/none.jsonl
+  benchmarks:
+    - { name: test, path: /no/such/file.jsonl }
+`;
+  expect(await complaintsAbout(sets)).toEqual([
+    `x.yaml:11: data.search.1.path: expected a file, but there is no ${inProject('data/none.jsonl')}`,
+    'x.yaml:13: data.benchmarks.0.path: expected a file, but there is no /no/such/file.jsonl',
+  ]);
 });
 
 test('settings that the domain does not know are refused before anything starts', async () => {

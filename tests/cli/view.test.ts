@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { retriedFailure } from '../../cli/campaigns.ts';
 import { campaignLines, phaseOf, progressText, stageLine } from '../../cli/view.ts';
 import { type CampaignStatus, type Progress, pendingStage, type StageStatus } from '../../spec/index.ts';
 
@@ -65,7 +66,7 @@ test('a reused stage takes no time', () => {
 test('stages stand in one column each', () => {
   const stages = [aStage(), aStage({ name: 'astro/evaluate-rl' })];
   const [, first = '', second = ''] = campaignLines(
-    { id: 'tiny', workflow: 'RUNNING', status: aCampaign(stages), failure: null },
+    { id: 'tiny', workflow: 'RUNNING', status: aCampaign(stages), failure: null, retrying: null },
     NOW,
   );
   expect(first.indexOf('·')).toBe(second.indexOf('·'));
@@ -73,10 +74,30 @@ test('stages stand in one column each', () => {
 
 test('a campaign that was refused at the door shows what was wrong', () => {
   expect(
-    campaignLines({ id: 'tiny', workflow: 'FAILED', status: null, failure: 'name: expected string' }, NOW),
+    campaignLines(
+      { id: 'tiny', workflow: 'FAILED', status: null, failure: 'name: expected string', retrying: null },
+      NOW,
+    ),
   ).toEqual(['tiny  failed', '  name: expected string']);
 });
 
 test('a terminated workflow is not told as running', () => {
-  expect(phaseOf({ id: 'tiny', workflow: 'TERMINATED', status: aCampaign([]), failure: null })).toBe('terminated');
+  expect(phaseOf({ id: 'tiny', workflow: 'TERMINATED', status: aCampaign([]), failure: null, retrying: null })).toBe(
+    'terminated',
+  );
+});
+
+test('an activity that is tried again is told with its last failure, by the stage or by the campaign itself', () => {
+  const activities = [
+    { activityType: { name: 'awaitJob' }, attempt: 1 },
+    { activityType: { name: 'startAttempt' }, attempt: 3, lastFailure: { message: 'ENOSPC: no space left\nstack' } },
+  ];
+  const why = retriedFailure(activities);
+  expect(why).toBe('startAttempt is tried again (attempt 3): ENOSPC: no space left\nstack');
+  expect(stageLine(aStage({ why }), 6, NOW)).toMatch(
+    /startAttempt is tried again \(attempt 3\): ENOSPC: no space left$/,
+  );
+  const view = { id: 'tiny', workflow: 'RUNNING', status: aCampaign([aStage()]), failure: null, retrying: why };
+  expect(campaignLines(view, NOW).at(-1)).toContain('ENOSPC: no space left');
+  expect(retriedFailure(activities.slice(0, 1))).toBeNull();
 });

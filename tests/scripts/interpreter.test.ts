@@ -21,5 +21,7 @@ test('a wished interpreter is the only candidate', () => {
 });
 
 test('without a Python the error names what was tried and how to get one', async () => {
-  await expect(findPython(['no-such-python'])).rejects.toThrow(/none was found \(no-such-python\)\n.*ORRERY_PYTHON/s);
+  await expect(findPython(['no-such-python'])).rejects.toThrow(
+    /none was found \(no-such-python\)\n.*ORRERY_BASE_PYTHON/s,
+  );
 });

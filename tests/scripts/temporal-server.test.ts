@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { Connection } from '@temporalio/client';
 import getPort from 'get-port';
 import { expect, test } from 'vitest';
-import { ensureTemporal, parsePort, type TemporalOptions } from '../../scripts/temporal-server.ts';
+import { parsePort } from '../../cli/ports.ts';
+import { ensureTemporal, type TemporalOptions } from '../../scripts/temporal-server.ts';
 import { SEARCH_ATTRIBUTES } from '../../spec/index.ts';
 import { startTemporal } from '../support/temporal.ts';
 

@@ -1,14 +1,8 @@
+import { basename } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { beforeEach, describe, expect, it, test, vi } from 'vitest';
+import { beforeEach, describe, expect, it, test } from 'vitest';
+import { codeVersion, sourcesOf } from '../../store/index.ts';
 import { aFolder, put } from './support.ts';
-
-/** A module as a fresh process has it: versions are kept per process. */
-async function codeVersion(
-  ...args: Parameters<typeof import('../../store/code-version.ts').codeVersion>
-): Promise<string> {
-  vi.resetModules();
-  return (await import('../../store/code-version.ts')).codeVersion(...args);
-}
 
 let project: string;
 beforeEach(() => {
@@ -23,7 +17,10 @@ beforeEach(() => {
   put(project, 'domains/countdown/phrases.json', '{}');
   put(project, 'domains/math/domain.ts', 'export const domain = 1;');
   put(project, 'trainers/orrery_trainers/sft.py', 'pass');
-  put(project, 'trainers/orrery_trainers/verifier.py', 'pass');
+  put(project, 'trainers/orrery_trainers/verifier.py', 'from orrery_trainers.pool import Pool');
+  put(project, 'trainers/orrery_trainers/pool.py', '    from .work import run');
+  put(project, 'trainers/orrery_trainers/work.py', 'pass');
+  put(project, 'trainers/orrery_trainers/metrics.py', 'pass');
   put(project, 'trainers/orrery_trainers/tests/test_sft.py', 'pass');
   put(project, 'trainers/requirements.txt', 'torch');
 });
@@ -35,6 +32,9 @@ describe.each([
   { kind: 'search', path: 'spec/index.ts', changes: true },
   { kind: 'search', path: 'domains/countdown/phrases.json', changes: true },
   { kind: 'search', path: 'trainers/orrery_trainers/verifier.py', changes: true },
+  { kind: 'search', path: 'trainers/orrery_trainers/work.py', changes: true },
+  { kind: 'search', path: 'trainers/orrery_trainers/metrics.py', changes: false },
+  { kind: 'sft', path: 'trainers/orrery_trainers/metrics.py', changes: true },
   { kind: 'search', path: 'trainers/requirements.txt', changes: true },
   { kind: 'search', path: 'trainers/orrery_trainers/sft.py', changes: false },
   { kind: 'search', path: 'stages/rewrite/program.ts', changes: false },
@@ -46,25 +46,39 @@ describe.each([
   { kind: 'sft', path: 'stages/shared.ts', changes: false },
   { kind: 'sft', path: 'trainers/orrery_trainers/tests/test_sft.py', changes: false },
 ] as const)('the code version of $kind', ({ kind, path, changes }) => {
-  it(`${changes ? 'changes' : 'stays'} with ${path}`, async () => {
-    const before = await codeVersion(kind, project, 'countdown');
+  it(`${changes ? 'changes' : 'stays'} with ${path}`, () => {
+    const before = codeVersion(kind, project, 'countdown');
     put(project, path, 'const changed = 1;');
-    const after = await codeVersion(kind, project, 'countdown');
+    const after = codeVersion(kind, project, 'countdown');
     expect(after !== before).toBe(changes);
   });
 });
 
-test('a process keeps the version that it started with', async () => {
-  const { codeVersion: kept } = await import('../../store/code-version.ts');
-  const before = kept('search', project, 'countdown');
+test('a source that is put back as it was has its old version again', () => {
+  const before = codeVersion('search', project, 'countdown');
   put(project, 'stages/search/program.ts', 'const changed = 1;');
-  expect(kept('search', project, 'countdown')).toBe(before);
+  expect(codeVersion('search', project, 'countdown')).not.toBe(before);
+  put(project, 'stages/search/program.ts', "import { a } from '../shared.ts';");
+  expect(codeVersion('search', project, 'countdown')).toBe(before);
 });
 
-test('this project has a version for every kind, which does not depend on where it lies', async () => {
+test('of Python only what the served programs import counts for a search', () => {
   const root = fileURLToPath(new URL('../../', import.meta.url));
-  expect(await codeVersion('search', root, 'countdown')).toMatch(/^[0-9a-f]{64}$/);
-  expect(await codeVersion('search', root, 'countdown')).toBe(
-    await codeVersion('search', root.slice(0, -1), 'countdown'),
+  const sources = (kind: 'search' | 'rl') =>
+    sourcesOf(kind, root, `${root}domains/countdown`)
+      .filter((path) => path.endsWith('.py'))
+      .map((path) => basename(path));
+  expect(sources('search')).toEqual(
+    expect.arrayContaining(['verdict_worker.py', 'engine.py', 'transformers_model.py', 'domain.py']),
   );
+  for (const name of ['metrics.py', 'rollouts.py', 'training.py', 'callbacks.py', 'rl.py']) {
+    expect(sources('search')).not.toContain(name);
+    expect(sources('rl')).toContain(name);
+  }
+});
+
+test('this project has a version for every kind, which does not depend on where it lies', () => {
+  const root = fileURLToPath(new URL('../../', import.meta.url));
+  expect(codeVersion('search', root, 'countdown')).toMatch(/^[0-9a-f]{64}$/);
+  expect(codeVersion('search', root, 'countdown')).toBe(codeVersion('search', root.slice(0, -1), 'countdown'));
 });

@@ -48,7 +48,7 @@ describe('the key of a stage', () => {
   it.each([
     { name: 'its name in the campaign', changes: { name: 'other' } },
     { name: 'where an input lies', changes: { inputs: { prompts: { ...aStage().inputs.prompts, key: B } } } },
-    { name: 'its machines', changes: run({ resources: { cpus: 64, gpus: 8 } }) },
+    { name: 'how many CPUs it has', changes: run({ resources: { cpus: 64, gpus: 0 } }) },
     { name: 'how many pods run at a time', changes: run({ parallelism: 1 }) },
     { name: 'its budgets and time limits', changes: run({ failureBudgets: { Crashed: 9 }, graceSeconds: 1 }) },
   ])('does not depend on $name', ({ changes }) => expect(key(changes)).toBe(key()));
@@ -58,6 +58,7 @@ describe('the key of a stage', () => {
     { name: 'its settings', changes: config({ rollouts: 3 }) },
     { name: 'its shards', changes: run({ shards: 3 }) },
     { name: 'its ranks', changes: run({ ranks: 3 }) },
+    { name: 'whether it has a GPU', changes: run({ resources: { cpus: 1, gpus: 1 } }) },
     { name: 'its domain', changes: { domain: { name: 'math', settings: {} } } },
     { name: 'the settings of its domain', changes: { domain: { name: 'countdown', settings: { max: 9 } } } },
     { name: 'its policy', changes: { policy: { type: 'pretrain', name: 'small' } } },
@@ -69,6 +70,11 @@ describe('the key of a stage', () => {
     { name: 'the content of its problem files', changes: { dataFiles: { 'a.jsonl': B } } },
     { name: 'the order of its arms', changes: { arms: ['astro', 'direct'] } },
   ])('depends on $name', ({ changes }) => expect(key(changes)).not.toBe(key()));
+});
+
+test('the key of a stage on GPUs does not depend on how many', () => {
+  const on = (gpus: number) => stageKey(aStage({ config: { run: { shards: 2, resources: { cpus: 1, gpus } } } }));
+  expect(on(8)).toBe(on(1));
 });
 
 describe('the digest of outputs', () => {

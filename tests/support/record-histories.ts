@@ -17,14 +17,20 @@ const ONE_ARM = { arms: [{ name: 'astro' }] };
 
 interface Scenario {
   readonly spec: CampaignSpecInput;
+  /** The stage whose own history is recorded beside the campaign's. */
+  readonly stage: string;
   readonly act?: (handle: WorkflowHandle) => Promise<unknown>;
 }
 
 const SCENARIOS: Readonly<Record<string, Scenario>> = {
-  'two-arms': { spec: aCampaign({ seed: 1 }) },
-  retried: { spec: aCampaign({ ...ONE_ARM, seed: 2, settings: { faults: { search: [71, 72], 'astro/rl': [70] } } }) },
-  failed: { spec: aCampaign({ ...ONE_ARM, seed: 3, settings: { faults: { 'astro/sft': [65] } } }) },
+  'two-arms': { stage: 'search', spec: aCampaign({ seed: 1 }) },
+  retried: {
+    stage: 'search',
+    spec: aCampaign({ ...ONE_ARM, seed: 2, settings: { faults: { search: [71, 72], 'astro/rl': [70] } } }),
+  },
+  failed: { stage: 'astro/sft', spec: aCampaign({ ...ONE_ARM, seed: 3, settings: { faults: { 'astro/sft': [65] } } }) },
   held: {
+    stage: 'astro/sft',
     spec: aCampaign({ ...ONE_ARM, seed: 4, onFailure: 'hold', settings: { faults: { 'astro/sft': [65] } } }),
     act: async (handle) => {
       await until(handle, 'astro/sft', 'held');
@@ -32,6 +38,7 @@ const SCENARIOS: Readonly<Record<string, Scenario>> = {
     },
   },
   paused: {
+    stage: 'pretrain',
     spec: aCampaign({ ...ONE_ARM, seed: 5, settings: { steps: 40, stepMs: 50, only: ['pretrain', 'search'] } }),
     act: async (handle) => {
       for (const stage of ['pretrain', 'search']) {
@@ -42,6 +49,7 @@ const SCENARIOS: Readonly<Record<string, Scenario>> = {
     },
   },
   approved: {
+    stage: 'astro/rl',
     spec: aCampaign({ ...ONE_ARM, seed: 6, approveBeforeRl: true }),
     act: async (handle) => {
       await until(handle, 'astro/rl', 'blocked');
@@ -49,6 +57,7 @@ const SCENARIOS: Readonly<Record<string, Scenario>> = {
     },
   },
   cancelled: {
+    stage: 'pretrain',
     spec: aCampaign({ ...ONE_ARM, seed: 7, settings: { steps: 1000, stepMs: 50, only: ['pretrain'] } }),
     act: async (handle) => {
       await until(handle, 'pretrain', 'running');
@@ -69,13 +78,13 @@ async function until(handle: WorkflowHandle, stage: string, state: StageState): 
 const bench = await openWorkbench();
 const worker = await bench.startWorker();
 mkdirSync(FOLDER, { recursive: true });
-for (const [name, { spec, act }] of Object.entries(SCENARIOS)) {
+for (const [name, { spec, stage, act }] of Object.entries(SCENARIOS)) {
   if (existsSync(join(FOLDER, `${name}.json`))) continue;
   const handle = await bench.client.workflow.start('campaign', { taskQueue: 'orrery', workflowId: name, args: [spec] });
   await act?.(handle);
   await handle.result().catch(() => undefined); // a failure is a history too
   await save(name, name);
-  await save(`${name}/pretrain`, `${name}-stage`);
+  await save(`${name}/${stage}`, `${name}-stage`);
 }
 await worker.stop();
 await bench.close();

@@ -12,7 +12,7 @@ import {
 /** What follows from the end of an execution. */
 export type Action =
   | { readonly kind: 'seal' }
-  | { readonly kind: 'again'; readonly ledger: Ledger; readonly delaySeconds: number }
+  | { readonly kind: 'again'; readonly ledger: Ledger; readonly failure: Failure; readonly delaySeconds: number }
   | { readonly kind: 'await-resume' }
   | { readonly kind: 'give-up'; readonly ledger: Ledger; readonly failure: Failure };
 
@@ -29,7 +29,7 @@ export function nextAction(ledger: Ledger, outcome: Outcome, run: Pick<Run, 'fai
   const after = afterFailure(ledger, failure);
   const spent = after.failures[failure.class] ?? 0;
   if (!rule.retryable || (budget !== null && spent > budget)) return { kind: 'give-up', ledger: after, failure };
-  return { kind: 'again', ledger: after, delaySeconds: backoffSeconds(rule, spent) };
+  return { kind: 'again', ledger: after, failure, delaySeconds: backoffSeconds(rule, spent) };
 }
 
 /** Wait before the next attempt after the `failures`-th failure of a class: `initial`, doubled each time, at most `max`. */

@@ -1,0 +1,18 @@
+/**
+ * Stops the worker and the Temporal server that this project left running on this machine: of a demo that was killed, or with `--keep`.
+ *
+ *     npm run down
+ *
+ * Stages run in processes of their own and go on; a campaign that is to rest is paused first (`npx orrery pause ID`).
+ */
+import { EXIT, runMain } from '../cli/errors.ts';
+import { projectServer, stopTemporal } from './temporal-server.ts';
+import { stopWorker } from './worker-process.ts';
+
+await runMain(async () => {
+  console.log((await stopWorker()) ? 'the worker has stopped' : 'no worker of this project was running');
+  console.log(
+    (await stopTemporal(projectServer())) ? 'Temporal has stopped' : 'no Temporal of this project was running',
+  );
+  return EXIT.ok;
+});
