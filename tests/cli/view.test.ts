@@ -87,10 +87,15 @@ test('a terminated workflow is not told as running', () => {
   );
 });
 
-test('an activity that is tried again is told with its last failure, by the stage or by the campaign itself', () => {
+test('an activity that waits for its next try is told with its last failure, by the stage or by the campaign itself', () => {
   const activities = [
-    { activityType: { name: 'awaitJob' }, attempt: 1 },
-    { activityType: { name: 'startAttempt' }, attempt: 3, lastFailure: { message: 'ENOSPC: no space left\nstack' } },
+    { activityType: { name: 'awaitJob' }, state: 2, attempt: 2, lastFailure: { message: 'heartbeat timeout' } },
+    {
+      activityType: { name: 'startAttempt' },
+      state: 1,
+      attempt: 3,
+      lastFailure: { message: 'ENOSPC: no space left\nstack' },
+    },
   ];
   const why = retriedFailure(activities);
   expect(why).toBe('startAttempt is tried again (attempt 3): ENOSPC: no space left\nstack');

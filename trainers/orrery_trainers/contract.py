@@ -21,7 +21,8 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from .failures import DependencyDown, Fenced, InvalidInput, Terminated, failure_of
-from .files import entries_of, fault_of, fsync_path, write_json
+from .files import entries_of, fsync_path, write_json
+from .inputs import input_folder, verified_files
 from .logs import Logger, adopt_library_logs
 
 SCHEMA = Path(__file__).resolve().parents[2] / "spec" / "schemas" / "stage-file.json"
@@ -98,37 +99,16 @@ class StageContext:
 
         Raises InvalidInput if the stage has no such input, DependencyDown if its manifest is not there.
         """
-        inputs = self.stage["inputs"]
-        if role not in inputs:
-            raise InvalidInput(
-                f"stage file: inputs.{role}: expected a finished stage, but got {', '.join(inputs) or 'no inputs'}"
-            )
-        folder = self.store / "stages" / inputs[role]["key"]
-        if not (folder / "manifest.json").is_file():
-            raise DependencyDown(
-                f"{folder / 'manifest.json'}: expected the manifest of the input {role}, but it is not there"
-            )
-        return folder
+        return input_folder(self.store, self.stage["inputs"], role)
 
     def input_files(self, role: str, name: str) -> list[Path]:
         """Verified files of an input: ``solutions.jsonl`` is all its parts, ``policy/`` everything in that folder.
 
         Returns them in the order of their names.
-        Raises InvalidInput when there is none, or when one is not what its manifest says.
+        Raises InvalidInput when there is none, or when one is not what its manifest says, or the manifest not what the
+        stage was planned with.
         """
-        folder = self.input_directory(role)
-        manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
-        entries = [entry for entry in manifest["files"] if _is_called(entry["path"], name)]
-        if not entries:
-            raise InvalidInput(
-                f"{folder / 'manifest.json'}: files: expected data/{name} or its parts, but there is none"
-            )
-        for entry in entries:
-            if (fault := fault_of(entry, folder)) is not None:
-                raise InvalidInput(
-                    f"{folder}: input {role} is damaged: {fault}; remove the stage's folder to have it made anew"
-                )
-        return sorted(folder / entry["path"] for entry in entries)
+        return verified_files(self.store, self.stage["inputs"], role, name)
 
     def input_records(self, role: str, name: str) -> Iterator[dict[str, Any]]:
         """Records of a JSONL input, over all its parts. Raises InvalidInput naming file and line."""
@@ -312,16 +292,6 @@ _EXPECTATIONS = {
 def _expected(fault: Any) -> str:
     wording = _EXPECTATIONS.get(fault.validator)
     return wording.format(fault.validator_value) if wording else f"expected {fault.validator} {fault.validator_value}"
-
-
-def _is_called(path: str, name: str) -> bool:
-    """Whether ``data/solutions-00003.jsonl`` is a part of ``solutions.jsonl``, or lies in ``policy/``."""
-    inside = path.removeprefix("data/")
-    if name.endswith("/"):
-        return inside.startswith(name)
-    stem, dot, extension = name.rpartition(".")
-    part = inside.removeprefix(f"{stem}-").removesuffix(f"{dot}{extension}")
-    return inside == name or (part.isdigit() and inside == f"{stem}-{part}{dot}{extension}")
 
 
 def _required(env: Any, name: str) -> str:

@@ -113,7 +113,7 @@ class Engine:
             try:
                 self._advance(entering)
             except Exception as error:  # a sequence that breaks the model must not end the server; its request says why
-                self._fail(error)
+                self._fail(error, entering)
 
     def _let_in(self) -> list[Sequence]:
         entering: list[Sequence] = []
@@ -147,6 +147,7 @@ class Engine:
             copies = [len(group) for group in groups.values()]
             fresh = [sequence for group in groups.values() for sequence in group]
             self._running.extend(fresh)
+            entering.clear()  # from here on `_fail` finds them among those that run
             logits = self._model.join([list(prompt) for prompt in groups], copies)
             self.counts.prompt_tokens += sum(map(len, groups))
             self._take(fresh, np.repeat(logits, copies, axis=0))
@@ -193,9 +194,10 @@ class Engine:
         sequence.text = self._text.decode(sequence.tokens)
         return True
 
-    def _fail(self, error: Exception) -> None:
+    def _fail(self, error: Exception, entering: list[Sequence]) -> None:
+        """Fail all that run, and those that were let in but had not joined: nobody else knows of them."""
         self._error = error
-        failed, self._running = self._running, []
+        failed, self._running = [*self._running, *entering], []
         self._model.keep([])
         self.counts.running = 0
         for sequence in failed:

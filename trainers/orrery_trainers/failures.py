@@ -2,6 +2,17 @@
 
 from __future__ import annotations
 
+import errno
+
+STORE_TROUBLE = {
+    errno.ENOSPC: "no space left on the store",
+    errno.EDQUOT: "the store's quota is used up",
+    errno.EROFS: "the store is read-only",
+    errno.ESTALE: "the store was mounted anew",
+    errno.EIO: "the store cannot be read or written",
+}
+"""What of the operating system's errors is the store's doing: another attempt, later, may find it well. *Ours*."""
+
 
 class StageFailure(Exception):
     """Ends the program with ``exit_code``; the message is its last line on stderr."""
@@ -62,10 +73,19 @@ def failure_of(error: BaseException) -> StageFailure | None:
         return OutOfMemory(f"out of memory: {first_line}")
     if name in ("DistBackendError", "DistNetworkError") or "Connection closed by peer" in text:
         return NodeFailure(f"lost another rank: {first_line}")
-    if name == "VerifierDown":
-        return DependencyDown(text)
+    if (trouble := _store_trouble(error)) is not None:
+        return DependencyDown(f"{trouble}: {first_line}")
     if name == "DomainError":
         return InvalidInput(text)
     if "probability tensor contains either `inf`, `nan`" in text:
         return Diverged(f"the policy gives no probabilities: {first_line}")
     return None
+
+
+def _store_trouble(error: BaseException) -> str | None:
+    """Words for an error of the store; None if it is none."""
+    if isinstance(error, OSError) and error.errno in STORE_TROUBLE:
+        return STORE_TROUBLE[error.errno]
+    # safetensors is Rust, and tells the number in its text alone.
+    told = (words for number, words in STORE_TROUBLE.items() if f"(os error {number})" in str(error))
+    return next(told, None)

@@ -34,7 +34,8 @@ from pathlib import Path
 from typing import Any
 
 from orrery_trainers.engine import Engine, EngineLimits, Sequence
-from orrery_trainers.failures import DependencyDown, InvalidInput, StageFailure
+from orrery_trainers.failures import DependencyDown, InvalidInput, StageFailure, failure_of
+from orrery_trainers.inputs import verified_files
 from orrery_trainers.logs import Logger
 from orrery_trainers.policy_model import ModelError, load_model
 from orrery_trainers.sampling import stream_key
@@ -70,8 +71,11 @@ def main(arguments: list[str] | None = None) -> int:
         _decode_one_token(engine, text)
     except ModelError as error:
         return _refuse(InvalidInput(str(error)))
-    except StageFailure as error:
-        return _refuse(error)
+    except Exception as error:
+        failure = failure_of(error)
+        if failure is None:
+            raise
+        return _refuse(failure)
 
     from orrery_trainers.policy_api import create_app, serve
 
@@ -102,7 +106,10 @@ def read_settings(options: argparse.Namespace, environment: Mapping[str, str]) -
 
 
 def _policy_of_stage(environment: Mapping[str, str]) -> tuple[Path, str]:
-    """Folder and name of the policy that the stage samples: its input `policy`, or weights that the campaign names."""
+    """Folder and name of the policy that the stage samples: its input `policy`, or weights that the campaign names.
+
+    An input is verified (inputs.py): other weights than the planned ones would give a wrong result under a right key.
+    """
     file = environment.get("ORRERY_STAGE_FILE")
     if not file:
         raise InvalidInput("ORRERY_STAGE_FILE: expected the path of a stage file, but got nothing; or give --model DIR")
@@ -112,17 +119,19 @@ def _policy_of_stage(environment: Mapping[str, str]) -> tuple[Path, str]:
         if given is None and policy["type"] == "pretrained":
             return Path(policy["uri"]), policy["name"]
         if given is not None:
-            store = environment.get("ORRERY_STORE")
-            if not store:
-                raise InvalidInput("ORRERY_STORE: expected the folder of the store, but got nothing")
-            return Path(store) / "stages" / given["key"] / "data" / "policy", policy["name"]
+            name, inputs = policy["name"], {"policy": {"key": given["key"], "digest": given["digest"]}}
     except OSError as error:
-        raise InvalidInput(f"{file}: expected a stage file: {error}") from None
+        raise failure_of(error) or InvalidInput(f"{file}: expected a stage file: {error}") from None
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise InvalidInput(
             f"{file}: expected a stage file with policy and inputs: {type(error).__name__}: {error}"
         ) from None
-    raise InvalidInput(f"{file}: inputs.policy: expected the stage that made the policy, but got nothing")
+    if given is None:
+        raise InvalidInput(f"{file}: inputs.policy: expected the stage that made the policy, but got nothing")
+    store = environment.get("ORRERY_STORE")
+    if not store:
+        raise InvalidInput("ORRERY_STORE: expected the folder of the store, but got nothing")
+    return verified_files(Path(store), inputs, "policy", "policy/")[0].parent, name
 
 
 def _listen(settings: Settings) -> socket.socket:

@@ -93,11 +93,13 @@ def reward_function(
 def check_canaries(domain: Domain, verifier: Verifier) -> None:
     """Have the verifier judge the domain's canaries before it judges anything that teaches.
 
-    Raises InvalidInput when a verdict is another than the canary states.
+    Raises InvalidInput when there are none, or a verdict is another than the canary states.
     """
     file = domain.folder / "canaries.jsonl"
     if not file.is_file():
-        return
+        raise InvalidInput(
+            f"{file}: expected cases that the verifier of {domain.name} must judge right, but there are none"
+        )
     canaries = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines() if line.strip()]
     verdicts = verifier.verify_batch((one["problem"], one["reference"], one["completion"]) for one in canaries)
     for number, (canary, came) in enumerate(zip(canaries, verdicts, strict=True), start=1):
@@ -121,7 +123,7 @@ def rl(context: StageContext) -> None:
     prepare_environment(context)
     from .domains import load_domain
     from .llama import is_small_plain_llama
-    from .rollouts import rollout_function
+    from .rollouts import rollout_function, room_behind
     from .verifier import Verifier
 
     stage, config = context.stage, context.config
@@ -137,12 +139,16 @@ def rl(context: StageContext) -> None:
         with quick_imports():
             import torch
             from datasets import Dataset
-            from transformers import AutoModelForCausalLM, AutoTokenizer
+            from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
             from trl import GRPOConfig, GRPOTrainer
 
         make_deterministic(seed_for(stage["seed"], "rl"))
         rollout_func = None  # transformers' generate
-        if not torch.cuda.is_available() and is_small_plain_llama(read_config(policy), policy):
+        network, tokenizer = read_config(policy), AutoTokenizer.from_pretrained(policy)
+        texts = [row["prompt"] for row in prompts]
+        context_tokens = AutoConfig.from_pretrained(policy).max_position_embeddings
+        room = room_behind(texts, tokenizer(texts)["input_ids"], context_tokens)
+        if not torch.cuda.is_available() and is_small_plain_llama(network, policy):
             rollout_func = rollout_function(
                 stage["seed"], context.rank, config["temperature"], config["topP"], config["maxCompletionTokens"]
             )
@@ -155,7 +161,8 @@ def rl(context: StageContext) -> None:
                 num_generations=config["groupSize"],
                 temperature=config["temperature"],
                 top_p=config["topP"],
-                max_completion_length=config["maxCompletionTokens"],
+                # For transformers' generate, which has one limit for all; our rollouts know the room of each prompt.
+                max_completion_length=min(config["maxCompletionTokens"], room),
                 beta=config["klCoefficient"],
                 scale_rewards="group" if config["scaleAdvantages"] else "none",
                 loss_type="dapo",
@@ -167,7 +174,7 @@ def rl(context: StageContext) -> None:
                 model=AutoModelForCausalLM.from_pretrained(policy, dtype=torch.float32),
                 args=arguments,
                 train_dataset=Dataset.from_list(prompts).select(order),
-                processing_class=AutoTokenizer.from_pretrained(policy),
+                processing_class=tokenizer,
                 reward_funcs=[reward_function(verifier.verify_batch, domain.count_backtracks)],
                 callbacks=[callback],
                 rollout_func=rollout_func,

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .failures import InvalidInput
 from .llama import Llama
 from .policy_model import PolicyModel, order_without
 from .sampling import sample, stream_key, uniforms
@@ -40,6 +41,22 @@ def rollout_function(
     return roll_out
 
 
+def room_behind(prompts: list[str], token_ids: list[list[int]], context_tokens: int) -> int:
+    """Tokens that the policy's context has left behind the longest of ``prompts``, given with their ``token_ids``.
+
+    Raises InvalidInput naming the longest prompt when there is none.
+    """
+    longest = max(range(len(prompts)), key=lambda number: len(token_ids[number]))
+    room = context_tokens - len(token_ids[longest])
+    if room < 1:
+        raise InvalidInput(
+            f"prompts: expected at most {context_tokens - 1} tokens, one less than the policy's context, "
+            f"but got {len(token_ids[longest])} in {prompts[longest][:80]!r}; leave the problem out, or start from a "
+            "policy with a longer context"
+        )
+    return room
+
+
 def complete(
     model: PolicyModel,
     prompts: list[list[int]],
@@ -51,22 +68,29 @@ def complete(
 ) -> list[list[int]]:
     """Sample a completion for every prompt until a token of ``ends``, which is part of it, or ``max_tokens``.
 
+    It ends before that where prompt and completion fill the model's context, as the policy server has it; prompts are
+    shorter than the context (:func:`room_behind`).
     Equal prompts that follow one another (a group) are read once.
     """
     groups = [(prompt, len(list(copies))) for prompt, copies in groupby(prompts)]
     keys = np.array([stream_key(seed, 0, row) for row in range(len(prompts))], np.uint64)
     read = model.join([prompt for prompt, _ in groups], [copies for _, copies in groups])
     logits = np.repeat(read, [copies for _, copies in groups], axis=0)
+    limits = [min(max_tokens, model.context_tokens - len(prompt)) for prompt in prompts]
     alive = list(range(len(prompts)))
     completions: list[list[int]] = [[] for _ in prompts]
-    for position in range(max_tokens):
+    for position in range(max(limits)):
         rows = len(alive)
         draws = uniforms(keys[alive], np.full(rows, position, np.uint64))
         tokens, _ = sample(logits, np.full(rows, float(temperature)), np.full(rows, float(top_p)), draws)
         for row, token in zip(alive, tokens.tolist(), strict=True):
             completions[row].append(token)
-        ended = {place for place, token in enumerate(tokens.tolist()) if token in ends}
-        if len(ended) == rows or position + 1 == max_tokens:
+        ended = {
+            place
+            for place, (row, token) in enumerate(zip(alive, tokens.tolist(), strict=True))
+            if token in ends or position + 1 == limits[row]
+        }
+        if len(ended) == rows:
             break
         if ended:
             order = order_without(rows, ended)

@@ -99,7 +99,8 @@ def finished_stage(store: Path, name: str, files: dict[str, list[dict[str, Any]]
 
 
 def seal(folder: Path) -> str:
-    """Write the manifest over everything in data/, as the worker does once all parts are there; returns the key."""
+    """Write the manifest over everything in data/, as the worker does once all parts are there; returns the key,
+    which stands for the digest too."""
     entries = [
         {
             "path": file.relative_to(folder).as_posix(),
@@ -109,7 +110,7 @@ def seal(folder: Path) -> str:
         for file in sorted((folder / "data").rglob("*"))
         if file.is_file()
     ]
-    (folder / "manifest.json").write_text(json.dumps({"files": entries}))
+    (folder / "manifest.json").write_text(json.dumps({"digest": folder.name, "files": entries}))
     return folder.name
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
@@ -130,6 +131,24 @@ def test_an_input_whose_bytes_have_changed_is_refused(tmp_path):
         list(context.input_records("solutions", "solutions.jsonl"))
 
 
+def test_an_input_that_was_made_anew_after_planning_is_refused(tmp_path):
+    key = finished_stage(tmp_path, "rewrite", {"solutions.jsonl": solutions()})
+    folder = write_stage(tmp_path, "sft", "sft", SFT, {"solutions": key})
+    anew = "f" * 64
+    spoil(folder, lambda stage: stage["inputs"]["solutions"].update(digest=anew))
+    with pytest.raises(InvalidInput, match=rf"expected the result {anew}, but its manifest says {key}; it was made anew"):
+        context_of(folder, "sft").input_files("solutions", "solutions.jsonl")
+
+
+@pytest.mark.parametrize("text", ["{torn", "[]", '{"files": []}'])
+def test_an_input_whose_manifest_is_damaged_is_bad_input(tmp_path, text):
+    key = finished_stage(tmp_path, "rewrite", {"solutions.jsonl": solutions()})
+    (tmp_path / "stages" / key / "manifest.json").write_text(text)
+    context = context_of(write_stage(tmp_path, "sft", "sft", SFT, {"solutions": key}), "sft")
+    with pytest.raises(InvalidInput, match=r"manifest\.json: expected a manifest with digest and files"):
+        context.input_files("solutions", "solutions.jsonl")
+
+
 def test_a_line_that_is_no_json_is_named_by_file_and_number(tmp_path):
     key = finished_stage(tmp_path, "rewrite", {"solutions.jsonl": solutions()})
     file = tmp_path / "stages" / key / "data" / "solutions.jsonl"
@@ -160,6 +179,12 @@ def test_an_input_without_a_manifest_is_a_dependency_that_is_down(tmp_path):
         (MemoryError(), 71),
         (RuntimeError("[enforce fail at alloc_cpu.cpp:114] DefaultCPUAllocator: can't allocate memory"), 71),
         (RuntimeError("[gloo/transport/tcp/pair.cc:525] Connection closed by peer"), 72),
+        (OSError(errno.ENOSPC, "No space left on device"), 69),
+        (OSError(errno.ESTALE, "Stale file handle"), 69),
+        (OSError(errno.EROFS, "Read-only file system"), 69),
+        (OSError(errno.EIO, "Input/output error"), 69),
+        (RuntimeError("I/O error: No space left on device (os error 28)"), 69),
+        (PermissionError(errno.EACCES, "Permission denied"), 1),
         (Fenced("late"), 75),
         (ValueError("a bug"), 1),
     ],
@@ -174,6 +199,11 @@ def test_every_failure_has_the_exit_code_of_the_failure_table(folder, monkeypatc
     assert exit_code_of("pretrain", fail) == code
     if str(error):
         assert str(error).splitlines()[0] in capsys.readouterr().err.splitlines()[-1]
+
+
+def test_a_full_store_is_told_in_words_and_with_the_file():
+    failure = failure_of(OSError(errno.ENOSPC, "No space left on device", "data/x"))
+    assert str(failure) == "no space left on the store: [Errno 28] No space left on device: 'data/x'"
 
 
 def test_exit_codes_are_those_of_the_failure_table_in_spec():

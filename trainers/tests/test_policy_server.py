@@ -1,6 +1,7 @@
 """The policy server as its clients meet it: a process, over HTTP."""
 
 import json
+import shutil
 import signal
 import socket
 import subprocess
@@ -10,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from campaign import seal
 from conftest import CONTEXT_TOKENS, program_environment
 
 PROMPT = "Use 3 5 7 to make 26 :"
@@ -179,13 +181,18 @@ def test_a_request_that_nobody_waits_for_is_let_go(server):
     assert 'finished_reason="abort"} 0' not in server.get("/metrics")[1]
 
 
+def stage_of(policy, store, digest="abc"):
+    """A stage file whose input is `policy`, as the result `digest` of the stage abc."""
+    shutil.copytree(policy, store / "stages" / "abc" / "data" / "policy")
+    seal(store / "stages" / "abc")
+    stage = store / "stage.json"
+    inputs = {"policy": {"key": "abc", "digest": digest}}
+    stage.write_text(json.dumps({"policy": {"type": "pretrain", "name": "tiny"}, "inputs": inputs}))
+    return stage
+
+
 def test_a_stage_file_names_the_policy(start_server, policy, tmp_path):
-    folder = tmp_path / "stages" / "abc" / "data"
-    folder.mkdir(parents=True)
-    (folder / "policy").symlink_to(policy)
-    stage = tmp_path / "stage.json"
-    stage.write_text(json.dumps({"policy": {"type": "pretrain", "name": "tiny"}, "inputs": {"policy": {"key": "abc"}}}))
-    server = start_server(ORRERY_STAGE_FILE=str(stage), ORRERY_STORE=str(tmp_path))
+    server = start_server(ORRERY_STAGE_FILE=str(stage_of(policy, tmp_path)), ORRERY_STORE=str(tmp_path))
     assert json.loads(server.get("/v1/models")[1])["data"][0]["id"] == "tiny"
     server.process.send_signal(signal.SIGTERM)
     assert server.process.wait(timeout=20) == 0
@@ -195,6 +202,22 @@ def refusal(*arguments, **environment):
     command = [sys.executable, "-m", "orrery_trainers.policy_server", *arguments]
     ended = subprocess.run(command, env=program_environment(**environment), capture_output=True, text=True, timeout=120)
     return ended.returncode, ended.stderr.strip().splitlines()[-1]
+
+
+def test_a_policy_made_anew_after_planning_is_not_served(policy, tmp_path):
+    stage = stage_of(policy, tmp_path, digest="of-the-plan")
+    code, message = refusal(ORRERY_STAGE_FILE=str(stage), ORRERY_STORE=str(tmp_path), ORRERY_POLICY_PORT="0")
+    assert code == 65
+    assert "expected the result of-the-plan, but its manifest says abc" in message
+
+
+def test_a_policy_whose_bytes_have_changed_is_not_served(policy, tmp_path):
+    stage = stage_of(policy, tmp_path)
+    weights = tmp_path / "stages" / "abc" / "data" / "policy" / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-1] + b"?")
+    code, message = refusal(ORRERY_STAGE_FILE=str(stage), ORRERY_STORE=str(tmp_path), ORRERY_POLICY_PORT="0")
+    assert code == 65
+    assert "data/policy/model.safetensors: sha256 differs" in message
 
 
 def test_a_stage_without_a_policy_is_bad_input(tmp_path):

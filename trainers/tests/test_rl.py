@@ -25,7 +25,7 @@ from campaign import (
 from orrery_trainers.domains import Verdict, load_domain
 from orrery_trainers.failures import InvalidInput
 from orrery_trainers.rl import check_canaries, kept_prompts, reward_function
-from orrery_trainers.rollouts import complete
+from orrery_trainers.rollouts import complete, room_behind
 
 
 def stage(store: Path, records=None, **changes) -> Path:
@@ -96,8 +96,18 @@ def test_a_canary_that_gets_another_verdict_stops_everything(tmp_path, monkeypat
         check_canaries(domain, Judge("wrong"))
 
 
+def test_a_domain_without_canaries_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setenv("ORRERY_DOMAINS", str(tmp_path))
+    (tmp_path / "parity").symlink_to(DOMAINS / "parity")
+    with pytest.raises(InvalidInput, match=r"canaries.jsonl: expected cases that the verifier of parity must judge"):
+        check_canaries(load_domain("parity"), verifier=None)
+
+
 class Countdown:
     """A model that says 5, 4, 3, ... from the last token of its prompt, and never anything else."""
+
+    def __init__(self, context_tokens: int = 100) -> None:
+        self.context_tokens = context_tokens
 
     def join(self, prompts, copies):
         self.last = np.repeat([prompt[-1] for prompt in prompts], copies)
@@ -122,6 +132,35 @@ def test_a_rollout_ends_with_its_end_token_or_at_the_limit_and_rows_stay_apart()
         [8, 7, 6, 5, 4],
         [1, 0],
     ]
+
+
+def test_a_rollout_ends_where_its_prompt_and_itself_fill_the_context():
+    prompts = [[9, 9, 9, 9], [9], [1, 1, 1, 1, 9], [2]]
+    assert complete(Countdown(context_tokens=6), prompts, 1, 1.0, 1.0, max_tokens=15_360, ends={0}) == [
+        [8, 7],
+        [8, 7, 6, 5, 4],
+        [8],
+        [1, 0],
+    ]
+
+
+def test_a_prompt_that_leaves_no_room_in_the_context_is_refused_by_name():
+    assert room_behind(["short", "longer"], [[1], [1, 2, 3]], context_tokens=4) == 1
+    with pytest.raises(InvalidInput, match=r"at most 2 tokens, one less than the policy's context, but got 3 in 'longer'"):
+        room_behind(["short", "longer"], [[1], [1, 2, 3]], context_tokens=3)
+
+
+def test_a_prompt_as_long_as_the_context_ends_the_stage_with_65(tmp_path, capsys):
+    records = pass_rates()
+    records[2]["prompt"] = "say" + " c" * 200
+    assert run_here("rl", stage(tmp_path, records)) == 65
+    assert "'say c c" in capsys.readouterr().err.splitlines()[-1]
+
+
+def test_more_completion_tokens_than_the_context_has_are_cut_to_its_room(tmp_path):
+    folder = stage(tmp_path, maxCompletionTokens=15_360, optimizerSteps=1)
+    assert run_here("rl", folder) == 0
+    assert 0 < metric_lines(folder)[0]["completionTokens"] < 128
 
 
 def test_a_run_killed_at_a_random_step_and_resumed_equals_the_undisturbed_run(tmp_path):

@@ -154,10 +154,7 @@ def test_after_a_divergence_training_goes_on_from_an_earlier_checkpoint(tmp_path
     assert [line["attempt"] for line in metric_lines(folder)] == [0, 0, 0, 0, 1, 1]
 
 
-@pytest.mark.skipif(
-    os.environ.get("ORRERY_SLOW_TESTS") != "1",
-    reason="two more processes import torch and TRL, 20 s or more; ORRERY_SLOW_TESTS=1 runs it",
-)
+@pytest.mark.slow  # two more processes import torch and TRL
 def test_two_ranks_train_one_policy_and_rank_0_publishes_it(tmp_path):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))

@@ -1,0 +1,73 @@
+"""Input stages, believed only as far as they are what the campaign planned with: digest first, then every file's hash.
+
+The same check as ``stages/inputs.ts``. It needs the standard library alone, so that the policy server, which makes it
+before it serves, still starts in a fraction of a second.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from .failures import DependencyDown, InvalidInput
+from .files import fault_of
+
+
+def input_folder(store: Path, inputs: dict[str, Any], role: str) -> Path:
+    """Folder of the input stage of ``role``; ``inputs`` is the stage file's (role -> key and digest).
+
+    Raises InvalidInput if the stage has no such input, DependencyDown if its manifest is not there.
+    """
+    if role not in inputs:
+        raise InvalidInput(
+            f"stage file: inputs.{role}: expected a finished stage, but got {', '.join(inputs) or 'no inputs'}"
+        )
+    folder = store / "stages" / inputs[role]["key"]
+    if not (folder / "manifest.json").is_file():
+        raise DependencyDown(
+            f"{folder / 'manifest.json'}: expected the manifest of the input {role}, but it is not there"
+        )
+    return folder
+
+
+def verified_files(store: Path, inputs: dict[str, Any], role: str, name: str) -> list[Path]:
+    """Verified files of an input: ``solutions.jsonl`` is all its parts, ``policy/`` everything in that folder.
+
+    Returns them in the order of their names.
+    Raises InvalidInput when the input was made anew after planning, when it has no such file, or when a file is not
+    what its manifest says; and what :func:`input_folder` raises.
+    """
+    folder = input_folder(store, inputs, role)
+    file = folder / "manifest.json"
+    try:
+        manifest = json.loads(file.read_text(encoding="utf-8"))
+        digest, files = manifest["digest"], manifest["files"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise InvalidInput(
+            f"{file}: expected a manifest with digest and files: {type(error).__name__}: {error}"
+        ) from None
+    if digest != (planned := inputs[role]["digest"]):
+        raise InvalidInput(
+            f"{folder}: input {role}: expected the result {planned}, but its manifest says {digest}; "
+            "it was made anew after this stage was planned: start the campaign again to plan with it"
+        )
+    entries = [entry for entry in files if _is_called(entry["path"], name)]
+    if not entries:
+        raise InvalidInput(f"{file}: files: expected data/{name} or its parts, but there is none")
+    for entry in entries:
+        if (fault := fault_of(entry, folder)) is not None:
+            raise InvalidInput(
+                f"{folder}: input {role} is damaged: {fault}; remove the stage's folder to have it made anew"
+            )
+    return sorted(folder / entry["path"] for entry in entries)
+
+
+def _is_called(path: str, name: str) -> bool:
+    """Whether ``data/solutions-00003.jsonl`` is a part of ``solutions.jsonl``, or lies in ``policy/``."""
+    inside = path.removeprefix("data/")
+    if name.endswith("/"):
+        return inside.startswith(name)
+    stem, dot, extension = name.rpartition(".")
+    part = inside.removeprefix(f"{stem}-").removesuffix(f"{dot}{extension}")
+    return inside == name or (part.isdigit() and inside == f"{stem}-{part}{dot}{extension}")
