@@ -1,24 +1,12 @@
 import { DefaultLogger, type LogEntry, type LogLevel } from '@temporalio/worker';
 import pino, { type Logger } from 'pino';
-
-/** Paths whose values never reach a log. */
-const SECRETS = [
-  'token',
-  'apiKey',
-  'password',
-  'secret',
-  '*.token',
-  '*.apiKey',
-  '*.password',
-  '*.secret',
-  '*.authorization',
-];
+import { SECRET_PATHS } from './store/index.ts';
 
 /** The worker's logger: pretty on a terminal, JSON elsewhere. Level: `ORRERY_LOG_LEVEL`, default info. */
 export function createLogger(): Logger {
   return pino({
     level: process.env.ORRERY_LOG_LEVEL ?? 'info',
-    redact: { paths: SECRETS, censor: '[secret]' },
+    redact: { paths: [...SECRET_PATHS], censor: '[secret]' },
     ...(process.stdout.isTTY ? { transport: { target: 'pino-pretty', options: { ignore: 'pid,hostname' } } } : {}),
   });
 }

@@ -47,6 +47,8 @@ export type Started =
   | { readonly kind: 'started'; readonly job: JobRef }
   /** Another campaign is at it. */
   | { readonly kind: 'busy'; readonly owner: string }
+  /** The code has changed since the stage was resolved: its key is another now. */
+  | { readonly kind: 'replan' }
   /** Another campaign has just finished it. */
   | { readonly kind: 'finished'; readonly result: ManifestRef };
 export type Sealed =
@@ -97,6 +99,9 @@ export function createStageActivities({ store, projectRoot, executor, client }: 
       translated(async () => {
         const dir = stageDir(store, start.key);
         const owner = `${start.campaignId}/${start.request.name}`;
+        const { codeVersion: planned } = await readStageFile(dir);
+        const { kind, domain } = start.request;
+        if (codeVersion(kind, projectRoot, domain.name) !== planned) return { kind: 'replan' };
         for (;;) {
           const before = await latestClaim(dir);
           if (before !== null && before.execution !== start.token) {

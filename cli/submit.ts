@@ -1,4 +1,5 @@
 import { type Client, WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
+import { CampaignId, parseOrRefuse } from '../spec/index.ts';
 import type { CampaignFile } from './campaign-file.ts';
 import { TASK_QUEUE } from './connect.ts';
 import { CommandError, EXIT } from './errors.ts';
@@ -6,8 +7,12 @@ import { CommandError, EXIT } from './errors.ts';
 /** Workflow type of a campaign. */
 export const CAMPAIGN = 'campaign';
 
-/** The campaign's id: the wished one, else the name in its file. */
-export const idOf = ({ spec }: CampaignFile, wish?: string): string => wish ?? spec.name;
+/**
+ * The campaign's id: the wished one, else the name in its file.
+ * @throws InvalidInputError when the wish cannot be the name of a folder
+ */
+export const idOf = ({ spec }: CampaignFile, wish?: string): string =>
+  wish === undefined ? spec.name : parseOrRefuse(CampaignId, wish, '--id');
 
 /**
  * Starts a campaign. One of the same id that has ended may be started again: its finished stages are reused.

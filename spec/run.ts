@@ -20,7 +20,10 @@ export const Resources = z
   .prefault({});
 export type Resources = z.infer<typeof Resources>;
 
-/** How a stage is executed. Nothing here changes its result, so none of it but `shards` enters the stage's key. */
+/**
+ * How a stage is executed. Of all this only `shards`, `ranks` and whether there is a GPU change its result (and so enter its key); `cpus`
+ * changes the order of sums, and with it the last bits.
+ */
 export const Run = z
   .strictObject({
     shards: z.int().min(1).max(10_000).default(1).describe('Pods that divide the problems of the stage among them.'),

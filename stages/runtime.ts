@@ -1,5 +1,5 @@
 import { type Logger, pino } from 'pino';
-import { parseOrRefuse, type StageFileOf, type StageKind } from '../spec/index.ts';
+import { POD_ENV, parseOrRefuse, type StageFileOf, type StageKind } from '../spec/index.ts';
 import { isFenced, progressPath, SECRET_PATHS, writeFileAtomic } from '../store/index.ts';
 import type { StageContext, StageProgram } from './context.ts';
 import { type LoadedDomain, loadDomain } from './domain.ts';
@@ -32,7 +32,10 @@ export async function runStage(findProgram: FindProgram, env: NodeJS.ProcessEnv 
   try {
     const pod = await readPod(env);
     const { stage, attempt, part } = pod;
-    log = pino({ ...options, base: { stage: stage.name, key: stage.key.slice(0, 12), attempt, part } });
+    log = pino({
+      ...options,
+      base: { campaign: env[POD_ENV.campaign], stage: stage.name, key: stage.key.slice(0, 12), attempt, part },
+    });
     if (await isPublished(pod)) {
       log.info('this part is published already; nothing to do');
       return { exitCode: 0, words: 'this part is published already' };

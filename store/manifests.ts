@@ -87,7 +87,8 @@ export async function verifyFile(
   options: { readonly hash?: boolean } = {},
 ): Promise<string> {
   const path = resolve(stage, entry.path);
-  const refuse = (why: string) => new CorruptFileError(`${path}: ${why}; remove the stage's folder to run it again`);
+  const refuse = (why: string) =>
+    new CorruptFileError(`${path}: ${why}; cancel the campaign, remove the stage's folder and submit it again`);
   if (!path.startsWith(resolve(stage) + sep)) throw refuse('expected a path within the folder of the stage');
   const found = await stat(path).catch((error: unknown) => {
     throw isMissing(error) ? refuse('the manifest names it, but it is not there') : error;

@@ -89,6 +89,7 @@ export async function stage(run: StageRun): Promise<StageStatus> {
 
       // Not to be cancelled half-way: a job that has been started must be known, to be stopped.
       const started = await CancellationScope.nonCancellable(() => startAttempt(attempt(resolved.key)));
+      if (started.kind === 'replan') continue;
       if (started.kind === 'finished') return await finish('reused', started.result);
       if (started.kind === 'busy') {
         const why = `${started.owner} is running the same stage`;

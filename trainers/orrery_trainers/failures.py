@@ -86,6 +86,8 @@ def _store_trouble(error: BaseException) -> str | None:
     """Words for an error of the store; None if it is none."""
     if isinstance(error, OSError) and error.errno in STORE_TROUBLE:
         return STORE_TROUBLE[error.errno]
+    text = str(error)
+    if "inline_container" in text and ("unexpected pos" in text or "PytorchStreamWriter failed" in text):
+        return "the store did not take a whole file; is there space left?"  # torch.save keeps the number to itself
     # safetensors is Rust, and tells the number in its text alone.
-    told = (words for number, words in STORE_TROUBLE.items() if f"(os error {number})" in str(error))
-    return next(told, None)
+    return next((words for number, words in STORE_TROUBLE.items() if f"(os error {number})" in text), None)

@@ -136,7 +136,9 @@ def test_an_input_that_was_made_anew_after_planning_is_refused(tmp_path):
     folder = write_stage(tmp_path, "sft", "sft", SFT, {"solutions": key})
     anew = "f" * 64
     spoil(folder, lambda stage: stage["inputs"]["solutions"].update(digest=anew))
-    with pytest.raises(InvalidInput, match=rf"expected the result {anew}, but its manifest says {key}; it was made anew"):
+    with pytest.raises(
+        InvalidInput, match=rf"expected the result {anew}, but its manifest says {key}; it was made anew"
+    ):
         context_of(folder, "sft").input_files("solutions", "solutions.jsonl")
 
 
@@ -183,7 +185,8 @@ def test_an_input_without_a_manifest_is_a_dependency_that_is_down(tmp_path):
         (OSError(errno.ESTALE, "Stale file handle"), 69),
         (OSError(errno.EROFS, "Read-only file system"), 69),
         (OSError(errno.EIO, "Input/output error"), 69),
-        (RuntimeError("I/O error: No space left on device (os error 28)"), 69),
+        (RuntimeError("Error while serializing: I/O error: No space left on device (os error 28)"), 69),
+        (RuntimeError("[enforce fail at inline_container.cc:671] . unexpected pos 576 vs 534"), 69),
         (PermissionError(errno.EACCES, "Permission denied"), 1),
         (Fenced("late"), 75),
         (ValueError("a bug"), 1),

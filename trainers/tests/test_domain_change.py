@@ -116,20 +116,45 @@ def test_the_vocabulary_covers_demonstrations_and_every_text_of_a_trace() -> Non
         assert len(ids) <= 128
 
 
-def test_verdicts_in_demonstrations_say_whether_nothing_is_left() -> None:
+def notes() -> list[tuple[str, str]]:
+    """Problem and text of the demonstrations that are notes of several attempts."""
+    return [
+        (prompt.removeprefix("Notes : "), text)
+        for prompt, text in some_demonstrations(600)
+        if prompt.startswith("Notes")
+    ]
+
+
+def test_verdicts_in_notes_say_whether_nothing_is_left() -> None:
     phrases = CHANGE.phrases
     judged = 0
-    for prompt, completion in some_demonstrations(300):
-        if not prompt.startswith("Notes"):
-            continue
-        for attempt in completion.split(" Next : "):
-            steps, _, verdict = attempt.partition(f" {phrases.reflection} ")
-            assert verdict == (phrases.positive if steps.endswith(" 0 .") else phrases.negative)
+    for _, text in notes():
+        attempts = text.split(f" {phrases.reflection} ")
+        for steps, verdict in zip(attempts, attempts[1:], strict=False):
+            assert verdict.startswith(phrases.positive if steps.endswith(" 0 .") else phrases.negative)
             judged += 1
-    assert judged > 100
+    assert judged > 200
 
 
-@pytest.mark.parametrize(("share", "least", "most"), [(0.0, 0.1, 0.3), (0.3, 0.35, 0.6), (1.0, 1.0, 1.0)])
+def test_notes_go_on_from_the_place_that_they_go_back_to() -> None:
+    opening = CHANGE.phrases.go_back_opening
+    places = [behind.split() for _, text in notes() for behind in text.split(opening)[1:]]
+    assert len(places) > 50
+    for place, *words in places:
+        assert words[words.index(".") + 1] == place
+
+
+def test_the_answer_of_notes_is_right_and_comes_only_after_a_positive_verdict() -> None:
+    answered = 0
+    for problem, text in notes():
+        assert (CHANGE.phrases.final_answer in text) == (CHANGE.phrases.positive in text)
+        if CHANGE.phrases.final_answer in text:
+            assert CHANGE.verify(problem, problem.split()[1], text).verdict == "right"
+            answered += 1
+    assert answered > 50
+
+
+@pytest.mark.parametrize(("share", "least", "most"), [(0.0, 0.3, 0.45), (0.3, 0.48, 0.66), (1.0, 1.0, 1.0)])
 def test_demonstrations_pay_rightly_as_often_as_set(share: float, least: float, most: float) -> None:
     solving = [one for one in some_demonstrations(1000, demonstrationAccuracy=share) if one[0].startswith("Pay")]
     right = [CHANGE.verify(prompt, prompt.split()[1], completion).verdict == "right" for prompt, completion in solving]

@@ -23,38 +23,70 @@ class Words:
 
 
 class Breaking:
-    """A model that always says 1; its next `step`, or `join`, waits until it may break, if it is told to."""
+    """A model that always says 1. Its first `step` waits for `go`; the next `call` (`join` or `step`) breaks, once."""
 
     cache_bytes_per_token = 1
 
     def __init__(self, call: str) -> None:
-        self.call, self.rows = call, 0
-        self.reached, self.may_break = threading.Event(), threading.Event()
-        self.armed = True
+        self.call = call
+        self.stepping, self.go = threading.Event(), threading.Event()
 
     def join(self, prompts, copies):
-        if self.rows:
-            self.perhaps_break("join")
-        self.rows += sum(copies)
-        return self.logits(len(prompts))
+        self.perhaps_break("join")
+        return ones(len(prompts))
 
     def step(self, tokens):
-        self.perhaps_break("step")
-        return self.logits(len(tokens))
+        if not self.go.is_set():
+            self.stepping.set()
+            assert self.go.wait(PATIENCE_SECONDS)
+        else:
+            self.perhaps_break("step")
+        return ones(len(tokens))
 
     def keep(self, order):
-        self.rows = len(order)
+        pass
 
     def perhaps_break(self, call: str) -> None:
-        if self.armed and call == "step":
-            self.reached.set()
-            assert self.may_break.wait(PATIENCE_SECONDS)
-        if self.armed and call == self.call and self.breaks_now():
-            self.armed = False
+        if self.go.is_set() and self.call == call:
+            self.call = "none"
             raise RuntimeError(f"{call} broke")
 
-    def breaks_now(self) -> bool:
-        return True
 
-    def logits(self, rows: int):
-        return np.where(np.arange(10)[None] == np.ones((rows, 1)), 0.0, -1e9)
+def ones(rows: int):
+    return np.where(np.arange(10)[None] == np.ones((rows, 1)), 0.0, -1e9)
+
+
+class Request:
+    """A sequence, and how it came out: every call of its `done`."""
+
+    def __init__(self, max_tokens: int) -> None:
+        self.errors, self.ended = [], threading.Event()
+        self.sequence = Sequence([5], max_tokens, 0.0, 1.0, StopStrings((), Words()), False, 0, self.done)
+
+    def done(self, _, error):
+        self.errors.append(error)
+        self.ended.set()
+
+
+@pytest.mark.parametrize("call", ["step", "join"])
+def test_a_model_that_breaks_fails_those_that_run_and_those_that_are_let_in_each_once(call):
+    model = Breaking(call)
+    engine = Engine(model, Words(), EngineLimits())
+    try:
+        running, entering = Request(50), Request(50)
+        engine.submit([running.sequence])
+        assert model.stepping.wait(PATIENCE_SECONDS)
+        engine.submit([entering.sequence])  # let in before the second step, which, or the join behind it, breaks
+        model.go.set()
+        for request in (running, entering):
+            assert request.ended.wait(PATIENCE_SECONDS)
+            assert [str(error) for error in request.errors] == [f"{call} broke"]
+        after = Request(3)
+        engine.submit([after.sequence])
+        assert after.ended.wait(PATIENCE_SECONDS)
+        assert after.errors == [None]
+        assert after.sequence.text == "1 1 1"
+        assert engine.ailment() is None
+        assert (engine.counts.running, engine.counts.finished["abort"]) == (0, 2)
+    finally:
+        engine.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -98,7 +99,7 @@ def test_a_canary_that_gets_another_verdict_stops_everything(tmp_path, monkeypat
 
 def test_a_domain_without_canaries_is_refused(tmp_path, monkeypatch):
     monkeypatch.setenv("ORRERY_DOMAINS", str(tmp_path))
-    (tmp_path / "parity").symlink_to(DOMAINS / "parity")
+    shutil.copytree(DOMAINS / "parity", tmp_path / "parity", ignore=shutil.ignore_patterns("canaries.jsonl"))
     with pytest.raises(InvalidInput, match=r"canaries.jsonl: expected cases that the verifier of parity must judge"):
         check_canaries(load_domain("parity"), verifier=None)
 
@@ -146,7 +147,9 @@ def test_a_rollout_ends_where_its_prompt_and_itself_fill_the_context():
 
 def test_a_prompt_that_leaves_no_room_in_the_context_is_refused_by_name():
     assert room_behind(["short", "longer"], [[1], [1, 2, 3]], context_tokens=4) == 1
-    with pytest.raises(InvalidInput, match=r"at most 2 tokens, one less than the policy's context, but got 3 in 'longer'"):
+    with pytest.raises(
+        InvalidInput, match=r"at most 2 tokens, one less than the policy's context, but got 3 in 'longer'"
+    ):
         room_behind(["short", "longer"], [[1], [1, 2, 3]], context_tokens=3)
 
 
