@@ -130,7 +130,7 @@ def test_verdicts_in_notes_say_whether_nothing_is_left() -> None:
     judged = 0
     for _, text in notes():
         attempts = text.split(f" {phrases.reflection} ")
-        for steps, verdict in zip(attempts, attempts[1:], strict=False):
+        for steps, verdict in itertools.pairwise(attempts):
             assert verdict.startswith(phrases.positive if steps.endswith(" 0 .") else phrases.negative)
             judged += 1
     assert judged > 200

@@ -214,7 +214,7 @@ def test_a_policy_made_anew_after_planning_is_not_served(policy, tmp_path):
 def test_a_policy_whose_bytes_have_changed_is_not_served(policy, tmp_path):
     stage = stage_of(policy, tmp_path)
     weights = tmp_path / "stages" / "abc" / "data" / "policy" / "model.safetensors"
-    weights.write_bytes(weights.read_bytes()[:-1] + b"?")
+    weights.write_bytes(weights.read_bytes()[:-1] + b"!")  # was the end of 1.0
     code, message = refusal(ORRERY_STAGE_FILE=str(stage), ORRERY_STORE=str(tmp_path), ORRERY_POLICY_PORT="0")
     assert code == 65
     assert "data/policy/model.safetensors: sha256 differs" in message
