@@ -1,4 +1,4 @@
-import { type CampaignStatus, etaSeconds, type Progress, type StageStatus } from '../../spec/index.ts';
+import { type CampaignStatus, etaSeconds, type Progress, type StageState, type StageStatus } from '../../spec/index.ts';
 
 /** The campaign as Markdown: what the Temporal UI shows as its current details. */
 export function campaignDetails(status: CampaignStatus): string {
@@ -21,11 +21,14 @@ export function stageDetails(stage: StageStatus): string {
   return lines.join('\n\n');
 }
 
+/** States in which the last progress that was told says nothing any more. */
+const DONE: ReadonlySet<StageState> = new Set(['completed', 'reused']);
+
 function row(stage: StageStatus): string {
   const cells = [
     stage.name,
     stage.why === null ? stage.state : `${stage.state}: ${stage.why}`,
-    stage.progress === null ? '' : progressText(stage.progress),
+    stage.progress === null || DONE.has(stage.state) ? '' : progressText(stage.progress),
     stage.progress === null || stage.state !== 'running' ? '' : durationText(etaSeconds(stage.progress)),
     stage.executions === 0 ? '' : String(stage.executions),
     stage.gpuHours === 0 ? '' : stage.gpuHours.toFixed(2),
