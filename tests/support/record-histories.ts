@@ -12,6 +12,7 @@ import type { WorkflowHandle } from '@temporalio/client';
 import type { CampaignSpecInput, CampaignStatus, StageState } from '../../spec/index.ts';
 import { aCampaign, openWorkbench } from './worker.ts';
 
+const PROJECT = fileURLToPath(new URL('../../', import.meta.url));
 const FOLDER = fileURLToPath(new URL('../histories/', import.meta.url));
 const ONE_ARM = { arms: [{ name: 'astro' }] };
 
@@ -95,7 +96,8 @@ async function save(workflowId: string, name: string): Promise<void> {
     ['workflow', 'show', '--workflow-id', workflowId, '--output', 'json', '--address', bench.address],
     { maxBuffer: 64 * 1024 * 1024 },
   );
-  const history = JSON.parse(stdout) as { events: unknown[] };
+  // Stack traces name the folder of whoever recorded it.
+  const history = JSON.parse(stdout.replaceAll(PROJECT, '')) as { events: unknown[] };
   writeFileSync(join(FOLDER, `${name}.json`), `${JSON.stringify(history)}\n`);
   console.log(`${name}: ${history.events.length} events`);
 }
