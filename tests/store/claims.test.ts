@@ -1,5 +1,13 @@
 import { expect, test } from 'vitest';
-import { claim, claimPath, isFenced, latestClaim, releaseClaim } from '../../store/index.ts';
+import {
+  claim,
+  claimAfter,
+  claimPath,
+  firstClaimedAt,
+  isFenced,
+  latestClaim,
+  releaseClaim,
+} from '../../store/index.ts';
 import { aFolder, put } from './support.ts';
 
 test('attempts count from 0, and the last is in force', async () => {
@@ -52,4 +60,29 @@ test('a claim that does not parse is refused by its name', async () => {
   const stage = aFolder();
   put(stage, 'claims/00000.json', '{"attempt":0}');
   await expect(latestClaim(stage)).rejects.toThrow(claimPath(stage, 0));
+});
+
+test('a claim after the latest that one knows of is taken once, and asked for again with its token it is the same', async () => {
+  const stage = aFolder();
+  expect(await claimAfter(stage, null, 'demo/search', 'run/0')).toBe(0);
+  expect(await claimAfter(stage, null, 'demo/search', 'run/0')).toBe(0);
+  expect(await claimAfter(stage, 0, 'demo/search', 'run/1')).toBe(1);
+});
+
+test('a claim is not made past another that came between: the caller has to look at it first', async () => {
+  const stage = aFolder();
+  await claimAfter(stage, null, 'demo/search', 'run/0');
+  expect(await claimAfter(stage, null, 'other/search', 'run/0')).toBeNull();
+  const both = await Promise.all(['a', 'b'].map((owner) => claimAfter(stage, 0, owner, 'run/0')));
+  expect(both.filter((attempt) => attempt === 1)).toHaveLength(1);
+  expect(both.filter((attempt) => attempt === null)).toHaveLength(1);
+});
+
+test('the first claim tells since when a stage is worked on', async () => {
+  const stage = aFolder();
+  expect(await firstClaimedAt(stage)).toBeNull();
+  await claimAfter(stage, null, 'demo/search', 'run/0');
+  const first = await firstClaimedAt(stage);
+  await claimAfter(stage, 0, 'demo/search', 'run/1');
+  expect(await firstClaimedAt(stage)).toBe(first);
 });

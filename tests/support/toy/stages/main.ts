@@ -1,8 +1,7 @@
 /**
  * Toy stage programs: they keep the pod contract and do nothing else. A fake, so that tests of the workflows take seconds and can ask
- * for each exit code. `domain.settings`: `stepMs`, `steps` (of the
- * stages in `only`), and `faults`: stage name -> exit codes
- * of its executions in order.
+ * for each exit code. `domain.settings`: `stepMs`, `steps` (of the stages in `only`), and `faults`: stage name -> exit codes of its
+ * executions in order.
  */
 import { appendFileSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
