@@ -2,7 +2,8 @@
  * The worker: reads the environment, builds what the activities act on, and runs workflows and activities until SIGTERM.
  *
  * Environment: Temporal's own (`TEMPORAL_ADDRESS`, `TEMPORAL_NAMESPACE`, `TEMPORAL_PROFILE`, TLS, API key), `ORRERY_STORE`,
- * `ORRERY_HOME` (what this machine keeps of its jobs), `ORRERY_PYTHON`, `ORRERY_LOG_LEVEL`.
+ * `ORRERY_HOME` (what this machine keeps of its jobs), `ORRERY_PYTHON`, `ORRERY_LOG_LEVEL`. `ORRERY_DEPLOYMENT` and `ORRERY_BUILD_ID` make it
+ * a version of a Temporal worker deployment; `ORRERY_PREFLIGHT=off` skips the replay of what is open (docs/upgrades.md).
  */
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -11,8 +12,11 @@ import { bundleWorkflowCode, NativeConnection, Runtime, Worker } from '@temporal
 import { createActivities } from './activities/index.ts';
 import { ensureSearchAttributes } from './activities/search-attributes.ts';
 import { connectionSettings, TASK_QUEUE } from './cli/connect.ts';
-import { createLocalExecutor, localOutcome, localRefusal } from './local/index.ts';
+import { deploymentOf } from './deployment.ts';
+import { createLocalExecutor, localMachine, localOutcome, localRefusal } from './local/index.ts';
 import { createLogger, temporalLogger } from './logging.ts';
+import { findMisfits } from './preflight.ts';
+import { startReconciler, temporalOwners } from './reconciler/index.ts';
 
 const projectRoot = fileURLToPath(new URL('.', import.meta.url));
 const store = resolve(process.env.ORRERY_STORE ?? join(projectRoot, '.orrery/store'));
@@ -37,24 +41,50 @@ const activities = createActivities({
   log,
 });
 
+const workflowBundle = await bundleWorkflowCode({
+  workflowsPath: join(projectRoot, 'workflows/index.ts'),
+  logger: temporalLogger(log),
+});
+const deployment = deploymentOf(process.env);
+// Of a deployment version, Temporal itself keeps away the workflows that are pinned to another.
+if (deployment === null && process.env.ORRERY_PREFLIGHT !== 'off') await refuseMisfits();
+
 const worker = await Worker.create({
   connection,
   namespace,
   taskQueue: TASK_QUEUE,
-  workflowBundle: await bundleWorkflowCode({
-    workflowsPath: join(projectRoot, 'workflows/index.ts'),
-    logger: temporalLogger(log),
-  }),
+  workflowBundle,
   activities,
+  ...(deployment === null ? {} : { workerDeploymentOptions: deployment }),
   // Watching costs little, and every running stage of every campaign has a watch.
   maxConcurrentActivityTaskExecutions: 1000,
   // The heartbeat is the freshest progress there is: let it through.
   maxHeartbeatThrottleInterval: '2 seconds',
+  // On SIGTERM: what is under way may end, watches are handed to the next worker; jobs run on by themselves.
   shutdownGraceTime: '1 second',
+  // Signals for a workflow that a dead worker had in its cache wait this long for it.
+  stickyQueueScheduleToStartTimeout: '5 seconds',
 });
 log.info({ taskQueue: TASK_QUEUE, namespace, address: connectionOptions.address, store }, 'worker started');
+const leaving = new AbortController();
+const reconciling = startReconciler({
+  ...{ store, executor, machine: localMachine(home), log, signal: leaving.signal },
+  owners: () => temporalOwners(client, store),
+});
 await worker.run();
+leaving.abort();
+await reconciling;
 await Promise.all([connection.close(), clientConnection.close()]);
+
+async function refuseMisfits(): Promise<void> {
+  const misfits = await findMisfits(client, workflowBundle, log);
+  if (misfits.length === 0) return;
+  log.fatal(
+    { misfits },
+    'this workflow code cannot go on with what is open; guard the change with `patched`, or run it as a deployment version of its own (docs/upgrades.md)',
+  );
+  process.exit(65);
+}
 
 async function connectOrLeave(): Promise<{ connection: NativeConnection; clientConnection: Connection }> {
   try {

@@ -1,7 +1,8 @@
-import { access, constants, copyFile, mkdir } from 'node:fs/promises';
+import { access, constants, mkdir, readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import {
   type CampaignSpec,
+  type CampaignStatus,
   type Complaint,
   type Data,
   FILES,
@@ -10,8 +11,10 @@ import {
   parseOrRefuse,
   planCampaign,
 } from '../spec/index.ts';
+import { withAccount } from '../stages/analyse/sections/account.ts';
 import { loadDomain } from '../stages/domain.ts';
 import { campaignDir, dataDir, stageDir, writeFileAtomic } from '../store/index.ts';
+import { beating } from './beating.ts';
 import type { Deps } from './deps.ts';
 import { translated } from './failures.ts';
 
@@ -26,7 +29,7 @@ export function createCampaignActivities({ store, projectRoot, refusalOf, search
       campaignId: string;
       spec: CampaignSpec;
     }): Promise<{ searchAttributes: boolean }> =>
-      translated(async () => {
+      act(async () => {
         const domain = await loadDomain(spec.domain.name);
         parseOrRefuse(domain.settings, spec.domain.settings, 'domain.settings');
         const complaints = planCampaign(spec).flatMap((slot): Complaint[] => {
@@ -41,26 +44,31 @@ export function createCampaignActivities({ store, projectRoot, refusalOf, search
         return { searchAttributes };
       }),
 
-    /** Puts the report where a person looks for it. */
+    /** Puts the report where a person looks for it, with the account of this very campaign: its stages may be another's. */
     publishReport: ({
       campaignId,
       analysis,
+      status,
     }: {
       campaignId: string;
       analysis: ManifestRef;
+      status: CampaignStatus;
     }): Promise<{ html: string; json: string }> =>
-      translated(async () => {
+      act(async () => {
         const dir = campaignDir(store, campaignId);
         await mkdir(dir, { recursive: true });
         const from = dataDir(stageDir(store, analysis.key));
         const html = join(dir, FILES.analyse.html);
         const json = join(dir, FILES.analyse.json);
-        await copyFile(join(from, FILES.analyse.html), html);
-        await copyFile(join(from, FILES.analyse.json), json);
+        await writeFileAtomic(html, withAccount(await readFile(join(from, FILES.analyse.html), 'utf8'), status));
+        const report = JSON.parse(await readFile(join(from, FILES.analyse.json), 'utf8')) as object;
+        await writeFileAtomic(json, `${JSON.stringify({ ...report, run: status }, null, 2)}\n`);
         return { html, json };
       }),
   };
 }
+
+const act = <T>(work: () => Promise<T>): Promise<T> => translated(() => beating(work));
 
 async function missingFiles(data: Data, projectRoot: string): Promise<Complaint[]> {
   if (data.type === 'generated') return [];

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { IS_TRAINER, type JobRequest, POD_ENV, type StageFile } from '../spec/index.ts';
 import { programsOf } from './programs.ts';
+import type { StartAttempt } from './stages.ts';
 
 /** What the workflow holds of a job: enough to find it, watch it, and seal what it leaves. */
 export interface JobRef {
@@ -40,12 +41,15 @@ export function jobName(campaignId: string, stage: string, key: string, attempt:
   return `${readable.slice(0, 62 - unique.length).replace(/-+$/, '')}-${unique}`;
 }
 
-/** The job of one attempt at a stage. */
+/**
+ * The job of one attempt at a stage.
+ * @param checkpointBefore - resume only from checkpoints before this optimizer step; null for the newest
+ */
 export function jobRequest(
   ref: Pick<JobRef, 'name' | 'campaignId' | 'attempt'>,
-  arm: string | null,
+  asked: Pick<StartAttempt, 'arm' | 'ownerRun' | 'microBatchScale' | 'excludedNodes'>,
   stage: StageFile,
-  remedies: { microBatchScale: number; checkpointBefore: number | null },
+  checkpointBefore: number | null,
 ): JobRequest {
   const { run } = stage.config;
   const parts = partsOf(stage);
@@ -55,18 +59,20 @@ export function jobRequest(
     campaign: ref.campaignId,
     stage: stage.name,
     kind: stage.kind,
-    arm,
+    arm: asked.arm,
     key: stage.key,
     attempt: ref.attempt,
+    ownerRun: asked.ownerRun,
     parts,
     parallelism: gang ? parts : Math.min(parts, run.parallelism ?? parts),
     gang,
     ...programsOf(stage.kind),
-    resources: { cpus: run.resources.cpus, gpus: run.resources.gpus },
+    resources: { cpus: run.resources.cpus, gpus: run.resources.gpus, gpuMemoryGiB: run.resources.gpuMemoryGiB },
+    excludedNodes: asked.excludedNodes,
     env: {
       [POD_ENV.campaign]: ref.campaignId,
-      ...(remedies.microBatchScale < 1 ? { [POD_ENV.microBatchScale]: String(remedies.microBatchScale) } : {}),
-      ...(remedies.checkpointBefore === null ? {} : { [POD_ENV.checkpointBefore]: String(remedies.checkpointBefore) }),
+      ...(asked.microBatchScale < 1 ? { [POD_ENV.microBatchScale]: String(asked.microBatchScale) } : {}),
+      ...(checkpointBefore === null ? {} : { [POD_ENV.checkpointBefore]: String(checkpointBefore) }),
     },
     graceSeconds: run.graceSeconds,
   };

@@ -1,89 +1,81 @@
-import { activityInfo, cancellationSignal, heartbeat } from '@temporalio/activity';
-import type { JobObservation, Outcome, Progress } from '../spec/index.ts';
+import { cancellationSignal } from '@temporalio/activity';
+import type { ExecutionFacts, JobObservation, Outcome, Progress } from '../spec/index.ts';
 import { readProgress, releaseClaim, stageDir } from '../store/index.ts';
+import { beating } from './beating.ts';
 import type { Deps } from './deps.ts';
+import { readStall, saveDiagnosis } from './diagnosis.ts';
+import { factsOf } from './facts.ts';
 import type { JobRef } from './job-request.ts';
 import { progressSchedule } from './progress-schedule.ts';
+import { watchProgress } from './progress-watch.ts';
+import { type Timed, timed } from './timed.ts';
 
-/** What `awaitJob` remembers over a change of worker. */
-interface Watched {
-  readonly progress: Progress | null;
-  /** Time without growth of `progress.done`, in ms: of watching alone, so that neither a stepped clock nor a sleeping laptop counts. */
-  readonly idleMs: number;
+/** How an execution ended, and what is known of its times. */
+export interface Ended {
+  readonly outcome: Outcome;
+  readonly facts: ExecutionFacts;
 }
-
-const BEAT_MS = 1000;
-/** A beat that took longer than this was no beat: the machine slept. */
-const LONGEST_BEAT_MS = 10 * BEAT_MS;
 
 /** Watching and ending jobs. All may run twice, on two workers. */
 export function createJobActivities({ store, executor, outcomeOf, client, log }: Deps) {
-  /** Heartbeats while `act` runs, so that a dead worker is noticed and another takes over. */
-  async function beating<T>(act: () => Promise<T>): Promise<T> {
-    const timer = setInterval(() => heartbeat(), BEAT_MS);
-    try {
-      return await act();
-    } finally {
-      clearInterval(timer);
-    }
-  }
-
   return {
-    releaseStage,
+    /** Nothing of the attempt runs any more: another campaign may take the stage up. */
+    releaseStage: (attempt: Pick<JobRef, 'key' | 'attempt'>): Promise<Timed<void>> =>
+      timed(() => beating(() => release(attempt))),
 
     /**
      * Watches a job to its end. Its heartbeat carries the progress, which the CLI reads; the campaign is told more sparsely, so that
      * its history stays small. A job without progress for its stall limit is stopped and reported as stalled.
      */
-    async awaitJob(job: JobRef): Promise<Outcome> {
-      const abort = new AbortController();
-      const signal = AbortSignal.any([cancellationSignal(), abort.signal]);
-      let watched: Watched = (activityInfo().heartbeatDetails as Watched | undefined) ?? {
-        progress: null,
-        idleMs: 0,
-      };
+    async awaitJob(job: JobRef): Promise<Ended> {
+      const stalled = new AbortController();
+      const progressOf = () => readProgress(stageDir(store, job.key), job.publishers, job.attempt);
       const due = progressSchedule();
-      let stalled = false;
-      let lookedAt = performance.now();
-
-      const look = async (): Promise<void> => {
-        const progress = await readProgress(stageDir(store, job.key), job.publishers, job.attempt);
-        const grew = progress !== null && progress.done !== watched.progress?.done;
-        const sinceLast = Math.min(performance.now() - lookedAt, LONGEST_BEAT_MS);
-        lookedAt = performance.now();
-        watched = { progress, idleMs: grew ? 0 : watched.idleMs + sinceLast };
-        heartbeat(watched);
-        if (progress !== null && due(Date.now())) await tellCampaign(job, progress);
-        if (watched.idleMs > job.stallTimeoutSeconds * 1000) {
-          stalled = true;
-          abort.abort();
-        }
-      };
-      const timer = setInterval(() => {
-        look().catch((error: unknown) => log.warn({ job: job.name, err: error }, 'progress could not be read'));
-      }, BEAT_MS);
-
+      let last: JobObservation | null = null;
+      const watch = watchProgress({
+        read: progressOf,
+        isAtWork: () => last?.pods.some(({ phase }) => phase === 'running') ?? false,
+        stallTimeoutSeconds: job.stallTimeoutSeconds,
+        onProgress: async (progress) => {
+          if (due(performance.now())) await tellCampaign(job, progress);
+        },
+        onStall: () => stalled.abort(),
+        log: log.child({ job: job.name }),
+      });
+      const ended = async (outcome: Outcome, observed: JobObservation | null): Promise<Ended> => ({
+        outcome,
+        facts: factsOf(observed, await progressOf(), job.attempt),
+      });
       try {
-        const last = await lastObservation(executor.watch(job.name, signal));
-        if (stalled) return await stopStalled(job);
+        const signal = AbortSignal.any([cancellationSignal(), stalled.signal]);
+        for await (const observation of executor.watch(job.name, signal)) last = observation;
+        if (stalled.signal.aborted) return await ended(await stopStalled(job), await executor.observe(job.name));
         cancellationSignal().throwIfAborted();
-        if (last === null) return lost(job);
-        return outcomeOf(last, job.attempt);
+        if (last === null) return await ended(lost(job), last);
+        // Who found it stalled may have died before it could say so.
+        const stall = last.phase === 'stopped' ? await readStall(store, job) : null;
+        return await ended(stall === null ? outcomeOf(last, job.attempt) : stalledOutcome(job, stall), last);
       } finally {
-        clearInterval(timer);
+        watch.stop();
       }
     },
 
     /** SIGTERM, the grace, SIGKILL; returns when none of its processes is left. */
-    suspendJob: (job: JobRef): Promise<void> => beating(() => executor.suspend(job.name)).then(() => releaseStage(job)),
+    suspendJob: (job: JobRef): Promise<Timed<void>> => timed(() => ending(() => executor.suspend(job.name), job)),
 
     /** The same, and forgets the job: for a cancelled stage. */
-    stopJob: (job: JobRef): Promise<void> => beating(() => executor.stop(job.name)).then(() => releaseStage(job)),
+    stopJob: (job: JobRef): Promise<Timed<void>> => timed(() => ending(() => executor.stop(job.name), job)),
   };
 
-  /** Nothing of the attempt runs any more: another campaign may take the stage up. */
-  function releaseStage({ key, attempt }: Pick<JobRef, 'key' | 'attempt'>): Promise<void> {
+  function release({ key, attempt }: Pick<JobRef, 'key' | 'attempt'>): Promise<void> {
     return releaseClaim(stageDir(store, key), attempt);
+  }
+
+  function ending(end: () => Promise<void>, job: JobRef): Promise<void> {
+    return beating(async () => {
+      await end();
+      await release(job);
+    });
   }
 
   async function tellCampaign(job: JobRef, progress: Progress): Promise<void> {
@@ -94,20 +86,29 @@ export function createJobActivities({ store, executor, outcomeOf, client, log }:
   }
 
   async function stopStalled(job: JobRef): Promise<Outcome> {
+    const words = `no progress for ${job.stallTimeoutSeconds} s`;
+    const kept = await beating(() => saveDiagnosis(store, executor, job, words)).catch((error: unknown) => {
+      cancellationSignal().throwIfAborted();
+      // What cannot be diagnosed is not left hanging for that.
+      log.warn({ job: job.name, err: error }, 'no diagnosis could be kept');
+      return `${words}; what it was doing could not be kept`;
+    });
     await beating(() => executor.suspend(job.name));
-    const message = `no progress for ${job.stallTimeoutSeconds} s`;
-    return { kind: 'failed', failure: { class: 'Stalled', message, attempt: job.attempt, exitCode: null, part: null } };
+    const last = await executor.observe(job.name);
+    return last?.phase === 'succeeded' ? outcomeOf(last, job.attempt) : stalledOutcome(job, kept);
   }
 }
 
-async function lastObservation(observations: AsyncIterable<JobObservation>): Promise<JobObservation | null> {
-  let last: JobObservation | null = null;
-  for await (const observation of observations) last = observation;
-  return last;
-}
+const stalledOutcome = (job: JobRef, message: string): Outcome => ({
+  kind: 'failed',
+  failure: { class: 'Stalled', message, ...NOT_TOLD, attempt: job.attempt },
+});
+
+/** Of a failure that no pod told of. */
+const NOT_TOLD = { exitCode: null, part: null, node: null } as const;
 
 /** The executor has no record of the job: someone removed it while we looked elsewhere. */
 function lost(job: JobRef): Outcome {
   const message = `the record of job ${job.name} is gone`;
-  return { kind: 'failed', failure: { class: 'Crashed', message, attempt: job.attempt, exitCode: null, part: null } };
+  return { kind: 'failed', failure: { class: 'Crashed', message, ...NOT_TOLD, attempt: job.attempt } };
 }

@@ -1,5 +1,4 @@
 import { readdir } from 'node:fs/promises';
-import { heartbeat } from '@temporalio/activity';
 import type { Client } from '@temporalio/client';
 import {
   type FailureClass,
@@ -26,9 +25,11 @@ import {
   stageKey,
   writeStageFile,
 } from '../store/index.ts';
+import { beating } from './beating.ts';
 import type { Deps } from './deps.ts';
 import { translated } from './failures.ts';
 import { type JobRef, jobName, jobRequest, publishersOf } from './job-request.ts';
+import { type Timed, timed } from './timed.ts';
 
 export interface StartAttempt {
   readonly campaignId: string;
@@ -38,9 +39,12 @@ export interface StartAttempt {
   readonly key: string;
   /** Names this execution before it has an attempt number: asked twice with one token, the claim is made once. */
   readonly token: string;
+  /** First run of the stage's workflow. */
+  readonly ownerRun: string;
   readonly microBatchScale: number;
   /** How many of the newest checkpoints not to resume from. */
   readonly earlierCheckpoints: number;
+  readonly excludedNodes: readonly string[];
 }
 
 export type Started =
@@ -69,16 +73,18 @@ export function createStageActivities({ store, projectRoot, executor, client }: 
       startedAt: (await firstClaimedAt(dir)) ?? new Date().toISOString(),
     };
     const checkpointBefore = await stepToAvoid(dir, start.earlierCheckpoints);
-    await executor.submit(
-      jobRequest(job, start.arm, stage, { microBatchScale: start.microBatchScale, checkpointBefore }),
-    );
+    await executor.submit(jobRequest(job, start, stage, checkpointBefore));
     return job;
   }
 
   return {
     /** Names the stage by what goes into it, writes its stage file, and says whether an equal stage is finished. */
-    resolveStage: ({ request }: { request: StageRequest }): Promise<{ key: string; result: ManifestRef | null }> =>
-      translated(async () => {
+    resolveStage: ({
+      request,
+    }: {
+      request: StageRequest;
+    }): Promise<Timed<{ key: string; result: ManifestRef | null }>> =>
+      act(async () => {
         const version = codeVersion(request.kind, projectRoot, request.domain.name);
         const dataFiles = request.kind === 'prepare' ? await dataFileDigests(request.data, projectRoot) : undefined;
         const key = stageKey({ ...request, codeVersion: version, dataFiles });
@@ -95,8 +101,8 @@ export function createStageActivities({ store, projectRoot, executor, client }: 
      * Claims the next attempt and starts its job, or says who is at it. An older execution that still lives though its owner is gone (or
      * is this very stage of a campaign that was started anew) is stopped first: no two executions of a stage at a time.
      */
-    startAttempt: (start: StartAttempt): Promise<Started> =>
-      translated(async () => {
+    startAttempt: (start: StartAttempt): Promise<Timed<Started>> =>
+      act(async () => {
         const dir = stageDir(store, start.key);
         const owner = `${start.campaignId}/${start.request.name}`;
         const { codeVersion: planned } = await readStageFile(dir);
@@ -116,13 +122,13 @@ export function createStageActivities({ store, projectRoot, executor, client }: 
           }
           const attempt = await claimAfter(dir, before?.attempt ?? null, owner, start.token);
           if (attempt !== null) return { kind: 'started', job: await submit(dir, start, attempt) };
-          heartbeat(); // another was faster: look at who it is
+          // Another was faster: look at who it is.
         }
       }),
 
     /** Makes the stage’s manifest from the parts that its pods left. Parts that are missing after exit code 0 are a crash. */
-    sealStage: (job: JobRef): Promise<Sealed> =>
-      translated(async () => {
+    sealStage: (job: JobRef): Promise<Timed<Sealed>> =>
+      act(async () => {
         const dir = stageDir(store, job.key);
         const stage = await readStageFile(dir);
         const times = { startedAt: job.startedAt, finishedAt: new Date().toISOString() };
@@ -138,16 +144,19 @@ export function createStageActivities({ store, projectRoot, executor, client }: 
   };
 }
 
-/** Parts that are missing may come with another attempt; those that are damaged will not. Null for what is no fault of the parts. */
+/** Parts that are missing, or were taken back because they do not hold, come with another attempt. Null for what is no fault of the parts. */
 function outcomeOfSealing(error: unknown, attempt: number): Outcome | null {
   const failed = (failure: FailureClass, message: string): Outcome => ({
     kind: 'failed',
-    failure: { class: failure, message, attempt, exitCode: 0, part: null },
+    failure: { class: failure, message, attempt, exitCode: 0, part: null, node: null },
   });
   if (error instanceof MissingPartsError) return failed('Crashed', `ended with exit code 0, but ${error.message}`);
-  if (error instanceof CorruptFileError) return failed('InvalidInput', error.message);
+  if (error instanceof CorruptFileError) return failed('Crashed', error.message);
   return null;
 }
+
+/** May run twice; is missed within seconds when its worker dies; tells when it ran. */
+const act = <T>(work: () => Promise<T>): Promise<Timed<T>> => timed(() => translated(() => beating(work)));
 
 const referTo = ({ kind, key, digest }: Manifest): ManifestRef => ({ kind, key, digest });
 
@@ -165,6 +174,6 @@ async function isRunning(client: Client, workflowId: string): Promise<boolean> {
 async function stepToAvoid(dir: string, count: number): Promise<number | null> {
   if (count === 0) return null;
   const names = await readdir(checkpointsDir(dir)).catch(() => []);
-  const steps = names.flatMap((name) => /^step-(\d+)$/.exec(name)?.[1] ?? []).map(Number);
+  const steps = [...new Set(names.flatMap((name) => /^step-(\d+)-attempt-\d+$/.exec(name)?.[1] ?? []).map(Number))];
   return steps.sort((a, b) => b - a)[Math.min(count, steps.length) - 1] ?? null;
 }

@@ -84,7 +84,7 @@ export async function reachCampaign(client: Client, id: string): Promise<Workflo
 }
 
 /**
- * Sends an update and waits until it is done.
+ * Sends an update and waits until it is done. Where no worker answers it is left as a signal of the same name, which Temporal keeps.
  * @throws CommandError 1 when the campaign refuses it, saying why; 69 when no worker answers for it
  */
 export async function updateCampaign(
@@ -93,7 +93,11 @@ export async function updateCampaign(
   name: string,
   args: unknown[] = [],
 ): Promise<CampaignStatus> {
-  const handle = await reachCampaign(client, id);
+  const handle = client.workflow.getHandle(id);
+  await reachCampaign(client, id).catch((error: unknown) => {
+    if (isNoWorker(error)) return leaveSignal(handle, name, args);
+    throw error;
+  });
   try {
     return CampaignStatus.parse(
       await handle.executeUpdate<CampaignStatus, [unknown]>(name, { args: args as [unknown] }),
@@ -107,6 +111,16 @@ export async function updateCampaign(
     if (error instanceof ServiceError) throw noWorker(error);
     throw error;
   }
+}
+
+/** What was asked for is done as soon as a worker is there; until then what runs runs on. @throws CommandError 69, saying so */
+async function leaveSignal(handle: WorkflowHandle, name: string, args: unknown[]): Promise<never> {
+  await handle.signal<unknown[]>(name, ...args);
+  throw new CommandError(
+    EXIT.unavailable,
+    `no worker answers for campaign ${handle.workflowId}: ${name} is recorded, and done as soon as one does; what runs runs on until then`,
+    'start a worker with `npm run worker`',
+  );
 }
 
 /**

@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import packageJson from '../package.json' with { type: 'json' };
 import { addDoctorCommand } from './commands/doctor.ts';
+import { addGcCommand } from './commands/gc.ts';
 import { addLookCommands } from './commands/look.ts';
 import { addStartCommands } from './commands/start.ts';
 import { addSteerCommands } from './commands/steer.ts';
@@ -16,6 +17,7 @@ export function orrery(): Command {
   addLookCommands(program);
   addSteerCommands(program);
   addDoctorCommand(program);
+  addGcCommand(program);
   return program;
 }
 

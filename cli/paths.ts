@@ -14,6 +14,9 @@ export const inOrrery = (...parts: string[]): string => inProject('.orrery', ...
 /** Folder of the store: `ORRERY_STORE`, else `.orrery/store` of the project. */
 export const storePath = (): string => resolve(process.env.ORRERY_STORE ?? inOrrery('store'));
 
+/** Folder for what this machine keeps of its jobs: `ORRERY_HOME`, else `.orrery/local` of the project. */
+export const homePath = (): string => resolve(process.env.ORRERY_HOME ?? inOrrery('local'));
+
 /** The Python that programs of the project run with. */
 export const VENV = inProject('.venv');
 export const VENV_PYTHON = join(VENV, 'bin', 'python');

@@ -1,6 +1,16 @@
 import { styleText } from 'node:util';
 import prettyMilliseconds from 'pretty-ms';
-import { etaSeconds, type Progress, type StageState, type StageStatus } from '../spec/index.ts';
+import {
+  accountAt,
+  type CampaignStatus,
+  effectiveRatio,
+  etaSeconds,
+  type Progress,
+  type StageState,
+  type StageStatus,
+  sumAccounts,
+  TimeKind,
+} from '../spec/index.ts';
 import type { CampaignView } from './campaigns.ts';
 
 /** A campaign as lines of text: one for itself, one a stage. Pure; colours only where stdout is a terminal. */
@@ -30,7 +40,8 @@ export function campaignLines(view: CampaignView, now: number): string[] {
   if (retrying !== null) why.unshift(styleText('yellow', `  ${firstLine(retrying)}`));
   if (status === null) return [head, ...why];
   const width = Math.max(...status.stages.map(({ name }) => name.length));
-  return [head, ...status.stages.map((stage) => stageLine(stage, width, now)), ...why];
+  const account = accountLines(status, now).map((line) => styleText('dim', `  ${line}`));
+  return [head, ...status.stages.map((stage) => stageLine(stage, width, now)), ...account, ...why];
 }
 
 /** The phase, corrected by the workflow's own end: a terminated workflow cannot say that it is. */
@@ -46,12 +57,37 @@ export function stageLine(stage: StageStatus, nameWidth: number, now: number): s
     durationText(stage, now),
     stage.executions > 1 ? `execution ${stage.executions}` : null,
     stage.why && firstLine(stage.why),
-    stage.lastFailure && stage.state !== 'completed'
-      ? `${stage.lastFailure.class}: ${firstLine(stage.lastFailure.message)}`
-      : null,
+    failureText(stage),
   ].filter((fact) => fact !== null);
   const state = styleText(style, `${sign} ${stage.state.padEnd(11)}`);
   return `  ${stage.name.padEnd(nameWidth)}  ${state}  ${facts.join('  ')}`.trimEnd();
+}
+
+/** What failed last and what was done about it; of a stage that is done, that there were failures and what they cost. */
+function failureText({ incidents, state, failures }: StageStatus): string | null {
+  const last = incidents.at(-1);
+  if (last === undefined) return null;
+  if (state !== 'completed') return `${last.class}: ${firstLine(last.message)}; ${last.followed}`;
+  const cost = incidents.reduce((sum, { costSeconds }) => sum + costSeconds, 0);
+  return `${failures} failure${failures === 1 ? '' : 's'}, ${duration(cost)} lost`;
+}
+
+/** Where the time went until now: the effective ratio, and what was lost to what. @param now - ms since the epoch */
+export function accountLines({ stages, gpuHours }: CampaignStatus, now: number): string[] {
+  const account = sumAccounts(stages.map((stage) => accountAt(stage, now)));
+  const ratio = effectiveRatio(account);
+  if (ratio === null) return [];
+  const spent = TimeKind.options.filter((kind) => account.seconds[kind] >= 1);
+  const causes = Object.entries(account.causes).toSorted(([, a], [, b]) => b.seconds - a.seconds);
+  return [
+    `effective ${(100 * ratio).toFixed(1)} %${gpuHours > 0 ? ` of the time, ${gpuHours.toFixed(2)} GPU-hours held` : ' of the time'}`,
+    ...(spent.length > 0 ? [spent.map((kind) => `${kind} ${duration(account.seconds[kind])}`).join(', ')] : []),
+    ...(causes.length > 0
+      ? [
+          `lost to ${causes.map(([cause, { times, seconds }]) => `${cause} ${duration(seconds)} (${times} x)`).join(', ')}`,
+        ]
+      : []),
+  ];
 }
 
 /** `[████████············] 412/800 problems  34.1/s  0:11 to go`. */

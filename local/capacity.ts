@@ -1,6 +1,6 @@
-import { execFileSync } from 'node:child_process';
 import { availableParallelism, totalmem } from 'node:os';
 import { IS_TRAINER, type StageFile } from '../spec/index.ts';
+import { machineGpus } from './gpus.ts';
 
 /** What a machine has for the processes of stages. */
 export interface Capacity {
@@ -12,19 +12,14 @@ export interface Capacity {
 
 let measured: Capacity | null = null;
 
-/** What this machine has, looked up once per process. GPUs are those that `nvidia-smi` lists; without it there are none. */
+/** What this machine has, looked up once per process. */
 export function machineCapacity(): Capacity {
   measured ??= {
     cpus: availableParallelism(),
     memoryGiB: totalmem() / 2 ** 30,
-    gpuMemoryGiB: parseGpuMemory(askNvidiaSmi()),
+    gpuMemoryGiB: machineGpus().map(({ memoryGiB }) => memoryGiB),
   };
   return measured;
-}
-
-/** @param csv - one line a GPU: its memory in MiB, as `nvidia-smi --query-gpu=memory.total --format=csv,noheader,nounits` prints it */
-export function parseGpuMemory(csv: string): number[] {
-  return csv.split('\n').flatMap((line) => (/^\s*\d+\s*$/.test(line) ? [Number(line) / 1024] : []));
 }
 
 /**
@@ -54,16 +49,3 @@ export function refusalFor(stage: Pick<StageFile, 'name' | 'kind' | 'config'>, m
 /** {@link refusalFor} this machine. */
 export const localRefusal = (stage: Pick<StageFile, 'name' | 'kind' | 'config'>): string | null =>
   refusalFor(stage, machineCapacity());
-
-function askNvidiaSmi(): string {
-  const query = ['--query-gpu=memory.total', '--format=csv,noheader,nounits'];
-  try {
-    return execFileSync('nvidia-smi', query, {
-      encoding: 'utf8',
-      timeout: 10_000,
-      stdio: ['ignore', 'pipe', 'ignore'],
-    });
-  } catch {
-    return '';
-  }
-}

@@ -1,19 +1,23 @@
 import { spawn } from 'node:child_process';
 import { closeSync, futimesSync, openSync } from 'node:fs';
 import { readdir, rm } from 'node:fs/promises';
+import { hostname } from 'node:os';
 import { basename, join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import type { Executor, JobObservation, JobRequest } from '../spec/index.ts';
-import { createExclusive, logPath, readJsonIfThere, stageDir } from '../store/index.ts';
+import type { Executor, JobObservation, JobRequest, JobSummary } from '../spec/index.ts';
+import { createExclusive, isMissing, logPath, readJsonIfThere, stageDir } from '../store/index.ts';
+import { diagnose } from './diagnosis/diagnose.ts';
 import { withoutTemporal } from './environment.ts';
+import { type Gpu, machineGpus } from './gpus.ts';
 import {
   hasEnded,
   JOB_ID,
-  JOB_NAME,
   jobFolder,
   jobPath,
+  jobsFolder,
   LocalJob,
+  marksOf,
   newJobId,
   SupervisorRecord,
   stopPath,
@@ -23,6 +27,7 @@ import {
 import { tail } from './log-tail.ts';
 import { observe, takePlaceOfSupervisor } from './observe.ts';
 import { findMarked, killMarked, sendSignal } from './processes.ts';
+import { brokenExclusion } from './slots.ts';
 import { watchFolder } from './watch-folder.ts';
 
 export interface LocalExecutorOptions {
@@ -37,6 +42,8 @@ export interface LocalExecutorOptions {
   readonly node?: string;
   /** How long a policy server may take to become ready. */
   readonly policyStartSeconds?: number;
+  /** GPUs that jobs may be put on: those of this machine when not given. */
+  readonly gpus?: readonly Gpu[];
   readonly log: Log;
 }
 
@@ -48,6 +55,8 @@ export interface Log {
 
 /** Loading a model of any size takes less than this on a machine that can run it; *ours*. */
 const POLICY_START_SECONDS = 180;
+/** Job folders read at the same time. */
+const LISTED_AT_ONCE = 16;
 /** A change that the file system did not tell of is found by looking; so is the death of a supervisor. */
 const LOOK_EVERY_MS = 500;
 /** What a supervisor may need beyond the grace of its job to bring it to an end, before it is ended itself. */
@@ -58,6 +67,9 @@ const SUPERVISOR = fileURLToPath(new URL('./supervisor.ts', import.meta.url));
 /**
  * The executor for this machine. Each job has a supervisor process of its own, detached from the worker: it outlives it, and any worker
  * with the same home adopts the job by its name. All that is known of a job lies in its folder, see job-folder.ts.
+ *
+ * A supervisor that is killed leaves its pods running: what they finish is kept, and who next looks at the job, at the latest the
+ * reconciler of the next worker, ends what is left of it (observe.ts).
  */
 export function createLocalExecutor(options: LocalExecutorOptions): Executor {
   const home = resolve(options.home);
@@ -69,7 +81,7 @@ export function createLocalExecutor(options: LocalExecutorOptions): Executor {
     const job: LocalJob = {
       ...{ id: newJobId(), request, projectRoot: resolve(options.projectRoot), store: resolve(options.store) },
       ...{ node, python: options.python, policyStartSeconds: options.policyStartSeconds ?? POLICY_START_SECONDS },
-      submittedAt: new Date().toISOString(),
+      ...{ gpus: [...(options.gpus ?? machineGpus())], submittedAt: new Date().toISOString() },
     };
     const isNew = await createExclusive(jobPath(folder), JSON.stringify(job));
     const standing = isNew ? job : await readJsonIfThere(jobPath(folder), LocalJob);
@@ -77,6 +89,13 @@ export function createLocalExecutor(options: LocalExecutorOptions): Executor {
     // Also when it stood already: who created it may have died before this line. Of two supervisors the second leaves at once.
     if ((await readJsonIfThere(supervisorPath(folder), SupervisorRecord)) === null) startSupervisor(folder, standing);
     log.info({ job: request.name }, isNew ? 'job submitted' : 'job adopted');
+    if (isNew) tellBrokenExclusion(job);
+  }
+
+  function tellBrokenExclusion({ request, gpus }: LocalJob): void {
+    const { name, excludedNodes, resources, parts, gang } = request;
+    const words = brokenExclusion(gpus, resources.gpus * (gang ? parts : 1), excludedNodes, hostname());
+    if (words !== null) log.warn({ job: name, excludedNodes }, `exclusion is not kept: ${words}`);
   }
 
   function startSupervisor(folder: string, job: LocalJob): void {
@@ -88,8 +107,7 @@ export function createLocalExecutor(options: LocalExecutorOptions): Executor {
         // Compiled TypeScript is kept: it halves the start of a supervisor, and of the stage programs after it.
         NODE_COMPILE_CACHE: join(home, 'node-cache'),
         ...withoutTemporal(process.env),
-        [JOB_NAME]: job.request.name,
-        [JOB_ID]: job.id,
+        ...marksOf(home, job),
       },
       // A session of its own: neither the end of the worker nor Ctrl-C at its terminal reaches it.
       detached: true,
@@ -165,5 +183,36 @@ export function createLocalExecutor(options: LocalExecutorOptions): Executor {
     return sections.join('\n');
   }
 
-  return { submit, watch, suspend, stop, logs, observe: (name) => observe(jobFolder(home, name)) };
+  async function list(): Promise<JobSummary[]> {
+    const names = await readdir(jobsFolder(home)).catch((error: unknown) => {
+      if (isMissing(error)) return [];
+      throw error;
+    });
+    const jobs: JobSummary[] = [];
+    for (let from = 0; from < names.length; from += LISTED_AT_ONCE) {
+      const found = await Promise.all(names.slice(from, from + LISTED_AT_ONCE).map(summaryOf));
+      jobs.push(...found.filter((job) => job !== null));
+    }
+    return jobs;
+  }
+
+  /** Null where there is no record, or none that can be read: that one is told, and the others are listed all the same. */
+  async function summaryOf(folderName: string): Promise<JobSummary | null> {
+    const folder = jobFolder(home, folderName);
+    try {
+      const [job, seen] = [await readJsonIfThere(jobPath(folder), LocalJob), await observe(folder)];
+      if (job === null || seen === null) return null;
+      const { name, campaign, stage, key, attempt, ownerRun } = job.request;
+      return { name, campaign, stage, key, attempt, ownerRun, phase: seen.phase, submittedAt: job.submittedAt };
+    } catch (error) {
+      log.warn({ job: folderName, err: error }, 'record of a job cannot be read');
+      return null;
+    }
+  }
+
+  return {
+    ...{ submit, watch, suspend, stop, logs, list },
+    observe: (name) => observe(jobFolder(home, name)),
+    diagnose: (name) => diagnose(jobFolder(home, name)),
+  };
 }

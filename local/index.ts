@@ -1,3 +1,5 @@
 export { type Capacity, localRefusal, machineCapacity, refusalFor } from './capacity.ts';
 export { createLocalExecutor, type LocalExecutorOptions } from './executor.ts';
+export type { Gpu } from './gpus.ts';
 export { localOutcome } from './outcome.ts';
+export { localMachine } from './strays.ts';

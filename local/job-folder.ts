@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { z } from 'zod';
 import type { JobObservation, JobRequest } from '../spec/index.ts';
+import { Gpu } from './gpus.ts';
 
 /**
  * What this machine keeps of a job, in `<home>/jobs/<name>/`:
@@ -11,8 +12,11 @@ import type { JobObservation, JobRequest } from '../spec/index.ts';
  * - `stop.json`: it is to stop. Written before anybody is signalled, and kept for ever: a stop that comes before the start still holds
  * - `state.json`: the job as last seen by its supervisor, or by who found the supervisor gone; replaced as a whole
  * - `supervisor.log`: what the supervisor printed; empty unless it broke. Its time is when a supervisor was last started
+ * - `report.*.json`: what Node programs are doing, while a diagnosis is taken
  */
-export const jobFolder = (home: string, name: string): string => join(home, 'jobs', name);
+export const jobsFolder = (home: string): string => join(home, 'jobs');
+export const jobFolder = (home: string, name: string): string => join(jobsFolder(home), name);
+export const homeOf = (folder: string): string => dirname(dirname(folder));
 export const jobPath = (folder: string): string => join(folder, 'job.json');
 export const supervisorPath = (folder: string): string => join(folder, 'supervisor.json');
 export const stopPath = (folder: string): string => join(folder, 'stop.json');
@@ -33,6 +37,8 @@ export const LocalJob = z.object({
   python: z.string(),
   /** How long a policy server may take to become ready. */
   policyStartSeconds: z.number().positive(),
+  /** What the machine had when the job was submitted. */
+  gpus: z.array(Gpu).default([]),
   submittedAt: z.iso.datetime(),
 });
 export type LocalJob = z.infer<typeof LocalJob>;
@@ -47,9 +53,16 @@ export const StopRecord = z.object({ askedAt: z.iso.datetime() });
 /** `state.json` */
 export const JobState = is<JobObservation>();
 
-/** Environment variables that mark the processes of a job: its name for people, its id for us. */
+/** Environment variables that mark the processes of a job: its name for people, its id for us, and where its record lies. */
 export const JOB_NAME = 'ORRERY_JOB';
 export const JOB_ID = 'ORRERY_JOB_ID';
+export const JOB_HOME = 'ORRERY_JOB_HOME';
+
+export const marksOf = (home: string, { id, request }: Pick<LocalJob, 'id' | 'request'>): Record<string, string> => ({
+  [JOB_NAME]: request.name,
+  [JOB_ID]: id,
+  [JOB_HOME]: home,
+});
 
 export const newJobId = (): string => randomUUID();
 
@@ -57,7 +70,7 @@ export const hasEnded = ({ phase }: JobObservation): boolean => phase !== 'pendi
 
 /** A job of which nothing has started. */
 export function pendingJob({ name, parts }: JobRequest): JobObservation {
-  const pod = { phase: 'pending', exitCode: null, signal: null, container: null, message: null } as const;
+  const pod = { phase: 'pending', exitCode: null, signal: null, container: null, message: null, node: null } as const;
   const pods = Array.from({ length: parts }, (_, part) => ({ part, ...pod, startedAt: null, finishedAt: null }));
   return { name, phase: 'pending', pods, message: null };
 }

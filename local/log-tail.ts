@@ -40,8 +40,13 @@ export function wordsOf(lines: readonly string[]): string | null {
   return words.length > WORDS_LENGTH ? `${words.slice(0, WORDS_LENGTH)}...` : words;
 }
 
-/** Lines below the error in what Node prints when a program throws: stack frames, properties of the error, its own version. */
-const SAYS_NOTHING = [/^\s*$/, /^\s+at /, /^Node\.js v/, /^[}\]]/, /^ {2}\[?\w+\]?: /, /^\s*\^+\s*$/];
+const SAYS_NOTHING = [
+  // Below the error in what Node prints when a program throws: stack frames, properties of the error, its own version.
+  ...[/^\s*$/, /^\s+at /, /^Node\.js v/, /^[}\]]/, /^ {2}\[?\w+\]?: /, /^\s*\^+\s*$/],
+  // What a diagnosis makes programs print (stacks.ts): Node of its report and its debugger, Python its stacks.
+  ...[/^Writing Node\.js report to file/, /^Node\.js report completed/, /^Debugger (listening|attached|ending)/],
+  ...[/^For help, see: https:\/\/nodejs/, /^(Current t|T)hread 0x/, /^ {2}File ".*", line \d+ in /],
+];
 
 function messageOfJson(line: string): string | null {
   if (!line.startsWith('{')) return null;

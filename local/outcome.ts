@@ -33,20 +33,24 @@ export function localOutcome(observation: JobObservation, attempt: number): Outc
   const [first] = pods.filter((pod) => pod.phase === 'failed').toSorted(byEnd);
   if (first === undefined) {
     const words = message ?? 'the job failed before any of its pods started';
-    return { kind: 'failed', failure: { class: 'Crashed', message: words, attempt, exitCode: null, part: null } };
+    return {
+      kind: 'failed',
+      failure: { class: 'Crashed', message: words, attempt, exitCode: null, part: null, node: null },
+    };
   }
   return { kind: 'failed', failure: failureOfPod(first, attempt) };
 }
 
 /** The failure that a failed pod stands for. */
 export function failureOfPod(pod: PodState, attempt: number): Failure {
-  const { exitCode, part } = pod;
+  const { exitCode, part, node } = pod;
   const why = classOfPod(pod);
   const message = [pod.message, endInWords(pod)].filter((text) => text !== null).join(' ');
-  return { class: why, message, attempt, exitCode, part };
+  return { class: why, message, attempt, exitCode, part, node };
 }
 
-function classOfPod({ container, exitCode, signal }: PodState): FailureClass {
+function classOfPod({ container, exitCode, signal, node }: PodState): FailureClass {
+  if (node === null && exitCode === null) return 'Unschedulable';
   if (exitCode === NOT_FOUND || exitCode === NOT_EXECUTABLE) return 'ImageError';
   const ofMain = signal === 'SIGTERM' ? 'Preempted' : failureOfExitCode(exitCode ?? 0);
   // To the main program its policy server is a dependency like any other, unless the server said what was wrong.

@@ -1,7 +1,7 @@
 import { POD_ENV, type PodState } from '../spec/index.ts';
 import { logPath, stageDir } from '../store/index.ts';
 import { type ContainerEnd, type ContainerSpec, startContainer } from './container.ts';
-import { commandOf, podEnvironment } from './environment.ts';
+import { commandOf, type PodPlace, podEnvironment } from './environment.ts';
 import type { LocalJob } from './job-folder.ts';
 import { lastWords } from './log-tail.ts';
 import { SERVER_GRACE_MS, startPolicyServer } from './policy-server.ts';
@@ -13,21 +13,16 @@ export type PodEnd = Pick<PodState, 'exitCode' | 'signal' | 'container' | 'messa
 
 /**
  * Runs one pod to its end: the policy server if there is one, then the main program, then the end of the policy server.
- * @param masterPort - where the ranks of a gang meet; null without one
  * @param stop - ends the pod: SIGTERM to main, the job's grace, SIGKILL
  */
-export async function runPod(
-  job: LocalJob,
-  part: number,
-  masterPort: number | null,
-  stop: AbortSignal,
-): Promise<PodEnd> {
+export async function runPod(job: LocalJob, place: PodPlace, stop: AbortSignal): Promise<PodEnd> {
   const { request } = job;
+  const { folder, part } = place;
   const logOf = (container: 'main' | 'policy-server') =>
     logPath(stageDir(job.store, request.key), request.attempt, part, container);
-  const env = podEnvironment(job, part, masterPort);
+  const env = podEnvironment(job, place);
   const common = { cwd: job.projectRoot, env };
-  const main = { ...common, ...commandOf(request.main, job), logFile: logOf('main') };
+  const main = { ...common, ...commandOf(request.main, job, folder), logFile: logOf('main') };
   const graceMs = request.graceSeconds * 1000;
 
   const failed = async (container: 'main' | 'policy-server', end: ContainerEnd): Promise<PodEnd> => {
@@ -41,7 +36,7 @@ export async function runPod(
 
   if (request.policyServer === null) return endOf(await runMain(withEnv(main, request.env), graceMs, stop));
 
-  const server = { ...common, ...commandOf(request.policyServer, job), logFile: logOf('policy-server') };
+  const server = { ...common, ...commandOf(request.policyServer, job, folder), logFile: logOf('policy-server') };
   const start = await startPolicyServer({ ...server, startSeconds: job.policyStartSeconds }, stop);
   if (start.kind === 'stopped') return endedBefore(null, 'stopped before it began');
   if (start.kind === 'silent') return endedBefore('policy-server', start.message);

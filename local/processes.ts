@@ -27,11 +27,23 @@ export async function bootId(): Promise<string> {
   return (await readFile('/proc/sys/kernel/random/boot_id', 'utf8').catch(() => '')).trim();
 }
 
-/** Pids of all processes that have `name=value` in the environment they were started with, but for this one. */
-export async function findMarked(name: string, value: string): Promise<number[]> {
+/** A process that was found by a variable of the environment that it was started with. */
+export interface MarkedProcess {
+  readonly pid: number;
+  /** Another variable of that environment; null where it is not set. */
+  variable(name: string): string | null;
+}
+
+/** All processes that have `name=value` in the environment they were started with, but for this one. */
+export async function markedProcesses(name: string, value: string): Promise<MarkedProcess[]> {
   const marker = `${name}=${value}`;
   const found = HAS_PROC ? await findInProc(marker) : await findByPs(marker);
-  return found.filter((pid) => pid !== process.pid);
+  return found.filter(({ pid }) => pid !== process.pid);
+}
+
+/** Pids of {@link markedProcesses}. */
+export async function findMarked(name: string, value: string): Promise<number[]> {
+  return (await markedProcesses(name, value)).map(({ pid }) => pid);
 }
 
 /** SIGKILL to every process so marked, again until none is left. @throws Error when some are left after `timeoutMs` */
@@ -93,19 +105,34 @@ async function statOf(pid: number): Promise<{ state: string; group: number; star
 const allPids = async (): Promise<number[]> =>
   (await readdir('/proc')).filter((name) => /^\d+$/.test(name)).map(Number);
 
-async function findInProc(marker: string): Promise<number[]> {
+async function findInProc(marker: string): Promise<MarkedProcess[]> {
   const found = await Promise.all(
     (await allPids()).map(async (pid) => {
       // Of other users' processes the environment cannot be read: they are not ours.
-      const environment = await readFile(`/proc/${pid}/environ`, 'utf8').catch(() => '');
-      return environment.split('\0').includes(marker) ? [pid] : [];
+      const environment = (await readFile(`/proc/${pid}/environ`, 'utf8').catch(() => '')).split('\0');
+      return environment.includes(marker) ? [{ pid, variable: lookUp(environment) }] : [];
     }),
   );
   return found.flat();
 }
 
-async function findByPs(marker: string): Promise<number[]> {
+async function findByPs(marker: string): Promise<MarkedProcess[]> {
   const { stdout } = await run('ps', ['-axEww', '-o', 'pid=,command='], { maxBuffer: 64 * 2 ** 20 });
-  const lines = stdout.split('\n').filter((line) => line.split(/\s+/).includes(marker));
-  return lines.map((line) => Number.parseInt(line, 10));
+  const lines = stdout.split('\n').map((line) => line.trim().split(/\s+/));
+  return lines.flatMap((words) => (words.includes(marker) ? [{ pid: Number(words[0]), variable: lookUp(words) }] : []));
+}
+
+const lookUp =
+  (environment: readonly string[]) =>
+  (name: string): string | null =>
+    environment.find((entry) => entry.startsWith(`${name}=`))?.slice(name.length + 1) ?? null;
+
+/** The command line of a process, without its environment; empty when it is gone. */
+export async function commandLine(pid: number): Promise<string> {
+  if (!HAS_PROC) {
+    const { stdout } = await run('ps', ['-ww', '-o', 'command=', '-p', String(pid)]).catch(() => ({ stdout: '' }));
+    return stdout.trim();
+  }
+  const words = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
+  return words.replaceAll('\0', ' ').trim();
 }

@@ -4,9 +4,11 @@
  */
 import { setMaxListeners } from 'node:events';
 import { access } from 'node:fs/promises';
-import type { JobObservation, PodState } from '../spec/index.ts';
+import { hostname } from 'node:os';
+import { FAILURES, type JobObservation, type PodState } from '../spec/index.ts';
 import { createExclusive, readJson, writeFileAtomic } from '../store/index.ts';
 import {
+  homeOf,
   JOB_ID,
   jobPath,
   LocalJob,
@@ -16,6 +18,8 @@ import {
   stopPath,
   supervisorPath,
 } from './job-folder.ts';
+import { persistently } from './persistently.ts';
+import { createPlaces, NoPlaceError } from './placement.ts';
 import { runPod } from './pod.ts';
 import { freePort } from './ports.ts';
 import { killMarked, processStart } from './processes.ts';
@@ -31,10 +35,12 @@ process.on('SIGINT', () => stop.abort());
 const job = await readJson(jobPath(folder), LocalJob);
 const record: SupervisorRecord = { pid: process.pid, start: (await processStart(process.pid)) ?? '' };
 // The file decides between supervisors that were started at the same time.
-if (await createExclusive(supervisorPath(folder), JSON.stringify(record))) await supervise(folder, job);
+if (await persistently(() => createExclusive(supervisorPath(folder), JSON.stringify(record)))) {
+  await supervise(folder, job, record.start);
+}
 process.exit(0);
 
-async function supervise(folder: string, job: LocalJob): Promise<void> {
+async function supervise(folder: string, job: LocalJob, start: string): Promise<void> {
   const { request } = job;
   const state = stateFile(statePath(folder), pendingJob(request));
   await state.written();
@@ -46,24 +52,51 @@ async function supervise(folder: string, job: LocalJob): Promise<void> {
   const end = request.gang ? AbortSignal.any([stop.signal, gangBroken.signal]) : stop.signal;
   setMaxListeners(0, end); // one a pod
   const masterPort = request.gang ? await freePort() : null;
+  const places = createPlaces({
+    ...{ home: homeOf(folder), host: hostname(), job, pid: process.pid, start, stop: end },
+    onWait: (part, message) => state.wait(part, message),
+  });
 
   const parts = Array.from({ length: request.parts }, (_, part) => part).values();
   const runInTurn = async () => {
     // All share one iterator, so each part is run by whoever is free first.
     for (const part of parts) {
-      if (end.aborted) return;
-      state.change({ phase: 'running' }, part, { phase: 'running', startedAt: now() });
-      const pod = await runPod(job, part, masterPort, end);
+      const pod = await runPart(part);
+      if (pod === null) return;
       if (pod.phase === 'failed') gangBroken.abort();
-      state.change({}, part, { ...pod, finishedAt: now() });
+      state.change({}, part, pod);
+    }
+  };
+  /** Null when the job was stopped before the part began. */
+  const runPart = async (part: number): Promise<Partial<PodState> | null> => {
+    try {
+      const place = end.aborted ? null : await places.placeFor(part);
+      if (place === null || end.aborted) return null;
+      const { node, gpus } = place;
+      state.change({ phase: 'running', message: null }, part, {
+        phase: 'running',
+        node,
+        message: null,
+        startedAt: now(),
+      });
+      const pod = { ...(await runPod(job, { folder, part, gpus, masterPort }, end)), finishedAt: now() };
+      await places.leave(part);
+      return pod;
+    } catch (error) {
+      const failed = { phase: 'failed', finishedAt: now() } as const;
+      if (error instanceof NoPlaceError) return { ...failed, message: error.message };
+      // The store, where its log is to lie, or this machine's folder cannot be written to.
+      const message = `it could not be started: ${(error as Error).message}`;
+      return { ...failed, container: 'main', exitCode: FAILURES.DependencyDown.exitCode, message };
     }
   };
   await Promise.all(Array.from({ length: Math.min(request.parallelism, request.parts) }, runInTurn));
 
   // Programs may have started processes in groups of their own.
   await killMarked(JOB_ID, job.id);
+  await places.leaveAll();
   const succeeded = state.current().pods.every(({ phase }) => phase === 'succeeded');
-  state.change({ phase: succeeded ? 'succeeded' : stop.signal.aborted ? 'stopped' : 'failed' });
+  state.change({ phase: succeeded ? 'succeeded' : stop.signal.aborted ? 'stopped' : 'failed', message: null });
   await state.written();
 }
 
@@ -76,18 +109,26 @@ function stateFile(path: string, initial: JobObservation) {
     writing = writing.then(async () => {
       if (!dirty) return;
       dirty = false;
-      await writeFileAtomic(path, JSON.stringify(current));
+      await persistently(() => writeFileAtomic(path, JSON.stringify(current)));
     });
     return writing;
+  };
+  const change = (job: Partial<JobObservation>, part?: number, pod: Partial<PodState> = {}): void => {
+    const pods = current.pods.map((old) => (old.part === part ? { ...old, ...pod } : old));
+    current = { ...current, ...job, pods };
+    dirty = true;
+    void write();
   };
   return {
     current: () => current,
     written: write,
-    change(job: Partial<JobObservation>, part?: number, pod: Partial<PodState> = {}): void {
-      const pods = current.pods.map((old) => (old.part === part ? { ...old, ...pod } : old));
-      current = { ...current, ...job, pods };
-      dirty = true;
-      void write();
+    change,
+    /** Says what a part waits for, null: all that are pending; and as long as none runs, so does the job. */
+    wait(part: number | null, message: string): void {
+      const { phase, pods } = current;
+      const waiting = pods.filter((pod) => pod.phase === 'pending' && (part === null || pod.part === part));
+      if (waiting.every((pod) => pod.message === message)) return;
+      for (const pod of waiting) change(phase === 'pending' ? { message } : {}, pod.part, { message });
     },
   };
 }

@@ -115,9 +115,7 @@ async function startOrGoOn(client: Client, id: string, campaign: CampaignFile): 
 
 /** Files, not a command: by the time they are wanted the demo has stopped whom `orrery logs` asks. */
 function failedLogs({ status }: CampaignView): string[] {
-  const stages = (status?.stages ?? []).filter(
-    ({ lastFailure, state }) => lastFailure !== null && state !== 'completed',
-  );
+  const stages = (status?.stages ?? []).filter(({ incidents, state }) => incidents.length > 0 && state !== 'completed');
   const files = stages.flatMap(({ key, attempt }) =>
     key === null || attempt === null ? [] : logFiles({ key, attempt }),
   );
@@ -128,7 +126,7 @@ function failedLogs({ status }: CampaignView): string[] {
 function held(id: string, { status }: CampaignView): CommandError {
   const stages = (status?.stages ?? []).filter(({ state }) => state === 'held');
   const problem = stages.map(
-    ({ name, lastFailure }) => `${name} failed: ${lastFailure?.message ?? 'it did not say why'}`,
+    ({ name, incidents }) => `${name} failed: ${incidents.at(-1)?.message ?? 'it did not say why'}`,
   );
   const retry = stages.map(({ name }) => `npx orrery retry ${id} ${name}`).join('; ');
   return new CommandError(

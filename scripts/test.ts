@@ -1,20 +1,24 @@
 /**
- * Every test: vitest over the TypeScript, pytest over the Python. Arguments go to vitest, and then pytest is left out.
+ * Every test: vitest over the TypeScript, pytest over the Python. Arguments go to vitest, and then pytest is left out. `--faults` runs those
+ * that cause faults for real and take minutes: `tests/faults/`, and what pytest marks as slow.
  *
  *     npm test
  *     npm test -- tests/cli
+ *     npm test -- --faults
  */
 import { execa } from 'execa';
 import { EXIT, runMain } from '../cli/errors.ts';
 import { inProject, PROJECT, VENV_PYTHON } from '../cli/paths.ts';
 import { setup } from './setup.ts';
 
-const args = process.argv.slice(2);
+const faults = process.argv.includes('--faults');
+const args = process.argv.slice(2).filter((arg) => arg !== '--faults');
 
 await runMain(async () => {
   await setup();
   const vitest = await show(process.execPath, [inProject('node_modules/vitest/vitest.mjs'), 'run', ...args]);
-  const pytest = args.length > 0 || (await show(VENV_PYTHON, ['-m', 'pytest', '-q', 'trainers/tests']));
+  const marks = faults ? ['-m', 'slow'] : [];
+  const pytest = args.length > 0 || (await show(VENV_PYTHON, ['-m', 'pytest', '-q', ...marks, 'trainers/tests']));
   return vitest && pytest ? EXIT.ok : EXIT.failed;
 });
 
@@ -24,7 +28,7 @@ async function show(command: string, commandArgs: readonly string[]): Promise<bo
     cwd: PROJECT,
     stdio: 'inherit',
     reject: false,
-    env: { PYTHONPATH: inProject('trainers'), OMP_NUM_THREADS: '1' },
+    env: { PYTHONPATH: inProject('trainers'), OMP_NUM_THREADS: '1', ORRERY_TEST_FAULTS: faults ? '1' : '0' },
   });
   return !failed;
 }

@@ -4,93 +4,82 @@ import { z } from 'zod';
  * The failure table: how an execution of a stage can end badly, and what follows.
  *
  * - `exitCode`: the code by which a stage program says so itself; `null` where only the executor can tell.
- * - `retryable`: can another attempt help?
- * - `budget`: attempts that may be spent on this class before the stage gives up (the spec may set others). `null`: without limit.
+ * - `action`: what follows: nothing more (`stop`), or another attempt, and what that does differently.
+ * - `budget`: attempts that may be spent on this class before the stage gives up. `null`: without limit.
  * - `backoffSeconds`: wait before the next attempt; doubles with every failure of the same class up to `max`.
- * - `remedy`: what the next attempt does differently.
  * - `words`: what a person is told.
  *
- * Source: shared failure table of the design; the budgets are ours.
+ * Action, budget and back-off are defaults: `run.failures` of a stage sets others. Source: the design's table; the budgets are *ours*.
  */
 export const FAILURES = {
   InvalidInput: {
     exitCode: 65,
-    retryable: false,
     budget: 0,
     backoffSeconds: { initial: 0, max: 0 },
-    remedy: 'none',
+    action: 'stop',
     words: 'the spec or the data is wrong, and will be again',
   },
   DependencyDown: {
     exitCode: 69,
-    retryable: true,
     budget: 10,
     backoffSeconds: { initial: 5, max: 300 },
-    remedy: 'none',
+    action: 'retry',
     words: 'the policy server, the verifier or the store could not be reached',
   },
   Diverged: {
     exitCode: 70,
-    retryable: true,
     budget: 1,
     backoffSeconds: { initial: 0, max: 0 },
-    remedy: 'earlier-checkpoint',
+    action: 'retry-earlier-checkpoint',
     words: 'the loss became NaN or exploded',
   },
   OutOfMemory: {
     exitCode: 71,
-    retryable: true,
     budget: 2,
     backoffSeconds: { initial: 0, max: 0 },
-    remedy: 'smaller-micro-batch',
+    action: 'retry-smaller-micro-batch',
     words: 'the process ran out of memory',
   },
   NodeFailure: {
     exitCode: 72,
-    retryable: true,
     budget: 10,
     backoffSeconds: { initial: 0, max: 0 },
-    remedy: 'other-nodes',
+    action: 'retry-other-nodes',
     words: 'the machine under the process failed',
   },
   Preempted: {
     exitCode: 143,
-    retryable: true,
     budget: null,
     backoffSeconds: { initial: 0, max: 0 },
-    remedy: 'none',
+    action: 'retry',
     words: 'the machine was taken for other work',
   },
   Stalled: {
     exitCode: null,
-    retryable: true,
     budget: 2,
     backoffSeconds: { initial: 0, max: 0 },
-    remedy: 'none',
+    action: 'retry',
     words: 'no progress was made for longer than the stall limit',
   },
   Unschedulable: {
     exitCode: null,
-    retryable: true,
     budget: null,
     backoffSeconds: { initial: 30, max: 300 },
-    remedy: 'none',
+    action: 'retry',
     words: 'no machine with the requested resources is free',
   },
   ImageError: {
     exitCode: null,
-    retryable: false,
     budget: 0,
     backoffSeconds: { initial: 0, max: 0 },
-    remedy: 'none',
+    action: 'stop',
     words: 'the program could not be started as configured',
   },
   Crashed: {
     exitCode: null,
-    retryable: true,
     budget: 3,
     backoffSeconds: { initial: 5, max: 300 },
-    remedy: 'none',
+    action: 'retry',
     words: 'the process ended in a way that it did not explain',
   },
 } as const satisfies Record<string, FailureRule>;
@@ -98,12 +87,21 @@ export const FAILURES = {
 /** One row of the failure table. */
 export interface FailureRule {
   readonly exitCode: number | null;
-  readonly retryable: boolean;
+  readonly action: FailureAction;
   readonly budget: number | null;
   readonly backoffSeconds: { readonly initial: number; readonly max: number };
-  readonly remedy: 'none' | 'earlier-checkpoint' | 'smaller-micro-batch' | 'other-nodes';
   readonly words: string;
 }
+
+/** What follows a failure. */
+export const FailureAction = z.enum([
+  'stop', // another attempt would fail the same way
+  'retry',
+  'retry-earlier-checkpoint', // gives up the newest checkpoint
+  'retry-smaller-micro-batch', // half of it; the effective batch stays
+  'retry-other-nodes', // keeps away from the node that failed
+]);
+export type FailureAction = z.infer<typeof FailureAction>;
 
 /** Name of a row of the failure table. */
 export const FailureClass = z.enum(Object.keys(FAILURES) as [keyof typeof FAILURES, ...(keyof typeof FAILURES)[]]);
@@ -128,6 +126,7 @@ export const Failure = z.object({
   attempt: z.int().min(0),
   exitCode: z.int().nullable().default(null),
   part: z.int().min(0).nullable().default(null).describe('Index of the shard or rank that failed first.'),
+  node: z.string().nullable().default(null).describe('Machine, or slot of it, on which that pod ran.'),
 });
 export type Failure = z.infer<typeof Failure>;
 

@@ -1,3 +1,4 @@
+export * from './account.ts';
 export * from './campaign.ts';
 export * from './errors.ts';
 export * from './failures.ts';

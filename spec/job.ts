@@ -21,6 +21,8 @@ export interface JobRequest {
   readonly arm: string | null;
   readonly key: string;
   readonly attempt: number;
+  /** First run of the stage's workflow, `<campaign>/<stage>`: tells whether who asked for the job is still there. */
+  readonly ownerRun: string;
   /** Shards, or ranks of a gang. */
   readonly parts: number;
   /** Pods at the same time. A gang has all. */
@@ -29,7 +31,10 @@ export interface JobRequest {
   readonly main: Program;
   /** Runs beside `main` in every pod: started before it, ready when `GET /health` answers 200, ended after it. */
   readonly policyServer: Program | null;
-  readonly resources: { readonly cpus: number; readonly gpus: number };
+  /** Of each pod. `gpuMemoryGiB`: the least that each of its GPUs has. */
+  readonly resources: { readonly cpus: number; readonly gpus: number; readonly gpuMemoryGiB?: number | undefined };
+  /** Names as in {@link PodState.node}: no pod is put there, as far as there are others. */
+  readonly excludedNodes: readonly string[];
   /** More environment of the main container, beside the pod contract's. Never a secret. */
   readonly env: Readonly<Record<string, string>>;
   readonly graceSeconds: number;
@@ -43,6 +48,8 @@ export interface PodState {
   /** Which container ended the pod, where one did. */
   readonly container: 'main' | 'policy-server' | null;
   readonly message: string | null;
+  /** Machine, or slot of one, that it was put on; null before. */
+  readonly node: string | null;
   readonly startedAt: string | null;
   readonly finishedAt: string | null;
 }
@@ -59,6 +66,12 @@ export interface JobObservation {
   readonly message: string | null;
 }
 
+/** A job that the executor still knows, and who asked for it. */
+export interface JobSummary extends Pick<JobRequest, 'name' | 'campaign' | 'stage' | 'key' | 'attempt' | 'ownerRun'> {
+  readonly phase: JobObservation['phase'];
+  readonly submittedAt: string;
+}
+
 /** Starts, watches and ends jobs. Every call may be made twice, by two workers, in any order. */
 export interface Executor {
   /** Starts the job, or adopts it if one of this name stands. Returns when it is durable, not when it runs. */
@@ -73,4 +86,11 @@ export interface Executor {
   stop(name: string): Promise<void>;
   /** The end of what the job's pods printed, for a person: at most `maxLines` of each pod that failed (of all, if none did). */
   logs(name: string, limits: { maxLines: number; maxBytes: number }): Promise<string>;
+  /**
+   * What a person needs to find out why a job does not get on, taken while it still runs: last logs, stacks of its programs, the state of
+   * its processes and GPUs. By file name, each bounded in size; what cannot be had is said in its place. Never throws for want of a tool.
+   */
+  diagnose(name: string): Promise<Readonly<Record<string, string>>>;
+  /** Every job that has a record, ended or not. */
+  list(): Promise<JobSummary[]>;
 }

@@ -8,6 +8,13 @@ export const Progress = z.object({
   total: z.number().min(0).nullable().describe('null while it is not known.'),
   rate: z.number().min(0).nullable().describe('Units per second of this execution; null before the first.'),
   metrics: z.record(z.string(), z.number()).default({}),
+  from: z
+    .number()
+    .min(0)
+    .default(0)
+    .describe('Units that this execution found done when it began: its checkpoint or journal.'),
+  beganAt: z.iso.datetime().nullable().default(null).describe('First report of this execution: loading was over.'),
+  savingSeconds: z.number().min(0).default(0).describe('Time that this execution has stood still to save checkpoints.'),
   updatedAt: z.iso.datetime(),
 });
 export type Progress = z.infer<typeof Progress>;
@@ -32,6 +39,9 @@ export function totalProgress(parts: readonly Progress[]): Progress | null {
     total: known ? parts.reduce((sum, part) => sum + (part.total ?? 0), 0) : null,
     rate: rates.length > 0 ? rates.reduce((sum, rate) => sum + rate, 0) : null,
     metrics,
+    from: parts.reduce((sum, part) => sum + part.from, 0),
+    beganAt: parts.flatMap((part) => part.beganAt ?? []).toSorted()[0] ?? null,
+    savingSeconds: Math.max(...parts.map((part) => part.savingSeconds)),
     updatedAt:
       parts
         .map((part) => part.updatedAt)

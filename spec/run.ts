@@ -1,13 +1,35 @@
 import { z } from 'zod';
-import { FAILURES, FailureClass, type FailureClass as FailureClassName } from './failures.ts';
+import {
+  FAILURES,
+  FailureAction,
+  FailureClass,
+  type FailureClass as FailureClassName,
+  type FailureRule,
+} from './failures.ts';
 
-/** How many more attempts one failure class may cost. What is not set keeps the value of the failure table. */
-export const FailureBudgets = z
-  .partialRecord(FailureClass, z.int().min(0).max(1000))
+/** What a stage does about failure classes where it departs from the failure table. What is not set keeps the table's value. */
+export const FailurePolicies = z
+  .partialRecord(
+    FailureClass,
+    z.strictObject({
+      action: FailureAction.optional().describe('What follows a failure of this class.'),
+      budget: z
+        .int()
+        .min(0)
+        .max(1000)
+        .nullable()
+        .optional()
+        .describe('Attempts that the class may spend; null for no limit.'),
+      backoffSeconds: z
+        .strictObject({ initial: z.number().min(0), max: z.number().min(0) })
+        .optional()
+        .describe('Wait before the next attempt: initial, doubled with every failure of the class, at most max.'),
+    }),
+  )
   .describe(
-    'Attempts that a failure class may spend in this stage, by class name. Unset classes keep the failure table’s budget.',
+    'What follows a failure in this stage, by class name. Unset classes and fields keep the failure table’s values.',
   );
-export type FailureBudgets = z.infer<typeof FailureBudgets>;
+export type FailurePolicies = z.infer<typeof FailurePolicies>;
 
 /** What one pod of a stage asks of its machine. */
 export const Resources = z
@@ -34,18 +56,28 @@ export const Run = z
       .number()
       .positive()
       .default(1800)
-      .describe('Without progress for this long the execution is taken for stalled and started again.'),
+      .describe(
+        'Without one more unit done for this long the execution is taken for stalled and started again. Above the longest of: start to first report (imports, weights, a checkpoint’s checksums); one unit, for a trainer an optimizer step with its rollouts, verdicts and checkpoint; last unit to exit (the policy is saved and hashed).',
+      ),
     graceSeconds: z
       .number()
       .positive()
       .default(120)
-      .describe('Time between SIGTERM and SIGKILL, to save a checkpoint in.'),
-    failureBudgets: FailureBudgets.default({}),
+      .describe(
+        'Time between SIGTERM and SIGKILL, to save a checkpoint in. A trainer of one rank gives up the step that it is at; ranks of a gang finish it first.',
+      ),
+    failures: FailurePolicies.default({}),
   })
   .prefault({});
 export type Run = z.infer<typeof Run>;
 
-/** The budget in force for one class: the spec's, else the failure table's. `null` means without limit. */
-export function budgetOf(run: Pick<Run, 'failureBudgets'>, failure: FailureClassName): number | null {
-  return run.failureBudgets[failure] ?? FAILURES[failure].budget;
+/** The rule in force for one class: the failure table's, with what the spec sets in its place. */
+export function ruleOf(run: Pick<Run, 'failures'>, failure: FailureClassName): FailureRule {
+  const table: FailureRule = FAILURES[failure];
+  const {
+    action = table.action,
+    budget = table.budget,
+    backoffSeconds = table.backoffSeconds,
+  } = run.failures[failure] ?? {};
+  return { ...table, action, budget, backoffSeconds };
 }

@@ -7,10 +7,41 @@ import { Run } from './run.ts';
  */
 const from = (source: string, description: string) => ({ description, source });
 const fraction = () => z.number().min(0).max(1);
-const inCheckpoints = {
-  everySteps: z.int().min(1).default(50).meta(from('ours', 'Optimizer steps between two checkpoints.')),
-  keep: z.int().min(1).default(2).meta(from('ours', 'Complete checkpoints kept; the last ones win.')),
-};
+const inCheckpoints = z
+  .strictObject({
+    everySteps: z.int().min(1).default(50).meta(from('ours', 'Optimizer steps between two checkpoints.')),
+    keep: z
+      .strictObject({
+        last: z.int().min(1).default(2).meta(from('ours', 'Newest checkpoints kept.')),
+        best: z
+          .int()
+          .min(0)
+          .default(1)
+          .meta(
+            from(
+              'ours',
+              'Best checkpoints kept: of the lowest loss, in RL of the highest reward, as a mean over the steps since the checkpoint before.',
+            ),
+          ),
+        everySteps: z
+          .int()
+          .min(1)
+          .optional()
+          .meta(
+            from(
+              'ours',
+              'Every checkpoint at a multiple of so many optimizer steps is kept for good; none when not set.',
+            ),
+          ),
+      })
+      .prefault({})
+      .meta(from('ours', 'Which checkpoints stay; a checkpoint that is damaged never takes the place of a good one.')),
+  })
+  .refine(({ everySteps, keep }) => keep.everySteps === undefined || keep.everySteps % everySteps === 0, {
+    path: ['keep', 'everySteps'],
+    message: 'expected a multiple of checkpoints.everySteps',
+  })
+  .prefault({});
 
 /** Deduplicated, split prompts. What they are made of is said by the campaign’s `data`. */
 export const PrepareConfig = z.strictObject({ run: Run }).prefault({});
@@ -38,7 +69,7 @@ export const PretrainConfig = z
     optimizerSteps: z.int().min(1).default(1000).meta(from('ours', 'Optimizer steps.')),
     batchSize: z.int().min(1).default(64).meta(from('ours', 'Demonstrations per optimizer step.')),
     learningRate: z.number().positive().default(3e-3).meta(from('ours', 'Peak learning rate of AdamW, cosine decay.')),
-    checkpoints: z.strictObject(inCheckpoints).prefault({}),
+    checkpoints: inCheckpoints,
     run: Run,
   })
   .prefault({});
@@ -144,7 +175,7 @@ export const SftConfig = z
       .meta(from('paper, SFT', 'Peak learning rate of AdamW, cosine decay.')),
     warmupSteps: z.int().min(0).default(5).meta(from('ours', 'Linear warm-up in optimizer steps.')),
     maxTokens: z.int().min(16).default(8192).meta(from('paper, SFT', 'Longest solution with its prompt in tokens.')),
-    checkpoints: z.strictObject(inCheckpoints).prefault({}),
+    checkpoints: inCheckpoints,
     run: Run,
   })
   .refine((sft) => sft.batchSize % (sft.microBatchSize * sft.run.ranks) === 0, {
@@ -205,7 +236,7 @@ export const RlConfig = z
       .boolean()
       .default(false)
       .meta(from('ours', 'Divide centred advantages by the standard deviation of their group.')),
-    checkpoints: z.strictObject(inCheckpoints).prefault({}),
+    checkpoints: inCheckpoints,
     run: Run,
   })
   .refine((rl) => (rl.promptsPerStep * rl.groupSize) % (rl.microBatchSize * rl.run.ranks) === 0, {

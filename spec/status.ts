@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { Failure } from './failures.ts';
+import { Account, NEW_ACCOUNT, type TimeKind } from './account.ts';
+import { Incident } from './ledger.ts';
 import { ManifestRef } from './manifest.ts';
 import { Progress } from './progress.ts';
 import { StageKind } from './stages.ts';
@@ -31,12 +32,13 @@ export const StageStatus = z.object({
   attempt: z.int().min(0).nullable().describe('Number of the present or last execution.'),
   executions: z.int().min(0),
   failures: z.int().min(0),
-  lastFailure: Failure.nullable(),
+  incidents: z.array(Incident).describe('The last failures, oldest first.'),
   progress: Progress.nullable().describe('As last told to the workflow; the heartbeat of its activity is fresher.'),
   startedAt: z.iso.datetime().nullable(),
   finishedAt: z.iso.datetime().nullable(),
-  workingSeconds: z.number().min(0).describe('Time in which its processes were there, over all executions.'),
-  gpuHours: z.number().min(0),
+  account: Account.describe('Where its time went, up to `accountedUntil`; what runs is charged when it ends.'),
+  accountedUntil: z.iso.datetime().nullable(),
+  gpuHours: z.number().min(0).describe('GPU-hours that its pods have held, useful or not.'),
   result: ManifestRef.nullable(),
 });
 export type StageStatus = z.infer<typeof StageStatus>;
@@ -50,10 +52,34 @@ export const CampaignStatus = z.object({
   name: z.string(),
   phase: CampaignPhase,
   stages: z.array(StageStatus),
+  account: Account.describe('Sum of its stages: where they run side by side, more than the time on the clock.'),
   gpuHours: z.number().min(0),
   report: z.string().nullable().describe('Path of the HTML report in the store, once there is one.'),
 });
 export type CampaignStatus = z.infer<typeof CampaignStatus>;
+
+/** What a state's time is charged to once it is over. */
+const CHARGED_TO: Partial<Record<StageState, TimeKind>> = {
+  starting: 'orchestrating',
+  running: 'working',
+  pausing: 'saving',
+  'backing-off': 'backing-off',
+  blocked: 'blocked',
+  held: 'held',
+  paused: 'paused',
+};
+
+/**
+ * The account of a stage with the time since it was last charged, for whoever looks while it runs: an estimate, since only the end of an
+ * execution tells what was start, what work and what was lost.
+ * @param nowMs - ms since the epoch
+ */
+export function accountAt({ account, accountedUntil, state }: StageStatus, nowMs: number): Account {
+  const kind = CHARGED_TO[state];
+  if (kind === undefined || accountedUntil === null) return account;
+  const since = Math.max(0, nowMs - Date.parse(accountedUntil)) / 1000;
+  return { ...account, seconds: { ...account.seconds, [kind]: account.seconds[kind] + since } };
+}
 
 /** A stage that has not begun. */
 export function pendingStage(slot: { name: string; kind: StageKind; arm: string | null }): StageStatus {
@@ -65,11 +91,12 @@ export function pendingStage(slot: { name: string; kind: StageKind; arm: string 
     attempt: null,
     executions: 0,
     failures: 0,
-    lastFailure: null,
+    incidents: [],
     progress: null,
     startedAt: null,
     finishedAt: null,
-    workingSeconds: 0,
+    account: NEW_ACCOUNT,
+    accountedUntil: null,
     gpuHours: 0,
     result: null,
   };

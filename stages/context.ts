@@ -36,7 +36,7 @@ export interface StageContext<K extends StageKind> {
   inputFiles(role: string, name: string): string[];
   /** Tells how far the program is. Cheap: written at most four times a second. */
   report(progress: ProgressReport): void;
-  /** Rejects with StageExit `Fenced` when a later attempt has begun: this one is to write nothing more */
+  /** Rejects with StageExit when this attempt is to write nothing more: `Fenced`, a later one has begun; `DependencyDown`, the store is gone. */
   fence(): Promise<void>;
 }
 

@@ -52,7 +52,9 @@ export async function forEachProblem<Item, Entry>(loop: EachProblem<Item, Entry>
     report();
   }
   try {
-    await queue.addAll(missing.map((item) => () => workOut(item).catch((error: unknown) => failed.abort(error))));
+    const all = queue.addAll(missing.map((item) => () => workOut(item).catch((error: unknown) => failed.abort(error))));
+    // What is in flight may take long to notice: it is not waited for, and keeps nothing any more.
+    await Promise.race([all, aborted(signal)]);
     signal.throwIfAborted();
   } finally {
     await journal.flush();
@@ -60,3 +62,10 @@ export async function forEachProblem<Item, Entry>(loop: EachProblem<Item, Entry>
   await context.fence();
   return items.map((item) => finished.get(idOf(item)) as Entry);
 }
+
+/** Resolves when the signal aborts. */
+const aborted = (signal: AbortSignal): Promise<void> =>
+  new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener('abort', () => resolve(), { once: true });
+  });

@@ -38,13 +38,19 @@ const STORE_TROUBLE: Readonly<Record<string, string>> = {
   EDQUOT: 'the quota of the store is used up; raise it, and the stage goes on from its journal',
   EROFS: 'the store is mounted read-only',
   EIO: 'the disk below the store fails to read or write',
+  EREMOTEIO: 'the disk below the store fails to read or write',
+  EACCES: 'this user may not read or write the store',
   ESTALE: 'the mount of the store is gone',
+  ENOTCONN: 'the mount of the store is gone',
+  ENODEV: 'the disk below the store is gone',
+  ENXIO: 'the disk below the store is gone',
 };
 
 /** System errors of a connection to a process that is not there, or no longer. */
-const CONNECTION_TROUBLE: ReadonlySet<string> = new Set([
+export const CONNECTION_TROUBLE: ReadonlySet<string> = new Set([
   'ECONNREFUSED',
   'ECONNRESET',
+  'EPIPE',
   'EHOSTUNREACH',
   'ENETUNREACH',
   'ENOTFOUND',

@@ -1,9 +1,8 @@
-import { randomUUID } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { mkdir, open, rename, rm } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import type { FileHandle } from 'node:fs/promises';
 import type { z } from 'zod';
 import { InvalidInputError, parseOrRefuse } from '../spec/index.ts';
+import { publishFile } from '../store/index.ts';
 import { StageExit } from './exits.ts';
 import { linesOf } from './lines.ts';
 
@@ -55,12 +54,16 @@ export async function readAllJsonl<S extends z.ZodType>(paths: readonly string[]
 /** Characters gathered before they are written. */
 const BATCH = 1 << 20;
 
-/** Writes records as a JSONL file that is there as a whole or not at all, however many they are: temporary name, fsync, rename. */
-export async function writeJsonl(path: string, records: Iterable<unknown> | AsyncIterable<unknown>): Promise<void> {
-  await mkdir(dirname(path), { recursive: true });
-  const temporary = join(dirname(path), `.${basename(path)}.${randomUUID()}.tmp`);
-  try {
-    await using file = await open(temporary, 'wx');
+/**
+ * Writes records as a JSONL file that is there as a whole or not at all, however many they are.
+ * @param fence - asked last, when all is on disk under another name: rejects when a later attempt has begun, whose file this may be
+ */
+export async function writeJsonl(
+  path: string,
+  records: Iterable<unknown> | AsyncIterable<unknown>,
+  fence: () => Promise<void> = async () => {},
+): Promise<void> {
+  async function write(file: FileHandle): Promise<void> {
     let batch = '';
     for await (const record of records) {
       batch += `${JSON.stringify(record)}\n`;
@@ -69,14 +72,8 @@ export async function writeJsonl(path: string, records: Iterable<unknown> | Asyn
       batch = '';
     }
     await file.appendFile(batch);
-    await file.sync();
-  } catch (error) {
-    await rm(temporary, { force: true });
-    throw error;
   }
-  await rename(temporary, path);
-  await using folder = await open(dirname(path), 'r');
-  await folder.sync(); // makes the new name durable
+  await publishFile(path, write, fence);
 }
 
 function parseLine(text: string, where: string): unknown {

@@ -28,7 +28,11 @@ async function findProgram<K extends StageKind>(kind: K): Promise<StageProgram<K
 }
 
 function end({ exitCode, words }: Ending): never {
-  if (exitCode !== 0) writeSync(process.stderr.fd, `${words}\n`);
+  try {
+    if (exitCode !== 0) writeSync(process.stderr.fd, `${words}\n`);
+  } catch {
+    // stderr is a file of the store that may be full: the exit code still says what happened.
+  }
   process.exit(exitCode); // at once: a socket or child process that is left must not hold the pod
 }
 

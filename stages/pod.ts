@@ -1,7 +1,8 @@
-import { dirname, resolve } from 'node:path';
+import { existsSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
 import { z } from 'zod';
 import { POD_ENV, parseOrRefuse, StageFile } from '../spec/index.ts';
-import { readJson, stageDir, stageFilePath } from '../store/index.ts';
+import { isMissing, readJson, stageDir, stageFilePath } from '../store/index.ts';
 import { StageExit } from './exits.ts';
 
 /** What a pod is told (the pod contract of docs/architecture.md). */
@@ -37,7 +38,7 @@ const PodEnvironment = z.object({
 export async function readPod(env: NodeJS.ProcessEnv): Promise<Pod> {
   const pod = parseOrRefuse(PodEnvironment, env, 'the environment of the pod');
   const path = resolve(pod[POD_ENV.stageFile]);
-  const stage = await readStage(path);
+  const stage = await readStage(path, resolve(pod[POD_ENV.store]));
   const dir = stageDir(resolve(pod[POD_ENV.store]), stage.key);
   if (dirname(path) !== dir) {
     throw new StageExit(
@@ -55,11 +56,17 @@ export async function readPod(env: NodeJS.ProcessEnv): Promise<Pod> {
   return { stage, store: resolve(pod[POD_ENV.store]), dir, attempt: pod[POD_ENV.attempt], part, parts };
 }
 
-async function readStage(path: string): Promise<StageFile> {
+/** What is missing with the whole store is not missing because someone was wrong: another attempt finds it once the mount is back. */
+export const storeIsGone = (missing: string): StageExit =>
+  new StageExit('DependencyDown', `the store is gone: ${missing} is not there any more; is it mounted?`);
+
+async function readStage(path: string, store: string): Promise<StageFile> {
   try {
     return await readJson(path, StageFile);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    if (!isMissing(error)) throw error;
+    const stages = join(store, 'stages');
+    if (!existsSync(stages)) throw storeIsGone(stages);
     throw new StageExit('InvalidInput', `${POD_ENV.stageFile}: expected a stage file, but ${path} is not there`);
   }
 }

@@ -45,24 +45,41 @@ export function progressWriter(
   onFailure: (error: unknown) => void,
 ): ProgressWriter {
   let moments: Moment[] = [];
+  let began: Pick<Progress, 'from' | 'beganAt'> = { from: 0, beganAt: null };
   let waiting: ProgressReport | undefined;
   let timer: NodeJS.Timeout | undefined;
-  let writing: Promise<void> = Promise.resolve();
+  let writing: Promise<void> | undefined;
+  let again = false;
 
+  /** One write at a time: what is reported during one that takes long (a slow store) is one write after it, not many. */
   function writeNow(): Promise<void> {
     clearTimeout(timer);
     timer = undefined;
+    again = true;
+    writing ??= writeAll();
+    return writing;
+  }
+  async function writeAll(): Promise<void> {
+    while (again) {
+      again = false;
+      await writeLatest().catch(onFailure);
+    }
+    writing = undefined;
+  }
+  async function writeLatest(): Promise<void> {
     const report = waiting;
     waiting = undefined;
-    if (report === undefined) return writing;
+    if (report === undefined) return;
     const { unit, done, total, metrics = {} } = report;
     const updatedAt = new Date().toISOString();
-    const progress = { attempt, unit, done, total, rate: rateOf(moments), metrics: { ...metrics }, updatedAt };
-    writing = writing.then(() => write(progress)).catch(onFailure);
-    return writing;
+    const counted = { attempt, unit, done, total, rate: rateOf(moments), metrics: { ...metrics } };
+    // What these programs save, they save beside their work.
+    const progress = { ...counted, ...began, savingSeconds: 0, updatedAt };
+    await write(progress);
   }
   return {
     report(progress) {
+      if (began.beganAt === null) began = { from: progress.done, beganAt: new Date().toISOString() };
       const atMs = performance.now();
       const sinceLast = atMs - (moments.at(-1)?.atMs ?? Number.NEGATIVE_INFINITY);
       if (waiting === undefined || sinceLast >= WRITE_INTERVAL_MS)

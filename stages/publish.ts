@@ -1,12 +1,25 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Counts, FileEntry, PartManifest } from '../spec/index.ts';
-import { partPath, sha256File, writeFileAtomic } from '../store/index.ts';
+import type { Logger } from 'pino';
+import { type Counts, type FileEntry, InvalidInputError, PartManifest } from '../spec/index.ts';
+import { CorruptFileError, partPath, publishFile, readJsonIfThere, sha256File, verifyFile } from '../store/index.ts';
 import type { Pod } from './pod.ts';
 
-/** Whether this part was published before, by whichever attempt. */
-export async function isPublished({ dir, part }: Pick<Pod, 'dir' | 'part'>): Promise<boolean> {
-  return (await stat(partPath(dir, part)).catch(() => null)) !== null;
+/**
+ * Whether this part was published before, by whichever attempt. One whose files are not (or no longer) what it says counts for nothing: it
+ * is worked out again, from what its journal holds.
+ * @throws the error of the file system when it cannot be looked at: that is no sign of either
+ */
+export async function isPublished({ dir, part }: Pick<Pod, 'dir' | 'part'>, log: Logger): Promise<boolean> {
+  try {
+    const published = await readJsonIfThere(partPath(dir, part), PartManifest);
+    for (const file of published?.files ?? []) await verifyFile(dir, file);
+    return published !== null;
+  } catch (error) {
+    if (!(error instanceof CorruptFileError || error instanceof InvalidInputError)) throw error;
+    log.warn({ err: error }, 'this part is published, but its files are damaged; it is done again');
+    return false;
+  }
 }
 
 /**
@@ -22,8 +35,8 @@ export async function publish(
 ): Promise<PartManifest> {
   const entries = await Promise.all(files.map((path) => entryOf(dir, path)));
   const manifest: PartManifest = { part, attempt, files: entries, counts, finishedAt: new Date().toISOString() };
-  await fence();
-  await writeFileAtomic(partPath(dir, part), `${JSON.stringify(manifest, null, 2)}\n`);
+  const text = `${JSON.stringify(manifest, null, 2)}\n`;
+  await publishFile(partPath(dir, part), (file) => file.writeFile(text), fence);
   return manifest;
 }
 

@@ -1,11 +1,12 @@
-import { type Logger, pino } from 'pino';
+import { access } from 'node:fs/promises';
+import { type DestinationStream, type Logger, pino } from 'pino';
 import { POD_ENV, parseOrRefuse, type StageFileOf, type StageKind } from '../spec/index.ts';
-import { isFenced, progressPath, SECRET_PATHS, writeFileAtomic } from '../store/index.ts';
+import { isFenced, isMissing, progressPath, SECRET_PATHS, stageFilePath, writeFileAtomic } from '../store/index.ts';
 import type { StageContext, StageProgram } from './context.ts';
 import { type LoadedDomain, loadDomain } from './domain.ts';
 import { type Ending, endingOf, StageExit } from './exits.ts';
 import { inputFiles } from './inputs.ts';
-import { type Pod, readPod } from './pod.ts';
+import { type Pod, readPod, storeIsGone } from './pod.ts';
 import { progressWriter } from './progress.ts';
 import { isPublished, publish } from './publish.ts';
 
@@ -23,27 +24,27 @@ export async function runStage(findProgram: FindProgram, env: NodeJS.ProcessEnv 
   const abort = new AbortController();
   const onSigterm = () =>
     abort.abort(new StageExit('Preempted', 'stopped by SIGTERM; what was done is kept in the journal'));
-  process.once('SIGTERM', onSigterm);
+  process.on('SIGTERM', onSigterm); // heard as often as it comes: the second one is not to end what the first began to save
   const options = {
     level: env.ORRERY_LOG_LEVEL ?? 'info',
     redact: { paths: [...SECRET_PATHS], censor: '[secret]' },
   };
-  let log = pino({ ...options, base: null });
+  const stdout = logDestination();
+  let log = pino({ ...options, base: null }, stdout);
+  let pod: Pod | undefined;
   try {
-    const pod = await readPod(env);
+    pod = await readPod(env);
     const { stage, attempt, part } = pod;
-    log = pino({
-      ...options,
-      base: { campaign: env[POD_ENV.campaign], stage: stage.name, key: stage.key.slice(0, 12), attempt, part },
-    });
-    if (await isPublished(pod)) {
+    const base = { campaign: env[POD_ENV.campaign], stage: stage.name, key: stage.key.slice(0, 12), attempt, part };
+    log = pino({ ...options, base }, stdout);
+    if (await isPublished(pod, log)) {
       log.info('this part is published already; nothing to do');
       return { exitCode: 0, words: 'this part is published already' };
     }
     return await runPart(pod, findProgram, log, abort);
   } catch (error) {
     // What was being done when the signal came often fails in its own way; the signal is the cause.
-    const cause = abort.signal.aborted ? abort.signal.reason : error;
+    const cause = abort.signal.aborted ? abort.signal.reason : await causeBehind(error, pod);
     const ending = endingOf(cause);
     const { exitCode, words } = ending;
     // A stack tells only of what was not expected.
@@ -54,16 +55,45 @@ export async function runStage(findProgram: FindProgram, env: NodeJS.ProcessEnv 
   }
 }
 
+/** Where logs go: stdout, which the executor keeps in the store. A log that finds no room there is no reason to stop. */
+function logDestination(): DestinationStream {
+  const destination = pino.destination({ fd: process.stdout.fd, sync: true, maxLength: LARGEST_LOG_BACKLOG });
+  destination.on('error', () => {});
+  return destination;
+}
+
+/** Characters of log kept for when the disk has room again. */
+const LARGEST_LOG_BACKLOG = 1 << 20;
+
+/**
+ * What lies behind an error: to an attempt that was replaced everything fails sooner or later, and where the store is gone every file of it
+ * is missing.
+ */
+async function causeBehind(error: unknown, pod: Pod | undefined): Promise<unknown> {
+  if (pod === undefined) return error;
+  return await refuseToGoOn(pod).then(
+    () => error,
+    (reason) => (reason instanceof StageExit ? reason : error),
+  );
+}
+
+/** @throws StageExit where the attempt is to write nothing more: a later one has begun, or the store is not there */
+async function refuseToGoOn({ dir, attempt }: Pick<Pod, 'dir' | 'attempt'>): Promise<void> {
+  if (await isFenced(dir, attempt)) {
+    throw new StageExit('Fenced', `a later attempt than ${attempt} has begun; this one writes nothing more`);
+  }
+  // Without the store there are no claims either, and what is written would land below its mount point.
+  await access(stageFilePath(dir)).catch((error: unknown) => {
+    throw isMissing(error) ? storeIsGone(stageFilePath(dir)) : error;
+  });
+}
+
 async function runPart(pod: Pod, findProgram: FindProgram, log: Logger, abort: AbortController): Promise<Ending> {
   const { stage, store, dir, attempt, part, parts } = pod;
   const { signal } = abort;
   const domain = await loadDomain(stage.domain.name);
   checkSettings(domain, stage);
-  async function fence(): Promise<void> {
-    if (await isFenced(dir, attempt)) {
-      throw new StageExit('Fenced', `a later attempt than ${attempt} has begun; this one writes nothing more`);
-    }
-  }
+  const fence = () => refuseToGoOn(pod);
   const progress = progressWriter(
     attempt,
     async (now) => {

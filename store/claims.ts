@@ -6,6 +6,12 @@ import { claimPath, claimsDir } from './layout.ts';
 /**
  * Claims decide who may publish into a stage's folder: one file an attempt, created exclusively, and the highest number is in force.
  * Programs of a lower number find it before they publish, and write nothing (the fence of docs/architecture.md).
+ *
+ * What is assumed of the file system, besides what files.ts assumes, is that of two who create one name exactly one succeeds. That is
+ * decided by the server of a network file system, not by its clients, so no claim is ever made twice. Locks (`flock`, `fcntl`) are not
+ * used: over NFS they can be lost, or held by the dead. A *listing* may be old there (Linux keeps one for up to a minute, `acdirmax` of
+ * nfs(5)). Who claims then runs into the name that it did not see, and looks again. Who looks whether it is fenced may not see the newest
+ * claim yet, and publish once more: docs/architecture.md, "Fences", says why no harm comes of it.
  */
 export const Claim = z.object({
   attempt: z.int().min(0),
@@ -16,31 +22,11 @@ export const Claim = z.object({
 });
 export type Claim = z.infer<typeof Claim>;
 
-/** Collisions in a row after which something else is wrong than a race. */
-const MAX_COLLISIONS = 1000;
-
-/**
- * Takes the next attempt of a stage.
- * @param owner - who runs it, for others to see
- * @param execution - token of this request: asking again with an equal owner and token returns the attempt taken then
- * @returns number of the attempt, from 0
- */
-export async function claim(stageDir: string, owner: string, execution: string): Promise<number> {
-  for (let collisions = 0; collisions < MAX_COLLISIONS; collisions += 1) {
-    const attempts = await listAttempts(stageDir);
-    const claims = await Promise.all(attempts.map((attempt) => readJson(claimPath(stageDir, attempt), Claim)));
-    const mine = claims.find((other) => other.owner === owner && other.execution === execution);
-    if (mine !== undefined) return mine.attempt;
-    const attempt = (attempts.at(-1) ?? -1) + 1;
-    const record: Claim = { attempt, owner, execution, claimedAt: new Date().toISOString() };
-    if (await createExclusive(claimPath(stageDir, attempt), toJson(record))) return attempt;
-  }
-  throw new Error(`could not claim ${stageDir}: ${MAX_COLLISIONS} others were faster, one after the other`);
-}
-
 /**
  * Takes the attempt after the one that the caller has looked at, and no other: who is faster is not passed over unseen.
  * @param after - the latest attempt that the caller knows of; null for none
+ * @param owner - who runs it, for others to see: the id of the stage's workflow
+ * @param execution - token of this request, so that asking twice takes one attempt
  * @returns the attempt (that taken earlier, if it was asked with this token before), or null when another has come between
  */
 export async function claimAfter(

@@ -1,6 +1,6 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { link, mkdir, open, readFile, rename, stat, unlink } from 'node:fs/promises';
+import { type FileHandle, link, mkdir, open, readFile, rename, rm, stat, unlink } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import type { z } from 'zod';
@@ -15,7 +15,7 @@ import { InvalidInputError, parseOrRefuse } from '../spec/index.ts';
 
 /** Replaces `path` as a whole: readers see the old content or the new one, after a power cut too. Makes missing folders. */
 export async function writeFileAtomic(path: string, data: string | Uint8Array): Promise<void> {
-  const temporary = await writeTemporary(path, data);
+  const temporary = await writeTemporary(path, (file) => file.writeFile(data));
   try {
     await rename(temporary, path);
   } catch (error) {
@@ -27,19 +27,51 @@ export async function writeFileAtomic(path: string, data: string | Uint8Array): 
 
 /**
  * Creates `path` with `data` unless it exists. Of any number of callers at the same time exactly one gets `true`, and nobody ever reads
- * a torn file. On a file system without hard links the content is written in place after an exclusive open: still one winner, but a
- * reader at that very moment, or after a crash in it, may find the file short.
+ * half of a file. On a file system without hard links the name is taken by an empty file first, and the content renamed over it: still
+ * one winner, but a reader at that very moment, or after a crash in it, finds the file empty.
  */
 export async function createExclusive(path: string, data: string | Uint8Array): Promise<boolean> {
-  const temporary = await writeTemporary(path, data);
+  const temporary = await writeTemporary(path, (file) => file.writeFile(data));
+  try {
+    return await nameExclusively(temporary, path);
+  } finally {
+    await unlink(temporary).catch(() => {});
+  }
+}
+
+/**
+ * Publishes a file that a process of another attempt may publish too, at any moment. Who comes first does so without replacing anything,
+ * so that a process which is held up in between (stopped, or by a slow mount) and goes on hours later cannot write over what came after
+ * it: it finds the name taken and asks the fence again. A file with the same content is left as it is.
+ * @param write - writes the content, piece by piece if it is large
+ * @param fence - rejects when the caller is to publish nothing any more; asked when all is on disk, and again before a file is replaced
+ */
+export async function publishFile(
+  path: string,
+  write: (file: FileHandle) => Promise<void>,
+  fence: () => Promise<void>,
+): Promise<void> {
+  const temporary = await writeTemporary(path, write);
+  try {
+    await fence();
+    if (await nameExclusively(temporary, path)) return;
+    await fence();
+    if (await isEqual(temporary, path)) return;
+    await rename(temporary, path);
+  } finally {
+    await rm(temporary, { force: true }).catch(() => {});
+  }
+  await syncFolder(dirname(path));
+}
+
+/** Gives a file a second name unless that is taken. @returns whether the name is now that of this file */
+async function nameExclusively(temporary: string, path: string): Promise<boolean> {
   try {
     await link(temporary, path);
   } catch (error) {
     if (codeOf(error) === 'EEXIST') return await isSameFile(temporary, path);
     if (!WITHOUT_LINKS.has(codeOf(error))) throw error;
-    return await createInPlace(path, data);
-  } finally {
-    await unlink(temporary).catch(() => {});
+    if (!(await renameExclusive(temporary, path))) return false;
   }
   await syncFolder(dirname(path));
   return true;
@@ -48,14 +80,19 @@ export async function createExclusive(path: string, data: string | Uint8Array): 
 /** What `link` answers where there are no hard links (FAT, some FUSE and SMB mounts). */
 const WITHOUT_LINKS: ReadonlySet<string> = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK']);
 
-async function createInPlace(path: string, data: string | Uint8Array): Promise<boolean> {
+async function renameExclusive(temporary: string, path: string): Promise<boolean> {
   try {
-    await writeSynced(path, data);
+    await (await open(path, 'wx')).close();
   } catch (error) {
     if (codeOf(error) === 'EEXIST') return false;
     throw error;
   }
-  await syncFolder(dirname(path));
+  try {
+    await rename(temporary, path);
+  } catch (error) {
+    await unlink(path).catch(() => {}); // the empty file is ours
+    throw error;
+  }
   return true;
 }
 
@@ -98,25 +135,31 @@ export const isMissing = (error: unknown): boolean => ['ENOENT', 'ENOTDIR'].incl
 const codeOf = (error: unknown): string => (error as NodeJS.ErrnoException | null)?.code ?? '';
 
 /** Writes beside the target, so that the rename stays within one file system. A crash leaves a dot file that nobody reads. */
-async function writeTemporary(path: string, data: string | Uint8Array): Promise<string> {
+async function writeTemporary(path: string, write: (file: FileHandle) => Promise<void>): Promise<string> {
   const temporary = join(dirname(path), `.${basename(path)}.${process.pid}-${randomUUID().slice(0, 8)}.tmp`);
+  const file = await openNew(temporary);
   try {
-    await writeSynced(temporary, data);
+    try {
+      await write(file);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
   } catch (error) {
-    if (!isMissing(error)) throw error;
-    await mkdir(dirname(path), { recursive: true });
-    await writeSynced(temporary, data);
+    // A disk that is full is not to be filled further by what did not fit.
+    await rm(temporary, { force: true }).catch(() => {});
+    throw error;
   }
   return temporary;
 }
 
-async function writeSynced(path: string, data: string | Uint8Array): Promise<void> {
-  const file = await open(path, 'wx');
+async function openNew(path: string): Promise<FileHandle> {
   try {
-    await file.writeFile(data);
-    await file.sync();
-  } finally {
-    await file.close();
+    return await open(path, 'wx');
+  } catch (error) {
+    if (!isMissing(error)) throw error;
+    await mkdir(dirname(path), { recursive: true });
+    return await open(path, 'wx');
   }
 }
 
@@ -130,6 +173,11 @@ async function syncFolder(path: string): Promise<void> {
   } finally {
     await folder.close();
   }
+}
+
+async function isEqual(one: string, other: string): Promise<boolean> {
+  const [a, b] = await Promise.all([stat(one), stat(other)]);
+  return a.size === b.size && (await sha256File(one)) === (await sha256File(other));
 }
 
 async function isSameFile(one: string, other: string): Promise<boolean> {

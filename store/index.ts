@@ -2,6 +2,7 @@ export * from './canonical.ts';
 export * from './claims.ts';
 export * from './code-version.ts';
 export * from './files.ts';
+export * from './garbage.ts';
 export * from './key.ts';
 export * from './layout.ts';
 export * from './manifests.ts';

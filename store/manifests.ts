@@ -1,4 +1,4 @@
-import { stat } from 'node:fs/promises';
+import { rename, stat } from 'node:fs/promises';
 import { resolve, sep } from 'node:path';
 import {
   type Counts,
@@ -36,9 +36,11 @@ export async function readParts(stage: string, parts: number): Promise<PartManif
  * Seals a stage: composes `manifest.json` from its parts once all are there. Done twice, or by two at once, the first manifest stands.
  * @param parts - pods that publish a part: the shards, or 1 for a gang
  * @param attempt - the attempt that published last
- * @param options.hash - read every output again and compare its sha256; without it only sizes are compared
+ * @param options.hash - read every output again and compare its sha256, not its size alone. When not given: if there was more than one
+ *   attempt, for an earlier one that was given up may have written over an output of a later one
  * @throws MissingPartsError when parts are missing
- * @throws CorruptFileError when an output is missing, or is not what its part says, or belongs to two parts
+ * @throws CorruptFileError when an output is missing, or is not what its part says, or belongs to two parts. A part that does not hold is
+ *   taken back, so that the next attempt makes it anew
  */
 export async function sealStage(
   store: string,
@@ -63,8 +65,8 @@ export async function sealStage(
   const files = published.flatMap((part) => part.files).toSorted((a, b) => (a.path < b.path ? -1 : 1));
   for (const [index, file] of files.entries()) {
     if (files[index + 1]?.path === file.path) throw new CorruptFileError(`${stage}: two parts published ${file.path}`);
-    await verifyFile(stage, file, { hash: options.hash ?? false });
   }
+  for (const part of published) await verifyPart(stage, part, options.hash ?? attempt > 0);
   const counts = sumCounts(published.map((part) => part.counts));
   const { kind, key, name, inputs, config, seed, codeVersion } = stageFile;
   const manifest: Manifest = {
@@ -73,6 +75,17 @@ export async function sealStage(
   };
   const won = await createExclusive(manifestPath(stage), `${JSON.stringify(manifest, null, 2)}\n`);
   return won ? manifest : ((await readManifest(stage)) ?? manifest);
+}
+
+async function verifyPart(stage: string, { part, attempt, files }: PartManifest, hash: boolean): Promise<void> {
+  try {
+    for (const file of files) await verifyFile(stage, file, { hash });
+  } catch (error) {
+    if (!(error instanceof CorruptFileError)) throw error;
+    const path = partPath(stage, part);
+    await rename(path, `${path}.rejected-${attempt}`);
+    throw new CorruptFileError(`${error.message}; part ${part} is taken back`);
+  }
 }
 
 /**
@@ -87,8 +100,7 @@ export async function verifyFile(
   options: { readonly hash?: boolean } = {},
 ): Promise<string> {
   const path = resolve(stage, entry.path);
-  const refuse = (why: string) =>
-    new CorruptFileError(`${path}: ${why}; cancel the campaign, remove the stage's folder and submit it again`);
+  const refuse = (why: string) => new CorruptFileError(`${path}: ${why}`);
   if (!path.startsWith(resolve(stage) + sep)) throw refuse('expected a path within the folder of the stage');
   const found = await stat(path).catch((error: unknown) => {
     throw isMissing(error) ? refuse('the manifest names it, but it is not there') : error;
@@ -116,7 +128,7 @@ async function progressOfPart(stage: string, part: number, attempt: number): Pro
   const progress = await readJsonIfThere(progressPath(stage, part), Progress).catch(() => null);
   if (progress === null || progress.attempt === attempt) return progress;
   const done = await stat(partPath(stage, part)).catch(() => null);
-  return done === null ? null : { ...progress, rate: null };
+  return done === null ? null : { ...progress, rate: null, from: progress.done, beganAt: null, savingSeconds: 0 };
 }
 
 function sumCounts(all: readonly Counts[]): Counts {

@@ -18,8 +18,12 @@ const FORBIDDEN = [
   { file: 'store/a.ts', code: "export * from '@kubernetes/client-node';", rule: 'neither Temporal nor Kubernetes' },
   { file: 'k8s/a.ts', code: "export * from '@temporalio/client';", rule: 'knows nothing of Temporal' },
   { file: 'local/a.ts', code: "export * from '../cli/paths.ts';", rule: 'local/ imports' },
+  { file: 'reconciler/a.ts', code: "export * from '../local/index.ts';", rule: 'reconciler/ imports' },
   { file: 'activities/a.ts', code: "export * from '../stages/jsonl.ts';", rule: 'activities/ imports' },
   { file: 'domains/x/a.ts', code: "export * from '../../store/index.ts';", rule: 'domains/ imports' },
+  { file: 'soak/a.ts', code: "export * from '../local/index.ts';", rule: 'nothing of what it tests' },
+  { file: 'soak/checker/a.ts', code: "export * from '../../store/index.ts';", rule: 'nothing but Node' },
+  { file: 'soak/checker/b.ts', code: "export * from '../faults.ts';", rule: 'nothing but Node' },
   { file: 'cli/a.ts', code: "export * from '../workflows/index.ts';", rule: 'only types may come from here' },
   { file: 'cli/b.ts', code: "export * from '../stages/jsonl.ts';", rule: 'cli/ imports' },
 ];
@@ -28,6 +32,11 @@ const ALLOWED = [
   { file: 'workflows/policy/ok.ts', code: "export type { Failure } from '../../spec/index.ts';" },
   { file: 'stages/search/ok.ts', code: "export { numbered } from '../../store/index.ts';" },
   { file: 'domains/x/ok.ts', code: "export { loadDomain } from '../../stages/domain.ts';" },
+  { file: 'soak/ok.ts', code: "export { Client } from '@temporalio/client';" },
+  { file: 'soak/local/ok.ts', code: "export * from './disk.ts';" },
+  { file: 'soak/checker/ok.ts', code: "export { readFile } from 'node:fs/promises';\nexport * from './read.ts';" },
+  { file: 'cli/commands/ok.ts', code: "export * from '../../local/index.ts';" },
+  { file: 'reconciler/ok.ts', code: "export { Client } from '@temporalio/client';" },
   { file: 'cli/ok.ts', code: "export type { CampaignResult } from '../workflows/index.ts';" },
 ];
 

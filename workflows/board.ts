@@ -10,6 +10,7 @@ import {
   type StageSlot,
   type StageState,
   type StageStatus,
+  sumAccounts,
 } from '../spec/index.ts';
 import { campaignDetails } from './policy/details.ts';
 
@@ -27,11 +28,15 @@ export const AT_REST: ReadonlySet<StageState> = new Set([
 /** States in which a stage has processes, or is about to. Blocked, paused and held ones have none. */
 const ACTIVE: ReadonlySet<StageState> = new Set(['starting', 'running', 'pausing', 'backing-off']);
 
-/** The table of stages: kept from the signals of the children, shown in the UI, answered to `status`. */
+/**
+ * The table of stages: kept from the signals of the children, shown in the UI, answered to `status`. Looking at it changes nothing: a query
+ * that left a trace here would make the replay of a history another run.
+ */
 export function openBoard(
   spec: CampaignSpec,
   campaignId: string,
   slots: readonly StageSlot[],
+  isPaused: () => boolean,
   known: readonly StageStatus[] = [],
 ) {
   const stages = new Map<string, StageStatus>(
@@ -40,25 +45,24 @@ export function openBoard(
   for (const status of known) stages.set(status.name, status);
   let report: string | null = null;
   let tagged: { phase: string; gpuHours: number } | null = null;
-  let lastPaused = false;
 
   const all = () => [...stages.values()];
   const gpuHours = () => all().reduce((sum, { gpuHours }) => sum + gpuHours, 0);
 
-  function status(paused: boolean): CampaignStatus {
-    lastPaused = paused;
+  function status(): CampaignStatus {
     return {
       campaignId,
       name: spec.name,
-      phase: phaseOf(all(), paused, report),
+      phase: phaseOf(all(), isPaused(), report),
       stages: all(),
+      account: sumAccounts(all().map(({ account }) => account)),
       gpuHours: gpuHours(),
       report,
     };
   }
 
   function show(): void {
-    const now = status(lastPaused);
+    const now = status();
     setCurrentDetails(campaignDetails(now));
     if (tagged === null) return;
     const next = { phase: runningKinds(now), gpuHours: Math.round(now.gpuHours * 100) / 100 };
@@ -73,6 +77,7 @@ export function openBoard(
   return {
     all,
     status,
+    show,
     get: (name: string): StageStatus => stages.get(name) as StageStatus,
     results: (): Map<string, ManifestRef> =>
       new Map(all().flatMap(({ name, result }) => (result === null ? [] : [[name, result] as const]))),

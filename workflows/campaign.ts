@@ -27,10 +27,14 @@ import {
 import { AT_REST, openBoard } from './board.ts';
 import { atTheDoor, messageOf, stageFailure } from './failures.ts';
 import {
+  approveSignal,
   approveUpdate,
+  pauseSignal,
   pauseUpdate,
+  resumeSignal,
   resumeUpdate,
   retrySignal,
+  retryStageSignal,
   retryStageUpdate,
   setPausedSignal,
   stageChangedSignal,
@@ -39,10 +43,12 @@ import {
 } from './messages.ts';
 import { stageRequest } from './policy/request.ts';
 import { stage } from './stage.ts';
+import { HEARTBEAT_TIMEOUT, RETRY } from './timeouts.ts';
 
 const { admitCampaign, publishReport } = proxyActivities<Activities>({
-  startToCloseTimeout: '2 minutes',
-  retry: { maximumInterval: '10 seconds' },
+  startToCloseTimeout: '6 hours',
+  heartbeatTimeout: HEARTBEAT_TIMEOUT,
+  retry: RETRY,
 });
 
 /** Result of the workflow `campaign`. */
@@ -71,14 +77,14 @@ export async function campaign(input: unknown, carried?: Carried): Promise<Campa
   const campaignId = atTheDoor(() => parseOrRefuse(CampaignId, workflowInfo().workflowId, 'the workflow id'));
   const spec = atTheDoor(() => parseOrRefuse(CampaignSpec, input, 'the campaign spec'));
   const slots = new Map(planCampaign(spec).map((slot) => [slot.name, slot]));
-  const board = openBoard(spec, campaignId, [...slots.values()], carried?.stages);
+  let paused = carried?.paused ?? false;
+  const board = openBoard(spec, campaignId, [...slots.values()], () => paused, carried?.stages);
   const handles = new Map<string, ChildWorkflowHandle<typeof stage>>();
   const approved = new Set(carried?.approved);
-  let paused = carried?.paused ?? false;
   let draining = false;
   let starting = 0;
 
-  setHandler(statusQuery, () => board.status(paused));
+  setHandler(statusQuery, () => board.status());
   setHandler(stageChangedSignal, (changed) => {
     if (changed.campaignRun === campaignRun) board.update(changed.status);
   });
@@ -88,10 +94,9 @@ export async function campaign(input: unknown, carried?: Carried): Promise<Campa
   setHandler(
     pauseUpdate,
     async () => {
-      paused = true;
-      await tellStages();
+      await pause();
       await condition(() => starting === 0 && [...handles.keys()].every((name) => AT_REST.has(board.get(name).state)));
-      return board.status(paused);
+      return board.status();
     },
     {
       validator: () => refuseIf(paused, 'the campaign is paused already'),
@@ -101,32 +106,37 @@ export async function campaign(input: unknown, carried?: Carried): Promise<Campa
   setHandler(
     resumeUpdate,
     async () => {
-      paused = false;
-      // Until they say so themselves: a pause that comes at once must wait for them.
-      for (const name of handles.keys()) if (board.get(name).state === 'paused') board.become(name, 'starting');
-      await tellStages();
-      return board.status(paused);
+      await resume();
+      return board.status();
     },
     { validator: () => refuseIf(!paused, 'the campaign is not paused'), description: 'Go on where the pause stopped.' },
   );
   setHandler(
     retryStageUpdate,
     async ({ stage: name }) => {
-      board.become(name, 'starting');
-      await handles.get(name)?.signal(retrySignal);
-      return board.status(paused);
+      await retryStage(name);
+      return board.status();
     },
     { validator: (request) => refuseUnlessHeld(request?.stage), description: 'Start a held stage again.' },
   );
   setHandler(
     approveUpdate,
     async (request) => {
-      for (const arm of request?.arm === undefined ? spec.arms.map(({ name }) => name) : [request.arm])
-        approved.add(arm);
-      return board.status(paused);
+      approve(request?.arm);
+      return board.status();
     },
     { validator: (request) => refuseUnknownArm(request?.arm), description: 'Let the RL of an arm begin.' },
   );
+  setHandler(pauseSignal, async () => {
+    if (!paused) await pause();
+  });
+  setHandler(resumeSignal, async () => {
+    if (paused) await resume();
+  });
+  setHandler(retryStageSignal, async (request) => {
+    if (isHeld(request?.stage)) await retryStage(request.stage);
+  });
+  setHandler(approveSignal, (request) => approve(request?.arm));
 
   const searchAttributes = carried?.searchAttributes ?? (await admitCampaign({ campaignId, spec })).searchAttributes;
   if (searchAttributes) board.tagSearchAttributes();
@@ -142,7 +152,7 @@ export async function campaign(input: unknown, carried?: Carried): Promise<Campa
       searchAttributes,
     });
   }
-  const report = await publishReport({ campaignId, analysis: outcome });
+  const report = await publishReport({ campaignId, analysis: outcome, status: board.status() });
   board.close(report.html);
   await condition(allHandlersFinished);
   return { campaignId, report, stages: Object.fromEntries(board.results()) };
@@ -179,7 +189,8 @@ export async function campaign(input: unknown, carried?: Carried): Promise<Campa
     const slot = slots.get(name) as StageSlot;
     const known = board.get(name);
     if (known.result !== null) return known.result;
-    if (known.state === 'failed' && known.lastFailure !== null) throw stageFailure(name, known.lastFailure);
+    const lastFailure = known.incidents.at(-1);
+    if (known.state === 'failed' && lastFailure !== undefined) throw stageFailure(name, lastFailure);
     await gate();
     starting += 1;
     let handle: ChildWorkflowHandle<typeof stage>;
@@ -250,6 +261,30 @@ export async function campaign(input: unknown, carried?: Carried): Promise<Campa
     board.become(`${arm}/rl`, 'pending');
   }
 
+  async function pause(): Promise<void> {
+    paused = true;
+    board.show();
+    await tellStages();
+  }
+
+  async function resume(): Promise<void> {
+    paused = false;
+    board.show();
+    // Until they say so themselves: a pause that comes at once must wait for them.
+    for (const name of handles.keys()) if (board.get(name).state === 'paused') board.become(name, 'starting');
+    await tellStages();
+  }
+
+  async function retryStage(name: string): Promise<void> {
+    board.become(name, 'starting');
+    await handles.get(name)?.signal(retrySignal);
+  }
+
+  /** @param arm - all of them when none is named */
+  function approve(arm: string | undefined): void {
+    for (const { name } of spec.arms) if (arm === undefined || arm === name) approved.add(name);
+  }
+
   async function tellStages(): Promise<void> {
     await Promise.all(
       [...handles.values()].map((handle) => handle.signal(setPausedSignal, paused).catch(ignoreClosed)),
@@ -259,10 +294,11 @@ export async function campaign(input: unknown, carried?: Carried): Promise<Campa
   function refuseUnlessHeld(name: string | undefined): void {
     const held = board.all().filter(({ state }) => state === 'held');
     const known = held.map((one) => one.name).join(', ') || 'none';
-    refuseIf(
-      !held.some((one) => one.name === name),
-      `stage: expected a held stage (${known}), but got ${JSON.stringify(name)}`,
-    );
+    refuseIf(!isHeld(name), `stage: expected a held stage (${known}), but got ${JSON.stringify(name)}`);
+  }
+
+  function isHeld(name: string | undefined): boolean {
+    return board.all().some((one) => one.name === name && one.state === 'held');
   }
 
   function refuseUnknownArm(arm: string | undefined): void {

@@ -14,6 +14,13 @@ export const retryStageUpdate = defineUpdate<CampaignStatus, [{ stage: string }]
 /** Lets the RL of one arm begin; of all, when none is named. */
 export const approveUpdate = defineUpdate<CampaignStatus, [{ arm?: string }]>('approve');
 
+// The same as signals, for clients that have no updates (tctl), and for the time in which no worker is there: a signal is kept, an update is
+// not. Nobody is told whether it was accepted; what cannot be done is left undone.
+export const pauseSignal = defineSignal('pause');
+export const resumeSignal = defineSignal('resume');
+export const retryStageSignal = defineSignal<[{ stage: string }]>('retryStage');
+export const approveSignal = defineSignal<[{ arm?: string }?]>('approve');
+
 /** From a stage to its campaign: it has changed. */
 export const stageChangedSignal = defineSignal<[{ campaignRun: string; status: StageStatus }]>('stageChanged');
 /** From the activity that watches a job to the campaign: how far it is. Sparse; the heartbeat is fresher. */

@@ -9,7 +9,7 @@ import {
   setHandler,
   workflowInfo,
 } from '@temporalio/workflow';
-import type { Activities, JobRef, StartAttempt } from '../activities/index.ts';
+import type { Activities, JobRef, StartAttempt, Timed } from '../activities/index.ts';
 import {
   FAILURES,
   type Failure,
@@ -23,8 +23,19 @@ import {
 } from '../spec/index.ts';
 import { stageFailure } from './failures.ts';
 import { retrySignal, setPausedSignal, stageChangedSignal, stageStatusQuery } from './messages.ts';
+import {
+  type Books,
+  beginRecovery,
+  charge,
+  chargeCall,
+  chargeExecution,
+  chargeWait,
+  incidentsOf,
+  openBooks,
+} from './policy/books.ts';
 import { stageDetails } from './policy/details.ts';
-import { type Action, nextAction, remedies } from './policy/restart.ts';
+import { nextAction, remedies } from './policy/restart.ts';
+import { HEARTBEAT_TIMEOUT, RETRY } from './timeouts.ts';
 
 /** Longest wait between two looks at a stage that another campaign is running. */
 const BUSY_WAIT_SECONDS = 60;
@@ -39,17 +50,24 @@ export interface StageRun {
   readonly onFailure: 'hold' | 'fail';
   readonly paused: boolean;
   /** What an earlier run of this workflow hands over when its history grows too long. */
-  readonly carried?: { readonly ledger: Ledger; readonly status: StageStatus; readonly execution: number };
+  readonly carried?: {
+    readonly ledger: Ledger;
+    readonly books: Books;
+    readonly status: StageStatus;
+    readonly execution: number;
+  };
 }
 
 /** Runs one stage until it leaves a manifest. Every execution, a preempted one too, is a new attempt. */
 export async function stage(run: StageRun): Promise<StageStatus> {
   const { request } = run;
+  const { run: settings } = request.config;
   const { resolveStage, startAttempt, sealStage, releaseStage, awaitJob, suspendJob, stopJob } = activitiesFor(
     request.name,
   );
   const campaign = getExternalWorkflowHandle(run.campaignId);
   let ledger = run.carried?.ledger ?? NEW_LEDGER;
+  let books = run.carried?.books ?? openBooks(Date.now());
   let status = run.carried?.status ?? pendingStage({ name: request.name, kind: request.kind, arm: run.arm });
   // Names an execution before its attempt number is known, so that asking twice for it claims once.
   let execution = run.carried?.execution ?? 0;
@@ -66,7 +84,7 @@ export async function stage(run: StageRun): Promise<StageStatus> {
   setHandler(stageStatusQuery, () => status);
 
   async function become(change: Partial<StageStatus>): Promise<void> {
-    status = { ...status, why: null, ...change };
+    status = { ...status, why: null, ...accounted(), ...change };
     setCurrentDetails(stageDetails(status));
     // A campaign that was terminated is not there to listen; its stages still have machines to free.
     await campaign.signal(stageChangedSignal, { campaignRun: run.campaignRun, status }).catch((error: unknown) => {
@@ -79,34 +97,32 @@ export async function stage(run: StageRun): Promise<StageStatus> {
       if (paused) {
         await become({ state: 'paused' });
         await condition(() => !paused);
+        books = charge(books, 'paused', Date.now());
       }
       if (workflowInfo().continueAsNewSuggested) {
-        await continueAsNew<typeof stage>({ ...run, paused, carried: { ledger, status, execution } });
+        await continueAsNew<typeof stage>({ ...run, paused, carried: { ledger, books, status, execution } });
       }
-      const resolved = await resolveStage({ request });
+      const resolved = await called(resolveStage({ request }));
       status = { ...status, key: resolved.key };
       if (resolved.result !== null) return await finish('reused', resolved.result);
 
       // Not to be cancelled half-way: a job that has been started must be known, to be stopped.
-      const started = await CancellationScope.nonCancellable(() => startAttempt(attempt(resolved.key)));
+      const started = await CancellationScope.nonCancellable(() => called(startAttempt(attempt(resolved.key))));
       if (started.kind === 'replan') continue;
       if (started.kind === 'finished') return await finish('reused', started.result);
       if (started.kind === 'busy') {
-        const why = `${started.owner} is running the same stage`;
-        if (status.why !== why) await become({ state: 'blocked', why });
-        const seconds = Math.min(BUSY_WAIT_SECONDS, 2 ** busyLooks++);
-        await condition(() => paused, seconds * 1000, { summary: why });
+        await waitForOther(started.owner);
         continue;
       }
       execution += 1;
       ledger = { ...ledger, executions: ledger.executions + 1 };
-      const action = nextAction(ledger, await execute(started.job), request.config.run);
-      if (action.kind === 'seal') {
-        const sealed = await sealStage(started.job);
+      const outcome = await execute(started.job);
+      if (outcome.kind === 'completed') {
+        const sealed = await called(sealStage(started.job));
         if (sealed.kind === 'sealed') return await finish('completed', sealed.result);
-        await follow(nextAction(ledger, sealed.outcome, request.config.run));
+        await follow(sealed.outcome);
       } else {
-        await follow(action);
+        await follow(outcome);
       }
     }
   } catch (error) {
@@ -118,18 +134,33 @@ export async function stage(run: StageRun): Promise<StageStatus> {
     throw error;
   }
 
+  /** The answer of an activity, with its time in the books. */
+  async function called<T>(activity: Promise<Timed<T>>): Promise<T> {
+    const { value, ...ran } = await activity;
+    books = chargeCall(books, ran, Date.now());
+    return value;
+  }
+
   function attempt(key: string): StartAttempt {
     const { workflowId, firstExecutionRunId } = workflowInfo();
     return {
       ...{ campaignId: run.campaignId, campaignRun: run.campaignRun, arm: run.arm, request, key },
       token: `${workflowId}/${firstExecutionRunId}/${execution}`,
-      ...remedies(ledger, status.attempt),
+      ownerRun: firstExecutionRunId,
+      ...remedies(ledger, settings, status.attempt),
     };
+  }
+
+  async function waitForOther(owner: string): Promise<void> {
+    const why = `${owner} is running the same stage`;
+    if (status.why !== why) await become({ state: 'blocked', why });
+    const seconds = Math.min(BUSY_WAIT_SECONDS, 2 ** busyLooks++);
+    await condition(() => paused, seconds * 1000, { summary: why });
+    books = chargeWait(books, 'blocked', seconds, Date.now());
   }
 
   /** Watches the job to its end. A pause asks it to save and stop; a cancellation frees its machines before anything else. */
   async function execute(started: JobRef): Promise<Outcome> {
-    const begin = Date.now();
     try {
       await become({
         state: 'running',
@@ -148,75 +179,83 @@ export async function stage(run: StageRun): Promise<StageStatus> {
         await become({ state: 'pausing', why: 'saving, then freeing its machines' });
         await suspendJob(started);
       }
-      return await ended;
+      const { outcome, facts } = await ended;
+      books = chargeExecution(books, facts, Date.now(), outcome.kind === 'failed' ? outcome.failure.class : null);
+      return outcome;
     } catch (error) {
       await CancellationScope.nonCancellable(() => stopJob(started));
+      books = charge(books, 'working', Date.now());
       throw error;
-    } finally {
-      const seconds = (Date.now() - begin) / 1000;
-      const pods = Math.max(request.config.run.shards, request.config.run.ranks);
-      status = {
-        ...status,
-        workingSeconds: status.workingSeconds + seconds,
-        gpuHours: status.gpuHours + (seconds / 3600) * request.config.run.resources.gpus * pods,
-      };
     }
   }
 
-  async function follow(action: Action): Promise<void> {
+  async function follow(outcome: Outcome): Promise<void> {
+    const action = nextAction(ledger, outcome, settings, new Date().toISOString());
     switch (action.kind) {
       case 'again': {
         ledger = action.ledger;
-        await become({ state: 'backing-off', why: `again in ${action.delaySeconds} s`, ...failed(ledger) });
+        books = beginRecovery(books, action.failure.class, action.failure.attempt);
+        await become({ state: 'backing-off', why: action.failure.followed });
+        if (action.delaySeconds === 0) return;
         const summary = `${request.name}: again after ${FAILURES[action.failure.class].words}`;
-        if (action.delaySeconds > 0) await condition(() => paused, action.delaySeconds * 1000, { summary });
+        await condition(() => paused, action.delaySeconds * 1000, { summary });
+        books = chargeWait(books, 'backing-off', action.delaySeconds, Date.now());
         return;
       }
       case 'give-up':
         ledger = action.ledger;
+        books = beginRecovery(books, action.failure.class, action.failure.attempt);
         await giveUp(action.failure);
         return;
       default:
-        return; // stopped: the loop waits for the resume
+        // Stopped: the loop waits for the resume, or looks who is at the stage.
+        if (paused) books = beginRecovery(books, 'Pause', null);
     }
   }
 
   /** The stage has spent its attempts. Held, it waits for a person; else it fails. */
   async function giveUp(failure: Failure): Promise<void> {
     if (run.onFailure === 'fail') {
-      await become({ state: 'failed', finishedAt: new Date().toISOString(), ...failed(ledger) });
+      await become({ state: 'failed', finishedAt: new Date().toISOString() });
       throw stageFailure(request.name, failure);
     }
     // Another campaign that needs the same stage need not wait for a person too.
     if (status.key !== null && status.attempt !== null)
-      await releaseStage({ key: status.key, attempt: status.attempt });
+      await called(releaseStage({ key: status.key, attempt: status.attempt }));
     retryAsked = false;
-    await become({ state: 'held', why: 'waits for retryStage', ...failed(ledger) });
+    await become({ state: 'held', why: 'waits for retryStage' });
     await condition(() => retryAsked);
-    ledger = { ...NEW_LEDGER, executions: ledger.executions, history: ledger.history };
+    books = charge(books, 'held', Date.now());
+    ledger = { ...ledger, failures: {}, excludedNodes: [] };
   }
 
   async function finish(state: 'completed' | 'reused', result: ManifestRef): Promise<StageStatus> {
     await become({ state, result, finishedAt: new Date().toISOString() });
     return status;
   }
+
+  /** What ledger and books say, as the status tells it. */
+  function accounted(): Partial<StageStatus> {
+    const pods = Math.max(settings.shards, settings.ranks);
+    return {
+      failures: Object.values(ledger.failures).reduce((sum, count) => sum + count, 0),
+      incidents: incidentsOf(ledger, books),
+      account: books.account,
+      accountedUntil: new Date(books.chargedUntil).toISOString(),
+      gpuHours: (books.podSeconds / 3600) * settings.resources.gpus * pods,
+    };
+  }
 }
 
 /** The activities, each with the name of its stage for a summary: the UI shows them in one list. */
 function activitiesFor(stageName: string) {
-  const retry = { maximumInterval: '10 seconds' } as const;
-  const summary = stageName;
+  // The heartbeat, not the timeout, notices a dead worker; a store may be slow, a job run for weeks.
+  const common = { heartbeatTimeout: HEARTBEAT_TIMEOUT, retry: RETRY, summary: stageName } as const;
   const { resolveStage, startAttempt, sealStage, releaseStage } = proxyActivities<Activities>({
-    ...{ startToCloseTimeout: '2 minutes', retry, summary },
+    ...{ startToCloseTimeout: '6 hours', ...common },
   });
-  // These live as long as the job, or its grace; the heartbeat, not the timeout, notices a dead worker.
   const { awaitJob, suspendJob, stopJob } = proxyActivities<Activities>({
-    ...{ startToCloseTimeout: '60 days', heartbeatTimeout: '10 seconds', retry, summary },
+    ...{ startToCloseTimeout: '60 days', ...common },
   });
   return { resolveStage, startAttempt, sealStage, releaseStage, awaitJob, suspendJob, stopJob };
-}
-
-function failed(ledger: Ledger): Pick<StageStatus, 'failures' | 'lastFailure'> {
-  const counted = Object.values(ledger.failures).reduce((sum, count) => sum + count, 0);
-  return { failures: counted, lastFailure: ledger.history.at(-1) ?? null };
 }

@@ -95,7 +95,7 @@ function stageNamed(status: CampaignStatus | null, name: string): StageStatus {
 async function stagesAtWork(client: Client, id: string): Promise<string[]> {
   const stages = (await viewCampaign(client, id)).status?.stages ?? [];
   const running = stages.filter(({ state }) => state === 'running');
-  const failed = stages.filter(({ lastFailure, state }) => lastFailure !== null && state !== 'completed').slice(-1);
+  const failed = stages.filter(({ incidents, state }) => incidents.length > 0 && state !== 'completed').slice(-1);
   const names = (running.length > 0 ? running : failed).map(({ name }) => name);
   if (names.length > 0) return names;
   throw new CommandError(

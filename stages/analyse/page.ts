@@ -1,6 +1,7 @@
 import { ARROW_HEADS } from './graphs/draw.ts';
 import { html, trusted } from './html.ts';
 import type { Report } from './report-schema.ts';
+import { ACCOUNT_LINK, ACCOUNT_PLACE } from './sections/account.ts';
 import { correlationSection } from './sections/correlation.ts';
 import { curriculumSection } from './sections/curriculum.ts';
 import { graphsSection } from './sections/graphs.ts';
@@ -43,7 +44,7 @@ export async function renderPage(report: Report): Promise<string> {
 ${ARROW_HEADS}
 <main>
 ${headlineSection(report)}
-<nav aria-label="Sections"><ul>${Object.entries(SECTIONS).map(([id, title]) => html`<li><a href="#${id}">${title}</a></li>`)}</ul></nav>
+<nav aria-label="Sections"><ul>${Object.entries(SECTIONS).map(([id, title]) => html`<li><a href="#${id}">${title}</a></li>`)}${trusted(ACCOUNT_LINK)}</ul></nav>
 ${await resultsSection(report)}
 ${await trainingSection(report)}
 ${await curriculumSection(report)}
@@ -51,6 +52,7 @@ ${await correlationSection(report)}
 ${searchSection(report)}
 ${graphsSection(report)}
 ${stagesSection(report)}
+${trusted(ACCOUNT_PLACE)}
 ${provenanceSection(report)}
 </main>
 </body>

@@ -53,7 +53,7 @@ export const curriculum: StageProgram<'curriculum'> = async (context) => {
       );
     }
     const path = `data/${partFile(FILES.curriculum.passRates, part)}`;
-    await writeJsonl(join(dir, path), passRates);
+    await writeJsonl(join(dir, path), passRates, context.fence);
     return { files: [path], counts: countsOf(passRates, tallies) };
   } finally {
     await Promise.all([verifier.close(), journal.close()]);

@@ -39,7 +39,7 @@ export const evaluate: StageProgram<'evaluate'> = async (context) => {
     // Parsed once more for the order of fields: what comes from the journal is to leave the same bytes as what is fresh.
     const completions = evaluated.flatMap((problem) => EvaluatedProblem.parse(problem).completions);
     const path = `data/${partFile(FILES.evaluate.completions, part)}`;
-    await writeJsonl(join(dir, path), completions);
+    await writeJsonl(join(dir, path), completions, context.fence);
     return { files: [path], counts: countsOf(problems.length, completions) };
   } finally {
     await Promise.all([verifier.close(), journal.close()]);

@@ -59,6 +59,7 @@ export async function lineariseWith(
     await writeJsonl(
       join(context.dir, file),
       traces.map((trace) => Trace.parse(trace)),
+      context.fence,
     );
     return { files: [file], counts: countsOf(linearised) };
   } finally {

@@ -18,7 +18,7 @@ export const prepare: StageProgram<'prepare'> = async (context) => {
   const paths = await Promise.all(
     (['search', 'curriculum', 'benchmarks'] as const).map(async (name) => {
       const path = `data/${FILES.prepare[name]}`;
-      await writeJsonl(join(context.dir, path), sets[name]);
+      await writeJsonl(join(context.dir, path), sets[name], context.fence);
       return path;
     }),
   );

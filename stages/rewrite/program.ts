@@ -56,6 +56,7 @@ export async function rewriteWith(
     await writeJsonl(
       join(context.dir, file),
       solutions.map((solution) => Solution.parse(solution)),
+      context.fence,
     );
     return { files: [file], counts: countsOf(rewritings, solutions) };
   } finally {

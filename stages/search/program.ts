@@ -56,7 +56,7 @@ export async function searchWith(
     });
     const trees = finished.map(({ problem, log }) => treeOf(problem, log));
     const file = join('data', partFile(FILES.search.trees, context.part));
-    await writeJsonl(join(context.dir, file), trees);
+    await writeJsonl(join(context.dir, file), trees, context.fence);
     const counts = countsOf(
       trees,
       finished.map(({ log }) => log),

@@ -1,32 +1,12 @@
 import { expect, test } from 'vitest';
 import { retriedFailure } from '../../cli/campaigns.ts';
-import { campaignLines, phaseOf, progressText, stageLine } from '../../cli/view.ts';
-import { type CampaignStatus, type Progress, pendingStage, type StageStatus } from '../../spec/index.ts';
+import { accountLines, campaignLines, phaseOf, progressText, stageLine } from '../../cli/view.ts';
+import { type CampaignStatus, NEW_ACCOUNT, type StageStatus } from '../../spec/index.ts';
+import { aCampaignStatus, anIncident, aProgress, aStage } from '../support/builders.ts';
 
 const NOW = Date.parse('2026-01-01T00:01:40Z');
 
-const aStage = (change: Partial<StageStatus> = {}): StageStatus => ({
-  ...pendingStage({ name: 'search', kind: 'search', arm: null }),
-  ...change,
-});
-const aProgress = (change: Partial<Progress> = {}): Progress => ({
-  attempt: 0,
-  unit: 'problem',
-  done: 50,
-  total: 100,
-  rate: 5,
-  metrics: {},
-  updatedAt: '2026-01-01T00:01:40Z',
-  ...change,
-});
-const aCampaign = (stages: StageStatus[]): CampaignStatus => ({
-  campaignId: 'tiny',
-  name: 'tiny',
-  phase: 'running',
-  stages,
-  gpuHours: 0,
-  report: null,
-});
+const aCampaign = (stages: StageStatus[]): CampaignStatus => aCampaignStatus({ stages });
 
 test('progress shows a bar, what is done, the rate and the time to go', () => {
   expect(progressText(aProgress())).toBe('[██████████··········]  50/100 problems  5/s  0:10 to go');
@@ -52,10 +32,30 @@ test('a running stage shows its progress and for how long it has run', () => {
 });
 
 test('a held stage says why, and what failed last', () => {
-  const lastFailure = { class: 'Crashed', message: 'boom\nstack', attempt: 2, exitCode: 1, part: 0 } as const;
-  const line = stageLine(aStage({ state: 'held', why: 'waits for retryStage', executions: 3, lastFailure }), 8, NOW);
+  const incidents = [anIncident({ class: 'Crashed', message: 'boom\nstack', attempt: 2 })];
+  const line = stageLine(aStage({ state: 'held', why: 'waits for retryStage', executions: 3, incidents }), 8, NOW);
   expect(line).toContain('execution 3  waits for retryStage  Crashed: boom');
   expect(line).not.toContain('stack');
+});
+
+test('a stage that is done tells how often it failed and what that cost', () => {
+  const incidents = [anIncident({ class: 'Crashed', costSeconds: 75 })];
+  expect(stageLine(aStage({ state: 'completed', failures: 1, incidents }), 6, NOW)).toContain('1 failure, 1:15 lost');
+});
+
+test('the account tells the effective share, where the time went, and what it was lost to', () => {
+  const seconds = { ...NEW_ACCOUNT.seconds, working: 80, starting: 15, lost: 5, paused: 500 };
+  const causes = { Crashed: { times: 2, seconds: 20 }, Pause: { times: 1, seconds: 3 } };
+  const stage = aStage({ state: 'completed', account: { seconds, causes } });
+  const lines = accountLines(aCampaignStatus({ stages: [stage] }), NOW).join('\n');
+  expect(lines).toContain('effective 80.0 %');
+  expect(lines).toContain('working 1:20, lost 0:05, paused 8:20');
+  expect(lines).toContain('lost to Crashed 0:20 (2 x), Pause 0:03 (1 x)');
+});
+
+test('what runs is counted as work until its end tells more', () => {
+  const stage = aStage({ state: 'running', accountedUntil: '2026-01-01T00:00:40Z' });
+  expect(accountLines(aCampaignStatus({ stages: [stage] }), NOW).join()).toContain('working 1:00');
 });
 
 test('a reused stage takes no time', () => {

@@ -4,6 +4,7 @@ import { pino } from 'pino';
 import { describe, expect, test } from 'vitest';
 import { domainsFolder, loadDomain } from '../../stages/domain.ts';
 import { Canary, startVerifier } from '../../stages/verifier.ts';
+import { aStageFile } from '../support/stored-stage.ts';
 
 const folder = domainsFolder();
 const names = readdirSync(folder, { withFileTypes: true })
@@ -21,7 +22,8 @@ describe.each(names)('the canaries of %s', (name) => {
 
   test('are judged by the real verifier as they state', async () => {
     process.env.ORRERY_PYTHON ??= fileURLToPath(new URL('../../.venv/bin/python', import.meta.url));
-    const context = { domain: await loadDomain(name), log: pino({ level: 'silent' }) };
+    const stage = aStageFile({ kind: 'evaluate' });
+    const context = { domain: await loadDomain(name), log: pino({ level: 'silent' }), stage };
     const verifier = await startVerifier({ ...context, signal: AbortSignal.timeout(120_000) });
     await verifier.close();
   }, 120_000);

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { mkdirSync, readFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test as it, vi } from 'vitest';
 import { localOutcome } from '../../local/index.ts';
@@ -98,6 +98,32 @@ describe('running', () => {
     const logs = await here.executor.logs(aJob().name, { maxLines: 100, maxBytes: 10_000 });
     expect(logs).toMatch(/^== part 0, main\n/);
     expect(logs).toContain('at Object.throw');
+  });
+
+  test('a pod whose log cannot be written, for the store is not there, is a dependency that is down', async () => {
+    await using here = machine();
+    writeFileSync(join(here.store, 'notes.txt'), '');
+    await here.executor.submit({ ...aJob(), key: '../notes.txt' }); // below a file there is no folder
+    const outcome = localOutcome(await here.end(aJob().name), 0);
+    expect(outcome).toMatchObject({
+      failure: { class: 'DependencyDown', message: expect.stringContaining('could not be started: ENOTDIR') },
+    });
+  });
+
+  test('every job with a record is listed, with who asked for it and how it stands', async () => {
+    await using here = machine();
+    expect(await here.executor.list()).toEqual([]);
+    await here.executor.submit(aJob({ name: 'ended', ownerRun: 'run-7' }));
+    await here.executor.submit(aJob({ name: 'at-work', main: doing('stay') }));
+    await here.executor.submit(aJob({ name: 'forgotten', main: doing('stay') }));
+    await Promise.all([here.end('ended'), here.executor.stop('forgotten'), here.untilNoted('begin 0')]);
+    mkdirSync(join(here.home, 'jobs', 'damaged'));
+    writeFileSync(join(here.home, 'jobs', 'damaged', 'job.json'), '{');
+    const jobs = (await here.executor.list()).toSorted((a, b) => (a.name < b.name ? -1 : 1));
+    expect(jobs).toMatchObject([
+      { name: 'at-work', campaign: 'demo', stage: 'search', attempt: 0, phase: 'running' },
+      { name: 'ended', ownerRun: 'run-7', phase: 'succeeded', submittedAt: expect.stringMatching(/Z$/) },
+    ]);
   });
 
   test('a job that never was is null', async () => {

@@ -30,6 +30,11 @@ describe('the last words of a program', () => {
       log: '  File "a.py", line 1\nValueError: bad\n',
       want: 'ValueError: bad',
     },
+    {
+      name: 'are what was said before a diagnosis made it print its stacks',
+      log: 'all is well\nCurrent thread 0x00007f01 (most recent call first):\n  File "a.py", line 3 in wait\nNode.js report completed\n',
+      want: 'all is well',
+    },
     { name: 'are JSON as it is when it is not a log line', log: '{"a": 1}', want: '{"a": 1}' },
     { name: 'are null when there are none', log: '\n\n', want: null },
   ])('$name', ({ log, want }) => expect(wordsOf(log.split('\n'))).toBe(want));

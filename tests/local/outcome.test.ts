@@ -25,6 +25,7 @@ describe('a failed pod', () => {
     { name: 'exit code 137 is a crash', pod: { exitCode: 137 }, want: 'Crashed' },
     { name: 'a segmentation fault is a crash', pod: { exitCode: null, signal: 'SIGSEGV' }, want: 'Crashed' },
     { name: 'exit code 1 is a crash', pod: { exitCode: 1 }, want: 'Crashed' },
+    { name: 'no place to run is unschedulable', pod: { exitCode: null, node: null }, want: 'Unschedulable' },
     { name: 'exit code 127 is a program that is not there', pod: { exitCode: 127 }, want: 'ImageError' },
     {
       name: 'a policy server that crashed is down',
@@ -61,6 +62,10 @@ test('the pod that failed first decides, not the one with the lowest number', ()
 
 test('of two ends in the same millisecond the one that was told to end is not the cause', () => {
   expect(localOutcome(failed({ exitCode: 143 }, { exitCode: 70 }), 0)).toMatchObject({ failure: { part: 1 } });
+});
+
+test('a failure names the node that the pod ran on', () => {
+  expect(localOutcome(failed({ node: 'box/gpu-3' }), 0)).toMatchObject({ failure: { node: 'box/gpu-3' } });
 });
 
 test('a fenced pod is no failure: a later attempt has the stage', () => {

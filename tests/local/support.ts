@@ -1,12 +1,12 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { createLocalExecutor, type LocalExecutorOptions } from '../../local/index.ts';
-import { JOB_ID, LocalJob } from '../../local/job-folder.ts';
+import { JOB_HOME } from '../../local/job-folder.ts';
 import { findMarked, sendSignal } from '../../local/processes.ts';
 import type { Executor, JobObservation, JobRequest, PodState, Program } from '../../spec/index.ts';
 
@@ -28,12 +28,13 @@ export const aJob = (changes: Partial<JobRequest> = {}): JobRequest => ({
   ...{ name: 'demo-search-0123456789-0', campaign: 'demo', stage: 'search', kind: 'search', arm: null },
   ...{ key: 'a'.repeat(64), attempt: 0, parts: 1, parallelism: 1, gang: false, graceSeconds: 5 },
   ...{ main: doing('exit', '0'), policyServer: null, resources: { cpus: 1, gpus: 0 }, env: {} },
+  ...{ ownerRun: 'run-1', excludedNodes: [] },
   ...changes,
 });
 
 /** How a pod looks that failed, but for what the test is about. */
 export const aPod = (changes: Partial<PodState> = {}): PodState => ({
-  ...{ part: 0, phase: 'failed', exitCode: 1, signal: null, container: 'main', message: null },
+  ...{ part: 0, phase: 'failed', exitCode: 1, signal: null, container: 'main', message: null, node: 'here' },
   ...{ startedAt: '2026-01-01T00:00:00.000Z', finishedAt: '2026-01-01T00:00:01.000Z' },
   ...changes,
 });
@@ -44,7 +45,6 @@ export class Machine implements AsyncDisposable {
   readonly home = join(this.folder, 'home');
   readonly store = join(this.folder, 'store');
   readonly executor: Executor;
-  readonly #ids = new Set<string>();
   readonly #options: Partial<LocalExecutorOptions>;
 
   constructor(options: Partial<LocalExecutorOptions> = {}) {
@@ -91,14 +91,9 @@ export class Machine implements AsyncDisposable {
     await eventually(() => this.notes().includes(line), `"${line}" in the notes ${this.notes().join(', ')}`);
   }
 
-  /** Pids of all processes that belong to jobs of this machine, supervisors too. */
-  async alive(): Promise<number[]> {
-    const jobs = join(this.home, 'jobs');
-    for (const name of existsSync(jobs) ? readdirSync(jobs) : []) {
-      const path = join(jobs, name, 'job.json');
-      if (existsSync(path)) this.#ids.add(LocalJob.parse(JSON.parse(readFileSync(path, 'utf8'))).id);
-    }
-    return (await Promise.all([...this.#ids].map((id) => findMarked(JOB_ID, id)))).flat();
+  /** Pids of all processes that belong to jobs of this machine, supervisors too, whether or not there is a record of them. */
+  alive(): Promise<number[]> {
+    return findMarked(JOB_HOME, this.home);
   }
 
   supervisorPid(name: string): number {

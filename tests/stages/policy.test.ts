@@ -4,7 +4,7 @@ import { startFakePolicyServer } from '../support/fake-policy-server.ts';
 import { aStageContext } from '../support/stage-context.ts';
 
 const REQUEST = { prompt: 'Solve: 1 + 1 =', n: 2, maxTokens: 8, temperature: 1, topP: 0.9, seed: 5 };
-const QUICK: PolicyOptions = { maxRetries: 1, readyWithinMs: 300 };
+const QUICK: PolicyOptions = { patience: { failingMs: 1, readyMs: 300 } };
 
 const aServer = () => startFakePolicyServer((_request, index, chance) => `Answer: ${index} ${chance}`);
 

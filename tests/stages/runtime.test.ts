@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { type ManifestRef, PartManifest, Progress } from '../../spec/index.ts';
 import { type FindProgram, isMine, runStage, StageExit, type StageProgram } from '../../stages/runtime.ts';
-import { claim, readJson } from '../../store/index.ts';
+import { claimAfter, readJson } from '../../store/index.ts';
 import { startFakePolicyServer } from '../support/fake-policy-server.ts';
 import { startStage, TEST_DOMAINS } from '../support/stage-process.ts';
 import { finishedStage, plannedStage, type StageSketch } from '../support/stored-stage.ts';
@@ -61,7 +61,7 @@ describe('a part', () => {
 
   test('is not published by an attempt that a later one has replaced', async () => {
     const { ending, dir } = await runHere(async (context) => {
-      for (const execution of ['first', 'second']) await claim(context.dir, 'test', execution);
+      for (const after of [null, 0]) await claimAfter(context.dir, after, 'test', `after ${after}`);
       return await writes(context);
     });
     expect(ending).toMatchObject({ exitCode: 75, words: expect.stringMatching(/a later attempt than 0 has begun/) });
@@ -90,7 +90,7 @@ describe('progress', () => {
 
   test('stops an attempt that a later one has replaced', async () => {
     const { ending, dir } = await runHere(async ({ dir, report, signal }) => {
-      for (const execution of ['first', 'second']) await claim(dir, 'test', execution);
+      for (const after of [null, 0]) await claimAfter(dir, after, 'test', `after ${after}`);
       report({ unit: 'problem', done: 1, total: 4 });
       await sleep(5_000, undefined, { signal });
       return expect.fail('was not stopped');

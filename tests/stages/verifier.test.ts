@@ -15,11 +15,15 @@ const PROBLEM: Problem = { id: 'p', problem: '2 + 3 =', reference: '5', source: 
 const aCanary = (completion: string, verdict: Canary['verdict']): Canary => ({ ...PROBLEM, completion, verdict });
 
 /** Starts the fake with canaries of its own. */
-async function aVerifier(canaries: readonly Canary[] = [aCanary('right', 'right')], limits: VerifierLimits = {}) {
+async function aVerifier(
+  canaries: readonly Canary[] = [aCanary('right', 'right')],
+  limits: VerifierLimits = {},
+  signal = new AbortController().signal,
+) {
   const folder = join(await temporaryFolder(), 'domain');
   await mkdir(folder);
   await writeFile(join(folder, 'canaries.jsonl'), canaries.map((canary) => `${JSON.stringify(canary)}\n`).join(''));
-  const context = await aStageContext({ kind: 'curriculum' }, folder);
+  const context = await aStageContext({ kind: 'curriculum' }, folder, { signal });
   const startsFile = join(folder, 'starts');
   const domain = { ...context.domain, folder };
   const verifier = await startVerifier({ ...context, domain }, [process.execPath, FAKE, startsFile], limits);
@@ -33,6 +37,13 @@ describe('the canaries', () => {
     await expect(aVerifier(canaries)).rejects.toMatchObject({
       failure: 'InvalidInput',
       message: expect.stringMatching(/misjudges 1 of 2 canaries .*case 2 \("4"\): expected right, but got wrong/),
+    });
+  });
+
+  test('that the machine was too slow to judge say nothing against the verifier', async () => {
+    await expect(aVerifier([aCanary('slow', 'right')])).rejects.toMatchObject({
+      failure: 'DependencyDown',
+      message: expect.stringMatching(/did not get to judge a canary of .* \(timeout\); is the machine overloaded\?/),
     });
   });
 });
@@ -49,6 +60,11 @@ describe('a verifier process', () => {
 
   test.each([
     { name: 'that dies is started again and asked anew', word: 'die once', limits: {} },
+    {
+      name: 'that dies and leaves a child behind is started again and asked anew',
+      word: 'leave a child behind',
+      limits: {},
+    },
     { name: 'that writes what is no answer is started again and asked anew', word: 'babble', limits: {} },
     {
       name: 'that says nothing for too long is started again and asked anew',
@@ -70,6 +86,25 @@ describe('a verifier process', () => {
     });
     expect(await starts()).toBe(3);
     await expect(verifier.verify(PROBLEM, 'right')).rejects.toMatchObject({ failure: 'DependencyDown' });
+  });
+
+  test('that hangs over and over is a dependency that is down, and no more is asked of it', async () => {
+    const { verifier, starts } = await aVerifier(undefined, { silenceMs: 300 });
+    await expect(verifier.verify(PROBLEM, 'hang for ever')).rejects.toMatchObject({
+      failure: 'DependencyDown',
+      message: 'the verifier hangs: 2 times in a row no verdict in 0.3 s; the last it said: nothing',
+    });
+    expect(await starts()).toBe(2);
+    await expect(verifier.verify(PROBLEM, 'right')).rejects.toMatchObject({ failure: 'DependencyDown' });
+  });
+
+  test('that hangs is not waited for when the stage stops', async () => {
+    const stop = new AbortController();
+    const { verifier } = await aVerifier(undefined, {}, stop.signal);
+    const verdict = verifier.verify(PROBLEM, 'hang for ever');
+    stop.abort(new Error('preempted'));
+    await expect(verdict).rejects.toThrow('preempted');
+    await verifier.close();
   });
 
   test('that refuses its arguments is invalid input at once', async () => {

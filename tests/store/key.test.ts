@@ -50,7 +50,7 @@ describe('the key of a stage', () => {
     { name: 'where an input lies', changes: { inputs: { prompts: { ...aStage().inputs.prompts, key: B } } } },
     { name: 'how many CPUs it has', changes: run({ resources: { cpus: 64, gpus: 0 } }) },
     { name: 'how many pods run at a time', changes: run({ parallelism: 1 }) },
-    { name: 'its budgets and time limits', changes: run({ failureBudgets: { Crashed: 9 }, graceSeconds: 1 }) },
+    { name: 'its budgets and time limits', changes: run({ failures: { Crashed: { budget: 9 } }, graceSeconds: 1 }) },
   ])('does not depend on $name', ({ changes }) => expect(key(changes)).toBe(key()));
 
   it.each([

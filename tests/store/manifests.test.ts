@@ -14,6 +14,7 @@ import {
   verifyFile,
   writeStageFile,
 } from '../../store/index.ts';
+import { aProgress } from '../support/builders.ts';
 import { aFolder, aStage, publish, put } from './support.ts';
 
 const times = { startedAt: '2026-01-01T00:00:00.000Z', finishedAt: '2026-01-01T01:00:00.000Z' };
@@ -54,6 +55,9 @@ describe('sealing', () => {
     await expect(sealStage(store, aStage(), 1, 0, times)).rejects.toThrow(
       /trees-00000\.jsonl: expected 11 bytes, but it has 3/,
     );
+    // Taken back, and so missing until an attempt publishes it anew.
+    await expect(sealStage(store, aStage(), 1, 0, times)).rejects.toThrow('lacks 1 of 1 parts: 0');
+    await publish(stage, 0);
     rmSync(join(stage, file.path));
     await expect(sealStage(store, aStage(), 1, 0, times)).rejects.toThrow('it is not there');
     const shared = await publish(stage, 0);
@@ -70,6 +74,15 @@ describe('sealing', () => {
       /expected sha256 .*, but it is /,
     );
   });
+});
+
+test('where more than one attempt was at a stage, its outputs are hashed before they are sealed', async () => {
+  const store = aFolder();
+  const stage = stageDir(store, aStage().key);
+  const file = await publish(stage, 0);
+  put(stage, file.path, '{"part":9}\n'); // as by an attempt that was given up for dead, and wakes
+  await expect(sealStage(store, aStage(), 1, 1, times)).rejects.toThrow(/expected sha256 .*, but it is /);
+  expect(await readManifest(stage)).toBeNull();
 });
 
 test('a manifest that is not there is null, and one that does not parse is refused', async () => {
@@ -89,10 +102,7 @@ test('a file is verified by its hash, and must lie within the stage', async () =
 
 describe('progress', () => {
   const report = (stage: string, part: number, changes: Partial<Progress> = {}): void => {
-    const progress: Progress = {
-      ...{ attempt: 1, unit: 'problem', done: 10, total: 40, rate: 2, metrics: {}, updatedAt: times.startedAt },
-      ...changes,
-    };
+    const progress = aProgress({ attempt: 1, done: 10, total: 40, rate: 2, ...changes });
     put(stage, `progress/0000${part}.json`, JSON.stringify(progress));
   };
 

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { createServer, type IncomingMessage } from 'node:http';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { random, seedFor } from '../../stages/random.ts';
@@ -13,14 +13,26 @@ export interface FakeRequest {
   readonly [name: string]: unknown;
 }
 
+/**
+ * What to do instead of answering: an answer of the test's own; nothing at all, while the connection stays; close the connection; or die in
+ * the middle of the answer.
+ */
+export type Instead =
+  | { readonly status: number; readonly body: string; readonly headers?: Readonly<Record<string, string>> }
+  | 'hang'
+  | 'hang up'
+  | 'half';
+
 /** Text of sample `index`; `chance` is uniform in [0, 1) and depends on the request and the index alone. */
 export type Reply = (request: FakeRequest, index: number, chance: number) => string;
 
 export interface FakePolicyServer extends AsyncDisposable {
   readonly url: string;
   readonly requests: FakeRequest[];
-  /** Called before every answer; may wait, and may return what to answer instead. */
-  beforeAnswer: (request: FakeRequest) => undefined | { status: number; body: string } | Promise<undefined>;
+  /** Called before every answer; may wait, and may return what to do instead. */
+  beforeAnswer: (request: FakeRequest) => undefined | Instead | Promise<undefined | Instead>;
+  /** The same, for `GET /health`. */
+  beforeHealth: () => undefined | Instead;
 }
 
 /**
@@ -31,15 +43,15 @@ export async function startFakePolicyServer(reply: Reply): Promise<FakePolicySer
   const requests: FakeRequest[] = [];
   const server = createServer(async (incoming, outgoing) => {
     const answer = (body: unknown) => outgoing.setHeader('content-type', 'application/json').end(JSON.stringify(body));
-    if (incoming.url === '/health') return outgoing.end('ok');
+    if (incoming.url === '/health') {
+      const instead = fake.beforeHealth();
+      return instead === undefined ? outgoing.end('ok') : misbehave(outgoing, instead);
+    }
     if (incoming.url === '/v1/models') return answer({ object: 'list', data: [{ id: 'fake', object: 'model' }] });
     const request = JSON.parse(await bodyOf(incoming)) as FakeRequest;
     requests.push(request);
     const instead = await fake.beforeAnswer(request);
-    if (instead !== undefined) {
-      outgoing.statusCode = instead.status;
-      return outgoing.setHeader('content-type', 'application/json').end(instead.body);
-    }
+    if (instead !== undefined) return misbehave(outgoing, instead);
     const texts = Array.from({ length: request.n }, (_, index) =>
       reply(request, index, random(seedFor(request.prompt, request.seed, request.temperature, index))()),
     );
@@ -62,6 +74,7 @@ export async function startFakePolicyServer(reply: Reply): Promise<FakePolicySer
       await sleep(1);
       return undefined;
     },
+    beforeHealth: () => undefined,
     async [Symbol.asyncDispose]() {
       server.closeAllConnections();
       server.close();
@@ -69,6 +82,23 @@ export async function startFakePolicyServer(reply: Reply): Promise<FakePolicySer
     },
   };
   return fake;
+}
+
+function misbehave(outgoing: ServerResponse, instead: Instead): void {
+  if (instead === 'hang') return;
+  if (instead === 'hang up') {
+    outgoing.destroy();
+    return;
+  }
+  outgoing.setHeader('content-type', 'application/json');
+  if (instead === 'half') {
+    outgoing.setHeader('content-length', 1000);
+    outgoing.write('{"choices":[{"index":0,"text":"half of an', () => outgoing.destroy());
+    return;
+  }
+  for (const [name, value] of Object.entries(instead.headers ?? {})) outgoing.setHeader(name, value);
+  outgoing.statusCode = instead.status;
+  outgoing.end(instead.body);
 }
 
 async function bodyOf(incoming: IncomingMessage): Promise<string> {

@@ -2,6 +2,7 @@
  * A fake of the verifier's line protocol for tests of what happens when it goes wrong. `right` is what a completion says of itself;
  * other words make the fake misbehave. The first argument is a file that counts the starts.
  */
+import { spawn } from 'node:child_process';
 import { appendFileSync, readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 
@@ -13,11 +14,19 @@ for await (const line of createInterface({ input: process.stdin })) {
   const { id, completion } = JSON.parse(line);
   if (completion === 'die') die('a verdict too many');
   if (completion === 'die once' && start === 1) die('cosmic ray');
+  if (completion === 'leave a child behind' && start === 1) {
+    spawn('sleep', ['600'], { stdio: 'inherit' }); // it holds our pipes open
+    die('out of luck');
+  }
   if (completion === 'refuse') {
     console.error('no such domain');
     process.exit(65);
   }
-  if (completion === 'hang' && start === 1) continue;
+  if ((completion === 'hang' && start === 1) || completion === 'hang for ever') continue;
+  if (completion === 'slow') {
+    console.log(JSON.stringify({ id, verdict: 'unjudged', answer: null, reason: 'timeout' }));
+    continue;
+  }
   if (completion === 'babble' && start === 1) {
     console.log('Loading weights...');
     continue;

@@ -65,6 +65,24 @@ const SCENARIOS: Readonly<Record<string, Scenario>> = {
       await handle.cancel();
     },
   },
+  // As tctl does it, which has no updates; and as the CLI does where no worker answers.
+  signalled: {
+    stage: 'pretrain',
+    spec: aCampaign({ ...ONE_ARM, seed: 8, settings: { steps: 60, stepMs: 50, only: ['pretrain'] } }),
+    act: async (handle) => {
+      await until(handle, 'pretrain', 'running');
+      await handle.signal('pause');
+      await until(handle, 'pretrain', 'paused');
+      await handle.signal('resume');
+    },
+  },
+  stalled: {
+    stage: 'search',
+    spec: aCampaign({
+      ...{ ...ONE_ARM, seed: 9, settings: { faults: { search: ['hang'] } } },
+      stages: { search: { run: { stallTimeoutSeconds: 3, graceSeconds: 2 } } },
+    }),
+  },
 };
 
 async function until(handle: WorkflowHandle, stage: string, state: StageState): Promise<void> {

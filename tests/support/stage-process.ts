@@ -1,9 +1,13 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { join } from 'node:path';
+import { closeSync, mkdirSync, openSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
 import { PROJECT } from '../../stages/python.ts';
 
 /** Interpreter with the packages of `trainers/`. */
 export const PYTHON = process.env.ORRERY_PYTHON ?? join(PROJECT, '.venv/bin/python');
+/** Compiled programs are kept for the next start: tests start many. */
+const COMPILE_CACHE = join(tmpdir(), 'orrery-test-compile-cache');
 export const TEST_DOMAINS = join(PROJECT, 'tests/support/domains');
 
 export interface StageProcess {
@@ -11,12 +15,28 @@ export interface StageProcess {
   readonly ended: Promise<{ code: number | null; signal: NodeJS.Signals | null; stdout: string; stderr: string }>;
 }
 
+/** What a pod is told, and how it is started. */
+export interface StagePod {
+  readonly store: string;
+  readonly attempt?: number;
+  readonly part?: number;
+  readonly policyUrl?: string;
+  /** More environment, over the pod contract's. */
+  readonly env?: NodeJS.ProcessEnv;
+  /** Options of Node. */
+  readonly nodeOptions?: readonly string[];
+  /** Command that the program is started under: a tracer. */
+  readonly under?: readonly string[];
+  /** Where stdout and stderr go, as executors have it, instead of to the test. */
+  readonly logFile?: string;
+}
+
 /** Starts `stages/main.ts` as an executor would, in the environment of a pod. */
-export function startStage(
-  path: string,
-  pod: { store: string; attempt?: number; part?: number; policyUrl?: string },
-): StageProcess {
-  const child = spawn(process.execPath, [join(PROJECT, 'stages/main.ts')], {
+export function startStage(path: string, pod: StagePod): StageProcess {
+  const { nodeOptions = [], under = [] } = pod;
+  const [command = '', ...args] = [...under, process.execPath, ...nodeOptions, join(PROJECT, 'stages/main.ts')];
+  const log = pod.logFile === undefined ? 'pipe' : openLog(pod.logFile);
+  const child = spawn(command, args, {
     env: {
       ...process.env,
       ORRERY_STAGE_FILE: path,
@@ -26,18 +46,26 @@ export function startStage(
       ORRERY_POLICY_URL: pod.policyUrl ?? '',
       ORRERY_PYTHON: PYTHON,
       ORRERY_DOMAINS: TEST_DOMAINS,
+      NODE_COMPILE_CACHE: COMPILE_CACHE,
+      ...pod.env,
     },
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: ['ignore', log, log],
   });
+  if (typeof log === 'number') closeSync(log);
   let [stdout, stderr] = ['', ''];
-  child.stdout.on('data', (chunk) => {
+  child.stdout?.on('data', (chunk) => {
     stdout += chunk;
   });
-  child.stderr.on('data', (chunk) => {
+  child.stderr?.on('data', (chunk) => {
     stderr += chunk;
   });
   const ended = new Promise<Awaited<StageProcess['ended']>>((resolve) => {
     child.once('close', (code, signal) => resolve({ code, signal, stdout, stderr }));
   });
   return { child, ended };
+}
+
+function openLog(path: string): number {
+  mkdirSync(dirname(path), { recursive: true });
+  return openSync(path, 'a');
 }

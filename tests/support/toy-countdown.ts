@@ -46,7 +46,11 @@ export const toyVerifier = (): Verifier => ({
   async close() {},
 });
 
-function answer({ prompt, stop, seed }: CompletionRequest, index: number): Completion {
+/** Completion `index` of a request. */
+export function answer(
+  { prompt, stop, seed }: Pick<CompletionRequest, 'prompt' | 'stop' | 'seed'>,
+  index: number,
+): Completion {
   const next = random(seedFor(seed, index));
   const { text, logprob } = prompt.startsWith('Notes')
     ? { text: judge(prompt), logprob: 0 }

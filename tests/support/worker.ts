@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { Client, Connection } from '@temporalio/client';
 import { bundleWorkflowCode, DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
 import { pino } from 'pino';
-import { createActivities } from '../../activities/index.ts';
+import { type Activities, createActivities } from '../../activities/index.ts';
 import { ensureSearchAttributes } from '../../activities/search-attributes.ts';
 import { createLocalExecutor, localOutcome, localRefusal } from '../../local/index.ts';
 import type { CampaignSpecInput, Executor } from '../../spec/index.ts';
@@ -38,8 +38,14 @@ export interface ToyWorkerOptions {
 const toyExecutor = ({ home, store }: Pick<ToyWorkerOptions, 'home' | 'store'>): Executor =>
   createLocalExecutor({ home, projectRoot: TOY, store, python: join(PROJECT, '.venv/bin/python'), log });
 
-/** A worker as `worker.ts` composes it, but with toy stage programs. Runs until it is shut down. */
-export async function createToyWorker({ address, store, home }: ToyWorkerOptions): Promise<Worker> {
+/**
+ * A worker as `worker.ts` composes it, but with toy stage programs. Runs until it is shut down.
+ * @param change - puts something around activities, to cause a fault at one of them
+ */
+export async function createToyWorker(
+  { address, store, home }: ToyWorkerOptions,
+  change: (activities: Activities) => object = (activities) => activities,
+): Promise<Worker> {
   try {
     Runtime.install({ logger: silent });
   } catch {
@@ -53,14 +59,17 @@ export async function createToyWorker({ address, store, home }: ToyWorkerOptions
     connection,
     taskQueue: 'orrery',
     workflowBundle: await bundleWorkflowCode({ workflowsPath: join(PROJECT, 'workflows/index.ts'), logger: silent }),
-    activities: createActivities({
-      ...{ store, projectRoot: TOY, outcomeOf: localOutcome, refusalOf: localRefusal, log },
-      executor: toyExecutor({ home, store }),
-      client: new Client({ connection: clientConnection }),
-      searchAttributes: await ensureSearchAttributes(clientConnection, 'default', log),
-    }),
+    activities: change(
+      createActivities({
+        ...{ store, projectRoot: TOY, outcomeOf: localOutcome, refusalOf: localRefusal, log },
+        executor: toyExecutor({ home, store }),
+        client: new Client({ connection: clientConnection }),
+        searchAttributes: await ensureSearchAttributes(clientConnection, 'default', log),
+      }),
+    ),
     maxHeartbeatThrottleInterval: '500 milliseconds',
     shutdownGraceTime: '500 milliseconds',
+    stickyQueueScheduleToStartTimeout: '5 seconds',
   });
 }
 

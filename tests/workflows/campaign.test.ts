@@ -101,9 +101,13 @@ describe('a campaign', () => {
       attempt: 2,
       executions: 3,
       failures: 2,
-      lastFailure: { class: 'NodeFailure' },
+      incidents: expect.arrayContaining([expect.objectContaining({ class: 'NodeFailure' })]),
     });
-    expect(stageOf(status, 'astro/rl')).toMatchObject({ attempt: 1, failures: 1, lastFailure: { class: 'Diverged' } });
+    expect(stageOf(status, 'astro/rl')).toMatchObject({
+      attempt: 1,
+      failures: 1,
+      incidents: expect.arrayContaining([expect.objectContaining({ class: 'Diverged' })]),
+    });
     const claims = readdirSync(claimsDir(stageDir(bench.store, stageOf(status, 'search').result!.key)));
     expect(claims.filter((name) => name.endsWith('.json')).sort()).toEqual(['00000.json', '00001.json', '00002.json']);
   });
@@ -115,7 +119,7 @@ describe('a campaign', () => {
     expect(stageOf(status, 'astro/sft')).toMatchObject({
       state: 'failed',
       executions: 1,
-      lastFailure: { class: 'InvalidInput' },
+      incidents: expect.arrayContaining([expect.objectContaining({ class: 'InvalidInput' })]),
     });
     expect(stageOf(status, 'direct/evaluate-rl').state).toBe('completed');
     expect(status.phase).toBe('failed');

@@ -2,49 +2,84 @@
 
 from __future__ import annotations
 
+import random
+import time
+from dataclasses import dataclass
 from pathlib import Path
+from statistics import fmean
 from typing import Any, TypeVar
 
+import numpy as np
 import torch
-from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+from transformers import Trainer, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
-from .checkpoints import publish_checkpoint, retain
-from .contract import StageContext, utc_now
+from .checkpoints import Metric, publish_checkpoint
+from .contract import StageContext
 from .failures import Diverged
-from .metrics import MetricsJournal, diverged_in, metric_of
+from .metrics import METRICS_FILE, MetricsJournal, diverged_in, metric_of
+from .progress import utc_now
+from .retention import Keep, retain
+from .stopping import Interrupted
 
 UNIT = "optimizer step"
+WORTH = {"rl": "reward"}
+"""Metric by which a kind of trainer tells its best checkpoint; the others by ``loss``."""
 T = TypeVar("T")
 
 
 class StageCallback(TrainerCallback):
     """Ties a Trainer to the pod contract.
 
-    The Trainer calls ``on_step_end``, then ``on_log``, then saves and calls ``on_save``: a step whose loss is no number
-    ends in ``on_log`` and never becomes a checkpoint.
+    The Trainer calls ``on_step_begin``, ``on_pre_optimizer_step``, ``on_step_end``, then ``on_log``, then saves and
+    calls ``on_save``: a step whose loss is no number ends in ``on_log`` and never becomes a checkpoint.
+
+    SIGTERM gives up the optimizer step that is being made, so that a long rollout ends at once (``save_last_step``). A
+    rank of a gang finishes it: the others would wait for it for ever.
     """
 
     def __init__(self, context: StageContext, metrics: MetricsJournal) -> None:
         self._context = context
         self._metrics = metrics
+        self._worth: list[float] = []  # of the steps since the last checkpoint
+        self._save_began = 0.0
+        self._saved_step = 0
+        self._step_end: StepEnd | None = None
         self.stopped = False
         """Whether training ended early because of SIGTERM."""
 
     def on_train_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
     ) -> TrainerControl:
+        self._context.stop.hold_off()
+        if any_rank(self._context.stop.asked):
+            raise Interrupted  # nothing new to save
+        self._saved_step = state.global_step
         if self._context.is_main:
-            self._context.report(UNIT, state.global_step, state.max_steps)
+            self._context.progress.report(UNIT, state.global_step, state.max_steps)
+        return control
+
+    def on_step_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
+    ) -> TrainerControl:
+        if not is_gang():
+            self._context.stop.let_in()
+        return control
+
+    def on_pre_optimizer_step(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
+    ) -> TrainerControl:
+        self._context.stop.hold_off()
         return control
 
     def on_step_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
     ) -> TrainerControl:
         """Save and stop if any rank was asked to: all ranks must leave at the same step, or the rest waits for ever."""
-        if state.global_step < state.max_steps and any_rank(self._context.stop.is_set()):
-            self.stopped = True
+        self._step_end = StepEnd.of(state)
+        self._stop_if_asked(state, control)
+        if self.stopped:
             control.should_save = True
-            control.should_training_stop = True
+        self._save_began = time.monotonic()
         return control
 
     def on_log(
@@ -62,8 +97,11 @@ class StageCallback(TrainerCallback):
         if self._context.is_main:
             metric = metric_of(logs, state.global_step, self._context.attempt, utc_now())
             self._metrics.append(metric)
+            if (worth := metric.get(self._worth_name)) is not None:
+                self._worth.append(worth)
             shown = {name: value for name, value in metric.items() if name not in ("optimizerStep", "attempt", "time")}
-            self._context.report(UNIT, state.global_step, state.max_steps, shown)
+            self._context.progress.report(UNIT, state.global_step, state.max_steps, shown)
+        self._save_began = time.monotonic()
         return control
 
     def on_save(
@@ -72,19 +110,80 @@ class StageCallback(TrainerCallback):
         """Turn what the Trainer saved into a checkpoint that counts, once every rank has written its share."""
         barrier()
         if self._context.is_main:
-            self._metrics.sync()
-            saved = Path(args.output_dir) / f"checkpoint-{state.global_step}"
-            stage, keep = self._context.directory, self._context.config["checkpoints"]["keep"]
-            place, marker = publish_checkpoint(
-                saved, stage, state.global_step, self._context.attempt, self._context.fence
-            )
-            removed = retain(stage, keep)
-            size = sum(entry["bytes"] for entry in marker["files"])
-            self._context.log.info(
-                "checkpoint saved", optimizerStep=state.global_step, path=place.name, bytes=size, removed=removed
-            )
+            self._publish(Path(args.output_dir) / f"checkpoint-{state.global_step}", state.global_step)
+        self._saved_step = state.global_step
         barrier()
+        self._stop_if_asked(state, control)  # a signal that came during the save: this is as good a place as the next
         return control
+
+    def save_last_step(self, trainer: Trainer) -> None:
+        """After Interrupted: save the state as it was when the last optimizer step ended, unless it is saved.
+
+        What the step that was given up has changed is set back: random states, and the tokens counted. The weights and
+        the optimizer are as they were, and gradients are not in a checkpoint.
+        """
+        self.stopped = True
+        if self._step_end is None or trainer.state.global_step == self._saved_step:
+            return
+        self._save_began = time.monotonic()
+        self._step_end.restore(trainer)
+        trainer._save_checkpoint(trainer.model, trial=None)  # what the Trainer itself does before it calls on_save
+        self.on_save(trainer.args, trainer.state, trainer.control)
+
+    @property
+    def _worth_name(self) -> str:
+        return WORTH.get(self._context.stage["kind"], "loss")
+
+    def _stop_if_asked(self, state: TrainerState, control: TrainerControl) -> None:
+        if state.global_step < state.max_steps and any_rank(self._context.stop.asked):
+            self.stopped = True
+            control.should_training_stop = True
+
+    def _publish(self, saved: Path, step: int) -> None:
+        context = self._context
+        self._metrics.copy_to(saved / METRICS_FILE)
+        metric = Metric(self._worth_name, fmean(self._worth), len(self._worth)) if self._worth else None
+        place, marker = publish_checkpoint(saved, context.directory, step, context.attempt, metric, context.fence)
+        self._worth = []
+        context.fence()
+        removed = retain(context.directory, context.attempt, Keep.from_config(context.config["checkpoints"]))
+        seconds = time.monotonic() - self._save_began
+        context.log.info(
+            "checkpoint saved",
+            optimizerStep=step,
+            checkpoint=place.name,
+            bytes=sum(entry["bytes"] for entry in marker["files"]),
+            seconds=round(seconds, 3),
+            removed={one.checkpoint: one.reason for one in removed},
+        )
+        context.progress.saved(seconds)
+
+
+@dataclass(frozen=True, slots=True)
+class StepEnd:
+    """What a step that is given up has changed, as it was before."""
+
+    python: Any
+    numpy: Any
+    torch: torch.Tensor
+    cuda: list[torch.Tensor]
+    tokens_seen: int
+
+    @classmethod
+    def of(cls, state: TrainerState) -> StepEnd:
+        """Now, at the end of an optimizer step."""
+        cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
+        return cls(random.getstate(), np.random.get_state(), torch.get_rng_state(), cuda, state.num_input_tokens_seen)
+
+    def restore(self, trainer: Trainer) -> None:
+        """Set it back, for the Trainer to save."""
+        random.setstate(self.python)
+        np.random.set_state(self.numpy)
+        torch.set_rng_state(self.torch)
+        if self.cuda:
+            torch.cuda.set_rng_state_all(self.cuda)
+        trainer.state.num_input_tokens_seen = self.tokens_seen
+        trainer.current_flos = 0
 
 
 def is_gang() -> bool:

@@ -1,8 +1,9 @@
 """Checkpoint truth: a checkpoint counts only with its marker, and while every file is what the marker says. *Ours*.
 
-``<stage>/checkpoints/step-00000050/`` holds what transformers' Trainer saved plus ``complete.json``
-``{ step, attempt, savedAt, files: [{ path, sha256, bytes }] }``. The Trainer saves into a scratch folder.
-That gets its marker and is renamed into place, so that a name under ``checkpoints/`` is never half written.
+``<stage>/checkpoints/step-00000050-attempt-2/`` holds what transformers' Trainer saved, the curve up to there
+(``metrics.jsonl``) and ``complete.json``. The Trainer saves into a scratch folder; that gets its marker and is renamed
+into place, so that a name under ``checkpoints/`` is never half written. The attempt is in the name, so that no attempt
+ever writes over what another has saved, however late it wakes up.
 """
 
 from __future__ import annotations
@@ -15,28 +16,34 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .contract import utc_now
-from .files import entries_of, fault_of, fsync_tree, replace_folder, write_json
+from .files import durable_entries, fault_in, replace_folder, size_fault, write_json
+from .progress import utc_now
 
 MARKER = "complete.json"
-_NAME = re.compile(r"^step-(\d{8})$")
+_NAME = re.compile(r"^step-(\d{8,})-attempt-(\d+)$")
+_SCRATCH = re.compile(r"^\.attempt-(\d+)$")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, order=True)
 class Checkpoint:
-    """A checkpoint whose every file has been verified."""
+    """A folder with the name of a checkpoint. In order: by step, of one step by attempt."""
 
-    path: Path
     step: int
     """Optimizer steps done."""
+    attempt: int
+    """Who saved it."""
+    path: Path
 
 
 @dataclass(frozen=True, slots=True)
-class PassedOver:
-    """A checkpoint that does not count."""
+class Metric:
+    """What a checkpoint is worth, told by the steps that led to it."""
 
-    step: int
-    reason: str
+    name: str
+    """``loss`` or ``reward``."""
+    mean: float
+    steps: int
+    """Optimizer steps that the mean is over: those since the checkpoint before."""
 
 
 def checkpoints_folder(stage: Path) -> Path:
@@ -49,83 +56,75 @@ def scratch_folder(stage: Path, attempt: int) -> Path:
     return checkpoints_folder(stage) / f".attempt-{attempt}"
 
 
-def newest_complete(stage: Path) -> tuple[Checkpoint | None, list[PassedOver]]:
-    """The newest checkpoint that verifies, and those newer ones that were passed over with the reason."""
-    passed_over: list[PassedOver] = []
-    for step, path in sorted(_steps(stage), reverse=True):
-        fault = _fault(path, step)
-        if fault is None:
-            return Checkpoint(path, step), passed_over
-        passed_over.append(PassedOver(step, fault))
-    return None, passed_over
+def checkpoints_in(stage: Path) -> list[Checkpoint]:
+    """Every checkpoint that is there by its name, whole or not, in order."""
+    named = ((_NAME.match(path.name), path) for path in checkpoints_folder(stage).glob("step-*") if path.is_dir())
+    return sorted(Checkpoint(int(match[1]), int(match[2]), path) for match, path in named if match)
 
 
 def publish_checkpoint(
-    saved: Path, stage: Path, step: int, attempt: int, fence: Callable[[], None]
+    saved: Path, stage: Path, step: int, attempt: int, metric: Metric | None, fence: Callable[[], None]
 ) -> tuple[Path, dict[str, Any]]:
     """Mark a folder that the Trainer has saved and move it into place; returns where, and the marker.
 
-    fence: raises if this attempt may not write any more.
-    One of the same step is replaced: it is damaged, or of a run that has been given up.
+    fence: raises if this attempt may not write any more; asked right before the rename.
     """
     files = [path for path in saved.rglob("*") if path.is_file() and path.name != MARKER]
-    marker = {"step": step, "attempt": attempt, "savedAt": utc_now(), "files": entries_of(files, saved)}
-    fsync_tree(saved)
+    marker = {
+        "step": step,
+        "attempt": attempt,
+        "savedAt": utc_now(),
+        "metric": None if metric is None else {"name": metric.name, "mean": metric.mean, "steps": metric.steps},
+        "files": durable_entries(files, saved),
+    }
     write_json(saved / MARKER, marker)
-    place = checkpoints_folder(stage) / f"step-{step:08d}"
+    place = checkpoints_folder(stage) / f"step-{step:08d}-attempt-{attempt}"
     fence()
     replace_folder(saved, place)
     return place, marker
 
 
-def discard_from(stage: Path, step: int) -> list[int]:
-    """Remove the checkpoints of ``step`` and later, after a divergence; returns their steps.
-
-    They are removed and not skipped, so that an attempt after this one does not take up the diverged run again.
-    """
-    doomed = sorted((at, path) for at, path in _steps(stage) if at >= step)
-    for _, path in reversed(doomed):
-        _remove(path)
-    return [at for at, _ in doomed]
+def fault_of(checkpoint: Checkpoint) -> str | None:
+    """Why a checkpoint does not count; None if every file has been read and is what the marker says."""
+    return _fault(checkpoint, fault_in)
 
 
-def retain(stage: Path, keep: int) -> list[int]:
-    """Keep the last ``keep`` checkpoints that carry a marker, and what is newer; returns the removed steps."""
-    steps = sorted(_steps(stage))
-    marked = [step for step, path in steps if (path / MARKER).is_file()]
-    oldest_kept = marked[-keep:][0] if marked else 0
-    removed = [(step, path) for step, path in steps if step < oldest_kept]
-    for _, path in removed:
-        _remove(path)
-    return [step for step, _ in removed]
+def plain_fault_of(checkpoint: Checkpoint) -> str | None:
+    """The same without reading the files: marker and sizes. None means that nothing is known against it."""
+    return _fault(checkpoint, size_fault)
 
 
-def clear_scratch(stage: Path) -> None:
-    """Remove what killed attempts left half written. Only after the fence: an earlier attempt may still be running."""
-    for folder in checkpoints_folder(stage).glob(".*"):
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def _steps(stage: Path) -> list[tuple[int, Path]]:
-    folder = checkpoints_folder(stage)
-    names = ((_NAME.match(path.name), path) for path in folder.glob("step-*") if path.is_dir())
-    return [(int(match[1]), path) for match, path in names if match]
-
-
-def _fault(path: Path, step: int) -> str | None:
+def worth_of(checkpoint: Checkpoint) -> Metric | None:
+    """What the marker says that a checkpoint is worth; None where it says nothing."""
     try:
-        marker = json.loads((path / MARKER).read_text(encoding="utf-8"))
-        files = marker["files"]
-        if marker["step"] != step:
-            return f"{MARKER}: expected step {step}, got {marker['step']}"
-        return next((fault for entry in files if (fault := fault_of(entry, path)) is not None), None)
+        metric = json.loads((checkpoint.path / MARKER).read_text(encoding="utf-8"))["metric"]
+        return Metric(str(metric["name"]), float(metric["mean"]), int(metric["steps"]))
+    except (FileNotFoundError, ValueError, KeyError, TypeError):
+        return None
+
+
+def remove_checkpoint(checkpoint: Checkpoint) -> None:
+    """Marker first: a removal that is cut short leaves a checkpoint that does not count."""
+    (checkpoint.path / MARKER).unlink(missing_ok=True)
+    shutil.rmtree(checkpoint.path)
+
+
+def clear_scratch(stage: Path, attempt: int) -> None:
+    """Remove what killed attempts up to this one left half written. Never what a later one is writing."""
+    for folder in checkpoints_folder(stage).glob(".*"):
+        match = _SCRATCH.match(folder.name)
+        if match is None or int(match[1]) <= attempt:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _fault(checkpoint: Checkpoint, check: Callable[[list[dict[str, Any]], Path], str | None]) -> str | None:
+    try:
+        marker = json.loads((checkpoint.path / MARKER).read_text(encoding="utf-8"))
+        for name in ("step", "attempt"):
+            if marker[name] != (expected := getattr(checkpoint, name)):
+                return f"{MARKER}: expected {name} {expected}, got {marker[name]}"
+        return check(marker["files"], checkpoint.path) if marker["files"] else f"{MARKER} names no files"
     except FileNotFoundError:
         return f"no marker ({MARKER})"
-    except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError):
         return f"{MARKER} is damaged"
-
-
-def _remove(path: Path) -> None:
-    """Marker first: a removal that is cut short leaves a checkpoint that does not count."""
-    (path / MARKER).unlink(missing_ok=True)
-    shutil.rmtree(path)

@@ -11,22 +11,22 @@ import math
 import os
 import signal
 import sys
-import threading
-import time
 import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any, NoReturn
 
 from .failures import DependencyDown, Fenced, InvalidInput, Terminated, failure_of
-from .files import entries_of, fsync_path, write_json
+from .files import durable_entries, fault_in, write_json
 from .inputs import input_folder, verified_files
 from .logs import Logger, adopt_library_logs
+from .progress import ProgressFile, utc_now
+from .stacks import stacks_on_demand
+from .stopping import Interrupted, Stop
 
 SCHEMA = Path(__file__).resolve().parents[2] / "spec" / "schemas" / "stage-file.json"
-REPORTS_PER_SECOND = 4
 
 
 @dataclass
@@ -46,10 +46,8 @@ class StageContext:
     """Share of the configured micro-batch that is used: below 1 after an out-of-memory."""
     checkpoint_before: int | None = None
     """After a divergence: training goes on from a checkpoint of an earlier optimizer step than this."""
-    stop: threading.Event = field(default_factory=threading.Event)
-    """Set by SIGTERM: save, then stop."""
-    _started: tuple[float, float] | None = field(default=None, init=False, repr=False)
-    _reported_at: float = field(default=0.0, init=False, repr=False)
+    stop: Stop = field(default_factory=Stop)
+    """SIGTERM: save, then stop."""
 
     @classmethod
     def from_environment(cls, kind: str, environment: dict[str, str] | None = None) -> StageContext:
@@ -139,33 +137,28 @@ class StageContext:
 
     # --- outputs ---
 
-    def report(self, unit: str, done: float, total: float | None, metrics: dict[str, Any] | None = None) -> None:
-        """Tell how far this pod is (``Progress`` of spec/progress.ts): at most four times a second, the end always."""
-        now = time.monotonic()
-        if self._started is None:
-            self._started = (now, done)
-        if now - self._reported_at < 1 / REPORTS_PER_SECOND and done != total:
-            return
-        self._reported_at = now
-        since, first = self._started
-        finite = {name: value for name, value in (metrics or {}).items() if _is_finite(value)}
-        progress = {
-            "attempt": self.attempt,
-            "unit": unit,
-            "done": done,
-            "total": total,
-            "rate": (done - first) / (now - since) if done > first and now > since else None,
-            "metrics": finite,
-            "updatedAt": utc_now(),
-        }
-        write_json(self.directory / "progress" / f"{self.rank:05d}.json", progress, durable=False)
+    @cached_property
+    def progress(self) -> ProgressFile:
+        """How far this pod is, for the worker to read."""
+        return ProgressFile(
+            self.directory / "progress" / f"{self.rank:05d}.json", self.attempt, self.fence, self.log.warn
+        )
 
     def fence(self) -> None:
-        """Raise Fenced if a later attempt has claimed the stage. Called right before anything is published."""
-        claims = (int(file.stem) for file in (self.directory / "claims").glob("*.json") if file.stem.isdigit())
-        latest = max(claims, default=self.attempt)
-        if latest > self.attempt:
-            raise Fenced(f"attempt {latest} has claimed the stage; attempt {self.attempt} writes nothing more")
+        """Raise Fenced if a later attempt has claimed the stage. Called right before anything is published.
+
+        What is assumed of the store: that a claim is seen by whoever lists ``claims/`` after it. Where a listing may be
+        stale (NFS keeps one for some seconds), an attempt can publish once more; then it is passed over (resume.py).
+        Raises DependencyDown if this attempt's own claim is not there: then the store is another, or gone.
+        """
+        claims = self.directory / "claims"
+        numbers = {int(file.stem) for file in claims.glob("*.json") if file.stem.isdigit()}
+        if self.attempt not in numbers:
+            raise DependencyDown(
+                f"{claims}: expected the claim of attempt {self.attempt}, but it is not there; is the store mounted?"
+            )
+        if max(numbers) > self.attempt:
+            raise Fenced(f"attempt {max(numbers)} has claimed the stage; attempt {self.attempt} writes nothing more")
 
     @property
     def part_file(self) -> Path:
@@ -173,19 +166,23 @@ class StageContext:
         return self.directory / "parts" / "00000.json"
 
     def is_published(self) -> bool:
-        """Whether this part is done, by whichever attempt."""
-        return self.part_file.is_file()
+        """Whether this part is done, by whichever attempt. One whose files are not what it says counts for nothing."""
+        try:
+            fault = fault_in(json.loads(self.part_file.read_text(encoding="utf-8"))["files"], self.directory)
+        except FileNotFoundError:
+            return False
+        except (ValueError, KeyError, TypeError) as error:
+            fault = f"{type(error).__name__}: {error}"
+        if fault is not None:
+            self.log.warn("part is published, but damaged; it is made again", fault=fault)
+        return fault is None
 
     def publish(self, files: list[Path], counts: dict[str, float]) -> None:
         """Hash the files, make them durable, and say that this part is done (``PartManifest`` of spec/manifest.ts)."""
-        for file in files:
-            fsync_path(file)
-        for folder in {file.parent for file in files}:
-            fsync_path(folder)
         manifest = {
             "part": 0,
             "attempt": self.attempt,
-            "files": entries_of(files, self.directory),
+            "files": durable_entries(files, self.directory),
             "counts": counts,
             "finishedAt": utc_now(),
         }
@@ -219,7 +216,8 @@ def read_stage_file(file: Path, kind: str) -> dict[str, Any]:
 
 
 def run_program(kind: str, work: Callable[[StageContext], None]) -> NoReturn:
-    """Run a stage program to its exit code. SIGTERM sets ``context.stop``; ``work`` saves and raises Terminated."""
+    """Run a stage program to its exit code. SIGTERM tells ``context.stop``; ``work`` saves and raises Terminated."""
+    stacks_on_demand()
     sys.exit(exit_code_of(kind, work))
 
 
@@ -230,18 +228,20 @@ def exit_code_of(kind: str, work: Callable[[StageContext], None]) -> int:
         context = StageContext.from_environment(kind)
         log = context.log
         adopt_library_logs(log)
-        signal.signal(signal.SIGTERM, lambda *_: context.stop.set())
+        signal.signal(signal.SIGTERM, context.stop.on_signal)
         if context.is_published():
             log.info("part is already published; nothing to do")
             return 0
         log.info("stage program started", kind=kind, key=context.stage["key"])
+        context.stop.let_in()  # while it loads there is nothing to save
         work(context)
         return 0
+    except Interrupted:
+        return _stopped(log, Terminated("SIGTERM: stopped before the first optimizer step; there was nothing to save"))
     except Terminated as stopped:
-        log.info("stopped by SIGTERM")
-        print(stopped, file=sys.stderr, flush=True)
-        return stopped.exit_code
+        return _stopped(log, stopped)
     except Exception as error:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # it ends anyway, and is to say why
         failure = failure_of(error)
         code = failure.exit_code if failure else 1
         log.error("stage program failed", exitCode=code, error=type(error).__name__, stack=traceback.format_exc())
@@ -249,9 +249,10 @@ def exit_code_of(kind: str, work: Callable[[StageContext], None]) -> int:
         return code
 
 
-def utc_now() -> str:
-    """Now, in UTC, as ISO 8601 with milliseconds and Z, as JavaScript writes it."""
-    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+def _stopped(log: Logger, stopped: Terminated) -> int:
+    log.info("stopped by SIGTERM")
+    print(stopped, file=sys.stderr, flush=True)
+    return stopped.exit_code
 
 
 def _complaints(fault: Any) -> list[str]:
@@ -313,10 +314,6 @@ def _number(env: Any, name: str, parse: type, default: Any = None, least: float 
         what = "a whole number" if parse is int else "a number"
         raise InvalidInput(f"environment: {name}: expected {what} not below {least}, but got {text!r}")
     return value
-
-
-def _is_finite(value: Any) -> bool:
-    return isinstance(value, int | float) and math.isfinite(value)
 
 
 def _join(at: str, name: str) -> str:

@@ -6,8 +6,13 @@ import hashlib
 import json
 import os
 import shutil
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
+
+THREADS = min(8, (os.cpu_count() or 1) + 1)
+"""Files read or synced at a time. Hashing lets go of the interpreter's lock, syncing waits for the disk."""
 
 
 def sha256_of(file: Path) -> str:
@@ -25,13 +30,6 @@ def fsync_path(path: Path) -> None:
         os.close(descriptor)
 
 
-def fsync_tree(folder: Path) -> None:
-    """Make every file and folder below ``folder``, and ``folder`` itself, durable."""
-    for path in sorted(folder.rglob("*"), reverse=True):
-        fsync_path(path)
-    fsync_path(folder)
-
-
 def write_json(file: Path, value: Any, *, durable: bool = True) -> None:
     """Replace a JSON file as a whole; a reader sees the old one or the new one.
 
@@ -39,19 +37,23 @@ def write_json(file: Path, value: Any, *, durable: bool = True) -> None:
     """
     file.parent.mkdir(parents=True, exist_ok=True)
     temporary = file.with_name(f".{file.name}.{os.getpid()}")
-    with temporary.open("w", encoding="utf-8") as stream:
-        json.dump(value, stream, ensure_ascii=False, allow_nan=False)
-        stream.write("\n")
-        if durable:
-            stream.flush()
-            os.fsync(stream.fileno())
-    temporary.replace(file)
+    try:
+        with temporary.open("w", encoding="utf-8") as stream:
+            json.dump(value, stream, ensure_ascii=False, allow_nan=False)
+            stream.write("\n")
+            if durable:
+                stream.flush()
+                os.fsync(stream.fileno())
+        temporary.replace(file)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
     if durable:
         fsync_path(file.parent)
 
 
 def replace_folder(new: Path, place: Path) -> None:
-    """Put the (durable) folder ``new`` in the place of ``place``, which may exist; both lie on one file system.
+    """Put the folder ``new`` in the place of ``place``, which may exist; both lie on one file system.
 
     Killed between the two renames, nothing is at ``place``: readers take that for "not there yet".
     """
@@ -64,21 +66,49 @@ def replace_folder(new: Path, place: Path) -> None:
     shutil.rmtree(old, ignore_errors=True)
 
 
-def entries_of(paths: list[Path], base: Path) -> list[dict[str, Any]]:
-    """FileEntry (spec/manifest.ts) of every file: path relative to ``base``, sha256, bytes."""
+def durable_entries(files: Iterable[Path], base: Path) -> list[dict[str, Any]]:
+    """FileEntry (spec/manifest.ts) of every file: path relative to ``base``, sha256, bytes. And makes them durable.
+
+    A file is hashed while it is synced: the bytes just written still lie in memory, and the disk needs no processor.
+    The folders that hold them, from ``base`` down, become durable too. Raises what the file system says.
+    """
+    paths = sorted(files)
+    folders = {folder for path in paths for folder in path.parents if folder == base or base in folder.parents}
+    with ThreadPoolExecutor(THREADS) as syncing:
+        synced = [syncing.submit(fsync_path, path) for path in paths]
+        hashes = hashes_of(paths)
+        for one in synced:
+            one.result()
+    for folder in sorted(folders, reverse=True):
+        fsync_path(folder)
     return [
-        {"path": path.relative_to(base).as_posix(), "sha256": sha256_of(path), "bytes": path.stat().st_size}
-        for path in sorted(paths)
+        {"path": path.relative_to(base).as_posix(), "sha256": sha256, "bytes": path.stat().st_size}
+        for path, sha256 in zip(paths, hashes, strict=True)
     ]
 
 
-def fault_of(entry: dict[str, Any], base: Path) -> str | None:
-    """Why the file of a FileEntry is not what was written; None if it is. Size first: it costs nothing."""
-    file = base / entry["path"]
-    if not file.is_file():
-        return f"{entry['path']}: file missing"
-    if (size := file.stat().st_size) != entry["bytes"]:
-        return f"{entry['path']}: expected {entry['bytes']} bytes, got {size}"
-    if sha256_of(file) != entry["sha256"]:
-        return f"{entry['path']}: sha256 differs"
+def hashes_of(paths: list[Path]) -> list[str]:
+    """SHA-256 of every file, several at a time. The largest begins first: it decides when all are done."""
+    with ThreadPoolExecutor(THREADS) as pool:
+        hashes = {path: pool.submit(sha256_of, path) for path in sorted(paths, key=lambda one: -one.stat().st_size)}
+        return [hashes[path].result() for path in paths]
+
+
+def size_fault(entries: list[dict[str, Any]], base: Path) -> str | None:
+    """The first file of FileEntries that cannot be what was written, by its size alone; None if there is none."""
+    for entry in entries:
+        file = base / entry["path"]
+        if not file.is_file():
+            return f"{entry['path']}: file missing"
+        if (size := file.stat().st_size) != entry["bytes"]:
+            return f"{entry['path']}: expected {entry['bytes']} bytes, got {size}"
     return None
+
+
+def fault_in(entries: list[dict[str, Any]], base: Path) -> str | None:
+    """Why a file of FileEntries is not what was written; None if all are. Sizes first: they cost nothing."""
+    if (fault := size_fault(entries, base)) is not None:
+        return fault
+    hashes = hashes_of([base / entry["path"] for entry in entries])
+    differ = (entry["path"] for entry, sha256 in zip(entries, hashes, strict=True) if sha256 != entry["sha256"])
+    return next((f"{path}: sha256 differs" for path in differ), None)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from .failures import DependencyDown, InvalidInput
-from .files import fault_of
+from .files import fault_in
 
 
 def input_folder(store: Path, inputs: dict[str, Any], role: str) -> Path:
@@ -55,11 +55,10 @@ def verified_files(store: Path, inputs: dict[str, Any], role: str, name: str) ->
     entries = [entry for entry in files if _is_called(entry["path"], name)]
     if not entries:
         raise InvalidInput(f"{file}: files: expected data/{name} or its parts, but there is none")
-    for entry in entries:
-        if (fault := fault_of(entry, folder)) is not None:
-            raise InvalidInput(
-                f"{folder}: input {role} is damaged: {fault}; remove the stage's folder to have it made anew"
-            )
+    if (fault := fault_in(entries, folder)) is not None:
+        raise InvalidInput(
+            f"{folder}: input {role} is damaged: {fault}; remove the stage's folder to have it made anew"
+        )
     return sorted(folder / entry["path"] for entry in entries)
 
 

@@ -1,4 +1,4 @@
-"""``data/metrics.jsonl`` of a trainer: one line an optimizer step, over all attempts one curve.
+"""``metrics.jsonl`` of a trainer: one line an optimizer step, over all attempts one curve.
 
 A line is a ``TrainingMetric`` of spec/records.ts.
 """
@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import json
 import math
-import os
+import shutil
 from pathlib import Path
 from typing import Any, TextIO
+
+METRICS_FILE = "metrics.jsonl"
+"""Within a checkpoint, and among the outputs."""
 
 # Names in the logs of transformers and TRL -> names in ours (spec/records.ts and the report).
 NAMES = {
@@ -45,44 +48,38 @@ def diverged_in(logs: dict[str, Any]) -> str | None:
 
 
 class MetricsJournal:
-    """Appends lines; after a resume it goes on where the checkpoint stands, so that no step is told twice."""
+    """The curve of one attempt: what its checkpoint holds of earlier ones, then its own lines.
 
-    def __init__(self, file: Path) -> None:
-        self._file = file
+    Every attempt has a file of its own, so that one that was given up and wakes up again writes into no other's. A
+    checkpoint holds the curve that led to it, and so vouches for it with its checksums.
+    """
+
+    def __init__(self, stage: Path, attempt: int) -> None:
+        self.file = stage / "metrics" / f"attempt-{attempt}.jsonl"
         self._stream: TextIO | None = None
 
-    def resume_after(self, optimizer_step: int) -> None:
-        """Drop lines beyond ``optimizer_step``, and a torn last line. 0 begins anew."""
-        self._file.parent.mkdir(parents=True, exist_ok=True)
-        lines = self._file.read_text(encoding="utf-8").splitlines() if self._file.exists() else []
-        kept = [line for line in lines if _step_of(line) <= optimizer_step]
-        temporary = self._file.with_name(f".{self._file.name}.{os.getpid()}")
-        temporary.write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")
-        temporary.replace(self._file)
-        self._stream = self._file.open("a", encoding="utf-8")
+    def begin(self, checkpoint: Path | None) -> None:
+        """Begin with the curve of the checkpoint that training goes on from; with nothing, if there is none."""
+        self.file.parent.mkdir(parents=True, exist_ok=True)
+        if checkpoint is None:
+            self.file.write_bytes(b"")
+        else:
+            shutil.copyfile(checkpoint / METRICS_FILE, self.file)
+        self._stream = self.file.open("a", encoding="utf-8")
 
     def append(self, metric: dict[str, Any]) -> None:
         """Add one line and hand it to the operating system."""
         if self._stream is None:
-            raise RuntimeError("resume_after must be called before append")
+            raise RuntimeError("begin must be called before append")
         self._stream.write(json.dumps(metric, allow_nan=False) + "\n")
         self._stream.flush()
 
-    def sync(self) -> None:
-        """Make the lines durable: before the checkpoint that stands for them is."""
-        if self._stream is not None:
-            os.fsync(self._stream.fileno())
+    def copy_to(self, place: Path) -> None:
+        """Copy the curve as far as it is, for a checkpoint or to be published."""
+        shutil.copyfile(self.file, place)
 
     def close(self) -> None:
-        """Make the lines durable and let go of the file."""
+        """Let go of the file."""
         if self._stream is not None:
-            self.sync()
             self._stream.close()
             self._stream = None
-
-
-def _step_of(line: str) -> float:
-    try:
-        return json.loads(line)["optimizerStep"]
-    except (json.JSONDecodeError, KeyError, TypeError):
-        return math.inf

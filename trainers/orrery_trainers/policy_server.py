@@ -10,7 +10,7 @@ In a pod, ``python -m orrery_trainers.policy_server`` reads ORRERY_STAGE_FILE, O
 
 Settings, as environment: ORRERY_POLICY_HOST (127.0.0.1), ORRERY_POLICY_DTYPE (float32; or float64), ORRERY_POLICY_ROWS
 (256 sequences at a time), ORRERY_POLICY_CACHE_MIB (4096). SIGTERM ends it at once, with 0: a policy server has nothing
-to save.
+to save. SIGUSR1 prints its stacks.
 
 Equal seeds: a completion is a function of the model, its prompt, the request's seed, and its index in the request. What
 else is in the batch changes nothing about its random numbers; and nothing about its logits where NumPy computes them
@@ -39,6 +39,7 @@ from orrery_trainers.inputs import verified_files
 from orrery_trainers.logs import Logger
 from orrery_trainers.policy_model import ModelError, load_model
 from orrery_trainers.sampling import stream_key
+from orrery_trainers.stacks import stacks_on_demand
 from orrery_trainers.text import StopStrings, Text
 
 FIRST_TOKEN_SECONDS = 120.0
@@ -59,6 +60,7 @@ class Settings:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the server; returns its exit code when it could not start, and does not return otherwise."""
+    stacks_on_demand()
     started, log = time.monotonic(), Logger(program="policy-server")
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: os._exit(0))

@@ -159,6 +159,9 @@ def rl(context: StageContext) -> None:
                 lr_scheduler_type="constant",
                 weight_decay=0.0,
                 num_generations=config["groupSize"],
+                # The optimizer step that makes rollouts uses them up: none are under way where a checkpoint lies.
+                steps_per_generation=batch.accumulation,
+                num_iterations=1,
                 temperature=config["temperature"],
                 top_p=config["topP"],
                 # For transformers' generate, which has one limit for all; our rollouts know the room of each prompt.

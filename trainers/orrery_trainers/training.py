@@ -12,11 +12,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from .checkpoints import clear_scratch, discard_from, newest_complete, scratch_folder
+from .checkpoints import scratch_folder
 from .contract import StageContext
 from .failures import InvalidInput, Terminated
-from .files import fsync_tree, replace_folder
-from .metrics import MetricsJournal
+from .files import replace_folder
+from .metrics import METRICS_FILE, MetricsJournal
+from .resume import resume_point
+from .stopping import Interrupted
 
 if TYPE_CHECKING:
     from transformers import Trainer
@@ -158,42 +160,39 @@ def train_and_publish(
     """
     from .callbacks import StageCallback, barrier, from_main
 
-    metrics = MetricsJournal(context.data / "metrics.jsonl")
+    metrics = MetricsJournal(context.directory, context.attempt)
     callback = StageCallback(context, metrics)
     trainer = build(callback)
     trainer.remove_callback(_printer())
-    start = from_main(_resume_point(context) if context.is_main else None)
-    if context.is_main:
-        metrics.resume_after(start[1] if start else 0)
-    trainer.train(resume_from_checkpoint=start[0] if start else None)
+    start = from_main(_start(context, metrics) if context.is_main else None)
+    try:
+        trainer.train(resume_from_checkpoint=start)
+    except Interrupted:
+        callback.save_last_step(trainer)
+    except Exception:
+        _discard_scratch(context)  # where the store is full, what could not be saved must not keep it so
+        raise
     metrics.close()
     if callback.stopped:
         raise Terminated(
             f"SIGTERM: stopped and saved at optimizer step {trainer.state.global_step} of {trainer.state.max_steps}"
         )
-    _publish_policy(context, trainer, counts(trainer))
+    _publish(context, trainer, metrics, counts(trainer))
     barrier()
 
 
-def _resume_point(context: StageContext) -> tuple[str, int] | None:
-    """Folder and optimizer step of the checkpoint to go on from; None to begin anew. Clears what diverged."""
-    context.fence()
-    clear_scratch(context.directory)
-    if context.checkpoint_before is not None:
-        discarded = discard_from(context.directory, context.checkpoint_before)
-        context.log.warn("checkpoints discarded after a divergence", before=context.checkpoint_before, steps=discarded)
-    found, passed_over = newest_complete(context.directory)
-    for one in passed_over:
-        context.log.warn("checkpoint passed over", optimizerStep=one.step, reason=one.reason)
-    if found is None:
-        context.log.info("training begins")
-        return None
-    context.log.info("training resumes", optimizerStep=found.step, checkpoint=found.path.name)
-    return str(found.path), found.step
+def _start(context: StageContext, metrics: MetricsJournal) -> str | None:
+    """Folder of the checkpoint to go on from, with the curve that led to it begun; None to begin anew."""
+    found = resume_point(context)
+    metrics.begin(None if found is None else found.path)
+    return None if found is None else str(found.path)
 
 
-def _publish_policy(context: StageContext, trainer: Trainer, counts: dict[str, float]) -> None:
-    """Write the final policy in Hugging Face layout to data/policy, then the part. All ranks call it, rank 0 writes."""
+def _publish(context: StageContext, trainer: Trainer, metrics: MetricsJournal, counts: dict[str, float]) -> None:
+    """Write the final policy in Hugging Face layout to data/policy, the curve, then the part.
+
+    All ranks call it, rank 0 writes.
+    """
     making = context.data / f".policy.{context.attempt}"
     if context.is_main:
         shutil.rmtree(making, ignore_errors=True)
@@ -202,12 +201,19 @@ def _publish_policy(context: StageContext, trainer: Trainer, counts: dict[str, f
     if not context.is_main:
         return
     (making / "training_args.bin").unlink(missing_ok=True)  # holds paths of this machine; nobody reads it
-    fsync_tree(making)
+    curve = context.data / f".{METRICS_FILE}.{context.attempt}"
+    metrics.copy_to(curve)
     context.fence()
     replace_folder(making, context.data / "policy")
+    curve.replace(context.data / METRICS_FILE)
     policy = [path for path in (context.data / "policy").rglob("*") if path.is_file()]
-    context.publish([*policy, context.data / "metrics.jsonl"], counts)
-    shutil.rmtree(scratch_folder(context.directory, context.attempt), ignore_errors=True)
+    context.publish([*policy, context.data / METRICS_FILE], counts)
+    _discard_scratch(context)
+
+
+def _discard_scratch(context: StageContext) -> None:
+    if context.is_main:
+        shutil.rmtree(scratch_folder(context.directory, context.attempt), ignore_errors=True)
 
 
 def _printer() -> type:

@@ -27,6 +27,7 @@ from pathlib import Path
 
 from orrery_trainers.domains import DomainError, Verdict, load_domain
 from orrery_trainers.failures import DependencyDown
+from orrery_trainers.stacks import stacks_on_demand
 from orrery_trainers.verdict_pool import PoolLimits, VerdictPool
 
 EXIT_INVALID_INPUT = 65
@@ -119,6 +120,7 @@ def default_limits() -> PoolLimits:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the program; returns its exit code."""
+    stacks_on_demand()
     options = _parse(arguments)
     try:
         domain = load_domain(options.domain)

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -23,14 +24,21 @@ RUN = {
     "resources": {"cpus": 1, "gpus": 0},
     "stallTimeoutSeconds": 60,
     "graceSeconds": 10,
-    "failureBudgets": {},
+    "failures": {},
 }
+
+
+def checkpoints(every_steps: int, last: int = 2, best: int = 0, **keep: int) -> dict[str, Any]:
+    """``checkpoints`` of a trainer's settings."""
+    return {"everySteps": every_steps, "keep": {"last": last, "best": best, **keep}}
+
+
 PRETRAIN = {
     "model": {"hiddenSize": 16, "layers": 1, "heads": 2, "contextTokens": 128},
     "optimizerSteps": 6,
     "batchSize": 4,
     "learningRate": 3e-3,
-    "checkpoints": {"everySteps": 2, "keep": 2},
+    "checkpoints": checkpoints(2),
 }
 SFT = {
     "epochs": 1,
@@ -40,7 +48,7 @@ SFT = {
     "learningRate": 1e-3,
     "warmupSteps": 1,
     "maxTokens": 128,
-    "checkpoints": {"everySteps": 2, "keep": 2},
+    "checkpoints": checkpoints(2),
 }
 RL = {
     "optimizerSteps": 4,
@@ -53,7 +61,7 @@ RL = {
     "maxCompletionTokens": 12,
     "klCoefficient": 0,
     "scaleAdvantages": False,
-    "checkpoints": {"everySteps": 1, "keep": 2},
+    "checkpoints": checkpoints(1),
 }
 
 
@@ -112,6 +120,18 @@ def seal(folder: Path) -> str:
     ]
     (folder / "manifest.json").write_text(json.dumps({"digest": folder.name, "files": entries}))
     return folder.name
+
+
+def sft_stage(store: Path, records: list[dict[str, Any]] | None = None, **changes: Any) -> Path:
+    """An SFT stage with its inputs."""
+    key = finished_stage(store, "rewrite", {"solutions-00000.jsonl": solutions() if records is None else records})
+    return write_stage(store, "sft", "sft", {**SFT, **changes}, {"policy": finished_policy(store), "solutions": key})
+
+
+def rl_stage(store: Path, records: list[dict[str, Any]] | None = None, **changes: Any) -> Path:
+    """An RL stage with its inputs."""
+    key = finished_stage(store, "curriculum", {"pass-rates-00000.jsonl": pass_rates() if records is None else records})
+    return write_stage(store, "rl", "rl", {**RL, **changes}, {"policy": finished_policy(store), "prompts": key})
 
 
 def solutions() -> list[dict[str, Any]]:
@@ -178,7 +198,7 @@ def environment(folder: Path, attempt: int = 0, **more: str) -> dict[str, str]:
 
 
 def start(kind: str, folder: Path, attempt: int = 0, **more: str) -> subprocess.Popen[str]:
-    """Start the program of a stage as the executor does."""
+    """Start the program of a stage as the executor does. Where many are needed, conftest's ``warm`` is quicker."""
     claim(folder, attempt)
     return subprocess.Popen(
         [sys.executable, "-m", f"orrery_trainers.{kind}"],
@@ -203,16 +223,19 @@ def run_here(kind: str, folder: Path, attempt: int = 0, **more: str) -> int:
         os.environ.update(before)
 
 
-def kill_after(process: subprocess.Popen[str], folder: Path, steps: int, patience_seconds: float = 240) -> None:
-    """SIGKILL a program once it has told of ``steps`` optimizer steps."""
-    until = time.monotonic() + patience_seconds
-    file = folder / "data" / "metrics.jsonl"
-    while not file.exists() or len(file.read_text().splitlines()) < steps:
-        assert process.poll() is None, process.communicate()
-        assert time.monotonic() < until, "no progress"
+def steps_told(folder: Path, attempt: int) -> int:
+    """Optimizer steps on the curve of an attempt, those of its checkpoint included."""
+    file = folder / "metrics" / f"attempt-{attempt}.jsonl"
+    return len(file.read_text().splitlines()) if file.exists() else 0
+
+
+def until(condition: Callable[[], bool], alive: Callable[[], bool], patience_seconds: float = 240) -> None:
+    """Wait for a condition; fails when what is to fulfil it has ended, or after a long time."""
+    deadline = time.monotonic() + patience_seconds
+    while not condition():
+        assert alive(), "it ended before"
+        assert time.monotonic() < deadline, "it never came"
         time.sleep(0.002)
-    process.kill()
-    process.communicate()
 
 
 def part(folder: Path) -> dict[str, Any]:
@@ -226,5 +249,5 @@ def weights_hash(folder: Path) -> str:
 
 
 def metric_lines(folder: Path) -> list[dict[str, Any]]:
-    """The curve of a trainer."""
+    """The published curve of a trainer."""
     return [json.loads(line) for line in (folder / "data" / "metrics.jsonl").read_text().splitlines()]

@@ -1,7 +1,8 @@
-"""Checkpoint truth: what counts, what is passed over and why, what is kept. And the curve that goes with it."""
+"""Checkpoint truth: what counts, what damage is found, what is never half written. And the curve that goes with it."""
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -9,67 +10,108 @@ import pytest
 
 from orrery_trainers.checkpoints import (
     MARKER,
-    PassedOver,
+    Checkpoint,
+    Metric,
+    checkpoints_in,
     clear_scratch,
-    discard_from,
-    newest_complete,
+    fault_of,
+    plain_fault_of,
     publish_checkpoint,
-    retain,
     scratch_folder,
+    worth_of,
 )
 from orrery_trainers.failures import Fenced
-from orrery_trainers.metrics import MetricsJournal, diverged_in, metric_of
+from orrery_trainers.metrics import METRICS_FILE, MetricsJournal, diverged_in, metric_of
 
 
-def save(stage: Path, step: int, attempt: int = 0, text: str = "weights", fence=lambda: None) -> Path:
+def save(stage: Path, step: int, attempt: int = 0, metric: Metric | None = None, fence=lambda: None) -> Path:
+    """A checkpoint as an attempt publishes it; returns its folder."""
     saved = scratch_folder(stage, attempt) / f"checkpoint-{step}"
     (saved / "nested").mkdir(parents=True)
-    (saved / "model.safetensors").write_text(f"{text} {step}")
+    (saved / "model.safetensors").write_text(f"weights {step}")
     (saved / "nested" / "rng.pth").write_text("dice")
-    return publish_checkpoint(saved, stage, step, attempt, fence)[0]
+    return publish_checkpoint(saved, stage, step, attempt, metric, fence)[0]
 
 
-def test_the_newest_checkpoint_that_verifies_counts(tmp_path):
-    save(tmp_path, 2)
-    save(tmp_path, 10)
-    found, passed_over = newest_complete(tmp_path)
-    assert (found.step, found.path.name, passed_over) == (10, "step-00000010", [])
-    marker = json.loads((found.path / MARKER).read_text())
-    assert (marker["step"], marker["attempt"]) == (10, 0)
+def at(path: Path) -> Checkpoint:
+    """The checkpoint in a folder, by its name."""
+    return next(one for one in checkpoints_in(path.parents[1]) if one.path == path)
+
+
+def test_a_checkpoint_carries_step_attempt_worth_and_the_hash_of_every_file(tmp_path):
+    path = save(tmp_path, 10, attempt=2, metric=Metric("loss", 0.5, 4))
+    marker = json.loads((path / MARKER).read_text())
+    assert path.name == "step-00000010-attempt-2"
+    assert (marker["step"], marker["attempt"]) == (10, 2)
+    assert marker["metric"] == {"name": "loss", "mean": 0.5, "steps": 4}
     assert {entry["path"] for entry in marker["files"]} == {"model.safetensors", "nested/rng.pth"}
+    weights = next(entry for entry in marker["files"] if entry["path"] == "model.safetensors")
+    assert weights["sha256"] == hashlib.sha256(b"weights 10").hexdigest()
+    assert worth_of(at(path)) == Metric("loss", 0.5, 4)
+    assert fault_of(at(path)) is None
 
 
-def test_without_any_checkpoint_there_is_none(tmp_path):
-    assert newest_complete(tmp_path) == (None, [])
+def test_checkpoints_are_in_the_order_of_their_steps_and_of_one_step_by_attempt(tmp_path):
+    for step, attempt in ((10, 0), (2, 0), (10, 1), (4, 2)):
+        save(tmp_path, step, attempt)
+    (tmp_path / "checkpoints" / "step-00000099").mkdir()  # no name of ours
+    assert [(one.step, one.attempt) for one in checkpoints_in(tmp_path)] == [(2, 0), (4, 2), (10, 0), (10, 1)]
 
 
-@pytest.mark.parametrize(
-    ("damage", "reason"),
-    [
-        (lambda path: (path / MARKER).unlink(), "no marker (complete.json)"),
-        (lambda path: (path / MARKER).write_text("{"), "complete.json is damaged"),
-        (lambda path: (path / MARKER).write_text("[]"), "complete.json is damaged"),
-        (lambda path: (path / "model.safetensors").unlink(), "model.safetensors: file missing"),
-        (lambda path: (path / "model.safetensors").write_text("x"), "model.safetensors: expected 9 bytes, got 1"),
-        (lambda path: (path / "model.safetensors").write_text("Weights 4"), "model.safetensors: sha256 differs"),
-    ],
-)
-def test_a_damaged_checkpoint_is_passed_over_for_the_one_before_it(tmp_path, damage, reason):
-    save(tmp_path, 2)
-    damage(save(tmp_path, 4))
-    found, passed_over = newest_complete(tmp_path)
-    assert found.step == 2
-    assert passed_over == [PassedOver(4, reason)]
+def flip_bit(file: Path) -> None:
+    """Change one bit in the middle of a file, as a disk that rots does."""
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 1
+    file.write_bytes(bytes(content))
+
+
+DAMAGE = {
+    "no marker (complete.json)": lambda path: (path / MARKER).unlink(),
+    "complete.json is damaged": lambda path: (path / MARKER).write_text("{"),
+    "complete.json names no files": lambda path: (path / MARKER).write_text('{"step": 4, "attempt": 0, "files": []}'),
+    "complete.json: expected step 4, got 2": lambda path: (path / MARKER).write_text('{"step": 2, "attempt": 0}'),
+    "complete.json: expected attempt 0, got 1": lambda path: (path / MARKER).write_text('{"step": 4, "attempt": 1}'),
+    "model.safetensors: file missing": lambda path: (path / "model.safetensors").unlink(),
+    "model.safetensors: expected 9 bytes, got 3": lambda path: (path / "model.safetensors").write_text("wei"),
+    "model.safetensors: sha256 differs": lambda path: flip_bit(path / "model.safetensors"),
+}
+
+
+@pytest.mark.parametrize("fault", DAMAGE)
+def test_damage_is_told_in_words(tmp_path, fault):
+    path = save(tmp_path, 4)
+    DAMAGE[fault](path)
+    assert fault_of(at(path)) == fault
+
+
+def test_what_marker_and_sizes_tell_is_told_without_reading_the_files(tmp_path):
+    path = save(tmp_path, 4)
+    flip_bit(path / "model.safetensors")
+    assert plain_fault_of(at(path)) is None
+    (path / "model.safetensors").write_text("wei")
+    assert plain_fault_of(at(path)) == "model.safetensors: expected 9 bytes, got 3"
+
+
+def test_a_marker_that_is_a_list_is_damaged_and_tells_no_worth(tmp_path):
+    path = save(tmp_path, 4)
+    (path / MARKER).write_text("[]")
+    assert fault_of(at(path)) == "complete.json is damaged"
+    assert worth_of(at(path)) is None
 
 
 def test_a_checkpoint_is_never_seen_half_written(tmp_path):
-    save(tmp_path, 2)
     half = scratch_folder(tmp_path, 0) / "checkpoint-4"
-    half.mkdir()
+    half.mkdir(parents=True)
     (half / "model.safetensors").write_text("wei")
-    assert newest_complete(tmp_path)[0].step == 2
-    clear_scratch(tmp_path)
-    assert not half.exists()
+    assert checkpoints_in(tmp_path) == []
+
+
+def test_what_a_killed_attempt_was_writing_is_cleared_and_never_what_a_later_one_is(tmp_path):
+    folders = [scratch_folder(tmp_path, attempt) for attempt in (0, 1, 2)]
+    for folder in folders:
+        folder.mkdir(parents=True)
+    clear_scratch(tmp_path, 1)
+    assert [folder.exists() for folder in folders] == [False, False, True]
 
 
 def test_a_fenced_attempt_leaves_no_checkpoint(tmp_path):
@@ -78,44 +120,29 @@ def test_a_fenced_attempt_leaves_no_checkpoint(tmp_path):
 
     with pytest.raises(Fenced):
         save(tmp_path, 2, fence=fence)
-    assert newest_complete(tmp_path) == (None, [])
+    assert checkpoints_in(tmp_path) == []
 
 
-def test_a_checkpoint_of_the_same_step_is_replaced(tmp_path):
-    save(tmp_path, 2, attempt=0, text="old")
-    save(tmp_path, 2, attempt=1, text="new")
-    found, _ = newest_complete(tmp_path)
-    assert (found.path / "model.safetensors").read_text() == "new 2"
-    assert json.loads((found.path / MARKER).read_text())["attempt"] == 1
+def test_attempts_that_save_the_same_step_leave_each_others_checkpoints_alone(tmp_path):
+    theirs = save(tmp_path, 2, attempt=1)
+    save(tmp_path, 2, attempt=0)  # a zombie, later
+    assert fault_of(at(theirs)) is None
+    assert len(checkpoints_in(tmp_path)) == 2
 
 
-def test_the_last_checkpoints_are_kept_and_a_damaged_one_does_not_take_the_place_of_a_good_one(tmp_path):
-    for step in (2, 4, 6):
-        save(tmp_path, step)
-    (save(tmp_path, 8) / MARKER).unlink()
-    assert retain(tmp_path, keep=2) == [2]
-    assert newest_complete(tmp_path)[0].step == 6
-
-
-def test_after_a_divergence_later_checkpoints_are_gone_for_good(tmp_path):
-    for step in (2, 4, 6):
-        save(tmp_path, step)
-    assert discard_from(tmp_path, 4) == [4, 6]
-    assert newest_complete(tmp_path)[0].step == 2
-
-
-def test_metrics_of_steps_beyond_the_checkpoint_are_dropped_so_that_there_is_one_curve(tmp_path):
-    file = tmp_path / "data" / "metrics.jsonl"
-    journal = MetricsJournal(file)
-    journal.resume_after(0)
-    for step in (1, 2, 3):
-        journal.append({"optimizerStep": step, "attempt": 0})
-    journal.close()
-    file.write_text(file.read_text() + '{"optimizerStep": 4, "att')
-    journal.resume_after(2)
-    journal.append({"optimizerStep": 3, "attempt": 1})
-    journal.close()
-    lines = [json.loads(line) for line in file.read_text().splitlines()]
+def test_a_curve_goes_on_where_its_checkpoint_stands(tmp_path):
+    first = MetricsJournal(tmp_path, 0)
+    first.begin(None)
+    for step in (1, 2):
+        first.append({"optimizerStep": step, "attempt": 0})
+    first.copy_to(tmp_path / METRICS_FILE)  # the checkpoint of step 2
+    first.append({"optimizerStep": 3, "attempt": 0})
+    second = MetricsJournal(tmp_path, 1)
+    second.begin(tmp_path)
+    second.append({"optimizerStep": 3, "attempt": 1})
+    first.append({"optimizerStep": 4, "attempt": 0})  # a zombie goes on
+    second.close()
+    lines = [json.loads(line) for line in second.file.read_text().splitlines()]
     assert [(line["optimizerStep"], line["attempt"]) for line in lines] == [(1, 0), (2, 0), (3, 1)]
 
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import errno
 import json
-import os
-import signal
 from pathlib import Path
 
 import pytest
@@ -13,7 +11,7 @@ import pytest
 from campaign import PRETRAIN, SFT, claim, environment, finished_stage, part, run_here, solutions, write_stage
 from orrery_trainers import contract
 from orrery_trainers.contract import StageContext, exit_code_of
-from orrery_trainers.failures import DependencyDown, Diverged, Fenced, InvalidInput, OutOfMemory, Terminated, failure_of
+from orrery_trainers.failures import DependencyDown, Diverged, Fenced, InvalidInput, OutOfMemory, failure_of
 
 
 @pytest.fixture
@@ -67,25 +65,6 @@ def test_an_attempt_that_is_no_number_is_refused(folder):
         context_of(folder, ORRERY_ATTEMPT="x")
 
 
-def test_progress_is_replaced_as_a_whole_and_holds_no_number_that_json_has_not(folder):
-    context = context_of(folder)
-    context.report("optimizer step", 0, 10)
-    context.report("optimizer step", 10, 10, {"loss": 0.5, "reward": float("nan"), "note": None})
-    progress = json.loads((folder / "progress" / "00000.json").read_text())
-    assert (progress["done"], progress["total"], progress["attempt"]) == (10, 10, 0)
-    assert progress["metrics"] == {"loss": 0.5}
-    assert progress["rate"] > 0
-    assert progress["updatedAt"].endswith("Z")
-    assert [file.name for file in (folder / "progress").iterdir()] == ["00000.json"]
-
-
-def test_progress_is_told_at_most_four_times_a_second(folder):
-    context = context_of(folder)
-    for done in range(5):
-        context.report("optimizer step", done, 10)
-    assert json.loads((folder / "progress" / "00000.json").read_text())["done"] == 0
-
-
 def test_a_later_claim_fences_an_earlier_attempt_off(folder):
     context = context_of(folder)
     context.fence()
@@ -118,6 +97,19 @@ def test_a_part_that_is_already_published_ends_with_0_and_does_no_work(folder, c
     context_of(folder).publish([], {})
     assert run_here("pretrain", folder) == 0
     assert "already published" in capsys.readouterr().out
+
+
+def test_a_part_whose_files_are_not_what_it_says_counts_for_nothing(folder, capsys):
+    context = context_of(folder)
+    (folder / "data").mkdir()
+    (folder / "data" / "x").write_text("abc")
+    context.publish([folder / "data" / "x"], {})
+    assert context.is_published()
+    (folder / "data" / "x").write_text("abd")
+    assert not context.is_published()
+    assert "data/x: sha256 differs" in capsys.readouterr().out
+    context.part_file.write_text("{torn")
+    assert not context.is_published()
 
 
 def test_an_input_whose_bytes_have_changed_is_refused(tmp_path):
@@ -219,22 +211,6 @@ def test_exit_codes_are_those_of_the_failure_table_in_spec():
 def test_a_cuda_out_of_memory_is_told_by_its_name():
     kind = type("OutOfMemoryError", (RuntimeError,), {})
     assert isinstance(failure_of(kind("CUDA out of memory. Tried to allocate")), OutOfMemory)
-
-
-def test_sigterm_sets_the_stop_flag_and_the_program_ends_with_143(folder, monkeypatch):
-    for name, value in environment(folder).items():
-        monkeypatch.setenv(name, value)
-    before = signal.getsignal(signal.SIGTERM)
-
-    def work(context: StageContext) -> None:
-        os.kill(os.getpid(), signal.SIGTERM)
-        assert context.stop.wait(5)
-        raise Terminated("SIGTERM: stopped at optimizer step 3 of 9")
-
-    try:
-        assert exit_code_of("pretrain", work) == 143
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def test_logs_are_lines_of_json_as_pino_writes_them(folder, capsys):

@@ -1,38 +1,24 @@
-"""Reinforcement learning: its rewards, its prompts, that a kill changes nothing."""
+"""Reinforcement learning: its rewards, its prompts, its rollouts."""
 
 from __future__ import annotations
 
-import random
 import shutil
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 from campaign import (
     DOMAINS,
-    RL,
-    finished_policy,
-    finished_stage,
-    kill_after,
     metric_lines,
     part,
     pass_rates,
+    rl_stage,
     run_here,
-    start,
-    weights_hash,
-    write_stage,
 )
 from orrery_trainers.domains import Verdict, load_domain
 from orrery_trainers.failures import InvalidInput
 from orrery_trainers.rl import check_canaries, kept_prompts, reward_function
 from orrery_trainers.rollouts import complete, room_behind
-
-
-def stage(store: Path, records=None, **changes) -> Path:
-    policy = finished_policy(store)
-    key = finished_stage(store, "curriculum", {"pass-rates-00000.jsonl": pass_rates() if records is None else records})
-    return write_stage(store, "rl", "rl", {**RL, **changes}, {"policy": policy, "prompts": key})
 
 
 def test_right_is_plus_one_wrong_is_minus_one_and_unjudged_is_no_reward():
@@ -65,7 +51,7 @@ def test_only_kept_prompts_are_trained_on():
 
 
 def test_without_kept_prompts_the_message_tells_counts_and_pass_rates(tmp_path, capsys):
-    assert run_here("rl", stage(tmp_path, pass_rates(kept=False))) == 65
+    assert run_here("rl", rl_stage(tmp_path, pass_rates(kept=False))) == 65
     message = capsys.readouterr().err.splitlines()[-1]
     for words in ("none of 4", "4 too-hard", "pass rates from 0 to 0", "stages.curriculum.passRate"):
         assert words in message
@@ -156,36 +142,18 @@ def test_a_prompt_that_leaves_no_room_in_the_context_is_refused_by_name():
 def test_a_prompt_as_long_as_the_context_ends_the_stage_with_65(tmp_path, capsys):
     records = pass_rates()
     records[2]["prompt"] = "say" + " c" * 200
-    assert run_here("rl", stage(tmp_path, records)) == 65
+    assert run_here("rl", rl_stage(tmp_path, records)) == 65
     assert "'say c c" in capsys.readouterr().err.splitlines()[-1]
 
 
 def test_more_completion_tokens_than_the_context_has_are_cut_to_its_room(tmp_path):
-    folder = stage(tmp_path, maxCompletionTokens=15_360, optimizerSteps=1)
+    folder = rl_stage(tmp_path, maxCompletionTokens=15_360, optimizerSteps=1)
     assert run_here("rl", folder) == 0
     assert 0 < metric_lines(folder)[0]["completionTokens"] < 128
 
 
-def test_a_run_killed_at_a_random_step_and_resumed_equals_the_undisturbed_run(tmp_path):
-    config = {"optimizerSteps": 16, "checkpoints": {"everySteps": 2, "keep": 2}}
-    disturbed, undisturbed = stage(tmp_path / "a", **config), stage(tmp_path / "b", **config)
-    before = weights_hash(disturbed.parent / finished_policy(tmp_path / "c"))
-    kill_after(start("rl", disturbed), disturbed, steps=random.randint(3, 9))
-    assert not (disturbed / "parts").exists()
-    assert run_here("rl", disturbed, attempt=1) == 0
-    assert run_here("rl", undisturbed) == 0
-    assert weights_hash(disturbed) == weights_hash(undisturbed) != before
-    curves = [metric_lines(folder) for folder in (disturbed, undisturbed)]
-    assert [line["optimizerStep"] for line in curves[0]] == list(range(1, 17))
-    for name in ("loss", "reward", "completionTokens", "backtracks", "entropy", "gradNorm"):
-        assert [line[name] for line in curves[0]] == [line[name] for line in curves[1]]
-    assert {line["attempt"] for line in curves[0]} == {0, 1}
-    assert part(disturbed)["counts"] == part(undisturbed)["counts"]
-    assert part(disturbed)["counts"]["rollouts"] == 16 * RL["promptsPerStep"] * RL["groupSize"]
-
-
 def test_a_smaller_micro_batch_rolls_out_and_rewards_the_same(tmp_path):
-    folders = [stage(tmp_path / name) for name in ("whole", "half")]
+    folders = [rl_stage(tmp_path / name) for name in ("whole", "half")]
     assert run_here("rl", folders[0]) == 0
     assert run_here("rl", folders[1], ORRERY_MICRO_BATCH_SCALE="0.5") == 0
     first = [metric_lines(folder)[0] for folder in folders]
@@ -195,7 +163,7 @@ def test_a_smaller_micro_batch_rolls_out_and_rewards_the_same(tmp_path):
 
 
 def test_fewer_prompts_than_a_step_takes_come_several_times(tmp_path):
-    folder = stage(tmp_path, pass_rates()[:1], optimizerSteps=2)
+    folder = rl_stage(tmp_path, pass_rates()[:1], optimizerSteps=2)
     assert run_here("rl", folder) == 0
     assert part(folder)["counts"]["prompts"] == 1
     assert len(metric_lines(folder)) == 2
@@ -205,7 +173,7 @@ def test_completions_that_cannot_be_judged_teach_nothing(tmp_path):
     records = pass_rates()
     for record in records:
         record["problem"]["reference"] = "unjudged"
-    folder = stage(tmp_path, records, optimizerSteps=2)
+    folder = rl_stage(tmp_path, records, optimizerSteps=2)
     assert run_here("rl", folder) == 0
     for line in metric_lines(folder):
         assert line["unjudged"] == 1

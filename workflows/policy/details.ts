@@ -1,9 +1,17 @@
-import { type CampaignStatus, etaSeconds, type Progress, type StageState, type StageStatus } from '../../spec/index.ts';
+import {
+  type CampaignStatus,
+  effectiveRatio,
+  etaSeconds,
+  type Incident,
+  type Progress,
+  type StageState,
+  type StageStatus,
+} from '../../spec/index.ts';
 
 /** The campaign as Markdown: what the Temporal UI shows as its current details. */
 export function campaignDetails(status: CampaignStatus): string {
   const header =
-    '| stage | state | progress | ETA | attempts | GPU-hours | last failure |\n|---|---|---|---|---|---|---|';
+    '| stage | state | progress | ETA | attempts | GPU-hours | effective | last failure |\n|---|---|---|---|---|---|---|---|';
   const report = status.report === null ? [] : [`Report: \`${status.report}\``];
   return [`**${status.name}**: ${status.phase}`, `${header}\n${status.stages.map(row).join('\n')}`, ...report].join(
     '\n\n',
@@ -15,7 +23,7 @@ export function stageDetails(stage: StageStatus): string {
   const lines = [
     `**${stage.name}**: ${stage.state}${stage.why === null ? '' : `: ${stage.why}`}`,
     `executions ${stage.executions}, failures ${stage.failures}`,
-    ...(stage.lastFailure === null ? [] : [`last failure: ${stage.lastFailure.class}: ${stage.lastFailure.message}`]),
+    ...stage.incidents.map((incident) => `- ${incident.at}, attempt ${incident.attempt}: ${incidentText(incident)}`),
     ...(stage.result === null ? [] : [`result: \`${stage.result.key}\``]),
   ];
   return lines.join('\n\n');
@@ -32,10 +40,18 @@ function row(stage: StageStatus): string {
     stage.progress === null || stage.state !== 'running' ? '' : durationText(etaSeconds(stage.progress)),
     stage.executions === 0 ? '' : String(stage.executions),
     stage.gpuHours === 0 ? '' : stage.gpuHours.toFixed(2),
-    stage.lastFailure === null ? '' : `${stage.lastFailure.class}: ${stage.lastFailure.message}`,
+    percentText(effectiveRatio(stage.account)),
+    stage.incidents.length === 0 ? '' : incidentText(stage.incidents.at(-1) as Incident),
   ];
   return `| ${cells.map(cell).join(' | ')} |`;
 }
+
+function incidentText({ class: name, message, followed, costSeconds }: Incident): string {
+  const cost = costSeconds === 0 ? '' : `; it cost ${durationText(costSeconds)}`;
+  return `${name}: ${message}; ${followed}${cost}`;
+}
+
+const percentText = (share: number | null): string => (share === null ? '' : `${(100 * share).toFixed(1)} %`);
 
 // A bar or a line break inside a cell would end it.
 const cell = (text: string): string => text.replaceAll('|', '\\|').replaceAll(/\s+/g, ' ');

@@ -1,35 +1,43 @@
 import {
   afterFailure,
-  budgetOf,
   FAILURES,
   type Failure,
+  type FailureAction,
+  FailureClass,
   type FailureRule,
+  type Incident,
   type Ledger,
+  MAX_EXCLUDED_NODES,
   type Outcome,
   type Run,
+  ruleOf,
 } from '../../spec/index.ts';
 
 /** What follows from the end of an execution. */
 export type Action =
   | { readonly kind: 'seal' }
-  | { readonly kind: 'again'; readonly ledger: Ledger; readonly failure: Failure; readonly delaySeconds: number }
+  | { readonly kind: 'again'; readonly ledger: Ledger; readonly failure: Incident; readonly delaySeconds: number }
   | { readonly kind: 'await-resume' }
-  | { readonly kind: 'give-up'; readonly ledger: Ledger; readonly failure: Failure };
+  | { readonly kind: 'give-up'; readonly ledger: Ledger; readonly failure: Incident };
 
 /**
  * The decision over the failure table: is there another attempt, when, and what has been spent?
  * A preemption takes a new attempt and spares the budget; every class has a budget of its own.
+ * @param at - now, ISO 8601
  */
-export function nextAction(ledger: Ledger, outcome: Outcome, run: Pick<Run, 'failureBudgets'>): Action {
+export function nextAction(ledger: Ledger, outcome: Outcome, run: Pick<Run, 'failures'>, at: string): Action {
   if (outcome.kind === 'completed') return { kind: 'seal' };
   if (outcome.kind === 'stopped') return { kind: 'await-resume' };
   const { failure } = outcome;
-  const rule: FailureRule = FAILURES[failure.class];
-  const budget = budgetOf(run, failure.class);
-  const after = afterFailure(ledger, failure);
-  const spent = after.failures[failure.class] ?? 0;
-  if (!rule.retryable || (budget !== null && spent > budget)) return { kind: 'give-up', ledger: after, failure };
-  return { kind: 'again', ledger: after, failure, delaySeconds: backoffSeconds(rule, spent) };
+  const rule = ruleOf(run, failure.class);
+  const spent = (ledger.failures[failure.class] ?? 0) + 1;
+  const givesUp = rule.action === 'stop' || (rule.budget !== null && spent > rule.budget);
+  const delaySeconds = backoffSeconds(rule, spent);
+  const followed = givesUp ? gaveUp(failure, rule) : wentOn(failure, rule, spent, delaySeconds);
+  const incident: Incident = { ...failure, at, followed, costSeconds: 0, lostUnits: 0 };
+  const after = afterFailure(ledger, incident);
+  if (givesUp) return { kind: 'give-up', ledger: after, failure: incident };
+  return { kind: 'again', ledger: excluding(after, failure, rule), failure: incident, delaySeconds };
 }
 
 /** Wait before the next attempt after the `failures`-th failure of a class: `initial`, doubled each time, at most `max`. */
@@ -41,19 +49,55 @@ export function backoffSeconds(
   return Math.min(max, initial * 2 ** Math.min(30, Math.max(0, failures - 1)));
 }
 
+/** What the next execution does differently because of what has happened. */
+export interface Remedies {
+  /** Factor on the micro-batch: halved by every failure that asks for it. */
+  readonly microBatchScale: number;
+  /** How many of the newest checkpoints are given up. */
+  readonly earlierCheckpoints: number;
+  readonly excludedNodes: readonly string[];
+}
+
 /**
- * What the next execution does differently because of what has happened: the remedies of the failure table.
+ * The remedies of the failure table, or of the spec in its place.
  * @param lastAttempt - the attempt before; null if there was none. Only right after a divergence are checkpoints given up, so that
  *   those made since then are kept
  */
-export function remedies(
-  ledger: Ledger,
-  lastAttempt: number | null,
-): { microBatchScale: number; earlierCheckpoints: number } {
+export function remedies(ledger: Ledger, run: Pick<Run, 'failures'>, lastAttempt: number | null): Remedies {
   const last = ledger.history.at(-1);
-  const justDiverged = last?.class === 'Diverged' && last.attempt === lastAttempt;
+  const actionOf = (failure: FailureClass): FailureAction => ruleOf(run, failure).action;
+  const asks =
+    last !== undefined && last.attempt === lastAttempt && actionOf(last.class) === 'retry-earlier-checkpoint';
+  const halvings = FailureClass.options
+    .filter((name) => actionOf(name) === 'retry-smaller-micro-batch')
+    .reduce((sum, name) => sum + (ledger.failures[name] ?? 0), 0);
   return {
-    microBatchScale: 0.5 ** (ledger.failures.OutOfMemory ?? 0),
-    earlierCheckpoints: justDiverged ? (ledger.failures.Diverged ?? 0) : 0,
+    microBatchScale: 0.5 ** halvings,
+    earlierCheckpoints: asks ? (ledger.failures[last.class] ?? 0) : 0,
+    excludedNodes: ledger.excludedNodes,
   };
+}
+
+/** Keeps away from the node that failed. Of many the oldest are tried again first. */
+function excluding(ledger: Ledger, { node }: Failure, { action }: FailureRule): Ledger {
+  if (action !== 'retry-other-nodes' || node === null) return ledger;
+  const excludedNodes = [...ledger.excludedNodes.filter((name) => name !== node), node].slice(-MAX_EXCLUDED_NODES);
+  return { ...ledger, excludedNodes };
+}
+
+function gaveUp(failure: Failure, { action, budget }: FailureRule): string {
+  if (action === 'stop') return `no other attempt: ${FAILURES[failure.class].words}`;
+  return `no other attempt: the ${budget} that ${failure.class} may cost ${budget === 1 ? 'is' : 'are'} spent`;
+}
+
+function wentOn({ node }: Failure, { action, budget }: FailureRule, spent: number, delaySeconds: number): string {
+  const how: Record<Exclude<FailureAction, 'stop'>, string> = {
+    retry: 'another attempt',
+    'retry-earlier-checkpoint': 'another attempt from an earlier checkpoint',
+    'retry-smaller-micro-batch': 'another attempt with half the micro-batch',
+    'retry-other-nodes': node === null ? 'another attempt' : `another attempt, not on ${node}`,
+  };
+  const when = delaySeconds > 0 ? ` after ${delaySeconds} s` : ' at once';
+  const left = budget === null ? '' : ` (${spent} of ${budget})`;
+  return how[action as Exclude<FailureAction, 'stop'>] + when + left;
 }

@@ -1,6 +1,7 @@
 // A stage program for tests: does one thing, named by its first argument. Files go to the folder ORRERY_STORE.
 import { spawn } from 'node:child_process';
 import { appendFileSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { join } from 'node:path';
 
 const [act, ...rest] = process.argv.slice(2);
@@ -45,6 +46,28 @@ const acts = {
   spawner() {
     spawn(process.execPath, [process.argv[1], 'stay'], { detached: true, stdio: 'ignore' }).unref();
     stay();
+  },
+  /** Part 0 ends at once, and leaves a process that would note something while part 1 runs. */
+  leaveBehind() {
+    if (part !== '0') return acts.brief();
+    note(`begin ${part}`);
+    spawn(process.execPath, [process.argv[1], 'later'], { detached: true, stdio: 'ignore' }).unref();
+  },
+  later() {
+    setTimeout(() => note('a straggler lived on'), 400);
+  },
+  /** JavaScript that does not return. */
+  spin() {
+    note(`begin ${part}`);
+    (function spinForEver() {
+      for (;;) Math.random();
+    })();
+  },
+  /** Waits for something that never comes. */
+  idle() {
+    note(`begin ${part}`);
+    console.log('something before');
+    createServer().listen(0, '127.0.0.1');
   },
   failFirst() {
     if (part === '0') process.exit(Number(rest[0]));

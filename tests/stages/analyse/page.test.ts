@@ -8,9 +8,15 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { buildReport } from '../../../stages/analyse/build-report.ts';
 import type { CampaignData } from '../../../stages/analyse/inputs.ts';
 import { renderPage, SECTIONS } from '../../../stages/analyse/page.ts';
+import { withAccount } from '../../../stages/analyse/sections/account.ts';
 import { loadDomain } from '../../../stages/domain.ts';
+import { aCampaignStatus, anIncident, aStage } from '../../support/builders.ts';
 import { aCampaign } from '../../support/campaign-data.ts';
 import { startChromium } from '../../support/chromium.ts';
+
+const STATUS = aCampaignStatus({
+  stages: [aStage({ executions: 2, incidents: [anIncident({ class: 'Crashed', costSeconds: 12 })] })],
+});
 
 interface Opened {
   readonly page: Page;
@@ -20,7 +26,8 @@ interface Opened {
 
 async function open(campaign: CampaignData): Promise<Opened> {
   const url = pathToFileURL(join(folder, `${randomUUID()}.html`));
-  await writeFile(url, await renderPage(buildReport(campaign, await loadDomain('countdown'))));
+  const rendered = await renderPage(buildReport(campaign, await loadDomain('countdown')));
+  await writeFile(url, withAccount(rendered, STATUS));
   const page = await browser.newPage();
   const trouble: string[] = [];
   page.on('console', (message) => trouble.push(`console: ${message.text()}`));
@@ -52,7 +59,7 @@ describe('the report in a browser', { timeout: 30_000 }, () => {
   test('has every section, complains of nothing and asks the network for nothing', async () => {
     const { page, trouble } = report;
     expect(trouble).toEqual([]);
-    for (const id of ['headline', ...Object.keys(SECTIONS)]) {
+    for (const id of ['headline', ...Object.keys(SECTIONS), 'account']) {
       expect(await page.locator(`#${id}`).isVisible(), id).toBe(true);
     }
     // Accuracies 2, RL 3, losses 3, curriculum 2, and the scatter of the arm that backtracks.

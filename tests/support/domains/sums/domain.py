@@ -1,6 +1,8 @@
 """The smallest domain there can be, for tests of the stage programs: `2 + 3 =`, answered by `Answer: 5`."""
 
+import os
 import random
+import signal
 from itertools import product
 from typing import Any
 
@@ -8,7 +10,15 @@ from orrery_trainers.domains import DomainError, Problem, Verdict
 
 
 def verify(problem: str, reference: str, completion: str) -> Verdict:
-    """Compare what follows the last `Answer:` with the reference; a completion that says `unclear` cannot be judged."""
+    """Compare what follows the last `Answer:` with the reference; a completion that says `unclear` cannot be judged.
+
+    For tests of what guards a verifier, `for ever` keeps it busy until it is killed, and `falls dead` kills it.
+    """
+    if "for ever" in completion:
+        while True:
+            pass
+    if "falls dead" in completion:
+        os.kill(os.getpid(), signal.SIGKILL)
     if "unclear" in completion:
         return Verdict("unjudged", None, "unclear")
     _, found, answer = completion.rpartition("Answer:")

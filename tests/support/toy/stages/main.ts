@@ -1,7 +1,7 @@
 /**
  * Toy stage programs: they keep the pod contract and do nothing else. A fake, so that tests of the workflows take seconds and can ask
- * for each exit code. `domain.settings`: `stepMs`, `steps` (of the stages in `only`), and `faults`: stage name -> exit codes of its
- * executions in order.
+ * for each end. `domain.settings`: `stepMs`, `steps` (of the stages in `only`), and `faults`: stage name -> how its executions end, in
+ * order: an exit code, a signal that it gets, or `hang`.
  */
 import { appendFileSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -16,7 +16,7 @@ const settings = stage.domain.settings as {
   stepMs?: number;
   steps?: number;
   only?: string[];
-  faults?: Record<string, number[]>;
+  faults?: Record<string, (number | NodeJS.Signals | 'hang')[]>;
 };
 const isLong = settings.only?.includes(stage.name) ?? true;
 const steps = isLong ? (settings.steps ?? 3) : 1;
@@ -25,6 +25,9 @@ process.on('SIGTERM', () => process.exit(143));
 for (const folder of ['data', 'parts', 'progress', 'journal']) mkdirSync(join(dir, folder), { recursive: true });
 const journal = join(dir, 'journal', `${part}.txt`);
 let done = existsSync(journal) ? readFileSync(journal, 'utf8').length : 0;
+
+const from = done;
+let beganAt: string | null = null;
 
 function replace(path: string, value: unknown): void {
   writeFileSync(`${path}.tmp`, JSON.stringify(value));
@@ -36,18 +39,36 @@ while (done < steps) {
   appendFileSync(journal, '.'); // one step done: an execution after this one goes on from here
   done += 1;
   const updatedAt = new Date().toISOString();
-  replace(progressPath(dir, part), { attempt, unit: 'step', done, total: steps, rate: 1, metrics: {}, updatedAt });
+  beganAt ??= updatedAt;
+  replace(progressPath(dir, part), {
+    attempt,
+    unit: 'step',
+    done,
+    total: steps,
+    rate: 1,
+    metrics: {},
+    from,
+    beganAt,
+    savingSeconds: 0,
+    updatedAt,
+  });
 }
 
 const fault = settings.faults?.[stage.name]?.[attempt] ?? 0;
-if (fault !== 0) {
+if (fault === 'hang') await new Promise((resolve) => setTimeout(resolve, 3_600_000));
+if (typeof fault === 'string') {
+  process.kill(process.pid, fault);
+  await new Promise((resolve) => setTimeout(resolve, 10_000)); // until it comes
+}
+if (typeof fault === 'number' && fault !== 0) {
   console.error(`a toy fault: exit code ${fault}`);
   process.exit(fault);
 }
 const names = stage.kind === 'analyse' ? ['data/report.html', 'data/report.json'] : [`data/out-${part}.txt`];
 const files = [];
 for (const path of names) {
-  writeFileSync(join(dir, path), `${stage.name} ${part}\n`);
-  files.push({ path, sha256: await sha256File(join(dir, path)), bytes: `${stage.name} ${part}\n`.length });
+  const text = path.endsWith('.json') ? '{}\n' : `${stage.name} ${part}\n`;
+  writeFileSync(join(dir, path), text);
+  files.push({ path, sha256: await sha256File(join(dir, path)), bytes: text.length });
 }
 replace(partPath(dir, part), { part, attempt, files, counts: { steps }, finishedAt: new Date().toISOString() });

@@ -1,0 +1,24 @@
+import type { ExecutionFacts, JobObservation, Progress } from '../spec/index.ts';
+
+/**
+ * Times and work of an execution that has ended. Pure.
+ * @param progress - as its pods last told; null when they told nothing
+ */
+export function factsOf(observed: JobObservation | null, progress: Progress | null, attempt: number): ExecutionFacts {
+  const pods = observed?.pods ?? [];
+  const own = progress?.attempt === attempt ? progress : null;
+  return {
+    firstPodAt: pods.flatMap(({ startedAt }) => startedAt ?? []).toSorted()[0] ?? null,
+    beganAt: own?.beganAt ?? null,
+    toldAt: own?.updatedAt ?? null,
+    endedAt:
+      pods
+        .flatMap(({ finishedAt }) => finishedAt ?? [])
+        .toSorted()
+        .at(-1) ?? null,
+    from: own?.from ?? null,
+    done: own?.done ?? null,
+    unit: progress?.unit ?? null,
+    savingSeconds: own?.savingSeconds ?? 0,
+  };
+}

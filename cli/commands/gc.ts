@@ -1,0 +1,42 @@
+import type { Command } from 'commander';
+import { createLocalExecutor, localMachine } from '../../local/index.ts';
+import { type Reconciliation, reconcile, subjectOf, temporalOwners } from '../../reconciler/index.ts';
+import { withClient } from '../connect.ts';
+import { EXIT, type ExitCode } from '../errors.ts';
+import { finishWith } from '../exit.ts';
+import { homePath, PROJECT, storePath, VENV_PYTHON } from '../paths.ts';
+
+/** `gc`: cleans up now what workers clean up by themselves every some minutes, and tells what and why. */
+export function addGcCommand(program: Command): void {
+  program
+    .command('gc')
+    .description('clean up what killed processes left: temporary files, stale claims, orphaned jobs and processes')
+    .option('-n, --dry-run', 'only tell what would be done')
+    .option('--json', 'answer as JSON')
+    .action(finishWith(collect));
+}
+
+async function collect({ dryRun = false, json }: { dryRun?: boolean; json?: true }): Promise<ExitCode> {
+  const [store, home] = [storePath(), homePath()];
+  const log = { info() {}, warn: (facts: object, message: string) => console.error(`orrery: ${message}`, facts) };
+  const executor = createLocalExecutor({ home, store, projectRoot: PROJECT, python: VENV_PYTHON, log });
+  const found = await withClient((client) =>
+    reconcile(
+      { store, executor, owners: () => temporalOwners(client, store), machine: localMachine(home) },
+      { dryRun },
+    ),
+  );
+  console.log(json ? JSON.stringify(found, null, 2) : linesOf(found).join('\n'));
+  return found.cleaned.some(({ error }) => error !== null) ? EXIT.failed : EXIT.ok;
+}
+
+/** What was found as lines: what it is, what became of it, and why. Pure. */
+export function linesOf({ cleaned, doubts }: Reconciliation): string[] {
+  const findings = cleaned.flatMap(({ finding, done, error }) => [
+    `${error === null ? done : `not ${done}`}: ${finding.kind.replaceAll('-', ' ')} ${subjectOf(finding)}`,
+    `  because ${finding.why}`,
+    ...(error === null ? [] : [`  ${error}`]),
+  ]);
+  const unknown = doubts.map((doubt) => `not known: ${doubt}`);
+  return findings.length + unknown.length === 0 ? ['nothing to clean up'] : [...findings, ...unknown];
+}

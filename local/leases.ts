@@ -1,0 +1,86 @@
+import { readdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { createExclusive, isMissing, numbered, readJsonIfThere, writeFileAtomic } from '../store/index.ts';
+import { JOB_ID } from './job-folder.ts';
+import { killMarked, processStart } from './processes.ts';
+
+/**
+ * Leases on what the jobs of this machine must not share, in `<home>/leases/<resource>/NNNNN.json`. As with claims, each taking is a new
+ * number, created exclusively, and the highest is in force. A lease ends when its supervisor gives it back, or is gone: known by its pid
+ * and start time, so that neither the death of a worker nor a number used again makes a difference.
+ */
+const Lease = z.object({
+  job: z.string(),
+  jobId: z.uuid(),
+  pid: z.int(),
+  start: z.string(),
+  released: z.boolean().default(false),
+});
+export type Holder = Pick<z.infer<typeof Lease>, 'job' | 'jobId' | 'pid' | 'start'>;
+
+export interface HeldLease {
+  release(): Promise<void>;
+}
+
+const leasesDir = (home: string, resource: string): string => join(home, 'leases', resource);
+const leasePath = (home: string, resource: string, number: number): string =>
+  join(leasesDir(home, resource), `${numbered(number)}.json`);
+
+/** Who has the resource now; null when it is free. */
+export async function holderOf(home: string, resource: string): Promise<Holder | null> {
+  const latest = await latestLease(home, resource);
+  return latest !== null && (await isInForce(latest.lease)) ? latest.lease : null;
+}
+
+/**
+ * Takes the resource, or answers null when another has it. What a dead supervisor's job has left running is killed first: a GPU is not
+ * free as long as it works on it.
+ */
+export async function tryLease(home: string, resource: string, holder: Holder): Promise<HeldLease | null> {
+  const latest = await latestLease(home, resource);
+  if (latest !== null && !latest.lease.released) {
+    if (await isInForce(latest.lease)) return null;
+    await killMarked(JOB_ID, latest.lease.jobId);
+  }
+  const number = (latest?.number ?? -1) + 1;
+  const path = leasePath(home, resource, number);
+  if (!(await createExclusive(path, JSON.stringify(holder)))) return null;
+  // Old numbers are removed: one that was free to create may be older than the one in force by now.
+  const numbers = await listNumbers(home, resource);
+  if (Math.max(...numbers) !== number) {
+    await rm(path, { force: true });
+    return null;
+  }
+  for (const old of numbers.filter((other) => other < number))
+    await rm(leasePath(home, resource, old), { force: true });
+  return { release: () => writeFileAtomic(path, JSON.stringify({ ...holder, released: true })) };
+}
+
+async function latestLease(
+  home: string,
+  resource: string,
+): Promise<{ number: number; lease: z.infer<typeof Lease> } | null> {
+  for (;;) {
+    const number = (await listNumbers(home, resource)).at(-1);
+    if (number === undefined) return null;
+    const lease = await readJsonIfThere(leasePath(home, resource, number), Lease);
+    if (lease !== null) return { number, lease }; // else a later one has replaced it in between
+  }
+}
+
+const isInForce = async ({ released, pid, start }: z.infer<typeof Lease>): Promise<boolean> =>
+  !released && (await processStart(pid)) === start;
+
+async function listNumbers(home: string, resource: string): Promise<number[]> {
+  try {
+    const names = await readdir(leasesDir(home, resource));
+    return names
+      .flatMap((name) => /^(\d{5,})\.json$/.exec(name)?.[1] ?? [])
+      .map(Number)
+      .toSorted((a, b) => a - b);
+  } catch (error) {
+    if (isMissing(error)) return [];
+    throw error;
+  }
+}

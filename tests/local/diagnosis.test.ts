@@ -1,0 +1,100 @@
+import { mkdirSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, test as it, vi } from 'vitest';
+import type { JobRequest, Program } from '../../spec/index.ts';
+import { aJob, doing, Machine } from './support.ts';
+
+// Real programs that really hang.
+vi.setConfig({ testTimeout: 30_000 });
+const test = it.concurrent;
+
+const PYTHON = fileURLToPath(new URL('../../.venv/bin/python', import.meta.url));
+const hanging = (how: 'handler' | 'bare'): Program => ({
+  runtime: 'python',
+  args: [fileURLToPath(new URL('./programs/hang.py', import.meta.url)), how],
+});
+const machine = (): Machine => {
+  const made = new Machine({ python: PYTHON });
+  mkdirSync(made.store, { recursive: true });
+  return made;
+};
+const { name } = aJob();
+
+/** Starts a job, waits until its program has begun, and takes a diagnosis. */
+async function diagnosisOf(here: Machine, changes: Partial<JobRequest>) {
+  await here.executor.submit(aJob(changes));
+  await here.untilNoted('begin 0');
+  return await here.executor.diagnose(name);
+}
+const stacks = (diagnosis: Readonly<Record<string, string>>): string =>
+  Object.entries(diagnosis)
+    .flatMap(([file, text]) => (file.startsWith('stack-') ? [text] : []))
+    .join('\n');
+
+describe.runIf(process.platform === 'linux')('the stack', () => {
+  test('of a Python program names the function that it hangs in, and the program lives on', async () => {
+    await using here = machine();
+    const diagnosis = await diagnosisOf(here, { main: hanging('handler') });
+    expect(stacks(diagnosis)).toMatch(/most recent call first\):\n {2}File ".*hang\.py", line \d+ in hang_here/);
+    expect(await here.executor.observe(name)).toMatchObject({ phase: 'running' });
+  });
+
+  test('of a Python program without a handler is not asked for: the signal would kill it', async () => {
+    await using here = machine();
+    const diagnosis = await diagnosisOf(here, { main: hanging('bare') });
+    expect(stacks(diagnosis)).toContain('no handler for SIGUSR1');
+    await here.executor.diagnose(name);
+    expect(await here.executor.observe(name)).toMatchObject({ phase: 'running' });
+  });
+
+  test('of an idle Node program is a report of what it waits for, without environment or addresses', async () => {
+    await using here = machine();
+    const diagnosis = await diagnosisOf(here, { main: doing('idle'), env: { PASSWORD: 'a secret thing' } });
+    expect(stacks(diagnosis)).toMatch(/"type": "tcp"/);
+    expect(Object.values(diagnosis).join()).not.toContain('a secret thing');
+    expect(Object.values(diagnosis).join()).not.toMatch(/networkInterfaces|environmentVariables/);
+    expect(readdirSync(join(here.home, 'jobs', name)).filter((file) => file.startsWith('report'))).toEqual([]);
+  });
+
+  test('of a Node program that is busy names the function, and it stays as closed to debuggers as it was', async () => {
+    await using here = machine();
+    const diagnosis = await diagnosisOf(here, { main: doing('spin') });
+    expect(stacks(diagnosis)).toMatch(/at spinForEver \(.*main\.mjs:\d+:\d+\)/);
+    // A debugger that is open already would not say again where it listens.
+    expect(stacks(await here.executor.diagnose(name))).toMatch(/at spinForEver/);
+    expect(await here.executor.observe(name)).toMatchObject({ phase: 'running' });
+  });
+
+  test('of a stopped process cannot be had, which is said', async () => {
+    await using here = machine();
+    await here.executor.submit(aJob({ main: hanging('handler') }));
+    await here.untilNoted('begin 0');
+    const program = (await here.alive()).filter((pid) => pid !== here.supervisorPid(name));
+    for (const pid of program) process.kill(pid, 'SIGSTOP');
+    const diagnosis = await here.executor.diagnose(name);
+    expect(stacks(diagnosis)).toContain('it is stopped (state T)');
+    expect(diagnosis['processes.txt']).toMatch(/part 0: .*hang\.py handler\n {2}state T \(is stopped, by a signal\)/);
+  });
+});
+
+test('a diagnosis has the logs, the processes, the machine and its GPUs, and how the job stands', async () => {
+  await using here = machine();
+  const diagnosis = await diagnosisOf(here, { main: doing('idle') });
+  expect(diagnosis['00000-main.log']).toContain('something before');
+  expect(diagnosis['processes.txt']).toContain('main.mjs idle');
+  expect(diagnosis['machine.txt']).toMatch(/load .* on \d+ cores\nmemory .* GiB available/);
+  expect(diagnosis['nvidia-smi.txt']).toMatch(/nvidia-smi/i);
+  expect(JSON.parse(diagnosis['job.json']!)).toMatchObject({ name, phase: 'running' });
+  for (const [file, text] of Object.entries(diagnosis)) expect(text.length, file).toBeLessThan(150_000);
+});
+
+test('a job that never was, and one that has ended, are said to be so', async () => {
+  await using here = machine();
+  expect(await here.executor.diagnose('never')).toEqual({ 'job.txt': 'there is no record of this job\n' });
+  await here.executor.submit(aJob());
+  await here.end(name);
+  const diagnosis = await here.executor.diagnose(name);
+  expect(diagnosis['processes.txt']).toContain('no process of the job');
+  expect(stacks(diagnosis)).toBe('');
+});

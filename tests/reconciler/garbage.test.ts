@@ -1,0 +1,171 @@
+import { describe, expect, test } from 'vitest';
+import {
+  type Finding,
+  findGarbage,
+  idOf,
+  type OwnerState,
+  ownersToAsk,
+  RECORD_AGE_MS,
+  type Seen,
+  TEMPORARY_AGE_MS,
+} from '../../reconciler/garbage.ts';
+import type { JobSummary } from '../../spec/index.ts';
+import type { Claim, Scratch, StageLook } from '../../store/index.ts';
+
+const NOW = Date.parse('2026-06-01T00:00:00.000Z');
+const KEY = 'a'.repeat(64);
+
+const aClaim = (changes: Partial<Claim> = {}): Claim => ({
+  ...{ attempt: 2, owner: 'demo/search', execution: 'token', claimedAt: '2026-05-31T00:00:00.000Z' },
+  ...changes,
+});
+const released = { released: '2026-05-31T12:00:00.000Z' };
+const aStage = (changes: Partial<StageLook> = {}): StageLook => ({
+  ...{ dir: '/store/stages/a', key: KEY, isFinished: false, claim: aClaim(), scratch: [] },
+  ...changes,
+});
+const aJob = (changes: Partial<JobSummary> = {}): JobSummary => ({
+  ...{ name: 'demo-search-2', campaign: 'demo', stage: 'search', key: KEY, attempt: 2, ownerRun: 'run-1' },
+  ...{ phase: 'running', submittedAt: '2026-05-31T00:00:00.000Z' },
+  ...changes,
+});
+
+interface Sight extends Partial<Omit<Seen, 'store'>> {
+  readonly stages?: readonly StageLook[];
+  readonly owners?: OwnerState;
+  readonly running?: readonly number[];
+}
+/** What is found where every owner is in the same state. */
+function findingsIn({ stages = [], owners = 'running', running = [], ...changes }: Sight): Finding[] {
+  const store = { temporaries: [], stages };
+  const seen: Seen = { store, temporaries: [], jobs: [], strays: [], now: NOW, ...changes };
+  return findGarbage(seen, new Map(ownersToAsk(seen).map((owner) => [idOf(owner), owners])), (pid) =>
+    running.includes(pid),
+  );
+}
+const kindsIn = (sight: Sight): string[] => findingsIn(sight).map(({ kind }) => kind);
+
+describe('a temporary file', () => {
+  const aged = (ageMs: number) => [{ path: '/store/.x.7-00000000.tmp', ageMs, writer: 7 }];
+  test('is garbage once it is older than any write takes', () => {
+    expect(kindsIn({ temporaries: aged(TEMPORARY_AGE_MS + 1) })).toEqual(['temporary-file']);
+    expect(kindsIn({ temporaries: aged(TEMPORARY_AGE_MS - 1) })).toEqual([]);
+  });
+  test('is left alone as long as who writes it may be alive: a laptop slept, or the clock was set', () => {
+    expect(kindsIn({ temporaries: aged(100 * TEMPORARY_AGE_MS), running: [7] })).toEqual([]);
+  });
+});
+
+describe('a scratch folder', () => {
+  const scratch = (attempt: number | null, ageMs = 0): Scratch[] => [{ path: '/store/x', ageMs, attempt }];
+  test.each<{ name: string; stage: Partial<StageLook>; garbage: boolean }>([
+    { name: 'of an attempt before the one in force is garbage', stage: { scratch: scratch(1) }, garbage: true },
+    { name: 'of the attempt in force is not', stage: { scratch: scratch(2) }, garbage: false },
+    {
+      name: 'of the attempt in force is, once that was released',
+      stage: { scratch: scratch(2), claim: aClaim(released) },
+      garbage: true,
+    },
+    {
+      name: 'of an attempt that has been claimed since the look is not',
+      stage: { scratch: scratch(3), claim: aClaim(released) },
+      garbage: false,
+    },
+    { name: 'of a finished stage is garbage', stage: { scratch: scratch(2), isFinished: true }, garbage: true },
+    {
+      name: 'of whom the name does not tell is not while an attempt is in force',
+      stage: { scratch: scratch(null, 2 * TEMPORARY_AGE_MS) },
+      garbage: false,
+    },
+    {
+      name: 'of whom the name does not tell is when nobody has been at the stage for long',
+      stage: { scratch: scratch(null, 2 * TEMPORARY_AGE_MS), claim: aClaim(released) },
+      garbage: true,
+    },
+  ])('$name', ({ stage, garbage }) => {
+    expect(kindsIn({ stages: [aStage(stage)] })).toEqual(garbage ? ['scratch-folder'] : []);
+  });
+});
+
+describe('a claim', () => {
+  test.each<{ name: string; sight: Sight; stale: boolean }>([
+    { name: 'of an owner that is closed, without a job, is stale', sight: { owners: 'closed' }, stale: true },
+    { name: 'of an owner that runs (or is paused) is not', sight: { owners: 'running' }, stale: false },
+    { name: 'of an owner that nobody could ask is not', sight: { owners: 'unknown' }, stale: false },
+    {
+      name: 'that was released is not',
+      sight: { stages: [aStage({ claim: aClaim(released) })], owners: 'closed' },
+      stale: false,
+    },
+    {
+      name: 'of a finished stage is not: it holds nobody up',
+      sight: { stages: [aStage({ isFinished: true })], owners: 'closed' },
+      stale: false,
+    },
+    {
+      name: 'with a job that runs is not, whoever owns that',
+      sight: { jobs: [aJob({ campaign: 'other' })], owners: 'closed' },
+      stale: false,
+    },
+    {
+      name: 'whose job has ended is stale',
+      sight: { jobs: [aJob({ phase: 'failed' })], owners: 'closed' },
+      stale: true,
+    },
+    { name: 'is not when jobs could not be listed', sight: { jobs: null, owners: 'closed' }, stale: false },
+  ])('$name', ({ sight, stale }) => {
+    expect(kindsIn({ stages: [aStage()], ...sight }).includes('stale-claim')).toBe(stale);
+  });
+
+  test('is asked after by the id of its workflow, a job by its very run, and each once', () => {
+    const stages = [aStage(), aStage({ key: 'b' })];
+    const seen: Seen = { store: { temporaries: [], stages }, temporaries: [], jobs: [aJob()], strays: [], now: NOW };
+    expect(ownersToAsk(seen)).toEqual([
+      { workflowId: 'demo/search', firstRun: null },
+      { workflowId: 'demo/search', firstRun: 'run-1' },
+    ]);
+  });
+});
+
+describe('a job', () => {
+  const old = new Date(NOW - RECORD_AGE_MS - 1).toISOString();
+  test.each<{ name: string; job: Partial<JobSummary>; owner: OwnerState; want: string[] }>([
+    { name: 'that runs for an owner that is closed is an orphan', job: {}, owner: 'closed', want: ['orphaned-job'] },
+    {
+      name: 'that waits for one that is closed too',
+      job: { phase: 'pending' },
+      owner: 'closed',
+      want: ['orphaned-job'],
+    },
+    { name: 'that runs for an owner that runs is none', job: {}, owner: 'running', want: [] },
+    { name: 'that runs for an owner that nobody could ask is none', job: {}, owner: 'unknown', want: [] },
+    {
+      name: 'that has ended long ago, its owner too, is forgotten',
+      job: { phase: 'failed', submittedAt: old },
+      owner: 'closed',
+      want: ['old-record'],
+    },
+    { name: 'that has ended just now is not', job: { phase: 'failed' }, owner: 'closed', want: [] },
+    {
+      name: 'that has ended long ago is not while its owner runs',
+      job: { phase: 'stopped', submittedAt: old },
+      owner: 'running',
+      want: [],
+    },
+    { name: 'that runs for long is not garbage by its age', job: { submittedAt: old }, owner: 'running', want: [] },
+  ])('$name', ({ job, owner, want }) => {
+    expect(kindsIn({ jobs: [aJob(job)], owners: owner })).toEqual(want);
+  });
+});
+
+test('every finding says why nobody needs it', () => {
+  const strays = [{ pid: 3, start: 'x', job: 'demo-search-1', command: 'node stages/main.ts' }];
+  const whys = findingsIn({ stages: [aStage()], jobs: [aJob({ attempt: 1 })], strays, owners: 'closed' }).map(
+    ({ why }) => why,
+  );
+  expect(whys).toEqual([
+    'demo/search is closed, and no job of it runs',
+    'demo/search, which asked for it, is closed',
+    'its job demo-search-1 has no record',
+  ]);
+});
