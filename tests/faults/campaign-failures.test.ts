@@ -1,0 +1,112 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type CampaignSpecInput, type CampaignStatus, FAILURES, type FailureClass } from '../../spec/index.ts';
+import { logsDir, stageDir } from '../../store/index.ts';
+import type { campaign } from '../../workflows/index.ts';
+import { aCampaign, openWorkbench, type Workbench } from '../support/worker.ts';
+
+let bench: Workbench;
+let worker: { stop(): Promise<void> };
+beforeAll(async () => {
+  bench = await openWorkbench();
+  worker = await bench.startWorker();
+}, 120_000);
+afterAll(async () => {
+  await worker?.stop();
+  await bench?.close();
+}, 60_000);
+
+const run = async (workflowId: string, spec: CampaignSpecInput): Promise<CampaignStatus> => {
+  const handle = await bench.client.workflow.start<typeof campaign>('campaign', {
+    ...{ taskQueue: 'orrery', workflowId },
+    args: [spec],
+  });
+  await handle.result().catch(() => undefined);
+  return await handle.query<CampaignStatus>('status');
+};
+
+/** No back-off, so that the test takes seconds; classes and budgets are the table's. */
+const AT_ONCE = Object.fromEntries(
+  Object.keys(FAILURES).map((name) => [name, { backoffSeconds: { initial: 0, max: 0 } }]),
+);
+const runs = { failures: AT_ONCE, stallTimeoutSeconds: 4, graceSeconds: 2 };
+const EVERYWHERE = Object.fromEntries(
+  ['prepare', 'pretrain', 'search', 'linearise', 'rewrite', 'sft', 'curriculum', 'rl', 'evaluate', 'analyse'].map(
+    (kind) => [kind, { run: runs }],
+  ),
+) as CampaignSpecInput['stages'];
+
+const ENDS: { stage: string; end: number | string; becomes: FailureClass; followed: RegExp }[] = [
+  { stage: 'prepare', end: 69, becomes: 'DependencyDown', followed: /another attempt at once \(1 of 10\)/ },
+  { stage: 'pretrain', end: 70, becomes: 'Diverged', followed: /from an earlier checkpoint at once \(1 of 1\)/ },
+  { stage: 'evaluate-base', end: 'SIGSEGV', becomes: 'Crashed', followed: /another attempt at once \(1 of 3\)/ },
+  { stage: 'search', end: 71, becomes: 'OutOfMemory', followed: /half the micro-batch at once \(1 of 2\)/ },
+  { stage: 'astro/linearise', end: 72, becomes: 'NodeFailure', followed: /another attempt.* at once \(1 of 10\)/ },
+  { stage: 'astro/rewrite', end: 143, becomes: 'Preempted', followed: /another attempt at once$/ },
+  { stage: 'astro/sft', end: 'hang', becomes: 'Stalled', followed: /another attempt at once \(1 of 2\)/ },
+  { stage: 'astro/evaluate-sft', end: 'SIGKILL', becomes: 'Crashed', followed: /another attempt at once/ },
+  { stage: 'astro/curriculum', end: 1, becomes: 'Crashed', followed: /another attempt at once/ },
+  { stage: 'astro/rl', end: 'SIGTERM', becomes: 'Preempted', followed: /another attempt at once$/ },
+];
+
+describe('every way to end that another attempt can help, each in a stage of one campaign', () => {
+  let status: CampaignStatus;
+  beforeAll(async () => {
+    const faults = Object.fromEntries(ENDS.map(({ stage, end }) => [stage, [end]]));
+    const spec = aCampaign({ arms: [{ name: 'astro' }], settings: { faults }, stages: EVERYWHERE! });
+    status = await run('ends', spec);
+  }, 240_000);
+
+  test.each(ENDS)('$stage ends with $end: $becomes', ({ stage, becomes, followed }) => {
+    const { incidents, executions, state } = status.stages.find(({ name }) => name === stage)!;
+    expect(incidents).toMatchObject([{ class: becomes, attempt: 0, followed: expect.stringMatching(followed) }]);
+    expect({ executions, state }).toEqual({ executions: 2, state: 'completed' });
+  });
+
+  test('the campaign completes, and its account names what each class has cost', () => {
+    expect(status.phase).toBe('completed');
+    const told = Object.fromEntries(Object.entries(status.account.causes).map(([cause, { times }]) => [cause, times]));
+    expect(told).toMatchObject({
+      ...{ DependencyDown: 1, Diverged: 1, OutOfMemory: 1, NodeFailure: 1, Preempted: 2, Stalled: 1, Crashed: 3 },
+    });
+    const stalled = status.stages.find(({ name }) => name === 'astro/sft')!;
+    expect(stalled.incidents[0]?.costSeconds).toBeGreaterThan(0);
+  });
+
+  test('what a stalled execution was doing is kept before it is killed', () => {
+    const { key, incidents } = status.stages.find(({ name }) => name === 'astro/sft')!;
+    const folder = join(logsDir(stageDir(bench.store, key!), 0), 'diagnosis');
+    expect(incidents[0]?.message).toContain('diagnosis');
+    expect(readdirSync(folder).length).toBeGreaterThan(1);
+    const all = readdirSync(folder)
+      .map((name) => readFileSync(join(folder, name), 'utf8'))
+      .join('\n');
+    expect(all).toMatch(/main\.ts/); // the program that hung is named, by its command line or its stack
+  });
+});
+
+test('a class that has spent its budget ends the stage, and says so', async () => {
+  const settings = { faults: { prepare: [1, 1, 1, 1] } };
+  const { stages } = await run('spent', aCampaign({ seed: 5, settings, stages: EVERYWHERE! }));
+  const [prepare] = stages;
+  expect(prepare).toMatchObject({ state: 'failed', executions: 4, failures: 4 });
+  expect(prepare?.incidents.at(-1)?.followed).toBe('no other attempt: the 3 that Crashed may cost are spent');
+}, 120_000);
+
+test('the spec of a stage may choose another action', async () => {
+  const stages = { prepare: { run: { ...runs, failures: { DependencyDown: { action: 'stop' as const } } } } };
+  const status = await run('chosen', aCampaign({ seed: 6, settings: { faults: { prepare: [69] } }, stages }));
+  expect(status.stages[0]).toMatchObject({ state: 'failed', executions: 1 });
+}, 120_000);
+
+test('an out-of-memory halves the micro-batch of the next execution, a divergence gives up the newest checkpoint', () => {
+  const jobs = join(bench.home, 'jobs');
+  const envOf = (prefix: string, attempt: number): Record<string, string> => {
+    const name = readdirSync(jobs).find((job) => job.startsWith(prefix) && job.endsWith(`-${attempt}`));
+    const path = join(jobs, name!, 'job.json');
+    return existsSync(path) ? (JSON.parse(readFileSync(path, 'utf8')).request.env as Record<string, string>) : {};
+  };
+  expect(envOf('ends-search', 0)).not.toHaveProperty('ORRERY_MICRO_BATCH_SCALE');
+  expect(envOf('ends-search', 1)).toMatchObject({ ORRERY_MICRO_BATCH_SCALE: '0.5' });
+});

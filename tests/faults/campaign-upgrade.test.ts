@@ -1,0 +1,114 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import type { CampaignStatus } from '../../spec/index.ts';
+import { type Machine, openMachine, until } from '../support/machine.ts';
+import { aCampaign } from '../support/worker.ts';
+
+const PROJECT = fileURLToPath(new URL('../../', import.meta.url));
+/** What a worker is made of; node_modules is linked. */
+const SOURCES = [
+  'activities',
+  'cli',
+  'domains',
+  'local',
+  'reconciler',
+  'spec',
+  'stages',
+  'store',
+  'trainers',
+  'workflows',
+];
+const FILES = ['worker.ts', 'preflight.ts', 'deployment.ts', 'logging.ts', 'package.json', 'tsconfig.json'];
+
+let machine: Machine;
+let copy: string;
+const started: ChildProcess[] = [];
+beforeEach(async () => {
+  machine = await openMachine();
+  copy = mkdtempSync(join(tmpdir(), 'orrery-copy-'));
+  for (const name of [...SOURCES, ...FILES]) cpSync(join(PROJECT, name), join(copy, name), { recursive: true });
+  symlinkSync(join(PROJECT, 'node_modules'), join(copy, 'node_modules'));
+}, 120_000);
+afterEach(async () => {
+  for (const worker of started) worker.kill('SIGKILL');
+  rmSync(copy, { recursive: true, force: true });
+  await machine?.close();
+}, 60_000);
+
+/** The real worker of the copy, with its output. */
+function startWorker(env: NodeJS.ProcessEnv = {}): { worker: ChildProcess; said: () => string } {
+  const worker = spawn(process.execPath, [join(copy, 'worker.ts')], {
+    cwd: copy,
+    env: {
+      ...process.env,
+      ...{ TEMPORAL_ADDRESS: machine.address, ORRERY_STORE: machine.store, ORRERY_HOME: machine.home, ...env },
+    },
+  });
+  started.push(worker);
+  let output = '';
+  for (const stream of [worker.stdout, worker.stderr]) stream?.on('data', (data: Buffer) => (output += String(data)));
+  return { worker, said: () => output };
+}
+
+/** Puts another activity where the campaign begins: no history of today can have been made by it. */
+function changeWorkflowCode(): void {
+  const path = join(copy, 'workflows/campaign.ts');
+  const code = readFileSync(path, 'utf8');
+  const changed = code.replace('(await admitCampaign({ campaignId, spec })).searchAttributes', 'false');
+  expect(changed).not.toBe(code);
+  writeFileSync(path, changed);
+}
+
+test('a worker whose workflow code cannot go on with what is open says so and leaves; one whose code can takes it up', async () => {
+  const first = await machine.startWorker();
+  const spec = aCampaign({ arms: [{ name: 'astro' }], settings: { steps: 2000, stepMs: 50, only: ['pretrain'] } });
+  const handle = await machine
+    .client()
+    .workflow.start('campaign', { taskQueue: 'orrery', workflowId: 'open', args: [spec] });
+  await until(
+    'pretrain runs',
+    async () => (await handle.query<CampaignStatus>('status')).stages[1]?.state === 'running',
+  );
+  first.kill('SIGKILL');
+
+  changeWorkflowCode();
+  const changed = startWorker();
+  const [exitCode] = await once(changed.worker, 'exit');
+  expect(exitCode).toBe(65);
+  expect(changed.said()).toMatch(/cannot go on with what is open/);
+  expect(changed.said()).toMatch(/"workflowId":"open"/);
+
+  cpSync(join(PROJECT, 'workflows'), join(copy, 'workflows'), { recursive: true });
+  const fitting = startWorker();
+  await until('the worker polls', () => fitting.said().includes('worker started'));
+  expect(fitting.said()).toMatch(/open workflows replayed/);
+  await handle.cancel();
+  await expect(handle.result()).rejects.toThrow();
+}, 240_000);
+
+test('a worker of a deployment version runs campaigns once its version is current, and pins them to it', async () => {
+  const { said } = startWorker({ ORRERY_DEPLOYMENT: 'orrery', ORRERY_BUILD_ID: 'one' });
+  await until('the worker polls', () => said().includes('worker started'));
+  const { workflowService } = machine.client().connection;
+  const version = { namespace: 'default', deploymentName: 'orrery', buildId: 'one', identity: 'test' };
+  await until('the version is current', async () => {
+    try {
+      await workflowService.setWorkerDeploymentCurrentVersion({ ...version, ignoreMissingTaskQueues: true });
+      return true;
+    } catch {
+      return false; // Temporal has not heard of the worker yet
+    }
+  });
+  // Refused at the door by the real activities: the toy domain is not the project's.
+  const handle = await machine
+    .client()
+    .workflow.start('campaign', { taskQueue: 'orrery', workflowId: 'pinned', args: [aCampaign()] });
+  await expect(handle.result()).rejects.toThrow();
+  const { raw } = await handle.describe();
+  expect(raw.workflowExecutionInfo?.versioningInfo?.deploymentVersion?.buildId).toBe('one');
+}, 240_000);

@@ -1,0 +1,87 @@
+import type { ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import type { CampaignStatus } from '../../spec/index.ts';
+import type { campaign } from '../../workflows/index.ts';
+import { type Machine, openMachine, until } from '../support/machine.ts';
+import { stagesOfStore } from '../support/store-facts.ts';
+import { aCampaign } from '../support/worker.ts';
+
+let machine: Machine;
+beforeEach(async () => {
+  machine = await openMachine();
+}, 120_000);
+afterEach(async () => {
+  await machine?.close();
+}, 60_000);
+
+const ONE_ARM = { arms: [{ name: 'astro' }] };
+const start = (workflowId: string, spec: ReturnType<typeof aCampaign>) =>
+  machine.client().workflow.start<typeof campaign>('campaign', { taskQueue: 'orrery', workflowId, args: [spec] });
+const statusOf = (workflowId: string) =>
+  machine.client().workflow.getHandle(workflowId).query<CampaignStatus>('status');
+
+/** Nothing of a stage was done twice: one claim, and every step journalled once. */
+function expectEachStageOnce(steps: number): void {
+  for (const stage of stagesOfStore(machine.store)) {
+    expect(stage, stage.name).toMatchObject({ attempts: [0], sealed: true, steps });
+  }
+}
+
+test('a worker that is killed before and after each activity costs no execution, and nothing is done twice', async () => {
+  const moments = ['admitCampaign', 'resolveStage', 'startAttempt', 'awaitJob', 'sealStage', 'publishReport'].flatMap(
+    (activity) => [`before ${activity}`, `after ${activity}`],
+  );
+  const died: string[] = [];
+  const handles = await Promise.all([1, 2].map((seed) => start(`seed-${seed}`, aCampaign({ ...ONE_ARM, seed }))));
+  let over = false;
+  const finished = Promise.all(handles.map((handle) => handle.result())).finally(() => {
+    over = true;
+  });
+
+  // Two workers at a time, each to die at the next moment of the list; what one leaves the other takes up.
+  async function keepWorking(): Promise<void> {
+    while (!over) {
+      const moment = moments.shift();
+      const worker = await machine.startWorker(moment === undefined ? {} : { ORRERY_TEST_DIE: moment });
+      await Promise.race([exitOf(worker), finished]);
+      if (over) worker.kill('SIGKILL');
+      else if (moment !== undefined) died.push(moment);
+    }
+  }
+  await Promise.all([keepWorking(), keepWorking(), finished]);
+
+  expect(died.length).toBeGreaterThanOrEqual(8);
+  expectEachStageOnce(3);
+}, 300_000);
+
+test('a worker that gets SIGTERM hands its stages to another at once, and the stage runs on', async () => {
+  const steps = 200;
+  const first = await machine.startWorker();
+  const spec = aCampaign({ ...ONE_ARM, settings: { steps, stepMs: 50, only: ['pretrain'] } });
+  const handle = await start('drained', spec);
+  await until('pretrain runs', async () => (await statusOf('drained')).stages[1]?.state === 'running');
+  await machine.startWorker();
+
+  first.kill('SIGTERM');
+  const [exitCode] = await once(first, 'exit');
+  expect(exitCode).toBe(0);
+  await handle.result();
+
+  const pretrain = (await statusOf('drained')).stages[1];
+  expect(pretrain).toMatchObject({ name: 'pretrain', executions: 1, failures: 0, incidents: [] });
+  expect(stagesOfStore(machine.store).find(({ name }) => name === 'pretrain')).toMatchObject({ attempts: [0], steps });
+}, 180_000);
+
+test('two workers and a campaign that is submitted twice: one campaign, one execution of each stage', async () => {
+  await Promise.all([machine.startWorker(), machine.startWorker()]);
+  const spec = aCampaign({ ...ONE_ARM });
+  const submitted = await Promise.allSettled([start('twice', spec), start('twice', spec)]);
+  expect(submitted.map(({ status }) => status).toSorted()).toEqual(['fulfilled', 'rejected']);
+  await machine.client().workflow.getHandle('twice').result();
+  expectEachStageOnce(3);
+}, 180_000);
+
+const exitOf = async (worker: ChildProcess): Promise<void> => {
+  if (worker.exitCode === null && worker.signalCode === null) await once(worker, 'exit');
+};

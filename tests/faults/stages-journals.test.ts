@@ -1,0 +1,81 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { random, seedFor } from '../../stages/random.ts';
+import type { FakePolicyServer } from '../support/fake-policy-server.ts';
+import { aFaultFolder } from './support/folder.ts';
+import { appendLate, type Damage, damage, entriesOnDisk, finishedIterations, seedsBehind } from './support/journals.ts';
+import { aWorld, JOURNALLED, startCountdownPolicy, type World } from './support/world.ts';
+
+/** Kills of each stage in one run. `ORRERY_FAULT_ROUNDS=20` for a long night; `ORRERY_FAULT_SEED` for other dice. */
+const ROUNDS = Number(process.env.ORRERY_FAULT_ROUNDS ?? 3);
+const SEED = Number(process.env.ORRERY_FAULT_SEED ?? 1);
+
+let server: FakePolicyServer;
+let world: World;
+beforeAll(async () => {
+  server = await startCountdownPolicy();
+  world = await aWorld(aFaultFolder('journals'), server.url);
+});
+afterAll(() => server[Symbol.asyncDispose]());
+
+describe('killed by SIGKILL again and again, its journals cut and spoiled in between,', () => {
+  test.each(JOURNALLED)(
+    '%s ends with the digest of an undisturbed run, and asks for nothing twice that it has',
+    {
+      timeout: 60_000 + ROUNDS * 20_000,
+    },
+    async (kind) => {
+      const calm = await world.calm(kind);
+      const troubled = await world.plan(kind, 'troubled');
+      const next = random(seedFor(SEED, 'journal faults', kind));
+      const story: string[] = [];
+      const late: NonNullable<Damage['tail']>[] = [];
+      let wentOnInTheMiddle = 0;
+
+      async function goOn(attempt: number, killAfter: number) {
+        const kept = await entriesOnDisk(troubled.dir);
+        const done = seedsBehind(kind, kept, troubled.stage.seed);
+        const from = server.requests.length;
+        const run = troubled.start({ attempt });
+        server.beforeAnswer = async () => {
+          if (server.requests.length - from > killAfter) setTimeout(() => run.child.kill('SIGKILL'), next() * 20);
+          return undefined;
+        };
+        const end = await run.ended;
+        const asked = server.requests.slice(from);
+        story.push(
+          `attempt ${attempt}: ${kept.length} entries kept, ${asked.length} requests, ${end.signal ?? end.code}`,
+        );
+        const again = asked.filter(({ seed }) => done.has(seed));
+        expect(again, `${story.join('\n')}\nasked again for what was in the journal`).toEqual([]);
+        if (asked.length > 0 && kept.length > 0) {
+          expect(end.stdout, story.join('\n')).toContain(`"entries":${kept.length},"msg":"goes on from the journal"`);
+          wentOnInTheMiddle += isInTheMiddle(kept) ? 1 : 0;
+        }
+        return end;
+      }
+
+      let attempt = 0;
+      for (; attempt < ROUNDS; attempt += 1) {
+        const end = await goOn(attempt, 2 + Math.floor(next() * 12));
+        if (end.code === 0) break; // what was left of it was less than the requests it was given
+        for (const tail of late.splice(0)) await appendLate(tail);
+        // The first kill leaves the journal as it is: what it kept is kept.
+        const spoiled = attempt === 0 ? { words: 'nothing is spoiled', tail: null } : await damage(troubled.dir, next);
+        story.push(spoiled.words);
+        if (spoiled.tail !== null) late.push(spoiled.tail);
+      }
+      const end = await goOn(attempt, Number.POSITIVE_INFINITY);
+      expect(end, story.join('\n')).toMatchObject({ code: 0 });
+      expect((await troubled.seal(attempt)).digest, story.join('\n')).toBe(calm.manifest.digest);
+      expect(await troubled.output()).toBe(calm.output);
+      expect(wentOnInTheMiddle, story.join('\n')).toBeGreaterThan(0);
+    },
+  );
+});
+
+/** Of a search: some problem has iterations and not all of them. Of the others: something is finished. */
+function isInTheMiddle(kept: readonly Record<string, unknown>[]): boolean {
+  if (!('iteration' in kept[0]!)) return true;
+  const lengths = Map.groupBy(finishedIterations(kept), ({ problem }) => problem);
+  return [...lengths.values()].some(({ length }) => length < 12);
+}

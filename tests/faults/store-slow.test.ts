@@ -1,0 +1,42 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { Progress } from '../../spec/index.ts';
+import { readJson } from '../../store/index.ts';
+import type { FakePolicyServer } from '../support/fake-policy-server.ts';
+import { aFaultFolder } from './support/folder.ts';
+import { why, withoutStrace } from './support/tools.ts';
+import { aWorld, startCountdownPolicy, type World } from './support/world.ts';
+
+let server: FakePolicyServer;
+let world: World;
+beforeAll(async () => {
+  server = await startCountdownPolicy();
+  world = await aWorld(aFaultFolder('slow'), server.url);
+});
+afterAll(() => server[Symbol.asyncDispose]());
+
+/** What a stage program writes with, each call slowed down. Loading its own sources opens hundreds of files, so `openat` is left as it is. */
+const CALLS = 'fsync,fdatasync,rename,link,linkat';
+
+test.skipIf(withoutStrace !== null)(
+  `a store that takes a second for every operation only costs time, and not one for every report${why(withoutStrace)}`,
+  { timeout: 180_000 },
+  async () => {
+    const calm = await world.calm('curriculum');
+    const stage = await world.plan('curriculum', 'slow', { problemsInFlight: 1 });
+    // 16 prompts of 200 ms: progress is due a dozen times while the first write of it is still on its way.
+    server.beforeAnswer = () => new Promise((resolve) => setTimeout(() => resolve(undefined), 200));
+    const trace = join(world.store, 'slow.trace');
+    const inject = ['-e', `trace=${CALLS}`, '-e', `inject=${CALLS}:delay_enter=1s`];
+    const end = await stage.start({ under: ['strace', '-f', '-o', trace, ...inject] }).ended;
+    expect(end).toMatchObject({ code: 0, stderr: '' });
+    expect((await stage.seal(0)).digest).toBe(calm.manifest.digest);
+
+    const progress = await readJson(join(stage.dir, 'progress/00000.json'), Progress);
+    expect(progress).toMatchObject({ done: 16, total: 16 });
+    const written = readFileSync(trace, 'utf8').match(/rename\(.*progress\/00000\.json"/g) ?? [];
+    expect(written.length).toBeGreaterThan(0);
+    expect(written.length).toBeLessThan(6); // each takes 3 s: in the 4 s of work two began, and the last report is written at the end
+  },
+);

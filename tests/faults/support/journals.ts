@@ -1,0 +1,115 @@
+import { appendFile, readdir, readFile, truncate, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { crc32 } from 'node:zlib';
+import { seedFor } from '../../../stages/random.ts';
+import type { Journalled } from './world.ts';
+
+/** Journals as an outsider sees them: read, cut, spoiled and written to without the code that wrote them. */
+
+/** Entries of the journal files of part 0 in the order of their attempts, each file up to its first line that does not hold. */
+export async function entriesOnDisk(dir: string): Promise<Record<string, unknown>[]> {
+  const entries: Record<string, unknown>[] = [];
+  for (const path of await journalFiles(dir)) {
+    for (const line of (await readFile(path, 'latin1')).split(/(?<=\n)/)) {
+      const json = Buffer.from(line.slice(9, -1), 'latin1');
+      if (!line.endsWith('\n') || line.slice(0, 9) !== `${crc32(json).toString(16).padStart(8, '0')} `) break;
+      entries.push(JSON.parse(json.toString('utf8')) as Record<string, unknown>);
+    }
+  }
+  return entries;
+}
+
+/** Journal files of part 0 by attempt. */
+export async function journalFiles(dir: string): Promise<string[]> {
+  const names = await readdir(join(dir, 'journal')).catch(() => []);
+  const attemptOf = (name: string) => Number(/attempt-(\d+)/.exec(name)?.[1]);
+  return names
+    .filter((name) => name.startsWith('00000-'))
+    .toSorted((a, b) => attemptOf(a) - attemptOf(b))
+    .map((name) => join(dir, 'journal', name));
+}
+
+export interface Damage {
+  readonly words: string;
+  /** Lines that the damage took away, to be appended later as a zombie would. */
+  readonly tail: { readonly path: string; readonly bytes: Buffer } | null;
+}
+
+/** Cuts a journal file at a random byte, or flips one bit in it, or leaves it alone. @param next - uniform in [0, 1) */
+export async function damage(dir: string, next: () => number): Promise<Damage> {
+  const files = await journalFiles(dir);
+  const path = files[Math.floor(next() * files.length)];
+  const content = path === undefined ? Buffer.alloc(0) : await readFile(path);
+  if (path === undefined || content.length === 0) return { words: 'nothing to spoil', tail: null };
+  const at = Math.floor(next() * content.length);
+  const choice = next();
+  if (choice < 0.5) {
+    await truncate(path, at);
+    // A zombie writes whole lines: those that begin behind the cut.
+    const from = content.lastIndexOf(10, at - 1) + 1;
+    const torn = at > from;
+    return {
+      words: `${path} cut at byte ${at} of ${content.length}`,
+      tail: torn ? null : { path, bytes: content.subarray(from) },
+    };
+  }
+  if (choice < 0.85) {
+    const spoiled = Buffer.from(content);
+    spoiled[at]! ^= 1 << Math.floor(next() * 8);
+    await writeFile(path, spoiled);
+    return { words: `${path} has a flipped bit in byte ${at} of ${content.length}`, tail: null };
+  }
+  const from = content.lastIndexOf(10, at - 1) + 1;
+  await truncate(path, from);
+  return {
+    words: `${path} lacks its lines from byte ${from} on, which a zombie writes later`,
+    tail: { path, bytes: content.subarray(from) },
+  };
+}
+
+export const appendLate = ({ path, bytes }: NonNullable<Damage['tail']>): Promise<void> => appendFile(path, bytes);
+
+/**
+ * Seeds of the requests that lie behind journal entries: none of them is ever to be sent again. Written from the words of the design (a
+ * seed derives from the campaign's, the purpose, the item and the sample), by kind.
+ */
+export function seedsBehind(kind: Journalled, entries: readonly Record<string, unknown>[], seed: number): Set<number> {
+  const upTo = (count: number) => Array.from({ length: count }, (_, index) => index);
+  switch (kind) {
+    case 'search':
+      return new Set(
+        finishedIterations(entries).flatMap(({ problem, iteration }) => [
+          seedFor(seed, 'search', problem, iteration, 'expand'),
+          ...upTo(8).map((child) => seedFor(seed, 'search', problem, iteration, 'rollouts', child)),
+        ]),
+      );
+    case 'linearise':
+      return new Set(
+        entries.flatMap(({ problem }) =>
+          upTo(200).map((node) => seedFor(seed, 'linearise', String(problem), 'self-evaluation', node)),
+        ),
+      );
+    case 'rewrite':
+      return new Set(
+        entries.flatMap(({ trace }) =>
+          upTo(40).flatMap((step) => upTo(8).map((attempt) => seedFor(seed, 'rewrite', String(trace), step, attempt))),
+        ),
+      );
+    default:
+      return new Set(entries.map(({ id }) => seedFor(seed, kind, String(id))));
+  }
+}
+
+/** Iterations of each problem without a gap, the later attempt winning from where it began. */
+export function finishedIterations(
+  entries: readonly Record<string, unknown>[],
+): { readonly problem: string; readonly iteration: number }[] {
+  const lengths = new Map<string, number>();
+  for (const entry of entries) {
+    const [problem, iteration] = [String(entry.problem), Number(entry.iteration)];
+    if (iteration <= (lengths.get(problem) ?? 0)) lengths.set(problem, iteration + 1);
+  }
+  return [...lengths].flatMap(([problem, length]) =>
+    Array.from({ length }, (_, iteration) => ({ problem, iteration })),
+  );
+}

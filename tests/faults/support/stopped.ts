@@ -1,0 +1,34 @@
+import { execFileSync } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { join, relative } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+/** Processes that are held, and what a folder holds meanwhile. */
+
+/** Waits until `there` is so, looking often; a loaded machine has a minute for it. */
+export async function until(there: () => boolean, what: string): Promise<void> {
+  const deadline = performance.now() + 60_000;
+  while (!there()) {
+    if (performance.now() > deadline) throw new Error(`waited a minute for ${what}`);
+    await sleep(5);
+  }
+}
+
+export function isStopped(pid: number | undefined): boolean {
+  return execFileSync('ps', ['-o', 'state=', '-p', String(pid)], { encoding: 'utf8' }).startsWith('T');
+}
+
+/** Whether a file holds a text; false while there is no such file. */
+export const holds = (path: string, text: string): boolean =>
+  existsSync(path) && readFileSync(path, 'utf8').includes(text);
+
+/** Every file below a folder with its bytes and the moment of its last change, by path; `leaveOut` says which do not count. */
+export function filesIn(folder: string, leaveOut: (path: string) => boolean = () => false): Map<string, string> {
+  const files = new Map<string, string>();
+  for (const entry of readdirSync(folder, { withFileTypes: true, recursive: true })) {
+    const path = join(entry.parentPath, entry.name);
+    if (!entry.isFile() || leaveOut(relative(folder, path))) continue;
+    files.set(relative(folder, path), `${statSync(path, { bigint: true }).mtimeNs} ${readFileSync(path, 'base64')}`);
+  }
+  return files;
+}

@@ -1,0 +1,105 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { Client, Connection } from '@temporalio/client';
+import getPort from 'get-port';
+import { isFree } from '../../local/ports.ts';
+import { findMarked } from '../../local/processes.ts';
+import { ensureTemporal } from '../../scripts/temporal-server.ts';
+
+const WORKER = fileURLToPath(new URL('./toy-worker.ts', import.meta.url));
+
+/**
+ * A whole installation whose every process may be killed: a Temporal server that keeps its database, workers in processes of their own,
+ * jobs with their supervisors. Toy stage programs (tests/support/toy).
+ */
+export interface Machine {
+  readonly store: string;
+  readonly home: string;
+  readonly address: string;
+  readonly client: () => Client;
+  startWorker(env?: NodeJS.ProcessEnv): Promise<ChildProcess>;
+  startTemporal(): Promise<void>;
+  /** `kill -9` of Temporal. */
+  killTemporal(): Promise<void>;
+  /** `kill -9` of every process of every job: supervisors, programs, policy servers. */
+  killJobs(): Promise<void>;
+  /** Pids of everything that runs for jobs. */
+  jobProcesses(): Promise<number[]>;
+  close(): Promise<void>;
+}
+
+export async function openMachine(): Promise<Machine> {
+  const folder = mkdtempSync(join(tmpdir(), 'orrery-machine-'));
+  const [store, home] = [join(folder, 'store'), join(folder, 'local')];
+  const [port, uiPort] = [await getPort(), await getPort()];
+  const pidFile = join(folder, 'temporal.pid');
+  const address = `localhost:${port}`;
+  const workers: ChildProcess[] = [];
+  let connection: Connection | null = null;
+
+  const machine: Machine = {
+    ...{ store, home, address },
+    client: () => new Client({ connection: connection as Connection }),
+    async startTemporal() {
+      const database = join(folder, 'temporal.db');
+      await ensureTemporal({ port, uiPort, database, logFile: join(folder, 'temporal.log'), pidFile, detached: false });
+      await connection?.close();
+      connection = await Connection.connect({ address });
+    },
+    async killTemporal() {
+      process.kill(Number(readFileSync(pidFile, 'utf8').split('\n')[0]), 'SIGKILL');
+      rmSync(pidFile);
+      await until('Temporal is gone', () => isFree(port));
+    },
+    async startWorker(env = {}) {
+      const worker = spawn(process.execPath, [WORKER, address, store, home], {
+        stdio: ['ignore', 'pipe', 'inherit'],
+        env: { ...process.env, ...env },
+      });
+      workers.push(worker);
+      // It says so when it polls; one that dies before it could is as good.
+      await Promise.race([once(worker.stdout, 'data'), once(worker, 'exit')]);
+      return worker;
+    },
+    async killJobs() {
+      for (const pid of await machine.jobProcesses()) kill(pid);
+      await until('no process of a job is left', async () => (await machine.jobProcesses()).length === 0);
+    },
+    async jobProcesses() {
+      const folder = join(home, 'jobs');
+      const jobs = existsSync(folder) ? readdirSync(folder) : [];
+      return (await Promise.all(jobs.map((name) => findMarked('ORRERY_JOB', name)))).flat();
+    },
+    async close() {
+      for (const worker of workers) worker.kill('SIGKILL');
+      await machine.killJobs().catch(() => undefined);
+      await connection?.close();
+      await machine.killTemporal().catch(() => undefined);
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+  await machine.startTemporal();
+  return machine;
+}
+
+/** Looks until `holds`; generous, because machines under load are slow. @throws Error naming what did not come to hold */
+export async function until(what: string, holds: () => boolean | Promise<boolean>, timeoutMs = 90_000): Promise<void> {
+  const deadline = performance.now() + timeoutMs;
+  while (!(await holds())) {
+    if (performance.now() > deadline) throw new Error(`waited ${timeoutMs / 1000} s in vain: ${what}`);
+    await sleep(50);
+  }
+}
+
+function kill(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch {
+    // gone by itself
+  }
+}
