@@ -1,0 +1,70 @@
+/**
+ * Tiny campaigns under random faults of all kinds, and an independent checker over what they leave: lost 0, doubled 0, false failures 0,
+ * leaked processes 0, or exit code 1. See docs/soak.md.
+ *
+ *     npm run soak -- --faults 200 --seed 1
+ *     npm run soak -- --short
+ */
+import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Command } from 'commander';
+import { CommandError, EXIT, runMain } from '../cli/errors.ts';
+import { inProject } from '../cli/paths.ts';
+import { hasPassed, resultPage } from '../soak/result.ts';
+import { runSoak } from '../soak/soak.ts';
+import { setup } from './setup.ts';
+
+/** `--short`: one campaign, in which some ten faults find room. */
+const SHORT = { faults: 10, minutes: 4 };
+
+interface Options {
+  readonly faults: number;
+  readonly seed: number;
+  readonly minutes: number;
+  readonly gap: number;
+  readonly short?: true;
+  readonly commitResult?: true;
+}
+
+await runMain(async () => {
+  const options = new Command('npm run soak --')
+    .description('Kill everything, again and again, and prove that nothing is lost, doubled, falsely failed or leaked.')
+    .option('--faults <number>', 'faults in all', numberFrom('--faults', 1, 10_000), 50)
+    .option('--seed <number>', 'seed of the draws', numberFrom('--seed', 0, 2 ** 31 - 1), 1)
+    .option('--minutes <number>', 'no fault is drawn after this time', numberFrom('--minutes', 1, 24 * 60), 60)
+    .option('--gap <seconds>', 'mean of the time between two faults', numberFrom('--gap', 0, 600), 5)
+    .option('--short', 'some ten faults in at most four minutes, for CI')
+    .option('--commit-result', 'keep the result in soak/results/')
+    .exitOverride()
+    .parse()
+    .opts<Options>();
+  await setup();
+  const bounds = options.short ? { ...options, ...SHORT } : options;
+  const { result, folder } = await runSoak({
+    ...{ faults: bounds.faults, seed: bounds.seed, minutes: bounds.minutes, gapSeconds: bounds.gap },
+    say: (line) => console.error(`${new Date().toISOString().slice(11, 19)} ${line}`),
+  });
+  const page = resultPage(result);
+  writeFileSync(join(folder, 'result.json'), `${JSON.stringify(result, null, 2)}\n`);
+  writeFileSync(join(folder, 'result.md'), page);
+  if (options.commitResult) keep(folder, `${result.startedAt.slice(0, 10)}-${result.seed}`);
+  console.log(`${page}\nevidence: ${folder}`);
+  return hasPassed(result) ? EXIT.ok : EXIT.failed;
+});
+
+function keep(folder: string, name: string): void {
+  const results = inProject('soak', 'results');
+  mkdirSync(results, { recursive: true });
+  for (const kind of ['json', 'md']) copyFileSync(join(folder, `result.${kind}`), join(results, `${name}.${kind}`));
+}
+
+function numberFrom(option: string, least: number, most: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (Number.isInteger(value) && value >= least && value <= most) return value;
+    throw new CommandError(
+      EXIT.usage,
+      `${option}: expected a whole number from ${least} to ${most}, but got "${text}"`,
+    );
+  };
+}

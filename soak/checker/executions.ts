@@ -1,0 +1,90 @@
+import type { Sightings, StoreChange } from '../evidence.ts';
+import type { StageFolder } from './store.ts';
+import type { Report } from './violations.ts';
+
+/** Doubled 0, by what the claims say. */
+export function checkClaims({ claims, dir, stage }: StageFolder, report: Report): void {
+  const doubled = (what: string) => report('doubled', `${stage.name} (${dir}/claims)`, what);
+  for (const [index, { file, attempt, execution, claimedAt }] of claims.entries()) {
+    const name = `${String(index).padStart(5, '0')}.json`;
+    if (file !== name) {
+      doubled(`expected ${name}, but found ${file}: attempts are counted without gaps`);
+      return; // what follows counts from here
+    }
+    if (attempt !== index) doubled(`${file} says attempt ${attempt}`);
+    const before = claims[index - 1];
+    if (before === undefined) continue;
+    if (claimedAt < before.claimedAt)
+      doubled(`${file} was claimed at ${claimedAt}, before attempt ${index - 1} at ${before.claimedAt}`);
+    if (before.released !== undefined && before.released > claimedAt && before.owner === claims[index]?.owner)
+      doubled(
+        `attempt ${index} was claimed at ${claimedAt}, but attempt ${index - 1} was released at ${before.released} only`,
+      );
+    if (claims.slice(0, index).some((other) => other.execution === execution))
+      doubled(`attempt ${index} has the token ${execution} of an earlier one`);
+  }
+}
+
+/** Doubled 0, by the processes that were seen: executions of one stage follow each other, and each had its claim first. */
+export function checkSightings(
+  { processes, overlaps }: Sightings,
+  store: ReadonlyMap<string, StageFolder>,
+  report: Report,
+): void {
+  for (const { at, why, one, other } of overlaps) {
+    report(
+      'doubled',
+      `${one.job} (process ${one.pid}) and ${other.job} (process ${other.pid})`,
+      `both were alive at ${at}: ${why}`,
+    );
+  }
+  const ours = processes.filter(({ zombie }) => !zombie);
+  for (const [key, ofStage] of Map.groupBy(ours, ({ key }) => key)) {
+    const folder = store.get(key);
+    if (folder === undefined) {
+      report('doubled', key, `processes ran for a stage that the store does not know: ${ofStage[0]?.job}`);
+      continue;
+    }
+    const attempts = [...Map.groupBy(ofStage, ({ attempt }) => attempt)].toSorted(([a], [b]) => a - b);
+    let latest = { at: '', attempt: -1 };
+    for (const [attempt, seen] of attempts) {
+      const first = seen.map(({ firstSeen }) => firstSeen).toSorted()[0] ?? '';
+      const last =
+        seen
+          .map(({ lastSeen }) => lastSeen)
+          .toSorted()
+          .at(-1) ?? '';
+      const where = `${folder.stage.name} (${folder.dir})`;
+      // Of the same look nothing follows: that is what the overlaps are for.
+      if (first < latest.at)
+        report(
+          'doubled',
+          where,
+          `attempt ${attempt} was seen at ${first}, attempt ${latest.attempt} still at ${latest.at}`,
+        );
+      const claim = folder.claims[attempt];
+      if (claim === undefined) report('doubled', where, `attempt ${attempt} was seen without a claim`);
+      else if (first < claim.claimedAt)
+        report('doubled', where, `attempt ${attempt} was seen at ${first}, before its claim at ${claim.claimedAt}`);
+      if (last > latest.at) latest = { at: last, attempt };
+    }
+  }
+}
+
+/** Nothing that was finished is made again: parts and manifests stay the files that they were, from when they were first seen. */
+export function checkFinishedStays(changes: readonly StoreChange[], report: Report): void {
+  const finished = changes.filter(({ path }) => /^stages\/[^/]+\/(parts\/\d+|manifest)\.json$/.test(path));
+  for (const [path, states] of Map.groupBy(finished, ({ path }) => path)) {
+    const [first, ...later] = states;
+    for (const { seenAt, inode, mtimeMs, content } of later) {
+      if (first === undefined || (inode === first.inode && mtimeMs === first.mtimeMs)) continue;
+      report(
+        'doubled',
+        path,
+        `it was written anew before ${seenAt}: ${attemptText(first.content)}, then ${attemptText(content)}`,
+      );
+    }
+  }
+}
+
+const attemptText = (content: unknown): string => `attempt ${(content as { attempt?: number } | null)?.attempt}`;

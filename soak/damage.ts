@@ -1,0 +1,108 @@
+import { open, readdir, readFile, rm, stat, truncate } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Random } from './random.ts';
+
+/** Damage to files of the store, as a bad disk or a torn write leaves it. Any target's store is such a folder. */
+
+const stageDir = (store: string, key: string): string => join(store, 'stages', key);
+
+/** Damages the newest checkpoint of a stage in one of four ways. @returns what was done, in words; null when there is none */
+export async function damageNewestCheckpoint(store: string, key: string, random: Random): Promise<string | null> {
+  const newest = (await checkpointsOf(store, key)).at(-1);
+  if (newest === undefined) return null;
+  const place = join(stageDir(store, key), 'checkpoints', newest);
+  const files = (await namesIn(place)).filter((name) => name !== 'complete.json');
+  const way = random.pick(['truncate', 'flip', 'no marker', 'torn marker'] as const);
+  switch (way) {
+    case 'truncate': {
+      const name = random.pick(files);
+      const { size } = await stat(join(place, name));
+      const left = random.integer(0, Math.max(0, size - 1));
+      await truncate(join(place, name), left);
+      return `${newest}/${name} cut from ${size} to ${left} bytes`;
+    }
+    case 'flip': {
+      const name = random.pick(files);
+      return `${newest}/${name}: ${await flipBit(join(place, name), random)}`;
+    }
+    case 'no marker':
+      await rm(join(place, 'complete.json'), { force: true });
+      return `${newest}: its marker removed`;
+    case 'torn marker': {
+      const marker = join(place, 'complete.json');
+      const { size } = await stat(marker).catch(() => ({ size: 0 }));
+      if (size > 0) await truncate(marker, random.integer(0, size - 1));
+      return `${newest}: its marker torn`;
+    }
+  }
+}
+
+async function flipBit(path: string, random: Random): Promise<string> {
+  const file = await open(path, 'r+');
+  try {
+    const { size } = await file.stat();
+    if (size === 0) return 'it is empty, nothing flipped';
+    const at = random.integer(0, size - 1);
+    const byte = Buffer.alloc(1);
+    await file.read(byte, 0, 1, at);
+    byte[0] = (byte[0] as number) ^ (1 << random.integer(0, 7));
+    await file.write(byte, 0, 1, at);
+    return `one bit of byte ${at} flipped`;
+  } finally {
+    await file.close();
+  }
+}
+
+/** A stage's checkpoints by name, oldest first. */
+const checkpointsOf = async (store: string, key: string): Promise<string[]> =>
+  (await namesIn(join(stageDir(store, key), 'checkpoints'))).filter((name) => name.startsWith('step-'));
+
+export const hasCheckpoint = async (store: string, key: string): Promise<boolean> =>
+  (await checkpointsOf(store, key)).length > 0;
+
+/** Names a part of one execution. */
+interface Part {
+  readonly key: string;
+  readonly attempt: number;
+  readonly part: number;
+}
+
+const journalName = ({ attempt, part }: Part): string => `${String(part).padStart(5, '0')}-attempt-${attempt}.jsonl`;
+
+/** Whether an attempt has written anything into its journal. */
+export const hasJournal = async (store: string, part: Part): Promise<boolean> =>
+  (await sizeOf(join(stageDir(store, part.key), 'journal', journalName(part)))) > 0;
+
+/** Cuts the journal of one attempt at a random byte of its last 2 KiB. @returns what was done, in words; null when there is none */
+export async function cutJournal(store: string, part: Part, random: Random): Promise<string | null> {
+  const name = journalName(part);
+  const path = join(stageDir(store, part.key), 'journal', name);
+  const size = await sizeOf(path);
+  if (size === 0) return null;
+  const left = random.integer(Math.max(0, size - 2048), size - 1);
+  await truncate(path, left);
+  return `${name} cut from ${size} to ${left} bytes`;
+}
+
+const sizeOf = async (path: string): Promise<number> =>
+  await stat(path).then(
+    ({ size }) => size,
+    () => 0,
+  );
+
+/** Number of the claim in force; -1 before the first. */
+export async function latestAttempt(store: string, key: string): Promise<number> {
+  const claims = (await namesIn(join(stageDir(store, key), 'claims'))).filter((name) => /^\d+\.json$/.test(name));
+  return Number.parseInt(claims.at(-1) ?? '-1', 10);
+}
+
+/** Whether a part of a stage has been published. */
+export async function isPublished(store: string, { key, part }: Pick<Part, 'key' | 'part'>): Promise<boolean> {
+  const path = join(stageDir(store, key), 'parts', `${String(part).padStart(5, '0')}.json`);
+  return await readFile(path).then(
+    () => true,
+    () => false,
+  );
+}
+
+const namesIn = async (folder: string): Promise<string[]> => (await readdir(folder).catch(() => [])).toSorted();
