@@ -1,6 +1,7 @@
 import { delimiter, join } from 'node:path';
-import { POD_ENV, type Program } from '../spec/index.ts';
-import { stageDir, stageFilePath } from '../store/index.ts';
+import type { Program } from '../spec/index.ts';
+import { POD_ENV } from '../spec/pod-env.ts';
+import { stageDir, stageFilePath } from '../store/layout.ts';
 import { homeOf, type LocalJob, marksOf } from './job-folder.ts';
 
 /** Where one pod of a job runs. */

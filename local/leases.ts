@@ -1,7 +1,8 @@
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { createExclusive, isMissing, numbered, readJsonIfThere, writeFileAtomic } from '../store/index.ts';
+import { createExclusive, isMissing, readJsonIfThere, writeFileAtomic } from '../store/files.ts';
+import { numbered } from '../store/layout.ts';
 import { JOB_ID } from './job-folder.ts';
 import { killMarked, processStart } from './processes.ts';
 

@@ -1,5 +1,5 @@
 import { open } from 'node:fs/promises';
-import { isMissing } from '../store/index.ts';
+import { isMissing } from '../store/files.ts';
 
 const WORDS_BYTES = 16_384;
 const WORDS_LENGTH = 500;

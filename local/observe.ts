@@ -1,6 +1,7 @@
 import { stat } from 'node:fs/promises';
-import { FAILURES, type JobObservation, type PodState } from '../spec/index.ts';
-import { createExclusive, readJson, readJsonIfThere, writeFileAtomic } from '../store/index.ts';
+import { FAILURES } from '../spec/failures.ts';
+import type { JobObservation, PodState } from '../spec/index.ts';
+import { createExclusive, readJson, readJsonIfThere, writeFileAtomic } from '../store/files.ts';
 import {
   hasEnded,
   JOB_ID,

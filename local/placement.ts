@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { POD_ENV } from '../spec/index.ts';
+import { POD_ENV } from '../spec/pod-env.ts';
 import { JOB_ID, type LocalJob } from './job-folder.ts';
 import { type HeldLease, type Holder, holderOf, tryLease } from './leases.ts';
 import { persistently } from './persistently.ts';

@@ -1,5 +1,6 @@
-import { POD_ENV, type PodState } from '../spec/index.ts';
-import { logPath, stageDir } from '../store/index.ts';
+import type { PodState } from '../spec/index.ts';
+import { POD_ENV } from '../spec/pod-env.ts';
+import { logPath, stageDir } from '../store/layout.ts';
 import { type ContainerEnd, type ContainerSpec, startContainer } from './container.ts';
 import { commandOf, type PodPlace, podEnvironment } from './environment.ts';
 import type { LocalJob } from './job-folder.ts';

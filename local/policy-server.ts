@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { POD_ENV } from '../spec/index.ts';
+import { POD_ENV } from '../spec/pod-env.ts';
 import { type Container, type ContainerEnd, type ContainerSpec, startContainer } from './container.ts';
 import { freePort, isFree } from './ports.ts';
 import { groupListensOn } from './processes.ts';

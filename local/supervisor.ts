@@ -5,8 +5,10 @@
 import { setMaxListeners } from 'node:events';
 import { access } from 'node:fs/promises';
 import { hostname } from 'node:os';
-import { FAILURES, type JobObservation, type PodState } from '../spec/index.ts';
-import { createExclusive, readJson, writeFileAtomic } from '../store/index.ts';
+// By file and not by index: the supervisor of every job waits for what is imported here.
+import { FAILURES } from '../spec/failures.ts';
+import type { JobObservation, PodState } from '../spec/index.ts';
+import { createExclusive, readJson, writeFileAtomic } from '../store/files.ts';
 import {
   homeOf,
   JOB_ID,

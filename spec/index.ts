@@ -6,6 +6,7 @@ export * from './job.ts';
 export * from './ledger.ts';
 export * from './manifest.ts';
 export * from './plan.ts';
+export * from './pod-env.ts';
 export * from './progress.ts';
 export * from './records.ts';
 export * from './run.ts';

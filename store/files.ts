@@ -4,7 +4,7 @@ import { type FileHandle, link, mkdir, open, readFile, rename, rm, stat, unlink 
 import { basename, dirname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import type { z } from 'zod';
-import { InvalidInputError, parseOrRefuse } from '../spec/index.ts';
+import { InvalidInputError, parseOrRefuse } from '../spec/errors.ts';
 
 /**
  * Files on a POSIX folder. What is assumed of it: `rename` replaces atomically, `link` refuses to replace, and what was written before a
@@ -13,10 +13,18 @@ import { InvalidInputError, parseOrRefuse } from '../spec/index.ts';
  * some mounts have no links at all.
  */
 
-/** Replaces `path` as a whole: readers see the old content or the new one, after a power cut too. Makes missing folders. */
-export async function writeFileAtomic(path: string, data: string | Uint8Array): Promise<void> {
+/**
+ * Replaces `path` as a whole: readers see the old content or the new one, after a power cut too. Makes missing folders.
+ * @param fence - asked when all is on disk; where it rejects, `path` stays as it is
+ */
+export async function writeFileAtomic(
+  path: string,
+  data: string | Uint8Array,
+  fence: () => Promise<void> = async () => {},
+): Promise<void> {
   const temporary = await writeTemporary(path, (file) => file.writeFile(data));
   try {
+    await fence();
     await rename(temporary, path);
   } catch (error) {
     await unlink(temporary).catch(() => {});
