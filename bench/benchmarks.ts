@@ -1,0 +1,19 @@
+import type { Benchmark } from './benchmark.ts';
+import { checkpointCost } from './checkpoint-cost.ts';
+import { deadTime } from './dead-time.ts';
+import { ettr } from './ettr.ts';
+import { history } from './history.ts';
+import { overhead } from './overhead.ts';
+import { trainerKill } from './trainer-kill.ts';
+import { workerKill } from './worker-kill.ts';
+
+/** Every benchmark, in the order in which they run. */
+export const BENCHMARKS: readonly Benchmark[] = [
+  deadTime,
+  trainerKill,
+  workerKill,
+  overhead,
+  checkpointCost,
+  history,
+  ettr,
+];

@@ -1,0 +1,61 @@
+import { execa } from 'execa';
+import { z } from 'zod';
+import { inProject, PROJECT, VENV_PYTHON } from '../cli/paths.ts';
+import { parseOrRefuse } from '../spec/index.ts';
+import { asItFell, type Benchmark, numberText } from './benchmark.ts';
+
+const PROGRAM = 'bench/checkpoint_cost.py';
+
+const Times = z.object({ median: z.number(), least: z.number(), most: z.number() });
+/** What the program prints; times in seconds. */
+const Measured = z.object({
+  baseline: Times,
+  ours: Times,
+  ratio: z.number(),
+  repetitions: z.int(),
+  parameters: z.int(),
+  bytes: z.int(),
+  parts: z.record(z.string(), Times),
+});
+
+export const checkpointCost: Benchmark = {
+  name: 'checkpoint-cost',
+  question: 'What does a checkpoint with checksums cost, against plain saving?',
+  method: `${PROGRAM}: one model, optimizer, scheduler and random states, saved in turn by transformers' Trainer alone, which leaves what it
+writes in the page cache, and by the trainers' own code, which makes every file durable, hashes it, writes the marker last and removes what
+need not be kept. In one process, after a first round that does not count.`,
+
+  async run() {
+    // What the libraries print is shown only if it fails.
+    const { stdout } = await execa(VENV_PYTHON, [inProject(PROGRAM)], {
+      cwd: PROJECT,
+      env: { PYTHONPATH: inProject('trainers'), OMP_NUM_THREADS: '1' },
+    });
+    const measured = parseOrRefuse(Measured, JSON.parse(stdout), `what ${PROGRAM} prints`);
+    const { baseline, ours, ratio, bytes, parameters, repetitions, parts } = measured;
+    const megabytes = numberText(bytes / 1e6);
+    const row = (what: string, { median, least, most }: z.infer<typeof Times>) => [
+      ...[what, numberText(median), numberText(least), numberText(most)],
+      numberText(median / baseline.median),
+    ];
+    return {
+      goals: [
+        asItFell('a checkpoint that can be trusted, times plain saving', numberText(ratio)),
+        asItFell('what it adds, in s a GB', numberText((ours.median - baseline.median) / (bytes / 1e9))),
+      ],
+      tables: [
+        {
+          title: `${repetitions} checkpoints of ${megabytes} MB (${numberText(parameters / 1e6)} M parameters), in s`,
+          columns: ['what', 'median', 'least', 'most', 'times plain'],
+          rows: [
+            row('plain saving', baseline),
+            row('ours', ours),
+            ...Object.entries(parts).map(([part, times]) => row(`${part} alone`, times)),
+          ],
+        },
+      ],
+      notes: [],
+      data: measured,
+    };
+  },
+};

@@ -1,0 +1,221 @@
+import { effectiveRatio, type StageRequest, type StageStatus } from '../spec/index.ts';
+import { asItFell, atLeast, type Benchmark, type Goal, numberText } from './benchmark.ts';
+import { type GangRun, gangActivities } from './simulation/activities.ts';
+import { BIG_FILE, BIG_TRAINING, bigCampaign, NODES } from './simulation/big-training.ts';
+import { openSkipping, type Skipping } from './simulation/environment.ts';
+import { RATES, SHARES } from './simulation/failure-model.ts';
+import { createGang, effectiveOf, type Gang, type RestartPolicy, type TrueBooks, wallOf } from './simulation/gang.ts';
+import { summarise } from './statistics.ts';
+
+/** Seeds of a policy. From scratch takes many attempts, and says the same with fewer. */
+const SEEDS = { orrery: 20, 'restart without classes': 20, 'restart from scratch': 5 } as const;
+const TARGET_PERCENT = 97;
+/** Nodes beyond those of the gang, to go on with when some are excluded. *Ours*. */
+const SPARE_NODES = 8;
+/** Until somebody restarts a stage that is held: the mean over days and nights. *Ours*. */
+const PERSON_ANSWERS_HOURS = 4;
+/** Who never comes to an end is given up after this long. */
+const HORIZON_DAYS = 60;
+/** How far the workflow's account may be from the simulator's own books, in points of the ratio: activities take real milliseconds. */
+const AGREEMENT_POINTS = 0.05;
+
+const POLICIES = [
+  { name: 'orrery', resumes: true, classes: true },
+  { name: 'restart without classes', resumes: true, classes: false },
+  { name: 'restart from scratch', resumes: false, classes: true },
+] as const satisfies readonly RestartPolicy[];
+type RateName = keyof typeof RATES;
+
+/** One training under one policy, told twice. */
+interface Life {
+  readonly rate: RateName;
+  readonly policy: string;
+  readonly seed: number;
+  /** By the workflow: StageStatus.account. Null where it was given up. */
+  readonly accountedPercent: number | null;
+  /** By the simulator. */
+  readonly truePercent: number;
+  readonly held: number;
+  readonly books: TrueBooks;
+  readonly account: StageStatus['account'];
+}
+
+const { stallTimeoutSeconds } = bigCampaign().stages.rl.run;
+const training = BIG_TRAINING;
+
+export const ettr: Benchmark = {
+  name: 'ettr',
+  question: 'Which share of ten days of RL on 256 GPUs is work that is kept, when machines fail as published?',
+  method: `A simulated training of ${training.steps} steps of ${training.stepSeconds} s on ${NODES} nodes of 8 GPUs under the real workflow \`stage\`, on
+Temporal's time-skipping server: attempts, classes, budgets, back-off, excluded nodes and the account are orrery's own; the machines and the
+training are simulated (bench/simulation/). ${SEEDS.orrery} seeds, ${SEEDS['restart from scratch']} from scratch; every policy meets the same fate.
+
+Failures: each node fails on its own as a Poisson process, at the published rates (${Object.values(RATES)
+    .map(({ name, perNodeDay, source }) => `${name}: ${numberText(1000 * perNodeDay)} in 1,000 node-days, ${source}`)
+    .join('; ')}). What fails: ${Object.entries(SHARES)
+    .map(([kind, { perFailure, source }]) => `${kind} ${numberText(100 * perFailure)} %, ${source}`)
+    .join('; ')}.
+
+Costs: a checkpoint every ${training.stepsPerCheckpoint} steps (${BIG_FILE}), ${training.saveSeconds} s each; ${training.queueSeconds} s queued, ${training.startSeconds} s to start; a lost node is noticed after ${training.detectSeconds.NodeFailure} s, a stall after the
+stage's limit of ${stallTimeoutSeconds} s, a crash at once; a preempted gang finishes its step and saves, within the grace of ${training.graceSeconds} s. Their sources are in bench/simulation/big-training.ts.
+A stage that has spent a budget is held until a person restarts it, ${PERSON_ANSWERS_HOURS} h later. Compared with: a restart without classes, in which every
+failure spends the one budget of \`Crashed\` with its back-off (stalls are noticed all the same); and a restart from scratch, which resumes from
+nothing (given up after ${HORIZON_DAYS} days).`,
+
+  async run({ say }) {
+    const runs = new Map<string, GangRun>();
+    const world = await openSkipping((env) => gangActivities(env, runs));
+    const lives: Life[] = [];
+    try {
+      for (const rate of Object.keys(RATES) as RateName[]) {
+        for (const policy of POLICIES) {
+          say(`${RATES[rate].name}, ${policy.name}`);
+          for (let seed = 0; seed < SEEDS[policy.name]; seed += 1)
+            lives.push(await live(world, runs, rate, policy, seed));
+        }
+      }
+    } finally {
+      await world.close();
+    }
+    const of = (rate: RateName, policy: string) => lives.filter((one) => one.rate === rate && one.policy === policy);
+    const told = (some: readonly Life[]) =>
+      summarise(some.map(({ accountedPercent, truePercent }) => accountedPercent ?? truePercent));
+    const apart = lives.flatMap(({ accountedPercent, truePercent }) =>
+      accountedPercent === null ? [] : Math.abs(accountedPercent - truePercent),
+    );
+    const worst = Math.max(...apart);
+    const harshest = told(of('rsc-1024', 'orrery'));
+    const goals: Goal[] = [
+      ...(Object.keys(RATES) as RateName[]).map((rate) =>
+        atLeast(
+          `effective training time at the rate of ${RATES[rate].name}`,
+          told(of(rate, 'orrery')).mean,
+          TARGET_PERCENT,
+          '%',
+        ),
+      ),
+      {
+        what: 'workflow’s account against the simulator’s own books, largest difference',
+        target: `at most ${AGREEMENT_POINTS} points`,
+        measured: `${numberText(worst)} points in ${apart.length} lives`,
+        met: worst <= AGREEMENT_POINTS,
+      },
+      asItFell(
+        'lives of orrery in which a budget was spent and a person had to come',
+        heldText(lives.filter(({ policy }) => policy === 'orrery')),
+      ),
+    ];
+    return {
+      goals,
+      tables: [
+        {
+          title: 'Effective training time in %',
+          columns: ['rate', 'policy', 'mean', 'sd', 'least', 'most', 'executions', 'days', 'finished', 'held'],
+          rows: (Object.keys(RATES) as RateName[]).flatMap((rate) =>
+            POLICIES.map(({ name }) => {
+              const some = of(rate, name);
+              const { mean, sd, min, max } = told(some);
+              const finished = some.filter(({ books }) => books.finished);
+              return [
+                ...[RATES[rate].name, name, percentText(mean), numberText(sd), percentText(min), percentText(max)],
+                numberText(meanOf(some, ({ books }) => books.executions)),
+                finished.length === 0
+                  ? `over ${HORIZON_DAYS}`
+                  : numberText(meanOf(finished, ({ books }) => wallOf(books) / 86_400)),
+                `${finished.length} of ${some.length}`,
+                numberText(meanOf(some, ({ held }) => held)),
+              ];
+            }),
+          ),
+        },
+        {
+          title: 'Where the time of orrery’s ten days goes, in hours, by the simulator',
+          columns: ['rate', ...BOOK_KINDS],
+          rows: (Object.keys(RATES) as RateName[]).map((rate) => [
+            RATES[rate].name,
+            ...BOOK_KINDS.map((kind) => numberText(meanOf(of(rate, 'orrery'), ({ books }) => books[kind] / 3600))),
+          ]),
+        },
+        {
+          title: 'What the checkpoint interval does, in % (simulator alone, 200 seeds, no budgets)',
+          columns: ['steps between checkpoints', ...Object.values(RATES).map(({ name }) => name)],
+          rows: [1, 2, 3, 4, 5, 10].map((stepsPerCheckpoint) => [
+            stepsPerCheckpoint === training.stepsPerCheckpoint ? `**${stepsPerCheckpoint}**` : stepsPerCheckpoint,
+            ...(Object.keys(RATES) as RateName[]).map((rate) => percentText(simulatedMean(rate, stepsPerCheckpoint))),
+          ]),
+        },
+      ],
+      notes: [
+        'An unfinished life keeps what its last execution had done; its share is the simulator’s.',
+        `At the harshest rate the mean of orrery has a standard error of ${numberText(harshest.sd / Math.sqrt(harshest.n))} points.`,
+      ],
+      data: { lives },
+    };
+  },
+};
+
+const BOOK_KINDS = ['kept', 'lost', 'idle', 'saving', 'starting', 'queued', 'between'] as const;
+
+/** One training, from its first attempt to its end or the horizon. */
+async function live(
+  { env, taskQueue }: Skipping,
+  runs: Map<string, GangRun>,
+  rate: RateName,
+  policy: RestartPolicy,
+  seed: number,
+): Promise<Life> {
+  const gang: Gang = createGang({ training, rate: RATES[rate], nodes: NODES, spareNodes: SPARE_NODES, policy, seed });
+  const campaignId = `${rate}-${policy.name.replaceAll(' ', '-')}-${seed}`;
+  runs.set(campaignId, {
+    gang,
+    horizonSeconds: HORIZON_DAYS * 86_400,
+    personAnswersSeconds: PERSON_ANSWERS_HOURS * 3600,
+  });
+  const spec = bigCampaign();
+  const request = {
+    ...{ schemaVersion: 1, kind: 'rl', name: 'astro/rl', seed, domain: spec.domain, policy: spec.policy, inputs: {} },
+    config: spec.stages.rl,
+  } satisfies StageRequest;
+  const run = { campaignId, campaignRun: campaignId, arm: 'astro', request, onFailure: 'hold', paused: false };
+  const handle = await env.client.workflow.start('stage', {
+    taskQueue,
+    workflowId: `${campaignId}/astro/rl`,
+    args: [run],
+  });
+  await handle.result().catch((error: unknown) => {
+    if (policy.resumes) throw error; // from scratch nobody may ever arrive
+  });
+  const { account } = await handle.query<StageStatus>('status');
+  const ratio = effectiveRatio(account);
+  return {
+    ...{
+      rate,
+      policy: policy.name,
+      seed,
+      books: gang.books,
+      account,
+      held: Math.round(account.seconds.held / 3600 / PERSON_ANSWERS_HOURS),
+    },
+    accountedPercent: gang.books.finished && ratio !== null ? 100 * ratio : null,
+    truePercent: 100 * effectiveOf(gang.books),
+  };
+}
+
+/** The same training without a workflow above it: attempts follow each other at once. */
+function simulatedMean(rate: RateName, stepsPerCheckpoint: number): number {
+  const percents = Array.from({ length: 200 }, (_, seed) => {
+    const gang = createGang({
+      ...{ training: { ...training, stepsPerCheckpoint }, rate: RATES[rate], nodes: NODES, spareNodes: 0 },
+      ...{ policy: POLICIES[0], seed },
+    });
+    let now = 0;
+    while (!gang.books.finished) now += gang.execute(now, []).endedAt;
+    return 100 * effectiveOf(gang.books);
+  });
+  return summarise(percents).mean;
+}
+
+const meanOf = (lives: readonly Life[], measure: (life: Life) => number): number => summarise(lives.map(measure)).mean;
+const percentText = (percent: number): string => percent.toFixed(2);
+const heldText = (lives: readonly Life[]): string =>
+  `${lives.filter(({ held }) => held > 0).length} of ${lives.length}`;

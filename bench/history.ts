@@ -1,0 +1,295 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Client } from '@temporalio/client';
+import { TestWorkflowEnvironment } from '@temporalio/testing';
+import { bundleWorkflowCode, DefaultLogger, Worker } from '@temporalio/worker';
+import { inProject, TEMPORAL } from '../cli/paths.ts';
+import { CampaignSpec, type CampaignStatus } from '../spec/index.ts';
+import { aCampaign, createToyWorker, openWorkbench } from '../tests/support/worker.ts';
+import { asItFell, type Benchmark, type Goal, numberText } from './benchmark.ts';
+import { BIG_FILE, BIG_TRAINING, bigCampaign, NODES } from './simulation/big-training.ts';
+import { campaignActivities } from './simulation/campaign-activities.ts';
+import { openSkipping, quietRuntime } from './simulation/environment.ts';
+import { RATES } from './simulation/failure-model.ts';
+import { createGang } from './simulation/gang.ts';
+import { bytesOf, type History, timelineOf } from './support/timeline.ts';
+
+const EVENTS_PER_DAY = 500;
+const MANY_SHARDS = 100;
+/** Days of each execution, so that the campaign takes thirty: the training of both arms side by side takes twenty of them. */
+const DAYS = { prepare: 0.1, search: 6, linearise: 1, rewrite: 2, sft: 0.03, curriculum: 1, evaluate: 0.5 } as const;
+const RL_STEPS = 2000;
+/** Of the server that is to suggest it early; a real one suggests it at 4,096. */
+const CONTINUE_AS_NEW_AT = 60;
+const DAY_MS = 86_400_000;
+
+/** Histories of a campaign and all of its stages, all runs of each. */
+interface Histories {
+  readonly byWorkflow: Readonly<Record<string, readonly History[]>>;
+}
+
+export const history: Benchmark = {
+  name: 'history',
+  question: 'How large do histories get, and do they carry a campaign of a month?',
+  method: `Events and bytes of the campaign and all of its stages together. A campaign of thirty days (${BIG_FILE}, both arms,
+RL for twenty days on ${NODES} nodes that fail at the rate of ${RATES['rsc-1024'].name}) runs through the real workflow code on Temporal's
+time-skipping test server; its activities are simulated: they let time pass, and report progress by the schedule of the real ones. Heartbeat
+time-outs are taken away by an interceptor, for nobody can beat every second of skipped time; the workflow code stays as it is. Its
+histories are then replayed against the bundle that workers run. What shards cost, and that both workflows continue as new, is measured on a
+real server with toy programs: a search of ${MANY_SHARDS} shards against one of 1, and a server that suggests to continue as new at
+${CONTINUE_AS_NEW_AT} events.`,
+
+  async run({ say }) {
+    say('a toy campaign, with 1 shard and with many');
+    const { one, many } = await shards();
+    say('thirty days of a campaign');
+    const month = await thirtyDays();
+    say('replay');
+    const replayed = await replay(month.histories);
+    say('continue as new');
+    const renewed = await continueAsNew();
+
+    const perDay = eventsByDay(month.histories);
+    const training = perDay.slice(Math.ceil(month.rlFromDay), Math.floor(month.rlUntilDay));
+    const events = countEvents(month.histories);
+    const bytes = countBytes(month.histories);
+    const campaign = month.histories.byWorkflow[MONTH] ?? [];
+    const perThousand = ((countEvents(many) - countEvents(one)) / (MANY_SHARDS - 1)) * 1000;
+    const goals: Goal[] = [
+      {
+        what: 'most events in a day of training, campaign and stages of both arms',
+        target: `at most ${EVENTS_PER_DAY}`,
+        measured: String(Math.max(...training)),
+        met: Math.max(...training) <= EVENTS_PER_DAY,
+      },
+      asItFell(
+        'most events in any of the thirty days: one in which many short stages begin',
+        String(Math.max(...perDay)),
+      ),
+      {
+        what: 'histories of thirty days that replay',
+        target: 'all',
+        measured: `${replayed.passed} of ${replayed.total}`,
+        met: replayed.passed === replayed.total,
+      },
+      {
+        what: 'campaign and stage continue as new, no stage is lost or done twice',
+        target: 'both',
+        measured: `${renewed.campaignRuns} runs of the campaign, ${renewed.stageRuns} of a stage; ${renewed.words}`,
+        met: renewed.campaignRuns > 1 && renewed.stageRuns > 1 && renewed.right,
+      },
+      asItFell(
+        'events per 1,000 shards: a shard has none of its own, but the stage takes longer and reports more often',
+        `${countEvents(many) - countEvents(one)} for ${MANY_SHARDS - 1} more, so at most ${numberText(perThousand)}`,
+      ),
+    ];
+    return {
+      goals,
+      tables: [
+        {
+          title: 'Histories',
+          columns: ['what', 'workflows', 'events', 'bytes', 'bytes an event'],
+          rows: (
+            [
+              ['a toy campaign of two arms, real server', one],
+              [`the same, its search in ${MANY_SHARDS} shards`, many],
+              [`thirty days (${numberText(month.days)} simulated), test server`, month.histories],
+            ] as const
+          ).map(([what, histories]) => {
+            const [count, size] = [countEvents(histories), countBytes(histories)];
+            return [what, Object.keys(histories.byWorkflow).length, count, size, numberText(size / count)];
+          }),
+        },
+        {
+          title: 'The thirty days',
+          columns: ['what', 'measured'],
+          rows: [
+            ['events a day, mean', numberText(events / month.days)],
+            ['bytes a day, mean', numberText(bytes / month.days)],
+            [
+              'events a day of RL on both arms, mean',
+              numberText(training.reduce((a, b) => a + b, 0) / training.length),
+            ],
+            [
+              'events of the campaign’s own workflow',
+              campaign.reduce((sum, { events: own }) => sum + (own?.length ?? 0), 0),
+            ],
+            ['bytes of the campaign’s own workflow', campaign.reduce((sum, one) => sum + bytesOf(one), 0)],
+            ['attempts of RL, both arms', month.attempts],
+          ],
+        },
+      ],
+      notes: [
+        'A server ends a workflow at 51,200 events or 50 MB, and warns at 10,240 or 10 MB. The test server never suggests to continue as new; a real one does at 4,096 events, and the campaign then does so between two stages.',
+      ],
+      data: { perDay, events, bytes, days: month.days, replayed, renewed },
+    };
+  },
+};
+
+const MONTH = 'thirty-days';
+
+async function thirtyDays() {
+  const spec = bigCampaign();
+  const gangs = Object.fromEntries(
+    spec.arms.map(({ name }, seed) => {
+      const training = { ...BIG_TRAINING, steps: RL_STEPS };
+      const policy = { name: 'orrery', resumes: true, classes: true };
+      return [
+        `${name}/rl`,
+        createGang({ training, rate: RATES['rsc-1024'], nodes: NODES, spareNodes: 8, policy, seed }),
+      ];
+    }),
+  );
+  const { env, taskQueue, close } = await openSkipping((world) => campaignActivities(world, { days: DAYS, gangs }));
+  try {
+    const began = await env.currentTimeMs();
+    const handle = await env.client.workflow.start('campaign', {
+      ...{ taskQueue, workflowId: MONTH, args: [unbounded({ ...spec, approveBeforeRl: false })] },
+    });
+    await handle.result();
+    // Not the server's present time: with nobody left to wait for anything it skips to the time-out of what has ended.
+    const { closeTime } = await handle.describe();
+    const days = ((closeTime?.getTime() ?? Number.NaN) - began) / DAY_MS;
+    const status = await handle.query<CampaignStatus>('status');
+    const histories = await historiesOf(env.client, MONTH, status);
+    const rl = status.stages.filter(({ kind }) => kind === 'rl');
+    const dayOf = (at: string | null) => (Date.parse(at ?? '') - began) / DAY_MS;
+    return {
+      histories,
+      days,
+      attempts: rl.reduce((sum, { executions }) => sum + executions, 0),
+      rlFromDay: Math.max(...rl.map(({ startedAt }) => dayOf(startedAt))),
+      rlUntilDay: Math.min(...rl.map(({ finishedAt }) => dayOf(finishedAt))),
+    };
+  } finally {
+    await close();
+  }
+}
+
+/** A training of twenty days at these rates outlives the budgets that are meant for ten: nobody is here to restart it. */
+function unbounded(spec: CampaignSpec): CampaignSpec {
+  const failures = { NodeFailure: { budget: null }, Stalled: { budget: null }, Crashed: { budget: null } };
+  const { rl } = spec.stages;
+  return { ...spec, stages: { ...spec.stages, rl: { ...rl, run: { ...rl.run, failures } } } };
+}
+
+async function historiesOf(client: Client, campaignId: string, status: CampaignStatus): Promise<Histories> {
+  const ids = [campaignId, ...status.stages.map(({ name }) => `${campaignId}/${name}`)];
+  const entries = await Promise.all(ids.map(async (id) => [id, await runsOf(client, id)] as const));
+  return { byWorkflow: Object.fromEntries(entries) };
+}
+
+/** All runs of a workflow, first to last: each that continued as new names the next. */
+async function runsOf(client: Client, workflowId: string): Promise<History[]> {
+  const last = client.workflow.getHandle(workflowId);
+  const first = (await last.describe()).raw.workflowExecutionInfo?.firstRunId || undefined;
+  const runs: History[] = [];
+  for (let runId: string | undefined = first; ; ) {
+    const one: History = await client.workflow.getHandle(workflowId, runId).fetchHistory();
+    runs.push(one);
+    const next: string | null | undefined =
+      one.events?.at(-1)?.workflowExecutionContinuedAsNewEventAttributes?.newExecutionRunId;
+    if (!next) return runs;
+    runId = next;
+  }
+}
+
+const all = ({ byWorkflow }: Histories): History[] => Object.values(byWorkflow).flat();
+const countEvents = (histories: Histories): number =>
+  all(histories).reduce((sum, one) => sum + (one.events?.length ?? 0), 0);
+const countBytes = (histories: Histories): number => all(histories).reduce((sum, one) => sum + bytesOf(one), 0);
+
+/** Events of each day from the campaign's start on. */
+function eventsByDay(histories: Histories): number[] {
+  const times = all(histories).flatMap((one) => timelineOf(one).map(({ at }) => at));
+  const began = Math.min(...times);
+  const days: number[] = [];
+  for (const at of times) {
+    const day = Math.floor((at - began) / DAY_MS);
+    days[day] = (days[day] ?? 0) + 1;
+  }
+  return Array.from(days, (count) => count ?? 0);
+}
+
+async function replay({ byWorkflow }: Histories): Promise<{ passed: number; total: number; failures: string[] }> {
+  const workflowBundle = await bundleWorkflowCode({
+    workflowsPath: inProject('workflows/index.ts'),
+    logger: new DefaultLogger('ERROR'),
+  });
+  const failures: string[] = [];
+  let total = 0;
+  for (const [workflowId, runs] of Object.entries(byWorkflow)) {
+    for (const run of runs) {
+      total += 1;
+      await Worker.runReplayHistory({ workflowBundle }, run, workflowId).catch((error: unknown) =>
+        failures.push(`${workflowId}: ${error}`),
+      );
+    }
+  }
+  return { passed: total - failures.length, total, failures };
+}
+
+/** A toy campaign whose search has one shard, and one whose search has many. */
+async function shards(): Promise<{ one: Histories; many: Histories }> {
+  const bench = await openWorkbench();
+  const worker = await bench.startWorker();
+  try {
+    const run = async (workflowId: string, count: number): Promise<Histories> => {
+      const stages = { search: { run: { shards: count, parallelism: Math.min(count, 4) } } };
+      const spec = aCampaign({ seed: count, stages });
+      const handle = await bench.client.workflow.start('campaign', { taskQueue: 'orrery', workflowId, args: [spec] });
+      await handle.result();
+      return await historiesOf(bench.client, workflowId, await handle.query<CampaignStatus>('status'));
+    };
+    return { one: await run('one-shard', 1), many: await run('many-shards', MANY_SHARDS) };
+  } finally {
+    await worker.stop();
+    await bench.close();
+  }
+}
+
+/** A toy campaign on a real server that suggests to continue as new after few events. */
+async function continueAsNew() {
+  quietRuntime();
+  const folder = mkdtempSync(join(tmpdir(), 'orrery-continue-'));
+  const env = await TestWorkflowEnvironment.createLocal({
+    server: {
+      executable: { type: 'existing-path', path: TEMPORAL },
+      extraArgs: ['--dynamic-config-value', `limit.historyCount.suggestContinueAsNew=${CONTINUE_AS_NEW_AT}`],
+    },
+  });
+  const places = { address: env.address, store: join(folder, 'store'), home: join(folder, 'local') };
+  const worker = await createToyWorker(places);
+  const ended = worker.run();
+  try {
+    // Node failures, which try again at once: a stage with a long history of its own.
+    const settings = { faults: { search: Array.from({ length: 8 }, () => 72) } };
+    const spec = CampaignSpec.parse(aCampaign({ seed: 77, settings }));
+    const workflowId = 'continued';
+    const handle = await env.client.workflow.start('campaign', { taskQueue: 'orrery', workflowId, args: [spec] });
+    await handle.result();
+    const status = await handle.query<CampaignStatus>('status');
+    const { byWorkflow } = await historiesOf(env.client, workflowId, status);
+    const executions = status.stages.filter(({ name }) => name !== 'search').map((stage) => stage.executions);
+    const search = status.stages.find(({ name }) => name === 'search');
+    const right =
+      status.stages.every(({ state }) => state === 'completed') &&
+      executions.every((count) => count === 1) &&
+      search?.executions === 9;
+    return {
+      campaignRuns: byWorkflow[workflowId]?.length ?? 0,
+      stageRuns: byWorkflow[`${workflowId}/search`]?.length ?? 0,
+      right,
+      words: right
+        ? 'every stage completed in one execution, search after 8 failures in its 9th'
+        : `executions ${executions.join(', ')} and ${search?.executions} of search`,
+    };
+  } finally {
+    worker.shutdown();
+    await ended;
+    await env.teardown();
+    rmSync(folder, { recursive: true, force: true });
+  }
+}

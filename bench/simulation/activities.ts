@@ -1,0 +1,107 @@
+import { ApplicationFailure, activityInfo } from '@temporalio/activity';
+import type { TestWorkflowEnvironment } from '@temporalio/testing';
+import type { Activities, JobRef, Timed } from '../../activities/index.ts';
+import type { Gang } from './gang.ts';
+
+/** Type of the failure by which a simulation ends that takes too long. */
+export const HORIZON = 'Horizon';
+
+export interface GangRun {
+  readonly gang: Gang;
+  /** A simulation that goes on beyond this many seconds is ended. */
+  readonly horizonSeconds: number;
+  /** After how long somebody restarts a stage that is held. */
+  readonly personAnswersSeconds: number;
+}
+
+const KEY = 'a'.repeat(64);
+const RESULT = { kind: 'rl', key: KEY, digest: 'b'.repeat(64) } as const;
+
+/**
+ * Activities of a stage whose gang is simulated: nothing runs, time passes. What they answer has the shape and meaning of the real ones.
+ * @param runs - by campaign id
+ */
+export function gangActivities(env: TestWorkflowEnvironment, runs: ReadonlyMap<string, GangRun>): Partial<Activities> {
+  const attempts = new Map<string, { count: number; excludedNodes: readonly string[]; askedAt: number }>();
+
+  async function instant<T>(value: T): Promise<Timed<T>> {
+    const now = await env.currentTimeMs();
+    return { value, startedAt: now, finishedAt: now };
+  }
+  const runOf = (campaignId: string): GangRun => {
+    const run = runs.get(campaignId);
+    if (run === undefined) throw ApplicationFailure.nonRetryable(`there is no simulation ${campaignId}`);
+    return run;
+  };
+
+  return {
+    resolveStage: () => instant({ key: KEY, result: null }),
+
+    async startAttempt(start) {
+      const { campaignId, campaignRun, excludedNodes } = start;
+      const now = (await env.currentTimeMs()) / 1000;
+      runOf(campaignId).gang.ask(now);
+      const before = attempts.get(campaignId);
+      const count = before === undefined ? 0 : before.count + 1;
+      attempts.set(campaignId, { count, excludedNodes, askedAt: before?.askedAt ?? now });
+      const job: JobRef = {
+        ...{
+          name: `${campaignId}-${count}`,
+          campaignId,
+          campaignRun,
+          stage: start.request.name,
+          key: KEY,
+          attempt: count,
+        },
+        ...{ publishers: 1, stallTimeoutSeconds: start.request.config.run.stallTimeoutSeconds },
+        startedAt: new Date(now * 1000).toISOString(),
+      };
+      return instant({ kind: 'started', job });
+    },
+
+    async awaitJob({ campaignId, attempt }) {
+      const { gang, horizonSeconds } = runOf(campaignId);
+      const asked = attempts.get(campaignId);
+      const began = (await env.currentTimeMs()) / 1000;
+      if (began - (asked?.askedAt ?? began) > horizonSeconds) {
+        throw ApplicationFailure.nonRetryable('the simulation has come to its horizon', HORIZON);
+      }
+      const execution = gang.execute(began, asked?.excludedNodes ?? []);
+      await env.sleep(Math.ceil(execution.endedAt * 1000));
+      const at = (seconds: number | null): string | null =>
+        seconds === null ? null : new Date((began + seconds) * 1000).toISOString();
+      const facts = {
+        firstPodAt: at(execution.firstPodAt),
+        beganAt: at(execution.beganAt),
+        toldAt: at(execution.toldAt),
+        endedAt: at(execution.endedAt),
+        // Who never began to report told nothing of its work.
+        from: execution.beganAt === null ? null : execution.from,
+        done: execution.beganAt === null ? null : execution.done,
+        unit: 'optimizer step',
+        savingSeconds: execution.savingSeconds,
+      };
+      if (execution.end === 'completed') return { outcome: { kind: 'completed' }, facts };
+      const told = gang.classOf(execution.end);
+      const failure = {
+        ...{ class: told, message: `simulated: ${execution.end}`, attempt, exitCode: null, part: null },
+        node: told === 'NodeFailure' ? execution.node : null,
+      };
+      return { outcome: { kind: 'failed', failure }, facts };
+    },
+
+    sealStage: () => instant({ kind: 'sealed', result: RESULT }),
+
+    /** Asked for when a stage is held: the hour at which somebody will see to it is known now. */
+    async releaseStage({ attempt }) {
+      const { workflowExecution, taskQueue } = activityInfo();
+      const stage = workflowExecution?.workflowId ?? '';
+      const { personAnswersSeconds } = runOf(stage.split('/')[0] ?? '');
+      const workflowId = `${stage}/person-${attempt}`;
+      await env.client.workflow.start('person', { taskQueue, workflowId, args: [stage, personAnswersSeconds] });
+      return instant(undefined);
+    },
+    suspendJob: () => instant(undefined),
+    stopJob: () => instant(undefined),
+  };
+}
