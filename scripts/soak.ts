@@ -21,7 +21,7 @@ interface Options {
   readonly faults: number;
   readonly seed: number;
   readonly minutes: number;
-  readonly gap: number;
+  readonly gap?: number;
   readonly short?: true;
   readonly commitResult?: true;
 }
@@ -32,7 +32,11 @@ await runMain(async () => {
     .option('--faults <number>', 'faults in all', numberFrom('--faults', 1, 10_000), 50)
     .option('--seed <number>', 'seed of the draws', numberFrom('--seed', 0, 2 ** 31 - 1), 1)
     .option('--minutes <number>', 'no fault is drawn after this time', numberFrom('--minutes', 1, 24 * 60), 60)
-    .option('--gap <seconds>', 'mean of the time between two faults', numberFrom('--gap', 0, 600), 5)
+    .option(
+      '--gap <seconds>',
+      'mean of the time between two faults (default: a twelfth of the undisturbed run)',
+      numberFrom('--gap', 0, 600),
+    )
     .option('--short', 'some ten faults in at most four minutes, for CI')
     .option('--commit-result', 'keep the result in soak/results/')
     .exitOverride()

@@ -22,11 +22,13 @@ export interface SoakOptions {
   readonly seed: number;
   /** No fault is drawn and no campaign begun after this time; what runs is let end. */
   readonly minutes: number;
-  /** Mean of the time between two faults. */
-  readonly gapSeconds: number;
+  /** Mean of the time between two faults; when not set, that share of the undisturbed run which keeps faults from all falling on its start. */
+  readonly gapSeconds?: number | undefined;
   readonly say: (line: string) => void;
 }
 
+/** Faults in the time of an undisturbed run: 5 s between two where it takes a minute, more on a machine that has other work. */
+const FAULTS_PER_RUN = 12;
 /** The campaign of every round. */
 const SPEC = inProject('soak', 'micro.yaml');
 
@@ -86,9 +88,9 @@ export async function runSoak(options: SoakOptions): Promise<{ result: SoakResul
       return end;
     };
     const reference = await run('undisturbed', { faults: null, reference: null });
+    const gapSeconds = options.gapSeconds ?? reference.seconds / FAULTS_PER_RUN;
     let left = options.faults;
     for (let number = 1; left > 0 && !enough.aborted && reference.findings.violations.length === 0; number += 1) {
-      const { gapSeconds } = options;
       const end = await run(`micro-${number}`, {
         faults: { count: left, gapSeconds, random, enough, caused },
         reference: reference.results,
