@@ -98,7 +98,7 @@ async function runPart(pod: Pod, findProgram: FindProgram, log: Logger, abort: A
     attempt,
     async (now) => {
       await fence(); // also the moment at which an attempt that was given up for dead learns of it
-      await writeFileAtomic(progressPath(dir, part), `${JSON.stringify(now)}\n`);
+      await writeFileAtomic(progressPath(dir, part), `${JSON.stringify(now)}\n`, fence);
     },
     (error) => {
       if (error instanceof StageExit) abort.abort(error);

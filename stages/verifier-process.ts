@@ -23,7 +23,7 @@ const Answer = Verdict.extend({ id: z.int(), reason: z.string().nullish() });
 const LAST_WORDS_MS = 1000;
 
 /** Where it hung this often without a verdict in between, it will again. *Ours*. */
-const MAX_SILENCES = 2;
+const MAX_SILENCES = 3;
 
 export interface VerifierLimits {
   /** Deaths of the process in one execution of a stage, after which it is taken to be broken. *Ours*. */

@@ -25,6 +25,7 @@ const FORBIDDEN = [
   { file: 'soak/checker/a.ts', code: "export * from '../../store/index.ts';", rule: 'nothing but Node' },
   { file: 'soak/checker/b.ts', code: "export * from '../faults.ts';", rule: 'nothing but Node' },
   { file: 'cli/a.ts', code: "export * from '../workflows/index.ts';", rule: 'only types may come from here' },
+  { file: 'bench/a.ts', code: "export * from '../stages/jsonl.ts';", rule: 'bench/ imports' },
   { file: 'cli/b.ts', code: "export * from '../stages/jsonl.ts';", rule: 'cli/ imports' },
 ];
 const ALLOWED = [
@@ -37,6 +38,7 @@ const ALLOWED = [
   { file: 'soak/checker/ok.ts', code: "export { readFile } from 'node:fs/promises';\nexport * from './read.ts';" },
   { file: 'cli/commands/ok.ts', code: "export * from '../../local/index.ts';" },
   { file: 'reconciler/ok.ts', code: "export { Client } from '@temporalio/client';" },
+  { file: 'bench/x/ok.ts', code: "export { random } from '../../stages/random.ts';" },
   { file: 'cli/ok.ts', code: "export type { CampaignResult } from '../workflows/index.ts';" },
 ];
 

@@ -104,12 +104,12 @@ export async function stage(run: StageRun): Promise<StageStatus> {
       }
       const resolved = await called(resolveStage({ request }));
       status = { ...status, key: resolved.key };
-      if (resolved.result !== null) return await finish('reused', resolved.result);
+      if (resolved.result !== null) return finish('reused', resolved.result);
 
       // Not to be cancelled half-way: a job that has been started must be known, to be stopped.
       const started = await CancellationScope.nonCancellable(() => called(startAttempt(attempt(resolved.key))));
       if (started.kind === 'replan') continue;
-      if (started.kind === 'finished') return await finish('reused', started.result);
+      if (started.kind === 'finished') return finish('reused', started.result);
       if (started.kind === 'busy') {
         await waitForOther(started.owner);
         continue;
@@ -119,7 +119,7 @@ export async function stage(run: StageRun): Promise<StageStatus> {
       const outcome = await execute(started.job);
       if (outcome.kind === 'completed') {
         const sealed = await called(sealStage(started.job));
-        if (sealed.kind === 'sealed') return await finish('completed', sealed.result);
+        if (sealed.kind === 'sealed') return finish('completed', sealed.result);
         await follow(sealed.outcome);
       } else {
         await follow(outcome);
@@ -229,8 +229,10 @@ export async function stage(run: StageRun): Promise<StageStatus> {
     ledger = { ...ledger, failures: {}, excludedNodes: [] };
   }
 
-  async function finish(state: 'completed' | 'reused', result: ManifestRef): Promise<StageStatus> {
-    await become({ state, result, finishedAt: new Date().toISOString() });
+  /** The campaign learns of it by the answer: a signal before would only hold up the next stage. */
+  function finish(state: 'completed' | 'reused', result: ManifestRef): StageStatus {
+    status = { ...status, why: null, ...accounted(), state, result, finishedAt: new Date().toISOString() };
+    setCurrentDetails(stageDetails(status));
     return status;
   }
 

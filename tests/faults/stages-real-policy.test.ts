@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { beforeAll, expect, test } from 'vitest';
 import { random, seedFor } from '../../stages/random.ts';
 import { aFaultFolder } from './support/folder.ts';
-import { damage, entriesOnDisk } from './support/journals.ts';
+import { DAMAGES, damage, entriesOnDisk } from './support/journals.ts';
 import { aRealPolicyServer, type RealPolicyServer, writeTinyPolicy } from './support/real-policy.ts';
 import { aWorld, type FaultStage, type World } from './support/world.ts';
 
@@ -47,7 +47,7 @@ test('a search is killed again and again, its journal spoiled in between, and en
     await untilJournalled(stage, 1 + Math.floor(next() * 12), run.ended);
     run.child.kill('SIGKILL');
     if ((await run.ended).code === 0) break;
-    if (attempt > 0) await damage(stage.dir, next);
+    await damage(stage.dir, DAMAGES[attempt % DAMAGES.length]!, next);
   }
   const last = await stage.start({ attempt }).ended;
   expect(last).toMatchObject({ code: 0, stdout: expect.stringMatching(/goes on from the journal|published already/) });

@@ -50,10 +50,10 @@ describe('a stage whose verifier', () => {
     expect(await stage.start({ env }).ended).toMatchObject({
       code: 69,
       stderr: expect.stringMatching(
-        /^the verifier hangs: 2 times in a row no verdict in 2 s; the last it said: nothing\n$/,
+        /^the verifier hangs: 3 times in a row no verdict in 2 s; the last it said: nothing\n$/,
       ),
     });
-    expect(starts()).toBe(2);
+    expect(starts()).toBe(3);
     const kept = (await entriesOnDisk(stage.dir)).length;
     expect(kept).toBeGreaterThan(0);
     expect(await stage.start({ attempt: 1 }).ended).toMatchObject({
@@ -74,13 +74,11 @@ describe('a stage whose verifier', () => {
   });
 
   test('hangs before its first verdict is not waited for when the stage is told to stop', async () => {
-    const stage = await world.plan('evaluate', 'stopped');
+    const stage = await world.plan('evaluate', 'stopped', { run: { stallTimeoutSeconds: 1800 } });
     const { env } = unruly('hang 1');
     const run = stage.start({ env });
     run.child.stdout?.once('data', () => setTimeout(() => run.child.kill('SIGTERM'), 1000)); // "policy server is ready"
-    const began = performance.now();
-    expect(await run.ended).toMatchObject({ code: 143 });
-    expect(performance.now() - began, 'it waited for the silence of 4 s').toBeLessThan(20_000);
+    expect(await run.ended).toMatchObject({ code: 143 }); // and not after the two minutes of silence that it bears
   });
 });
 

@@ -43,9 +43,8 @@ const ITEMS = ['a', 'b', 'c', 'd'];
 const worked = async (item: string): Promise<Entry> => ({ of: item, by: 'work' });
 
 test('entries come back in the order of the items, whatever the order in which they are finished', async () => {
-  const delays: Record<string, number> = { a: 30, b: 1, c: 1, d: 1 };
   const { run, appended } = aLoop(ITEMS, async (item) => {
-    await sleep(delays[item]);
+    while (item === 'a' && appended.length < 3) await sleep(1);
     return worked(item);
   });
   expect((await run()).map(({ of }) => of)).toEqual(ITEMS);
@@ -102,6 +101,18 @@ test('a stop lets go of what is in flight and is thrown as its reason', async ()
   });
   await expect(run()).rejects.toMatchObject({ failure: 'Preempted' });
   expect(appended.length).toBeLessThanOrEqual(1);
+});
+
+test('work that hangs is not waited for once the stage stops or other work has failed', async () => {
+  for (const failing of [true, false]) {
+    const { run, stop, appended } = aLoop(ITEMS, (item) => {
+      if (item === 'b' && failing) return Promise.reject(new Error('over'));
+      if (item === 'b') stop.abort(new Error('over'));
+      return new Promise(() => {}); // a request to a server that never answers, made without the signal
+    });
+    await expect(run()).rejects.toThrow('over');
+    expect(appended).toEqual([]);
+  }
 });
 
 test('an attempt that a later one has replaced gets no entries to write', async () => {

@@ -37,6 +37,12 @@ describe('the ending of a stage program', () => {
       words: 'the store has no space left; free some, and the stage goes on from its journal (ENOSPC: something)',
     },
     {
+      name: 'tells of a mount that is gone in words',
+      error: new Error('progress', { cause: aSystemError('ENOTCONN') }),
+      exitCode: 69,
+      words: 'the mount of the store is gone (ENOTCONN: something)',
+    },
+    {
       name: 'takes a refused connection for a dependency',
       error: new TypeError('fetch failed', { cause: aSystemError('ECONNREFUSED') }),
       exitCode: 69,

@@ -48,6 +48,24 @@ describe('the writer', () => {
     expect(written).toEqual([2]);
   });
 
+  test('does not line up writes behind one that takes long, and closes with the latest', async () => {
+    const written: number[] = [];
+    const slowly = async ({ done }: Progress) => {
+      await new Promise((resolve) => setTimeout(resolve, 10_000));
+      written.push(done);
+    };
+    const writer = progressWriter(0, slowly, unexpected);
+    for (let done = 1; done <= 100; done += 1) {
+      writer.report({ unit: 'problem', done, total: 100 });
+      await vi.advanceTimersByTimeAsync(WRITE_INTERVAL_MS);
+    }
+    const closed = writer.close();
+    await vi.advanceTimersByTimeAsync(30_000);
+    await closed;
+    expect(written.length).toBeLessThan(6); // 25 s of reports, 10 s a write
+    expect(written.at(-1)).toBe(100);
+  });
+
   test('tells of a write that failed and goes on', async () => {
     const failures: unknown[] = [];
     const write = vi.fn().mockRejectedValueOnce(new Error('disk')).mockResolvedValue(undefined);

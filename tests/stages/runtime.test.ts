@@ -1,4 +1,5 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { readFile, rename, rm, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { beforeEach, describe, expect, test } from 'vitest';
@@ -57,6 +58,20 @@ describe('a part', () => {
     const { ending } = await runHere(() => expect.fail('was run'), {}, { store, attempt: 1 });
     expect(ending).toEqual({ exitCode: 0, words: 'this part is published already' });
     expect((await part(dir)).attempt).toBe(0);
+  });
+
+  test.each([
+    { name: 'was changed', change: (dir: string) => writeFile(join(dir, 'out.txt'), 'HELLO') },
+    { name: 'is gone', change: (dir: string) => rm(join(dir, 'out.txt')) },
+    { name: 'is torn', change: (dir: string) => writeFile(join(dir, 'out.txt'), 'hel') },
+    { name: 'is named by a part that is torn', change: (dir: string) => truncate(join(dir, 'parts/00000.json'), 40) },
+  ])('whose file $name is done again', async ({ change }) => {
+    const { dir, store } = await runHere(writes);
+    await change(dir);
+    const { ending } = await runHere(writes, {}, { store, attempt: 1 });
+    expect(ending).toEqual({ exitCode: 0, words: 'published' });
+    expect(await part(dir)).toMatchObject({ attempt: 1, files: [{ path: 'out.txt', bytes: 5 }] });
+    expect(await readFile(join(dir, 'out.txt'), 'utf8')).toBe('hello');
   });
 
   test('is not published by an attempt that a later one has replaced', async () => {
@@ -180,9 +195,35 @@ describe('what is wrong is told at the door', () => {
 });
 
 describe('the exit code', () => {
+  test('of whatever fails in an attempt that a later one has replaced is 75', async () => {
+    const { ending } = await runHere(async ({ dir }) => {
+      for (const after of [null, 0]) await claimAfter(dir, after, 'test', `after ${after}`);
+      throw new StageExit('DependencyDown', 'its policy server is gone, as everything of it');
+    });
+    expect(ending).toMatchObject({ exitCode: 75, words: expect.stringMatching(/a later attempt than 0 has begun/) });
+  });
+
+  test('of whatever is missing with the whole store is 69', async () => {
+    const { ending } = await runHere(async ({ dir }) => {
+      await rename(dir, `${dir}-elsewhere`);
+      throw new StageExit('InvalidInput', 'expected a finished stage, but its manifest is not there');
+    });
+    expect(ending).toMatchObject({ exitCode: 69, words: expect.stringMatching(/the store is gone: .*is it mounted/) });
+  });
+
   test('of an unexpected error is 1', async () => {
     const { ending } = await runHere(() => Promise.reject(new TypeError('oops')));
     expect(ending).toEqual({ exitCode: 1, words: 'unexpected error: TypeError: oops' });
+  });
+
+  test('is the signal’s, however often it comes', async () => {
+    const { ending } = await runHere(async ({ signal }) => {
+      for (const _ of [1, 2]) process.emit('SIGTERM');
+      expect(process.listenerCount('SIGTERM')).toBeGreaterThan(0); // the second one does not end what the first began to save
+      signal.throwIfAborted();
+      return expect.fail('was not stopped');
+    });
+    expect(ending.exitCode).toBe(143);
   });
 
   test('is the signal’s, whatever the program threw after it', async () => {
@@ -227,3 +268,21 @@ describe('the process', () => {
     });
   });
 });
+
+test.runIf(existsSync('/dev/full'))(
+  'a log that finds no room ends nothing, and the exit code says what its words cannot',
+  async () => {
+    await using server = await startFakePolicyServer(() => 'Answer: 2');
+    const store = await temporaryFolder();
+    const problem = { id: 'p', problem: '1 + 1 =', reference: '2', source: 'sums' };
+    const prompts = await finishedStage(store, { kind: 'prepare', data: DATA }, { 'curriculum.jsonl': [problem] });
+    const { path, dir } = await plannedStage(store, { kind: 'curriculum', inputs: { prompts } });
+    // What every write to a full disk answers.
+    const run = () => startStage(path, { store, policyUrl: server.url, logFile: '/dev/full' }).ended;
+    expect(await run()).toMatchObject({ code: 0 });
+    expect((await part(dir)).attempt).toBe(0);
+
+    await writeFile(path, '{}');
+    expect(await run()).toMatchObject({ code: 65 });
+  },
+);

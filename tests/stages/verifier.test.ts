@@ -27,7 +27,11 @@ async function aVerifier(
   const startsFile = join(folder, 'starts');
   const domain = { ...context.domain, folder };
   const verifier = await startVerifier({ ...context, domain }, [process.execPath, FAKE, startsFile], limits);
-  onTestFinished(() => verifier.close());
+  onTestFinished(async () => {
+    await verifier.close();
+    const child = await readFile(`${startsFile}.child`, 'utf8').catch(() => null);
+    if (child !== null) process.kill(Number(child), 'SIGKILL');
+  });
   return { verifier, starts: async () => (await readFile(startsFile, 'utf8')).length };
 }
 
@@ -69,7 +73,7 @@ describe('a verifier process', () => {
     {
       name: 'that says nothing for too long is started again and asked anew',
       word: 'hang',
-      limits: { silenceMs: 300 },
+      limits: { silenceMs: 1000 },
     },
   ])('$name', async ({ word, limits }) => {
     const { verifier, starts } = await aVerifier(undefined, limits);
@@ -89,12 +93,12 @@ describe('a verifier process', () => {
   });
 
   test('that hangs over and over is a dependency that is down, and no more is asked of it', async () => {
-    const { verifier, starts } = await aVerifier(undefined, { silenceMs: 300 });
+    const { verifier, starts } = await aVerifier(undefined, { silenceMs: 500 });
     await expect(verifier.verify(PROBLEM, 'hang for ever')).rejects.toMatchObject({
       failure: 'DependencyDown',
-      message: 'the verifier hangs: 2 times in a row no verdict in 0.3 s; the last it said: nothing',
+      message: 'the verifier hangs: 3 times in a row no verdict in 0.5 s; the last it said: nothing',
     });
-    expect(await starts()).toBe(2);
+    expect(await starts()).toBe(3);
     await expect(verifier.verify(PROBLEM, 'right')).rejects.toMatchObject({ failure: 'DependencyDown' });
   });
 

@@ -1,8 +1,15 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { expect, test, vi } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { z } from 'zod';
-import { createExclusive, readJson, readJsonIfThere, sha256File, writeFileAtomic } from '../../store/index.ts';
+import {
+  createExclusive,
+  publishFile,
+  readJson,
+  readJsonIfThere,
+  sha256File,
+  writeFileAtomic,
+} from '../../store/index.ts';
 import { aFolder, put } from './support.ts';
 
 const links = vi.hoisted(() => ({ refuse: false, refused: 0 }));
@@ -57,6 +64,58 @@ test.for([
   expect(won.filter(Boolean)).toHaveLength(1);
   expect(readFileSync(path, 'utf8')).toBe(`${won.indexOf(true)}`);
   expect(readdirSync(join(folder, 'claims'))).toEqual(['00000.json']);
+});
+
+describe('a file that is published', () => {
+  const passes = async () => {};
+  const says = (text: string) => (file: { writeFile(text: string): Promise<void> }) => file.writeFile(text);
+
+  test.for([
+    { name: 'with links', refuse: false },
+    { name: 'without links', refuse: true },
+  ])('is there as a whole, once the fence has let it pass, $name', async ({ refuse }) => {
+    const path = join(aFolder(), 'data/trees.jsonl');
+    links.refuse = refuse;
+    await publishFile(path, says('trees'), async () => expect(existsSync(path)).toBe(false));
+    links.refuse = false;
+    expect(readFileSync(path, 'utf8')).toBe('trees');
+    expect(readdirSync(join(path, '..'))).toEqual(['trees.jsonl']);
+  });
+
+  test('is not, where the fence refuses, and leaves nothing beside it', async () => {
+    const folder = aFolder();
+    const fence = () => Promise.reject(new Error('a later attempt has begun'));
+    await expect(publishFile(join(folder, 'trees.jsonl'), says('trees'), fence)).rejects.toThrow('a later attempt');
+    expect(readdirSync(folder)).toEqual([]);
+  });
+
+  test('takes the place of what an earlier attempt left', async () => {
+    const path = join(aFolder(), 'trees.jsonl');
+    writeFileSync(path, 'older');
+    await publishFile(path, says('newer'), passes);
+    expect(readFileSync(path, 'utf8')).toBe('newer');
+  });
+
+  test('stays as it is when it is the same', async () => {
+    const path = join(aFolder(), 'trees.jsonl');
+    writeFileSync(path, 'trees');
+    const { ino, mtimeNs } = statSync(path, { bigint: true });
+    await publishFile(path, says('trees'), passes);
+    expect(statSync(path, { bigint: true })).toMatchObject({ ino, mtimeNs });
+  });
+
+  test('does not take the place of what came while its writer was held up behind the fence', async () => {
+    const path = join(aFolder(), 'trees.jsonl');
+    let asked = 0;
+    const fence = async () => {
+      asked += 1;
+      if (asked === 1) writeFileSync(path, 'of the later attempt');
+      else throw new Error('a later attempt has begun');
+    };
+    await expect(publishFile(path, says('of a zombie'), fence)).rejects.toThrow('a later attempt');
+    expect(readFileSync(path, 'utf8')).toBe('of the later attempt');
+    expect(readdirSync(join(path, '..'))).toEqual(['trees.jsonl']);
+  });
 });
 
 test('a file that does not parse is refused by its name, field, what was expected and what came', async () => {

@@ -3,7 +3,7 @@
  * other words make the fake misbehave. The first argument is a file that counts the starts.
  */
 import { spawn } from 'node:child_process';
-import { appendFileSync, readFileSync } from 'node:fs';
+import { appendFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 
 const [startsFile] = process.argv.slice(2);
@@ -15,7 +15,8 @@ for await (const line of createInterface({ input: process.stdin })) {
   if (completion === 'die') die('a verdict too many');
   if (completion === 'die once' && start === 1) die('cosmic ray');
   if (completion === 'leave a child behind' && start === 1) {
-    spawn('sleep', ['600'], { stdio: 'inherit' }); // it holds our pipes open
+    const { pid } = spawn('sleep', ['600'], { stdio: 'inherit' }); // it holds our pipes open
+    writeFileSync(`${startsFile}.child`, String(pid));
     die('out of luck');
   }
   if (completion === 'refuse') {

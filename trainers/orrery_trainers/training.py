@@ -164,11 +164,10 @@ def train_and_publish(
     callback = StageCallback(context, metrics)
     trainer = build(callback)
     trainer.remove_callback(_printer())
+    trainer.create_model_card = lambda *_, **__: None  # TRL writes one with every checkpoint, for a hub
     start = from_main(_start(context, metrics) if context.is_main else None)
     try:
-        trainer.train(resume_from_checkpoint=start)
-    except Interrupted:
-        callback.save_last_step(trainer)
+        _train(trainer, callback, start)
     except Exception:
         _discard_scratch(context)  # where the store is full, what could not be saved must not keep it so
         raise
@@ -179,6 +178,14 @@ def train_and_publish(
         )
     _publish(context, trainer, metrics, counts(trainer))
     barrier()
+
+
+def _train(trainer: Trainer, callback: StageCallback, start: str | None) -> None:
+    """To the end, or to SIGTERM; then ``callback.stopped`` is set, and what was reached is saved."""
+    try:
+        trainer.train(resume_from_checkpoint=start)
+    except Interrupted:
+        callback.save_last_step(trainer)
 
 
 def _start(context: StageContext, metrics: MetricsJournal) -> str | None:

@@ -5,11 +5,13 @@ It is made to be killed: it holds nothing, and the pool (``verdict_pool.py``) re
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
 import resource
 import signal
 import socket
+import sys
 from typing import Any
 
 from orrery_trainers.domains import Domain, Verdict
@@ -19,6 +21,7 @@ MEBIBYTE = 2**20
 
 def judge_forever(domain: Domain, channel: socket.socket, time_limit_seconds: float, memory_mebibytes: int) -> None:
     """Answer requests from `channel` until it is closed, then end the process: it is a fork and must not return."""
+    _end_with_parent()
     _limit_memory(memory_mebibytes)
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
@@ -36,6 +39,15 @@ def judge_forever(domain: Domain, channel: socket.socket, time_limit_seconds: fl
     except BaseException:  # the process is a copy of its parent: whatever happens, it must not run the parent's code
         code = 1
     os._exit(code)
+
+
+PR_SET_PDEATHSIG = 1
+
+
+def _end_with_parent() -> None:
+    """Be killed when the pool is (Linux): a judge whose verdict never ends would else run on alone."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def answer(domain: Domain, line: bytes) -> bytes:

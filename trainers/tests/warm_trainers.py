@@ -10,6 +10,7 @@ number, ``{poll: number}`` with an exit code, as a shell has it negated for sign
 from __future__ import annotations
 
 import ctypes
+import gc
 import importlib
 import json
 import os
@@ -39,8 +40,10 @@ def load() -> None:
             importlib.import_module(name)
         from transformers import AutoModelForCausalLM, AutoTokenizer, Trainer  # noqa: F401
         from trl import GRPOTrainer, SFTTrainer  # noqa: F401
-    for name in ("callbacks", "pretrain", "rl", "rollouts", "sft"):
-        importlib.import_module(f"orrery_trainers.{name}")
+
+        for name in ("callbacks", "pretrain", "rl", "rollouts", "sft"):
+            importlib.import_module(f"orrery_trainers.{name}")
+    gc.freeze()  # what is here to stay is neither walked nor copied by what is forked
 
 
 def fork(kind: str, environment: dict[str, str], log: str) -> int:

@@ -1,5 +1,5 @@
 import { appendFile, readdir, readFile, truncate, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { seedFor } from '../../../stages/random.ts';
 import type { Journalled } from './world.ts';
@@ -35,36 +35,36 @@ export interface Damage {
   readonly tail: { readonly path: string; readonly bytes: Buffer } | null;
 }
 
-/** Cuts a journal file at a random byte, or flips one bit in it, or leaves it alone. @param next - uniform in [0, 1) */
-export async function damage(dir: string, next: () => number): Promise<Damage> {
+/** What is done to the journal behind a kill, in turn. */
+export const DAMAGES = ['nothing', 'a late zombie', 'a flipped bit', 'a cut'] as const;
+
+/** Spoils one journal file at random. @param next - uniform in [0, 1) */
+export async function damage(dir: string, how: (typeof DAMAGES)[number], next: () => number): Promise<Damage> {
   const files = await journalFiles(dir);
   const path = files[Math.floor(next() * files.length)];
   const content = path === undefined ? Buffer.alloc(0) : await readFile(path);
   if (path === undefined || content.length === 0) return { words: 'nothing to spoil', tail: null };
   const at = Math.floor(next() * content.length);
-  const choice = next();
-  if (choice < 0.5) {
-    await truncate(path, at);
-    // A zombie writes whole lines: those that begin behind the cut.
-    const from = content.lastIndexOf(10, at - 1) + 1;
-    const torn = at > from;
-    return {
-      words: `${path} cut at byte ${at} of ${content.length}`,
-      tail: torn ? null : { path, bytes: content.subarray(from) },
-    };
+  const where = `byte ${at} of ${content.length} of ${basename(path)}`;
+  switch (how) {
+    case 'nothing':
+      return { words: 'nothing is spoiled', tail: null };
+    case 'a cut':
+      await truncate(path, at);
+      return { words: `cut at ${where}`, tail: null };
+    case 'a flipped bit': {
+      const spoiled = Buffer.from(content);
+      spoiled[at]! ^= 1 << Math.floor(next() * 8);
+      await writeFile(path, spoiled);
+      return { words: `a bit is flipped in ${where}`, tail: null };
+    }
+    case 'a late zombie': {
+      // Its last lines are not there yet: it writes them when another attempt has begun.
+      const from = content.lastIndexOf(10, at - 1) + 1;
+      await truncate(path, from);
+      return { words: `the lines behind ${where} come late`, tail: { path, bytes: content.subarray(from) } };
+    }
   }
-  if (choice < 0.85) {
-    const spoiled = Buffer.from(content);
-    spoiled[at]! ^= 1 << Math.floor(next() * 8);
-    await writeFile(path, spoiled);
-    return { words: `${path} has a flipped bit in byte ${at} of ${content.length}`, tail: null };
-  }
-  const from = content.lastIndexOf(10, at - 1) + 1;
-  await truncate(path, from);
-  return {
-    words: `${path} lacks its lines from byte ${from} on, which a zombie writes later`,
-    tail: { path, bytes: content.subarray(from) },
-  };
 }
 
 export const appendLate = ({ path, bytes }: NonNullable<Damage['tail']>): Promise<void> => appendFile(path, bytes);

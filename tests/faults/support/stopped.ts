@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { sha256 } from '../../../store/index.ts';
 
 /** Processes that are held, and what a folder holds meanwhile. */
 
@@ -22,13 +23,13 @@ export function isStopped(pid: number | undefined): boolean {
 export const holds = (path: string, text: string): boolean =>
   existsSync(path) && readFileSync(path, 'utf8').includes(text);
 
-/** Every file below a folder with its bytes and the moment of its last change, by path; `leaveOut` says which do not count. */
+/** Every file below a folder by path: the moment of its last change and the sha256 of its bytes; `leaveOut` says which do not count. */
 export function filesIn(folder: string, leaveOut: (path: string) => boolean = () => false): Map<string, string> {
   const files = new Map<string, string>();
   for (const entry of readdirSync(folder, { withFileTypes: true, recursive: true })) {
     const path = join(entry.parentPath, entry.name);
     if (!entry.isFile() || leaveOut(relative(folder, path))) continue;
-    files.set(relative(folder, path), `${statSync(path, { bigint: true }).mtimeNs} ${readFileSync(path, 'base64')}`);
+    files.set(relative(folder, path), `${statSync(path, { bigint: true }).mtimeNs} ${sha256(readFileSync(path))}`);
   }
   return files;
 }
