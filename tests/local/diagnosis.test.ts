@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test as it, vi } from 'vitest';
 import type { JobRequest, Program } from '../../spec/index.ts';
-import { aJob, doing, Machine } from './support.ts';
+import { aJob, doing, eventually, Machine } from './support.ts';
 
 // Real programs that really hang.
 vi.setConfig({ testTimeout: 30_000 });
@@ -94,6 +94,7 @@ test('a job that never was, and one that has ended, are said to be so', async ()
   expect(await here.executor.diagnose('never')).toEqual({ 'job.txt': 'there is no record of this job\n' });
   await here.executor.submit(aJob());
   await here.end(name);
+  await eventually(async () => (await here.alive()).length === 0, 'the supervisor gone after its last word');
   const diagnosis = await here.executor.diagnose(name);
   expect(diagnosis['processes.txt']).toContain('no process of the job');
   expect(stacks(diagnosis)).toBe('');

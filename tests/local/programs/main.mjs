@@ -65,9 +65,8 @@ const acts = {
   },
   /** Waits for something that never comes. */
   idle() {
-    note(`begin ${part}`);
     console.log('something before');
-    createServer().listen(0, '127.0.0.1');
+    createServer().listen(0, '127.0.0.1', () => note(`begin ${part}`));
   },
   failFirst() {
     if (part === '0') process.exit(Number(rest[0]));
