@@ -29,7 +29,9 @@ const { connectionOptions, namespace } = connectionSettings();
 const { connection, clientConnection } = await connectOrLeave();
 const client = new Client({ connection: clientConnection, namespace });
 
-const executor = createLocalExecutor({ home, projectRoot, store, python, log });
+/** Two arms start their stages side by side. */
+const SPARES = 2;
+const executor = createLocalExecutor({ home, projectRoot, store, python, log, spares: SPARES });
 const activities = createActivities({
   store,
   projectRoot,

@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, futimesSync, openSync } from 'node:fs';
 import { readdir, rm } from 'node:fs/promises';
 import { hostname } from 'node:os';
@@ -12,6 +12,7 @@ import { withoutTemporal } from './environment.ts';
 import { type Gpu, machineGpus } from './gpus.ts';
 import {
   hasEnded,
+  JOB_HOME,
   JOB_ID,
   jobFolder,
   jobPath,
@@ -19,6 +20,7 @@ import {
   LocalJob,
   marksOf,
   newJobId,
+  SPARE_FLAG,
   SupervisorRecord,
   stopPath,
   supervisorLogPath,
@@ -28,6 +30,7 @@ import { tail } from './log-tail.ts';
 import { observe, takePlaceOfSupervisor } from './observe.ts';
 import { findMarked, killMarked, sendSignal } from './processes.ts';
 import { brokenExclusion } from './slots.ts';
+import { keepSpares } from './spares.ts';
 import { watchFolder } from './watch-folder.ts';
 
 export interface LocalExecutorOptions {
@@ -44,6 +47,8 @@ export interface LocalExecutorOptions {
   readonly policyStartSeconds?: number;
   /** GPUs that jobs may be put on: those of this machine when not given. */
   readonly gpus?: readonly Gpu[];
+  /** Supervisors kept waiting for a job (spares.ts); none when not given. */
+  readonly spares?: number;
   readonly log: Log;
 }
 
@@ -71,23 +76,35 @@ const SUPERVISOR = fileURLToPath(new URL('./supervisor.ts', import.meta.url));
  * A supervisor that is killed leaves its pods running: what they finish is kept, and who next looks at the job, at the latest the
  * reconciler of the next worker, ends what is left of it (observe.ts).
  */
-export function createLocalExecutor(options: LocalExecutorOptions): Executor {
+export function createLocalExecutor(options: LocalExecutorOptions): Executor & Disposable {
   const home = resolve(options.home);
   const { log } = options;
   const node = options.node ?? process.execPath;
+  const projectRoot = resolve(options.projectRoot);
+  const spares = keepSpares({
+    ...{ home, count: options.spares ?? 0 },
+    start: (id, log) => spawnSupervisor(SPARE_FLAG, { [JOB_ID]: id, [JOB_HOME]: home }, log),
+  });
 
   async function submit(request: JobRequest): Promise<void> {
     const folder = jobFolder(home, request.name);
+    const spare = spares.next();
     const job: LocalJob = {
-      ...{ id: newJobId(), request, projectRoot: resolve(options.projectRoot), store: resolve(options.store) },
+      ...{ id: spare?.id ?? newJobId(), request, projectRoot, store: resolve(options.store) },
       ...{ node, python: options.python, policyStartSeconds: options.policyStartSeconds ?? POLICY_START_SECONDS },
       ...{ gpus: [...(options.gpus ?? machineGpus())], submittedAt: new Date().toISOString() },
     };
-    const isNew = await createExclusive(jobPath(folder), JSON.stringify(job));
+    const isNew = await createExclusive(jobPath(folder), JSON.stringify(job)).catch((error: unknown) => {
+      spare?.letGo(); // its id may be on disk: no other job is to have it
+      throw error;
+    });
+    if (!isNew && spare !== null) spares.giveBack(spare);
     const standing = isNew ? job : await readJsonIfThere(jobPath(folder), LocalJob);
     if (standing === null) return await submit(request); // a stop of the same name removed it in between
     // Also when it stood already: who created it may have died before this line. Of two supervisors the second leaves at once.
-    if ((await readJsonIfThere(supervisorPath(folder), SupervisorRecord)) === null) startSupervisor(folder, standing);
+    const isTaken = isNew && spare !== null && (await spare.take(folder));
+    if (!isTaken && (await readJsonIfThere(supervisorPath(folder), SupervisorRecord)) === null)
+      startSupervisor(folder, standing);
     log.info({ job: request.name }, isNew ? 'job submitted' : 'job adopted');
     if (isNew) tellBrokenExclusion(job);
   }
@@ -101,21 +118,25 @@ export function createLocalExecutor(options: LocalExecutorOptions): Executor {
   function startSupervisor(folder: string, job: LocalJob): void {
     const output = openSync(supervisorLogPath(folder), 'a');
     futimesSync(output, new Date(), new Date());
-    const child = spawn(node, [SUPERVISOR, folder], {
-      cwd: job.projectRoot,
+    const child = spawnSupervisor(folder, marksOf(home, job), output);
+    child.once('error', (err) => log.warn({ job: job.request.name, err }, 'supervisor could not be started'));
+    child.unref();
+    closeSync(output);
+  }
+
+  function spawnSupervisor(folder: string, marks: Record<string, string>, output: number): ChildProcess {
+    return spawn(node, [SUPERVISOR, folder], {
+      cwd: projectRoot,
       env: {
         // Compiled TypeScript is kept: it halves the start of a supervisor, and of the stage programs after it.
         NODE_COMPILE_CACHE: join(home, 'node-cache'),
         ...withoutTemporal(process.env),
-        ...marksOf(home, job),
+        ...marks,
       },
       // A session of its own: neither the end of the worker nor Ctrl-C at its terminal reaches it.
       detached: true,
-      stdio: ['ignore', output, output],
+      stdio: [folder === SPARE_FLAG ? 'pipe' : 'ignore', output, output],
     });
-    child.once('error', (err) => log.warn({ job: job.request.name, err }, 'supervisor could not be started'));
-    child.unref();
-    closeSync(output);
   }
 
   async function* watch(name: string, signal: AbortSignal): AsyncIterable<JobObservation> {
@@ -214,5 +235,7 @@ export function createLocalExecutor(options: LocalExecutorOptions): Executor {
     ...{ submit, watch, suspend, stop, logs, list },
     observe: (name) => observe(jobFolder(home, name)),
     diagnose: (name) => diagnose(jobFolder(home, name)),
+    /** Lets the spares go; jobs run on. */
+    [Symbol.dispose]: () => spares[Symbol.dispose](),
   };
 }

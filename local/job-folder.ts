@@ -13,6 +13,8 @@ import { Gpu } from './gpus.ts';
  * - `state.json`: the job as last seen by its supervisor, or by who found the supervisor gone; replaced as a whole
  * - `supervisor.log`: what the supervisor printed; empty unless it broke. Its time is when a supervisor was last started
  * - `report.*.json`: what Node programs are doing, while a diagnosis is taken
+ *
+ * Beside it, `<home>/spares/<id>.log` is what a supervisor prints that still waits for its job; with the job it becomes `supervisor.log`.
  */
 export const jobsFolder = (home: string): string => join(home, 'jobs');
 export const jobFolder = (home: string, name: string): string => join(jobsFolder(home), name);
@@ -22,6 +24,8 @@ export const supervisorPath = (folder: string): string => join(folder, 'supervis
 export const stopPath = (folder: string): string => join(folder, 'stop.json');
 export const statePath = (folder: string): string => join(folder, 'state.json');
 export const supervisorLogPath = (folder: string): string => join(folder, 'supervisor.log');
+export const sparesFolder = (home: string): string => join(home, 'spares');
+export const spareLogPath = (home: string, id: string): string => join(sparesFolder(home), `${id}.log`);
 
 const is = <T>() => z.custom<T>((value) => typeof value === 'object' && value !== null, 'expected an object');
 
@@ -53,7 +57,13 @@ export const StopRecord = z.object({ askedAt: z.iso.datetime() });
 /** `state.json` */
 export const JobState = is<JobObservation>();
 
-/** Environment variables that mark the processes of a job: its name for people, its id for us, and where its record lies. */
+/** In place of the folder of a job: the supervisor waits to be told it on stdin (spares.ts). */
+export const SPARE_FLAG = '--spare';
+
+/**
+ * Environment variables that mark the processes of a job: its name for people, its id for us, and where its record lies. A supervisor that
+ * was started before its job has no name.
+ */
 export const JOB_NAME = 'ORRERY_JOB';
 export const JOB_ID = 'ORRERY_JOB_ID';
 export const JOB_HOME = 'ORRERY_JOB_HOME';

@@ -1,23 +1,29 @@
 /**
- * Runs the pods of one job: `node local/supervisor.ts <folder of the job>`. It outlives the worker that started it, and tells how the job
- * stands in `state.json` alone, so that any later worker finds it. SIGTERM suspends the job.
+ * Runs the pods of one job: `node local/supervisor.ts <folder of the job>`, or `--spare`: then it waits to be told the folder (spares.ts). It
+ * outlives the worker that gave it its job, and tells how the job stands in `state.json` alone, so that any later worker finds it. SIGTERM
+ * suspends the job.
  */
 import { setMaxListeners } from 'node:events';
-import { access } from 'node:fs/promises';
+import { access, rename, rm, utimes } from 'node:fs/promises';
 import { hostname } from 'node:os';
+import { addAbortSignal } from 'node:stream';
 // By file and not by index: the supervisor of every job waits for what is imported here.
 import { FAILURES } from '../spec/failures.ts';
 import type { JobObservation, PodState } from '../spec/index.ts';
 import { createExclusive, readJson, writeFileAtomic } from '../store/files.ts';
 import {
   homeOf,
+  JOB_HOME,
   JOB_ID,
   jobPath,
   LocalJob,
   pendingJob,
+  SPARE_FLAG,
   type SupervisorRecord,
+  spareLogPath,
   statePath,
   stopPath,
+  supervisorLogPath,
   supervisorPath,
 } from './job-folder.ts';
 import { persistently } from './persistently.ts';
@@ -26,13 +32,14 @@ import { runPod } from './pod.ts';
 import { freePort } from './ports.ts';
 import { killMarked, processStart } from './processes.ts';
 
-const folder = process.argv[2];
-if (folder === undefined) throw new Error('expected the folder of a job: node local/supervisor.ts <folder>');
-
 // Heard from the first moment on: who signals has read our pid in supervisor.json, which comes later.
 const stop = new AbortController();
 process.on('SIGTERM', () => stop.abort());
 process.on('SIGINT', () => stop.abort());
+
+const folder = process.argv[2] === SPARE_FLAG ? await folderAsTold() : process.argv[2];
+if (folder === undefined) throw new Error('expected the folder of a job: node local/supervisor.ts <folder>');
+if (folder === null) process.exit(0);
 
 const job = await readJson(jobPath(folder), LocalJob);
 const record: SupervisorRecord = { pid: process.pid, start: (await processStart(process.pid)) ?? '' };
@@ -133,6 +140,33 @@ function stateFile(path: string, initial: JobObservation) {
       for (const pod of waiting) change(phase === 'pending' ? { message } : {}, pod.part, { message });
     },
   };
+}
+
+/** What the worker says on stdin, in one line; null when it has ended, or this process is to, before there was a job. */
+async function folderAsTold(): Promise<string | null> {
+  const { [JOB_HOME]: home = '', [JOB_ID]: id = '' } = process.env;
+  // What is compiled and looked up at first use is so now.
+  LocalJob.safeParse({});
+  await processStart(process.pid);
+  let told = '';
+  try {
+    for await (const chunk of addAbortSignal(stop.signal, process.stdin.setEncoding('utf8'))) {
+      told += chunk;
+      if (told.endsWith('\n')) break;
+    }
+  } catch {
+    // told to end, or the pipe broke
+  }
+  const log = spareLogPath(home, id);
+  if (!told.endsWith('\n')) {
+    await rm(log, { force: true });
+    return null;
+  }
+  const folder = told.trimEnd();
+  // Where it cannot be moved it stays where it is, and only words of a break would be missed.
+  await rename(log, supervisorLogPath(folder)).catch(() => undefined);
+  await utimes(supervisorLogPath(folder), new Date(), new Date()).catch(() => undefined);
+  return folder;
 }
 
 function now(): string {

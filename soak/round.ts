@@ -24,9 +24,9 @@ import { watchStore } from './store-watch.ts';
 const TASK_QUEUE = 'orrery';
 /** Once nothing is disturbed any more a campaign of this size ends within this time; else it hangs. */
 const FINISH_MS = 15 * 60_000;
-/** What had been told to end when the last word came has ended then. */
 /** No writer takes this long. */
 const LONG_AGO_SECONDS = 86_400;
+/** What had been told to end when the last word came has ended then. */
 const AFTER_END_MS = 15_000;
 
 export interface RoundOptions {

@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import type { Program } from '../target.ts';
 import type { Process } from './proc.ts';
@@ -57,16 +57,33 @@ async function programOf(process: Process, store: string): Promise<Program | nul
   return { ...rest, id: idOf(process), role, campaign, isTrainer, stage: await nameOfStage(store, execution.key) };
 }
 
-/** A supervisor is told its job's folder, in which stands what was asked for. */
+/** A supervisor is told its job's folder, in which stands what was asked for. One that waits for a job is none yet. */
 async function supervisorOf(process: Process): Promise<Program | null> {
   const [folder, script] = process.command.toReversed();
   if (folder === undefined || script === undefined || basename(script) !== 'supervisor.ts') return null;
-  const job = await readFile(join(folder, 'job.json'), 'utf8').catch(() => null);
+  const job = folder === '--spare' ? await jobOfSpare(process) : await recordIn(folder);
   if (job === null) return null;
-  const { request } = JSON.parse(job) as { request: { name: string; key: string; attempt: number; stage: string } };
-  const { name, key, attempt, stage } = request;
+  const { name, key, attempt, stage } = job.request;
   const none = { campaign: null, part: 0, isTrainer: false };
   return { ...none, id: idOf(process), role: 'supervisor', job: name, key, attempt, stage };
+}
+
+interface JobRecord {
+  readonly id: string;
+  readonly request: { readonly name: string; readonly key: string; readonly attempt: number; readonly stage: string };
+}
+
+async function recordIn(folder: string): Promise<JobRecord | null> {
+  const text = await readFile(join(folder, 'job.json'), 'utf8').catch(() => null);
+  return text === null ? null : (JSON.parse(text) as JobRecord);
+}
+
+/** One that was started before its job has that job's id in its environment, and no more. */
+async function jobOfSpare({ environment }: Process): Promise<JobRecord | null> {
+  const jobs = join(environment.ORRERY_JOB_HOME ?? '', 'jobs');
+  const names = await readdir(jobs).catch(() => []);
+  const records = await Promise.all(names.map((name) => recordIn(join(jobs, name))));
+  return records.find((record) => record !== null && record.id === environment.ORRERY_JOB_ID) ?? null;
 }
 
 async function nameOfStage(store: string, key: string): Promise<string | null> {

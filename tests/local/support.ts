@@ -44,7 +44,7 @@ export class Machine implements AsyncDisposable {
   readonly folder = mkdtempSync(join(tmpdir(), 'orrery-local-'));
   readonly home = join(this.folder, 'home');
   readonly store = join(this.folder, 'store');
-  readonly executor: Executor;
+  readonly executor: Executor & Disposable;
   readonly #options: Partial<LocalExecutorOptions>;
 
   constructor(options: Partial<LocalExecutorOptions> = {}) {
@@ -53,15 +53,15 @@ export class Machine implements AsyncDisposable {
   }
 
   /** What a later worker has: all it shares with the first is the folder. */
-  anotherExecutor(): Executor {
+  anotherExecutor(): Executor & Disposable {
     const { home, store } = this;
     const base = { home, store, projectRoot: this.folder, python: process.execPath, log: silent };
     return createLocalExecutor({ ...base, ...this.#options });
   }
 
-  /** A worker process that submits the job. */
-  async worker(request: JobRequest, then: 'stay' | 'end'): Promise<ChildProcess> {
-    const args = [join(programs, 'worker.ts'), this.home, this.store, JSON.stringify(request), then];
+  /** A worker process that submits the job; to one of its spares, where it is to keep some. */
+  async worker(request: JobRequest, then: 'stay' | 'end', spares = 0): Promise<ChildProcess> {
+    const args = [join(programs, 'worker.ts'), this.home, this.store, JSON.stringify(request), then, String(spares)];
     const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
     await once(child.stdout, 'data');
     return child;
@@ -101,6 +101,7 @@ export class Machine implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.executor[Symbol.dispose]();
     for (const pid of await this.alive()) sendSignal(pid, 'SIGKILL');
     await eventually(async () => (await this.alive()).length === 0, 'no process left');
     rmSync(this.folder, { recursive: true, force: true, maxRetries: 5 });

@@ -7,6 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { Client, Connection } from '@temporalio/client';
 import getPort from 'get-port';
+import { JOB_ID } from '../../local/job-folder.ts';
 import { isFree } from '../../local/ports.ts';
 import { findMarked } from '../../local/processes.ts';
 import { ensureTemporal } from '../../scripts/temporal-server.ts';
@@ -73,7 +74,7 @@ export async function openMachine(): Promise<Machine> {
     async jobProcesses() {
       const folder = join(home, 'jobs');
       const jobs = existsSync(folder) ? readdirSync(folder) : [];
-      return (await Promise.all(jobs.map((name) => findMarked('ORRERY_JOB', name)))).flat();
+      return (await Promise.all(jobs.map((name) => findMarked(JOB_ID, idOf(join(folder, name)))))).flat();
     },
     async close() {
       for (const worker of workers) worker.kill('SIGKILL');
@@ -94,6 +95,12 @@ export async function until(what: string, holds: () => boolean | Promise<boolean
     if (performance.now() > deadline) throw new Error(`waited ${timeoutMs / 1000} s in vain: ${what}`);
     await sleep(50);
   }
+}
+
+/** Of the job in this folder; `none` where its record is gone, or not yet there. */
+function idOf(folder: string): string {
+  const record = join(folder, 'job.json');
+  return existsSync(record) ? (JSON.parse(readFileSync(record, 'utf8')) as { id: string }).id : 'none';
 }
 
 function kill(pid: number): void {

@@ -35,8 +35,11 @@ export interface ToyWorkerOptions {
   readonly home: string;
 }
 
-const toyExecutor = ({ home, store }: Pick<ToyWorkerOptions, 'home' | 'store'>): Executor =>
-  createLocalExecutor({ home, projectRoot: TOY, store, python: join(PROJECT, '.venv/bin/python'), log });
+/** As `worker.ts` keeps them. */
+const SPARES = 2;
+
+const toyExecutor = ({ home, store }: Pick<ToyWorkerOptions, 'home' | 'store'>, spares = 0): Executor & Disposable =>
+  createLocalExecutor({ home, projectRoot: TOY, store, python: join(PROJECT, '.venv/bin/python'), log, spares });
 
 /**
  * A worker as `worker.ts` composes it, but with toy stage programs. Runs until it is shut down.
@@ -45,6 +48,7 @@ const toyExecutor = ({ home, store }: Pick<ToyWorkerOptions, 'home' | 'store'>):
 export async function createToyWorker(
   { address, store, home }: ToyWorkerOptions,
   change: (activities: Activities) => object = (activities) => activities,
+  executor: Executor = toyExecutor({ home, store }, SPARES),
 ): Promise<Worker> {
   try {
     Runtime.install({ logger: silent });
@@ -62,7 +66,7 @@ export async function createToyWorker(
     activities: change(
       createActivities({
         ...{ store, projectRoot: TOY, outcomeOf: localOutcome, refusalOf: localRefusal, log },
-        executor: toyExecutor({ home, store }),
+        executor,
         client: new Client({ connection: clientConnection }),
         searchAttributes: await ensureSearchAttributes(clientConnection, 'default', log),
       }),
@@ -82,12 +86,14 @@ export async function openWorkbench(): Promise<Workbench> {
   return {
     ...{ client: new Client({ connection }), address, store, home, executor: toyExecutor({ home, store }) },
     async startWorker() {
-      const worker = await createToyWorker({ address, store, home });
+      const executor = toyExecutor({ home, store }, SPARES);
+      const worker = await createToyWorker({ address, store, home }, undefined, executor);
       const ended = worker.run();
       return {
         async stop() {
           if (worker.getState() === 'RUNNING') worker.shutdown();
           await ended;
+          executor[Symbol.dispose]();
         },
       };
     },
