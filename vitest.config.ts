@@ -2,12 +2,17 @@ import { configDefaults, defineConfig } from 'vitest/config';
 
 /** Tests that kill, hang, fill and cut for minutes: `npm test -- --faults`. */
 const FAULTS = 'tests/faults/**/*.test.ts';
+/** Tests on a real Kubernetes cluster: `npm run test:cluster`. */
+const CLUSTER = 'tests/cluster/**/*.test.ts';
 const faults = process.env.ORRERY_TEST_FAULTS === '1' || process.argv.some((arg) => arg.includes('tests/faults'));
+const cluster = process.env.ORRERY_TEST_CLUSTER === '1';
+const chosen = cluster ? [CLUSTER] : faults ? [FAULTS] : ['tests/**/*.test.ts'];
+const others = [FAULTS, CLUSTER].filter((pattern) => !chosen.includes(pattern));
 
 export default defineConfig({
   test: {
-    include: faults ? [FAULTS] : ['tests/**/*.test.ts'],
-    exclude: [...configDefaults.exclude, ...(faults ? [] : [FAULTS])],
+    include: chosen,
+    exclude: [...configDefaults.exclude, ...others],
     // Programs of the project start Python and Temporal themselves: more workers than cores only make them wait for each other.
     maxWorkers: 2,
     testTimeout: 60_000,

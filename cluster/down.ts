@@ -1,0 +1,41 @@
+import { existsSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { execa } from 'execa';
+import { binaryPath } from './binaries.ts';
+import { COMPONENTS, containerdSocket } from './components.ts';
+import { unmountAll } from './mounts.ts';
+import { removeBridge } from './network.ts';
+import { clusterPath, kubeconfigPath } from './paths.ts';
+import { componentPid, killComponent, stopComponent } from './processes.ts';
+import { readSettings } from './settings.ts';
+
+/**
+ * Removes the cluster: pods, processes, mounts, bridge, folder. The store stays, and so does what was built. May be killed anywhere and
+ * run again. @returns whether there was anything to remove
+ */
+export async function clusterDown(tell: (line: string) => void): Promise<boolean> {
+  const folder = clusterPath();
+  const settings = readSettings();
+  if (settings === null && !existsSync(folder)) return false;
+
+  // Nobody may start pods anew while they are ended.
+  for (const name of COMPONENTS.filter((component) => component !== 'containerd').reverse()) await stopComponent(name);
+  if ((await componentPid('containerd')) !== null) await endContainers(tell);
+  for (const name of COMPONENTS) await killComponent(name);
+  await unmountAll(folder);
+  if (settings !== null) await removeBridge(settings);
+  // Safe only because nothing is mounted there any more.
+  await rm(folder, { recursive: true, force: true });
+  await rm(kubeconfigPath(), { force: true });
+  return true;
+}
+
+/** Ends the processes of all pods; what their shims do not end goes with the shims. */
+async function endContainers(tell: (line: string) => void): Promise<void> {
+  const ctr = (...args: string[]) =>
+    execa(binaryPath('ctr'), ['-a', containerdSocket(), '-n', 'k8s.io', ...args], { reject: false, timeout: 20_000 });
+  const { stdout = '' } = await ctr('tasks', 'list', '--quiet');
+  const tasks = stdout.split('\n').filter(Boolean);
+  if (tasks.length > 0) tell(`ending ${tasks.length} containers`);
+  for (const task of tasks) await ctr('tasks', 'delete', '--force', task);
+}

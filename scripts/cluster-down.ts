@@ -1,0 +1,13 @@
+/**
+ * Removes the cluster of this project: its pods, processes, mounts, network and files. The store and what was built stay.
+ *
+ *     npm run cluster:down
+ */
+import { EXIT, runMain } from '../cli/errors.ts';
+import { clusterDown } from '../cluster/down.ts';
+
+await runMain(async () => {
+  const removed = await clusterDown((line) => console.error(`orrery: ${line}`));
+  console.log(removed ? 'the cluster is gone' : 'there was no cluster of this project');
+  return EXIT.ok;
+});

@@ -1,0 +1,26 @@
+/**
+ * A real Kubernetes cluster on this machine: built, booted and made ready for a worker; what is there already is left as it is. Where
+ * `KUBECONFIG` names a cluster, that one is looked at instead. See docs/cluster.md.
+ *
+ *     npm run cluster:up
+ */
+import prettyMs from 'pretty-ms';
+import { EXIT, runMain } from '../cli/errors.ts';
+import { foreignCluster, foreignKubeconfig } from '../cluster/foreign.ts';
+import { kubeconfigPath } from '../cluster/paths.ts';
+import { clusterUp } from '../cluster/up.ts';
+import { setup } from './setup.ts';
+
+await runMain(async () => {
+  const foreign = foreignKubeconfig();
+  if (foreign !== null) {
+    const { server, version } = await foreignCluster(foreign);
+    console.log(`KUBECONFIG names a cluster, which is used: ${server}, Kubernetes ${version}; nothing was started`);
+    return EXIT.ok;
+  }
+  await setup();
+  const began = Date.now();
+  await clusterUp((line) => console.error(`orrery: ${line}`));
+  console.log(`the cluster is up (${prettyMs(Date.now() - began)}): export KUBECONFIG=${kubeconfigPath()}`);
+  return EXIT.ok;
+});
