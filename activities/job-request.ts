@@ -28,17 +28,18 @@ export const publishersOf = (stage: Pick<StageFile, 'kind' | 'config'>): number 
   IS_TRAINER.has(stage.kind) ? 1 : partsOf(stage);
 
 /**
- * Name of the job of one attempt: derived, so that asking twice finds the first. A DNS label: at most 63 characters, readable at the
- * front, unique by the stage's key, the attempt and the claim's token at the end. The token keeps attempt 0 of a store that was removed
+ * Name of the job of one attempt: derived, so that asking twice finds the first. A DNS label that begins with a letter, at most 57
+ * characters so that `<name>-<rank>` is one too: readable at the front, unique by the stage's key, the attempt and the claim's token at the end. The token keeps attempt 0 of a store that was removed
  * from being taken for attempt 0 of the store that followed.
  */
 export function jobName(campaignId: string, stage: string, key: string, attempt: number, token: string): string {
   const readable = `${campaignId}-${stage}`
     .toLowerCase()
     .replaceAll(/[^a-z0-9]+/g, '-')
-    .replace(/^-+/, '');
+    .replace(/^-+/, '')
+    .replace(/^(?![a-z])/, 'c-');
   const unique = `${key.slice(0, 8)}-${createHash('sha256').update(token).digest('hex').slice(0, 6)}-${attempt}`;
-  return `${readable.slice(0, 62 - unique.length).replace(/-+$/, '')}-${unique}`;
+  return `${readable.slice(0, 56 - unique.length).replace(/-+$/, '')}-${unique}`;
 }
 
 /**
@@ -66,8 +67,9 @@ export function jobRequest(
     parts,
     parallelism: gang ? parts : Math.min(parts, run.parallelism ?? parts),
     gang,
-    ...programsOf(stage.kind),
-    resources: { cpus: run.resources.cpus, gpus: run.resources.gpus, gpuMemoryGiB: run.resources.gpuMemoryGiB },
+    ...programsOf(stage),
+    resources: run.resources,
+    kubernetes: run.kubernetes,
     excludedNodes: asked.excludedNodes,
     env: {
       [POD_ENV.campaign]: ref.campaignId,

@@ -1,13 +1,45 @@
-import { IS_TRAINER, type Program, type StageKind, USES_POLICY_SERVER } from '../spec/index.ts';
+import { IS_TRAINER, type Program, type StageFile, USES_POLICY_SERVER } from '../spec/index.ts';
+import { dataDir, stageDir } from '../store/index.ts';
+
+/** What of a stage decides its programs. */
+type Stage = Pick<StageFile, 'kind' | 'config' | 'inputs' | 'policy'>;
 
 /** Programs of a stage’s pods. TypeScript stages share one entry that looks at the stage file; trainers are Python modules. */
-export function programsOf(kind: StageKind): { main: Program; policyServer: Program | null } {
+export function programsOf(stage: Stage): { main: Program; policyServer: Program | null } {
+  const { kind } = stage;
+  const { image } = stage.config.run;
   return {
     main: IS_TRAINER.has(kind)
-      ? { runtime: 'python', args: ['-m', `orrery_trainers.${kind}`] }
-      : { runtime: 'node', args: ['stages/main.ts'] },
-    policyServer: USES_POLICY_SERVER.has(kind)
-      ? { runtime: 'python', args: ['-m', 'orrery_trainers.policy_server'] }
-      : null,
+      ? { runtime: 'python', args: ['-m', `orrery_trainers.${kind}`], image }
+      : { runtime: 'node', args: ['stages/main.ts'], image },
+    policyServer: USES_POLICY_SERVER.has(kind) ? policyServerOf(stage) : null,
   };
+}
+
+function policyServerOf({ config, inputs, policy }: Stage): Program {
+  const { policyServer, resources } = config.run;
+  const { engine, image, tensorParallel, contextTokens, args } = policyServer;
+  if (engine === 'embedded') return { runtime: 'python', args: ['-m', 'orrery_trainers.policy_server'], image };
+  return {
+    runtime: 'vllm',
+    args: [
+      ...[
+        '--served-model-name',
+        policy.name,
+        '--tensor-parallel-size',
+        String(tensorParallel ?? Math.max(1, resources.gpus)),
+      ],
+      ...(contextTokens === undefined ? [] : ['--max-model-len', String(contextTokens)]),
+      ...args,
+    ],
+    image,
+    model: modelOf({ inputs, policy }),
+  };
+}
+
+/** Folder of the policy that a stage samples: what an earlier stage has made, within the store, or the weights that the campaign names. */
+function modelOf({ inputs, policy }: Pick<Stage, 'inputs' | 'policy'>): string {
+  const made = inputs.policy;
+  if (made !== undefined) return `${dataDir(stageDir('', made.key))}/policy`;
+  return policy.type === 'pretrained' ? policy.uri : '';
 }

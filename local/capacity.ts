@@ -1,5 +1,5 @@
 import { availableParallelism, totalmem } from 'node:os';
-import { IS_TRAINER, type StageFile } from '../spec/index.ts';
+import { IS_TRAINER, type StageFile, USES_POLICY_SERVER } from '../spec/index.ts';
 import { machineGpus } from './gpus.ts';
 
 /** What a machine has for the processes of stages. */
@@ -28,6 +28,9 @@ export function machineCapacity(): Capacity {
  */
 export function refusalFor(stage: Pick<StageFile, 'name' | 'kind' | 'config'>, machine: Capacity): string | null {
   const { run } = stage.config;
+  if (run.policyServer.engine === 'vllm' && USES_POLICY_SERVER.has(stage.kind)) {
+    return `stage ${stage.name} asks for vLLM, which is run on Kubernetes alone; set run.policyServer.engine to embedded`;
+  }
   const { cpus, gpus, memoryGiB, gpuMemoryGiB } = run.resources;
   const pods = IS_TRAINER.has(stage.kind) ? run.ranks : Math.min(run.shards, run.parallelism ?? run.shards);
   const fits = machine.gpuMemoryGiB.filter((memory) => memory >= (gpuMemoryGiB ?? 0));

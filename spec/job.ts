@@ -1,3 +1,5 @@
+import type { Failure } from './failures.ts';
+import type { KubernetesPlacement } from './kubernetes.ts';
 import type { StageKind } from './stages.ts';
 
 /**
@@ -5,11 +7,18 @@ import type { StageKind } from './stages.ts';
  * {@link Executor}. A *job* is one execution (attempt) of one stage; its *pods* are the shards or ranks.
  */
 
-/** A program of a pod. `node` and `python` are resolved by the executor: an interpreter here, an image there. */
+/** A program of a pod. `node`, `python` and `vllm` are resolved by the executor: an interpreter here, an image there. */
 export interface Program {
-  readonly runtime: 'node' | 'python';
-  /** Arguments after the interpreter, relative to the project: `['stages/main.ts']`, `['-m', 'orrery_trainers.sft']`. */
+  readonly runtime: 'node' | 'python' | 'vllm';
+  /**
+   * Arguments after the interpreter, relative to the project: `['stages/main.ts']`, `['-m', 'orrery_trainers.sft']`. Of `vllm` those after
+   * `vllm serve <model>`, but for address and port.
+   */
   readonly args: readonly string[];
+  /** Image to run it in, where the stage names one. */
+  readonly image?: string | undefined;
+  /** Runtime `vllm`: folder of the weights; a relative path is within the store. */
+  readonly model?: string | undefined;
 }
 
 export interface JobRequest {
@@ -32,7 +41,14 @@ export interface JobRequest {
   /** Runs beside `main` in every pod: started before it, ready when `GET /health` answers 200, ended after it. */
   readonly policyServer: Program | null;
   /** Of each pod. `gpuMemoryGiB`: the least that each of its GPUs has. */
-  readonly resources: { readonly cpus: number; readonly gpus: number; readonly gpuMemoryGiB?: number | undefined };
+  readonly resources: {
+    readonly cpus: number;
+    readonly memoryGiB?: number | undefined;
+    readonly gpus: number;
+    readonly gpuMemoryGiB?: number | undefined;
+  };
+  /** What the stage tells Kubernetes beyond that; other executors have no use for it. */
+  readonly kubernetes?: KubernetesPlacement | undefined;
   /** Names as in {@link PodState.node}: no pod is put there, as far as there are others. */
   readonly excludedNodes: readonly string[];
   /** More environment of the main container, beside the pod contract's. Never a secret. */
@@ -63,7 +79,10 @@ export interface JobObservation {
    */
   readonly phase: 'pending' | 'running' | 'succeeded' | 'failed' | 'stopped';
   readonly pods: readonly PodState[];
+  /** In words, what a job that has not begun waits for, or why it ended. */
   readonly message: string | null;
+  /** Why it failed, where the executor knows more than pods can tell (Kubernetes). */
+  readonly failure?: Omit<Failure, 'attempt'> | undefined;
 }
 
 /** A job that the executor still knows, and who asked for it. */

@@ -8,6 +8,8 @@ export const POD_ENV = {
   policyUrl: 'ORRERY_POLICY_URL',
   /** Port that the policy server is to listen on (its own container only). */
   policyPort: 'ORRERY_POLICY_PORT',
+  /** Address that the policy server is to listen on (its own container only); its own machine alone when not set. */
+  policyHost: 'ORRERY_POLICY_HOST',
   shard: 'JOB_COMPLETION_INDEX',
   /** The campaign that asked for this execution: for logs alone, a stage may serve several. */
   campaign: 'ORRERY_CAMPAIGN',

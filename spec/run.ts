@@ -6,6 +6,7 @@ import {
   type FailureClass as FailureClassName,
   type FailureRule,
 } from './failures.ts';
+import { KubernetesPlacement, PolicyServerRun } from './kubernetes.ts';
 
 /** What a stage does about failure classes where it departs from the failure table. What is not set keeps the table's value. */
 export const FailurePolicies = z
@@ -43,8 +44,8 @@ export const Resources = z
 export type Resources = z.infer<typeof Resources>;
 
 /**
- * How a stage is executed. Of all this only `shards`, `ranks` and whether there is a GPU change its result (and so enter its key); `cpus`
- * changes the order of sums, and with it the last bits.
+ * How a stage is executed. Of all this only `shards`, `ranks`, whether there is a GPU, the engine of the policy server and an image that is
+ * pinned by digest change its result (and so enter its key); `cpus` changes the order of sums, and with it the last bits.
  */
 export const Run = z
   .strictObject({
@@ -67,6 +68,15 @@ export const Run = z
         'Time between SIGTERM and SIGKILL, to save a checkpoint in. A trainer of one rank gives up the step that it is at; ranks of a gang finish it first.',
       ),
     failures: FailurePolicies.default({}),
+    policyServer: PolicyServerRun.prefault({}).describe('What serves the policy, in stages that sample it.'),
+    image: z
+      .string()
+      .min(1)
+      .optional()
+      .describe(
+        'Image of the main program on Kubernetes; the cluster’s when not set. Part of the key when pinned by digest.',
+      ),
+    kubernetes: KubernetesPlacement.prefault({}).describe('On Kubernetes: where the cluster’s defaults are not meant.'),
   })
   .prefault({});
 export type Run = z.infer<typeof Run>;

@@ -19,14 +19,23 @@ export interface StageIdentity
 /**
  * Key of a stage: names its folder in the store. An equal key is the same work, and a finished stage of that key is its result.
  *
- * Of `run` three things decide a result: shards and ranks divide the work, and whether there is a GPU decides device and number type.
- * How many CPUs or GPUs does not, to the last bits: sums are made in another order.
+ * Of `run` these decide a result: shards and ranks divide the work; whether there is a GPU decides device and number type; the engine of
+ * the policy server decides what is sampled; an image, where it is pinned by digest, which libraries compute. How many CPUs or GPUs does not,
+ * to the last bits: sums are made in another order. Where a stage names no image, its libraries are those of `codeVersion` and the key is
+ * the same on every executor; whether the results are, their digests tell.
  */
 export function stageKey(stage: StageIdentity): string {
   const { run, ...settings } = stage.config;
   return sha256Canonical({
     kind: stage.kind,
-    config: { ...settings, run: { shards: run.shards, ranks: run.ranks, gpu: run.resources.gpus > 0 } },
+    config: {
+      ...settings,
+      run: {
+        ...{ shards: run.shards, ranks: run.ranks, gpu: run.resources.gpus > 0 },
+        ...(run.policyServer.engine === 'embedded' ? {} : { engine: run.policyServer.engine }),
+        ...pinned({ image: run.image, policyServerImage: run.policyServer.image }),
+      },
+    },
     domain: stage.domain,
     policy: stage.policy,
     data: stage.data,
@@ -62,4 +71,14 @@ export async function dataFileDigests(data: Data, projectRoot: string): Promise<
     [...new Set(paths)].map(async (path) => [path, await sha256File(resolve(projectRoot, path))] as const),
   );
   return Object.fromEntries(digests);
+}
+
+/** Of images those that are pinned, by their digest alone: where they are pulled from changes nothing. A tag may name another image tomorrow. */
+function pinned(images: Readonly<Record<string, string | undefined>>): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(images).flatMap(([name, image]) => {
+      const digest = /@(sha256:[0-9a-f]{64})$/.exec(image ?? '')?.[1];
+      return digest === undefined ? [] : [[name, digest]];
+    }),
+  );
 }

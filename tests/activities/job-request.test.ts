@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { jobName } from '../../activities/job-request.ts';
+import { programsOf } from '../../activities/programs.ts';
 import { progressSchedule } from '../../activities/progress-schedule.ts';
+import { STAGE_CONFIGS } from '../../spec/index.ts';
 
 const KEY = 'a'.repeat(64);
 
@@ -12,8 +14,12 @@ describe('the name of a job', () => {
   test('is a DNS label, however long or odd the campaign is called', () => {
     const name = jobName(`Ünïted ${'x'.repeat(100)} / 7`, 'direct/evaluate-rl', KEY, 12, 'token');
     expect(name).toMatch(/^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/);
-    expect(name.length).toBeLessThanOrEqual(63);
+    expect(`${name}-99999`.length).toBeLessThanOrEqual(63); // the host name of a rank
     expect(name).toMatch(/-aaaaaaaa-3c469e-12$/);
+  });
+
+  test('begins with a letter, as the Service of a gang has to', () => {
+    expect(jobName('2026-tiny', 'search', KEY, 0, 'token')).toMatch(/^c-2026-tiny-search-/);
   });
 
   test('differs by attempt, and by the claim behind it', () => {
@@ -23,6 +29,45 @@ describe('the name of a job', () => {
       jobName('tiny', 'search', KEY, 0, 'b'),
     ];
     expect(new Set(names).size).toBe(3);
+  });
+});
+
+describe('the programs of a stage', () => {
+  const stage = (run: object) =>
+    ({
+      ...{
+        kind: 'search' as const,
+        config: STAGE_CONFIGS.search.parse({ run }),
+        inputs: { prompts: ref, policy: ref },
+      },
+      policy: { type: 'pretrain' as const, name: 'tiny' },
+    }) satisfies Parameters<typeof programsOf>[0];
+  const ref = { kind: 'pretrain' as const, key: KEY, digest: KEY };
+
+  test('are its own and the embedded policy server, where it says nothing else', () => {
+    expect(programsOf(stage({}))).toMatchObject({
+      main: { runtime: 'node', args: ['stages/main.ts'] },
+      policyServer: { runtime: 'python', args: ['-m', 'orrery_trainers.policy_server'] },
+    });
+  });
+
+  test('serve the policy that an earlier stage made with vLLM over all GPUs of the pod', () => {
+    const run = {
+      resources: { gpus: 8 },
+      policyServer: { engine: 'vllm', contextTokens: 8192, args: ['--seed', '1'] },
+    };
+    const model = `stages/${KEY}/data/policy`;
+    const args = [
+      '--served-model-name',
+      'tiny',
+      '--tensor-parallel-size',
+      '8',
+      '--max-model-len',
+      '8192',
+      '--seed',
+      '1',
+    ];
+    expect(programsOf(stage(run)).policyServer).toEqual({ runtime: 'vllm', args, model });
   });
 });
 

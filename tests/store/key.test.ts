@@ -50,6 +50,8 @@ describe('the key of a stage', () => {
     { name: 'where an input lies', changes: { inputs: { prompts: { ...aStage().inputs.prompts, key: B } } } },
     { name: 'how many CPUs it has', changes: run({ resources: { cpus: 64, gpus: 0 } }) },
     { name: 'how many pods run at a time', changes: run({ parallelism: 1 }) },
+    { name: 'where Kubernetes puts it', changes: run({ kubernetes: { queue: 'research', shmGiB: 64 } }) },
+    { name: 'an image under a tag', changes: run({ image: 'registry.example/orrery:1' }) },
     { name: 'its budgets and time limits', changes: run({ failures: { Crashed: { budget: 9 } }, graceSeconds: 1 }) },
   ])('does not depend on $name', ({ changes }) => expect(key(changes)).toBe(key()));
 
@@ -58,6 +60,8 @@ describe('the key of a stage', () => {
     { name: 'its settings', changes: config({ rollouts: 3 }) },
     { name: 'its shards', changes: run({ shards: 3 }) },
     { name: 'its ranks', changes: run({ ranks: 3 }) },
+    { name: 'the engine of its policy server', changes: run({ policyServer: { engine: 'vllm' } }) },
+    { name: 'an image by digest', changes: run({ image: `registry.example/orrery@sha256:${B}` }) },
     { name: 'whether it has a GPU', changes: run({ resources: { cpus: 1, gpus: 1 } }) },
     { name: 'its domain', changes: { domain: { name: 'math', settings: {} } } },
     { name: 'the settings of its domain', changes: { domain: { name: 'countdown', settings: { max: 9 } } } },

@@ -24,6 +24,8 @@ RUN = {
     "resources": {"cpus": 1, "gpus": 0},
     "stallTimeoutSeconds": 60,
     "graceSeconds": 10,
+    "policyServer": {"engine": "embedded", "args": []},
+    "kubernetes": {},
     "failures": {},
 }
 
