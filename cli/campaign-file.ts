@@ -14,6 +14,11 @@ export interface CampaignFile {
   readonly spec: CampaignSpec;
 }
 
+export interface ReadOptions {
+  /** Whether the problem files have to be there already. */
+  readonly dataFiles?: 'needed' | 'optional';
+}
+
 /** One thing wrong with a file, by the line to look at. Lines count from 1. */
 export interface FileComplaint extends Complaint {
   readonly line: number;
@@ -34,18 +39,22 @@ const inWords = ({ field, message }: Complaint): string => (field === '' ? messa
  * Reads a campaign from YAML or JSON, and checks it as the campaign itself will, with the domain's own settings.
  * @throws InvalidCampaignFile 65 naming every bad field by its line; CommandError 66 when there is no such file
  */
-export async function readCampaignFile(file: string): Promise<CampaignFile> {
+export async function readCampaignFile(file: string, options: ReadOptions = {}): Promise<CampaignFile> {
   let text: string;
   try {
     text = readFileSync(file, 'utf8');
   } catch (error) {
     throw new CommandError(EXIT.missing, `${file} cannot be read: ${messageOf(error)}`, undefined, { cause: error });
   }
-  return parseCampaign(text, file);
+  return parseCampaign(text, file, options);
 }
 
 /** {@link readCampaignFile} on a text that is there. `file` names it in what is told. */
-export async function parseCampaign(text: string, file: string): Promise<CampaignFile> {
+export async function parseCampaign(
+  text: string,
+  file: string,
+  { dataFiles = 'needed' }: ReadOptions = {},
+): Promise<CampaignFile> {
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines });
   const lineAt = (offset: number): number => lines.linePos(offset).line;
@@ -63,7 +72,7 @@ export async function parseCampaign(text: string, file: string): Promise<Campaig
   try {
     const spec = parseOrRefuse(CampaignSpec, input, file);
     await checkDomain(spec);
-    checkDataFiles(spec);
+    if (dataFiles === 'needed') checkDataFiles(spec);
     return { input: input as Record<string, unknown>, spec };
   } catch (error) {
     if (!(error instanceof InvalidInputError)) throw error;

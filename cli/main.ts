@@ -3,6 +3,7 @@ import packageJson from '../package.json' with { type: 'json' };
 import { addDoctorCommand } from './commands/doctor.ts';
 import { addGcCommand } from './commands/gc.ts';
 import { addLookCommands } from './commands/look.ts';
+import { addPlanCommand } from './commands/plan.ts';
 import { addStartCommands } from './commands/start.ts';
 import { addSteerCommands } from './commands/steer.ts';
 import { tell } from './errors.ts';
@@ -14,6 +15,7 @@ export function orrery(): Command {
     .version(packageJson.version)
     .exitOverride();
   addStartCommands(program);
+  addPlanCommand(program);
   addLookCommands(program);
   addSteerCommands(program);
   addDoctorCommand(program);

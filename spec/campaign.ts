@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { Assumptions } from './assumptions.ts';
 import {
   AnalyseConfig,
   CurriculumConfig,
@@ -144,6 +145,7 @@ export const CampaignSpec = z.strictObject({
     .default(false)
     .meta({ description: 'Wait for the update approve before the RL of every arm.' }),
   stages: Stages,
+  plan: Assumptions,
 });
 export type CampaignSpec = z.infer<typeof CampaignSpec>;
 /** What a person may write: everything with a default may be left out. */

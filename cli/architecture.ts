@@ -1,0 +1,35 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import {
+  ARCHITECTURES,
+  type Architecture,
+  architectureFromConfig,
+  pretrainedArchitecture,
+  publishedArchitecture,
+} from '../planner/index.ts';
+import { type CampaignSpec, InvalidInputError } from '../spec/index.ts';
+import { messageOf } from './errors.ts';
+
+/**
+ * The architecture of a campaign's policy: what `pretrain` will make, what config.json in the model's folder says, or what is published
+ * under its name.
+ * @throws InvalidInputError when nothing tells it, or when config.json is not what is expected
+ */
+export async function architectureOf({ policy, stages }: CampaignSpec): Promise<Architecture> {
+  if (policy.type === 'pretrain') return pretrainedArchitecture(stages.pretrain.model);
+  const path = join(policy.uri, 'config.json');
+  const text = await readFile(path, 'utf8').catch(() => null);
+  if (text !== null) return architectureFromConfig(parsed(text, path), path);
+  const published = publishedArchitecture(policy.name);
+  if (published !== null) return published;
+  const message = `expected a folder with config.json, or a policy.name of ${Object.keys(ARCHITECTURES).join(', ')}, but got ${policy.name} and no ${path}`;
+  throw new InvalidInputError('the campaign', [{ field: 'policy.uri', message }]);
+}
+
+function parsed(text: string, path: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw new InvalidInputError(path, [{ field: '', message: `expected JSON, but ${messageOf(error)}` }]);
+  }
+}

@@ -1,0 +1,113 @@
+import { styleText } from 'node:util';
+import prettyMilliseconds from 'pretty-ms';
+import type { CampaignPlan, Qualification, StagePlan, TrainerPlan } from '../planner/index.ts';
+import { Assumptions } from '../spec/index.ts';
+
+/** A plan as lines of text. Pure; colours only where stdout is a terminal. */
+
+/** What a live cluster says to each stage, by its name. */
+export type Qualifications = ReadonlyMap<string, Qualification>;
+
+export function planLines(plan: CampaignPlan, cluster: Qualifications | null): string[] {
+  const { campaign, model, parameters, assumptions, complaints, stages } = plan;
+  const size = parameters >= 1e9 ? `${(parameters / 1e9).toFixed(1)}B` : `${(parameters / 1e6).toFixed(1)}M`;
+  return [
+    `${styleText('bold', campaign)}  ${model}, ${size} parameters, on ${assumptions.gpu} in nodes of ${assumptions.gpusPerNode}`,
+    '',
+    ...tableLines(['stage', 'pods', 'GPUs', 'nodes', 'wall time', 'GPU-hours', 'how'], stages.map(stageCells)),
+    '',
+    totalLine(plan),
+    ...(complaints.length === 0 ? [] : ['', styleText('red', 'does not fit:')]),
+    ...complaints.map(({ field, message }) => styleText('red', `  ${field}: ${message}`)),
+    '',
+    'taken for granted (`plan` in the campaign file):',
+    ...assumptionLines(assumptions),
+    ...(cluster === null ? [] : ['', ...clusterLines(cluster)]),
+  ];
+}
+
+function stageCells(stage: StagePlan): string[] {
+  const { name, pods, atOnce, gpus, nodes, wallSeconds, gpuHours } = stage;
+  return [
+    name,
+    atOnce === pods ? String(pods) : `${pods}, ${atOnce} at once`,
+    String(gpus),
+    String(nodes),
+    wallSeconds === null ? 'not known' : duration(wallSeconds),
+    gpuHours === null ? 'not known' : hours(gpuHours),
+    howText(stage),
+  ];
+}
+
+/** What a stage's GPUs do. */
+function howText({ server, trainer }: StagePlan): string {
+  if (server !== null) {
+    const { tensorParallel, serversPerPod, contextTokens, sequences, memory } = server;
+    return `${counted(serversPerPod, 'server')} a pod, tensor parallel ${tensorParallel}, context ${contextTokens}, ${sequences} sequences, ${gib(memory.neededGiB)} a GPU`;
+  }
+  return trainer === null ? '' : trainerText(trainer);
+}
+
+function trainerText({ gpus, microBatch, largestMicroBatch, fewestNodes, memory, rl }: TrainerPlan): string {
+  const most = largestMicroBatch === null ? 'none fits' : `at most ${largestMicroBatch}`;
+  const least = fewestNodes === null ? '' : `, ${counted(fewestNodes, 'node')} or more`;
+  const train = `micro-batch ${microBatch} (${most}), ${gib(memory.neededGiB)} a GPU${least}`;
+  if (rl === null) return train;
+  const size = rl.server?.tensorParallel ?? null;
+  const generate =
+    size === null ? 'no server fits' : `${counted(rl.rolloutGpus / size, 'server')}, tensor parallel ${size}`;
+  return `${gpus} train: ${train}; ${rl.rolloutGpus} generate: ${generate}`;
+}
+
+function totalLine({ wallSeconds, gpuHours, mostGpus }: CampaignPlan): string {
+  const time = wallSeconds === null ? 'wall time not known' : `${duration(wallSeconds)} if no stage waits for machines`;
+  const cost = gpuHours === null ? 'GPU-hours not known' : `${hours(gpuHours)} GPU-hours`;
+  return styleText('bold', `in all: ${time}, ${cost}, at most ${mostGpus} GPUs at a time`);
+}
+
+/** Every assumption with its value and source; what the file sets itself is *set in the file*. */
+function assumptionLines(assumptions: Assumptions): string[] {
+  const defaults = Assumptions.parse({});
+  return Object.entries(Assumptions.unwrap().shape).flatMap(([name, schema]) => {
+    const value = assumptions[name as keyof Assumptions];
+    if (value === undefined) return [];
+    const source = value === defaults[name as keyof Assumptions] ? schema.meta()?.source : 'set in the file';
+    return [styleText('dim', `  ${name} ${value}  (${source})`)];
+  });
+}
+
+function clusterLines(cluster: Qualifications): string[] {
+  return [
+    'in the cluster:',
+    ...[...cluster].flatMap(([name, { fits, podsNeeded, podsNow, podsEver, qualifying, refused }]) => [
+      `  ${styleText(fits === 'now' ? 'green' : fits === 'later' ? 'yellow' : 'red', VERDICTS[fits])}  ${name}: ${podsNow} pods have room on ${qualifying.length} nodes, ${podsNeeded} needed to begin${podsEver === podsNow ? '' : `, ${podsEver} on an empty cluster`}`,
+      ...refused.map(({ why, nodes }) => styleText('dim', `      ${nodesText(nodes)}: ${why}`)),
+    ]),
+  ];
+}
+
+const VERDICTS = { now: '✔ fits', later: '○ must wait', never: '✘ never fits' } as const;
+
+/** How many nodes, and the first of them. */
+function nodesText(nodes: readonly string[]): string {
+  const shown = nodes.slice(0, 3).join(', ');
+  return nodes.length <= 3 ? shown : `${nodes.length} nodes (${shown}, ...)`;
+}
+
+/** Columns as wide as their widest cell; the last is not padded. */
+function tableLines(columns: readonly string[], rows: readonly (readonly string[])[]): string[] {
+  const widths = columns.map((column, index) =>
+    Math.max(column.length, ...rows.map((row) => (row[index] ?? '').length)),
+  );
+  const line = (cells: readonly string[]) =>
+    cells
+      .map((cell, index) => cell.padEnd(widths[index] ?? 0))
+      .join('  ')
+      .trimEnd();
+  return [styleText('dim', line(columns)), ...rows.map(line)];
+}
+
+const counted = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? '' : 's'}`;
+const gib = (value: number): string => `${value.toFixed(1)} GiB`;
+const hours = (value: number): string => Math.round(value).toLocaleString('en');
+const duration = (seconds: number): string => prettyMilliseconds(Math.round(seconds / 60) * 60_000, { unitCount: 2 });

@@ -1,0 +1,40 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { execa } from 'execa';
+import { expect, test } from 'vitest';
+import { inProject, PROJECT } from '../../cli/paths.ts';
+import type { CampaignPlan } from '../../planner/index.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
+
+const EXAMPLE = 'examples/llama-3.1-70b.yaml';
+const orrery = (...args: string[]) =>
+  execa(process.execPath, [inProject('cli/main.ts'), ...args], { cwd: PROJECT, reject: false });
+
+test('plan forecasts every stage of a campaign whose data is not there yet, and exits 0 as all fits', async () => {
+  const { exitCode, stdout } = await orrery('plan', EXAMPLE, '--json');
+  expect(exitCode).toBe(0);
+  const plan = JSON.parse(stdout) as CampaignPlan;
+  expect(plan.stages).toHaveLength(18);
+  // The benchmarks are there, and were counted.
+  expect(plan.counts).toEqual({ search: 20_700, curriculum: 20_700, benchmark: 570 });
+});
+
+test('plan tells what does not fit by its field, and exits 1', async () => {
+  const folder = await temporaryFolder();
+  const file = join(folder, 'campaign.yaml');
+  await writeFile(file, (await readExample()).replace('microBatchSize: 1', 'microBatchSize: 4'));
+  const { exitCode, stdout } = await orrery('plan', file);
+  expect(exitCode).toBe(1);
+  expect(stdout).toContain('stages.rl.microBatchSize: expected at most 1, but got 4');
+});
+
+test('plan refuses a model that nothing is known of, and exits 65', async () => {
+  const folder = await temporaryFolder();
+  const file = join(folder, 'campaign.yaml');
+  await writeFile(file, (await readExample()).replace('meta-llama/Llama-3.1-70B-Instruct', 'someone/else'));
+  const { exitCode, stderr } = await orrery('plan', file);
+  expect(exitCode).toBe(65);
+  expect(stderr).toContain('policy.uri: expected a folder with config.json');
+});
+
+const readExample = (): Promise<string> => readFile(inProject(EXAMPLE), 'utf8');
