@@ -44,8 +44,8 @@ export function jobManifest(
       ...(gang ? { successPolicy: { rules: [{ succeededIndexes: '0' }] } } : {}),
       podReplacementPolicy: 'Failed',
       podFailurePolicy: podFailurePolicy(),
-      // Kueue suspends what has a queue itself; asked for here, no pod starts before it has looked.
-      ...(stopped !== null || queue !== undefined ? { suspend: true } : {}),
+      // What has a queue is suspended by Kueue's webhook where there is one, and begins at once where there is none.
+      ...(stopped === null ? {} : { suspend: true }),
       ...(deadlineSeconds === undefined ? {} : { activeDeadlineSeconds: deadlineSeconds }),
       ttlSecondsAfterFinished: settings.limits.keepFinishedSeconds,
       template: {

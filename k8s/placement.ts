@@ -35,7 +35,13 @@ function nodeAffinityOf(request: JobRequest, { gpu }: KubernetesSettings): V1Aff
   const { gpus, gpuMemoryGiB } = request.resources;
   const ofGpu: V1NodeSelectorRequirement[] =
     gpus > 0 && gpuMemoryGiB !== undefined
-      ? [{ key: gpu.memoryLabel, operator: 'Gt', values: [String(Math.floor(gpuMemoryGiB * 1024 * MEMORY_TOLERANCE) - 1)] }]
+      ? [
+          {
+            key: gpu.memoryLabel,
+            operator: 'Gt',
+            values: [String(Math.floor(gpuMemoryGiB * 1024 * MEMORY_TOLERANCE) - 1)],
+          },
+        ]
       : [];
   // By the name of the object: the label of the host name may say something else.
   const notOn = [...new Set(request.excludedNodes)]

@@ -1,7 +1,7 @@
 import type { V1Container, V1Probe } from '@kubernetes/client-node';
 import { type JobRequest, type KubernetesSettings, POD_ENV, type Program } from '../spec/index.ts';
+import { container } from './container.ts';
 import { POLICY_PORT, POLICY_SERVER } from './labels.ts';
-import { container } from './pod.ts';
 import { serverResources } from './resources.ts';
 
 const STARTUP_PERIOD_SECONDS = 2;

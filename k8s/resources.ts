@@ -29,9 +29,10 @@ function resources(
   devices: boolean,
 ): V1ResourceRequirements {
   const { cpus, memoryGiB, gpus } = request.resources;
-  const memory = memoryGiB === undefined ? {} : { memory: `${Math.round(memoryGiB * memoryShare * 1024)}Mi` };
+  const memory: Record<string, string> =
+    memoryGiB === undefined ? {} : { memory: `${Math.round(memoryGiB * memoryShare * 1024)}Mi` };
   const extended = Object.entries(placementOf(settings, request).extendedResources ?? {});
-  const owned = devices
+  const owned: Record<string, string> = devices
     ? {
         ...(gpus > 0 ? { [settings.gpu.resource]: String(gpus) } : {}),
         ...Object.fromEntries(extended.map(([name, count]) => [name, String(count)])),
