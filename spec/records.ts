@@ -60,6 +60,10 @@ export const Tree = z.object({
   nodes: z.array(TreeNode).min(1),
   iterations: z.int().min(0),
   tokens: z.object({ prompt: z.int().min(0), completion: z.int().min(0) }),
+  endedBy: z
+    .enum(['tokens', 'deadline'])
+    .optional()
+    .describe('The budget that ran out before the iterations did; the tree is what there was by then.'),
 });
 export type Tree = z.infer<typeof Tree>;
 

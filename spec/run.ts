@@ -39,6 +39,13 @@ export const Resources = z
     memoryGiB: z.number().positive().optional().describe('Memory in GiB.'),
     gpus: z.int().min(0).default(0).describe('GPUs.'),
     gpuMemoryGiB: z.number().positive().optional().describe('Least memory of each GPU in GiB.'),
+    pricePerGpuHour: z
+      .number()
+      .min(0)
+      .optional()
+      .describe(
+        'Price of one GPU for an hour, in any currency: where it is set, a search tells what it has cost so far.',
+      ),
   })
   .prefault({});
 export type Resources = z.infer<typeof Resources>;

@@ -92,6 +92,45 @@ export const SearchConfig = z
     maxStepTokens: z.int().min(1).default(512).meta(from('ours', 'Longest single step in tokens.')),
     maxRolloutTokens: z.int().min(1).default(4096).meta(from('ours', 'Longest rollout in tokens.')),
     problemsInFlight: z.int().min(1).default(64).meta(from('ours', 'Problems that a shard searches at the same time.')),
+    leavesInFlight: z
+      .int()
+      .min(1)
+      .default(1)
+      .meta(
+        from(
+          'ours',
+          'Leaves of one tree that are explored at the same time, with virtual loss; 1 is the paper’s sequential search.',
+        ),
+      ),
+    reuseRollouts: z
+      .boolean()
+      .default(false)
+      .meta(
+        from(
+          'ours',
+          'Rollouts of a node whose first step equals a child count among the M of that child; only the others are sampled.',
+        ),
+      ),
+    tokensPerProblem: z
+      .int()
+      .min(1)
+      .optional()
+      .meta(
+        from(
+          'ours',
+          'Completion tokens after which a problem begins no further iteration: it ends with the tree it has. No limit when not set.',
+        ),
+      ),
+    secondsPerProblem: z
+      .number()
+      .positive()
+      .optional()
+      .meta(
+        from(
+          'ours',
+          'Time in one execution after which a problem begins no further iteration: it ends with the tree it has. No limit when not set.',
+        ),
+      ),
     run: Run,
   })
   .prefault({});

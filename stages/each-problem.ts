@@ -8,7 +8,7 @@ export interface EachProblem<Item, Entry> {
   /** This part's items, in order, with different ids. */
   readonly items: readonly Item[];
   readonly idOf: (item: Item) => string;
-  readonly journal: Journal<Entry>;
+  readonly journal: Pick<Journal<Entry>, 'entries' | 'flush'> & { append(entry: Entry): unknown };
   /** Id of the item that a journal entry is about. */
   readonly idOfEntry: (entry: Entry) => string;
   /** Items worked on at the same time. */

@@ -1,6 +1,6 @@
 import type { Problem } from '../../spec/index.ts';
 import type { Domain } from '../domain.ts';
-import type { Completion, Policy } from '../policy.ts';
+import type { Asked, Completion, PolicyDriver } from '../policy.ts';
 import type { Verifier } from '../verifier.ts';
 import type { Candidate } from './mcts.ts';
 
@@ -12,17 +12,24 @@ export interface ExpansionSettings {
   readonly topP: number;
 }
 
+export interface ExpansionWorld {
+  readonly problem: Problem;
+  readonly domain: Domain;
+  readonly policy: Pick<PolicyDriver, 'ask'>;
+  readonly verifier: Verifier;
+}
+
 /**
  * Samples k steps after `steps`, merges equal ones, and has those judged that end the solution.
  * @returns distinct candidates in the order of sampling, and how many samples were dropped as malformed
  */
 export async function sampleCandidates(
-  { problem, domain, policy, verifier }: { problem: Problem; domain: Domain; policy: Policy; verifier: Verifier },
+  { problem, domain, policy, verifier }: ExpansionWorld,
   steps: readonly string[],
   settings: ExpansionSettings,
   seed: number,
-): Promise<{ candidates: Candidate[]; dropped: number }> {
-  const completions = await policy.complete({
+): Promise<{ candidates: Candidate[]; dropped: number; asked: Asked }> {
+  const asked = await policy.ask({
     prompt: domain.join([domain.prompts.solve(problem.problem), ...steps]),
     n: settings.candidates,
     maxTokens: settings.maxStepTokens,
@@ -30,8 +37,9 @@ export async function sampleCandidates(
     topP: settings.topP,
     stop: domain.stepStops,
     seed,
+    affinity: problem.id,
   });
-  const { distinct, dropped } = distinctSteps(completions, domain);
+  const { distinct, dropped } = distinctSteps(asked.completions, domain);
   const candidates = distinct.map(async ({ step, prior, ends }): Promise<Candidate> => {
     if (!ends) return { step, prior, end: null };
     const { verdict, answer } = await verifier.verify(problem, domain.join([...steps, step]));
@@ -39,7 +47,7 @@ export async function sampleCandidates(
     if (verdict === 'unjudged') return { step, prior, end: { reward: 0, answer: null } };
     return { step, prior, end: { reward: verdict === 'right' ? 1 : 0, answer } };
   });
-  return { candidates: await Promise.all(candidates), dropped };
+  return { candidates: await Promise.all(candidates), dropped, asked };
 }
 
 export interface DistinctStep {
@@ -50,36 +58,46 @@ export interface DistinctStep {
 }
 
 /**
- * Distinct steps among sampled completions, with P(a|S): the probability of the step under the policy, from the summed log-probabilities
- * of its tokens, normalised over the distinct steps (*ours*). How often a step was drawn does not count again: that is in its probability.
+ * Distinct steps among sampled completions, with P(a|S): the probability of the step under the policy, normalised over the distinct steps
+ * (*ours*).
+ *
+ * The probability of a text is the sum over its spellings in tokens, of which a sample shows one: `exp` of the summed log-probabilities of its
+ * tokens, the stop string's included. So equal steps are merged by adding the probabilities of the *different* spellings that were drawn. How
+ * often one was drawn does not count again: that is in its probability. Long steps are not favoured by a division by their length.
  *
  * Dropped are empty completions, and those that the token limit cut in the middle of a step.
  */
 export function distinctSteps(
-  completions: readonly Pick<Completion, 'text' | 'finishReason' | 'logprob'>[],
+  completions: readonly Pick<Completion, 'text' | 'finishReason' | 'logprob' | 'spelling'>[],
   domain: Pick<Domain, 'splitSteps' | 'join' | 'isTerminal' | 'stepStops'>,
 ): { distinct: DistinctStep[]; dropped: number } {
-  const found = new Map<string, { logprob: number; ends: boolean }>();
+  const found = new Map<string, { spellings: Map<string, number>; ends: boolean }>();
   let dropped = 0;
-  for (const { text, finishReason, logprob } of completions) {
+  for (const { text, finishReason, logprob, spelling = '' } of completions) {
     const step = domain.join(domain.splitSteps(text));
     if (finishReason === 'length' || step === '') {
       dropped += 1;
       continue;
     }
     const ends = domain.isTerminal(step) || !domain.stepStops.some((stop) => text.endsWith(stop));
-    // The same text in other tokens has another probability; the likeliest spelling stands for the step.
-    found.set(step, { ends, logprob: Math.max(logprob, found.get(step)?.logprob ?? Number.NEGATIVE_INFINITY) });
+    const spellings = found.get(step)?.spellings ?? new Map<string, number>();
+    // Another batch has other last bits: of one spelling the likeliest reading stands.
+    spellings.set(spelling, Math.max(logprob, spellings.get(spelling) ?? Number.NEGATIVE_INFINITY));
+    found.set(step, { ends, spellings });
   }
-  const priors = normalised([...found.values()].map(({ logprob }) => logprob));
+  const priors = normalised([...found.values()].map(({ spellings }) => logSumExp([...spellings.values()])));
   const distinct = [...found].map(([step, { ends }], index) => ({ step, prior: priors[index]!, ends }));
   return { distinct, dropped };
 }
 
-/** Probabilities in proportion to exp(logprob). The largest is taken out first, so that long steps do not all underflow to 0. */
-function normalised(logprobs: readonly number[]): number[] {
+/** log Σ exp. The largest is taken out first, so that long texts do not all underflow to 0. */
+function logSumExp(logprobs: readonly number[]): number {
   const largest = Math.max(...logprobs);
-  const weights = logprobs.map((logprob) => Math.exp(logprob - largest));
-  const sum = weights.reduce((total, weight) => total + weight, 0);
-  return weights.map((weight) => weight / sum);
+  return largest + Math.log(logprobs.reduce((sum, logprob) => sum + Math.exp(logprob - largest), 0));
+}
+
+/** Probabilities in proportion to exp(logprob). */
+function normalised(logprobs: readonly number[]): number[] {
+  const sum = logSumExp(logprobs);
+  return logprobs.map((logprob) => Math.exp(logprob - sum));
 }

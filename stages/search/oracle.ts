@@ -1,38 +1,25 @@
-import { z } from 'zod';
 import type { Problem, SearchConfig } from '../../spec/index.ts';
 import type { Domain } from '../domain.ts';
-import type { Policy } from '../policy.ts';
+import type { PolicyDriver } from '../policy.ts';
 import { seedFor } from '../random.ts';
 import type { Verifier } from '../verifier.ts';
+import { addCosts, type Cost, costOf, NO_COST } from './cost.ts';
 import { sampleCandidates } from './expansion.ts';
 import type { Oracle } from './mcts.ts';
+import { type Answer, EXPANSION, type KeptAnswers, keyOf } from './record.ts';
 import { unlessRefused } from './refusal.ts';
 import { valueByRollouts } from './rollout.ts';
 
-/** What one iteration took. */
-export const Cost = z.object({
-  promptTokens: z.int().min(0),
-  completionTokens: z.int().min(0),
-  rollouts: z.int().min(0),
-  /** Sampled candidates that were malformed. */
-  dropped: z.int().min(0),
-  /** Rollouts that could not be judged. */
-  unjudged: z.int().min(0),
-  /** Requests that the policy server refused: the path had outgrown the context. */
-  refused: z.int().min(0),
-});
-export type Cost = z.infer<typeof Cost>;
-
-/** An oracle that also tells what was spent since it was last asked. */
+/** An oracle that also tells what each iteration took. */
 export interface MeteredOracle extends Oracle {
-  takeCost(): Cost;
+  /** Cost of the answers that were given to an iteration so far, those from the journal included. */
+  costOf(iteration: number): Cost;
 }
 
 export interface World {
   readonly problem: Problem;
   readonly domain: Domain;
-  /** For this problem alone while it is searched, because its tokens are told by `usage`. */
-  readonly policy: Policy;
+  readonly policy: Pick<PolicyDriver, 'ask'>;
   readonly verifier: Verifier;
   readonly config: SearchConfig;
   /** Seed of the campaign. */
@@ -42,44 +29,62 @@ export interface World {
 /**
  * The policy and the verifier behind the search of one problem. The seed of every request derives from the problem, the iteration and the
  * child, so that neither the order of the work nor an interruption changes what is asked.
+ * @param kept - answers from the journal: what is among them is not asked again
+ * @param keep - told of every new answer, before the search hears of it
  */
-export function oracleOf({ problem, domain, policy, verifier, config, seed }: World): MeteredOracle {
+export function oracleOf(
+  { problem, domain, policy, verifier, config, seed }: World,
+  kept: KeptAnswers = new Map(),
+  keep: (answer: Answer) => void = () => {},
+): MeteredOracle {
   const world = { problem, domain, policy, verifier };
-  let spent = nothing();
-  let before = { ...policy.usage };
-  function refused<T>(nothingCame: T): T {
-    spent.refused += 1;
-    return nothingCame;
+  const costs = new Map<number, Cost>();
+
+  /** An answer of the journal where there is one for this very state, else a new one. */
+  async function answered<T extends Answer['type']>(
+    type: T,
+    place: Pick<Answer, 'iteration' | 'child'>,
+    steps: readonly string[],
+    ask: () => Promise<Omit<Extract<Answer, { type: T }>, 'type' | 'problem' | 'iteration' | 'child' | 'state'>>,
+  ): Promise<Extract<Answer, { type: T }>> {
+    const state = stateOf(steps);
+    let answer = kept.get(keyOf(place)) as Extract<Answer, { type: T }> | undefined;
+    if (answer === undefined || answer.state !== state || answer.type !== type) {
+      answer = { type, problem: problem.id, ...place, state, ...(await ask()) } as Extract<Answer, { type: T }>;
+      keep(answer);
+    }
+    costs.set(place.iteration, addCosts(costs.get(place.iteration) ?? NO_COST, answer.cost));
+    return answer;
   }
   return {
     async expand(steps, iteration) {
-      const expandSeed = seedFor(seed, 'search', problem.id, iteration, 'expand');
-      const sample = () => sampleCandidates(world, steps, config, expandSeed);
-      const { candidates, dropped } = await (steps.length === 0
-        ? sample()
-        : unlessRefused(sample, () => refused({ candidates: [], dropped: 0 })));
-      spent.dropped += dropped;
+      const sample = async () => {
+        const expandSeed = seedFor(seed, 'search', problem.id, iteration, 'expand');
+        const { candidates, dropped, asked } = await sampleCandidates(world, steps, config, expandSeed);
+        return { candidates, cost: { ...costOf(asked), dropped } };
+      };
+      const refused = () => ({ candidates: [], cost: { ...NO_COST, refused: 1 } });
+      const { candidates } = await answered('candidates', { iteration, child: EXPANSION }, steps, () =>
+        // A problem whose bare statement is refused is no path that has grown too long: the settings are wrong.
+        steps.length === 0 ? sample() : unlessRefused(sample, refused),
+      );
       return candidates;
     },
-    async valueOf(steps, iteration, child) {
-      const rolloutSeed = seedFor(seed, 'search', problem.id, iteration, 'rollouts', child);
-      const { value, rollouts, unjudged } = await unlessRefused(
-        () => valueByRollouts(world, steps, config, rolloutSeed),
-        () => refused({ value: 0, rollouts: 0, unjudged: 0 }),
-      );
-      spent.rollouts += rollouts;
-      spent.unjudged += unjudged;
-      return value;
+    async valueOf(steps, iteration, child, known) {
+      const sample = async () => {
+        const rolloutSeed = seedFor(seed, 'search', problem.id, iteration, 'rollouts', child);
+        const { value, paths, sampled, unjudged, asked } = await valueByRollouts(
+          ...([world, steps, config, rolloutSeed, known] as const),
+        );
+        const reused = Math.min(known.length, config.rollouts);
+        return { value, paths: [...paths], cost: { ...costOf(asked), rollouts: sampled, reused, unjudged } };
+      };
+      const refused = () => ({ value: 0, paths: [], cost: { ...NO_COST, refused: 1 } });
+      return await answered('value', { iteration, child }, steps, () => unlessRefused(sample, refused));
     },
-    takeCost() {
-      const promptTokens = policy.usage.promptTokens - before.promptTokens;
-      const completionTokens = policy.usage.completionTokens - before.completionTokens;
-      const cost = { ...spent, promptTokens, completionTokens };
-      spent = nothing();
-      before = { ...policy.usage };
-      return cost;
-    },
+    costOf: (iteration) => costs.get(iteration) ?? NO_COST,
   };
 }
 
-const nothing = () => ({ rollouts: 0, dropped: 0, unjudged: 0, refused: 0 });
+/** Tells one state of a problem from another: an attempt that was given up may have written answers for a tree that became another's. */
+const stateOf = (steps: readonly string[]): number => seedFor('state', ...steps);

@@ -1,137 +1,160 @@
 import { join } from 'node:path';
-import { FILES, Problem, partFile } from '../../spec/index.ts';
+import { FILES, Problem, partFile, type Tree } from '../../spec/index.ts';
 import { isMine, type StageContext, type StageProgram } from '../context.ts';
 import { forEachProblem } from '../each-problem.ts';
-import { type Journal, openJournal } from '../journal.ts';
+import { openJournal, readPlace } from '../journal.ts';
 import { readAllJsonl, writeJsonl } from '../jsonl.ts';
-import { connectPolicy, type Policy } from '../policy.ts';
+import { connectPolicy, type PolicyDriver } from '../policy.ts';
 import { startVerifier, type Verifier } from '../verifier.ts';
+import { addCosts, type Cost, NO_COST } from './cost.ts';
+import { type LiveSearch, liveSearch } from './live.ts';
 import { search as searchTree } from './mcts.ts';
 import { type MeteredOracle, oracleOf } from './oracle.ts';
-import { countsOf, Iteration, iterationsByProblem, treeOf } from './record.ts';
-import { grow, isSolved, ROOTED } from './tree.ts';
+import {
+  type Answer,
+  type Done,
+  type EndedBy,
+  Entry,
+  type Finished,
+  finishedTree,
+  type Kept,
+  type KeptAnswers,
+  keeper,
+  sumCounts,
+} from './record.ts';
+import { grow, ROOTED } from './tree.ts';
 
 /** What the program talks to. */
 export interface Services {
-  connectPolicy(context: StageContext<'search'>): Promise<Policy>;
+  connectPolicy(context: StageContext<'search'>): Promise<PolicyDriver>;
   startVerifier(context: StageContext<'search'>): Promise<Verifier>;
 }
 
-/** Stage `search`: one tree a problem. Every iteration is journalled, so a search that was killed goes on in the middle of its trees. */
+/**
+ * Stage `search`: one tree a problem. Every answer of the policy is journalled, so that a search that was killed goes on in the middle of its
+ * trees, and even of an iteration: what is lost are the requests in flight.
+ */
 export const search: StageProgram<'search'> = (context) => searchWith(context, { connectPolicy, startVerifier });
 
 export async function searchWith(
   context: StageContext<'search'>,
   services: Services,
 ): ReturnType<StageProgram<'search'>> {
-  const { config, seed } = context.stage;
+  const { config } = context.stage;
   const everything = await readAllJsonl(context.inputFiles('prompts', FILES.prepare.search), Problem);
   const problems = everything.filter((_, index) => isMine(index, context));
-  const journal = await openJournal(context, Iteration);
+  const kept = keeper();
+  const journal = await openJournal(context, Entry, kept.visit);
   const verifier = await services.startVerifier(context);
   try {
-    const idle = await onePolicyPerSlot(context, services, Math.min(config.problemsInFlight, problems.length));
-    const logs = iterationsByProblem(journal.entries);
-    const progress = progressOf(context, problems.length, logs);
-    const finished = await forEachProblem<Problem, { problem: Problem; log: Iteration[] }>({
-      // Iterations are what is journalled and reported here, not problems: one problem may be hours of work.
+    const policy = await services.connectPolicy(context);
+    const progress = progressOf(context, problems.length, kept, policy);
+    const done = await forEachProblem<Problem, Done>({
+      // Answers and iterations are what is journalled and reported here, not problems: one problem may be hours of work.
       context: { ...context, report: () => {} },
-      journal: { ...journal, entries: [], append: () => {} },
+      journal: { ...journal, entries: [...kept.done.values()], append: () => {} },
       items: problems,
       idOf: ({ id }) => id,
-      idOfEntry: ({ problem }) => problem.id,
+      idOfEntry: ({ problem }) => problem,
       unit: 'problem',
       concurrency: config.problemsInFlight,
       async work(problem, signal) {
-        const policy = idle.pop()!;
-        try {
-          const oracle = oracleOf({ problem, domain: context.domain, policy, verifier, config, seed });
-          const kept = logs.get(problem.id) ?? [];
-          const log = await searchProblem(problem, kept, config, oracle, journal, progress, signal);
-          return { problem, log };
-        } finally {
-          idle.push(policy);
-        }
+        const answers = kept.answers.get(problem.id);
+        kept.answers.delete(problem.id); // held by its search alone, and gone with it
+        for (const { cost } of answers?.values() ?? []) progress.live.answered(cost, false);
+        const keep = (answer: Answer) => {
+          signal.throwIfAborted();
+          journal.append(answer);
+          progress.live.answered(answer.cost, true);
+        };
+        const world = { problem, domain: context.domain, policy, verifier, config, seed: context.stage.seed };
+        const oracle = oracleOf(world, answers, keep);
+        const finished = await searchProblem(problem, config, oracle, iterationsBehind(answers), progress, signal);
+        return { problem: problem.id, counts: finished.counts, place: journal.append(finished) };
       },
     });
-    const trees = finished.map(({ problem, log }) => treeOf(problem, log));
     const file = join('data', partFile(FILES.search.trees, context.part));
-    await writeJsonl(join(context.dir, file), trees, context.fence);
-    const counts = countsOf(
-      trees,
-      finished.map(({ log }) => log),
-    );
-    return { files: [file], counts };
+    await writeJsonl(join(context.dir, file), treesAt(done), context.fence);
+    return { files: [file], counts: sumCounts(done.map(({ counts }) => counts)) };
   } finally {
     await Promise.allSettled([verifier.close(), journal.close()]);
   }
 }
 
-/** Searches one problem from where its journal ends. Returns all of its iterations. */
-async function searchProblem(
-  { id }: Problem,
-  kept: readonly Iteration[],
-  config: StageContext<'search'>['stage']['config'],
-  oracle: MeteredOracle,
-  journal: Pick<Journal<Iteration>, 'append'>,
-  progress: Progress,
-  signal: AbortSignal,
-): Promise<Iteration[]> {
-  const log = [...kept];
-  let tree = log.reduce((grown, { event }) => grow(grown, event), ROOTED);
-  for await (const event of searchTree(tree, log.length, config, oracle)) {
-    signal.throwIfAborted();
-    const iteration: Iteration = { problem: id, iteration: log.length, event, cost: oracle.takeCost() };
-    journal.append(iteration);
-    log.push(iteration);
-    tree = grow(tree, event);
-    progress.iterated(iteration);
-  }
-  progress.finished(log.length, isSolved(tree));
-  return log;
+/** Trees from their places in the journal, one at a time. */
+async function* treesAt(done: readonly Done[]): AsyncGenerator<Tree> {
+  for (const { place } of done) yield ((await readPlace(place)) as Finished).tree;
 }
 
 /**
- * One connection for each problem in flight: `Policy.usage` tells the tokens of a connection, and a tree is to tell those of its problem.
+ * Searches one problem; of what is in the journal the oracle knows the answers.
+ * @param before - iterations that progress counts already
  */
-async function onePolicyPerSlot(context: StageContext<'search'>, services: Services, slots: number): Promise<Policy[]> {
-  const quiet = { ...context, log: context.log.child({}, { level: 'warn' }) };
-  return Promise.all(Array.from({ length: slots }, () => services.connectPolicy(quiet)));
+async function searchProblem(
+  problem: Problem,
+  config: StageContext<'search'>['stage']['config'],
+  oracle: MeteredOracle,
+  before: number,
+  progress: Progress,
+  signal: AbortSignal,
+): Promise<Finished> {
+  const { tokensPerProblem = Number.POSITIVE_INFINITY, secondsPerProblem = Number.POSITIVE_INFINITY } = config;
+  const deadline = performance.now() + secondsPerProblem * 1000;
+  let [tree, iterations, cost] = [ROOTED, 0, NO_COST as Cost];
+  let endedBy: EndedBy | null = null;
+  function mayBegin(): boolean {
+    if (cost.completionTokens >= tokensPerProblem) endedBy = 'tokens';
+    else if (performance.now() >= deadline) endedBy = 'deadline';
+    return endedBy === null;
+  }
+  for await (const event of searchTree(config, oracle, mayBegin)) {
+    signal.throwIfAborted();
+    tree = grow(tree, event);
+    cost = addCosts(cost, oracle.costOf(iterations));
+    iterations += 1;
+    if (iterations > before) progress.iterated();
+  }
+  const finished = finishedTree(problem, tree, iterations, cost, endedBy);
+  progress.finished(finished, Math.max(iterations, before));
+  return finished;
 }
 
 interface Progress {
-  iterated(iteration: Iteration): void;
-  finished(iterations: number, solved: boolean): void;
+  readonly live: LiveSearch;
+  iterated(): void;
+  finished(tree: Finished, iterations: number): void;
 }
 
 /** Iterations of all problems of the part. A tree that is exhausted early has all of its iterations done. */
-function progressOf(
-  context: StageContext<'search'>,
-  problems: number,
-  logs: ReadonlyMap<string, readonly Iteration[]>,
-): Progress {
-  const { iterations } = context.stage.config;
-  const total = problems * iterations;
-  const startedAt = performance.now();
-  let done = [...logs.values()].reduce((sum, log) => sum + log.length, 0);
-  let [tokens, finished, solved] = [0, 0, 0];
-  const report = () => {
-    const tokensPerSecond = (tokens * 1000) / Math.max(1, performance.now() - startedAt);
-    const metrics = { tokensPerSecond, ...(finished > 0 && { solved: solved / finished }) };
-    context.report({ unit: 'iteration', done, total, metrics });
-  };
+function progressOf(context: StageContext<'search'>, problems: number, before: Kept, policy: PolicyDriver): Progress {
+  const { iterations, run } = context.stage.config;
+  const { gpus, pricePerGpuHour } = run.resources;
+  const live = liveSearch({ gpus, pricePerGpuHour, driver: () => policy.state?.() ?? {} });
+  for (const { counts } of before.done.values()) {
+    live.answered({ ...NO_COST, ...tokensOf(counts) }, false);
+    live.finished((counts.solved ?? 0) > 0);
+  }
+  let done = before.done.size * iterations;
+  for (const answers of before.answers.values()) done += iterationsBehind(answers);
+  const report = () =>
+    context.report({ unit: 'iteration', done, total: problems * iterations, metrics: live.metrics() });
   report();
   return {
-    iterated({ cost }) {
+    live,
+    iterated() {
       done += 1;
-      tokens += cost.completionTokens;
       report();
     },
-    finished(of, isSolved) {
+    finished({ counts }, of) {
       done += iterations - of;
-      finished += 1;
-      solved += isSolved ? 1 : 0;
+      live.finished((counts.solved ?? 0) > 0);
       report();
     },
   };
 }
+
+/** Iterations of a problem that lie behind its answers: all before the latest that was begun. */
+const iterationsBehind = (answers: KeptAnswers = new Map()): number =>
+  Math.max(0, ...[...answers.values()].map(({ iteration }) => iteration));
+
+const tokensOf = ({ promptTokens = 0, completionTokens = 0 }: Done['counts']) => ({ promptTokens, completionTokens });

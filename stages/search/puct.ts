@@ -19,13 +19,58 @@ export function puctScores(children: readonly Edge[], visits: number, c: number)
   return children.map(({ q, prior, visits: n }) => q + (exploration * prior) / (1 + n));
 }
 
-/** Follows the highest score from the root down to a leaf; of equal scores the child that was sampled first wins. */
-export function selectLeaf(tree: SearchTree, c: number): TreeNode {
-  let node = nodeAt(tree, 0);
+/**
+ * Follows the highest score from the root down to a leaf; of equal scores the child that was sampled first wins.
+ *
+ * Leaves in flight weigh as *virtual losses*: until its result is in, each counts at every node of its path as one more visit with reward 0,
+ * `N' = N + v` and `Q' = N · Q / (N + v)`, so that the next selection goes elsewhere. A leaf that is being expanded is not selected again,
+ * nor is a node that has nothing else below it.
+ * @param inFlight - ids of leaves that were selected before and are not backed up yet, as often as they were selected
+ * @returns null when every leaf is being expanded
+ * @see Chaslot, Winands, van den Herik (2008), Parallel Monte-Carlo Tree Search: virtual loss
+ */
+export function selectLeaf(tree: SearchTree, c: number, inFlight: readonly number[] = []): TreeNode | null {
+  const virtual = virtualVisits(tree, inFlight);
+  const blocked = blockedNodes(tree, inFlight);
+  if (blocked.has(0)) return null;
+  let node = withLosses(nodeAt(tree, 0), virtual);
   for (let ids = tree.children[0]!; ids.length > 0; ids = tree.children[node.id]!) {
-    const children = ids.map((id) => nodeAt(tree, id));
-    const scores = puctScores(children, node.visits, c);
+    const children = ids.map((id) => withLosses(nodeAt(tree, id), virtual));
+    const scores = puctScores(children, node.visits, c).map((score, index) =>
+      blocked.has(ids[index]!) ? Number.NEGATIVE_INFINITY : score,
+    );
     node = children[scores.indexOf(Math.max(...scores))]!;
   }
-  return node;
+  return nodeAt(tree, node.id);
+}
+
+function withLosses(node: TreeNode, virtual: ReadonlyMap<number, number>): TreeNode {
+  const losses = virtual.get(node.id);
+  if (losses === undefined) return node;
+  const visits = node.visits + losses;
+  return { ...node, visits, q: (node.q * node.visits) / visits };
+}
+
+/** Visits that leaves in flight lend to the nodes on their paths. */
+function virtualVisits(tree: SearchTree, inFlight: readonly number[]): Map<number, number> {
+  const virtual = new Map<number, number>();
+  for (const leaf of inFlight) {
+    for (let id: number | null = leaf; id !== null; id = nodeAt(tree, id).parent) {
+      virtual.set(id, (virtual.get(id) ?? 0) + 1);
+    }
+  }
+  return virtual;
+}
+
+/** Leaves that are being expanded, and the nodes that have only such below them. */
+function blockedNodes(tree: SearchTree, inFlight: readonly number[]): Set<number> {
+  const blocked = new Set<number>();
+  for (const leaf of inFlight) {
+    if (nodeAt(tree, leaf).terminal) continue;
+    for (let id: number | null = leaf; id !== null; id = nodeAt(tree, id).parent) {
+      if (!tree.children[id]!.every((child) => blocked.has(child))) break;
+      blocked.add(id);
+    }
+  }
+  return blocked;
 }

@@ -1,63 +1,137 @@
 import { z } from 'zod';
-import type { Counts, Problem, Tree } from '../../spec/index.ts';
-import { Cost } from './oracle.ts';
-import { grow, isSolved, ROOTED, TreeEvent } from './tree.ts';
+import { type Counts, type Problem, Tree } from '../../spec/index.ts';
+import type { Place } from '../journal.ts';
+import { Cost } from './cost.ts';
+import { isSolved, type SearchTree } from './tree.ts';
 
-/** An entry of the journal: one iteration on one problem's tree. */
-export const Iteration = z.object({
+/** Place of an expansion among the answers of its iteration; the values of its children are 0 and up. */
+export const EXPANSION = -1;
+
+const ofAnswer = {
   problem: z.string().min(1),
   /** From 0 within the problem. */
   iteration: z.int().min(0),
-  event: TreeEvent,
+  /** Place among the siblings; {@link EXPANSION} for the candidates themselves. */
+  child: z.int().min(EXPANSION),
+  /** Digest of the steps that the answer is about. */
+  state: z.int().min(0),
   cost: Cost,
-});
-export type Iteration = z.infer<typeof Iteration>;
+};
+
+/** What the policy and the verifier said, once. A tree follows from the answers, so these are what a search must not lose. */
+export const Answer = z.discriminatedUnion('type', [
+  z.object({
+    type: z.literal('candidates'),
+    ...ofAnswer,
+    candidates: z.array(
+      z.object({
+        step: z.string(),
+        prior: z.number().min(0).max(1),
+        end: z.object({ reward: z.number().min(0).max(1), answer: z.string().nullable() }).nullable(),
+      }),
+    ),
+  }),
+  z.object({
+    type: z.literal('value'),
+    ...ofAnswer,
+    value: z.number().min(0).max(1),
+    paths: z.array(z.object({ step: z.string(), right: z.boolean().nullable() })),
+  }),
+]);
+export type Answer = z.infer<typeof Answer>;
+
+/** A tree that is finished, with facts of it in numbers. It stands for the answers that it was grown from. */
+export const Finished = z.object({ type: z.literal('tree'), counts: z.record(z.string(), z.number()), tree: Tree });
+export type Finished = z.infer<typeof Finished>;
+
+/** An entry of the journal. */
+export const Entry = z.discriminatedUnion('type', [...Answer.options, Finished]);
+export type Entry = z.infer<typeof Entry>;
+
+/** Answers of one problem by {@link keyOf}. */
+export type KeptAnswers = ReadonlyMap<string, Answer>;
+export const keyOf = ({ iteration, child }: Pick<Answer, 'iteration' | 'child'>): string => `${iteration}/${child}`;
+
+/** What is remembered of a finished tree; the tree itself stays in the journal, so that memory does not grow with what is done. */
+export interface Done {
+  readonly problem: string;
+  readonly place: Place;
+  readonly counts: Counts;
+}
+
+/** What earlier executions left: see {@link keeper}. */
+export interface Kept {
+  readonly done: Map<string, Done>;
+  readonly answers: Map<string, Map<string, Answer>>;
+}
 
 /**
- * Sorts a journal by problem: `[i]` is iteration i. An entry takes the place of what stood at its number and after it: it is of a later
- * attempt that began before those were written, so that they never were part of its tree. An entry that would leave a gap is dropped.
+ * Folds a journal, entry by entry. The latest of two answers to one question stands, as does the latest of two trees; answers that come after
+ * the tree are of an attempt that was given up, and say nothing any more.
  */
-export function iterationsByProblem(entries: readonly Iteration[]): Map<string, Iteration[]> {
-  const logs = new Map<string, Iteration[]>();
-  for (const entry of entries) {
-    const log = logs.get(entry.problem) ?? [];
-    if (entry.iteration > log.length) continue;
-    log.splice(entry.iteration, Number.POSITIVE_INFINITY, entry);
-    logs.set(entry.problem, log);
-  }
-  return logs;
-}
-
-/** The finished tree of a problem, folded from its iterations. */
-export function treeOf(problem: Problem, log: readonly Iteration[]): Tree {
-  const { nodes } = log.reduce((tree, { event }) => grow(tree, event), ROOTED);
-  const sum = (of: (cost: Cost) => number) => log.reduce((total, { cost }) => total + of(cost), 0);
+export function keeper(): Kept & { visit(entry: Entry, place: Place): void } {
+  const done = new Map<string, Done>();
+  const answers = new Map<string, Map<string, Answer>>();
   return {
-    problem,
-    nodes: [...nodes],
-    iterations: log.length,
-    tokens: { prompt: sum((cost) => cost.promptTokens), completion: sum((cost) => cost.completionTokens) },
+    done,
+    answers,
+    visit(entry, place) {
+      if (entry.type === 'tree') {
+        const problem = entry.tree.problem.id;
+        done.set(problem, { problem, place, counts: entry.counts });
+        answers.delete(problem);
+      } else if (!done.has(entry.problem)) {
+        const those = answers.get(entry.problem) ?? new Map<string, Answer>();
+        answers.set(entry.problem, those.set(keyOf(entry), entry));
+      }
+    },
   };
 }
 
-/** Facts of the part in numbers. They follow from trees and journal alone, so an interrupted search has the same. */
-export function countsOf(trees: readonly Tree[], logs: readonly (readonly Iteration[])[]): Counts {
-  const nodes = trees.flatMap((tree) => tree.nodes);
+/** Why a search ended before its iterations were over and its tree exhausted. */
+export type EndedBy = NonNullable<Tree['endedBy']>;
+
+/** The finished tree of a problem, and facts of it in numbers; those of several trees add up. */
+export function finishedTree(
+  problem: Problem,
+  { nodes }: Pick<SearchTree, 'nodes'>,
+  iterations: number,
+  cost: Cost,
+  endedBy: EndedBy | null,
+): Finished {
   const terminals = nodes.filter((node) => node.terminal);
-  const costs = logs.flat().map(({ cost }) => cost);
-  const sum = (of: (cost: Cost) => number) => costs.reduce((total, cost) => total + of(cost), 0);
-  return {
-    problems: trees.length,
-    solved: trees.filter(isSolved).length,
-    iterations: costs.length,
+  const counts = {
+    problems: 1,
+    solved: isSolved({ nodes }) ? 1 : 0,
+    iterations,
     nodes: nodes.length,
+    visits: nodes[0]!.visits,
     terminals: terminals.length,
     right: terminals.filter((node) => node.reward === 1).length,
-    rollouts: sum((cost) => cost.rollouts),
-    unjudgedRollouts: sum((cost) => cost.unjudged),
-    refusedPrompts: sum((cost) => cost.refused),
-    droppedCandidates: sum((cost) => cost.dropped),
-    promptTokens: sum((cost) => cost.promptTokens),
-    completionTokens: sum((cost) => cost.completionTokens),
+    endedByTokens: endedBy === 'tokens' ? 1 : 0,
+    endedByDeadline: endedBy === 'deadline' ? 1 : 0,
+    requests: cost.requests,
+    rollouts: cost.rollouts,
+    reusedRollouts: cost.reused,
+    unjudgedRollouts: cost.unjudged,
+    refusedPrompts: cost.refused,
+    droppedCandidates: cost.dropped,
+    promptTokens: cost.promptTokens,
+    completionTokens: cost.completionTokens,
   };
+  const tokens = { prompt: cost.promptTokens, completion: cost.completionTokens };
+  return {
+    type: 'tree',
+    counts,
+    tree: { problem, nodes: [...nodes], iterations, tokens, ...(endedBy && { endedBy }) },
+  };
+}
+
+/** Facts of the part in numbers: sums over its trees. They follow from the trees alone, so an interrupted search has the same. */
+export function sumCounts(all: Iterable<Counts>): Counts {
+  const sums: Record<string, number> = {};
+  for (const counts of all) {
+    for (const [name, count] of Object.entries(counts)) sums[name] = (sums[name] ?? 0) + count;
+  }
+  return sums;
 }

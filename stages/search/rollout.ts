@@ -1,7 +1,8 @@
 import type { Problem } from '../../spec/index.ts';
 import type { Domain } from '../domain.ts';
-import type { Policy } from '../policy.ts';
+import type { Asked, PolicyDriver } from '../policy.ts';
 import type { Verifier } from '../verifier.ts';
+import type { Path, Valued } from './mcts.ts';
 
 /** Sampling of rollouts. */
 export interface RolloutSettings {
@@ -9,35 +10,66 @@ export interface RolloutSettings {
   readonly maxRolloutTokens: number;
   readonly temperature: number;
   readonly topP: number;
+  readonly reuseRollouts: boolean;
+}
+
+export interface RolloutWorld {
+  readonly problem: Problem;
+  readonly domain: Domain;
+  readonly policy: Pick<PolicyDriver, 'ask'>;
+  readonly verifier: Verifier;
 }
 
 /**
  * Value of a state: R, the mean verifier score of M solutions sampled from it to their end.
  *
  * A rollout that cannot be judged says nothing and is left out of the mean; without any that can, R is 0.
- * @returns R in [0, 1], how many rollouts there were, and how many of them could not be judged
+ *
+ * Rollouts of the parent whose first step led to this very state are samples from it as well: given that step, the rest of their text was
+ * drawn from the policy at this state. They count among the M, and only the others are sampled anew; R stays the mean of M rollouts.
+ * @param known - rollouts of the parent through this state, the first M of which count
+ * @returns R, the tokens it took, how many rollouts were sampled, and how many of the M could not be judged
  */
 export async function valueByRollouts(
-  { problem, domain, policy, verifier }: { problem: Problem; domain: Domain; policy: Policy; verifier: Verifier },
+  { problem, domain, policy, verifier }: RolloutWorld,
   steps: readonly string[],
   settings: RolloutSettings,
   seed: number,
-): Promise<{ value: number; rollouts: number; unjudged: number }> {
-  const completions = await policy.complete({
-    prompt: domain.join([domain.prompts.solve(problem.problem), ...steps]),
-    n: settings.rollouts,
-    maxTokens: settings.maxRolloutTokens,
-    temperature: settings.temperature,
-    topP: settings.topP,
-    seed,
-  });
-  const verdicts = await Promise.all(
-    completions.map(({ text }) => verifier.verify(problem, domain.join([...steps, ...untilAnswer(domain, text)]))),
+  known: readonly Path[] = [],
+): Promise<Valued & { sampled: number; unjudged: number; asked: Asked | null }> {
+  const reused = known.slice(0, settings.rollouts);
+  const n = settings.rollouts - reused.length;
+  const asked = n === 0 ? null : await policy.ask(requestOf(n));
+  const sampled = await Promise.all(
+    (asked?.completions ?? []).map(async ({ text }): Promise<Path> => {
+      const path = untilAnswer(domain, text);
+      const { verdict } = await verifier.verify(problem, domain.join([...steps, ...path]));
+      return { step: path[0] ?? '', right: verdict === 'unjudged' ? null : verdict === 'right' };
+    }),
   );
-  const judged = verdicts.filter(({ verdict }) => verdict !== 'unjudged');
-  const right = judged.filter(({ verdict }) => verdict === 'right').length;
-  const value = judged.length === 0 ? 0 : right / judged.length;
-  return { value, rollouts: verdicts.length, unjudged: verdicts.length - judged.length };
+  const judged = [...reused, ...sampled].filter(({ right }) => right !== null);
+  const right = judged.filter((path) => path.right).length;
+  return {
+    value: judged.length === 0 ? 0 : right / judged.length,
+    // Where the first step is taken from here, that of a reused rollout lies behind: only those sampled here can be used again.
+    paths: settings.reuseRollouts ? sampled : [],
+    sampled: sampled.length,
+    unjudged: settings.rollouts - judged.length,
+    asked,
+  };
+
+  function requestOf(count: number) {
+    return {
+      prompt: domain.join([domain.prompts.solve(problem.problem), ...steps]),
+      n: count,
+      maxTokens: settings.maxRolloutTokens,
+      temperature: settings.temperature,
+      topP: settings.topP,
+      seed,
+      logprobs: false,
+      affinity: problem.id,
+    };
+  }
 }
 
 /** Steps up to the first final answer. A policy that does not stop there goes on with another problem, whose answer is not the one asked for. */

@@ -3,15 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { random, seedFor } from '../../stages/random.ts';
 import type { FakePolicyServer } from '../support/fake-policy-server.ts';
 import { aFaultFolder } from './support/folder.ts';
-import {
-  appendLate,
-  DAMAGES,
-  type Damage,
-  damage,
-  entriesOnDisk,
-  finishedIterations,
-  seedsBehind,
-} from './support/journals.ts';
+import { appendLate, DAMAGES, type Damage, damage, entriesOnDisk, seedsBehind } from './support/journals.ts';
 import { aWorld, JOURNALLED, startCountdownPolicy, type World } from './support/world.ts';
 
 /** Kills of each stage in one run. `ORRERY_FAULT_ROUNDS=20` for a long night; `ORRERY_FAULT_SEED` for other dice. */
@@ -88,9 +80,11 @@ describe('killed by SIGKILL again and again, its journals cut and spoiled in bet
   );
 });
 
-/** Of a search: some problem has iterations and not all of them. Of the others: something is finished. */
+/** Of a search: some problem has answers and no tree yet. Of the others: something is finished. */
 function isInTheMiddle(kept: readonly Record<string, unknown>[]): boolean {
-  if (!('iteration' in kept[0]!)) return true;
-  const lengths = Map.groupBy(finishedIterations(kept), ({ problem }) => problem);
-  return [...lengths.values()].some(({ length }) => length < 12);
+  if (!kept.some(({ type }) => type === 'candidates' || type === 'value' || type === 'tree')) return true;
+  const finished = new Set(
+    kept.flatMap(({ tree }) => (tree as { problem: { id: string } } | undefined)?.problem.id ?? []),
+  );
+  return kept.some(({ problem }) => problem !== undefined && !finished.has(String(problem)));
 }

@@ -1,9 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import type { ProgressReport } from '../../stages/context.ts';
-import { forEachProblem } from '../../stages/each-problem.ts';
+import { type EachProblem, forEachProblem } from '../../stages/each-problem.ts';
 import { StageExit } from '../../stages/exits.ts';
-import type { Journal } from '../../stages/journal.ts';
 
 interface Entry {
   readonly of: string;
@@ -18,11 +17,10 @@ function aLoop(
 ) {
   const appended: Entry[] = [];
   const reports: ProgressReport[] = [];
-  const journal: Journal<Entry> = {
+  const journal: EachProblem<string, Entry>['journal'] = {
     entries: journaled,
     append: (entry) => void appended.push(entry),
     flush: async () => {},
-    close: async () => {},
   };
   const stop = new AbortController();
   const context = {

@@ -28,7 +28,7 @@ beforeAll(async () => {
 });
 afterAll(() => rmSync(folder, { recursive: true }));
 
-async function run(name: string, config: object = {}, { policy = toyPolicy(), attempt = 0 } = {}) {
+async function run(name: string, config: object = {}, { policy = toyPolicy() as Policy, attempt = 0 } = {}) {
   const dir = join(folder, name);
   const context = await countdownStage('linearise', { dir, config, records: trees, attempt });
   const result = await lineariseWith(context, { connectPolicy: async () => policy });

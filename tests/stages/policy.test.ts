@@ -21,7 +21,7 @@ describe('a request', () => {
     expect(server.requests).toEqual([
       {
         ...{ model: 'fake', prompt: REQUEST.prompt, n: 2, seed: 5, temperature: 1, max_tokens: 8, top_p: 0.9 },
-        ...{ logprobs: 1, include_stop_str_in_output: true, stop: [' .'] },
+        ...{ logprobs: 0, include_stop_str_in_output: true, stop: [' .'] },
       },
     ]);
   });

@@ -43,7 +43,7 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(folder, { recursive: true }));
 
-async function run(name: string, config: object = {}, { attempt = 0, part = 0, policy = toyPolicy() } = {}) {
+async function run(name: string, config: object = {}, { attempt = 0, part = 0, policy = toyPolicy() as Policy } = {}) {
   const dir = join(folder, name);
   const context = await countdownStage('rewrite', { dir, config, records: TRACES, attempt, part });
   const result = await rewriteWith(context, { connectPolicy: async () => policy });

@@ -1,8 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import { domain } from '../../domains/countdown/domain.ts';
-import type { Completion, CompletionRequest, Policy } from '../../stages/policy.ts';
+import type { Completion, CompletionRequest, PolicyDriver } from '../../stages/policy.ts';
 import { distinctSteps, sampleCandidates } from '../../stages/search/expansion.ts';
-import { untilAnswer, valueByRollouts } from '../../stages/search/rollout.ts';
+import type { Path } from '../../stages/search/mcts.ts';
+import { type RolloutSettings, untilAnswer, valueByRollouts } from '../../stages/search/rollout.ts';
 import type { Verifier } from '../../stages/verifier.ts';
 import { PROBLEM, toyVerifier } from '../support/toy-countdown.ts';
 
@@ -13,17 +14,24 @@ const says = (text: string, logprob = -1, finishReason: Completion['finishReason
   tokens: text.split(' ').length,
 });
 
-function policyOf(completions: Completion[], seen: CompletionRequest[] = []): Policy {
+function policyOf(completions: Completion[], seen: CompletionRequest[] = []): Pick<PolicyDriver, 'ask'> {
   return {
-    usage: { promptTokens: 0, completionTokens: 0, requests: 0 },
-    async complete(request) {
+    async ask(request) {
       seen.push(request);
-      return completions;
+      return { completions: completions.slice(0, request.n), promptTokens: 0, completionTokens: 0 };
     },
   };
 }
 
-const SETTINGS = { candidates: 3, maxStepTokens: 32, temperature: 1, topP: 1, rollouts: 3, maxRolloutTokens: 64 };
+const SETTINGS = {
+  candidates: 3,
+  maxStepTokens: 32,
+  temperature: 1,
+  topP: 1,
+  rollouts: 3,
+  maxRolloutTokens: 64,
+  reuseRollouts: false,
+};
 
 describe('the candidates of an expansion', () => {
   test('are distinct, with the probability of each step and not its frequency', () => {
@@ -37,6 +45,16 @@ describe('the candidates of an expansion', () => {
     expect(distinct.map(({ step }) => step)).toEqual(['3 + 5 = 8 .', '3 * 7 = 21 .']);
     expect(distinct[0]!.prior).toBeCloseTo(0.8, 12);
     expect(distinct[1]!.prior).toBeCloseTo(0.2, 12);
+  });
+
+  test('add up the probabilities of the spellings of one text, each once', () => {
+    const spelt = (spelling: string, probability: number) => ({
+      ...says('3 + 5 = 8 .', Math.log(probability)),
+      spelling,
+    });
+    const other = { ...says('3 * 7 = 21 .', Math.log(0.1)), spelling: 'other' };
+    const { distinct } = distinctSteps([spelt('a', 0.2), spelt('a', 0.2), spelt('b', 0.1), other], domain);
+    expect(distinct.map(({ prior }) => prior)).toEqual([expect.closeTo(0.75, 12), expect.closeTo(0.25, 12)]);
   });
 
   test('have priors that add up to 1 even where every probability underflows', () => {
@@ -78,6 +96,7 @@ describe('the candidates of an expansion', () => {
         topP: 1,
         stop: [' .'],
         seed: 11,
+        affinity: PROBLEM.id,
       },
     ]);
   });
@@ -107,18 +126,57 @@ describe('rollouts', () => {
       answer: null,
     }),
   };
-  const valued = (texts: string[]) => {
-    const policy = policyOf(texts.map((text) => says(text)));
-    return valueByRollouts({ problem: PROBLEM, domain, policy, verifier: verdicts }, ['3 * 7 = 21 .'], SETTINGS, 1);
+  const seen: CompletionRequest[] = [];
+  const valued = (texts: string[], known: Path[] = [], settings: Partial<RolloutSettings> = {}) => {
+    const policy = policyOf(
+      texts.map((text) => says(text)),
+      seen,
+    );
+    const world = { problem: PROBLEM, domain, policy, verifier: verdicts };
+    const all = { ...SETTINGS, rollouts: texts.length + known.length, ...settings };
+    return valueByRollouts(world, ['3 * 7 = 21 .'], all, 1, known);
   };
 
   test('value a state by the mean of their verdicts', async () => {
-    expect(await valued(['Final answer: 26', 'Final answer: 4'])).toEqual({ value: 0.5, rollouts: 2, unjudged: 0 });
+    expect(await valued(['Final answer: 26', 'Final answer: 4'])).toMatchObject({
+      value: 0.5,
+      sampled: 2,
+      unjudged: 0,
+    });
   });
 
   test('leave out of the mean what cannot be judged', async () => {
-    expect(await valued(['Final answer: 26', '?'])).toEqual({ value: 1, rollouts: 2, unjudged: 1 });
-    expect(await valued(['?', '?'])).toEqual({ value: 0, rollouts: 2, unjudged: 2 });
+    expect(await valued(['Final answer: 26', '?'])).toMatchObject({ value: 1, sampled: 2, unjudged: 1 });
+    expect(await valued(['?', '?'])).toMatchObject({ value: 0, sampled: 2, unjudged: 2 });
+  });
+
+  test('of the parent through the state count among the M, and only the others are sampled', async () => {
+    const known = [true, false, null].map((right) => ({ step: '3 * 7 = 21 .', right }));
+    seen.length = 0;
+    expect(await valued(['Final answer: 26'], known)).toMatchObject({ value: 2 / 3, sampled: 1, unjudged: 1 });
+    expect(seen.map(({ n }) => n)).toEqual([1]);
+  });
+
+  test('are not sampled at all where the parent’s are enough, and no more than M of those count', async () => {
+    const known = [true, true, false].map((right) => ({ step: '3 * 7 = 21 .', right }));
+    seen.length = 0;
+    expect(await valued([], known, { rollouts: 2 })).toMatchObject({ value: 1, sampled: 0, asked: null });
+    expect(seen).toEqual([]);
+  });
+
+  test('are kept by their first step where they are to be used again', async () => {
+    const texts = ['21 + 5 = 26 . Final answer: 26', 'Final answer: 4'];
+    expect((await valued(texts)).paths).toEqual([]);
+    expect((await valued(texts, [], { reuseRollouts: true })).paths).toEqual([
+      { step: '21 + 5 = 26 .', right: true },
+      { step: 'Final answer: 4', right: false },
+    ]);
+  });
+
+  test('ask for no log-probabilities, which nobody reads', async () => {
+    seen.length = 0;
+    await valued(['Final answer: 26']);
+    expect(seen[0]).toMatchObject({ logprobs: false, affinity: PROBLEM.id });
   });
 
   test('end at their first final answer, whatever the policy goes on to say', () => {

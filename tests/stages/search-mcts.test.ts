@@ -1,10 +1,13 @@
 import { readFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import { SearchConfig } from '../../spec/index.ts';
 import { loadDomain } from '../../stages/domain.ts';
 import { StageExit } from '../../stages/exits.ts';
+import { random, seedFor } from '../../stages/random.ts';
+import { addCosts, NO_COST } from '../../stages/search/cost.ts';
 import { type Oracle, type SearchLimits, search } from '../../stages/search/mcts.ts';
-import { oracleOf } from '../../stages/search/oracle.ts';
+import { type MeteredOracle, oracleOf } from '../../stages/search/oracle.ts';
 import {
   grow,
   isExhausted,
@@ -16,19 +19,21 @@ import {
 } from '../../stages/search/tree.ts';
 import { PROBLEM, toyPolicy, toyVerifier } from '../support/toy-countdown.ts';
 
-const LIMITS: SearchLimits = { iterations: 20, maxDepth: 5, cPuct: 1 };
+const LIMITS: SearchLimits = { iterations: 20, maxDepth: 5, cPuct: 1, leavesInFlight: 1 };
 
-async function eventsOf(oracle: Oracle, limits = LIMITS, tree = ROOTED, done = 0): Promise<TreeEvent[]> {
+async function eventsOf(oracle: Oracle, limits = LIMITS): Promise<TreeEvent[]> {
   const events: TreeEvent[] = [];
-  for await (const event of search(tree, done, limits, oracle)) events.push(event);
+  for await (const event of search(limits, oracle)) events.push(event);
   return events;
 }
+const costOfAll = (oracle: MeteredOracle, iterations: number) =>
+  Array.from({ length: iterations }, (_, index) => oracle.costOf(index)).reduce(addCosts, NO_COST);
 const treeOf = (events: readonly TreeEvent[]): SearchTree => events.reduce(grow, ROOTED);
 
 /** The same two steps everywhere, worth 0.5 each. */
 const endless: Oracle = {
   expand: async () => ['left', 'right'].map((step) => ({ step, prior: 0.5, end: null })),
-  valueOf: async () => 0.5,
+  valueOf: async () => ({ value: 0.5, paths: [] }),
 };
 
 describe('the search', () => {
@@ -36,9 +41,9 @@ describe('the search', () => {
     const golden = JSON.parse(readFileSync(new URL('../golden/search.json', import.meta.url), 'utf8'));
     const oracle: Oracle = {
       expand: async (steps) => golden.candidates[steps.join(' ')] ?? [],
-      valueOf: async (steps) => golden.values[steps.join(' ')],
+      valueOf: async (steps) => ({ value: golden.values[steps.join(' ')], paths: [] }),
     };
-    expect(treeOf(await eventsOf(oracle, golden.settings)).nodes).toEqual(golden.nodes);
+    expect(treeOf(await eventsOf(oracle, { leavesInFlight: 1, ...golden.settings })).nodes).toEqual(golden.nodes);
   });
 
   test('has one event an iteration', async () => {
@@ -64,12 +69,48 @@ describe('the search', () => {
     expect(await eventsOf({ ...endless, expand: async () => [] })).toEqual([{ type: 'closed', leaf: 0 }]);
   });
 
-  test('goes on from any event as if it had not been interrupted', async () => {
-    const events = await eventsOf(endless);
-    for (let kept = 0; kept <= events.length; kept += 1) {
-      const rest = await eventsOf(endless, LIMITS, treeOf(events.slice(0, kept)), kept);
-      expect([...events.slice(0, kept), ...rest]).toEqual(events);
-    }
+  test('explores several leaves at a time, with the same events whatever the order of answers', async () => {
+    const limits = { ...LIMITS, leavesInFlight: 4, iterations: 30 };
+    const valued = (steps: readonly string[]) => ({ value: (seedFor(...steps) % 8) / 8, paths: [] });
+    let [atWork, most] = [0, 0];
+    const shuffledBy = (next: () => number): Oracle => ({
+      async expand(steps) {
+        most = Math.max(most, ++atWork);
+        await sleep(next() * 4);
+        atWork -= 1;
+        return await endless.expand(steps, 0);
+      },
+      valueOf: async (steps) => valued(steps),
+    });
+    const [a, b] = [await eventsOf(shuffledBy(random(1)), limits), await eventsOf(shuffledBy(random(2)), limits)];
+    expect(a).toEqual(b);
+    expect(a).toHaveLength(30);
+    expect(most).toBe(4);
+    const alone = await eventsOf(
+      { ...endless, valueOf: async (steps) => valued(steps) },
+      { ...limits, leavesInFlight: 1 },
+    );
+    expect(a).not.toEqual(alone);
+  });
+
+  test('hands the rollouts of a leaf to those of its children that they went through', async () => {
+    const known: Record<string, number> = {};
+    const reusing: Oracle = {
+      expand: async () => ['left', 'right'].map((step) => ({ step, prior: 0.5, end: null })),
+      async valueOf(steps, _iteration, _child, through) {
+        known[steps.join(' ')] = through.length;
+        return { value: 0.5, paths: ['left', 'left', 'right', 'up'].map((step) => ({ step, right: true })) };
+      },
+    };
+    await eventsOf(reusing, { ...LIMITS, iterations: 7 });
+    expect(known).toMatchObject({ left: 0, right: 0, 'left left': 2, 'left right': 1 });
+  });
+
+  test('ends with the tree it has once it may begin no more', async () => {
+    let left = 3;
+    const events: TreeEvent[] = [];
+    for await (const event of search(LIMITS, endless, () => left-- > 0)) events.push(event);
+    expect(events).toHaveLength(3);
   });
 
   test('gives up a path that has outgrown the context, but not a problem that has', async () => {
@@ -84,7 +125,7 @@ describe('the search', () => {
     expect(isExhausted(tree)).toBe(true);
     expect(Math.max(...tree.nodes.map(({ id }) => pathTo(tree, id).length))).toBe(2);
     expect(tree.nodes.filter(({ terminal, reward }) => terminal && reward !== 0)).toEqual([]);
-    expect(oracle.takeCost().refused).toBeGreaterThan(0);
+    expect(costOfAll(oracle, 60).refused).toBeGreaterThan(0);
     await expect(eventsOf(oracleOf({ ...given, policy: context(4) }), config)).rejects.toThrow(
       'the prompt is too long',
     );
@@ -100,10 +141,9 @@ describe('the search', () => {
     for (const { terminal, reward, answer } of tree.nodes) {
       if (terminal && answer !== null) expect(reward).toBe(answer.endsWith('= 26') ? 1 : 0);
     }
-    const { promptTokens, completionTokens, rollouts } = oracle.takeCost();
+    const { promptTokens, completionTokens, rollouts } = costOfAll(oracle, events.length);
     expect(promptTokens).toBe(world.policy.usage.promptTokens);
     expect(completionTokens).toBe(world.policy.usage.completionTokens);
     expect(rollouts).toBe(2 * tree.nodes.filter(({ id, terminal }) => id > 0 && !terminal).length);
-    expect(new Set(Object.values(oracle.takeCost()))).toEqual(new Set([0]));
   });
 });

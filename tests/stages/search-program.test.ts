@@ -3,11 +3,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { Tree } from '../../spec/index.ts';
+import { SearchConfig, Tree } from '../../spec/index.ts';
+import { loadDomain } from '../../stages/domain.ts';
 import { journalFile } from '../../stages/journal.ts';
 import { random, seedFor } from '../../stages/random.ts';
+import { NO_COST } from '../../stages/search/cost.ts';
+import { oracleOf } from '../../stages/search/oracle.ts';
 import { searchWith } from '../../stages/search/program.ts';
-import { type Iteration, iterationsByProblem } from '../../stages/search/record.ts';
+import { type Answer, type Entry, finishedTree, keeper, keyOf } from '../../stages/search/record.ts';
+import { ROOTED } from '../../stages/search/tree.ts';
 import { countdownStage } from '../support/countdown-stage.ts';
 import { PROBLEMS, toyPolicy, toyVerifier } from '../support/toy-countdown.ts';
 
@@ -66,6 +70,24 @@ describe('the search program', () => {
     expect(jittered.trees).toBe(alone.trees);
   });
 
+  test.each([
+    { name: 'several leaves in flight', config: { leavesInFlight: 3, iterations: 12 } },
+    { name: 'rollouts used again', config: { reuseRollouts: true, rollouts: 6, iterations: 12 } },
+  ])('killed at any byte with $name, it goes on to the same trees and counts', async ({ config }) => {
+    const whole = await run('whole', { config });
+    const journal = readFileSync(join(folder, 'whole/journal', journalFile(0, 0)));
+    for (let index = 0; index < 12; index += 1) {
+      const cut = seedFor('cut', index) % journal.length;
+      mkdirSync(join(folder, `cut-${index}`, 'journal'), { recursive: true });
+      writeFileSync(join(folder, `cut-${index}`, 'journal', journalFile(0, 0)), journal.subarray(0, cut));
+      const next = random(index);
+      const resumed = await run(`cut-${index}`, { attempt: 1, config, delay: () => sleep(next() * 2) });
+      expect(resumed.trees).toBe(whole.trees);
+      expect(resumed.result).toEqual(whole.result);
+    }
+    if ('reuseRollouts' in config) expect(whole.result.counts.reusedRollouts).toBeGreaterThan(0);
+  });
+
   test('divides the problems among shards', async () => {
     const config = { run: { shards: 2 } };
     const [whole, first, second] = [
@@ -83,7 +105,7 @@ describe('the search program', () => {
     const whole = await run('whole');
     const journal = readFileSync(join(folder, 'whole/journal', journalFile(0, 0)));
     const cuts = new Set([0, 1, journal.length - 1, journal.length]);
-    for (let index = 0; index < 40; index += 1) cuts.add(seedFor('cut', index) % journal.length);
+    for (let index = 0; index < 24; index += 1) cuts.add(seedFor('cut', index) % journal.length);
     for (const cut of cuts) {
       mkdirSync(join(folder, `cut-${cut}`, 'journal'), { recursive: true });
       writeFileSync(join(folder, `cut-${cut}`, 'journal', journalFile(0, 0)), journal.subarray(0, cut));
@@ -99,7 +121,7 @@ describe('the search program', () => {
     let requests = 0;
     const delay = async () => {
       requests += 1;
-      if (requests === 20) abort.abort(new Error('stopped'));
+      if (requests === 30) abort.abort(new Error('stopped'));
     };
     await expect(run('stopped', { delay, signal: abort.signal })).rejects.toThrow('stopped');
     const resumed = await run('stopped', { attempt: 1 });
@@ -109,23 +131,80 @@ describe('the search program', () => {
   });
 });
 
-describe('a journal of iterations', () => {
-  const entry = (iteration: number, leaf: number): Iteration => ({
-    problem: 'p',
-    iteration,
-    event: { type: 'revisited', leaf },
-    cost: { promptTokens: 0, completionTokens: 0, rollouts: 0, dropped: 0, unjudged: 0, refused: 0 },
+describe('a budget of a problem', () => {
+  const cut = (text: string) =>
+    text
+      .trim()
+      .split('\n')
+      .map((line) => Tree.parse(JSON.parse(line)));
+
+  test('in tokens ends its search with the tree it has, which says so, and is counted', async () => {
+    const whole = await run('whole');
+    const tokensPerProblem = 30;
+    const { result, trees } = await run('budget', { config: { tokensPerProblem } });
+    expect(result.counts).toMatchObject({ problems: 3, endedByTokens: 3, endedByDeadline: 0 });
+    for (const { endedBy, iterations, tokens } of cut(trees)) {
+      expect(endedBy).toBe('tokens');
+      expect(iterations).toBeLessThan(6);
+      expect(tokens.completion).toBeGreaterThanOrEqual(tokensPerProblem);
+    }
+    const begins = cut(whole.trees).map(({ nodes }) => nodes.map(({ step }) => step));
+    cut(trees).forEach(({ nodes }, index) => {
+      expect(begins[index]!.slice(0, nodes.length)).toEqual(nodes.map(({ step }) => step));
+    });
   });
 
-  test('takes a later attempt for right from the iteration on at which it began', () => {
-    const zombie = [entry(0, 10), entry(1, 11), entry(2, 12), entry(3, 13)];
-    const next = [entry(2, 22)];
-    const log = iterationsByProblem([...zombie, ...next]).get('p');
-    expect(log?.map(({ event }) => event.leaf)).toEqual([10, 11, 22]);
+  test('in seconds does as well', async () => {
+    const { result, trees } = await run('late', { config: { secondsPerProblem: 0.02 }, delay: () => sleep(8) });
+    expect(result.counts).toMatchObject({ problems: 3, endedByDeadline: 3 });
+    expect(cut(trees).map(({ endedBy }) => endedBy)).toEqual(['deadline', 'deadline', 'deadline']);
+  });
+});
+
+describe('the journal of a search', () => {
+  const fold = (entries: readonly Entry[]) => {
+    const kept = keeper();
+    for (const [index, entry] of entries.entries()) kept.visit(entry, { path: 'journal', offset: index, bytes: 1 });
+    return kept;
+  };
+  const value = (problem: string, iteration: number, child: number, found: number): Entry => ({
+    ...{ type: 'value', problem, iteration, child, state: 0, cost: NO_COST, value: found, paths: [] },
+  });
+  const tree = (problem: string): Entry => finishedTree({ ...PROBLEMS[0]!, id: problem }, ROOTED, 0, NO_COST, null);
+
+  test('takes the later of two answers to one question', () => {
+    const { answers } = fold([value('p', 0, 0, 0.25), value('p', 0, 1, 0.5), value('p', 0, 0, 0.75)]);
+    expect([...answers.get('p')!.values()]).toMatchObject([{ value: 0.75 }, { value: 0.5 }]);
   });
 
-  test('drops an entry that leaves a gap', () => {
-    expect(iterationsByProblem([entry(0, 1), entry(2, 3)]).get('p')).toEqual([entry(0, 1)]);
-    expect(iterationsByProblem([entry(1, 1)]).size).toBe(0);
+  test('forgets the answers behind a tree that is finished, and those that come late', () => {
+    const { answers, done } = fold([value('p', 0, 0, 0.25), tree('p'), value('p', 1, 0, 0.5), value('q', 0, 0, 1)]);
+    expect([...answers.keys()]).toEqual(['q']);
+    expect(done.get('p')?.place.offset).toBe(1);
+  });
+
+  test('gives an answer only for the state that it was asked about', async () => {
+    const asked: string[] = [];
+    const policy = toyPolicy(async ({ prompt }) => void asked.push(prompt));
+    const config = SearchConfig.parse({ candidates: 2, rollouts: 2 });
+    const world = {
+      problem: PROBLEMS[0]!,
+      domain: await loadDomain('countdown'),
+      policy,
+      verifier: toyVerifier(),
+      config,
+      seed: 1,
+    };
+    const answers: Answer[] = [];
+    await oracleOf(world, new Map(), (answer) => void answers.push(answer)).valueOf(['3 * 7 = 21 .'], 4, 1, []);
+    const kept = new Map(answers.map((answer) => [keyOf(answer), answer]));
+    const again = oracleOf(world, kept);
+    expect(await again.valueOf(['3 * 7 = 21 .'], 4, 1, [])).toMatchObject({
+      value: (answers[0] as { value: number }).value,
+    });
+    expect(asked).toHaveLength(1);
+    expect(again.costOf(4)).toEqual(answers[0]!.cost);
+    await again.valueOf(['3 + 7 = 10 .'], 4, 1, []);
+    expect(asked).toHaveLength(2);
   });
 });

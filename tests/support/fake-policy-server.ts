@@ -48,6 +48,7 @@ export async function startFakePolicyServer(reply: Reply): Promise<FakePolicySer
       return instead === undefined ? outgoing.end('ok') : misbehave(outgoing, instead);
     }
     if (incoming.url === '/v1/models') return answer({ object: 'list', data: [{ id: 'fake', object: 'model' }] });
+    if (incoming.url === '/metrics') return outgoing.writeHead(404).end();
     const request = JSON.parse(await bodyOf(incoming)) as FakeRequest;
     requests.push(request);
     const instead = await fake.beforeAnswer(request);

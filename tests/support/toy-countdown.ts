@@ -1,5 +1,5 @@
 import type { Problem } from '../../spec/index.ts';
-import type { Completion, CompletionRequest, Policy } from '../../stages/policy.ts';
+import type { Completion, CompletionRequest, PolicyDriver } from '../../stages/policy.ts';
 import { random, seedFor } from '../../stages/random.ts';
 import type { Verifier } from '../../stages/verifier.ts';
 
@@ -21,19 +21,19 @@ export const PROBLEMS: readonly Problem[] = [
 ];
 
 /** @param delay - awaited before every answer: lets a test shuffle the order of answers, or stop the world */
-export function toyPolicy(delay: (request: CompletionRequest) => Promise<void> = async () => {}): Policy {
+export function toyPolicy(delay: (request: CompletionRequest) => Promise<void> = async () => {}): PolicyDriver {
   const usage = { promptTokens: 0, completionTokens: 0, requests: 0 };
-  return {
-    usage,
-    async complete(request) {
-      await delay(request);
-      const completions = Array.from({ length: request.n }, (_, index) => answer(request, index));
-      usage.requests += 1;
-      usage.promptTokens += request.prompt.split(' ').length;
-      usage.completionTokens += completions.reduce((sum, { tokens }) => sum + tokens, 0);
-      return completions;
-    },
-  };
+  async function ask(request: CompletionRequest) {
+    await delay(request);
+    const completions = Array.from({ length: request.n }, (_, index) => answer(request, index));
+    const promptTokens = request.prompt.split(' ').length;
+    const completionTokens = completions.reduce((sum, { tokens }) => sum + tokens, 0);
+    usage.requests += 1;
+    usage.promptTokens += promptTokens;
+    usage.completionTokens += completionTokens;
+    return { completions, promptTokens, completionTokens };
+  }
+  return { usage, ask, complete: async (request) => (await ask(request)).completions };
 }
 
 export const toyVerifier = (): Verifier => ({

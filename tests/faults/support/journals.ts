@@ -77,12 +77,7 @@ export function seedsBehind(kind: Journalled, entries: readonly Record<string, u
   const upTo = (count: number) => Array.from({ length: count }, (_, index) => index);
   switch (kind) {
     case 'search':
-      return new Set(
-        finishedIterations(entries).flatMap(({ problem, iteration }) => [
-          seedFor(seed, 'search', problem, iteration, 'expand'),
-          ...upTo(8).map((child) => seedFor(seed, 'search', problem, iteration, 'rollouts', child)),
-        ]),
-      );
+      return searchSeedsBehind(entries, seed);
     case 'linearise':
       return new Set(
         entries.flatMap(({ problem }) =>
@@ -100,16 +95,18 @@ export function seedsBehind(kind: Journalled, entries: readonly Record<string, u
   }
 }
 
-/** Iterations of each problem without a gap, the later attempt winning from where it began. */
-export function finishedIterations(
-  entries: readonly Record<string, unknown>[],
-): { readonly problem: string; readonly iteration: number }[] {
-  const lengths = new Map<string, number>();
-  for (const entry of entries) {
-    const [problem, iteration] = [String(entry.problem), Number(entry.iteration)];
-    if (iteration <= (lengths.get(problem) ?? 0)) lengths.set(problem, iteration + 1);
-  }
-  return [...lengths].flatMap(([problem, length]) =>
-    Array.from({ length }, (_, iteration) => ({ problem, iteration })),
+/** An answer that was kept is not asked for again, and of a finished tree nothing is. */
+function searchSeedsBehind(entries: readonly Record<string, unknown>[], seed: number): Set<number> {
+  const seedOf = (problem: unknown, iteration: unknown, child: number) =>
+    seedFor(seed, 'search', String(problem), Number(iteration), ...(child < 0 ? ['expand'] : ['rollouts', child]));
+  return new Set(
+    entries.flatMap((entry) => {
+      if (entry.type !== 'tree') return [seedOf(entry.problem, entry.iteration, Number(entry.child))];
+      const { problem, iterations } = entry.tree as { problem: { id: string }; iterations: number };
+      const children = Array.from({ length: 9 }, (_, index) => index - 1);
+      return Array.from({ length: iterations }, (_, iteration) =>
+        children.map((child) => seedOf(problem.id, iteration, child)),
+      ).flat();
+    }),
   );
 }

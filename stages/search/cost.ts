@@ -1,0 +1,44 @@
+import { z } from 'zod';
+import type { Asked } from '../policy.ts';
+
+/** What answers took. */
+export const Cost = z.object({
+  requests: z.int().min(0),
+  promptTokens: z.int().min(0),
+  completionTokens: z.int().min(0),
+  /** Rollouts sampled. */
+  rollouts: z.int().min(0),
+  /** Rollouts of the parent that counted for a child. */
+  reused: z.int().min(0),
+  /** Sampled candidates that were malformed. */
+  dropped: z.int().min(0),
+  /** Rollouts that could not be judged. */
+  unjudged: z.int().min(0),
+  /** Requests that the policy server refused: the path had outgrown the context. */
+  refused: z.int().min(0),
+});
+export type Cost = z.infer<typeof Cost>;
+
+export const NO_COST: Cost = {
+  ...{ requests: 0, promptTokens: 0, completionTokens: 0 },
+  ...{ rollouts: 0, reused: 0, dropped: 0, unjudged: 0, refused: 0 },
+};
+
+/** The cost of one answer of the policy; nothing where it was not asked. */
+export const costOf = (asked: Asked | null): Cost =>
+  asked === null
+    ? NO_COST
+    : { ...NO_COST, requests: 1, promptTokens: asked.promptTokens, completionTokens: asked.completionTokens };
+
+export function addCosts(a: Cost, b: Cost): Cost {
+  return {
+    requests: a.requests + b.requests,
+    promptTokens: a.promptTokens + b.promptTokens,
+    completionTokens: a.completionTokens + b.completionTokens,
+    rollouts: a.rollouts + b.rollouts,
+    reused: a.reused + b.reused,
+    dropped: a.dropped + b.dropped,
+    unjudged: a.unjudged + b.unjudged,
+    refused: a.refused + b.refused,
+  };
+}

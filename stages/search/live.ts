@@ -1,0 +1,55 @@
+import { type Moment, rateOf, withMoment } from '../progress.ts';
+import { addCosts, type Cost, NO_COST } from './cost.ts';
+
+/** What a search shows while it runs: `progress.metrics`. */
+export interface LiveSearch {
+  /** An answer came, newly or from the journal of an earlier execution. */
+  answered(cost: Cost, isNew: boolean): void;
+  /** A tree is finished. */
+  finished(solved: boolean): void;
+  metrics(): Record<string, number>;
+}
+
+/** Least time between two points of the token rate. */
+const SAMPLE_MS = 500;
+
+/**
+ * Numbers of a search as it goes: trees, the share that is solved, tokens and their rate, GPU-seconds, and the cost where a price is known.
+ * @param pod - GPUs that the pod holds and what one costs an hour, and what else it is asked for (the policy driver's state)
+ * @param now - monotonic clock in ms
+ */
+export function liveSearch(
+  pod: { readonly gpus: number; readonly pricePerGpuHour?: number | undefined; readonly driver: () => object },
+  now: () => number = () => performance.now(),
+): LiveSearch {
+  const beganAt = now();
+  let [trees, solved] = [0, 0];
+  let [all, tokensHere] = [NO_COST, 0];
+  let moments: Moment[] = [{ atMs: beganAt, done: 0 }];
+  return {
+    answered(cost, isNew) {
+      all = addCosts(all, cost);
+      if (!isNew) return;
+      tokensHere += cost.completionTokens;
+      if (now() - moments.at(-1)!.atMs >= SAMPLE_MS) moments = withMoment(moments, { atMs: now(), done: tokensHere });
+    },
+    finished(isSolved) {
+      trees += 1;
+      solved += isSolved ? 1 : 0;
+    },
+    metrics() {
+      const gpuSeconds = (pod.gpus * (now() - beganAt)) / 1000;
+      const tokensPerSecond = rateOf(withMoment(moments, { atMs: now(), done: tokensHere })) ?? 0;
+      return {
+        trees,
+        ...(trees > 0 && { solved: solved / trees }),
+        tokensPerSecond,
+        promptTokens: all.promptTokens,
+        completionTokens: all.completionTokens,
+        ...(pod.gpus > 0 && { gpuSeconds }),
+        ...(pod.pricePerGpuHour !== undefined && { cost: (gpuSeconds / 3600) * pod.pricePerGpuHour }),
+        ...pod.driver(),
+      };
+    },
+  };
+}

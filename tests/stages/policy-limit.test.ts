@@ -1,0 +1,71 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { FIRST_LIMIT, type Limit, nextLimit, type Observation } from '../../stages/policy-limit.ts';
+import { readLoad } from '../../stages/policy-metrics.ts';
+
+const seen = (change: Partial<Observation> = {}): Observation => ({
+  ...{ running: 100, waiting: 0, latencyMs: null, wanted: true, overloaded: false },
+  ...change,
+});
+const at = (sequences: number, change: Partial<Limit> = {}): Limit => ({
+  ...{ sequences, starting: false, bestLatencyMs: null },
+  ...change,
+});
+
+describe('the limit of a server', () => {
+  test.each([
+    { name: 'grows by half until the server is full for the first time', from: at(64, { starting: true }), to: 96 },
+    { name: 'grows by a little after that', from: at(400), to: 420 },
+    { name: 'stays while a few wait at the server', from: at(400), given: { waiting: 20 }, to: 400 },
+    { name: 'falls by a tenth when many do', from: at(400), given: { waiting: 26 }, to: 360 },
+    { name: 'is halved by a refusal for overload', from: at(400), given: { overloaded: true }, to: 200 },
+    { name: 'stays where it is not used up', from: at(400), given: { wanted: false }, to: 400 },
+    { name: 'never falls below one request of a search', from: at(17), given: { waiting: 900 }, to: 16 },
+    {
+      name: 'falls by latency where the server does not tell its queue',
+      from: at(400, { bestLatencyMs: 10 }),
+      given: { running: null, waiting: null, latencyMs: 25 },
+      to: 360,
+    },
+    {
+      name: 'grows while such a server is as fast as ever',
+      from: at(400, { bestLatencyMs: 10 }),
+      given: { running: null, waiting: null, latencyMs: 12 },
+      to: 420,
+    },
+    {
+      name: 'stays where nothing is known of it',
+      from: at(400),
+      given: { running: null, waiting: null },
+      to: 400,
+    },
+  ])('$name', ({ from, given = {}, to }) => expect(nextLimit(from, seen(given)).sequences).toBe(to));
+
+  test('fills a server of any size and leaves but a few waiting there', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 32, max: 4096 }), (slots) => {
+        let limit = FIRST_LIMIT;
+        for (let interval = 0; interval < 60; interval += 1) {
+          const [running, waiting] = [Math.min(slots, limit.sequences), Math.max(0, limit.sequences - slots)];
+          limit = nextLimit(limit, seen({ running, waiting }));
+        }
+        expect(limit.sequences).toBeGreaterThan(0.9 * slots);
+        expect(limit.sequences).toBeLessThan(slots * 1.4 + 16);
+      }),
+    );
+  });
+});
+
+describe('the load of a server', () => {
+  test('is read from vLLM’s gauges, those of several engines together', () => {
+    const text = `# TYPE vllm:num_requests_running gauge
+vllm:num_requests_running{engine="0",model_name="a} b"} 12.0
+vllm:num_requests_running{engine="1",model_name="a} b"} 3.0
+vllm:num_requests_waiting{engine="0",model_name="a} b"} 7.0
+vllm:num_requests_waiting_by_reason{reason="capacity"} 99.0
+`;
+    expect(readLoad(text)).toEqual({ running: 15, waiting: 7 });
+  });
+
+  test('is not known of a server that has no such gauges', () => expect(readLoad('up 1\n')).toBeNull());
+});
