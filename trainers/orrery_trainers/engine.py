@@ -15,7 +15,7 @@ from typing import Literal
 
 import numpy as np
 
-from orrery_trainers.policy_model import PolicyModel, order_without
+from orrery_trainers.policy_model import Logits, PolicyModel, order_without
 from orrery_trainers.sampling import sample, uniforms
 from orrery_trainers.text import StopStrings, Text
 
@@ -150,17 +150,17 @@ class Engine:
             entering.clear()  # from here on `_fail` finds them among those that run
             logits = self._model.join([list(prompt) for prompt in groups], copies)
             self.counts.prompt_tokens += sum(map(len, groups))
-            self._take(fresh, np.repeat(logits, copies, axis=0))
+            self._take(fresh, logits[np.repeat(np.arange(len(copies)), copies)])
             self._leave()
         self.counts.running = len(self._running)
         self._error = None
 
-    def _take(self, sequences: list[Sequence], logits: np.ndarray) -> None:
+    def _take(self, sequences: list[Sequence], logits: Logits) -> None:
         keys = np.array([sequence.key for sequence in sequences], np.uint64)
         positions = np.array([len(sequence.tokens) for sequence in sequences], np.uint64)
         temperature = np.array([sequence.temperature for sequence in sequences])
         top_p = np.array([sequence.top_p for sequence in sequences])
-        tokens, logprobs = sample(logits, temperature, top_p, uniforms(keys, positions))
+        tokens, logprobs = _sampler(logits)(logits, temperature, top_p, uniforms(keys, positions))
         for sequence, token, logprob in zip(sequences, tokens.tolist(), logprobs.tolist(), strict=True):
             sequence.tokens.append(token)
             sequence.logprobs.append(logprob)
@@ -204,6 +204,14 @@ class Engine:
             self.counts.finished["abort"] += 1
             if not sequence.cancelled:
                 sequence.done(sequence, error)
+
+
+def _sampler(logits: Logits) -> Callable[..., tuple[np.ndarray, np.ndarray]]:
+    if isinstance(logits, np.ndarray):
+        return sample
+    from orrery_trainers import torch_sampling  # only with a model of torch: its import takes seconds
+
+    return torch_sampling.sample
 
 
 def _reach(sequence: Sequence) -> int:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-Logits = NDArray[np.floating]
-"""``[rows, vocabulary]``, before temperature."""
+if TYPE_CHECKING:
+    import torch
+
+Logits: TypeAlias = "NDArray[np.floating] | torch.Tensor"
+"""``[rows, vocabulary]``, before temperature; a tensor stays on the device of its model."""
 
 
 class ModelError(Exception):
@@ -47,12 +50,13 @@ def order_without(rows: int, gone: set[int]) -> list[int]:
     return [movers.pop(0) if row in gone else row for row in range(stay)]
 
 
-def load_model(folder: Path, dtype: str) -> PolicyModel:
+def load_model(folder: Path, dtype: str, prefix_bytes: int = 0) -> PolicyModel:
     """Load the weights of a folder in Hugging Face layout.
 
     A plain Llama of few parameters is computed in NumPy, which starts in a fraction of a second where importing torch
     and transformers takes many; everything else by transformers itself. Both give the same logits (test_llama.py).
-    dtype: `float32` or `float64`.
+    dtype: `float32`, `float64`, `bfloat16`, or `auto`: see the two. prefix_bytes: of prompts that are kept, so that
+    what others have in common with them is not read again; transformers alone does that.
     """
     file = folder / "config.json"
     try:
@@ -63,8 +67,8 @@ def load_model(folder: Path, dtype: str) -> PolicyModel:
         raise ModelError(f"{file}: expected JSON: {error}") from None
     from orrery_trainers.llama import Llama, is_small_plain_llama
 
-    if is_small_plain_llama(config, folder):
-        return Llama.load(folder, config, dtype)
+    if dtype != "bfloat16" and is_small_plain_llama(config, folder):
+        return Llama.load(folder, config, "float32" if dtype == "auto" else dtype)
     from orrery_trainers.transformers_model import TransformersModel
 
-    return TransformersModel(folder, dtype)
+    return TransformersModel(folder, dtype, prefix_bytes)

@@ -1,4 +1,4 @@
-"""The policy server: OpenAI-compatible completions of one model, on a CPU.
+"""The policy server: OpenAI-compatible completions of one model, on a CPU or a GPU.
 
 In a pod, ``python -m orrery_trainers.policy_server`` reads ORRERY_STAGE_FILE, ORRERY_STORE and ORRERY_POLICY_PORT
 (docs/architecture.md). By hand, ``python -m orrery_trainers.policy_server --model DIR --port 8000``.
@@ -8,9 +8,11 @@ In a pod, ``python -m orrery_trainers.policy_server`` reads ORRERY_STAGE_FILE, O
     GET /health            200 while decoding works
     GET /metrics           Prometheus text, with vLLM's names
 
-Settings, as environment: ORRERY_POLICY_HOST (127.0.0.1), ORRERY_POLICY_DTYPE (float32; or float64), ORRERY_POLICY_ROWS
-(256 sequences at a time), ORRERY_POLICY_CACHE_MIB (4096). SIGTERM ends it at once, with 0: a policy server has nothing
-to save. SIGUSR1 prints its stacks.
+Settings, as environment: ORRERY_POLICY_HOST (127.0.0.1), ORRERY_POLICY_DTYPE (auto: bfloat16 weights as they are where
+the processor or GPU computes with them, all else in float32; or float32, float64, bfloat16), ORRERY_POLICY_ROWS (256
+sequences at a time), ORRERY_POLICY_CACHE_MIB (4096, for what is being written), ORRERY_POLICY_PREFIX_MIB (512, for
+prompts that others may go on from). SIGTERM ends it at once, with 0: a policy server has nothing to save. SIGUSR1
+prints its stacks.
 
 Equal seeds: a completion is a function of the model, its prompt, the request's seed, and its index in the request. What
 else is in the batch changes nothing about its random numbers; and nothing about its logits where NumPy computes them
@@ -43,6 +45,7 @@ from orrery_trainers.stacks import stacks_on_demand
 from orrery_trainers.text import StopStrings, Text
 
 FIRST_TOKEN_SECONDS = 120.0
+DTYPES = "auto", "float32", "float64", "bfloat16"
 
 
 @dataclass(frozen=True)
@@ -54,7 +57,8 @@ class Settings:
     """What the model is called to clients."""
     host: str
     port: int
-    dtype: str = "float32"
+    dtype: str = "auto"
+    prefix_bytes: int = 0
     limits: EngineLimits = field(default_factory=EngineLimits)
 
 
@@ -68,7 +72,7 @@ def main(arguments: list[str] | None = None) -> int:
         settings = read_settings(_parse(arguments), os.environ)
         listener = _listen(settings)
         text = Text(settings.folder)
-        model = load_model(settings.folder, settings.dtype)
+        model = load_model(settings.folder, settings.dtype, settings.prefix_bytes)
         engine = Engine(model, text, settings.limits)
         _decode_one_token(engine, text)
     except ModelError as error:
@@ -97,14 +101,16 @@ def read_settings(options: argparse.Namespace, environment: Mapping[str, str]) -
     """Put together flags and environment. Raises InvalidInput naming the flag, variable or field."""
     folder, name = (options.model, options.model.name) if options.model else _policy_of_stage(environment)
     port = options.port if options.port is not None else _number(environment, "ORRERY_POLICY_PORT", None, 0, 65_535)
-    dtype = environment.get("ORRERY_POLICY_DTYPE") or "float32"
-    if dtype not in ("float32", "float64"):
-        raise InvalidInput(f"ORRERY_POLICY_DTYPE: expected float32 or float64, but got {dtype!r}")
+    dtype = environment.get("ORRERY_POLICY_DTYPE") or "auto"
+    if dtype not in DTYPES:
+        raise InvalidInput(f"ORRERY_POLICY_DTYPE: expected one of {', '.join(DTYPES)}, but got {dtype!r}")
     limits = EngineLimits(
         rows=_number(environment, "ORRERY_POLICY_ROWS", 256, 1, 65_536),
         cache_bytes=_number(environment, "ORRERY_POLICY_CACHE_MIB", 4096, 1, 2**20) * 2**20,
     )
-    return Settings(folder, name, environment.get("ORRERY_POLICY_HOST") or "127.0.0.1", port, dtype, limits)
+    prefix_bytes = _number(environment, "ORRERY_POLICY_PREFIX_MIB", 512, 0, 2**20) * 2**20
+    host = environment.get("ORRERY_POLICY_HOST") or "127.0.0.1"
+    return Settings(folder, name, host, port, dtype, prefix_bytes, limits)
 
 
 def _policy_of_stage(environment: Mapping[str, str]) -> tuple[Path, str]:

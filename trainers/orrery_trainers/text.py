@@ -11,6 +11,9 @@ from tokenizers import Tokenizer
 
 from orrery_trainers.policy_model import ModelError
 
+SPARE_TOKENS = 8
+"""Tokens looked at for a stop string beyond one a character: for those without text of their own. *Ours*."""
+
 
 class Text:
     """The tokenizer of a model folder. Special tokens are not part of any text, as in vLLM."""
@@ -54,11 +57,17 @@ class StopStrings:
         # character.
         self._last = {string[-1] for string in self.strings} | {"\ufffd"}
         self._always = any(string[-1].isspace() for string in self.strings)
+        self._tail = max(map(len, self.strings), default=0) + SPARE_TOKENS
 
     def find(self, tokens: list[int]) -> tuple[int, int] | None:
         """Where the text of `tokens` first holds a string, (from, to) in characters; None if the last ends none."""
         if not self.strings or not (self._always or self._last & set(self._text.piece(tokens[-1]))):
             return None
+        # A string that this token completes lies within the last few. Only if it is there, all is decoded.
+        if len(tokens) > self._tail:
+            tail = self._text.decode(tokens[-self._tail :])
+            if not any(string in tail for string in self.strings):
+                return None
         text = self._text.decode(tokens)
         found = [(at, at + len(string)) for string in self.strings if (at := text.find(string)) >= 0]
         return min(found, key=lambda place: (place[1], place[0]), default=None)

@@ -6,6 +6,7 @@ import torch
 from transformers import AutoModelForCausalLM
 
 from conftest import save_policy
+from orrery_trainers import row_cache
 from orrery_trainers.llama import Llama
 from orrery_trainers.policy_model import ModelError, load_model, order_without
 from orrery_trainers.transformers_model import TransformersModel
@@ -36,15 +37,18 @@ def reference(folder):
     return logits
 
 
-@pytest.mark.parametrize("implementation", ["numpy", "transformers"])
-def test_logits_are_those_of_transformers_while_rows_join_and_leave(folder, reference, implementation):
-    model = load_model(folder, "float32") if implementation == "numpy" else TransformersModel(folder, "float32")
-    assert model.kind == implementation
+@pytest.mark.parametrize("implementation", ["numpy", "transformers", "transformers that remembers prompts"])
+def test_logits_are_those_of_transformers_while_rows_join_and_leave(folder, reference, implementation, monkeypatch):
+    monkeypatch.setattr(row_cache, "COLUMNS", 3)  # so that it often has to move
+    remembered = 10**6 if "remembers" in implementation else 0
+    numpy = implementation == "numpy"
+    model = load_model(folder, "float32") if numpy else TransformersModel(folder, "float32", remembered)
+    assert implementation.startswith(model.kind)
     random = np.random.default_rng(0)
     prompts = [random.integers(4, 90, length).tolist() for length in (5, 17, 33, 1)]
     copies = [1, 3, 1, 2]
     logits = model.join(prompts, copies)
-    assert np.abs(logits - [reference(prompt) for prompt in prompts]).max() < 1e-4
+    assert np.abs(np.asarray(logits) - [reference(prompt) for prompt in prompts]).max() < 1e-4
     rows = [list(prompt) for prompt, count in zip(prompts, copies, strict=True) for _ in range(count)]
     for step in range(40):
         tokens = random.integers(4, 90, len(rows))
@@ -52,15 +56,17 @@ def test_logits_are_those_of_transformers_while_rows_join_and_leave(folder, refe
             row.append(token)
         logits = model.step(tokens)
         if step in (0, 7, 20, 39):
-            assert np.abs(logits - [reference(row) for row in rows]).max() < 1e-4
+            assert np.abs(np.asarray(logits) - [reference(row) for row in rows]).max() < 1e-4
         if step == 7:
             order = order_without(len(rows), {0, 2})
             model.keep(order)
             rows = [rows[number] for number in order]
         if step == 15:
-            late = random.integers(4, 90, 20).tolist()
-            model.join([late], [2])
-            rows += [list(late), list(late)]
+            # One begins as an earlier one, one goes on from it, one is new, one is longer than all that is there.
+            late = [[*prompts[2][:20], 7, 8], [*prompts[2], 9], random.integers(4, 90, 3).tolist(), [5] * 60]
+            logits = model.join(late, [2, 1, 1, 1])
+            assert np.abs(np.asarray(logits) - [reference(prompt) for prompt in late]).max() < 1e-4
+            rows += [list(late[0]), *map(list, late)]
 
 
 def test_a_row_is_the_same_alone_and_in_a_crowd(folder):

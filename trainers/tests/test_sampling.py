@@ -49,3 +49,22 @@ def test_the_largest_random_number_never_draws_a_token_without_weight():
     logits = np.array([[0.0, 1.0, -np.inf, -np.inf]])
     tokens, _ = sample(logits, np.ones(1), np.ones(1), np.array([np.nextafter(1, 0)]))
     assert tokens[0] == 1
+
+
+def test_torch_draws_the_same_tokens():
+    torch = pytest.importorskip("torch")
+    from orrery_trainers.torch_sampling import sample as sample_by_torch
+
+    random = np.random.default_rng(0)
+    logits = random.normal(0, 3, (300, 50)).astype(np.float32)
+    temperature = random.choice([0.0, 0.5, 1.0, 2.0], 300)
+    top_p = random.choice([0.0, 0.3, 0.9, 1.0], 300)
+    uniform = random.random(300)
+    for warmth in (temperature, np.ones(300)):
+        tokens, logprobs = sample(logits, warmth, top_p, uniform)
+        by_torch, logprobs_by_torch = sample_by_torch(torch.from_numpy(logits), warmth, top_p, uniform)
+        assert (tokens == by_torch).mean() > 0.99  # a random number may lie on a border
+        same = tokens == by_torch
+        assert logprobs_by_torch[same] == pytest.approx(logprobs[same], abs=1e-5)
+    nowhere = torch.tensor([[0.0, 1.0, -torch.inf, -torch.inf]])
+    assert sample_by_torch(nowhere, np.ones(1), np.ones(1), np.array([np.nextafter(1, 0)]))[0][0] == 1
