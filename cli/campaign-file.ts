@@ -1,5 +1,6 @@
 import { readFileSync, statSync } from 'node:fs';
 import { resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { isMap, isNode, isScalar, LineCounter, type Node, type ParsedNode, parseDocument } from 'yaml';
 import { CampaignSpec, type Complaint, InvalidInputError, parseOrRefuse } from '../spec/index.ts';
 import { loadDomain } from '../stages/domain.ts';
@@ -108,7 +109,8 @@ function checkDataFiles({ data }: CampaignSpec): void {
   if (data.type !== 'files') return;
   const absent = (['search', 'curriculum', 'benchmarks'] as const).flatMap((set) =>
     data[set].flatMap(({ path }, index) => {
-      const absolute = resolve(PROJECT, path);
+      if (/^https?:/.test(path)) return []; // prepare fetches it
+      const absolute = path.startsWith('file://') ? fileURLToPath(path) : resolve(PROJECT, path);
       if (statSync(absolute, { throwIfNoEntry: false })?.isFile()) return [];
       return [{ field: `data.${set}.${index}.path`, message: `expected a file, but there is no ${absolute}` }];
     }),

@@ -56,18 +56,76 @@ export const Policy = z.discriminatedUnion('type', [
 ]);
 export type Policy = z.infer<typeof Policy>;
 
-/** A problem set in files. Layouts other than JSONL come with the mathematics domain. */
-export const ProblemFile = z.strictObject({
-  name: Name.meta({ description: 'Name of the set in counts, cards and the report.' }),
-  path: z.string().min(1).meta({ description: 'JSONL file, one problem a line; relative paths start at the project.' }),
-  fields: z
-    .strictObject({
-      problem: z.string().default('problem').meta({ description: 'Field with the text of the problem.' }),
-      answer: z.string().default('answer').meta({ description: 'Field with the reference answer.' }),
-    })
-    .prefault({}),
-  limit: z.int().min(1).optional().meta({ description: 'Use the first so many after shuffling by the seed.' }),
-});
+/** Addresses of this machine may go without TLS. */
+const LOOPBACK = /^http:\/\/(localhost|127\.0\.0\.1|\[::1\])(:\d+)?\//;
+
+/** How the records of a known public set are laid out. Tells the fields, unless `fields` does. */
+export const LAYOUTS = {
+  plain: { problem: 'problem', answer: 'answer', solution: 'solution', source: null, level: 'level' },
+  math: { problem: 'problem', answer: 'answer', solution: 'solution', source: 'type', level: 'level' },
+  numina: { problem: 'problem', answer: 'answer', solution: 'solution', source: 'source', level: null },
+  gsm8k: { problem: 'question', answer: 'answer', solution: null, source: null, level: null },
+  aops: { problem: 'problem', answer: 'answer', solution: 'solutions', source: 'source', level: null },
+} as const satisfies Record<string, Record<'problem' | 'answer' | 'solution' | 'source' | 'level', string | null>>;
+
+export const Layout = z.enum(Object.keys(LAYOUTS) as [keyof typeof LAYOUTS, ...(keyof typeof LAYOUTS)[]]);
+export type Layout = z.infer<typeof Layout>;
+
+const fieldPath = (what: string) =>
+  z
+    .string()
+    .min(1)
+    .optional()
+    .meta({ description: `${what} A dot leads into a nested field or a list: meta.level, messages.1.content.` });
+
+/** A problem set in a file. */
+export const ProblemFile = z
+  .strictObject({
+    name: Name.meta({ description: 'Name of the set in counts, the data card and the report.' }),
+    path: z.string().min(1).meta({
+      description:
+        'A path (relative ones start at the project), a file:// or an https:// address. What is fetched is kept in the store by its sha256.',
+    }),
+    sha256: z
+      .string()
+      .regex(/^[0-9a-f]{64}$/, 'expected 64 hexadecimal digits in lower case')
+      .optional()
+      .meta({ description: 'SHA-256 of the file: checked where it is given, and required of what is fetched.' }),
+    format: z.enum(['jsonl', 'json', 'csv', 'parquet']).optional().meta({
+      description:
+        'Told by the ending of the path when left out. json: a list of records, or an object that holds one as data.',
+    }),
+    layout: Layout.default('plain').meta({
+      description:
+        'Which fields there are: math (problem, solution, level, type), numina (problem, solution, answer, source), gsm8k (question, answer after ####), aops (problem, solutions: a list that has to agree), or plain (problem, answer, and solution, level where they are there).',
+    }),
+    fields: z
+      .strictObject({
+        problem: fieldPath('Field with the text of the problem.'),
+        answer: fieldPath('Field with the reference answer, or with a text that ends in it.'),
+        solution: fieldPath(
+          'Field with a worked solution, whose last box is the answer where there is no answer field.',
+        ),
+        id: fieldPath('Field with the id; made of the text when not set.'),
+        source: fieldPath('Field with the origin within the set: counted apart, as <name>/<origin>.'),
+        level: fieldPath('Field with the difficulty: counted apart.'),
+      })
+      .prefault({})
+      .meta({ description: 'Fields that differ from those of the layout.' }),
+    limit: z.int().min(1).optional().meta({ description: 'Use the first so many after shuffling by the seed.' }),
+  })
+  .refine((file) => !/^https?:/.test(file.path) || file.sha256 !== undefined, {
+    path: ['sha256'],
+    message: 'expected the sha256 of a file that is fetched',
+  })
+  .refine(
+    (file) =>
+      !/^[a-z][a-z0-9+.-]*:\/\//i.test(file.path) || /^(file|https):\/\//.test(file.path) || LOOPBACK.test(file.path),
+    {
+      path: ['path'],
+      message: 'expected a path, or an address that begins with file:// or https://',
+    },
+  );
 export type ProblemFile = z.infer<typeof ProblemFile>;
 
 /** Where problems come from. */
@@ -89,6 +147,11 @@ export const Data = z.discriminatedUnion('type', [
       .array(ProblemFile)
       .min(1)
       .meta({ description: 'Evaluation sets; their problems are removed from all others.' }),
+    heldBack: z.number().min(0).lt(1).default(0).meta({
+      description:
+        'Share of the searched problems that is held back from the search and offered to the curriculum alone, where that has no sets of its own.',
+      source: 'ours',
+    }),
   }),
 ]);
 export type Data = z.infer<typeof Data>;

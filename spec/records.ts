@@ -10,7 +10,10 @@ export const Problem = z.object({
   id: z.string().min(1),
   problem: z.string().min(1).describe('Text of the problem, without instructions.'),
   reference: z.string().describe('Reference answer in the form that the domain’s verifier reads.'),
-  source: z.string(),
+  source: z
+    .string()
+    .describe('Name of the set, of benchmarks too; <set>/<origin> where the set tells where a problem comes from.'),
+  level: z.string().optional().describe('Difficulty as the set gives it.'),
 });
 export type Problem = z.infer<typeof Problem>;
 
@@ -23,6 +26,7 @@ export const Verdict = z.object({
     .string()
     .nullable()
     .describe('The answer found, normalised, so that equal answers are equal strings; null without one.'),
+  reason: z.string().nullish().describe('Why it is unjudged: timeout, memory, crash, or words; null otherwise.'),
 });
 export type Verdict = z.infer<typeof Verdict>;
 
@@ -177,6 +181,13 @@ export type TrainingMetric = z.infer<typeof TrainingMetric>;
  */
 export const FILES = {
   prepare: { search: 'search.jsonl', curriculum: 'curriculum.jsonl', benchmarks: 'benchmarks.jsonl' },
+  /** What became of the records: kind `prepare` too. */
+  dataCard: {
+    card: 'card.json',
+    setAside: 'set-aside.jsonl',
+    duplicates: 'duplicates.jsonl',
+    contamination: 'contamination.jsonl',
+  },
   search: { trees: 'trees.jsonl' },
   linearise: { traces: 'traces.jsonl' },
   rewrite: { solutions: 'solutions.jsonl' },

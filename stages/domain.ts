@@ -45,6 +45,11 @@ export interface Domain {
   placeAfter(step: string): string;
   /** Whether a self-evaluation's text says that the solution is right. */
   approves(selfEvaluation: string): boolean;
+  /**
+   * A completion whose final answer is this reference answer. `prepare` has the verifier judge it against the reference, so that a
+   * reference that cannot be judged is found before anything is judged by it. Left out where a reference is no answer.
+   */
+  answering?(reference: string): string;
   /** Why a rewritten step may not stand for the step (lost numbers, leaked verdict, ...); null if it may. */
   faultOfRewrite(step: string, rewritten: string): string | null;
 }

@@ -44,10 +44,7 @@ export async function startVerifier(
     throw error;
   }
   return {
-    async verify({ problem, reference }, completion) {
-      const { verdict, answer } = await verifier.judge({ problem, reference, completion });
-      return { verdict, answer };
-    },
+    verify: ({ problem, reference }, completion) => verifier.judge({ problem, reference, completion }),
     close: verifier.close,
   };
 }

@@ -1,4 +1,5 @@
 import { basename, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { type Counts, type Data, type FileEntry, IS_TRAINER, type StageFile, type StageKind } from '../spec/index.ts';
 import { sha256Canonical } from './canonical.ts';
 import { sha256File } from './files.ts';
@@ -60,15 +61,20 @@ export function outputDigest(kind: StageKind, files: readonly FileEntry[], count
 }
 
 /**
- * SHA-256 of every problem file that `data` names, by its path as written; undefined where problems are generated.
+ * SHA-256 of every problem file that `data` names, by its path as written; undefined where problems are generated. Of what is fetched it
+ * is the one that the campaign gives, which `prepare` compares.
  * @param projectRoot - folder that relative paths start at
  * @throws the error of the file system when a file cannot be read
  */
 export async function dataFileDigests(data: Data, projectRoot: string): Promise<Record<string, string> | undefined> {
   if (data.type === 'generated') return undefined;
-  const paths = [...data.search, ...data.curriculum, ...data.benchmarks].map(({ path }) => path);
+  const files = new Map([...data.search, ...data.curriculum, ...data.benchmarks].map((file) => [file.path, file]));
   const digests = await Promise.all(
-    [...new Set(paths)].map(async (path) => [path, await sha256File(resolve(projectRoot, path))] as const),
+    [...files.values()].map(async ({ path, sha256 }) => {
+      if (/^https?:/.test(path)) return [path, sha256 ?? ''] as const;
+      const local = path.startsWith('file://') ? fileURLToPath(path) : resolve(projectRoot, path);
+      return [path, await sha256File(local)] as const;
+    }),
   );
   return Object.fromEntries(digests);
 }

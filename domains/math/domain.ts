@@ -36,6 +36,7 @@ export const domain: Domain = {
   isTerminal,
   placeAfter,
   approves: (selfEvaluation) => /verdict:\W*(\w+)/i.exec(selfEvaluation)?.[1]?.toLowerCase() === 'correct',
+  answering: (reference) => `The final answer is \\boxed{${reference}}.`,
   faultOfRewrite(step, rewritten) {
     const leaked = leakedPhrase(phrases, rewritten);
     if (leaked !== null) return `it holds the phrase "${leaked}"`;

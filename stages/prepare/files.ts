@@ -1,80 +1,144 @@
-import { basename, resolve } from 'node:path';
+import { basename } from 'node:path';
 import type { Logger } from 'pino';
-import { z } from 'zod';
-import type { Data, Problem, ProblemFile } from '../../spec/index.ts';
+import type { Data, DataCard, Problem, ProblemFile, SetAside } from '../../spec/index.ts';
 import { StageExit } from '../exits.ts';
-import { readJsonLines } from '../jsonl.ts';
-import { PROJECT } from '../python.ts';
 import { random, seedFor, shuffled } from '../random.ts';
-import type { ProblemSets } from './sets.ts';
-import { idOfText } from './text.ts';
+import { type Counter, counterOf } from './card.ts';
+import { formatOf, readRecords } from './formats/records.ts';
+import { columnsOf, fieldsOf, readRecord } from './record.ts';
+import type { SetName } from './sets.ts';
+import { type FetchContext, localFile } from './source.ts';
+import { idOfText } from './words.ts';
 
-type FileData = Extract<Data, { type: 'files' }>;
+/** Records between two reports of progress. */
+const REPORTED_EVERY = 1000;
 
-/** A value that can be a problem's text or answer. Files hold answers as numbers too. */
-const Text = z
-  .union([z.string(), z.number()])
-  .transform((value) => String(value).trim())
-  .pipe(z.string().min(1));
+export type FileData = Extract<Data, { type: 'files' }>;
 
-/**
- * Reads the problem sets of a campaign from its files. The searched sets are the candidates of the curriculum where it names none.
- * @returns the sets, and how many records were dropped because they lack a field
- * @throws StageExit `InvalidInput` naming file and line when a file is not there, not JSONL, or holds no problem at all
- */
-export async function readProblemFiles(
-  data: FileData,
-  seed: number,
-  log: Logger,
-): Promise<{ sets: ProblemSets; badRecords: number }> {
-  let badRecords = 0;
-  const readSets = async (files: readonly ProblemFile[]): Promise<Problem[]> => {
-    const problems: Problem[] = [];
-    for (const file of files) {
-      const read = await readProblemFile(file, seed, log);
-      badRecords += read.badLines.length;
-      problems.push(...read.problems);
-    }
-    return problems;
-  };
-  const benchmarks = await readSets(data.benchmarks);
-  const search = await readSets(data.search);
-  const curriculum = data.curriculum.length > 0 ? await readSets(data.curriculum) : search;
-  return { sets: { search, curriculum, benchmarks }, badRecords };
+/** A problem as it was read, with what only its preparation needs. */
+export interface Candidate extends Problem {
+  readonly file: string;
+  /** Where it stands in the file. */
+  readonly at: string;
+  /** Answers that its record gives beside the reference, written differently: they have to agree with it. */
+  readonly others: readonly string[];
+}
+
+/** What a set is read as. */
+export interface ReadSet {
+  readonly candidates: readonly Candidate[];
+  readonly setAside: readonly SetAside[];
+  readonly files: DataCard['files'];
+  /** Counts of the steps of reading. */
+  readonly steps: { readonly records: Counter; readonly problems: Counter; readonly answered: Counter };
+}
+
+export interface ReadContext extends FetchContext {
+  readonly seed: number;
 }
 
 /**
- * Reads one problem set. A record without a problem or an answer is dropped and named in the log; a line that is not JSON means that the
- * file is not what it should be, and stops.
+ * Reads the files of one set, each shuffled by the seed and cut to its limit. A record that lacks a field, or whose answer cannot be
+ * found, is set aside.
+ * @throws StageExit `InvalidInput` naming file and line when a file is not there, not what its format says, or holds no problem at all
  */
-export async function readProblemFile(
-  file: ProblemFile,
-  seed: number,
-  log: Logger,
-): Promise<{ problems: Problem[]; badLines: number[] }> {
-  const path = resolve(PROJECT, file.path);
-  const Record = z.object({ [file.fields.problem]: Text, [file.fields.answer]: Text });
-  const problems: Problem[] = [];
-  const badLines: number[] = [];
-  for await (const { line, value } of readJsonLines(path)) {
-    const record = Record.safeParse(value);
-    if (record.success) {
-      const problem = record.data[file.fields.problem] as string;
-      const reference = record.data[file.fields.answer] as string;
-      problems.push({ id: idOfText(file.name, problem), problem, reference, source: file.name });
-    } else badLines.push(line);
+export async function readSet(set: SetName, files: readonly ProblemFile[], context: ReadContext): Promise<ReadSet> {
+  const read: OneFile[] = [];
+  for (const file of files) read.push(await readFile(set, file, context));
+  const steps = { records: counterOf(), problems: counterOf(), answered: counterOf() };
+  for (const one of read) {
+    for (const [step, counter] of Object.entries(steps)) counter.addAll(one.steps[step as keyof typeof steps]);
   }
-  const { problem, answer } = file.fields;
-  if (problems.length === 0) {
-    throw new StageExit(
-      'InvalidInput',
-      `${path}: expected records with "${problem}" and "${answer}", but none of its ${badLines.length} records has both; set data's fields`,
-    );
+  return {
+    candidates: read.flatMap(({ candidates }) => candidates),
+    setAside: read.flatMap(({ setAside }) => setAside),
+    files: read.map(({ entry }) => entry),
+    steps,
+  };
+}
+
+interface OneFile extends Omit<ReadSet, 'files'> {
+  readonly entry: DataCard['files'][number];
+}
+
+async function readFile(set: SetName, file: ProblemFile, context: ReadContext): Promise<OneFile> {
+  const format = formatOf(file);
+  const { path, sha256 } = await localFile(file, context);
+  const fields = fieldsOf(file);
+  const candidates: Candidate[] = [];
+  const setAside: SetAside[] = [];
+  const steps = { records: counterOf(), problems: counterOf(), answered: counterOf() };
+  const ids = new Map<string, string>();
+  for await (const { at, value } of readRecords(path, format, columnsOf(fields))) {
+    context.signal.throwIfAborted();
+    const { origin, level, outcome } = readRecord(value, fields);
+    // The name of a benchmark is what its scores are told by.
+    const source = origin === null || set === 'benchmarks' ? file.name : `${file.name}/${origin}`;
+    const kind = { source, level };
+    const refuse = (reason: SetAside['reason'], detail: string, problem: string | null) =>
+      setAside.push({ set, file: basename(path), at, reason, detail, problem });
+    steps.records.add(kind);
+    if (steps.records.count % REPORTED_EVERY === 0) {
+      context.report({ unit: 'record', done: steps.records.count, total: null });
+    }
+    if (outcome.kind === 'bad') {
+      refuse('bad-record', outcome.fault, null);
+      continue;
+    }
+    if (outcome.kind === 'problem' && outcome.id !== null) {
+      const taken = ids.get(outcome.id);
+      if (taken !== undefined) {
+        refuse('bad-record', `its id ${JSON.stringify(outcome.id)} is that of ${taken} too`, outcome.problem);
+        continue;
+      }
+      ids.set(outcome.id, at);
+    }
+    steps.problems.add(kind);
+    if (outcome.kind === 'unanswered') {
+      refuse('no-answer', outcome.fault, outcome.problem);
+      continue;
+    }
+    steps.answered.add(kind);
+    const { problem, reference, others } = outcome;
+    const id = outcome.id === null ? idOfText(file.name, problem) : `${file.name}/${outcome.id}`;
+    candidates.push({
+      id,
+      problem,
+      reference,
+      source,
+      ...(level !== null && { level }),
+      file: basename(path),
+      at,
+      others,
+    });
   }
-  if (badLines.length > 0) {
-    const facts = { file: basename(path), lines: badLines.slice(0, 20), dropped: badLines.length };
-    log.warn(facts, `records without "${problem}" or "${answer}" are dropped`);
-  }
-  const order = shuffled(problems, random(seedFor(seed, 'shuffle', file.name)));
-  return { problems: file.limit === undefined ? problems : order.slice(0, file.limit), badLines };
+  if (candidates.length === 0) throw withoutProblems(path, steps.records.count, setAside);
+  tell(context.log, path, setAside);
+  const order = shuffled(candidates, random(seedFor(context.seed, 'shuffle', file.name)));
+  const entry = {
+    set,
+    name: file.name,
+    path: file.path,
+    sha256,
+    format,
+    layout: file.layout,
+    records: steps.records.count,
+  };
+  return { candidates: order.slice(0, file.limit), setAside, steps, entry };
+}
+
+function withoutProblems(path: string, records: number, setAside: readonly SetAside[]): StageExit {
+  const [first] = setAside;
+  const why = first === undefined ? 'it is empty' : `of the first (${first.at}): ${first.detail}`;
+  return new StageExit(
+    'InvalidInput',
+    `${path}: expected problems with their answers, but none of its ${records} records is one; ${why}; set the layout or fields of the file in data`,
+  );
+}
+
+function tell(log: Logger, path: string, setAside: readonly SetAside[]): void {
+  const bad = setAside.filter(({ reason }) => reason === 'bad-record');
+  if (bad.length === 0) return;
+  const first = bad.slice(0, 20).map(({ at, detail }) => `${at}: ${detail}`);
+  log.warn({ file: basename(path), bad: bad.length, first }, 'records that are no problems are set aside');
 }

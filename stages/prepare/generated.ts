@@ -1,9 +1,12 @@
 import { execa } from 'execa';
-import { type Data, FAILURES, Problem, parseOrRefuse, type StageFileOf } from '../../spec/index.ts';
+import { type Contamination, type Data, FAILURES, Problem, parseOrRefuse, type StageFileOf } from '../../spec/index.ts';
 import { StageExit } from '../exits.ts';
 import { pythonCommand, pythonEnvironment } from '../python.ts';
 import { seedFor } from '../random.ts';
-import type { ProblemSets } from './sets.ts';
+import { stepOf } from './card.ts';
+import type { Prepared } from './prepared.ts';
+import { type ProblemSets, SET_NAMES, type SetName, withoutEquals } from './sets.ts';
+import { normalised } from './words.ts';
 
 type GeneratedData = Extract<Data, { type: 'generated' }>;
 
@@ -33,6 +36,71 @@ export async function generateSets(data: GeneratedData, seed: number, generate: 
   const search = await series('search', searchProblems);
   const curriculum = await series('curriculum', curriculumPrompts);
   return { search, curriculum, benchmarks };
+}
+
+/** Generated sets without equals and without benchmark problems. They are alike by nature, so nothing looser than equality counts. */
+export async function prepareGenerated(
+  { seed }: Pick<StageFileOf<'prepare'>, 'seed'>,
+  data: GeneratedData,
+  generate: Generate,
+): Promise<Prepared> {
+  const made = await generateSets(data, seed, generate);
+  const found = cleanedByText(made);
+  const { sets, counts, duplicates, contamination } = found;
+  return {
+    ...{ sets, counts, duplicates, contamination, setAside: [] },
+    card: {
+      ...{ schemaVersion: 1, seed, files: [], suspects: 0, setAside: {} },
+      rules: { checkedByVerifier: false, nearDuplicates: null, decontamination: null },
+      sets: SET_NAMES.map((set) => ({ set, steps: [stepOf('problems', made[set]), stepOf('kept', sets[set])] })),
+    },
+  };
+}
+
+/** Removes equal texts within each set, and those of the benchmarks from the other sets. Pure. */
+export function cleanedByText(made: ProblemSets): Pick<Prepared, 'sets' | 'counts' | 'duplicates' | 'contamination'> {
+  const answered = (problems: readonly Problem[]) =>
+    problems.map((problem) => ({ ...problem, file: 'generated', at: problem.id, canonical: '' }));
+  const unequal = (set: SetName) => withoutEquals(set, answered(made[set]));
+  const benchmarks = unequal('benchmarks');
+  const [search, curriculum] = (['search', 'curriculum'] as const).map((set) => {
+    const { left, duplicates } = unequal(set);
+    return { duplicates, ...withoutEqualBenchmarks(set, left, benchmarks.left) };
+  }) as [Trainable, Trainable];
+  const searched = new Set(search.left.map(({ problem }) => normalised(problem)));
+  return {
+    sets: { search: search.left, curriculum: curriculum.left, benchmarks: benchmarks.left },
+    duplicates: [...search.duplicates, ...curriculum.duplicates, ...benchmarks.duplicates],
+    contamination: [...search.contamination, ...curriculum.contamination],
+    counts: {
+      search: search.left.length,
+      searchDuplicates: search.duplicates.length,
+      searchInBenchmarks: search.contamination.length,
+      curriculum: curriculum.left.length,
+      curriculumDuplicates: curriculum.duplicates.length,
+      curriculumInBenchmarks: curriculum.contamination.length,
+      curriculumAlsoSearched: curriculum.left.filter(({ problem }) => searched.has(normalised(problem))).length,
+      benchmarks: benchmarks.left.length,
+      benchmarkDuplicates: benchmarks.duplicates.length,
+    },
+  };
+}
+
+type Trainable = ReturnType<typeof withoutEqualBenchmarks> & Pick<ReturnType<typeof withoutEquals>, 'duplicates'>;
+
+function withoutEqualBenchmarks(set: SetName, problems: readonly Problem[], benchmarks: readonly Problem[]) {
+  const byText = new Map(benchmarks.map((one) => [normalised(one.problem), one]));
+  const contamination: Contamination[] = [];
+  const left = problems.filter(({ id, problem }) => {
+    const benchmark = byText.get(normalised(problem));
+    if (benchmark === undefined) return true;
+    contamination.push({
+      ...{ set, id, problem, benchmark: benchmark.source, benchmarkId: benchmark.id },
+      ...{ benchmarkProblem: benchmark.problem, shared: normalised(problem), overlap: 1, removed: true },
+    });
+    return false;
+  });
+  return { left, contamination };
 }
 
 /** Generates by the domain's Python side: `python -m orrery_trainers.problems`, one problem a line. */

@@ -1,5 +1,8 @@
-import type { Counts, Problem } from '../../spec/index.ts';
-import { normalised } from './text.ts';
+import type { Contamination, DataStep, Duplicate, PrepareConfig, Problem, SetAside } from '../../spec/index.ts';
+import { stepOf } from './card.ts';
+import { benchmarkFinder } from './contamination.ts';
+import { nearDuplicates } from './near.ts';
+import { hashOf, ngramsOf, normalised, numbersOf, wordsOf } from './words.ts';
 
 /** The three sets of a campaign. A problem may be searched and be a curriculum prompt; a benchmark problem is neither. */
 export interface ProblemSets {
@@ -8,44 +11,129 @@ export interface ProblemSets {
   readonly benchmarks: readonly Problem[];
 }
 
+export type SetName = keyof ProblemSets;
+export const SET_NAMES = ['search', 'curriculum', 'benchmarks'] as const satisfies readonly SetName[];
+
+/** A problem with the canonical form of its answer. */
+export interface Answered extends Problem {
+  readonly file: string;
+  readonly at: string;
+  readonly canonical: string;
+}
+
+/** What is left of a set, and what was taken out of it. */
+export interface Cleaned<P extends Problem = Problem> {
+  readonly problems: readonly P[];
+  readonly steps: readonly DataStep[];
+  readonly setAside: readonly SetAside[];
+  readonly duplicates: readonly Duplicate[];
+  readonly contamination: readonly Contamination[];
+}
+
 /**
- * Removes duplicates within each set, and every benchmark problem from the other sets, by normalised text. Pure.
- *
- * A benchmark problem that stands in two benchmarks stays in both: their scores are told apart. Counts say what was removed and why.
+ * Problems of which no two have the same text: the first of equals stays. Where equals have different answers one of these is wrong and
+ * nobody knows which, so that none of them stays. Pure.
  */
-export function cleaned(sets: ProblemSets): { sets: ProblemSets; counts: Counts } {
-  const benchmarks = withoutDuplicates(sets.benchmarks, ({ source, problem }) => `${source} ${normalised(problem)}`);
-  const held = new Set(benchmarks.map(({ problem }) => normalised(problem)));
-  const search = withoutDuplicates(sets.search, textOf);
-  const curriculum = withoutDuplicates(sets.curriculum, textOf);
-  const trainable = (problems: readonly Problem[]) => problems.filter((problem) => !held.has(textOf(problem)));
-  const clean = { search: trainable(search), curriculum: trainable(curriculum), benchmarks };
-  const searched = new Set(clean.search.map(textOf));
+export function withoutEquals<P extends Answered>(
+  set: SetName,
+  problems: readonly P[],
+): { left: P[]; duplicates: Duplicate[]; setAside: SetAside[] } {
+  const byText = Map.groupBy(problems, ({ source, problem }) =>
+    // Scores of two benchmarks are told apart, so a problem may stand in both.
+    set === 'benchmarks' ? `${source} ${normalised(problem)}` : normalised(problem),
+  );
+  const left: P[] = [];
+  const duplicates: Duplicate[] = [];
+  const setAside: SetAside[] = [];
+  for (const equals of byText.values()) {
+    const [first, ...others] = equals as [P, ...P[]];
+    const answers = new Set(equals.map(({ canonical }) => canonical));
+    if (answers.size === 1) {
+      left.push(first);
+      duplicates.push(...others.map((one) => duplicateOf(set, one, first, 1)));
+      continue;
+    }
+    const detail = `${equals.length} records of this text answer ${[...answers].map((answer) => JSON.stringify(answer)).join(' and ')}`;
+    for (const { file, at, problem } of equals)
+      setAside.push({ set, file, at, reason: 'answers-disagree', detail, problem });
+  }
+  return { left, duplicates, setAside };
+}
+
+/** Problems of which no two with the same numbers and the same answer are nearly the same text: the first of them stays. Pure. */
+export function withoutNearEquals<P extends Answered>(
+  set: SetName,
+  problems: readonly P[],
+  { ngramWords, similarity: threshold }: PrepareConfig['nearDuplicates'],
+): { left: P[]; duplicates: Duplicate[] } {
+  const shingled = problems.map(({ problem, canonical }) => {
+    const words = wordsOf(problem);
+    return {
+      shingles: new Uint32Array(new Set(ngramsOf(words, ngramWords))),
+      block: hashOf(`${numbersOf(words)}|${canonical}`),
+    };
+  });
+  const found = nearDuplicates(shingled, threshold);
+  const removed = new Set(found.map(({ index }) => index));
   return {
-    sets: clean,
-    counts: {
-      search: clean.search.length,
-      searchDuplicates: sets.search.length - search.length,
-      searchInBenchmarks: search.length - clean.search.length,
-      curriculum: clean.curriculum.length,
-      curriculumDuplicates: sets.curriculum.length - curriculum.length,
-      curriculumInBenchmarks: curriculum.length - clean.curriculum.length,
-      curriculumAlsoSearched: clean.curriculum.filter((problem) => searched.has(textOf(problem))).length,
-      benchmarks: benchmarks.length,
-      benchmarkDuplicates: sets.benchmarks.length - benchmarks.length,
-    },
+    left: problems.filter((_, index) => !removed.has(index)),
+    duplicates: found.map(({ index, of, similarity }) => duplicateOf(set, problems[index]!, problems[of]!, similarity)),
   };
 }
 
-const textOf = ({ problem }: Problem): string => normalised(problem);
+const duplicateOf = (set: SetName, one: Problem, stays: Problem, similarity: number): Duplicate => ({
+  ...{ set, id: one.id, problem: one.problem, of: stays.id, ofProblem: stays.problem, similarity },
+});
 
-/** The first of every group of equals, in order. */
-function withoutDuplicates(problems: readonly Problem[], keyOf: (problem: Problem) => string): Problem[] {
-  const seen = new Set<string>();
-  return problems.filter((problem) => {
-    const key = keyOf(problem);
-    return seen.size !== seen.add(key).size;
+/** Problems that are in no benchmark, and every suspicion, confirmed or not. Pure. */
+export function withoutBenchmarks<P extends Problem>(
+  set: SetName,
+  problems: readonly P[],
+  benchmarks: readonly Problem[],
+  rule: PrepareConfig['decontamination'],
+): { left: P[]; contamination: Contamination[] } {
+  const find = benchmarkFinder(benchmarks, rule);
+  const byText = Map.groupBy(benchmarks, ({ problem }) => normalised(problem));
+  const contamination: Contamination[] = [];
+  const left = problems.filter(({ id, problem }) => {
+    const equal = byText.get(normalised(problem)) ?? [];
+    const hits = [
+      ...equal.map((benchmark) => ({ benchmark, shared: normalised(problem), overlap: 1 })),
+      ...find(problem).filter(({ benchmark }) => !equal.includes(benchmark)),
+    ];
+    for (const { benchmark, shared, overlap } of hits) {
+      contamination.push({
+        ...{ set, id, problem, benchmark: benchmark.source, benchmarkId: benchmark.id },
+        ...{ benchmarkProblem: benchmark.problem, shared, overlap, removed: overlap >= rule.overlap },
+      });
+    }
+    return !hits.some(({ overlap }) => overlap >= rule.overlap);
   });
+  return { left, contamination };
+}
+
+/** {@link withoutEquals}, {@link withoutNearEquals} and {@link withoutBenchmarks} in turn; of benchmarks the first alone. Pure. */
+export function cleaned<P extends Answered>(
+  set: SetName,
+  problems: readonly P[],
+  benchmarks: readonly Problem[],
+  rules: Pick<PrepareConfig, 'nearDuplicates' | 'decontamination'>,
+): Cleaned<P> {
+  const unequal = withoutEquals(set, problems);
+  const steps = [stepOf('unequal', unequal.left)];
+  const { setAside } = unequal;
+  if (set === 'benchmarks') {
+    return { problems: unequal.left, steps, setAside, duplicates: unequal.duplicates, contamination: [] };
+  }
+  const unlike = withoutNearEquals(set, unequal.left, rules.nearDuplicates);
+  const clean = withoutBenchmarks(set, unlike.left, benchmarks, rules.decontamination);
+  return {
+    problems: clean.left,
+    steps: [...steps, stepOf('unlike', unlike.left), stepOf('decontaminated', clean.left)],
+    setAside,
+    duplicates: [...unequal.duplicates, ...unlike.duplicates],
+    contamination: clean.contamination,
+  };
 }
 
 /** An id that more than one problem of a set has; null where all differ. Journals and reports tell problems apart by id. */

@@ -1,0 +1,58 @@
+import type { PrepareConfig, Problem } from '../../spec/index.ts';
+import { commonWords, ngramsOf, wordsOf } from './words.ts';
+
+export type Rule = PrepareConfig['decontamination'];
+
+/** A problem that shares a run of words with a benchmark problem. */
+export interface Suspicion {
+  readonly benchmark: Problem;
+  /** The first run of words that both have. */
+  readonly shared: string;
+  /** Share of the benchmark problem's words that the other has in the same order. */
+  readonly overlap: number;
+}
+
+interface Held {
+  readonly problem: Problem;
+  readonly words: readonly string[];
+}
+
+/**
+ * Finds benchmark problems in other texts. Suspicion: a run of `ngramWords` words that both have (s1, arXiv 2501.19393); of a benchmark
+ * problem with fewer words, all of it. Confirmed by how much of the benchmark problem is there, as in Cosmopedia's decontamination: stock
+ * phrases ("find the sum of all possible values of") are in many problems.
+ * @returns suspicions about one text, those of the most overlap first; it is contaminated where `overlap >= rule.overlap`
+ */
+export function benchmarkFinder(
+  benchmarks: readonly Problem[],
+  rule: Pick<Rule, 'ngramWords'>,
+): (problem: string) => Suspicion[] {
+  const held: Held[] = benchmarks.map((problem) => ({ problem, words: wordsOf(problem.problem) }));
+  /** Length of the run -> its hash -> the benchmark problems that have it. */
+  const runs = new Map<number, Map<number, Held[]>>();
+  for (const one of held) {
+    const size = Math.min(rule.ngramWords, one.words.length);
+    const ofSize = runs.get(size) ?? new Map<number, Held[]>();
+    runs.set(size, ofSize);
+    for (const hash of new Set(ngramsOf(one.words, size))) ofSize.set(hash, [...(ofSize.get(hash) ?? []), one]);
+  }
+  return (problem) => {
+    const words = wordsOf(problem);
+    const suspects = new Map<Held, string>();
+    for (const [size, ofSize] of runs) {
+      if (size === 0 || size > words.length) continue;
+      ngramsOf(words, size).forEach((hash, from) => {
+        for (const one of ofSize.get(hash) ?? []) {
+          if (!suspects.has(one)) suspects.set(one, words.slice(from, from + size).join(' '));
+        }
+      });
+    }
+    return [...suspects]
+      .map(([one, shared]) => ({
+        benchmark: one.problem,
+        shared,
+        overlap: commonWords(one.words, words) / one.words.length,
+      }))
+      .toSorted((a, b) => b.overlap - a.overlap || (a.benchmark.id < b.benchmark.id ? -1 : 1));
+  };
+}

@@ -1,0 +1,37 @@
+import { createReadStream } from 'node:fs';
+import { type CsvError, parse } from 'csv-parse';
+import { badFile, type RawRecord, refuseMissing } from './raw.ts';
+
+/**
+ * Records of a CSV file (RFC 4180, UTF-8) by the names of its first line. A record with more or fewer cells than that has is handed on
+ * as it is: without names, so that it is counted as bad.
+ */
+export async function* readCsv(path: string): AsyncGenerator<RawRecord> {
+  // Cells are counted here, because the parser drops what is too much or stops at it.
+  const parser = parse({ bom: true, info: true, relax_column_count: true, skip_empty_lines: true });
+  const file = createReadStream(path);
+  file.on('error', (error) => parser.destroy(error));
+  file.pipe(parser);
+  let names: readonly string[] | null = null;
+  try {
+    for await (const { record, info } of parser as AsyncIterable<{ record: string[]; info: { lines: number } }>) {
+      if (names === null) names = record;
+      else yield { at: `line ${info.lines}`, value: named(names, record) };
+    }
+  } catch (error) {
+    if (!isCsvError(error)) return refuseMissing(path, 'CSV', error);
+    throw badFile(
+      path,
+      (error as unknown as { lines?: number }).lines ?? null,
+      `expected CSV, but ${error.message}`,
+      error,
+    );
+  } finally {
+    file.destroy();
+  }
+}
+
+const named = (names: readonly string[], cells: readonly string[]): unknown =>
+  cells.length === names.length ? Object.fromEntries(names.map((name, index) => [name, cells[index]])) : cells;
+
+const isCsvError = (error: unknown): error is CsvError => String((error as CsvError).code).startsWith('CSV_');

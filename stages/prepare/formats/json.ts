@@ -1,0 +1,25 @@
+import { readFile } from 'node:fs/promises';
+import { badFile, type RawRecord, refuseMissing } from './raw.ts';
+
+/** Records of a JSON file that is a list of them, or an object with that list as `data`. The file is read as a whole. */
+export async function* readJsonList(path: string): AsyncGenerator<RawRecord> {
+  const text = await readFile(path, 'utf8').catch((error: unknown) => refuseMissing(path, 'JSON', error));
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    const { message } = error as Error;
+    throw badFile(path, lineOf(message, text), `expected JSON, but ${message}`, error);
+  }
+  const list = Array.isArray(value) ? value : (value as { data?: unknown } | null)?.data;
+  if (!Array.isArray(list)) {
+    throw badFile(path, 1, 'expected a list of records, or an object that holds one as "data"');
+  }
+  for (const [index, record] of list.entries()) yield { at: `record ${index + 1}`, value: record };
+}
+
+/** Line at which V8 stopped, by the position that it names; the last one where the text just ends. */
+function lineOf(message: string, text: string): number {
+  const position = /position (\d+)/.exec(message)?.[1];
+  return text.slice(0, position === undefined ? text.length : Number(position)).split('\n').length;
+}

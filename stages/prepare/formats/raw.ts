@@ -1,0 +1,17 @@
+import { StageExit } from '../../exits.ts';
+
+/** One record of a file, and where it stands in it, for a person to look: `line 12`, `record 3`. */
+export interface RawRecord {
+  readonly at: string;
+  readonly value: unknown;
+}
+
+/** What is wrong with a file as a whole. */
+export const badFile = (path: string, line: number | null, what: string, cause?: unknown): StageExit =>
+  new StageExit('InvalidInput', `${line === null ? path : `${path}:${line}`}: ${what}`, { cause });
+
+/** A file that is not there, in the words of all formats; any other error as it is. */
+export function refuseMissing(path: string, format: string, error: unknown): never {
+  if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+  throw badFile(path, null, `expected a ${format} file, but there is none`, error);
+}

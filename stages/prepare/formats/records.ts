@@ -1,0 +1,39 @@
+import type { ProblemFile } from '../../../spec/index.ts';
+import { StageExit } from '../../exits.ts';
+import { readJsonLines } from '../../jsonl.ts';
+import { readCsv } from './csv.ts';
+import { readJsonList } from './json.ts';
+import { readParquet } from './parquet.ts';
+import type { RawRecord } from './raw.ts';
+
+export type Format = NonNullable<ProblemFile['format']>;
+
+/** How a file is to be read: as it is told, or by its ending. */
+export function formatOf({ path, format }: Pick<ProblemFile, 'path' | 'format'>): Format {
+  if (format !== undefined) return format;
+  const ending = /\.(jsonl|ndjson|json|csv|parquet)$/i.exec(path.replace(/[?#].*$/, ''))?.[1]?.toLowerCase();
+  if (ending === undefined) {
+    throw new StageExit(
+      'InvalidInput',
+      `${path}: expected .jsonl, .json, .csv or .parquet at the end, or its format in the spec`,
+    );
+  }
+  return ending === 'ndjson' ? 'jsonl' : (ending as Format);
+}
+
+/**
+ * Records of a file, one after the other. A file that is not what its format says stops; what is in a record is not looked at.
+ * @param columns - top-level fields that will be looked at; only Parquet files spare the others
+ * @throws StageExit `InvalidInput` naming the file and the line where it stops being what it should be
+ */
+export async function* readRecords(
+  path: string,
+  format: Format,
+  columns: readonly string[],
+): AsyncGenerator<RawRecord> {
+  if (format === 'jsonl') {
+    for await (const { line, value } of readJsonLines(path)) yield { at: `line ${line}`, value };
+  } else if (format === 'json') yield* readJsonList(path);
+  else if (format === 'csv') yield* readCsv(path);
+  else yield* readParquet(path, columns);
+}

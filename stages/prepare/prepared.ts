@@ -1,0 +1,47 @@
+import { join } from 'node:path';
+import {
+  type Contamination,
+  type Counts,
+  type DataCard,
+  type Duplicate,
+  FILES,
+  Problem,
+  type SetAside,
+} from '../../spec/index.ts';
+import { publishFile } from '../../store/index.ts';
+import type { StageContext } from '../context.ts';
+import { writeJsonl } from '../jsonl.ts';
+import { type ProblemSets, SET_NAMES } from './sets.ts';
+
+/** Everything that the stage leaves. */
+export interface Prepared {
+  readonly sets: ProblemSets;
+  readonly card: DataCard;
+  readonly setAside: readonly SetAside[];
+  readonly duplicates: readonly Duplicate[];
+  readonly contamination: readonly Contamination[];
+  readonly counts: Counts;
+}
+
+/** Writes it all below `data/`. @returns the paths, relative to the stage's folder */
+export async function writePrepared(
+  { dir, fence }: Pick<StageContext<'prepare'>, 'dir' | 'fence'>,
+  prepared: Prepared,
+): Promise<string[]> {
+  const { sets, card, setAside, duplicates, contamination } = prepared;
+  const lists = [
+    // Parsed, so that what only the preparation needs is left behind.
+    ...SET_NAMES.map((set) => [FILES.prepare[set], sets[set].map((problem) => Problem.parse(problem))] as const),
+    [FILES.dataCard.setAside, setAside],
+    [FILES.dataCard.duplicates, duplicates],
+    [FILES.dataCard.contamination, contamination],
+  ] as const;
+  const paths: string[] = [];
+  for (const [name, records] of lists) {
+    await writeJsonl(join(dir, 'data', name), records, fence);
+    paths.push(`data/${name}`);
+  }
+  const path = `data/${FILES.dataCard.card}`;
+  await publishFile(join(dir, path), (file) => file.writeFile(`${JSON.stringify(card, null, 2)}\n`), fence);
+  return [...paths, path];
+}
