@@ -58,7 +58,7 @@ describe('a verifier process', () => {
     const words = Array.from({ length: 200 }, (_, index) => `${index} ${index % 2 === 0 ? 'right' : 'no'}`);
     const verdicts = await Promise.all(words.map((word) => verifier.verify(PROBLEM, word)));
     expect(verdicts.map(({ answer }) => answer)).toEqual(words);
-    expect(verdicts[3]).toEqual({ verdict: 'wrong', answer: '3 no' });
+    expect(verdicts[3]).toEqual({ verdict: 'wrong', answer: '3 no', reason: null });
     expect(await starts()).toBe(1);
   });
 
@@ -128,6 +128,6 @@ test('the real verifier passes the canaries of a domain and judges', async () =>
   const [, ...args] = pythonCommand('orrery_trainers.verifier', '--domain', 'sums');
   const verifier = await startVerifier(context, [PYTHON, ...args]);
   onTestFinished(() => verifier.close());
-  expect(await verifier.verify(PROBLEM, ' Answer: 5')).toEqual({ verdict: 'right', answer: '5' });
-  expect(await verifier.verify(PROBLEM, ' Answer: 7')).toEqual({ verdict: 'wrong', answer: '7' });
+  expect(await verifier.verify(PROBLEM, ' Answer: 5')).toEqual({ verdict: 'right', answer: '5', reason: null });
+  expect(await verifier.verify(PROBLEM, ' Answer: 7')).toEqual({ verdict: 'wrong', answer: '7', reason: null });
 });
