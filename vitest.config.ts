@@ -14,7 +14,8 @@ export default defineConfig({
     include: chosen,
     exclude: [...configDefaults.exclude, ...others],
     // Programs of the project start Python and Temporal themselves: more workers than cores only make them wait for each other.
-    maxWorkers: 2,
+    // Tests on the cluster stop parts of it that all of them need.
+    maxWorkers: cluster ? 1 : 2,
     testTimeout: 60_000,
     hookTimeout: 60_000,
   },

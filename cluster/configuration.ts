@@ -103,6 +103,9 @@ const kubeletConfig = (settings: ClusterSettings) => ({
   ...{ clusterDNS: [addressOf(settings)], clusterDomain: 'cluster.local', resolvConf: inCluster('resolv.conf') },
   containerRuntimeEndpoint: `unix://${containerdSocket()}`,
   ...{ imageGCHighThresholdPercent: 100, imageGCLowThresholdPercent: 99, evictionHard: {} },
+  podLogsDir: inCluster('pod-logs'),
+  // What pods write is counted once a minute by default: a test would wait so long for its eviction.
+  volumeStatsAggPeriod: '5s',
   ...{ nodeStatusUpdateFrequency: '2s', nodeLeaseDurationSeconds: 8 },
   ...{
     maxPods: 200,

@@ -1,11 +1,12 @@
 import { existsSync } from 'node:fs';
-import { rm } from 'node:fs/promises';
+import { readdir, readlink, rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { execa } from 'execa';
 import { binaryPath } from './binaries.ts';
 import { COMPONENTS, containerdSocket } from './components.ts';
 import { unmountAll } from './mounts.ts';
 import { removeBridge } from './network.ts';
-import { clusterPath, kubeconfigPath } from './paths.ts';
+import { clusterPath, inCluster, kubeconfigPath } from './paths.ts';
 import { componentPid, killComponent, stopComponent } from './processes.ts';
 import { readSettings } from './settings.ts';
 
@@ -24,6 +25,7 @@ export async function clusterDown(tell: (line: string) => void): Promise<boolean
   for (const name of COMPONENTS) await killComponent(name);
   await unmountAll(folder);
   if (settings !== null) await removeBridge(settings);
+  await removeLinksInto(inCluster('pod-logs'));
   // Safe only because nothing is mounted there any more.
   await rm(folder, { recursive: true, force: true });
   await rm(kubeconfigPath(), { force: true });
@@ -38,4 +40,13 @@ async function endContainers(tell: (line: string) => void): Promise<void> {
   const tasks = stdout.split('\n').filter(Boolean);
   if (tasks.length > 0) tell(`ending ${tasks.length} containers`);
   for (const task of tasks) await ctr('tasks', 'delete', '--force', task);
+}
+
+/** The kubelet links the log of every container from a folder of the machine that has one place for all kubelets. */
+async function removeLinksInto(logs: string): Promise<void> {
+  const folder = '/var/log/containers';
+  for (const name of await readdir(folder).catch(() => [])) {
+    const target = await readlink(join(folder, name)).catch(() => '');
+    if (target.startsWith(`${logs}/`)) await rm(join(folder, name), { force: true });
+  }
 }

@@ -38,6 +38,7 @@ const SHELL = [
   'mkdir',
   'test',
   'kill',
+  'fallocate',
   'ps',
   'nslookup',
 ];

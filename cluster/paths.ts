@@ -18,3 +18,6 @@ export const cachePath = (...parts: string[]): string =>
 
 /** Files that the project ships for its cluster. */
 export const inClusterSources = (...parts: string[]): string => inProject('cluster', ...parts);
+
+/** The store that pods of this project's cluster share with its worker: `ORRERY_STORE`, else one of their own. */
+export const clusterStorePath = (): string => resolve(process.env.ORRERY_STORE ?? inOrrery('store-kubernetes'));

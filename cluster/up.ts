@@ -5,7 +5,6 @@ import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { execa } from 'execa';
 import { CommandError, EXIT } from '../cli/errors.ts';
-import { storePath } from '../cli/paths.ts';
 import { isReady, kubeConfigFrom } from './api.ts';
 import { binaryPath, buildBinaries, missingBinaries } from './binaries.ts';
 import { COMPONENTS, type ComponentName, containerdSocket } from './components.ts';
@@ -14,7 +13,7 @@ import { type Image, pauseImage, stageImage } from './images.ts';
 import { NAMESPACE, prepareNamespace, writeWorkerKubeconfig } from './namespace.ts';
 import { ensureBridge } from './network.ts';
 import { readyNode } from './node.ts';
-import { clusterPath, inCluster, kubeconfigPath } from './paths.ts';
+import { clusterPath, clusterStorePath, inCluster, kubeconfigPath } from './paths.ts';
 import { componentLog, componentPid, startComponent } from './processes.ts';
 import { installPackages, machineFacts, packageFile, refuseWhereImpossible } from './requirements.ts';
 import { type ClusterSettings, ensureSettings, serverOf } from './settings.ts';
@@ -29,6 +28,14 @@ const START_TIMEOUT_MS = 60_000;
 export const workerKubeconfigPath = (): string => inCluster('worker.kubeconfig');
 /** What `ORRERY_KUBERNETES` names for a worker on this cluster. */
 export const workerSettingsPath = (): string => inCluster('kubernetes.yaml');
+
+/** With this environment a process is a worker of this project's cluster, and the CLI finds what it does. */
+export const workerEnvironment = (): Record<string, string> => ({
+  ORRERY_EXECUTOR: 'kubernetes',
+  ORRERY_KUBERNETES: workerSettingsPath(),
+  ORRERY_STORE: clusterStorePath(),
+  KUBECONFIG: workerKubeconfigPath(),
+});
 
 /**
  * Makes the cluster, or completes what stands: every step leaves alone what is there already, so that it may be killed anywhere and run again.
@@ -59,10 +66,10 @@ export async function clusterUp(tell: Tell): Promise<ClusterSettings> {
   await readyNode(admin, START_TIMEOUT_MS).catch((error: Error) => {
     throw failed('kubelet', error.message);
   });
-  await prepareNamespace(admin, { namespace: NAMESPACE, store: storePath() });
+  await prepareNamespace(admin, { namespace: NAMESPACE, store: clusterStorePath() });
   await writeWorkerKubeconfig(admin, NAMESPACE, workerKubeconfigPath());
   await replace(workerSettingsPath(), workerSettingsText(NAMESPACE, stage.name));
-  tell(`node ready, store in ${storePath()}`);
+  tell(`node ready, store in ${clusterStorePath()}`);
   return settings;
 }
 

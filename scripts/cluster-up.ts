@@ -8,7 +8,7 @@ import prettyMs from 'pretty-ms';
 import { EXIT, runMain } from '../cli/errors.ts';
 import { foreignCluster, foreignKubeconfig } from '../cluster/foreign.ts';
 import { kubeconfigPath } from '../cluster/paths.ts';
-import { clusterUp } from '../cluster/up.ts';
+import { clusterUp, workerEnvironment } from '../cluster/up.ts';
 import { setup } from './setup.ts';
 
 await runMain(async () => {
@@ -21,6 +21,12 @@ await runMain(async () => {
   await setup();
   const began = Date.now();
   await clusterUp((line) => console.error(`orrery: ${line}`));
-  console.log(`the cluster is up (${prettyMs(Date.now() - began)}): export KUBECONFIG=${kubeconfigPath()}`);
+  const worker = Object.entries(workerEnvironment()).map(([name, value]) => `${name}=${value}`);
+  console.log(
+    [
+      `the cluster is up (${prettyMs(Date.now() - began)}): export KUBECONFIG=${kubeconfigPath()}`,
+      `a worker for it: ${worker.join(' ')} npm run worker`,
+    ].join('\n'),
+  );
   return EXIT.ok;
 });

@@ -1,0 +1,44 @@
+/**
+ * The tests on a real Kubernetes cluster: makes the cluster of this project, or uses it where it stands, and runs what is in tests/cluster/.
+ * A cluster that it made goes again at the end, unless `--keep` is given. Arguments go to vitest.
+ *
+ *     npm run test:cluster
+ *     npm run test:cluster -- --keep tests/cluster/pause.test.ts
+ */
+import { execa } from 'execa';
+import { CommandError, EXIT, runMain } from '../cli/errors.ts';
+import { inProject, PROJECT } from '../cli/paths.ts';
+import { clusterDown } from '../cluster/down.ts';
+import { foreignKubeconfig } from '../cluster/foreign.ts';
+import { readSettings } from '../cluster/settings.ts';
+import { clusterUp } from '../cluster/up.ts';
+import { setup } from './setup.ts';
+
+const keep = process.argv.includes('--keep');
+const args = process.argv.slice(2).filter((arg) => arg !== '--keep');
+const tell = (line: string) => console.error(`orrery: ${line}`);
+
+await runMain(async () => {
+  const foreign = foreignKubeconfig();
+  if (foreign !== null) {
+    throw new CommandError(
+      EXIT.usage,
+      `KUBECONFIG names ${foreign}, and these tests stop the API server and the kubelet of the cluster they run on`,
+      'run them with `env -u KUBECONFIG npm run test:cluster`',
+    );
+  }
+  await setup();
+  const stood = readSettings() !== null;
+  await clusterUp(tell);
+  try {
+    const { failed } = await execa(process.execPath, [inProject('node_modules/vitest/vitest.mjs'), 'run', ...args], {
+      cwd: PROJECT,
+      stdio: 'inherit',
+      reject: false,
+      env: { PYTHONPATH: inProject('trainers'), ORRERY_TEST_CLUSTER: '1' },
+    });
+    return failed ? EXIT.failed : EXIT.ok;
+  } finally {
+    if (!stood && !keep) await clusterDown(tell);
+  }
+});
