@@ -2,7 +2,8 @@
  * The worker: reads the environment, builds what the activities act on, and runs workflows and activities until SIGTERM.
  *
  * Environment: Temporal's own (`TEMPORAL_ADDRESS`, `TEMPORAL_NAMESPACE`, `TEMPORAL_PROFILE`, TLS, API key), `ORRERY_STORE`,
- * `ORRERY_HOME` (what this machine keeps of its jobs), `ORRERY_PYTHON`, `ORRERY_LOG_LEVEL`. `ORRERY_DEPLOYMENT` and `ORRERY_BUILD_ID` make it
+ * `ORRERY_HOME` (what this machine keeps of its jobs), `ORRERY_PYTHON`, `ORRERY_LOG_LEVEL`. `ORRERY_EXECUTOR=kubernetes` runs stages in the
+ * cluster that the file `ORRERY_KUBERNETES` describes (docs/kubernetes.md). `ORRERY_DEPLOYMENT` and `ORRERY_BUILD_ID` make it
  * a version of a Temporal worker deployment; `ORRERY_PREFLIGHT=off` skips the replay of what is open (docs/upgrades.md).
  */
 import { join, resolve } from 'node:path';
@@ -13,7 +14,7 @@ import { createActivities } from './activities/index.ts';
 import { ensureSearchAttributes } from './activities/search-attributes.ts';
 import { connectionSettings, TASK_QUEUE } from './cli/connect.ts';
 import { deploymentOf } from './deployment.ts';
-import { createLocalExecutor, localMachine, localOutcome, localRefusal } from './local/index.ts';
+import { chooseExecutor } from './executors.ts';
 import { createLogger, temporalLogger } from './logging.ts';
 import { findMisfits } from './preflight.ts';
 import { startReconciler, temporalOwners } from './reconciler/index.ts';
@@ -31,13 +32,18 @@ const client = new Client({ connection: clientConnection, namespace });
 
 /** Two arms start their stages side by side. */
 const SPARES = 2;
-const executor = createLocalExecutor({ home, projectRoot, store, python, log, spares: SPARES });
+const { machine, close, ...acting } = await chooseExecutor(process.env, {
+  home,
+  projectRoot,
+  store,
+  python,
+  log,
+  spares: SPARES,
+});
 const activities = createActivities({
   store,
   projectRoot,
-  executor,
-  outcomeOf: localOutcome,
-  refusalOf: localRefusal,
+  ...acting,
   client,
   searchAttributes: await ensureSearchAttributes(clientConnection, namespace, log),
   log,
@@ -70,12 +76,13 @@ const worker = await Worker.create({
 log.info({ taskQueue: TASK_QUEUE, namespace, address: connectionOptions.address, store }, 'worker started');
 const leaving = new AbortController();
 const reconciling = startReconciler({
-  ...{ store, executor, machine: localMachine(home), log, signal: leaving.signal },
+  ...{ store, executor: acting.executor, machine, log, signal: leaving.signal },
   owners: () => temporalOwners(client, store),
 });
 await worker.run();
 leaving.abort();
 await reconciling;
+close();
 await Promise.all([connection.close(), clientConnection.close()]);
 
 async function refuseMisfits(): Promise<void> {

@@ -1,6 +1,7 @@
 import type { V1Affinity, V1NodeSelectorRequirement, V1Toleration } from '@kubernetes/client-node';
 import type { JobRequest, KubernetesPlacement, KubernetesSettings } from '../spec/index.ts';
 import { LABELS } from './labels.ts';
+import { type KubeNode, nameOf } from './objects.ts';
 
 /** What the cluster's defaults and the stage's own settings come to: labels and taints of both, of the rest the stage's. */
 export function placementOf({ defaults }: KubernetesSettings, request: JobRequest): KubernetesPlacement {
@@ -74,4 +75,24 @@ export function tolerationsOf(placement: KubernetesPlacement, nodeLostSeconds: n
       ...{ key, operator: 'Exists', effect: 'NoExecute', tolerationSeconds: nodeLostSeconds },
     })),
   ];
+}
+
+/**
+ * Which of the excluded machines can be done without: all, as long as another has the labels that are asked for and takes pods; else none. Pure.
+ */
+export function excludable(
+  request: JobRequest,
+  settings: KubernetesSettings,
+  nodes: readonly KubeNode[],
+): readonly string[] {
+  const wanted = Object.entries(placementOf(settings, request).nodeSelector ?? {});
+  const { gpus } = request.resources;
+  const others = nodes.filter(
+    (node) =>
+      !request.excludedNodes.includes(nameOf(node)) &&
+      node.spec?.unschedulable !== true &&
+      wanted.every(([key, value]) => node.metadata?.labels?.[key] === value) &&
+      Number(node.status?.allocatable?.[settings.gpu.resource] ?? 0) >= gpus,
+  );
+  return others.length > 0 ? request.excludedNodes : [];
 }

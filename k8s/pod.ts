@@ -19,6 +19,9 @@ export function podSpec(request: JobRequest, settings: KubernetesSettings): V1Po
     restartPolicy: 'Never',
     terminationGracePeriodSeconds: request.graceSeconds,
     ...(request.gang ? { subdomain: request.name } : {}),
+    ...(request.gang && request.parts > 1 && settings.gangScheduling === 'pod-group'
+      ? { schedulingGroup: { podGroupName: request.name } }
+      : {}),
     automountServiceAccountToken: false,
     enableServiceLinks: false,
     // Programs are not process 1 of their container: to that one signals that it has no handler for yet would be nothing.

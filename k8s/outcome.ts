@@ -1,0 +1,240 @@
+import {
+  Failure,
+  type FailureClass,
+  FENCED_EXIT_CODE,
+  failureOfExitCode,
+  type JobObservation,
+  type Outcome,
+  type PodState,
+} from '../spec/index.ts';
+import { ANNOTATIONS, LABELS } from './labels.ts';
+import { annotationOf, type Job, type KubeEvent, type KubeNode, nameOf, timeOf, trueCondition } from './objects.ts';
+import { type PodFailure, podFailure } from './pod-failure.ts';
+import { hasEnded, noPod, partOf, podState } from './pod-state.ts';
+import { type Limits, type PodTrouble, podTrouble } from './pod-trouble.ts';
+import type { SeenPod } from './view.ts';
+
+/** A failure, but for the attempt. */
+export type GivenUp = Omit<Failure, 'attempt'>;
+
+/** All that is looked at to say how a Job stands. */
+export interface Seen {
+  readonly job: Job;
+  readonly pods: readonly SeenPod[];
+  /** Warnings about the Job and, by their uid, its pods; oldest first. */
+  readonly jobEvents: readonly KubeEvent[];
+  readonly podEvents: ReadonlyMap<string, readonly KubeEvent[]>;
+  /** Machines of its pods by name, as far as the worker may look at them. */
+  readonly nodes: ReadonlyMap<string, KubeNode>;
+  /** What Kueue says of it; null without Kueue. */
+  readonly admission: string | null;
+  /** ms since the epoch; null while the cluster is not heard, and time proves nothing. */
+  readonly now: number | null;
+}
+
+export interface Judgement {
+  readonly observation: JobObservation;
+  /** Why nothing will come of it, though Kubernetes would go on waiting: it is to be ended for that. Null while there is hope. */
+  readonly giveUp: GivenUp | null;
+}
+
+/** How a Job stands. Pure: it says what the objects say, and nothing from what is missing. */
+export function judge(seen: Seen, limits: Limits): Judgement {
+  const { job } = seen;
+  const pods = latestPods(seen);
+  const told = (phase: JobObservation['phase'], message: string | null, failure?: GivenUp): Judgement => ({
+    observation: { name: nameOf(job), phase, pods, message, ...(failure === undefined ? {} : { failure }) },
+    giveUp: null,
+  });
+  const conditions = job.status?.conditions;
+  if (trueCondition(conditions, 'Complete') !== undefined) return told('succeeded', null);
+
+  const nothingRuns = isAtRest(seen, limits);
+  if (annotationOf(job, ANNOTATIONS.stoppedAt) !== null) {
+    return nothingRuns ? told('stopped', null) : told('running', 'it was asked to stop, and saves');
+  }
+  const givenUp = givenUpBefore(job);
+  if (givenUp !== null) {
+    return nothingRuns ? told('failed', givenUp.message, givenUp) : told('running', `is ended: ${givenUp.message}`);
+  }
+  const failed = trueCondition(conditions, 'Failed');
+  const failing = failed ?? trueCondition(conditions, 'FailureTarget');
+  if (failed !== undefined || (failing !== undefined && nothingRuns)) {
+    const failure = failureOfJob(seen, failing?.reason ?? '', failing?.message ?? '');
+    return told('failed', failure.message, failure);
+  }
+
+  const begun = pods.some(({ phase }) => phase !== 'pending');
+  if (job.spec?.suspend === true) return told('pending', suspendedInWords(seen, begun));
+  const troubles = troublesOf(seen, limits);
+  const trouble = troubles[0];
+  const phase = pods.some((pod) => pod.phase === 'running' || pod.phase === 'succeeded') ? 'running' : 'pending';
+  const message = trouble === undefined ? null : inWords(trouble, troubles.length, pods.length);
+  const { observation } = told(
+    phase,
+    failing === undefined ? message : `one pod has failed, the others save: ${failing.message}`,
+  );
+  return { observation, giveUp: failing === undefined ? hopelessness(seen, troubles, phase) : null };
+}
+
+/** How an ended Job maps to the failure table. @throws Error when it has not ended */
+export function kubernetesOutcome(observation: JobObservation, attempt: number): Outcome {
+  const { name, phase, pods, message, failure } = observation;
+  switch (phase) {
+    case 'succeeded':
+      return { kind: 'completed' };
+    case 'stopped':
+      return { kind: 'stopped' };
+    case 'failed':
+      break;
+    default:
+      throw new Error(`expected job ${name} to have ended, but it is ${phase}`);
+  }
+  // A later attempt has the stage: this one has neither failed nor finished.
+  if (pods.some(({ exitCode }) => exitCode === FENCED_EXIT_CODE)) return { kind: 'stopped' };
+  const unknown: GivenUp = {
+    ...{
+      class: 'Crashed',
+      message: message ?? 'the job failed without saying why',
+      exitCode: null,
+      part: null,
+      node: null,
+    },
+  };
+  return { kind: 'failed', failure: { ...(failure ?? unknown), attempt } };
+}
+
+/** One state a part: that of its latest pod. */
+function latestPods({ job, pods }: Seen): PodState[] {
+  const parts = Number(annotationOf(job, ANNOTATIONS.parts) ?? job.spec?.completions ?? 1);
+  const latest = new Map<number, SeenPod>();
+  for (const one of pods) {
+    const before = latest.get(partOf(one.pod));
+    const isLater = before === undefined || createdAt(one) > createdAt(before) || (before.gone && !one.gone);
+    if (isLater) latest.set(partOf(one.pod), one);
+  }
+  const done = completedIndexes(job.status?.completedIndexes);
+  return Array.from({ length: parts }, (_, part) => {
+    const one = latest.get(part);
+    if (one !== undefined) return podState(one.pod, one.gone);
+    // Who began to watch late finds no pod of what finished long ago; the Job keeps the account.
+    return done(part) ? { ...noPod(part), phase: 'succeeded' as const, exitCode: 0 } : noPod(part);
+  });
+}
+
+const createdAt = ({ pod }: SeenPod): number => timeOf(pod.metadata?.creationTimestamp) ?? 0;
+
+/** `0,2-5` as a test of membership. */
+function completedIndexes(text: string | undefined): (part: number) => boolean {
+  const ranges = (text ?? '').split(',').filter(Boolean);
+  const bounds = ranges.map((range) => range.split('-').map(Number));
+  return (part) => bounds.some(([from = 0, to = from]) => from <= part && part <= to);
+}
+
+/**
+ * Whether nothing of the Job runs any more. The Job controller has to have said that it saw what was asked; a pod on a machine that does not
+ * answer can be waited for no longer: what it still writes is fenced.
+ */
+function isAtRest({ job, pods, nodes, now }: Seen, limits: Limits): boolean {
+  const { conditions, active = 0, terminating = 0 } = job.status ?? {};
+  const seenByController = ['Suspended', 'Failed', 'FailureTarget'].some(
+    (type) => trueCondition(conditions, type) !== undefined,
+  );
+  const left = pods.filter(({ pod, gone }) => !gone && !hasEnded(pod));
+  const lost = left.filter(({ pod }) => {
+    const trouble = podTrouble(pod, [], nodes.get(pod.spec?.nodeName ?? '') ?? null, limits);
+    return trouble?.class === 'NodeFailure' && isPast(trouble.hopelessAt, now);
+  });
+  return seenByController && left.length === lost.length && active + terminating <= lost.length;
+}
+
+const isPast = (time: number | null, now: number | null): boolean => time !== null && now !== null && time <= now;
+
+function givenUpBefore(job: Job): GivenUp | null {
+  const note = annotationOf(job, ANNOTATIONS.givenUp);
+  if (note === null) return null;
+  try {
+    const { attempt: _, ...failure } = Failure.parse({ attempt: 0, ...JSON.parse(note) });
+    return failure;
+  } catch {
+    return { class: 'Crashed', message: `given up: ${note}`, exitCode: null, part: null, node: null };
+  }
+}
+
+/** The pod that failed first decides; where none is left to tell, the Job's own condition does. */
+function failureOfJob(seen: Seen, reason: string, message: string): GivenUp {
+  if (reason === 'DeadlineExceeded') {
+    return {
+      ...NOWHERE,
+      class: 'Stalled',
+      message: `it took longer than run.kubernetes.deadlineSeconds allows: ${message}`,
+    };
+  }
+  const failures = seen.pods.flatMap((pod) => podFailure(pod, seen) ?? []);
+  const [first] = failures.toSorted(byCause);
+  if (first !== undefined) {
+    const { since: _, told: __, ...failure } = first;
+    return failure;
+  }
+  const exitCode = Number(/exit code (\d+)/.exec(message)?.[1] ?? Number.NaN);
+  if (Number.isInteger(exitCode)) return { ...NOWHERE, class: failureOfExitCode(exitCode), message, exitCode };
+  const isDisruption = /DisruptionTarget/.test(message);
+  return { ...NOWHERE, class: isDisruption ? 'Preempted' : 'Crashed', message: `${reason}: ${message}` };
+}
+
+const NOWHERE = { exitCode: null, part: null, node: null } as const;
+
+const byCause = (a: PodFailure, b: PodFailure): number =>
+  a.since - b.since || Number(a.told) - Number(b.told) || (a.part ?? 0) - (b.part ?? 0);
+
+function suspendedInWords({ job, admission }: Seen, begun: boolean): string {
+  const queue = job.metadata?.labels?.[LABELS.queue];
+  if (queue !== undefined) {
+    return `${begun ? 'was preempted and waits again' : 'waits'} in queue ${queue}${admission === null ? '' : `: ${admission}`}`;
+  }
+  return 'somebody else has suspended the Job; it goes on once spec.suspend is false again';
+}
+
+function troublesOf(seen: Seen, limits: Limits): PodTrouble[] {
+  const ofPods = seen.pods.flatMap(({ pod, gone }) => {
+    if (gone) return [];
+    const events = seen.podEvents.get(pod.metadata?.uid ?? '') ?? [];
+    return podTrouble(pod, events, seen.nodes.get(pod.spec?.nodeName ?? '') ?? null, limits) ?? [];
+  });
+  const ofJob = creationTrouble(seen, limits);
+  const order = (one: PodTrouble): number => one.hopelessAt ?? Number.MAX_SAFE_INTEGER;
+  return [...(ofJob === null ? [] : [ofJob]), ...ofPods].toSorted((a, b) => order(a) - order(b));
+}
+
+/** Pods that could not be created: the Job controller says so in events alone. */
+function creationTrouble({ job, jobEvents, pods }: Seen, limits: Limits): PodTrouble | null {
+  const refused = jobEvents.findLast(({ reason }) => reason === 'FailedCreate');
+  const wanted = Math.min(job.spec?.parallelism ?? 1, job.spec?.completions ?? 1);
+  const there = pods.filter(({ gone }) => !gone).length;
+  if (refused === undefined || there >= wanted) return null;
+  const since = timeOf(job.status?.startTime ?? job.metadata?.creationTimestamp) ?? 0;
+  const words = `pods are refused: ${refused.message ?? refused.reason}`;
+  const ofTheMoment = /exceeded quota|timeout|failed calling webhook|no available server/i.test(words);
+  const failure: FailureClass = ofTheMoment ? 'Unschedulable' : 'InvalidInput';
+  const graceSeconds = ofTheMoment ? limits.pendingSeconds : limits.imageGraceSeconds;
+  return { ...NOWHERE, part: 0, class: failure, words, hopelessAt: since + graceSeconds * 1000 };
+}
+
+/** A gang waits for its last rank; of shards those that run need no others. */
+function hopelessness(
+  { job, now }: Seen,
+  troubles: readonly PodTrouble[],
+  phase: 'pending' | 'running' | string,
+): GivenUp | null {
+  const gang = annotationOf(job, ANNOTATIONS.shape) === 'gang';
+  const fatal = troubles.find(
+    (one) => isPast(one.hopelessAt, now) && (gang || phase === 'pending' || one.class !== 'Unschedulable'),
+  );
+  if (fatal === undefined) return null;
+  const { words: message, class: failure, exitCode, part, node } = fatal;
+  return { class: failure, message, exitCode, part, node };
+}
+
+function inWords({ words }: PodTrouble, troubled: number, parts: number): string {
+  return parts === 1 ? words : `${troubled} of ${parts} pods wait: ${words}`;
+}
