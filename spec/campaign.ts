@@ -11,6 +11,7 @@ import {
   RlConfig,
   SearchConfig,
   SftConfig,
+  WrongBranches,
 } from './stages.ts';
 
 /** A name that may be part of a path, a label and a workflow id. */
@@ -52,6 +53,10 @@ export const Policy = z.discriminatedUnion('type', [
       .meta({ description: 'What the model is called, for example meta-llama/Llama-3.1-70B-Instruct.' }),
     uri: z.string().min(1).meta({ description: 'Folder with the weights in Hugging Face layout, as the pods see it.' }),
     revision: z.string().min(1).meta({ description: 'Revision of the weights; part of every key.' }),
+    chat: z.enum(['model', 'none']).default('model').meta({
+      description:
+        'Prompts are messages of a user, in the chat template of the model where its folder has one (model), or plain text that the model goes on with (none).',
+    }),
   }),
 ]);
 export type Policy = z.infer<typeof Policy>;
@@ -162,6 +167,16 @@ export const Arm = z.strictObject({
   searchTraces: z.int().min(0).optional().meta({
     description: 'Search traces per problem in place of stages.linearise.searchTraces; 0 makes a Direct control arm.',
   }),
+  wrongBranches: WrongBranches.optional().meta({
+    description: 'k in place of stages.linearise.wrongBranches: an ablation of the number of backtracks.',
+  }),
+  merge: z
+    .boolean()
+    .optional()
+    .meta({ description: 'In place of stages.linearise.merge: an ablation of the merging.' }),
+  selfEvaluations: z.int().min(0).optional().meta({
+    description: 'N in place of stages.linearise.selfEvaluations; 0 is an ablation without self-evaluation.',
+  }),
 });
 export type Arm = z.infer<typeof Arm>;
 
@@ -179,6 +194,9 @@ const Stages = z
     analyse: AnalyseConfig,
   })
   .prefault({});
+
+/** Stages of an arm after which a campaign may end, in the order of the recipe. */
+export const UNTIL = ['linearise', 'rewrite', 'sft', 'curriculum', 'rl'] as const;
 
 /** A campaign: one spec, from search to report. */
 export const CampaignSpec = z.strictObject({
@@ -202,6 +220,10 @@ export const CampaignSpec = z.strictObject({
   onFailure: z.enum(['hold', 'fail']).default('hold').meta({
     description:
       'A stage that has spent its attempts waits for retryStage (hold), or ends the campaign once the other arm is through (fail).',
+  }),
+  until: z.enum(UNTIL).optional().meta({
+    description:
+      'Last stage of every arm; all of them when not set. Policies are evaluated from sft on, and there is a report in any case.',
   }),
   approveBeforeRl: z
     .boolean()

@@ -1,4 +1,4 @@
-import type { CampaignSpec } from './campaign.ts';
+import { type CampaignSpec, UNTIL } from './campaign.ts';
 import type { StageKind } from './stages.ts';
 
 /** A stage of a campaign before it has run: its name, kind, arm, and which stages it reads by role. */
@@ -35,8 +35,19 @@ export function planCampaign(spec: CampaignSpec): StageSlot[] {
       slot(of('evaluate-rl'), 'evaluate', arm, { prompts: 'prepare', policy: of('rl') }),
     ];
   });
-  const everything = [...shared, ...arms].map(({ name }) => [name, name] as const);
-  return [...shared, ...arms, slot('analyse', 'analyse', null, Object.fromEntries(everything))];
+  const wanted = [...shared, ...arms].filter(({ name, kind }) => isWanted(name, kind, spec.until));
+  const everything = wanted.map(({ name }) => [name, name] as const);
+  return [...wanted, slot('analyse', 'analyse', null, Object.fromEntries(everything))];
+}
+
+/** Whether a campaign that ends early has the stage. A base policy is evaluated to be compared with, so not before there is an SFT. */
+function isWanted(name: string, kind: StageKind, until: CampaignSpec['until']): boolean {
+  if (until === undefined) return true;
+  const last = UNTIL.indexOf(until);
+  const trainedBefore = (stage: (typeof UNTIL)[number]) => UNTIL.indexOf(stage) <= last;
+  if (kind === 'evaluate') return trainedBefore(name.endsWith('evaluate-rl') ? 'rl' : 'sft');
+  const place = (UNTIL as readonly StageKind[]).indexOf(kind);
+  return place <= last;
 }
 
 function slot(name: string, kind: StageKind, arm: string | null, reads: Record<string, string>): StageSlot {

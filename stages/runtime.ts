@@ -1,7 +1,8 @@
 import { access } from 'node:fs/promises';
 import { type DestinationStream, type Logger, pino } from 'pino';
-import { POD_ENV, parseOrRefuse, type StageFileOf, type StageKind } from '../spec/index.ts';
+import { POD_ENV, parseOrRefuse, type StageFileOf, type StageKind, USES_POLICY_SERVER } from '../spec/index.ts';
 import { isFenced, isMissing, progressPath, SECRET_PATHS, stageFilePath, writeFileAtomic } from '../store/index.ts';
+import { chatOf, withChat } from './chat.ts';
 import type { StageContext, StageProgram } from './context.ts';
 import { type LoadedDomain, loadDomain } from './domain.ts';
 import { type Ending, endingOf, StageExit } from './exits.ts';
@@ -91,7 +92,10 @@ async function refuseToGoOn({ dir, attempt }: Pick<Pod, 'dir' | 'attempt'>): Pro
 async function runPart(pod: Pod, findProgram: FindProgram, log: Logger, abort: AbortController): Promise<Ending> {
   const { stage, store, dir, attempt, part, parts } = pod;
   const { signal } = abort;
-  const domain = await loadDomain(stage.domain.name);
+  const domain = withChat(
+    await loadDomain(stage.domain.name),
+    USES_POLICY_SERVER.has(stage.kind) ? chatOf(stage.policy) : null,
+  );
   checkSettings(domain, stage);
   const fence = () => refuseToGoOn(pod);
   const progress = progressWriter(

@@ -162,8 +162,9 @@ export async function campaign(input: unknown, carried?: Carried): Promise<Campa
     rethrowFirst(
       await Promise.allSettled([run('prepare'), ...(spec.policy.type === 'pretrain' ? [run('pretrain')] : [])]),
     );
-    const [base, searched] = await Promise.allSettled([run('evaluate-base'), run('search').then(runArms)]);
-    rethrowFirst([base, searched]);
+    const base = slots.has('evaluate-base') ? run('evaluate-base') : undefined;
+    const [evaluated, searched] = await Promise.allSettled([base, run('search').then(runArms)]);
+    rethrowFirst([evaluated, searched]);
     return run('analyse');
   }
 
@@ -174,14 +175,20 @@ export async function campaign(input: unknown, carried?: Carried): Promise<Campa
 
   async function runArm(arm: string): Promise<void> {
     await run(`${arm}/linearise`);
+    if (spec.until === 'linearise') return;
     await run(`${arm}/rewrite`);
+    if (spec.until === 'rewrite') return;
     await run(`${arm}/sft`);
-    const evaluation = run(`${arm}/evaluate-sft`);
-    const rl = run(`${arm}/curriculum`)
-      .then(() => approval(arm))
-      .then(() => run(`${arm}/rl`))
-      .then(() => run(`${arm}/evaluate-rl`));
-    rethrowFirst(await Promise.allSettled([evaluation, rl]));
+    rethrowFirst(await Promise.allSettled([run(`${arm}/evaluate-sft`), reinforce(arm)]));
+  }
+
+  async function reinforce(arm: string): Promise<void> {
+    if (spec.until === 'sft') return;
+    await run(`${arm}/curriculum`);
+    if (spec.until === 'curriculum') return;
+    await approval(arm);
+    await run(`${arm}/rl`);
+    await run(`${arm}/evaluate-rl`);
   }
 
   /** Runs a stage as a child workflow, unless an earlier run of this workflow saw it finished. */

@@ -2,8 +2,8 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, extname, relative } from 'node:path';
 import type { Command } from 'commander';
 import { z } from 'zod';
-import { CampaignSpec, planCampaign } from '../../spec/index.ts';
-import { InvalidCampaignFile, readCampaignFile } from '../campaign-file.ts';
+import { CampaignSpec, parseOrRefuse, planCampaign, UNTIL } from '../../spec/index.ts';
+import { type CampaignFile, InvalidCampaignFile, readCampaignFile } from '../campaign-file.ts';
 import { withClient } from '../connect.ts';
 import { EXIT, type ExitCode } from '../errors.ts';
 import { finishWith } from '../exit.ts';
@@ -18,6 +18,7 @@ export function addStartCommands(program: Command): void {
     .command('submit <file>')
     .description('start a campaign from a YAML or JSON file')
     .option('--id <id>', 'workflow id (default: the name in the file)')
+    .option('--until <stage>', `end every arm after this stage: ${UNTIL.join(', ')} (default: what the file says)`)
     .option('--wait', 'watch it to its end')
     .option('--print', 'start nothing; print the temporal and tctl commands that do')
     .option('--json', 'answer as JSON')
@@ -40,9 +41,9 @@ export function addStartCommands(program: Command): void {
 
 async function submit(
   file: string,
-  options: { id?: string; wait?: true; print?: true; json?: true },
+  options: { id?: string; until?: string; wait?: true; print?: true; json?: true },
 ): Promise<ExitCode> {
-  const campaign = await readCampaignFile(file);
+  const campaign = endingAfter(options.until, await readCampaignFile(file));
   const id = idOf(campaign, options.id);
   if (options.print) {
     const commands = startCommands(id, asJsonFile(file, id, campaign.input));
@@ -57,6 +58,13 @@ async function submit(
     );
     return EXIT.ok;
   });
+}
+
+/** The campaign, to end after another stage than its file says. @throws InvalidInputError where no campaign can end there */
+function endingAfter(wish: string | undefined, campaign: CampaignFile): CampaignFile {
+  if (wish === undefined) return campaign;
+  const until = parseOrRefuse(z.enum(UNTIL), wish, '--until');
+  return { input: { ...campaign.input, until }, spec: { ...campaign.spec, until } };
 }
 
 /** The spec as a JSON file, which is all that `temporal` and `tctl` read: the file itself if it is one, else a copy under .orrery/. */

@@ -31,6 +31,6 @@ export function stageRequest(
 /** Settings of a stage: the campaign's, with what its arm overrides. */
 function configOf(spec: CampaignSpec, slot: StageSlot): CampaignSpec['stages'][StageKind] {
   if (slot.kind !== 'linearise') return spec.stages[slot.kind];
-  const arm = spec.arms.find(({ name }) => name === slot.arm);
-  return { ...spec.stages.linearise, searchTraces: arm?.searchTraces ?? spec.stages.linearise.searchTraces };
+  const { name, ...own } = spec.arms.find(({ name }) => name === slot.arm) ?? {};
+  return { ...spec.stages.linearise, ...own };
 }

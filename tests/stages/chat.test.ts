@@ -1,0 +1,78 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { readChat, withChat } from '../../stages/chat.ts';
+import { loadDomain } from '../../stages/domain.ts';
+
+/** As SmolLM2's: with a system message of its own, and a token for the beginning that is part of every message. */
+const TEMPLATE =
+  "{% for m in messages %}{% if loop.first %}{{ '<s>system\\nBe brief.</s>\\n' }}{% endif %}{{ '<s>' + m['role'] + '\\n' + m['content'] + '</s>\\n' }}{% endfor %}{% if add_generation_prompt %}{{ '<s>assistant\\n' }}{% endif %}";
+
+let folder: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'orrery-chat-'));
+});
+afterEach(() => rmSync(folder, { recursive: true }));
+
+const put = (name: string, content: unknown) =>
+  writeFileSync(join(folder, name), typeof content === 'string' ? content : JSON.stringify(content));
+
+describe('the chat template of a model', () => {
+  test('asks as a user, and opens the answer', () => {
+    put('chat_template.jinja', TEMPLATE);
+    expect(readChat(folder)?.('What is {{ 1 }}?')).toBe(
+      '<s>system\nBe brief.</s>\n<s>user\nWhat is {{ 1 }}?</s>\n<s>assistant\n',
+    );
+  });
+
+  test('may stand in the settings of the tokenizer, alone or among others', () => {
+    put('tokenizer_config.json', { chat_template: '{{ messages[0].content }}:', bos_token: { content: '<s>' } });
+    expect(readChat(folder)?.('x')).toBe('x:');
+    const named = { name: 'default', template: '>{{ messages[0].content }}' };
+    put('tokenizer_config.json', { chat_template: [{ name: 'rag', template: '-' }, named] });
+    expect(readChat(folder)?.('x')).toBe('>x');
+  });
+
+  test('leaves out a first token that the tokenizer puts there by itself', () => {
+    put('chat_template.jinja', '{{ bos_token }}{{ messages[0].content }}');
+    put('tokenizer_config.json', { bos_token: '<s>' });
+    expect(readChat(folder)?.('x')).toBe('<s>x');
+    put('tokenizer.json', {
+      post_processor: { type: 'TemplateProcessing', single: [{ SpecialToken: { id: '<s>' } }] },
+    });
+    expect(readChat(folder)?.('x')).toBe('x');
+  });
+
+  test('is none where the model has none', () => {
+    put('tokenizer_config.json', {});
+    expect(readChat(folder)).toBeNull();
+  });
+
+  test('that cannot be read or rendered is refused in words', () => {
+    expect(() => readChat(join(folder, 'gone'))).toThrow(/gone: expected the folder of the model/);
+    put('chat_template.jinja', '{{ raise_exception("no users here") }}');
+    expect(() => readChat(folder)).toThrow(/no users here/);
+  });
+});
+
+describe('a domain behind a chat template', () => {
+  test('asks everything as a user, and writes on right behind the template', async () => {
+    put('chat_template.jinja', TEMPLATE);
+    const math = await loadDomain('math');
+    const domain = withChat(math, readChat(folder));
+    const prompt = domain.prompts.solve('1 + 1 = ?');
+    expect(prompt).toContain('Problem: 1 + 1 = ?');
+    expect(prompt.endsWith('</s>\n<s>assistant\n')).toBe(true);
+    expect(domain.join([prompt])).toBe(prompt);
+    expect(domain.join([prompt, 'One.\n\n', 'Two.'])).toBe(`${prompt}One.\n\nTwo.`);
+    expect(domain.join(['One.', 'Two.'])).toBe(math.join(['One.', 'Two.']));
+    expect(domain.prompts.rewrite('p', 'w', 's')).toMatch(/<s>user\n[\s\S]*Next step: s[\s\S]*<s>assistant\n$/);
+    expect(domain.prompts.selfEvaluate('p', ['s'])).toMatch(/<s>user\n[\s\S]*<s>assistant\n$/);
+  });
+
+  test('is the domain itself without one', async () => {
+    const math = await loadDomain('math');
+    expect(withChat(math, null)).toBe(math);
+  });
+});
