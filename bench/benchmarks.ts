@@ -4,6 +4,7 @@ import { deadTime } from './dead-time.ts';
 import { ettr } from './ettr.ts';
 import { history } from './history.ts';
 import { overhead } from './overhead.ts';
+import { searchDriver } from './search-driver.ts';
 import { trainerKill } from './trainer-kill.ts';
 import { workerKill } from './worker-kill.ts';
 
@@ -16,4 +17,5 @@ export const BENCHMARKS: readonly Benchmark[] = [
   checkpointCost,
   history,
   ettr,
+  searchDriver,
 ];

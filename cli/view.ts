@@ -5,6 +5,7 @@ import {
   type CampaignStatus,
   effectiveRatio,
   etaSeconds,
+  liveFacts,
   type Progress,
   type StageState,
   type StageStatus,
@@ -101,6 +102,7 @@ export function progressText(progress: Progress): string {
     `${count(done)}${total === null ? '' : `/${count(total)}`} ${unit}${(total ?? done) === 1 ? '' : 's'}`,
     ...(rate ? [`${count(rate)}/s`] : []),
     ...(eta === null || share === 1 ? [] : [`${duration(eta)} to go`]),
+    ...liveFacts(progress),
   ].join('  ');
 }
 

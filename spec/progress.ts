@@ -19,7 +19,13 @@ export const Progress = z.object({
 });
 export type Progress = z.infer<typeof Progress>;
 
-/** Progress of a stage with several pods: sums, and metrics averaged over the pods that report them. */
+/** Metrics that add up over pods; of all others the mean over the pods is told. */
+const SUMMED: ReadonlySet<string> = new Set([
+  ...['trees', 'tokensPerSecond', 'promptTokens', 'completionTokens', 'gpuSeconds', 'cost'],
+  ...['sequencesInFlight', 'sequencesWaiting', 'sequencesLimit', 'serversUp'],
+]);
+
+/** Progress of a stage with several pods: sums, and of metrics sums or means. */
 export function totalProgress(parts: readonly Progress[]): Progress | null {
   const [first] = parts;
   if (first === undefined) return null;
@@ -28,7 +34,8 @@ export function totalProgress(parts: readonly Progress[]): Progress | null {
   const metrics = Object.fromEntries(
     [...names].map((name) => {
       const values = parts.flatMap((part) => part.metrics[name] ?? []);
-      return [name, values.reduce((sum, value) => sum + value, 0) / values.length];
+      const sum = values.reduce((total, value) => total + value, 0);
+      return [name, SUMMED.has(name) ? sum : sum / values.length];
     }),
   );
   const rates = parts.flatMap((part) => part.rate ?? []);
@@ -54,4 +61,17 @@ export function totalProgress(parts: readonly Progress[]): Progress | null {
 export function etaSeconds(progress: Progress): number | null {
   if (progress.total === null || !progress.rate) return null;
   return Math.max(0, progress.total - progress.done) / progress.rate;
+}
+
+/** What a search tells while it runs, in words: `412 trees`, `71 % solved`, `8140 tokens/s`, `3.2 GPU-hours`, `cost 12.40`. Nothing of others. */
+export function liveFacts({ metrics }: Pick<Progress, 'metrics'>): string[] {
+  const { trees, solved, tokensPerSecond, gpuSeconds, cost } = metrics;
+  if (trees === undefined) return [];
+  return [
+    `${trees} trees`,
+    ...(solved === undefined ? [] : [`${Math.round(100 * solved)} % solved`]),
+    ...(tokensPerSecond === undefined ? [] : [`${Math.round(tokensPerSecond)} tokens/s`]),
+    ...(gpuSeconds === undefined ? [] : [`${(gpuSeconds / 3600).toFixed(1)} GPU-hours`]),
+    ...(cost === undefined ? [] : [`cost ${cost.toFixed(2)}`]),
+  ];
 }

@@ -26,6 +26,8 @@ export interface Domain {
   readonly prompts: {
     /** What the policy continues to solve the problem. */
     solve(problem: string): string;
+    /** The same for a search, which asks a policy that was never taught the form: with examples of it. `solve` where left out. */
+    steps?(problem: string): string;
     /** What the policy continues with a verdict on a finished solution; see {@link Domain.approves}. */
     selfEvaluate(problem: string, steps: readonly string[]): string;
     /** What the policy continues with one step as prose. `written`: the solution's text so far. */
@@ -53,6 +55,10 @@ export interface Domain {
   /** Why a rewritten step may not stand for the step (lost numbers, leaked verdict, ...); null if it may. */
   faultOfRewrite(step: string, rewritten: string): string | null;
 }
+
+/** What the policy continues in a search. */
+export const searchPrompt = ({ prompts }: Pick<Domain, 'prompts'>, problem: string): string =>
+  (prompts.steps ?? prompts.solve)(problem);
 
 export interface LoadedDomain extends Domain {
   readonly phrases: Phrases;

@@ -56,11 +56,12 @@ export function createEndpoint({ url, patience, lookMs, signal, log }: Given): E
     while (gate.inFlight > 0) {
       await sleep(lookMs, undefined, { signal, ref: false });
       const load = await loadOf(url, lookMs, signal);
-      const { tokens, busyMs, overloaded, wanted } = seen;
+      const { tokens, busyMs, ended, overloaded, wanted, since } = seen;
       seen = nothingSeen();
       const latencyMs = tokens === 0 ? null : busyMs / tokens;
       const next = nextLimit(limit, {
         ...{ running: load?.running ?? null, waiting: load?.waiting ?? null, latencyMs, overloaded },
+        endedPerSecond: (1000 * ended) / (performance.now() - since),
         wanted: wanted || gate.waiting > 0,
       });
       if (next.sequences !== limit.sequences) log.debug({ url, ...load, limit: next.sequences }, 'limit moves');
@@ -95,6 +96,7 @@ export function createEndpoint({ url, patience, lookMs, signal, log }: Given): E
         // Sequences of one request are decoded side by side: its time over the tokens of one of them.
         seen.busyMs += (performance.now() - began) * (body.n ?? 1);
         seen.tokens += answer.completionTokens;
+        seen.ended += body.n ?? 1;
         return answer;
       } catch (error) {
         seen.overloaded ||= isOverload(error);
@@ -111,7 +113,14 @@ export function createEndpoint({ url, patience, lookMs, signal, log }: Given): E
   };
 }
 
-const nothingSeen = () => ({ tokens: 0, busyMs: 0, overloaded: false, wanted: false });
+const nothingSeen = () => ({
+  since: performance.now(),
+  tokens: 0,
+  ended: 0,
+  busyMs: 0,
+  overloaded: false,
+  wanted: false,
+});
 
 /** Whether a server said that it has too much to do: that is no sign of being down. */
 export const isOverload = (error: unknown): boolean =>

@@ -6,7 +6,7 @@
 export interface Limit {
   /** Sequences in flight, at most. A single request may be larger: then it goes alone. */
   readonly sequences: number;
-  /** Until the server is full for the first time the limit grows by half; afterwards by a little. */
+  /** Until the server is full for the first time the limit doubles; afterwards it grows by a little. */
   readonly starting: boolean;
   /** Fastest that was seen, in ms per completion token; null before the first. It is forgotten slowly: prompts grow. */
   readonly bestLatencyMs: number | null;
@@ -17,6 +17,8 @@ export interface Observation {
   /** `vllm:num_requests_running` and `_waiting`; null where the server does not tell. */
   readonly running: number | null;
   readonly waiting: number | null;
+  /** Sequences of this client that the server ended in a second. */
+  readonly endedPerSecond: number;
   /** Mean ms per completion token of the answers of the interval; null without any. */
   readonly latencyMs: number | null;
   /** Whether requests waited here for the limit. */
@@ -25,11 +27,12 @@ export interface Observation {
   readonly overloaded: boolean;
 }
 
-export const FIRST_LIMIT: Limit = { sequences: 64, starting: true, bestLatencyMs: null };
+export const FIRST_LIMIT: Limit = { sequences: 128, starting: true, bestLatencyMs: null };
 /** Fewest sequences: one request of a search. */
 const LEAST = 16;
-/** Sequences in the server's queue that are welcome, as a share of those that it runs. */
+/** Sequences in the server's queue that are welcome: as a share of those that it runs, and as many as end before a busy client gets to react. */
 const WELCOME_QUEUE = 0.25;
+const REACTION_SECONDS = 0.25;
 /** Where the server does not tell its queue: slower than the best by this factor is a queue. */
 const SLOW = 2;
 const FORGETTING = 1.01;
@@ -47,14 +50,18 @@ export function nextLimit(limit: Limit, seen: Observation): Limit {
   if (room === 'enough') return { sequences, starting: false, bestLatencyMs: best };
   // Room at the server is no reason for a higher limit where this one is not used up.
   if (!seen.wanted) return { ...limit, bestLatencyMs: best };
-  const more = limit.starting ? Math.ceil(sequences / 2) : Math.max(LEAST, Math.ceil(sequences * 0.05));
+  const more = limit.starting ? sequences : Math.max(LEAST, Math.ceil(sequences * 0.05));
   return { sequences: sequences + more, starting: limit.starting, bestLatencyMs: best };
 }
 
-function roomAt({ running, waiting, latencyMs }: Observation, best: number | null): 'room' | 'enough' | 'too much' {
+function roomAt(
+  { running, waiting, latencyMs, endedPerSecond }: Observation,
+  best: number | null,
+): 'room' | 'enough' | 'too much' {
   if (running !== null && waiting !== null) {
-    if (waiting === 0) return 'room';
-    return waiting <= Math.max(LEAST, running * WELCOME_QUEUE) ? 'enough' : 'too much';
+    const reserve = endedPerSecond * REACTION_SECONDS;
+    if (waiting < Math.max(1, reserve / 2)) return 'room';
+    return waiting <= Math.max(LEAST, running * WELCOME_QUEUE, reserve) ? 'enough' : 'too much';
   }
   if (latencyMs === null || best === null) return 'enough';
   return latencyMs > best * SLOW ? 'too much' : 'room';

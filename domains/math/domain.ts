@@ -1,37 +1,56 @@
 import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
+import { parseOrRefuse } from '../../spec/index.ts';
 import type { Domain } from '../../stages/domain.ts';
 import { leakedPhrase } from '../faults.ts';
 import phrases from './phrases.json' with { type: 'json' };
 
-const BLANK_LINE = '\n\n';
-const PROMPTS = { solve: prompt('solve'), selfEvaluate: prompt('self-evaluate'), rewrite: prompt('rewrite') };
+/** How steps are told apart: `prompts/steps.json`. */
+const Steps = z.strictObject({
+  delimiter: z.string().min(1).describe('Stands between two steps, and ends each.'),
+  stops: z
+    .array(z.string().min(1))
+    .min(1)
+    .describe('Strings that end a step when the policy writes one; white space after them belongs to it.'),
+});
+const { delimiter: DELIMITER, stops: STOPS } = readSteps();
+const STEP_END = stepEnd(STOPS);
+const BETWEEN_STEPS = new RegExp(`(?<=${STEP_END})(?=\\S)`);
+const AT_THE_END = new RegExp(`(?:${STEP_END})$`);
+const PROMPTS = {
+  solve: prompt('solve'),
+  steps: prompt('steps'),
+  selfEvaluate: prompt('self-evaluate'),
+  rewrite: prompt('rewrite'),
+};
 /** Longest place name, in UTF-16 code units: a name is to be recognised, not read again. *Ours*. */
 const LONGEST_PLACE = 80;
 
 /**
  * Mathematics in prose and TeX. A step is a paragraph and ends with its blank line; the terminal step is the paragraph that holds
- * `\boxed{...}`. Prompts are the files of `prompts/`.
+ * `\boxed{...}`. Prompts are the files of `prompts/`, and so is what ends a step: they may be changed, and change the key of what they made.
  */
 export const domain: Domain = {
   name: 'math',
   settings: z.strictObject({}),
   prompts: {
     solve: (problem) => fill(PROMPTS.solve, { problem }),
+    steps: (problem) => fill(PROMPTS.steps, { problem }),
     selfEvaluate: (problem, steps) =>
       fill(PROMPTS.selfEvaluate, { problem, steps: joinParagraphs(steps).trim() }).trimEnd(),
     rewrite: (problem, written, step) =>
       fill(PROMPTS.rewrite, { problem, written: written.trim() || '(nothing yet)', step: step.trim() }).trimEnd(),
   },
-  stepStops: [BLANK_LINE],
-  rewriteStops: [BLANK_LINE],
+  stepStops: STOPS,
+  rewriteStops: STOPS,
   join: joinParagraphs,
   splitSteps: (completion) =>
     completion
       .trimStart()
-      .split(/(?<=\n[ \t]*\n\s*)(?=\S)/)
+      .split(BETWEEN_STEPS)
       .flatMap(splitOffAnswer)
-      .map((step) => step.replace(/\n[ \t]*\n\s*$/, BLANK_LINE))
+      .map((step) => step.replace(AT_THE_END, DELIMITER))
       .filter((step) => step.trim() !== ''),
   isTerminal,
   placeAfter,
@@ -47,11 +66,11 @@ export const domain: Domain = {
   },
 };
 
-/** Joins with a blank line wherever the left part brings none. */
+/** Joins with the delimiter wherever the left part does not end with it. */
 function joinParagraphs(parts: readonly string[]): string {
   return parts
     .filter((part) => part !== '')
-    .reduce((text, part) => (text === '' || text.endsWith(BLANK_LINE) ? text + part : text + BLANK_LINE + part), '');
+    .reduce((text, part) => (text === '' || text.endsWith(DELIMITER) ? text + part : text + DELIMITER + part), '');
 }
 
 function isTerminal(step: string): boolean {
@@ -80,6 +99,17 @@ function placeAfter(step: string): string {
 }
 
 const numbersOf = (text: string): string[] => text.match(/\d+(?:\.\d+)?/g) ?? [];
+
+function readSteps(): z.output<typeof Steps> {
+  const file = new URL('./prompts/steps.json', import.meta.url);
+  return parseOrRefuse(Steps, JSON.parse(readFileSync(file, 'utf8')), fileURLToPath(file));
+}
+
+/** Where a step ends, as a regular expression: a stop with the white space after it; a blank line may hold blanks. */
+function stepEnd(stops: readonly string[]): string {
+  const literally = (stop: string) => stop.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&');
+  return `(?:${stops.map((stop) => literally(stop).replaceAll('\n\n', '\n[ \t]*\n')).join('|')})\\s*`;
+}
 
 function prompt(name: string): string {
   return readFileSync(new URL(`./prompts/${name}.md`, import.meta.url), 'utf8');

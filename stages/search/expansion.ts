@@ -1,5 +1,5 @@
 import type { Problem } from '../../spec/index.ts';
-import type { Domain } from '../domain.ts';
+import { type Domain, searchPrompt } from '../domain.ts';
 import type { Asked, Completion, PolicyDriver } from '../policy.ts';
 import type { Verifier } from '../verifier.ts';
 import type { Candidate } from './mcts.ts';
@@ -30,7 +30,7 @@ export async function sampleCandidates(
   seed: number,
 ): Promise<{ candidates: Candidate[]; dropped: number; asked: Asked }> {
   const asked = await policy.ask({
-    prompt: domain.join([domain.prompts.solve(problem.problem), ...steps]),
+    prompt: domain.join([searchPrompt(domain, problem.problem), ...steps]),
     n: settings.candidates,
     maxTokens: settings.maxStepTokens,
     temperature: settings.temperature,

@@ -106,6 +106,7 @@ export function finishedTree(
     iterations,
     nodes: nodes.length,
     visits: nodes[0]!.visits,
+    expansions: new Set(nodes.flatMap(({ parent }) => (parent === null ? [] : [parent]))).size,
     terminals: terminals.length,
     right: terminals.filter((node) => node.reward === 1).length,
     endedByTokens: endedBy === 'tokens' ? 1 : 0,

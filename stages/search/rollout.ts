@@ -1,5 +1,5 @@
 import type { Problem } from '../../spec/index.ts';
-import type { Domain } from '../domain.ts';
+import { type Domain, searchPrompt } from '../domain.ts';
 import type { Asked, PolicyDriver } from '../policy.ts';
 import type { Verifier } from '../verifier.ts';
 import type { Path, Valued } from './mcts.ts';
@@ -60,7 +60,7 @@ export async function valueByRollouts(
 
   function requestOf(count: number) {
     return {
-      prompt: domain.join([domain.prompts.solve(problem.problem), ...steps]),
+      prompt: domain.join([searchPrompt(domain, problem.problem), ...steps]),
       n: count,
       maxTokens: settings.maxRolloutTokens,
       temperature: settings.temperature,

@@ -12,6 +12,21 @@ describe('mathematics', () => {
     expect(math.prompts.rewrite(problem, '', 'One.\n\n')).toMatch(/\(nothing yet\)\n\nNext step: One\.\n\nRewritten:$/);
   });
 
+  test('shows a search how steps look, and asks it for the next one', () => {
+    const prompt = math.prompts.steps?.('What is {steps}?') ?? '';
+    expect(prompt).toMatch(/Problem: What is \{steps\}\?\n\nSolution:\n\n$/);
+    const examples = prompt
+      .split('Solution:\n\n')
+      .slice(1, -1)
+      .map((example) => example.split('Problem:')[0]!);
+    expect(examples.length).toBeGreaterThan(1);
+    for (const example of examples) {
+      const steps = math.splitSteps(example);
+      expect(steps.length).toBeGreaterThan(2);
+      expect(steps.map((step) => math.isTerminal(step))).toEqual(steps.map((_, index) => index === steps.length - 1));
+    }
+  });
+
   test('ends a prompt of steps where the next step begins', () => {
     const prompt = math.prompts.solve('What is 2?');
     expect(math.join([prompt, 'One.\n\n', 'Two.\n\n'])).toBe(`${prompt}One.\n\nTwo.\n\n`);

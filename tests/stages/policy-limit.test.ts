@@ -4,7 +4,7 @@ import { FIRST_LIMIT, type Limit, nextLimit, type Observation } from '../../stag
 import { readLoad } from '../../stages/policy-metrics.ts';
 
 const seen = (change: Partial<Observation> = {}): Observation => ({
-  ...{ running: 100, waiting: 0, latencyMs: null, wanted: true, overloaded: false },
+  ...{ running: 100, waiting: 0, endedPerSecond: 4, latencyMs: null, wanted: true, overloaded: false },
   ...change,
 });
 const at = (sequences: number, change: Partial<Limit> = {}): Limit => ({
@@ -14,10 +14,22 @@ const at = (sequences: number, change: Partial<Limit> = {}): Limit => ({
 
 describe('the limit of a server', () => {
   test.each([
-    { name: 'grows by half until the server is full for the first time', from: at(64, { starting: true }), to: 96 },
+    { name: 'doubles until the server is full for the first time', from: at(64, { starting: true }), to: 128 },
     { name: 'grows by a little after that', from: at(400), to: 420 },
     { name: 'stays while a few wait at the server', from: at(400), given: { waiting: 20 }, to: 400 },
     { name: 'falls by a tenth when many do', from: at(400), given: { waiting: 26 }, to: 360 },
+    {
+      name: 'leaves a fast server as many as end in a quarter of a second',
+      from: at(400),
+      given: { waiting: 240, endedPerSecond: 1000 },
+      to: 400,
+    },
+    {
+      name: 'grows where such a server has less than half of that',
+      from: at(400),
+      given: { waiting: 100, endedPerSecond: 1000 },
+      to: 420,
+    },
     { name: 'is halved by a refusal for overload', from: at(400), given: { overloaded: true }, to: 200 },
     { name: 'stays where it is not used up', from: at(400), given: { wanted: false }, to: 400 },
     { name: 'never falls below one request of a search', from: at(17), given: { waiting: 900 }, to: 16 },

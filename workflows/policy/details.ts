@@ -3,6 +3,7 @@ import {
   effectiveRatio,
   etaSeconds,
   type Incident,
+  liveFacts,
   type Progress,
   type StageState,
   type StageStatus,
@@ -56,10 +57,10 @@ const percentText = (share: number | null): string => (share === null ? '' : `${
 // A bar or a line break inside a cell would end it.
 const cell = (text: string): string => text.replaceAll('|', '\\|').replaceAll(/\s+/g, ' ');
 
-function progressText({ done, total, unit }: Progress): string {
-  return total === null
-    ? `${done} ${unit}`
-    : `${done}/${total} ${unit} (${Math.floor((100 * done) / Math.max(1, total))} %)`;
+function progressText(progress: Progress): string {
+  const { done, total, unit } = progress;
+  const share = total === null ? '' : ` (${Math.floor((100 * done) / Math.max(1, total))} %)`;
+  return [`${done}${total === null ? '' : `/${total}`} ${unit}${share}`, ...liveFacts(progress)].join(', ');
 }
 
 function durationText(seconds: number | null): string {

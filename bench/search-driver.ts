@@ -1,0 +1,182 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { cpus, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { asItFell, atLeast, type Benchmark, type BenchOptions, type Findings, numberText, under } from './benchmark.ts';
+import { SPEED } from './policy-server/engine.ts';
+import type { Totals } from './policy-server/server.ts';
+import { answerOf, statementOf } from './policy-server/text-model.ts';
+import { runShard, type ShardRun, startServer } from './support/search-processes.ts';
+
+/** Simulated time in real time: see the method. */
+const HASTE = 12;
+const SIZES = {
+  short: { problems: 48, inFlight: 24, killed: 32, kills: 2 },
+  full: { problems: 1000, inFlight: 256, killed: 100, kills: 4 },
+};
+const RECIPE = { candidates: 8, rollouts: 16, iterations: 32, maxDepth: 50 };
+const LEAST_BUSY_PERCENT = 95;
+const MOST_LOST_PERCENT = 1;
+const MOST_GROWTH_BYTES = 2048;
+
+export const searchDriver: Benchmark = {
+  name: 'search-driver',
+  question: 'Does the search driver keep a policy server full, at recipe settings, and what does it cost?',
+  method: `The search program of a pod (stages/search: tree, journal, policy driver, domain math), in a process of its own, against
+the bench policy server (bench/policy-server) in another: vLLM's completions API over HTTP, with text and pace by rule. Real are program,
+protocol, journal, disk and kills; simulated is the GPU: ${SPEED.slots} slots, a decode step of ${SPEED.stepMs} + ${SPEED.stepMsPerSequence} x running ms, prompts read at
+${SPEED.prefillTokensPerMs} tokens a ms where they are not in the prefix cache, steps of 14 tokens and solutions of 5 to 10 steps, which is a tenth
+of the length of real ones. Its time passes ${HASTE} times as fast as the clock: the driver gets ${HASTE} times the requests per second, and a ${HASTE}th of the time
+to keep the server full, that it would get from such a GPU. The verifier is a comparison of strings, since verdicts are measured elsewhere. Recipe settings
+(k = 8, M = 16, 32 iterations), 1,000 problems with 256 in flight in --full, fewer in the short form. Busy is Σ running sequences over time, per slot, from the first
+request to the last answer. Memory is the heap after a collection, at every 20th tree; its growth is the slope of a line through the second half of them. For kills, another run
+of the same problems is killed by SIGKILL at random moments and started again as the next attempt: lost are the tokens that the server decoded and no tree counts.`,
+
+  async run(options) {
+    const folder = mkdtempSync(join(tmpdir(), 'orrery-search-driver-'));
+    try {
+      return await measure(folder, options);
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
+  },
+};
+
+async function measure(folder: string, { full, say }: BenchOptions): Promise<Findings> {
+  const size = full ? SIZES.full : SIZES.short;
+  const config = { ...RECIPE, problemsInFlight: size.inFlight };
+  say(`${size.problems} problems, ${size.inFlight} in flight`);
+  const calm = await withServer(async (server) => {
+    const run = await runShard({
+      ...server,
+      dir: join(folder, 'calm'),
+      problems: problemsIn(folder, size.problems),
+      config,
+    });
+    return { ...run, totals: await server.totals() };
+  });
+  say(`${size.killed} problems, killed ${size.kills} times`);
+  const problems = problemsIn(folder, size.killed);
+  const undisturbed = await withServer(async (server) =>
+    runShard({ ...server, dir: join(folder, 'whole'), problems, config }),
+  );
+  const killed = await withServer(async (server) => {
+    let run: ShardRun | null = null;
+    let attempts = 0;
+    for (; run?.result === undefined; attempts += 1) {
+      // Spread over the time that the run takes by itself; what is left of the last attempt goes to its end.
+      const killAfterMs = attempts < size.kills ? undisturbed.result!.wallMs / (size.kills + 1) : null;
+      run = await runShard({
+        ...server,
+        dir: join(folder, 'killed'),
+        problems,
+        config,
+        attempt: attempts,
+        killAfterMs,
+      });
+    }
+    return { result: run.result, attempts, totals: await server.totals() };
+  });
+  return findings(calm, undisturbed.result!.digest, killed);
+}
+
+async function withServer<T>(work: (server: Awaited<ReturnType<typeof startServer>>) => Promise<T>): Promise<T> {
+  const server = await startServer(HASTE);
+  try {
+    return await work(server);
+  } finally {
+    server.stop();
+  }
+}
+
+function problemsIn(folder: string, count: number): string {
+  const file = join(folder, `problems-${count}.jsonl`);
+  const lines = Array.from({ length: count }, (_, number) =>
+    JSON.stringify({
+      id: `bench-${number}`,
+      problem: statementOf(number),
+      reference: answerOf(number),
+      source: 'bench',
+    }),
+  );
+  writeFileSync(file, `${lines.join('\n')}\n`);
+  return file;
+}
+
+type Killed = { result: NonNullable<ShardRun['result']>; attempts: number; totals: Totals };
+
+function findings(calm: ShardRun & { totals: Totals }, digest: string, killed: Killed): Findings {
+  const { result, moments, totals } = calm;
+  const { counts, cpuMs, wallMs, requests } = result!;
+  const busy = (100 * totals.slotMs) / (SPEED.slots * totals.spanMs);
+  const growth = slope(moments.slice(Math.floor(moments.length / 2)).map(({ trees, heap }) => [trees, heap]));
+  const spent = killed.totals.generated + killed.totals.aborted;
+  const lost = (100 * (spent - (killed.result.counts.completionTokens ?? 0))) / spent;
+  const seconds = wallMs / 1000;
+  return {
+    goals: [
+      atLeast('endpoint busy, over the whole run', busy, LEAST_BUSY_PERCENT, '% of its slots'),
+      under('heap that a finished problem leaves behind', growth, MOST_GROWTH_BYTES, 'bytes'),
+      under(`tokens lost to ${killed.attempts - 1} kills`, lost, MOST_LOST_PERCENT, '% of those decoded'),
+      equal('tokens, by the trees and by the server', counts.completionTokens, totals.answeredTokens),
+      equal('prompt tokens, by the trees and by the server', counts.promptTokens, totals.promptTokens),
+      equal(
+        'requests, by the trees, the driver and the server',
+        `${counts.requests}, ${requests}`,
+        `${totals.answered}, ${totals.requests}`,
+      ),
+      equal('visits of the roots, and children with iterations that made none', counts.visits, visitsExpected(counts)),
+      equal('trees after the kills, by their sha256', killed.result.digest, digest),
+      asItFell('CPU of the driver per request', `${numberText(cpuMs / requests)} ms`),
+      asItFell('requests per second of one core', numberText(requests / (cpuMs / 1000))),
+    ],
+    tables: [
+      {
+        title: `${counts.problems} problems at recipe settings in ${numberText(seconds)} s`,
+        columns: ['what', 'in all', 'per problem', 'per second'],
+        rows: (['requests', 'rollouts', 'nodes', 'visits', 'promptTokens', 'completionTokens'] as const).map((name) => [
+          name,
+          counts[name] ?? 0,
+          numberText((counts[name] ?? 0) / (counts.problems ?? 1)),
+          numberText((counts[name] ?? 0) / seconds),
+        ]),
+      },
+      {
+        title: 'Memory of the driver by trees done, in MiB',
+        columns: ['trees', 'heap', 'resident'],
+        rows: sampled(moments, 8).map(({ trees, heap, resident }) => [trees, mebibytes(heap), mebibytes(resident)]),
+      },
+    ],
+    notes: [
+      `${cpus().length} cores ran driver and server side by side. All slots were in use for ${numberText((100 * totals.fullMs) / totals.spanMs)} % of the time, and ${numberText((100 * totals.cachedTokens) / totals.promptTokens)} % of the tokens of prompts came from the prefix cache. In the time of the simulated GPU the run took ${numberText(totals.spanMs / 60_000)} min.`,
+    ],
+    data: { calm: { ...calm }, killed },
+  };
+}
+
+/** Every child of an expansion and every other iteration is one evaluation, and each of them visits the root once. */
+function visitsExpected({
+  nodes = 0,
+  problems = 0,
+  iterations = 0,
+  expansions = 0,
+}: Readonly<Record<string, number>>): number {
+  return nodes - problems + iterations - expansions;
+}
+
+const equal = (what: string, ours: number | string | undefined, theirs: number | string) => ({
+  ...{ what, target: 'equal', met: String(ours) === String(theirs) },
+  measured: String(ours) === String(theirs) ? shortened(String(ours)) : `${ours} and ${theirs}`,
+});
+const shortened = (text: string): string => (text.length > 40 ? `${text.slice(0, 16)}...` : text);
+const mebibytes = (bytes: number): string => numberText(bytes / 2 ** 20);
+
+/** Slope of the line of least squares through points (x, y). */
+function slope(points: readonly (readonly [x: number, y: number])[]): number {
+  const mean = (of: 0 | 1) => points.reduce((sum, point) => sum + point[of], 0) / points.length;
+  const [x, y] = [mean(0), mean(1)];
+  const spread = points.reduce((sum, point) => sum + (point[0] - x) ** 2, 0);
+  return points.reduce((sum, point) => sum + (point[0] - x) * (point[1] - y), 0) / spread;
+}
+
+const sampled = <T>(all: readonly T[], wanted: number): T[] =>
+  all.filter((_, index) => index === all.length - 1 || index % Math.ceil(all.length / wanted) === 0);

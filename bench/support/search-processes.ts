@@ -1,0 +1,64 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync } from 'node:fs';
+import { createInterface } from 'node:readline';
+import { inProject, PROJECT } from '../../cli/paths.ts';
+import type { Totals } from '../policy-server/server.ts';
+import type { Moment, Shard, ShardResult } from './search-shard.ts';
+
+/** Starts the bench policy server as a process, and waits until it says where. */
+export async function startServer(haste: number) {
+  const child = spawn(process.execPath, [inProject('bench/policy-server/main.ts'), '--haste', String(haste)], {
+    cwd: PROJECT,
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const [url] = (await once(createInterface({ input: child.stdout }), 'line')) as [string];
+  return {
+    url,
+    totals: async (): Promise<Totals> => (await (await fetch(`${url}/totals`)).json()) as Totals,
+    stop: () => void child.kill('SIGTERM'),
+  };
+}
+
+export interface ShardRun {
+  readonly moments: readonly Moment[];
+  /** Missing where it was killed. */
+  readonly result?: ShardResult;
+}
+
+/** Runs one shard in a process of its own, to its end or until it is killed. */
+export async function runShard(
+  shard: Omit<Shard, 'attempt'> & { readonly attempt?: number; readonly killAfterMs?: number | null },
+): Promise<ShardRun> {
+  const { dir, url, problems, config, attempt = 0, killAfterMs = null } = shard;
+  mkdirSync(dir, { recursive: true });
+  const given: Shard = { dir, url, problems, config, attempt };
+  const child = spawn(
+    process.execPath,
+    ['--expose-gc', inProject('bench/support/search-shard.ts'), JSON.stringify(given)],
+    { cwd: PROJECT, stdio: ['ignore', 'pipe', 'inherit'] },
+  );
+  const timer = killAfterMs === null ? undefined : setTimeout(() => child.kill('SIGKILL'), killAfterMs);
+  const moments: Moment[] = [];
+  let result: ShardResult | undefined;
+  for await (const line of createInterface({ input: child.stdout })) {
+    const said = parsed(line);
+    if (said === null) continue; // killed in the middle of a line
+    if ('digest' in said) result = said;
+    else moments.push(said);
+  }
+  clearTimeout(timer);
+  if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
+  if (result === undefined && child.signalCode !== 'SIGKILL') {
+    throw new Error(`a shard of the search ended with ${child.exitCode ?? child.signalCode} and without a result`);
+  }
+  return { moments, ...(result && { result }) };
+}
+
+function parsed(line: string): Moment | ShardResult | null {
+  try {
+    return JSON.parse(line) as Moment | ShardResult;
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,88 @@
+/**
+ * One shard of the search stage as a process of its own, for benchmarks to measure and to kill: the program, the policy driver, the journal and
+ * the domain `math` as in a pod, but the verifier, which is a comparison of strings in this process. It is given a {@link Shard} as JSON, and
+ * prints lines of JSON: {@link Moment}s, and a {@link ShardResult} at the end.
+ */
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { pino } from 'pino';
+import { type Counts, type Problem, STAGE_CONFIGS, type StageFileOf } from '../../spec/index.ts';
+import type { StageContext } from '../../stages/context.ts';
+import { loadDomain } from '../../stages/domain.ts';
+import { connectPolicy } from '../../stages/policy.ts';
+import { searchWith } from '../../stages/search/program.ts';
+
+export interface Shard {
+  readonly dir: string;
+  /** JSONL file of the problems. */
+  readonly problems: string;
+  readonly url: string;
+  readonly attempt: number;
+  readonly config: Record<string, unknown>;
+}
+
+/** How the process stood when so many trees were done. */
+export interface Moment {
+  readonly trees: number;
+  readonly atMs: number;
+  /** In use after a collection, and resident, in bytes. */
+  readonly heap: number;
+  readonly resident: number;
+}
+
+export interface ShardResult {
+  readonly counts: Counts;
+  readonly wallMs: number;
+  readonly cpuMs: number;
+  readonly requests: number;
+  /** sha256 of the trees. */
+  readonly digest: string;
+}
+
+const TREES_BETWEEN_LOOKS = 20;
+
+const shard = JSON.parse(process.argv[2] ?? '') as Shard;
+const config = STAGE_CONFIGS.search.parse(shard.config);
+const stage = { kind: 'search', name: 'search', seed: 7, config, domain: { name: 'math', settings: {} } };
+const say = (line: Moment | ShardResult): void => void process.stdout.write(`${JSON.stringify(line)}\n`);
+const began = performance.now();
+let looked = 0;
+
+const context: StageContext<'search'> = {
+  stage: stage as unknown as StageFileOf<'search'>,
+  ...{ attempt: shard.attempt, part: 0, parts: 1, dir: shard.dir },
+  domain: await loadDomain('math'),
+  log: pino({ level: 'warn' }, pino.destination(2)),
+  signal: new AbortController().signal,
+  inputFiles: () => [shard.problems],
+  fence: async () => {},
+  report({ metrics: { trees = 0 } = {} }) {
+    if (trees < looked + TREES_BETWEEN_LOOKS) return;
+    looked = trees;
+    globalThis.gc?.();
+    const { heapUsed: heap, rss: resident } = process.memoryUsage();
+    say({ trees, atMs: performance.now() - began, heap, resident });
+  },
+};
+let policy: Awaited<ReturnType<typeof connectPolicy>> | undefined;
+const { files, counts } = await searchWith(context, {
+  async connectPolicy(of) {
+    policy = await connectPolicy(of, { url: shard.url, lookMs: 200 });
+    return policy;
+  },
+  startVerifier: async () => ({ verify: async (problem, text) => judge(problem, text), close: async () => {} }),
+});
+const { user, system } = process.cpuUsage();
+say({
+  ...{ counts, wallMs: performance.now() - began, cpuMs: (user + system) / 1000 },
+  requests: policy?.usage.requests ?? 0,
+  digest: createHash('sha256')
+    .update(readFileSync(join(shard.dir, files[0]!)))
+    .digest('hex'),
+});
+
+function judge({ reference }: Problem, text: string) {
+  const answer = /\\boxed\{([^}]*)\}/.exec(text)?.[1] ?? null;
+  return { verdict: answer === reference ? ('right' as const) : ('wrong' as const), answer };
+}
