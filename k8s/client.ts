@@ -161,15 +161,9 @@ export function createKubeClient(namespace: string, context?: string) {
       );
     },
 
-    /** Null where it is not there, or the worker may not look at machines. */
     getNode: async (name: string): Promise<KubeNode | null> => {
-      try {
-        const node = await orNull(`get Node ${name}`, () => core.readNode({ name }));
-        return node === null ? null : wire(node);
-      } catch (error) {
-        if (hasStatus(error, 403)) return null;
-        throw error;
-      }
+      const node = await orNull(`get Node ${name}`, () => core.readNode({ name }));
+      return node === null ? null : wire(node);
     },
 
     /** All machines; null where the worker may not look at them. */

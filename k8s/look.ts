@@ -1,4 +1,5 @@
 import type { KubeClient } from './client.ts';
+import { isRefusal } from './errors.ts';
 import { LABELS } from './labels.ts';
 import { type Job, type KubeNode, timeOf, trueCondition } from './objects.ts';
 import type { Seen } from './outcome.ts';
@@ -8,17 +9,23 @@ import type { ClusterView, Log, SeenPod } from './view.ts';
 /** What was asked of the API server beside the watches is believed for so long. */
 const BELIEVED_MS = 5000;
 const ADMISSION_MS = 10_000;
+const REFUSED_MS = 600_000;
 
 /** Gathers what {@link Seen} has: from the watches, and where a pod is in trouble or a Job waits in a queue, by asking. */
 export function createLook(client: Pick<KubeClient, 'getNode' | 'listCustom'>, view: ClusterView, log: Log) {
   const nodes = new Map<string, { node: KubeNode | null; at: number }>();
   const admissions = new Map<string, { words: string | null; at: number }>();
 
+  /** Not again for a while, where the worker may not look at machines. */
+  let refusedUntil = 0;
+
   async function nodeOf(name: string): Promise<KubeNode | null> {
+    if (Date.now() < refusedUntil) return null;
     const known = nodes.get(name);
     if (known !== undefined && Date.now() - known.at < BELIEVED_MS) return known.node;
     const node = await client.getNode(name).catch((error: Error) => {
-      log.warn({ node: name, error: error.message }, 'a machine cannot be looked at');
+      if (isRefusal(error)) refusedUntil = Date.now() + REFUSED_MS;
+      else log.warn({ node: name, error: error.message }, 'a machine cannot be looked at');
       return null;
     });
     nodes.set(name, { node, at: Date.now() });

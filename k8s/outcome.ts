@@ -49,13 +49,15 @@ export function judge(seen: Seen, limits: Limits): Judgement {
   const conditions = job.status?.conditions;
   if (trueCondition(conditions, 'Complete') !== undefined) return told('succeeded', null);
 
+  const begun = pods.some(({ phase }) => phase !== 'pending');
+  const atWork = begun ? 'running' : 'pending';
   const nothingRuns = isAtRest(seen, limits);
   if (annotationOf(job, ANNOTATIONS.stoppedAt) !== null) {
-    return nothingRuns ? told('stopped', null) : told('running', 'it was asked to stop, and saves');
+    return nothingRuns ? told('stopped', null) : told(atWork, 'it was asked to stop, and saves');
   }
   const givenUp = givenUpBefore(job);
   if (givenUp !== null) {
-    return nothingRuns ? told('failed', givenUp.message, givenUp) : told('running', `is ended: ${givenUp.message}`);
+    return nothingRuns ? told('failed', givenUp.message, givenUp) : told(atWork, `is ended: ${givenUp.message}`);
   }
   const failed = trueCondition(conditions, 'Failed');
   const failing = failed ?? trueCondition(conditions, 'FailureTarget');
@@ -64,17 +66,16 @@ export function judge(seen: Seen, limits: Limits): Judgement {
     return told('failed', failure.message, failure);
   }
 
-  const begun = pods.some(({ phase }) => phase !== 'pending');
   if (job.spec?.suspend === true) return told('pending', suspendedInWords(seen, begun));
   const troubles = troublesOf(seen, limits);
-  const trouble = troubles[0];
-  const phase = pods.some((pod) => pod.phase === 'running' || pod.phase === 'succeeded') ? 'running' : 'pending';
-  const message = trouble === undefined ? null : inWords(trouble, troubles.length, pods.length);
+  const tellable = troubles.filter(({ quiet = false }) => !quiet);
+  const [trouble] = tellable;
+  const message = trouble === undefined ? null : inWords(trouble, tellable.length, pods.length);
   const { observation } = told(
-    phase,
+    atWork,
     failing === undefined ? message : `one pod has failed, the others save: ${failing.message}`,
   );
-  return { observation, giveUp: failing === undefined ? hopelessness(seen, troubles, phase) : null };
+  return { observation, giveUp: failing === undefined ? hopelessness(seen, troubles, begun) : null };
 }
 
 /** How an ended Job maps to the failure table. @throws Error when it has not ended */
@@ -217,18 +218,14 @@ function creationTrouble({ job, jobEvents, pods }: Seen, limits: Limits): PodTro
   const ofTheMoment = /exceeded quota|timeout|failed calling webhook|no available server/i.test(words);
   const failure: FailureClass = ofTheMoment ? 'Unschedulable' : 'InvalidInput';
   const graceSeconds = ofTheMoment ? limits.pendingSeconds : limits.imageGraceSeconds;
-  return { ...NOWHERE, part: 0, class: failure, words, hopelessAt: since + graceSeconds * 1000 };
+  return { ...NOWHERE, class: failure, words, hopelessAt: since + graceSeconds * 1000 };
 }
 
 /** A gang waits for its last rank; of shards those that run need no others. */
-function hopelessness(
-  { job, now }: Seen,
-  troubles: readonly PodTrouble[],
-  phase: 'pending' | 'running' | string,
-): GivenUp | null {
+function hopelessness({ job, now }: Seen, troubles: readonly PodTrouble[], begun: boolean): GivenUp | null {
   const gang = annotationOf(job, ANNOTATIONS.shape) === 'gang';
   const fatal = troubles.find(
-    (one) => isPast(one.hopelessAt, now) && (gang || phase === 'pending' || one.class !== 'Unschedulable'),
+    (one) => isPast(one.hopelessAt, now) && (gang || !begun || one.class !== 'Unschedulable'),
   );
   if (fatal === undefined) return null;
   const { words: message, class: failure, exitCode, part, node } = fatal;

@@ -16,9 +16,11 @@ export const partOf = (pod: Pod): number => Number(annotationOf(pod, ANNOTATIONS
 export const hasPhase = ({ status }: Pod, ...phases: string[]): boolean => phases.includes(status?.phase ?? 'Pending');
 export const hasEnded = (pod: Pod): boolean => hasPhase(pod, 'Succeeded', 'Failed');
 
-/** Whether one of its containers runs. */
+/** Whether one of its containers runs, or has and the pod is being wound up. */
 export const isRunning = (pod: Pod): boolean =>
-  !hasEnded(pod) && [mainStatus(pod), serverStatus(pod)].some((one) => one?.state?.running !== undefined);
+  !hasEnded(pod) &&
+  (mainStatus(pod)?.state?.terminated !== undefined ||
+    [mainStatus(pod), serverStatus(pod)].some((one) => one?.state?.running !== undefined));
 
 /** A pod as all executors tell it. Pure. @param gone - it is there no more, and this is how it was last seen */
 export function podState(pod: Pod, gone: boolean): PodState {

@@ -1,7 +1,7 @@
 import { FAILURES, type FailureClass, failureOfExitCode, type KubernetesSettings } from '../spec/index.ts';
 import { falseCondition, type KubeEvent, type KubeNode, type Pod, timeOf, trueCondition } from './objects.ts';
 import { isReady, nodeInWords } from './pod-failure.ts';
-import { hasEnded, lastWords, mainStatus, partOf, serverStatus } from './pod-state.ts';
+import { hasEnded, isRunning, lastWords, mainStatus, partOf, serverStatus } from './pod-state.ts';
 
 export type Limits = KubernetesSettings['limits'];
 
@@ -11,8 +11,10 @@ export interface PodTrouble {
   readonly class: FailureClass;
   /** When waiting any longer is of no use, in ms since the epoch; null: as long as it takes. */
   readonly hopelessAt: number | null;
+  /** Nothing to tell before that time: it is as it should be. */
+  readonly quiet?: boolean;
   readonly exitCode: number | null;
-  readonly part: number;
+  readonly part: number | null;
   readonly node: string | null;
 }
 
@@ -49,7 +51,13 @@ function lostTrouble(pod: Pod, node: KubeNode | null, common: Common): PodTroubl
   const byTaint = trueCondition(pod.status?.conditions, 'DisruptionTarget')?.reason === 'DeletionByTaintManager';
   const told = silent ? nodeInWords(node) : `${common.node} has not ended the pod in time`;
   const words = `the machine does not answer: ${told}`;
-  return { ...common, class: 'NodeFailure', words, hopelessAt: silent && byTaint ? 0 : goneBy + OVERDUE_MS };
+  return {
+    ...common,
+    class: 'NodeFailure',
+    words,
+    hopelessAt: silent && byTaint ? 0 : goneBy + OVERDUE_MS,
+    quiet: !silent,
+  };
 }
 
 /** Reasons for which a container waits that time may mend, and those that it will not. */
@@ -81,7 +89,8 @@ function containerTrouble(pod: Pod, limits: Limits, createdAt: number, common: C
 function serverTrouble(pod: Pod, common: Common): PodTrouble | null {
   const server = serverStatus(pod);
   const end = server?.lastState?.terminated ?? server?.state?.terminated;
-  const begun = mainStatus(pod)?.state?.running !== undefined || server?.started === true;
+  const main = mainStatus(pod)?.state;
+  const begun = main?.running !== undefined || main?.terminated !== undefined || server?.started === true;
   if (server === undefined || begun) return null;
   if (end === undefined) {
     return server.state?.running === undefined
@@ -115,7 +124,7 @@ function placeTrouble(
     }
     return { ...common, class: 'Unschedulable', words, hopelessAt: pendingUntil };
   }
-  if (mainStatus(pod)?.state?.running !== undefined || serverStatus(pod)?.state?.running !== undefined) return null;
+  if (isRunning(pod)) return null;
   if (common.node === null)
     return { ...common, class: 'Unschedulable', words: 'waits for the scheduler', hopelessAt: pendingUntil };
   const warning = events.at(-1);

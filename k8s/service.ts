@@ -16,7 +16,8 @@ export function gangService(request: JobRequest, instance: string, uid: string):
     metadata: {
       name,
       labels: jobLabels(request, instance),
-      ownerReferences: [{ apiVersion: 'batch/v1', kind: 'Job', name, uid, controller: true, blockOwnerDeletion: true }],
+      // Without `blockOwnerDeletion`, for which a worker would need the right to change finalizers of Jobs.
+      ownerReferences: [{ apiVersion: 'batch/v1', kind: 'Job', name, uid }],
     },
     spec: {
       clusterIP: 'None',

@@ -25,5 +25,7 @@ if (act === 'ready') {
     console.error(error.message);
     process.exit(1);
   });
-  server.listen(Number(process.env.ORRERY_POLICY_PORT), '127.0.0.1', () => note('policy server ready'));
+  server.listen(Number(process.env.ORRERY_POLICY_PORT), process.env.ORRERY_POLICY_HOST ?? '127.0.0.1', () =>
+    note('policy server ready'),
+  );
 }
