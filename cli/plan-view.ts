@@ -9,7 +9,7 @@ import { Assumptions } from '../spec/index.ts';
 export type Qualifications = ReadonlyMap<string, Qualification>;
 
 export function planLines(plan: CampaignPlan, cluster: Qualifications | null): string[] {
-  const { campaign, model, parameters, assumptions, complaints, stages } = plan;
+  const { campaign, model, parameters, assumptions, complaints, advice, stages } = plan;
   const size = parameters >= 1e9 ? `${(parameters / 1e9).toFixed(1)}B` : `${(parameters / 1e6).toFixed(1)}M`;
   return [
     `${styleText('bold', campaign)}  ${model}, ${size} parameters, on ${assumptions.gpu} in nodes of ${assumptions.gpusPerNode}`,
@@ -19,6 +19,8 @@ export function planLines(plan: CampaignPlan, cluster: Qualifications | null): s
     totalLine(plan),
     ...(complaints.length === 0 ? [] : ['', styleText('red', 'does not fit:')]),
     ...complaints.map(({ field, message }) => styleText('red', `  ${field}: ${message}`)),
+    ...(advice.length === 0 ? [] : ['', styleText('yellow', 'fits, but:')]),
+    ...advice.map(({ field, message }) => styleText('yellow', `  ${field}: ${message}`)),
     '',
     'taken for granted (`plan` in the campaign file):',
     ...assumptionLines(assumptions),

@@ -1,5 +1,5 @@
 import type { V1Affinity, V1NodeSelectorRequirement, V1Toleration } from '@kubernetes/client-node';
-import type { JobRequest, KubernetesPlacement, KubernetesSettings } from '../spec/index.ts';
+import { type JobRequest, type KubernetesPlacement, type KubernetesSettings, leastReportedGiB } from '../spec/index.ts';
 import { LABELS } from './labels.ts';
 import { type KubeNode, nameOf } from './objects.ts';
 
@@ -14,11 +14,6 @@ export function placementOf({ defaults }: KubernetesSettings, request: JobReques
     extendedResources: own.extendedResources ?? defaults.extendedResources,
   };
 }
-
-/**
- * GPUs are sold as 80 GB and report 79.6 GiB, as 40 GB and report 39.6: so much less than asked for is enough. *Ours*.
- */
-const MEMORY_TOLERANCE = 0.97;
 
 /** Which machines pods may be put on, and how close to each other. Undefined where any will do. */
 export function affinityOf(request: JobRequest, settings: KubernetesSettings): V1Affinity | undefined {
@@ -40,7 +35,7 @@ function nodeAffinityOf(request: JobRequest, { gpu }: KubernetesSettings): V1Aff
           {
             key: gpu.memoryLabel,
             operator: 'Gt',
-            values: [String(Math.floor(gpuMemoryGiB * 1024 * MEMORY_TOLERANCE) - 1)],
+            values: [String(Math.ceil(leastReportedGiB(gpuMemoryGiB) * 1024) - 1)],
           },
         ]
       : [];

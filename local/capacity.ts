@@ -1,5 +1,5 @@
 import { availableParallelism, totalmem } from 'node:os';
-import { IS_TRAINER, type StageFile, USES_POLICY_SERVER } from '../spec/index.ts';
+import { hasMemory, IS_TRAINER, type StageFile, USES_POLICY_SERVER } from '../spec/index.ts';
 import { machineGpus } from './gpus.ts';
 
 /** What a machine has for the processes of stages. */
@@ -33,7 +33,7 @@ export function refusalFor(stage: Pick<StageFile, 'name' | 'kind' | 'config'>, m
   }
   const { cpus, gpus, memoryGiB, gpuMemoryGiB } = run.resources;
   const pods = IS_TRAINER.has(stage.kind) ? run.ranks : Math.min(run.shards, run.parallelism ?? run.shards);
-  const fits = machine.gpuMemoryGiB.filter((memory) => memory >= (gpuMemoryGiB ?? 0));
+  const fits = machine.gpuMemoryGiB.filter((memory) => hasMemory(memory, gpuMemoryGiB ?? 0));
   const refuse = (asked: string, has: string, field: string) =>
     `stage ${stage.name} asks for ${asked}, but this machine has ${has}; lower run.${field}, or run the campaign on a cluster`;
 

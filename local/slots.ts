@@ -1,3 +1,4 @@
+import { hasMemory } from '../spec/index.ts';
 import type { Gpu } from './gpus.ts';
 
 /**
@@ -25,7 +26,7 @@ export function candidates(
   excluded: readonly number[],
   memoryGiB: number = 0,
 ): number[] {
-  const fit = gpus.filter((gpu) => gpu.memoryGiB >= memoryGiB).map(({ index }) => index);
+  const fit = gpus.filter((gpu) => hasMemory(gpu.memoryGiB, memoryGiB)).map(({ index }) => index);
   const others = fit.filter((index) => !excluded.includes(index));
   const spared = excluded.filter((index) => fit.includes(index));
   return [...others, ...spared.slice(0, Math.max(0, count - others.length))];

@@ -48,6 +48,8 @@ export interface CampaignPlan {
   readonly mostGpus: number;
   /** What does not fit, by field. */
   readonly complaints: readonly Complaint[];
+  /** What fits and could be better, by field. */
+  readonly advice: readonly Complaint[];
 }
 
 /** Forecast of a whole campaign. Pure. @param counted - see {@link countsOf} */
@@ -73,6 +75,7 @@ export function planOf(spec: CampaignSpec, architecture: Architecture, counted: 
     gpuHours: sum(stages.map(({ gpuHours }) => gpuHours)),
     mostGpus,
     complaints: unique(planned.flatMap(({ complaints }) => complaints)),
+    advice: unique(planned.flatMap(({ advice }) => advice)),
   };
 }
 
@@ -81,7 +84,7 @@ function planStage(
   spec: CampaignSpec,
   architecture: Architecture,
   counts: Counts,
-): { stage: StagePlan; complaints: Complaint[] } {
+): { stage: StagePlan; complaints: readonly Complaint[]; advice: readonly Complaint[] } {
   const { run } = spec.stages[slot.kind];
   const gang = IS_TRAINER.has(slot.kind);
   const pods = gang ? run.ranks : run.shards;
@@ -90,11 +93,10 @@ function planStage(
   const gpus = atOnce * gpusPerPod;
   const work = workOf(slot, spec, spec.plan, counts);
   const asked = { slot, spec, architecture, work, gpus, gpusPerPod };
-  const complaints: Complaint[] = [...podComplaints(asked)];
   // Without GPUs there is no GPU memory to plan.
   const served = gpus > 0 && USES_POLICY_SERVER.has(slot.kind) && work.generated > 0 ? servePlan(asked) : null;
   const trained = gpus > 0 && gang ? trainPlan(asked) : null;
-  complaints.push(...(served?.complaints ?? []), ...(trained?.complaints ?? []));
+  const complaints = [...podComplaints(asked), ...(served?.complaints ?? []), ...(trained?.complaints ?? [])];
   const wallSeconds = secondsOf({ ...asked, rounds: Math.ceil(pods / atOnce), rl: trained?.plan.rl ?? null });
   const stage: StagePlan = {
     ...{ name: slot.name, kind: slot.kind, arm: slot.arm, pods, atOnce, gpusPerPod, gpus, work },
@@ -102,7 +104,7 @@ function planStage(
     ...{ server: served?.plan ?? null, trainer: trained?.plan ?? null, wallSeconds },
     gpuHours: gpus === 0 ? 0 : wallSeconds === null ? null : (wallSeconds / 3600) * gpus,
   };
-  return { stage, complaints };
+  return { stage, complaints, advice: served?.advice ?? [] };
 }
 
 /** What every planner of a stage is given. */

@@ -1,4 +1,4 @@
-import { leastReportedGiB } from '../spec/index.ts';
+import { hasMemory } from '../spec/index.ts';
 
 /** Resource of a node and of a pod that counts GPUs. Source: NVIDIA's device plugin. */
 export const GPU_RESOURCE = 'nvidia.com/gpu';
@@ -143,7 +143,7 @@ function gpuMemoryWhy({ requests, gpuMemoryGiB }: Need, { labels }: NodeFacts): 
   if (gpuMemoryGiB === undefined || (requests[GPU_RESOURCE] ?? 0) === 0) return null;
   const mebibytes = Number(labels[GPU_MEMORY_LABEL]);
   if (!Number.isFinite(mebibytes)) return `GPU memory is not known: no label ${GPU_MEMORY_LABEL}`;
-  if (mebibytes / 1024 >= leastReportedGiB(gpuMemoryGiB)) return null;
+  if (hasMemory(mebibytes / 1024, gpuMemoryGiB)) return null;
   return `GPUs of ${(mebibytes / 1024).toFixed(0)} GiB, ${gpuMemoryGiB} asked`;
 }
 

@@ -27,3 +27,7 @@ const KEPT_BACK = 0.07;
  * @param gpuMemoryGiB - as in `run.resources.gpuMemoryGiB`
  */
 export const leastReportedGiB = (gpuMemoryGiB: number): number => gpuMemoryGiB * (1 - KEPT_BACK);
+
+/** Whether a GPU counts as having the memory that was asked for. @param reportedGiB - by its driver */
+export const hasMemory = (reportedGiB: number, gpuMemoryGiB: number): boolean =>
+  reportedGiB >= leastReportedGiB(gpuMemoryGiB);

@@ -23,6 +23,12 @@ describe('refusal', () => {
       want: 'of 80 GiB',
     },
     {
+      name: 'a GPU sold as 80 GB reports less, and is one all the same',
+      stage: sft({ gpus: 1, gpuMemoryGiB: 80 }),
+      on: { ...server, gpuMemoryGiB: [79.65] },
+      want: null,
+    },
+    {
       name: 'the memory of all ranks must be there',
       stage: sft({ memoryGiB: 9 }, 2),
       on: laptop,

@@ -76,7 +76,7 @@ test('a gang that is too small is told with the nodes that would do', () => {
 test('a policy server that is too small is told with the GPUs that would do', () => {
   const { complaints } = planned({ search: { run: { shards: 4, resources: { gpus: 1 } } } });
   expect(complaints.map(({ field }) => field)).toEqual(['stages.search.run.resources.gpus']);
-  expect(complaints[0]?.message).toMatch(/; \d would do$/);
+  expect(complaints[0]?.message).toMatch(/; tensor parallel \d would do$/);
 });
 
 test('GPUs that the planned kind does not have are told', () => {
