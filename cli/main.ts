@@ -4,6 +4,7 @@ import { addDoctorCommand } from './commands/doctor.ts';
 import { addGcCommand } from './commands/gc.ts';
 import { addLookCommands } from './commands/look.ts';
 import { addPlanCommand } from './commands/plan.ts';
+import { addRenderCommand } from './commands/render.ts';
 import { addStartCommands } from './commands/start.ts';
 import { addSteerCommands } from './commands/steer.ts';
 import { tell } from './errors.ts';
@@ -16,6 +17,7 @@ export function orrery(): Command {
     .exitOverride();
   addStartCommands(program);
   addPlanCommand(program);
+  addRenderCommand(program);
   addLookCommands(program);
   addSteerCommands(program);
   addDoctorCommand(program);

@@ -2,30 +2,66 @@ import { createReadStream, statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Command } from 'commander';
-import { type Counts, planOf } from '../../planner/index.ts';
-import type { CampaignSpec, ProblemFile } from '../../spec/index.ts';
+import { needOf } from '../../k8s/inventory.ts';
+import { type Counts, planOf, type Qualification, qualify } from '../../planner/index.ts';
+import type { CampaignSpec, KubernetesSettings, ProblemFile } from '../../spec/index.ts';
 import { architectureOf } from '../architecture.ts';
 import { readCampaignFile } from '../campaign-file.ts';
-import { EXIT, type ExitCode } from '../errors.ts';
+import { draftJobs } from '../drafts.ts';
+import { CommandError, EXIT, type ExitCode } from '../errors.ts';
 import { finishWith } from '../exit.ts';
+import { readKubernetesSettings, SETTINGS_OF_NO_CLUSTER, settingsFile } from '../kubernetes-settings.ts';
 import { PROJECT } from '../paths.ts';
 import { planLines } from '../plan-view.ts';
+
+interface PlanOptions {
+  readonly json?: true;
+  readonly cluster?: true;
+  readonly settings?: string;
+}
 
 /** `plan`: what a campaign will need, before anything is started. */
 export function addPlanCommand(program: Command): void {
   program
     .command('plan <file>')
     .description('forecast pods, GPUs, memory and time of every stage; 0 when all fits, 1 when something does not')
+    .option('--cluster', 'and which nodes of the cluster in KUBECONFIG qualify, and why the others do not')
+    .option('--settings <file>', 'settings of the cluster (default: ORRERY_KUBERNETES)')
     .option('--json', 'answer as JSON')
     .action(finishWith(plan));
 }
 
-async function plan(file: string, options: { json?: true }): Promise<ExitCode> {
+async function plan(file: string, options: PlanOptions): Promise<ExitCode> {
   // One plans before one has all of the data.
   const { spec } = await readCampaignFile(file, { dataFiles: 'optional' });
   const planned = planOf(spec, await architectureOf(spec), await countProblems(spec));
-  console.log(options.json ? JSON.stringify(planned, null, 2) : planLines(planned, null).join('\n'));
-  return planned.complaints.length === 0 ? EXIT.ok : EXIT.failed;
+  const cluster = options.cluster ? await qualifications(spec, settingsFile(options.settings)) : null;
+  console.log(
+    options.json
+      ? JSON.stringify({ ...planned, ...(cluster === null ? {} : { cluster: Object.fromEntries(cluster) }) }, null, 2)
+      : planLines(planned, cluster).join('\n'),
+  );
+  const waits = [...(cluster?.values() ?? [])].some(({ fits }) => fits !== 'now');
+  return planned.complaints.length === 0 && !waits ? EXIT.ok : EXIT.failed;
+}
+
+/** What the cluster has for each stage, on its own: stages that run at the same time share it. */
+async function qualifications(spec: CampaignSpec, file: string | null): Promise<Map<string, Qualification>> {
+  const settings: KubernetesSettings = file === null ? SETTINGS_OF_NO_CLUSTER : await readKubernetesSettings(file);
+  // The client library takes a while to load, and most plans need none.
+  const { SurveyError, surveyCluster } = await import('../../k8s/survey.ts');
+  const survey = await surveyCluster(settings.context).catch((error: unknown) => {
+    if (!(error instanceof SurveyError)) throw error;
+    throw new CommandError(EXIT.unavailable, error.message, 'name the cluster by KUBECONFIG', { cause: error });
+  });
+  if (survey.pods === null)
+    console.error('orrery: pods of other namespaces may not be listed: all nodes are taken for free');
+  return new Map(
+    draftJobs(spec).map(({ slot, request }) => [
+      slot.name,
+      qualify(needOf(request, settings), survey.nodes, survey.pods ?? []),
+    ]),
+  );
 }
 
 /** Problems of each set, where all of its files are there as JSONL. */
@@ -49,8 +85,9 @@ async function linesOf(files: readonly ProblemFile[]): Promise<number | null> {
       const absolute = resolve(PROJECT, path);
       if (!path.endsWith('.jsonl') || !statSync(absolute, { throwIfNoEntry: false })?.isFile()) return null;
       let lines = 0;
-      for await (const line of createInterface({ input: createReadStream(absolute) }))
+      for await (const line of createInterface({ input: createReadStream(absolute) })) {
         if (line.trim() !== '') lines += 1;
+      }
       return Math.min(limit, lines);
     }),
   );

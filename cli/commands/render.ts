@@ -1,0 +1,52 @@
+import type { Command } from 'commander';
+import { stringify } from 'yaml';
+import { jobManifest } from '../../k8s/job.ts';
+import { gangService } from '../../k8s/service.ts';
+import { readCampaignFile } from '../campaign-file.ts';
+import { draftJobs } from '../drafts.ts';
+import { CommandError, EXIT, type ExitCode } from '../errors.ts';
+import { finishWith } from '../exit.ts';
+import { readKubernetesSettings, settingsFile } from '../kubernetes-settings.ts';
+
+interface RenderOptions {
+  readonly stage?: string;
+  readonly settings?: string;
+}
+
+/** Stands for what only the API server knows: the Job's own id. */
+const UNKNOWN_UID = '00000000-0000-0000-0000-000000000000';
+
+/** `render`: what would be sent to Kubernetes. */
+export function addRenderCommand(program: Command): void {
+  program
+    .command('render <file>')
+    .description('print the Kubernetes objects of every stage as YAML; nothing is sent')
+    .option('--stage <name>', 'of this stage alone')
+    .option('--settings <file>', 'settings of the cluster (default: ORRERY_KUBERNETES)')
+    .action(finishWith(render));
+}
+
+async function render(file: string, options: RenderOptions): Promise<ExitCode> {
+  const { spec } = await readCampaignFile(file, { dataFiles: 'optional' });
+  const path = settingsFile(options.settings);
+  if (path === null) {
+    throw new CommandError(
+      EXIT.usage,
+      'the images and claims of the cluster are not known',
+      'name its settings: --settings deploy/kubernetes.example.yaml, or ORRERY_KUBERNETES',
+    );
+  }
+  const settings = await readKubernetesSettings(path);
+  const drafts = draftJobs(spec);
+  const wanted = drafts.filter(({ slot }) => options.stage === undefined || slot.name === options.stage);
+  if (wanted.length === 0) {
+    const names = drafts.map(({ slot }) => slot.name).join(', ');
+    throw new CommandError(EXIT.missing, `there is no stage ${options.stage}`, `there are ${names}`);
+  }
+  const documents = wanted.flatMap(({ request }) => [
+    jobManifest(request, settings, 'draft'),
+    ...(request.gang ? [gangService(request, 'draft', UNKNOWN_UID)] : []),
+  ]);
+  console.log(documents.map((document) => stringify(document, { aliasDuplicateObjects: false })).join('---\n'));
+  return EXIT.ok;
+}
