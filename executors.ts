@@ -5,7 +5,7 @@ import type { Machine } from './reconciler/index.ts';
 import { InvalidInputError } from './spec/index.ts';
 
 /** An executor, and what activities and reconciler have to know of it. */
-export interface ChosenExecutor extends Pick<Deps, 'executor' | 'outcomeOf' | 'refusalOf'> {
+export interface ChosenExecutor extends Pick<Deps, 'executor' | 'outcomeOf' | 'refusalOf' | 'shortageOf'> {
   /** What it keeps on this machine; null for one that keeps nothing here. */
   readonly machine: Machine | null;
   /** Ends what it has open. */
@@ -33,8 +33,13 @@ export async function chooseExecutor(env: NodeJS.ProcessEnv, local: LocalExecuto
   // Pods and worker write the same folders of the store: what the one makes, the other's group may change.
   process.umask(0o002);
   // Loaded where it is used: it takes as long as all else of a worker together.
-  const { createKubernetesExecutor, kubernetesOutcome, readKubernetesSettings } = await import('./k8s/index.ts');
+  const { createKubernetesExecutor, createShortage, kubernetesOutcome, readKubernetesSettings } = await import(
+    './k8s/index.ts'
+  );
   const settings = readKubernetesSettings(env.ORRERY_KUBERNETES);
   const executor = createKubernetesExecutor({ settings, store: local.store, log: local.log });
-  return { executor, outcomeOf: kubernetesOutcome, refusalOf: () => null, machine: null, close: executor.close };
+  return {
+    ...{ executor, outcomeOf: kubernetesOutcome, refusalOf: () => null, machine: null, close: executor.close },
+    shortageOf: createShortage(executor.client, settings, local.log),
+  };
 }

@@ -1,6 +1,6 @@
 import type { Client } from '@temporalio/client';
 import type { Logger } from 'pino';
-import type { Executor, JobObservation, Outcome, StageFile } from '../spec/index.ts';
+import type { Executor, JobObservation, JobRequest, Outcome, Shortage, StageFile } from '../spec/index.ts';
 
 /** What the activities act on. Handed in by `worker.ts`; tests hand in others. */
 export interface Deps {
@@ -12,6 +12,8 @@ export interface Deps {
   readonly outcomeOf: (observation: JobObservation, attempt: number) => Outcome;
   /** Why this executor can never run the stage (more GPUs than the machine has); null if it can. */
   readonly refusalOf: (stage: Pick<StageFile, 'name' | 'config' | 'kind'>) => string | null;
+  /** What this executor lacks at the moment for a job; null where it has room, or cannot tell. Absent: whatever is asked for is submitted. */
+  readonly shortageOf?: ((request: JobRequest) => Promise<Shortage | null>) | undefined;
   readonly client: Client;
   /** Whether the campaign's search attributes are registered with the server. */
   readonly searchAttributes: boolean;

@@ -8,6 +8,7 @@ import { factsOf } from './facts.ts';
 import type { JobRef } from './job-request.ts';
 import { progressSchedule } from './progress-schedule.ts';
 import { watchProgress } from './progress-watch.ts';
+import { unscheduled } from './room.ts';
 import { type Timed, timed } from './timed.ts';
 
 /** How an execution ended, and what is known of its times. */
@@ -51,7 +52,7 @@ export function createJobActivities({ store, executor, outcomeOf, client, log }:
         for await (const observation of executor.watch(job.name, signal)) last = observation;
         if (stalled.signal.aborted) return await ended(await stopStalled(job), await executor.observe(job.name));
         cancellationSignal().throwIfAborted();
-        if (last === null) return await ended(lost(job), last);
+        if (last === null) return await ended((await unscheduled(store, job)) ?? lost(job), last);
         // Who found it stalled may have died before it could say so.
         const stall = last.phase === 'stopped' ? await readStall(store, job) : null;
         return await ended(stall === null ? outcomeOf(last, job.attempt) : stalledOutcome(job, stall), last);

@@ -29,6 +29,7 @@ import { beating } from './beating.ts';
 import type { Deps } from './deps.ts';
 import { translated } from './failures.ts';
 import { type JobRef, jobName, jobRequest, publishersOf } from './job-request.ts';
+import { isGivenUp, noteShortage } from './room.ts';
 import { type Timed, timed } from './timed.ts';
 
 export interface StartAttempt {
@@ -60,7 +61,7 @@ export type Sealed =
   | { readonly kind: 'incomplete'; readonly outcome: Outcome };
 
 /** From a stage that is asked for to a claimed execution of it, and from its parts to its manifest. */
-export function createStageActivities({ store, projectRoot, executor, client }: Deps) {
+export function createStageActivities({ store, projectRoot, executor, shortageOf, client, log }: Deps) {
   /** Starts the job of an attempt that is claimed, or adopts it. */
   async function submit(dir: string, start: StartAttempt, attempt: number): Promise<JobRef> {
     const stage = await readStageFile(dir);
@@ -73,7 +74,16 @@ export function createStageActivities({ store, projectRoot, executor, client }: 
       startedAt: (await firstClaimedAt(dir)) ?? new Date().toISOString(),
     };
     const checkpointBefore = await stepToAvoid(dir, start.earlierCheckpoints);
-    await executor.submit(jobRequest(job, start, stage, checkpointBefore));
+    const asked = jobRequest(job, start, stage, checkpointBefore);
+    // A job that stands has its room, or its place in the queue.
+    const stands = shortageOf !== undefined && (await executor.observe(job.name)) !== null;
+    const shortage = stands ? null : ((await shortageOf?.(asked)) ?? null);
+    if (shortage !== null && isGivenUp(shortage, stage.config.run)) {
+      log.warn({ job: job.name, why: shortage.why }, 'no room for a job, and it is not submitted');
+      await noteShortage(store, job, shortage);
+    } else {
+      await executor.submit(asked);
+    }
     return job;
   }
 

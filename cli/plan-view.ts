@@ -79,15 +79,35 @@ function assumptionLines(assumptions: Assumptions): string[] {
 }
 
 function clusterLines(cluster: Qualifications): string[] {
+  // Stages that ask for the same are told together.
+  const groups = new Map<string, { names: string[]; found: Qualification }>();
+  for (const [name, found] of cluster) {
+    const key = JSON.stringify(found);
+    const group = groups.get(key) ?? { names: [], found };
+    group.names.push(name);
+    groups.set(key, group);
+  }
+  return ['in the cluster, each stage by itself:', ...[...groups.values()].flatMap(qualificationLines)];
+}
+
+function qualificationLines({
+  names,
+  found,
+}: {
+  readonly names: readonly string[];
+  readonly found: Qualification;
+}): string[] {
+  const { fits, podsNeeded, podsNow, podsEver, qualifying, refused } = found;
+  const room = `${counted(podsNow, 'pod')} now, on ${counted(qualifying.length, 'node')}`;
+  const later = podsEver === podsNow ? '' : `, ${podsEver} once others have gone`;
   return [
-    'in the cluster:',
-    ...[...cluster].flatMap(([name, { fits, podsNeeded, podsNow, podsEver, qualifying, refused }]) => [
-      `  ${styleText(fits === 'now' ? 'green' : fits === 'later' ? 'yellow' : 'red', VERDICTS[fits])}  ${name}: ${podsNow} pods have room on ${qualifying.length} nodes, ${podsNeeded} needed to begin${podsEver === podsNow ? '' : `, ${podsEver} on an empty cluster`}`,
-      ...refused.map(({ why, nodes }) => styleText('dim', `      ${nodesText(nodes)}: ${why}`)),
-    ]),
+    `  ${styleText(COLOURS[fits], VERDICTS[fits])}  ${names.join(', ')}`,
+    `      room for ${room}${later}; ${podsNeeded} needed to begin`,
+    ...refused.map(({ why, nodes }) => styleText('dim', `      ${nodesText(nodes)}: ${why}`)),
   ];
 }
 
+const COLOURS = { now: 'green', later: 'yellow', never: 'red' } as const;
 const VERDICTS = { now: '✔ fits', later: '○ must wait', never: '✘ never fits' } as const;
 
 /** How many nodes, and the first of them. */

@@ -14,7 +14,7 @@ import {
   Watch,
 } from '@kubernetes/client-node';
 import { hasStatus, KubeError, kubeError } from './errors.ts';
-import { type Job, type KubeNode, type KubeObject, nameOf, type Service, wire } from './objects.ts';
+import { type Job, type KubeNode, type KubeObject, nameOf, type Pod, type Service, wire } from './objects.ts';
 
 /** What is watched, and where it lies in the API. */
 export const WATCHED = {
@@ -170,6 +170,19 @@ export function createKubeClient(namespace: string, context?: string) {
     listNodes: async (): Promise<KubeNode[] | null> => {
       try {
         return wire((await asked('list Nodes', () => core.listNode())).items) as KubeNode[];
+      } catch (error) {
+        if (hasStatus(error, 403)) return null;
+        throw error;
+      }
+    },
+
+    /** Pods of all namespaces that hold something of a machine; null where the worker may not look at them. */
+    listPodsOnNodes: async (): Promise<Pod[] | null> => {
+      const fieldSelector = 'spec.nodeName!=,status.phase!=Succeeded,status.phase!=Failed';
+      try {
+        return wire(
+          (await asked('list Pods of all namespaces', () => core.listPodForAllNamespaces({ fieldSelector }))).items,
+        ) as Pod[];
       } catch (error) {
         if (hasStatus(error, 403)) return null;
         throw error;

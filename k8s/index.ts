@@ -6,3 +6,5 @@ export { jobManifest } from './job.ts';
 export { ANNOTATIONS, LABELS } from './labels.ts';
 export { kubernetesOutcome } from './outcome.ts';
 export { readKubernetesSettings } from './settings.ts';
+export { createShortage } from './shortage.ts';
+export { qualifyJob, type Survey, surveyCluster } from './survey.ts';

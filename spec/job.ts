@@ -113,3 +113,11 @@ export interface Executor {
   /** Every job that has a record, ended or not. */
   list(): Promise<JobSummary[]>;
 }
+
+/** What an executor lacks for a job that has not been submitted. */
+export interface Shortage {
+  /** `later`: others have to make room; `never`: not even an empty cluster could hold it. */
+  readonly fits: 'later' | 'never';
+  /** In words: what is needed, and why each machine does not do. */
+  readonly why: string;
+}

@@ -100,6 +100,12 @@ export const KubernetesSettings = z.strictObject({
     .describe(
       'pod-group: the scheduler places a gang as a whole (PodGroup of scheduling.k8s.io/v1alpha2), where the cluster serves it.',
     ),
+  checkRoom: z
+    .boolean()
+    .default(true)
+    .describe(
+      'Whether nodes are looked at before each stage, as far as the worker may list them: what no node can ever hold is not submitted. Off where nodes are added as pods wait for them (an autoscaler).',
+    ),
   limits: z
     .strictObject({
       pendingSeconds: seconds(10, 1800).describe(

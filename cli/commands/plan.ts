@@ -2,15 +2,14 @@ import { createReadStream, statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Command } from 'commander';
-import { needOf } from '../../k8s/inventory.ts';
-import { type Counts, planOf, type Qualification, qualify } from '../../planner/index.ts';
-import type { CampaignSpec, KubernetesSettings, ProblemFile } from '../../spec/index.ts';
+import { type Counts, planOf, type Qualification } from '../../planner/index.ts';
+import type { CampaignSpec, ProblemFile } from '../../spec/index.ts';
 import { architectureOf } from '../architecture.ts';
 import { readCampaignFile } from '../campaign-file.ts';
 import { draftJobs } from '../drafts.ts';
-import { CommandError, EXIT, type ExitCode } from '../errors.ts';
+import { CommandError, EXIT, type ExitCode, messageOf } from '../errors.ts';
 import { finishWith } from '../exit.ts';
-import { readKubernetesSettings, SETTINGS_OF_NO_CLUSTER, settingsFile } from '../kubernetes-settings.ts';
+import { SETTINGS_OF_NO_CLUSTER, settingsFile } from '../kubernetes-settings.ts';
 import { PROJECT } from '../paths.ts';
 import { planLines } from '../plan-view.ts';
 
@@ -47,21 +46,22 @@ async function plan(file: string, options: PlanOptions): Promise<ExitCode> {
 
 /** What the cluster has for each stage, on its own: stages that run at the same time share it. */
 async function qualifications(spec: CampaignSpec, file: string | null): Promise<Map<string, Qualification>> {
-  const settings: KubernetesSettings = file === null ? SETTINGS_OF_NO_CLUSTER : await readKubernetesSettings(file);
   // The client library takes a while to load, and most plans need none.
-  const { SurveyError, surveyCluster } = await import('../../k8s/survey.ts');
-  const survey = await surveyCluster(settings.context).catch((error: unknown) => {
-    if (!(error instanceof SurveyError)) throw error;
-    throw new CommandError(EXIT.unavailable, error.message, 'name the cluster by KUBECONFIG', { cause: error });
-  });
+  const { createKubeClient, qualifyJob, readKubernetesSettings, surveyCluster } = await import('../../k8s/index.ts');
+  const settings = file === null ? SETTINGS_OF_NO_CLUSTER : readKubernetesSettings(file);
+  const refuse = (problem: string, remedy: string, cause?: unknown): never => {
+    throw new CommandError(EXIT.unavailable, problem, remedy, { cause });
+  };
+  const survey = await Promise.resolve()
+    .then(() => surveyCluster(createKubeClient(settings.namespace, settings.context)))
+    .catch((error: unknown) =>
+      refuse(`the cluster could not be looked at: ${messageOf(error)}`, 'name it by KUBECONFIG', error),
+    );
+  if (survey === null)
+    return refuse('the nodes of the cluster may not be listed', 'the rights are in deploy/rbac-planner.yaml');
   if (survey.pods === null)
     console.error('orrery: pods of other namespaces may not be listed: all nodes are taken for free');
-  return new Map(
-    draftJobs(spec).map(({ slot, request }) => [
-      slot.name,
-      qualify(needOf(request, settings), survey.nodes, survey.pods ?? []),
-    ]),
-  );
+  return new Map(draftJobs(spec).map(({ slot, request }) => [slot.name, qualifyJob(request, settings, survey)]));
 }
 
 /** Problems of each set, where all of its files are there as JSONL. */

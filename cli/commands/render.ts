@@ -1,12 +1,10 @@
 import type { Command } from 'commander';
 import { stringify } from 'yaml';
-import { jobManifest } from '../../k8s/job.ts';
-import { gangService } from '../../k8s/service.ts';
 import { readCampaignFile } from '../campaign-file.ts';
 import { draftJobs } from '../drafts.ts';
 import { CommandError, EXIT, type ExitCode } from '../errors.ts';
 import { finishWith } from '../exit.ts';
-import { readKubernetesSettings, settingsFile } from '../kubernetes-settings.ts';
+import { settingsFile } from '../kubernetes-settings.ts';
 
 interface RenderOptions {
   readonly stage?: string;
@@ -36,17 +34,21 @@ async function render(file: string, options: RenderOptions): Promise<ExitCode> {
       'name its settings: --settings deploy/kubernetes.example.yaml, or ORRERY_KUBERNETES',
     );
   }
-  const settings = await readKubernetesSettings(path);
+  // The client library, which comes along, takes a while to load.
+  const { gangObjects, jobManifest, readKubernetesSettings } = await import('../../k8s/index.ts');
+  const settings = readKubernetesSettings(path);
   const drafts = draftJobs(spec);
   const wanted = drafts.filter(({ slot }) => options.stage === undefined || slot.name === options.stage);
   if (wanted.length === 0) {
     const names = drafts.map(({ slot }) => slot.name).join(', ');
     throw new CommandError(EXIT.missing, `there is no stage ${options.stage}`, `there are ${names}`);
   }
-  const documents = wanted.flatMap(({ request }) => [
-    jobManifest(request, settings, 'draft'),
-    ...(request.gang ? [gangService(request, 'draft', UNKNOWN_UID)] : []),
-  ]);
+  const documents = wanted.flatMap(({ request }) => {
+    const job = jobManifest(request, settings, 'draft');
+    if (!request.gang) return [job];
+    const { service, podGroup } = gangObjects(request, settings, 'draft', UNKNOWN_UID);
+    return [job, service, ...(podGroup === null ? [] : [podGroup.body])];
+  });
   console.log(documents.map((document) => stringify(document, { aliasDuplicateObjects: false })).join('---\n'));
   return EXIT.ok;
 }

@@ -1,0 +1,28 @@
+import { expect, test } from 'vitest';
+import type { JobRef } from '../../activities/job-request.ts';
+import { isGivenUp, noteShortage, unscheduled } from '../../activities/room.ts';
+import { Run } from '../../spec/index.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
+
+const waits = Run.parse({});
+const stops = Run.parse({ failures: { Unschedulable: { action: 'stop' } } });
+
+test.each([
+  { name: 'what can never run is given up at once', fits: 'never', run: waits, want: true },
+  { name: 'what has to wait is submitted, and waits in the cluster', fits: 'later', run: waits, want: false },
+  { name: 'a stage that is not to wait is given up', fits: 'later', run: stops, want: true },
+] as const)('$name', ({ fits, run, want }) => {
+  expect(isGivenUp({ fits, why: 'no room' }, run)).toBe(want);
+});
+
+test('an attempt that was not submitted ended as Unschedulable, in the words of the shortage, whoever looks', async () => {
+  const store = await temporaryFolder();
+  const job = { key: 'ab', attempt: 3 } as JobRef;
+  expect(await unscheduled(store, job)).toBeNull();
+  await noteShortage(store, job, { fits: 'never', why: 'room for 2 pods is needed' });
+  expect(await unscheduled(store, job)).toMatchObject({
+    kind: 'failed',
+    failure: { class: 'Unschedulable', message: 'room for 2 pods is needed', attempt: 3 },
+  });
+  expect(await unscheduled(store, { ...job, attempt: 4 })).toBeNull();
+});
