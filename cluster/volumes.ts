@@ -18,22 +18,21 @@ export interface VolumeFolders {
   readonly store: string;
   /** The project with its packages, which pods read. */
   readonly programs?: string;
+  /** For pods on fake nodes too, which mount nothing: volumes that are not tied to the real node. */
+  readonly anyNode?: boolean;
 }
 
 /** The volumes and claims of a namespace; every volume can be bound by its own claim alone. */
-export function volumesOf({
-  namespace,
-  store,
-  programs = PROJECT,
-}: VolumeFolders): (V1PersistentVolume | V1PersistentVolumeClaim)[] {
+export function volumesOf(folders: VolumeFolders): (V1PersistentVolume | V1PersistentVolumeClaim)[] {
+  const { store, programs = PROJECT } = folders;
   return [
-    ...volumeAndClaim(namespace, CLAIMS.store, store, 'ReadWriteMany'),
-    ...volumeAndClaim(namespace, CLAIMS.programs, programs, 'ReadOnlyMany'),
+    ...volumeAndClaim(folders, CLAIMS.store, store, 'ReadWriteMany'),
+    ...volumeAndClaim(folders, CLAIMS.programs, programs, 'ReadOnlyMany'),
   ];
 }
 
 function volumeAndClaim(
-  namespace: string,
+  { namespace, anyNode = false }: VolumeFolders,
   name: string,
   path: string,
   mode: string,
@@ -41,20 +40,20 @@ function volumeAndClaim(
   const size = { storage: '100Gi' };
   const shared = { accessModes: [mode], storageClassName: '', volumeMode: 'Filesystem' };
   const volumeName = `${namespace}-${name}`;
+  const hostname = { key: 'kubernetes.io/hostname', operator: 'In', values: [NODE] };
+  const where = anyNode
+    ? { hostPath: { path } }
+    : {
+        local: { path },
+        nodeAffinity: { required: { nodeSelectorTerms: [{ matchExpressions: [hostname] }] } },
+      };
   return [
     {
       ...{ apiVersion: 'v1', kind: 'PersistentVolume', metadata: { name: volumeName } },
       spec: {
         ...{ ...shared, capacity: size, persistentVolumeReclaimPolicy: 'Retain' },
         claimRef: { kind: 'PersistentVolumeClaim', namespace, name },
-        local: { path },
-        nodeAffinity: {
-          required: {
-            nodeSelectorTerms: [
-              { matchExpressions: [{ key: 'kubernetes.io/hostname', operator: 'In', values: [NODE] }] },
-            ],
-          },
-        },
+        ...where,
       },
     },
     {

@@ -21,9 +21,12 @@ import { findReport, readReport } from '../cli/report.ts';
 import { ReportSummary, resultLines } from '../cli/results.ts';
 import { submitCampaign } from '../cli/submit.ts';
 import { exitCodeOf, watchCampaign } from '../cli/watch.ts';
+import { foreignCluster, foreignKubeconfig } from '../cluster/foreign.ts';
+import { kubeconfigPath } from '../cluster/paths.ts';
+import { clusterUp, workerEnvironment } from '../cluster/up.ts';
 import { setup } from './setup.ts';
 import { ensureTemporal, projectServer, type TemporalServer } from './temporal-server.ts';
-import { ensureWorker, stopWorker, type WorkerProcess } from './worker-process.ts';
+import { ensureWorker, stopWorker, type WorkerProcess, type WorkerPurpose } from './worker-process.ts';
 
 /** What checkpoints and trees of a run may take. */
 const RUN_GB = 1;
@@ -34,6 +37,7 @@ interface DemoOptions {
   readonly file?: string;
   readonly seed?: number;
   readonly keep?: true;
+  readonly kubernetes?: true;
 }
 
 await runMain(async () => {
@@ -43,6 +47,10 @@ await runMain(async () => {
     .option('--short', 'the shortest campaign, in which little is learnt (examples/tiny-short.yaml)')
     .option('--file <file>', 'a campaign file of your own')
     .option('--seed <number>', 'another seed than the file’s', seedFrom)
+    .option(
+      '--kubernetes',
+      'every stage in pods of a real cluster, which is made where it is not there (docs/cluster.md)',
+    )
     .option('--keep', 'leave Temporal and the worker running at the end')
     .exitOverride()
     .parse()
@@ -53,11 +61,12 @@ await runMain(async () => {
 async function demo(options: DemoOptions): Promise<ExitCode> {
   refuseWithoutSpace();
   await setup();
+  const purpose = options.kubernetes ? await onKubernetes() : {};
   const { id, campaign } = await chosenCampaign(options);
   const temporal = await theTemporal();
   let worker: WorkerProcess | null = null;
   try {
-    worker = await ensureWorker(temporal.address);
+    worker = await ensureWorker(temporal.address, purpose);
     return await withClient((client) => run(client, id, campaign, temporal));
   } finally {
     // Where Temporal cannot say, nothing of others can depend on it.
@@ -67,6 +76,31 @@ async function demo(options: DemoOptions): Promise<ExitCode> {
       if (temporal.started) await temporal.stop();
     }
   }
+}
+
+/**
+ * The cluster of this project, or the one that `KUBECONFIG` and `ORRERY_KUBERNETES` name.
+ * @throws CommandError 69 where there is none and none can be made, 2 when only one of the two is set
+ */
+async function onKubernetes(): Promise<WorkerPurpose> {
+  const foreign = foreignKubeconfig();
+  if (foreign !== null) {
+    const { server, version } = await foreignCluster(foreign);
+    if (process.env.ORRERY_KUBERNETES === undefined) {
+      throw new CommandError(
+        EXIT.usage,
+        `KUBECONFIG names the cluster ${server}, but ORRERY_KUBERNETES does not say how stages run on it`,
+        'name a settings file in ORRERY_KUBERNETES (docs/kubernetes.md), or `unset KUBECONFIG` for a cluster on this machine',
+      );
+    }
+    console.log(`on the cluster that KUBECONFIG names: ${server}, Kubernetes ${version}`);
+    return { executor: 'kubernetes' };
+  }
+  await clusterUp((line) => console.error(`orrery: ${line}`));
+  const env = workerEnvironment();
+  process.env.ORRERY_STORE = env.ORRERY_STORE; // where this process reads the report
+  console.log(`on the cluster of this project: KUBECONFIG=${kubeconfigPath()}`);
+  return { executor: 'kubernetes', env };
 }
 
 /** Whether the worker and Temporal are needed by another campaign: several demos may share them. */

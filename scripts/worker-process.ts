@@ -19,13 +19,24 @@ const READY = 'worker started';
 const START_TIMEOUT_MS = 90_000;
 const STOP_GRACE_MS = 15_000;
 
+/** What a worker is started for. */
+export interface WorkerPurpose {
+  /** Where it runs the stages: `local` when not given. A second one for another place would take the first one's campaigns. */
+  readonly executor?: 'local' | 'kubernetes';
+  /** More environment. */
+  readonly env?: Readonly<Record<string, string>>;
+  readonly pidFile?: string;
+}
+
 /**
  * Starts the worker against the Temporal at `address`, or finds the one that runs.
- * @throws CommandError 69 when it does not come up, with the end of its log, or when the one that runs serves another Temporal
+ * @throws CommandError 69 when it does not come up, with the end of its log, or when the one that runs serves another Temporal or executor
  */
-export async function ensureWorker(address: string, pidFile = PID_FILE): Promise<WorkerProcess> {
+export async function ensureWorker(address: string, purpose: WorkerPurpose = {}): Promise<WorkerProcess> {
+  const { executor = 'local', env = {}, pidFile = PID_FILE } = purpose;
+  const served = executor === 'local' ? address : `${address} on ${executor}`;
   if (readPidFile(pidFile, 'worker.ts') !== null) {
-    refuseOther(readPidFileNote(pidFile), address);
+    refuseOther(readPidFileNote(pidFile), served);
     return { started: false, logFile: LOG_FILE };
   }
 
@@ -36,11 +47,11 @@ export async function ensureWorker(address: string, pidFile = PID_FILE): Promise
     detached: true,
     stdio: ['ignore', log, log],
     // The stages' Python is the one that the setup has just filled, whatever the shell of who starts this names.
-    env: { ...process.env, TEMPORAL_ADDRESS: address, ORRERY_PYTHON: VENV_PYTHON },
+    env: { ...process.env, TEMPORAL_ADDRESS: address, ORRERY_PYTHON: VENV_PYTHON, ORRERY_EXECUTOR: executor, ...env },
   });
   closeSync(log);
   child.unref();
-  writePidFile(pidFile, child.pid, address);
+  writePidFile(pidFile, child.pid, served);
   await untilReady(child.pid);
   return { started: true, logFile: LOG_FILE };
 }

@@ -24,8 +24,8 @@ function aWorker(address: string): { pid: number; pidFile: string } {
 test('a worker that runs is used by who wants the same Temporal, and refused to who wants another', async () => {
   const { pid, pidFile } = aWorker('localhost:7233');
   expect([readPidFile(pidFile, 'worker.ts'), readPidFileNote(pidFile)]).toEqual([pid, 'localhost:7233']);
-  expect(await ensureWorker('localhost:7233', pidFile)).toMatchObject({ started: false });
-  await expect(ensureWorker('localhost:7300', pidFile)).rejects.toThrow(
+  expect(await ensureWorker('localhost:7233', { pidFile })).toMatchObject({ started: false });
+  await expect(ensureWorker('localhost:7300', { pidFile })).rejects.toThrow(
     /for the Temporal at localhost:7233, not localhost:7300\n.*npm run down/,
   );
 });

@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { Client, Connection } from '@temporalio/client';
 import { bundleWorkflowCode, DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
 import { pino } from 'pino';
+import type { Deps } from '../../activities/deps.ts';
 import { type Activities, createActivities } from '../../activities/index.ts';
 import { ensureSearchAttributes } from '../../activities/search-attributes.ts';
 import { createLocalExecutor, localOutcome, localRefusal } from '../../local/index.ts';
@@ -41,6 +42,11 @@ const SPARES = 2;
 const toyExecutor = ({ home, store }: Pick<ToyWorkerOptions, 'home' | 'store'>, spares = 0): Executor & Disposable =>
   createLocalExecutor({ home, projectRoot: TOY, store, python: join(PROJECT, '.venv/bin/python'), log, spares });
 
+/** An executor, and what activities have to know of it. */
+type Acting = Pick<Deps, 'executor' | 'outcomeOf' | 'refusalOf'>;
+
+const locally = (executor: Executor): Acting => ({ executor, outcomeOf: localOutcome, refusalOf: localRefusal });
+
 /**
  * A worker as `worker.ts` composes it, but with toy stage programs. Runs until it is shut down.
  * @param change - puts something around activities, to cause a fault at one of them
@@ -48,7 +54,7 @@ const toyExecutor = ({ home, store }: Pick<ToyWorkerOptions, 'home' | 'store'>, 
 export async function createToyWorker(
   { address, store, home }: ToyWorkerOptions,
   change: (activities: Activities) => object = (activities) => activities,
-  executor: Executor = toyExecutor({ home, store }, SPARES),
+  acting: Acting = locally(toyExecutor({ home, store }, SPARES)),
 ): Promise<Worker> {
   try {
     Runtime.install({ logger: silent });
@@ -65,8 +71,7 @@ export async function createToyWorker(
     workflowBundle: await bundleWorkflowCode({ workflowsPath: join(PROJECT, 'workflows/index.ts'), logger: silent }),
     activities: change(
       createActivities({
-        ...{ store, projectRoot: TOY, outcomeOf: localOutcome, refusalOf: localRefusal, log },
-        executor,
+        ...{ store, projectRoot: TOY, ...acting, log },
         client: new Client({ connection: clientConnection }),
         searchAttributes: await ensureSearchAttributes(clientConnection, 'default', log),
       }),
@@ -87,7 +92,7 @@ export async function openWorkbench(): Promise<Workbench> {
     ...{ client: new Client({ connection }), address, store, home, executor: toyExecutor({ home, store }) },
     async startWorker() {
       const executor = toyExecutor({ home, store }, SPARES);
-      const worker = await createToyWorker({ address, store, home }, undefined, executor);
+      const worker = await createToyWorker({ address, store, home }, undefined, locally(executor));
       const ended = worker.run();
       return {
         async stop() {

@@ -346,7 +346,7 @@ export const RECORDINGS: Readonly<Record<string, Recording>> = {
   'claim-missing': {
     how: 'a claim that does not exist',
     act: async (stage) => {
-      const pod = { volumes: [{ name: 'store', persistentVolumeClaim: { claimName: 'no-such-claim' } }] };
+      const pod = { volumes: [{ name: 'data', persistentVolumeClaim: { claimName: 'no-such-claim' } }] };
       await create(stage, { pod });
       await unschedulable(stage);
     },

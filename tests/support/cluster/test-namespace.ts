@@ -5,11 +5,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { BatchV1Api, CoreV1Api, type KubeConfig } from '@kubernetes/client-node';
-import { PROJECT } from '../../../cli/paths.ts';
 import { kubeConfigFrom } from '../../../cluster/api.ts';
 import { prepareNamespace, writeWorkerKubeconfig } from '../../../cluster/namespace.ts';
 import { kubeconfigPath } from '../../../cluster/paths.ts';
-import { volumesOf } from '../../../cluster/volumes.ts';
+import { type VolumeFolders, volumesOf } from '../../../cluster/volumes.ts';
 
 /** A namespace for one test file, with everything that a worker needs, and a store of its own. */
 export interface TestNamespace extends AsyncDisposable {
@@ -24,15 +23,18 @@ export interface TestNamespace extends AsyncDisposable {
   readonly folder: string;
 }
 
-/** @param programs - folder that pods see as the project; this project when not given */
-export async function testNamespace(prefix = 'test', programs = PROJECT): Promise<TestNamespace> {
+/** @param volumes - `anyNode`: for pods on fake nodes too */
+export async function testNamespace(
+  prefix = 'test',
+  volumes: Pick<VolumeFolders, 'programs' | 'anyNode'> = {},
+): Promise<TestNamespace> {
   const name = `${prefix}-${randomBytes(3).toString('hex')}`;
   const admin = kubeConfigFrom(kubeconfigPath());
   const folder = mkdtempSync(join(tmpdir(), `orrery-${prefix}-`));
   await chmod(folder, 0o755);
   const store = join(folder, 'store');
   const workerKubeconfig = join(folder, 'worker.kubeconfig');
-  const folders = { namespace: name, store, programs };
+  const folders = { namespace: name, store, ...volumes };
   await prepareNamespace(admin, folders);
   await writeWorkerKubeconfig(admin, name, workerKubeconfig);
   return {

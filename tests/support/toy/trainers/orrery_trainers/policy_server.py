@@ -15,4 +15,4 @@ class Healthy(BaseHTTPRequestHandler):
         """Says nothing."""
 
 
-HTTPServer(("127.0.0.1", int(os.environ["ORRERY_POLICY_PORT"])), Healthy).serve_forever()
+HTTPServer((os.environ.get("ORRERY_POLICY_HOST", "127.0.0.1"), int(os.environ["ORRERY_POLICY_PORT"])), Healthy).serve_forever()
