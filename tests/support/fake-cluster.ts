@@ -1,0 +1,144 @@
+import { randomBytes } from 'node:crypto';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { CoreV1Api, type KubeConfig, KubernetesObjectApi } from '@kubernetes/client-node';
+import { Client, Connection } from '@temporalio/client';
+import { bundleWorkflowCode, DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
+import { pino } from 'pino';
+import { createActivities } from '../../activities/index.ts';
+import { ensureSearchAttributes } from '../../activities/search-attributes.ts';
+import { inProject, PROJECT } from '../../cli/paths.ts';
+import { applyObjects, kubeConfigFrom, objectsIn } from '../../cluster/api.ts';
+import { prepareNamespace, writeWorkerKubeconfig } from '../../cluster/namespace.ts';
+import {
+  createKubeClient,
+  createKubernetesExecutor,
+  createShortage,
+  type KubeClient,
+  kubernetesOutcome,
+} from '../../k8s/index.ts';
+import { KubernetesSettings } from '../../spec/index.ts';
+import { startTemporal } from './temporal.ts';
+
+/** A namespace of the real cluster whose pods all go to fake nodes (KWOK), with a store, a real Temporal and real workers on it. */
+export interface FakeCluster {
+  /** Of the administrator. */
+  readonly config: KubeConfig;
+  readonly namespace: string;
+  readonly store: string;
+  readonly settings: KubernetesSettings;
+  readonly client: Client;
+  /** A worker in this process, with the rights of the worker's ServiceAccount. */
+  startWorker(): Promise<{ readonly kube: KubeClient; stop(): Promise<void> }>;
+  close(): Promise<void>;
+}
+
+const silent = new DefaultLogger('ERROR');
+const log = pino({ level: process.env.ORRERY_LOG_LEVEL ?? 'silent' });
+const CLAIM = 'simulated-store';
+
+/** @param kubeconfig - of the administrator of a cluster made by `npm run cluster:up` */
+export async function openFakeCluster(kubeconfig: string, purpose: string): Promise<FakeCluster> {
+  const folder = mkdtempSync(join(tmpdir(), `orrery-${purpose}-`));
+  const store = join(folder, 'store');
+  const config = kubeConfigFrom(kubeconfig);
+  const namespace = `${purpose}-${randomBytes(3).toString('hex')}`;
+  await prepareNamespace(config, { namespace, store });
+  await applyObjects(config, [...claimOfNowhere(namespace), ...plannerRights(namespace)] as never);
+  const workerKubeconfig = join(folder, 'worker.kubeconfig');
+  await writeWorkerKubeconfig(config, namespace, workerKubeconfig);
+  const settings = KubernetesSettings.parse({
+    ...{ namespace, image: 'simulated', images: { vllm: 'simulated' }, store: { claim: CLAIM } },
+    defaults: {
+      nodeSelector: { type: 'kwok' },
+      tolerations: [{ key: 'kwok.x-k8s.io/node', operator: 'Exists', effect: 'NoSchedule' }],
+    },
+  });
+  const temporal = await startTemporal();
+  const connection = await Connection.connect({ address: temporal.address });
+  return {
+    ...{ config, namespace, store, settings, client: new Client({ connection }) },
+    startWorker: () => startWorker({ address: temporal.address, store, settings, workerKubeconfig }),
+    async close() {
+      await connection.close();
+      await temporal.stop();
+      await config.makeApiClient(CoreV1Api).deleteNamespace({ name: namespace });
+      const objects = KubernetesObjectApi.makeApiClient(config);
+      for (const object of [...claimOfNowhere(namespace).slice(0, 1), ...plannerRights(namespace)]) {
+        await objects.delete(object as never).catch(() => undefined);
+      }
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+async function startWorker(at: {
+  address: string;
+  store: string;
+  settings: KubernetesSettings;
+  workerKubeconfig: string;
+}): Promise<{ kube: KubeClient; stop(): Promise<void> }> {
+  try {
+    Runtime.install({ logger: silent });
+  } catch {
+    // Once a process; a second worker in it keeps the first's.
+  }
+  const { store, settings } = at;
+  process.env.KUBECONFIG = at.workerKubeconfig;
+  const kube = createKubeClient(settings.namespace);
+  const executor = createKubernetesExecutor({ settings, store, log, client: kube });
+  const connection = await NativeConnection.connect({ address: at.address });
+  const clientConnection = await Connection.connect({ address: at.address });
+  const worker = await Worker.create({
+    connection,
+    taskQueue: 'orrery',
+    workflowBundle: await bundleWorkflowCode({ workflowsPath: inProject('workflows/index.ts'), logger: silent }),
+    activities: createActivities({
+      ...{ store, projectRoot: PROJECT, executor, outcomeOf: kubernetesOutcome, refusalOf: () => null, log },
+      shortageOf: createShortage(kube, settings, log),
+      client: new Client({ connection: clientConnection }),
+      searchAttributes: await ensureSearchAttributes(clientConnection, 'default', log),
+    }),
+    maxConcurrentActivityTaskExecutions: 1000,
+    maxHeartbeatThrottleInterval: '2 seconds',
+    shutdownGraceTime: '500 milliseconds',
+  });
+  const ended = worker.run();
+  return {
+    kube,
+    async stop() {
+      if (worker.getState() === 'RUNNING') worker.shutdown();
+      await ended;
+      executor.close();
+      await Promise.all([connection.close(), clientConnection.close()]);
+    },
+  };
+}
+
+/** A volume that every node is taken to have: fake nodes mount nothing, but the scheduler wants claims that are bound. */
+const claimOfNowhere = (namespace: string) => [
+  {
+    ...{ apiVersion: 'v1', kind: 'PersistentVolume', metadata: { name: `${namespace}-${CLAIM}` } },
+    spec: {
+      ...{ capacity: { storage: '1Gi' }, accessModes: ['ReadWriteMany'], storageClassName: '' },
+      claimRef: { kind: 'PersistentVolumeClaim', namespace, name: CLAIM },
+      nfs: { server: 'nowhere.invalid', path: '/' },
+    },
+  },
+  {
+    ...{ apiVersion: 'v1', kind: 'PersistentVolumeClaim', metadata: { name: CLAIM, namespace } },
+    spec: {
+      ...{ accessModes: ['ReadWriteMany'], storageClassName: '', volumeName: `${namespace}-${CLAIM}` },
+      resources: { requests: { storage: '1Gi' } },
+    },
+  },
+];
+
+/** The rights of deploy/rbac-planner.yaml, for the worker of this namespace. */
+const plannerRights = (namespace: string) =>
+  objectsIn(
+    readFileSync(inProject('deploy', 'rbac-planner.yaml'), 'utf8')
+      .replaceAll(/(\bnamespace:\s*)[\w-]+/g, `$1${namespace}`)
+      .replaceAll('name: orrery-planner', `name: orrery-planner-${namespace}`),
+  );
