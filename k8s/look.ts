@@ -1,9 +1,9 @@
 import type { KubeClient } from './client.ts';
 import { isRefusal } from './errors.ts';
 import { LABELS } from './labels.ts';
-import { type Job, type KubeNode, timeOf, trueCondition } from './objects.ts';
+import { falseCondition, type Job, type KubeNode, timeOf, trueCondition } from './objects.ts';
 import type { Seen } from './outcome.ts';
-import { hasEnded } from './pod-state.ts';
+import { hasEnded, mainStatus } from './pod-state.ts';
 import type { ClusterView, Log, SeenPod } from './view.ts';
 
 /** What was asked of the API server beside the watches is believed for so long. */
@@ -62,10 +62,13 @@ export function createLook(client: Pick<KubeClient, 'getNode' | 'listCustom'>, v
   };
 }
 
-/** Pods that were taken away, or that should be gone: their machine tells why. */
-const isInDoubt = ({ pod, gone }: SeenPod): boolean =>
-  trueCondition(pod.status?.conditions, 'DisruptionTarget') !== undefined ||
-  (!gone && !hasEnded(pod) && timeOf(pod.metadata?.deletionTimestamp) !== null);
+/** Pods that were taken away, that should be gone, or that run and are not ready: their machine tells why. */
+function isInDoubt({ pod, gone }: SeenPod): boolean {
+  if (trueCondition(pod.status?.conditions, 'DisruptionTarget') !== undefined) return true;
+  if (gone || hasEnded(pod)) return false;
+  const unready = falseCondition(pod.status?.conditions, 'Ready') !== undefined;
+  return timeOf(pod.metadata?.deletionTimestamp) !== null || (unready && mainStatus(pod)?.state?.running !== undefined);
+}
 
 /** Why Kueue has not admitted a workload, in its own words. Pure. @param workload - of any version: only conditions are read */
 export function admissionInWords(workload: unknown): string | null {

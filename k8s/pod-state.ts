@@ -50,4 +50,7 @@ export const noPod = (part: number): PodState => ({
 
 /** What a container said last, by its termination message: the end of its log. */
 export const lastWords = (message: string | undefined): string | null =>
-  message === undefined ? null : wordsOf(message.split('\n'));
+  message === undefined || UNREADABLE.test(message) ? null : wordsOf(message.split('\n'));
+
+/** What the kubelet says in place of a log that it cannot read any more. */
+const UNREADABLE = /^(Error on reading termination message|The container could not be located)/;

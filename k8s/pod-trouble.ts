@@ -43,21 +43,17 @@ export function podTrouble(
 
 type Common = Pick<PodTrouble, 'exitCode' | 'part' | 'node'>;
 
-/** A pod that is to go, on a machine that does not answer: nobody will ever say that it has. */
+/** A pod on a machine that does not answer: once it is to go, nobody will ever say that it has. */
 function lostTrouble(pod: Pod, node: KubeNode | null, common: Common): PodTrouble | null {
   const goneBy = timeOf(pod.metadata?.deletionTimestamp);
-  if (goneBy === null || common.node === null) return null;
   const silent = node !== null && !isReady(node);
-  const byTaint = trueCondition(pod.status?.conditions, 'DisruptionTarget')?.reason === 'DeletionByTaintManager';
+  if (common.node === null || (goneBy === null && !silent)) return null;
   const told = silent ? nodeInWords(node) : `${common.node} has not ended the pod in time`;
-  const words = `the machine does not answer: ${told}`;
-  return {
-    ...common,
-    class: 'NodeFailure',
-    words,
-    hopelessAt: silent && byTaint ? 0 : goneBy + OVERDUE_MS,
-    quiet: !silent,
-  };
+  const lost = { ...common, class: 'NodeFailure', words: `the machine does not answer: ${told}` } as const;
+  // It may come back before it is given up.
+  if (goneBy === null) return { ...lost, hopelessAt: null };
+  const byTaint = trueCondition(pod.status?.conditions, 'DisruptionTarget')?.reason === 'DeletionByTaintManager';
+  return { ...lost, hopelessAt: silent && byTaint ? 0 : goneBy + OVERDUE_MS, quiet: !silent };
 }
 
 /** Reasons for which a container waits that time may mend, and those that it will not. */

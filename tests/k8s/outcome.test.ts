@@ -1,0 +1,158 @@
+import { describe, expect, it, test } from 'vitest';
+import { ANNOTATIONS } from '../../k8s/labels.ts';
+import { judge, kubernetesOutcome } from '../../k8s/outcome.ts';
+import { recorded, recordings, seenOf, settings } from './support.ts';
+
+const { limits } = settings();
+/** Long after everything that was recorded. */
+const LATE = Date.parse('2100-01-01T00:00:00Z');
+
+const outcomeOf = (name: string, now: number | null = LATE) =>
+  kubernetesOutcome(judge(seenOf(recorded(name), now), limits).observation, 3);
+
+/** Jobs that came to an end on the real cluster, and the row of the failure table that each is. */
+const ENDED: Readonly<Record<string, 'completed' | 'stopped' | readonly [failure: string, words: RegExp]>> = {
+  completed: 'completed',
+  'completed-gang': 'completed',
+  drained: ['Preempted', /drain of the machine/],
+  'evicted-own-disk': ['Crashed', /EmptyDir volume "scratch" exceeds the limit/],
+  'exit-1': ['Crashed', /^Traceback: it went wrong \(the program ended with exit code 1\)/],
+  'exit-143': ['Preempted', /SIGTERM/],
+  'exit-65': ['InvalidInput', /^stage\.json: config\.epochs: expected a number, but got nothing$/],
+  'exit-69': ['DependencyDown', /^the policy server does not answer$/],
+  'exit-70': ['Diverged', /^the loss is NaN at optimizer step 12$/],
+  'exit-71': ['OutOfMemory', /^CUDA out of memory$/],
+  'exit-72': ['NodeFailure', /^NCCL error/],
+  'exit-75': 'stopped',
+  'killed-137': ['Crashed', /./],
+  'one-shard-failed': ['Diverged', /^loss is NaN$/],
+  'oom-killed': ['OutOfMemory', /OOMKilled/],
+  'pod-deleted': ['Preempted', /nobody here had asked for/],
+  preempted: ['Preempted', /pods of a higher priority/],
+  'rejected-disk': ['NodeFailure', /DiskPressure/],
+  'rejected-memory': ['NodeFailure', /enough resource: memory/],
+};
+/** Jobs that had not ended when they were recorded: the phase, and what a person is told. */
+const UNDER_WAY: Readonly<Record<string, readonly [phase: string, words: RegExp | null]>> = {
+  running: ['running', null],
+  'node-not-ready': ['running', null], // recorded before the node controller had noticed
+};
+
+describe('a Job that was recorded on a real cluster', () => {
+  it.each(Object.entries(ENDED))('%s ended as the failure table says', (name, want) => {
+    const outcome = outcomeOf(name);
+    if (typeof want === 'string') return expect(outcome).toEqual({ kind: want });
+    const [failure, words] = want;
+    expect(outcome).toMatchObject({ kind: 'failed', failure: { class: failure, attempt: 3, node: 'real-0' } });
+    expect(outcome.kind === 'failed' && outcome.failure.message).toMatch(words);
+  });
+
+  it.each(Object.keys(ENDED))('%s is told the same whether or not its cluster is heard', (name) => {
+    expect(outcomeOf(name, null)).toEqual(outcomeOf(name));
+  });
+
+  it.each(Object.entries(UNDER_WAY))('%s goes on, and is told in words', (name, [phase, words]) => {
+    const { observation, giveUp } = judge(seenOf(recorded(name), LATE), limits);
+    expect(observation.phase).toBe(phase);
+    if (words === null) expect(observation.message).toBeNull();
+    else expect(observation.message).toMatch(words);
+    expect(giveUp).toBeNull();
+  });
+});
+
+test('the pod that failed first decides, and not those that were told to end after it', () => {
+  const seen = seenOf(recorded('one-shard-failed'), LATE);
+  for (const pods of [seen.pods, seen.pods.toReversed()]) {
+    expect(judge({ ...seen, pods }, limits).observation.failure).toMatchObject({ class: 'Diverged', part: 1 });
+  }
+});
+
+test('where no pod is left, the condition of the Job tells', () => {
+  const { observation } = judge({ ...seenOf(recorded('exit-70'), LATE), pods: [] }, limits);
+  expect(observation.failure).toMatchObject({ class: 'Diverged', exitCode: 70, node: null });
+});
+
+test('a Job of which nothing is known but that it runs has not failed', () => {
+  const seen = seenOf(recorded('running'), LATE);
+  const { observation, giveUp } = judge({ ...seen, pods: [] }, limits);
+  expect([observation.phase, giveUp]).toEqual(['pending', null]);
+});
+
+describe('a machine that does not answer', () => {
+  const NODE = 'real-0';
+  const lost = (changes: { deletedAt?: string; taint?: boolean }, now: number | null = LATE) => {
+    const seen = seenOf(recorded('running'), now);
+    const ready = { type: 'Ready', status: 'Unknown', message: 'Kubelet stopped posting node status.' };
+    const condition = { type: 'DisruptionTarget', status: 'True', reason: 'DeletionByTaintManager' };
+    const pods = seen.pods.map(({ pod, gone }) => ({
+      gone,
+      pod: {
+        ...pod,
+        metadata: { ...pod.metadata, ...(changes.deletedAt ? { deletionTimestamp: changes.deletedAt } : {}) },
+        status: {
+          ...pod.status,
+          conditions: [...(pod.status?.conditions ?? []), ...(changes.taint ? [condition] : [])],
+        },
+      },
+    }));
+    return { ...seen, pods, nodes: new Map([[NODE, { status: { conditions: [ready] } }]]) } as unknown as typeof seen;
+  };
+
+  test('is told as soon as it is known, and waited for: it may come back', () => {
+    const { observation, giveUp } = judge(lost({}), limits);
+    expect(observation.message).toMatch(/2 of 2 pods wait: the machine does not answer: .*Kubelet stopped posting/);
+    expect(giveUp).toBeNull();
+  });
+
+  test('has failed once its pods were given up, which nobody there will ever say', () => {
+    const { giveUp } = judge(lost({ deletedAt: '2026-11-28T02:00:00Z', taint: true }), limits);
+    expect(giveUp).toMatchObject({ class: 'NodeFailure', node: NODE });
+  });
+
+  test('has not failed while the cluster itself is not heard', () => {
+    expect(judge(lost({ deletedAt: '2026-11-28T02:00:00Z', taint: true }, null), limits).giveUp).toBeNull();
+  });
+
+  test('has failed without anybody’s word where it has not ended a pod long after its grace', () => {
+    const seen = lost({ deletedAt: '2026-11-28T02:00:00Z' });
+    const blind = { ...seen, nodes: new Map() };
+    const at = (seconds: number) => ({ ...blind, now: Date.parse('2026-11-28T02:00:00Z') + seconds * 1000 });
+    expect(judge(at(5), limits)).toMatchObject({ giveUp: null, observation: { message: null } });
+    expect(judge(at(60), limits).giveUp).toMatchObject({ class: 'NodeFailure' });
+  });
+});
+
+describe('a Job that was asked to stop', () => {
+  const stopped = (name: string, conditions: object[] = []) => {
+    const seen = seenOf(recorded(name), LATE);
+    const { metadata, status } = seen.job;
+    const annotations = { ...metadata?.annotations, [ANNOTATIONS.stoppedAt]: '2026-01-01T00:00:00.000Z' };
+    const job = {
+      ...seen.job,
+      metadata: { ...metadata, annotations },
+      status: { ...status, active: 0, conditions: [...(status?.conditions ?? []), ...conditions] },
+    };
+    return { ...seen, job } as typeof seen;
+  };
+  const SUSPENDED = { type: 'Suspended', status: 'True' };
+
+  test('has not stopped while a pod of it runs', () => {
+    expect(judge(stopped('running', [SUSPENDED]), limits).observation.phase).toBe('running');
+  });
+  test('has not stopped before the Job controller has seen it', () => {
+    expect(judge({ ...stopped('running'), pods: [] }, limits).observation.phase).toBe('pending');
+  });
+  test('has stopped once nothing of it is left', () => {
+    expect(judge({ ...stopped('running', [SUSPENDED]), pods: [] }, limits).observation.phase).toBe('stopped');
+  });
+  test('has stopped, and not failed, where its pods ended on that', () => {
+    expect(judge(stopped('exit-143'), limits).observation.phase).toBe('stopped');
+  });
+  test('has succeeded where that came first', () => {
+    expect(judge(stopped('completed'), limits).observation.phase).toBe('succeeded');
+  });
+});
+
+test('every recording is in a table here', () => {
+  expect(recordings().filter((name) => !(name in ENDED) && !(name in UNDER_WAY))).toEqual([]);
+});

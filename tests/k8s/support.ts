@@ -1,0 +1,59 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { inProject } from '../../cli/paths.ts';
+import type { Job, KubeEvent, KubeNode, Pod } from '../../k8s/objects.ts';
+import type { Seen } from '../../k8s/outcome.ts';
+import { type JobRequest, KubernetesSettings, type KubernetesSettingsInput } from '../../spec/index.ts';
+
+/** Objects of one Job as they stood on the real cluster; written by scripts/record-outcomes.ts. */
+export interface Recorded {
+  /** How it was caused. */
+  readonly how: string;
+  readonly kubernetes: string;
+  readonly job: Job | null;
+  readonly pods: readonly Pod[];
+  /** As last seen before they went. */
+  readonly deletedPods: readonly Pod[];
+  readonly events: readonly KubeEvent[];
+  readonly nodes: readonly KubeNode[];
+}
+
+const FOLDER = inProject('tests/k8s/recorded');
+export const recordings = (): string[] =>
+  readdirSync(FOLDER)
+    .filter((name) => name.endsWith('.json'))
+    .map((name) => name.replace('.json', ''));
+export const recorded = (name: string): Recorded =>
+  JSON.parse(readFileSync(`${FOLDER}/${name}.json`, 'utf8')) as Recorded;
+
+/** What an executor would have looked at. @param now - null: the cluster is not heard */
+export function seenOf({ job, pods, deletedPods, events, nodes }: Recorded, now: number | null): Seen {
+  if (job === null) throw new Error('the Job is gone');
+  const about = (uid: string | undefined): KubeEvent[] =>
+    events.filter((event) => event.type === 'Warning' && event.involvedObject?.uid === uid);
+  const there = new Set(pods.map(({ metadata }) => metadata?.uid));
+  return {
+    job,
+    pods: [
+      ...pods.map((pod) => ({ pod, gone: false })),
+      ...deletedPods.filter(({ metadata }) => !there.has(metadata?.uid)).map((pod) => ({ pod, gone: true })),
+    ],
+    jobEvents: about(job.metadata?.uid),
+    podEvents: new Map(pods.map(({ metadata }) => [metadata?.uid ?? '', about(metadata?.uid)])),
+    nodes: new Map(nodes.map((node) => [node.metadata?.name ?? '', node])),
+    admission: null,
+    now,
+  };
+}
+
+/** The settings of a cluster, but for what a test is about. */
+export const settings = (changes: Partial<KubernetesSettingsInput> = {}): KubernetesSettings =>
+  KubernetesSettings.parse({ image: 'registry.example/orrery:1', store: { claim: 'orrery-store' }, ...changes });
+
+/** A job of one shard on a CPU. */
+export const aRequest = (changes: Partial<JobRequest> = {}): JobRequest => ({
+  ...{ name: 'tiny-search-aaaaaaaa-3c469e-0', campaign: 'tiny', stage: 'search', kind: 'search', arm: null },
+  ...{ key: 'a'.repeat(64), attempt: 0, parts: 1, parallelism: 1, gang: false, graceSeconds: 120 },
+  ...{ main: { runtime: 'node', args: ['stages/main.ts'] }, policyServer: null, resources: { cpus: 1, gpus: 0 } },
+  ...{ ownerRun: 'run-1', excludedNodes: [], env: {} },
+  ...changes,
+});
