@@ -14,6 +14,7 @@ export interface StageSketch {
   readonly seed?: number;
   readonly data?: unknown;
   readonly domain?: { readonly name: string; readonly settings?: Record<string, unknown> };
+  readonly policy?: unknown;
 }
 
 /** A stage file of the domain `sums`, with a key made of the sketch and `tag`. */
