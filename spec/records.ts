@@ -158,6 +158,7 @@ export const EvaluatedCompletion = z.object({
   finishReason: z.enum(['stop', 'length']),
   verdict: Verdict.shape.verdict,
   answer: z.string().nullable(),
+  reason: z.string().nullish().describe('Why it is unjudged.'),
   backtracks: z.int().min(0).describe('Times the text goes back to an earlier step or restarts.'),
 });
 export type EvaluatedCompletion = z.infer<typeof EvaluatedCompletion>;

@@ -14,6 +14,8 @@ export interface Judgement {
   readonly problem: string;
   readonly reference: string;
   readonly completion: string;
+  /** Judge it anew, whatever is remembered. */
+  readonly fresh?: boolean;
 }
 
 /** One line of its stdout. `reason` says why a completion is unjudged. */

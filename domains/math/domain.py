@@ -1,8 +1,7 @@
 """Mathematics: final answers in TeX, compared by Math-Verify (symbolically, not as strings).
 
-The reference is an answer such as ``\\frac{1}{2}``, ``42`` or a text that holds one in ``\\boxed{}`` or between
-dollars. Math-Verify's own time limits are signals, which C code ignores: they are off here, and the verdict pool kills
-what takes too long.
+Which answer counts, and where Math-Verify's word is not taken, is told in ``docs/verifier.md``. Its own time limits are
+signals, which C code ignores: they are off here, and the verdict pool kills what takes too long.
 """
 
 import logging
@@ -12,15 +11,24 @@ from typing import Any
 
 from math_verify import ExprExtractionConfig, LatexExtractionConfig, parse
 from math_verify import verify as equal
-from sympy import Basic, Expr, Float, expand, nsimplify
+from sympy import Basic, Eq, Expr, Float, Integral, Limit, Pow, Product, Sum, expand, nsimplify, preorder_traversal
 
 from orrery_trainers.domains import Verdict
 
 # Math-Verify warns on every call that its time limits are off.
 logging.getLogger("math_verify").setLevel(logging.ERROR)
 
-EXTRACTION = (LatexExtractionConfig(boxed_match_priority=0), ExprExtractionConfig())
+BOXED = (LatexExtractionConfig(boxed_match_priority=0), ExprExtractionConfig())
 """A boxed answer wins over any other expression of the text."""
+ANNOUNCED = (
+    LatexExtractionConfig(boxed_match_priority=-1, try_extract_without_anchor=False),
+    ExprExtractionConfig(try_extract_without_anchor=False),
+)
+"""Only what a text calls its answer."""
+LONGEST_ANSWER = 2_000
+"""Characters of an answer that is judged. *Ours*: no reference answer is a tenth as long."""
+END = 2_000
+"""Characters at the end of a completion without a box in which its answer is looked for. *Ours*."""
 
 
 def verify(problem: str, reference: str, completion: str) -> Verdict:
@@ -28,35 +36,156 @@ def verify(problem: str, reference: str, completion: str) -> Verdict:
     wanted = _reference(reference)
     if not wanted:
         return Verdict("unjudged", None, f"expected a reference with an answer in it, but got {reference!r}")
-    found = _parse(_conclusion(completion))
+    text = final_answer(completion)
+    if text is None:
+        return Verdict("wrong", None)
+    boxed = "\\boxed" in text
+    if boxed and len(text) > LONGEST_ANSWER:
+        return Verdict("unjudged", None, f"the answer is {len(text)} characters long, more than {LONGEST_ANSWER}")
+    found = parse(text, extraction_config=BOXED if boxed else ANNOUNCED, parsing_timeout=None)
     if not found:
         return Verdict("wrong", None)
-    right = equal(list(wanted), found, timeout_seconds=None)
+    right = equal(list(wanted), found, timeout_seconds=None) and not refuted(reference, text, wanted[0], found[0])
     return Verdict("right" if right else "wrong", _normalised(found[0]))
 
 
-def _conclusion(completion: str) -> str:
-    """The last paragraph with a box: before it may be boxes of answers given up. Without any box, all of the text."""
+def final_answer(completion: str) -> str | None:
+    """The part of a completion that its verdict depends on; None where it gives no answer.
+
+    The boxes of the last paragraph that has any: before it may be boxes of answers given up. Of these the last, and
+    those in front of it that are joined to it by a comma, "and" or "or" alone. Without a box: what follows the last
+    ``####``, as a box; or else the end of the text, in which an answer has to be called so.
+    """
     boxed = [paragraph for paragraph in re.split(r"\n\s*\n", completion) if "\\boxed" in paragraph]
-    return boxed[-1] if boxed else completion
+    if not boxed:
+        _, marked, behind = completion.rpartition("####")
+        if marked:
+            answer = behind.strip().partition("\n")[0]
+            return f"\\boxed{{{answer}}}" if answer else None
+        return completion[-END:]
+    boxes = _boxes(boxed[-1])
+    if boxes is None:
+        return None
+    return ", ".join(boxed[-1][start:end] for start, end in boxes)
+
+
+_TOKEN = re.compile(r"\\boxed\s*\{|\\.|[{}]", re.DOTALL)
+_JOINT = re.compile(r"(?:[\s$,;.]|\\[()\[\]])*(?:(?:and|or)(?:\s|\$|\\[(\[])*)?")
+
+
+def _boxes(paragraph: str) -> list[tuple[int, int]] | None:
+    """Places of the last boxes that are joined, in order. None where the last one is not closed or is empty."""
+    boxes: list[tuple[int, int]] = []  # outermost ones
+    opened: list[int | None] = []  # where a box begins, None for any other brace
+    for token in _TOKEN.finditer(paragraph):
+        if token[0].endswith("{") and token[0] != "\\{":
+            opened.append(token.start() if len(token[0]) > 1 else None)
+        elif token[0] == "}" and opened:
+            start = opened.pop()
+            if start is not None:
+                while boxes and boxes[-1][0] > start:
+                    boxes.pop()  # a box in a box
+                boxes.append((start, token.end()))
+    if not boxes or any(start is not None and start > boxes[-1][0] for start in opened):
+        return None
+    first = len(boxes) - 1
+    while first > 0 and _JOINT.fullmatch(paragraph, boxes[first - 1][1], boxes[first][0]):
+        first -= 1
+    return boxes[first:]
 
 
 @lru_cache(maxsize=4096)
 def _reference(text: str) -> tuple[Any, ...]:
     """Parsed forms of a reference: of its marked answer, or of the whole where nothing is marked."""
-    marked = "\\boxed" in text or "$" in text
-    return tuple(_parse(text if marked else f"\\boxed{{{text}}}"))
+    marked = "\\boxed" in text or re.search(r"(?<!\\)\$", text)
+    return tuple(parse(text if marked else f"\\boxed{{{text}}}", extraction_config=BOXED, parsing_timeout=None))
 
 
-def _parse(text: str) -> list[Any]:
-    return parse(text, extraction_config=EXTRACTION, parsing_timeout=None)
+NOT_EQUAL = re.compile(r"\\boxed\s*\{\s*(\\not|\\neq?\b|\\geq?\b|\\leq?\b|\\gt\b|\\lt\b|[<>≠≥≤])")
+BASE = re.compile(r"\d_\{?(\d+)\}?")
+RELATIVE_PRECISION = 1e-5
+"""Math-Verify rounds decimals to 6 places, however small they are. *Ours*: 0.333333 is a third, 0.0 is not 1e-7."""
+
+
+def refuted(reference: str, text: str, wanted: Any, found: Any) -> bool:
+    """Whether an answer that Math-Verify takes to be right is not: it drops and rounds away what may matter. *Ours*."""
+    relation = NOT_EQUAL.search(text)
+    if relation and not reference.strip().lstrip("$").lstrip().startswith(relation[1]):
+        return True
+    bases, theirs = BASE.findall(reference), BASE.findall(text)
+    if bases and theirs and bases != theirs:
+        return True
+    unit, other = _unit_of(reference), _unit_of(text)
+    if unit is not None and other is not None and unit != other:
+        return True
+    if isinstance(found, Eq) and not found.free_symbols and not found.doit():
+        return True  # 41 = 42
+    return _far(wanted, found)
+
+
+UNITS = {
+    name: index
+    for index, names in enumerate(
+        [
+            *["mm millimeter", "cm centimeter", "m meter", "km kilometer", "in inch inche", "ft foot feet", "yd yard"],
+            *["mi mile", "mg milligram", "g gram", "kg kilogram", "lb pound", "oz ounce", "s sec second"],
+            *["min minute", "h hr hour", "day", "week", "month", "year", "ml milliliter", "l liter", "gallon gal"],
+            *["cent", "dollar", "mph", "degree", "radian"],
+        ]
+    )
+    for name in names.split()
+}
+
+
+def _unit_of(text: str) -> int | None:
+    """The unit that a text gives in words behind a number; None without one, or with one that is not known."""
+    words = re.findall(r"[\d}]\s*(?:\\[,;: ]|~|\s)*\\(?:text|mathrm|textrm|mbox)\s*\{\s*([a-zA-Z]+)", text)
+    name = words[-1].lower() if words else ""
+    return UNITS.get(name, UNITS.get(name.removesuffix("s")))
+
+
+def _far(wanted: Any, found: Any) -> bool:
+    """Whether two numbers, one of them a decimal, differ by more than :data:`RELATIVE_PRECISION`."""
+    if not (isinstance(wanted, Expr) and isinstance(found, Expr)) or not (wanted.has(Float) or found.has(Float)):
+        return False
+    if wanted.free_symbols or found.free_symbols:
+        return False
+    try:
+        one, other = (abs(complex(number.doit().evalf(15))) for number in (wanted, found))
+    except TypeError:
+        return False  # not numbers after all
+    # As a percentage an answer may be a hundredth of the reference: that is Math-Verify's to decide.
+    return one < 1e-2 and abs(one - other) > RELATIVE_PRECISION * max(one, other)
+
+
+LARGEST_EXPONENT = 30
 
 
 def _normalised(expression: Any) -> str:
-    """Canonical print of an answer: multiplied out, decimals as fractions (``1/2`` for 0.5 and for one half)."""
+    """Canonical print of an answer: multiplied out, decimals as fractions (``1/2`` for 0.5 and for one half).
+
+    What would take long to work out stays as it is.
+    """
     if not isinstance(expression, Basic):
         return " ".join(str(expression).split())
+    if expression.has(Integral, Limit, Sum, Product) or any(map(_is_large, preorder_traversal(expression))):
+        return str(expression)
     canonical = expression.doit()
     if isinstance(canonical, Expr):
         canonical = expand(nsimplify(canonical, rational=True) if canonical.has(Float) else canonical)
     return str(canonical)
+
+
+def _is_large(part: Any) -> bool:
+    return isinstance(part, Pow) and not (part.exp.is_number and abs(part.exp) <= LARGEST_EXPONENT)
+
+
+def warm_up() -> None:
+    """Have everything loaded and compiled that the first verdicts would be slow by, before judges are forked."""
+    for reference, answer in [
+        ("\\frac{1}{2}", "0.5"),
+        ("(1,2)", "(2,1)"),
+        ("x^2-1", "(x-1)(x+1)"),
+        ("\\{1\\}", "[0,1)"),
+    ]:
+        verify("", reference, f"\\boxed{{{answer}}}")

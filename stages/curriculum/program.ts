@@ -16,6 +16,8 @@ const PromptTally = z.object({
   samples: z.int().min(1),
   right: z.int().min(0),
   unjudged: z.int().min(0),
+  /** Of the unjudged. */
+  timedOut: z.int().min(0),
   completionTokens: z.int().min(0),
 });
 type PromptTally = z.infer<typeof PromptTally>;
@@ -81,6 +83,7 @@ async function tallyOf(
     samples: completions.length,
     right: verdicts.filter(({ verdict }) => verdict === 'right').length,
     unjudged: verdicts.filter(({ verdict }) => verdict === 'unjudged').length,
+    timedOut: verdicts.filter(({ reason }) => reason === 'timeout').length,
     completionTokens: completions.reduce((sum, { tokens }) => sum + tokens, 0),
   };
 }
@@ -97,6 +100,7 @@ function countsOf(passRates: readonly PassRate[], tallies: readonly PromptTally[
     completions: sum(({ samples }) => samples),
     right: sum(({ right }) => right),
     unjudged: sum(({ unjudged }) => unjudged),
+    timedOut: sum(({ timedOut }) => timedOut),
     completionTokens: sum(({ completionTokens }) => completionTokens),
   };
 }

@@ -60,10 +60,19 @@ async function evaluateProblem(
   const sampled = await policy.complete({ ...request, n, temperature, topP });
   const record = async (completion: Completion, sample: number): Promise<EvaluatedCompletion> => {
     const { text, tokens, finishReason } = completion;
-    const { verdict, answer } = await verifier.verify(problem, text);
+    const { verdict, answer, reason = null } = await verifier.verify(problem, text);
     return {
       ...{ benchmark: problem.source, problemId: problem.id, problem: problem.problem },
-      ...{ sample, mode: sample === GREEDY ? 'greedy' : 'sampled', text, tokens, finishReason, verdict, answer },
+      ...{
+        sample,
+        mode: sample === GREEDY ? 'greedy' : 'sampled',
+        text,
+        tokens,
+        finishReason,
+        verdict,
+        answer,
+        reason,
+      },
       backtracks: countBacktracks(text, context.domain.phrases),
     };
   };
@@ -85,6 +94,7 @@ function countsOf(problems: number, completions: readonly EvaluatedCompletion[])
     completions: sampled.length,
     right: judged(sampled, 'right'),
     unjudged: judged(sampled, 'unjudged'),
+    timedOut: sampled.filter(({ reason }) => reason === 'timeout').length,
     greedyCompletions: greedy.length,
     greedyRight: judged(greedy, 'right'),
     completionTokens: completions.reduce((sum, { tokens }) => sum + tokens, 0),

@@ -34,7 +34,7 @@ test('every problem is completed greedily and sampled, verified, and its backtra
   await using server = await startFakePolicyServer(reply);
   const { store, path, records, counts } = await anEvaluation({ samplesPerProblem: 2, temperature: 0.8, topP: 0.9 });
   expect(await startStage(path, { store, policyUrl: server.url }).ended).toMatchObject({ code: 0 });
-  const easy = { benchmark: 'easy', problemId: 'one', problem: '1 + 1 =', finishReason: 'stop' };
+  const easy = { benchmark: 'easy', problemId: 'one', problem: '1 + 1 =', finishReason: 'stop', reason: null };
   expect((await records()).slice(0, 3)).toEqual([
     {
       ...easy,

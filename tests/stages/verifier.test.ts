@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import type { Problem } from '../../spec/index.ts';
 import { pythonCommand } from '../../stages/python.ts';
-import { type Canary, startVerifier } from '../../stages/verifier.ts';
+import { type Canary, startVerifier, type Watch } from '../../stages/verifier.ts';
 import type { VerifierLimits } from '../../stages/verifier-process.ts';
 import { aStageContext } from '../support/stage-context.ts';
 import { PYTHON } from '../support/stage-process.ts';
@@ -19,6 +19,7 @@ async function aVerifier(
   canaries: readonly Canary[] = [aCanary('right', 'right')],
   limits: VerifierLimits = {},
   signal = new AbortController().signal,
+  watch?: Watch,
 ) {
   const folder = join(await temporaryFolder(), 'domain');
   await mkdir(folder);
@@ -26,9 +27,9 @@ async function aVerifier(
   const context = await aStageContext({ kind: 'curriculum' }, folder, { signal });
   const startsFile = join(folder, 'starts');
   const domain = { ...context.domain, folder };
-  const verifier = await startVerifier({ ...context, domain }, [process.execPath, FAKE, startsFile], limits);
+  const verifier = await startVerifier({ ...context, domain }, [process.execPath, FAKE, startsFile], limits, watch);
   onTestFinished(async () => {
-    await verifier.close();
+    await verifier.close().catch(() => {}); // one that has gone wrong says so
     const child = await readFile(`${startsFile}.child`, 'utf8').catch(() => null);
     if (child !== null) process.kill(Number(child), 'SIGKILL');
   });
@@ -49,6 +50,41 @@ describe('the canaries', () => {
       failure: 'DependencyDown',
       message: expect.stringMatching(/did not get to judge a canary of .* \(timeout\); is the machine overloaded\?/),
     });
+  });
+});
+
+describe('a verifier that goes wrong while it works', () => {
+  const NEVER: Watch = { verdicts: 1e9, ms: 1e9 };
+
+  test('gives no verdict any more once a canary is misjudged, and says since when nothing is to be trusted', async () => {
+    const { verifier } = await aVerifier(undefined, {}, undefined, { verdicts: 5, ms: 1e9 });
+    for (const word of ['right', 'right', 'go wrong', 'right']) await verifier.verify(PROBLEM, word);
+    const judging = (async () => {
+      for (;;) await verifier.verify(PROBLEM, 'right');
+    })();
+    await expect(judging).rejects.toMatchObject({
+      failure: 'InvalidInput',
+      message: expect.stringMatching(
+        /has gone wrong while it worked: it misjudges 1 of 1 canaries .*\. The \d+ verdicts since \S+Z are not to be trusted/,
+      ),
+    });
+    await expect(verifier.close()).rejects.toMatchObject({ failure: 'InvalidInput' });
+  });
+
+  test('does not get what it said last published: it is looked at once more when it is closed', async () => {
+    const { verifier } = await aVerifier(undefined, {}, undefined, NEVER);
+    await verifier.verify(PROBLEM, 'go wrong');
+    expect(await verifier.verify(PROBLEM, 'right')).toMatchObject({ verdict: 'wrong' });
+    await expect(verifier.close()).rejects.toThrow(/The 2 verdicts since/);
+  });
+
+  test('is looked at again after some time too', async () => {
+    const { verifier } = await aVerifier(undefined, {}, undefined, { verdicts: 1e9, ms: 0 });
+    await verifier.verify(PROBLEM, 'go wrong');
+    const judging = (async () => {
+      for (;;) await verifier.verify(PROBLEM, 'right');
+    })();
+    await expect(judging).rejects.toMatchObject({ failure: 'InvalidInput' });
   });
 });
 

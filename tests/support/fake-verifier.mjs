@@ -10,8 +10,10 @@ const [startsFile] = process.argv.slice(2);
 appendFileSync(startsFile, 's');
 const start = readFileSync(startsFile, 'utf8').length;
 
+let lies = false;
 for await (const line of createInterface({ input: process.stdin })) {
   const { id, completion } = JSON.parse(line);
+  if (completion === 'go wrong') lies = true;
   if (completion === 'die') die('a verdict too many');
   if (completion === 'die once' && start === 1) die('cosmic ray');
   if (completion === 'leave a child behind' && start === 1) {
@@ -32,7 +34,7 @@ for await (const line of createInterface({ input: process.stdin })) {
     console.log('Loading weights...');
     continue;
   }
-  const verdict = completion.includes('right') || start > 1 ? 'right' : 'wrong';
+  const verdict = !lies && (completion.includes('right') || start > 1) ? 'right' : 'wrong';
   console.log(JSON.stringify({ id, verdict, answer: completion }));
 }
 

@@ -6,7 +6,10 @@ A domain is one folder of ``domains/``. Its ``domain.py`` defines
 - ``generate_problems(count, seed, held_out, settings) -> list[Problem]``: domains that make their own problems;
 - ``vocabulary(settings) -> list[str]`` and ``demonstrations(seed, settings) -> Iterator[tuple[str, str]]`` (prompt,
   completion, without end): domains that a small model can be pretrained on;
-- ``count_backtracks(completion) -> int``: where the phrases alone do not tell.
+- ``count_backtracks(completion) -> int``: where the phrases alone do not tell;
+- ``final_answer(completion) -> str | None``: the part of a completion that its verdict depends on, quickly found.
+  Verdicts are remembered by it, so that one answer in many words is judged once;
+- ``warm_up() -> None``: loads what the first verdicts would be slow by. Called once, before judges are forked.
 
 Its ``phrases.json`` is the one place of the reflection phrases; TypeScript and Python both read it.
 """
@@ -87,6 +90,8 @@ class Domain:
     generate_problems: Callable[[int, int, bool, Settings], list[Problem]] | None
     vocabulary: Callable[[Settings], list[str]] | None
     demonstrations: Callable[[int, Settings], Iterator[tuple[str, str]]] | None
+    final_answer: Callable[[str], str | None] | None = None
+    warm_up: Callable[[], None] | None = None
 
 
 def domains_folder() -> Path:
@@ -117,6 +122,8 @@ def load_domain(name: str) -> Domain:
         generate_problems=getattr(module, "generate_problems", None),
         vocabulary=getattr(module, "vocabulary", None),
         demonstrations=getattr(module, "demonstrations", None),
+        final_answer=getattr(module, "final_answer", None),
+        warm_up=getattr(module, "warm_up", None),
     )
 
 

@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .canaries import WatchedVerifier
 from .contract import StageContext, run_program
 from .failures import InvalidInput
 from .training import (
@@ -31,8 +32,7 @@ if TYPE_CHECKING:
     from transformers import Trainer
 
     from .callbacks import StageCallback
-    from .domains import Domain, Verdict
-    from .verifier import Verifier
+    from .domains import Verdict
 
 REWARDS = {"right": 1.0, "wrong": -1.0, "unjudged": None}
 """Verdict -> reward (ASTRO, RL). None: the sample is ignored; a time-out never teaches that an answer was wrong."""
@@ -85,29 +85,10 @@ def reward_function(
         verdicts = verify_batch(list(zip(problem, reference, completions, strict=True)))
         log_metric("backtracks", sum(map(count_backtracks, completions)) / len(completions))
         log_metric("unjudged", sum(one.verdict == "unjudged" for one in verdicts) / len(verdicts))
+        log_metric("timedOut", sum(one.reason == "timeout" for one in verdicts) / len(verdicts))
         return [REWARDS[one.verdict] for one in verdicts]
 
     return verified
-
-
-def check_canaries(domain: Domain, verifier: Verifier) -> None:
-    """Have the verifier judge the domain's canaries before it judges anything that teaches.
-
-    Raises InvalidInput when there are none, or a verdict is another than the canary states.
-    """
-    file = domain.folder / "canaries.jsonl"
-    if not file.is_file():
-        raise InvalidInput(
-            f"{file}: expected cases that the verifier of {domain.name} must judge right, but there are none"
-        )
-    canaries = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines() if line.strip()]
-    verdicts = verifier.verify_batch((one["problem"], one["reference"], one["completion"]) for one in canaries)
-    for number, (canary, came) in enumerate(zip(canaries, verdicts, strict=True), start=1):
-        if came.verdict != canary["verdict"]:
-            raise InvalidInput(
-                f"{file}:{number}: expected the verdict {canary['verdict']}, but the verifier said {came.verdict}; "
-                f"nothing may be trained on its word until it is mended"
-            )
 
 
 def read_config(policy: Path) -> dict[str, Any]:
@@ -135,7 +116,7 @@ def rl(context: StageContext) -> None:
     steps = config["optimizerSteps"]
     order = order_of(len(prompts), steps * config["promptsPerStep"], seed_for(stage["seed"], "rl", "order"))
     with Verifier(domain.name) as verifier:
-        check_canaries(domain, verifier)
+        watched = WatchedVerifier(domain, verifier)
         with quick_imports():
             import torch
             from datasets import Dataset
@@ -178,7 +159,7 @@ def rl(context: StageContext) -> None:
                 args=arguments,
                 train_dataset=Dataset.from_list(prompts).select(order),
                 processing_class=tokenizer,
-                reward_funcs=[reward_function(verifier.verify_batch, domain.count_backtracks)],
+                reward_funcs=[reward_function(watched.verify_batch, domain.count_backtracks)],
                 callbacks=[callback],
                 rollout_func=rollout_func,
             )

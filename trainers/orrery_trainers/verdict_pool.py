@@ -6,11 +6,14 @@ domain's imports take seconds.
 
 A judge works through its requests in order, so the first one not answered is the one in its hands. When that takes
 longer than the limit the judge is killed, that verdict is ``unjudged`` (``timeout``) and the others go back to the
-queue; the same when it dies (``crash``).
+queue; the same when it dies (``crash``). The limit is of processor time, which
+a busy machine does not use up: the kernel ends a judge that is over it. What waits instead of working is ended by the
+clock, a few times later.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import selectors
@@ -22,23 +25,42 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from orrery_trainers.domains import Domain, Verdict
+from orrery_trainers.verdict_cache import VerdictCache
 from orrery_trainers.verdict_worker import encode_verdict, judge_forever
 
 READ_BYTES = 1 << 18
 LONGEST_QUEUE = 10_000
 """Requests held. Beyond it input is not read, so that a fast writer waits."""
+LARGEST_QUEUE = 64 << 20
+"""Bytes of requests held, likewise."""
+CLOCK_FACTOR = 4
+"""A judge gets this many times its processor time by the clock: others want the processor too."""
 LOOK_AHEAD_SECONDS = 0.02
 """Work handed to one judge at a time. Much of it makes for few system calls, little of it for an even load."""
 LONGEST_LOOK_AHEAD = 64
 
 
+ENDINGS = {signal.SIGPROF: "timeout"}
+"""Why a judge has no verdict, by the signal that ended it."""
+
+
 @dataclass(frozen=True)
 class PoolLimits:
-    """What a verdict may cost, and how many judges there may be."""
+    """What a verdict may cost, how many judges there may be, and how many verdicts are remembered."""
 
     judges: int = 2
     time_limit_seconds: float = 5.0
-    memory_mebibytes: int = 4096
+    """Of processor time."""
+    memory_mebibytes: int = 1024
+    """Of address space: a judge of mathematics takes 100 MiB."""
+    cache_size: int = 100_000
+
+
+@dataclass(slots=True)
+class _Request:
+    line: bytes
+    key: bytes | None
+    """Under which its verdict is remembered."""
 
 
 @dataclass
@@ -47,7 +69,7 @@ class _Judge:
     channel: socket.socket
     since: float
     """When it began with the first of `taken`, by the monotonic clock."""
-    taken: deque[bytes] = field(default_factory=deque)
+    taken: deque[_Request] = field(default_factory=deque)
     """Requests in its hands, the present one first."""
     unread: bytes = b""
 
@@ -61,15 +83,20 @@ class VerdictPool:
     def __init__(self, domain: Domain, limits: PoolLimits, source: int, sink: int) -> None:
         self._domain, self._limits = domain, limits
         self._source, self._sink = source, sink
-        self._queue: deque[bytes] = deque()
+        self._queue: deque[_Request] = deque()
+        self._queued_bytes = 0
+        self._cache = VerdictCache(domain, limits.cache_size)
         self._judges: list[_Judge] = []
         self._selector = selectors.DefaultSelector()
-        self._partial = b""
+        self._partial: list[bytes] = []
+        """Pieces of a line that has not ended."""
         self._ended = self._listening = False
         self._seconds_a_verdict = LOOK_AHEAD_SECONDS  # running mean; begins with one request a judge
 
     def run(self) -> None:
         """Serve until the source ends and everything is answered. Raises BrokenPipeError when nobody reads answers."""
+        if self._domain.warm_up:
+            self._domain.warm_up()
         try:
             while not (self._ended and not self._queue and not any(judge.taken for judge in self._judges)):
                 self._listen()
@@ -85,7 +112,7 @@ class VerdictPool:
                 self._kill(judge)
 
     def _listen(self) -> None:
-        wanted = not self._ended and len(self._queue) < LONGEST_QUEUE
+        wanted = not self._ended and len(self._queue) < LONGEST_QUEUE and self._queued_bytes < LARGEST_QUEUE
         if wanted and not self._listening:
             self._selector.register(self._source, selectors.EVENT_READ, None)
         elif not wanted and self._listening:
@@ -95,10 +122,25 @@ class VerdictPool:
     def _read_requests(self) -> None:
         data = os.read(self._source, READ_BYTES)
         self._ended = not data
-        *lines, self._partial = (self._partial + data).split(b"\n")
-        if self._ended and self._partial:
-            lines, self._partial = [*lines, self._partial], b""
-        self._queue.extend(line + b"\n" for line in lines if line.strip())
+        *lines, rest = data.split(b"\n")
+        if lines:
+            lines[0] = b"".join([*self._partial, lines[0]])
+            self._partial = []
+        self._partial.append(rest)
+        if self._ended and any(self._partial):
+            lines, self._partial = [*lines, b"".join(self._partial)], []
+        known: list[bytes] = []
+        for line in lines:
+            if not line.strip():
+                continue
+            key, answer = self._cache.look_up(line)
+            if answer is not None:
+                known.append(json.dumps(answer, ensure_ascii=False).encode() + b"\n")
+            else:
+                self._queue.append(_Request(line + b"\n", key))
+                self._queued_bytes += len(line) + 1
+        if known:
+            self._write(b"".join(known))
 
     def _hand_out(self) -> None:
         window = max(1, min(LONGEST_LOOK_AHEAD, int(LOOK_AHEAD_SECONDS / self._seconds_a_verdict)))
@@ -110,10 +152,11 @@ class VerdictPool:
             if judge is None or len(judge.taken) >= window:
                 return
             portion = [self._queue.popleft() for _ in range(min(len(self._queue), window - len(judge.taken)))]
+            self._queued_bytes -= sum(len(request.line) for request in portion)
             if not judge.taken:
                 judge.since = time.monotonic()
             judge.taken.extend(portion)
-            self._send(judge, b"".join(portion))
+            self._send(judge, b"".join(request.line for request in portion))
 
     def _send(self, judge: _Judge, data: bytes) -> None:
         """Write to a judge, taking its answers meanwhile: with both buffers full each would wait for the other."""
@@ -151,16 +194,19 @@ class VerdictPool:
         whole, newline, judge.unread = (judge.unread + data).rpartition(b"\n")
         if not newline:
             return
-        answered, now = whole.count(b"\n") + 1, time.monotonic()
-        for _ in range(answered):
-            judge.taken.popleft()
+        answers, now = whole.split(b"\n"), time.monotonic()
+        answered = len(answers)
+        for answer in answers:
+            request = judge.taken.popleft()
+            if request.key is not None:
+                self._cache.keep(request.key, answer)
         share = 1 - 0.8**answered
         self._seconds_a_verdict += share * (max((now - judge.since) / answered, 1e-6) - self._seconds_a_verdict)
         judge.since = now
         self._write(whole + newline)
 
     def _deadline(self, judge: _Judge) -> float:
-        return judge.since + self._limits.time_limit_seconds
+        return judge.since + CLOCK_FACTOR * self._limits.time_limit_seconds
 
     def _seconds_to_deadline(self) -> float | None:
         deadlines = [self._deadline(judge) for judge in self._judges if judge.taken]
@@ -175,18 +221,24 @@ class VerdictPool:
 
     def _replace(self, judge: _Judge, reason: str) -> None:
         self._judges.remove(judge)
-        self._kill(judge)
+        ended_by = self._kill(judge)
         if not judge.taken:
             return
         blamed = judge.taken.popleft()
         self._queue.extendleft(reversed(judge.taken))
-        self._write(encode_verdict(_number(blamed), Verdict("unjudged", None, reason)))
+        self._queued_bytes += sum(len(request.line) for request in judge.taken)
+        if reason == "crash":  # it had ended before it was killed, so its signal is not ours
+            reason = ENDINGS.get(ended_by, reason)
+        self._write(encode_verdict(_number(blamed.line), Verdict("unjudged", None, reason)))
 
-    def _kill(self, judge: _Judge) -> None:
+    def _kill(self, judge: _Judge) -> int:
+        """End a judge. Returns the signal that it ended by, 0 for none."""
         self._selector.unregister(judge.channel)
         judge.channel.close()
-        os.kill(judge.process, signal.SIGKILL)  # not yet waited for, so the number is still its own
-        os.waitpid(judge.process, 0)
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(judge.process, signal.SIGKILL)  # not yet waited for, so the number is still its own
+        _, status = os.waitpid(judge.process, 0)
+        return os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0
 
     def _fork(self) -> _Judge:
         ours, theirs = socket.socketpair()

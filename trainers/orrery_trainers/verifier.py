@@ -8,7 +8,7 @@ a line, in any order; ends with 0 when stdin ends and everything is answered.
     {"id": 2, "verdict": "unjudged", "answer": null, "reason": "timeout"}
 
 Reasons: ``timeout``, ``memory``, ``crash``, ``error: ...`` (the domain threw), ``malformed request: ...``, or the
-domain's own words.
+domain's own words. A request with ``"fresh": true`` is judged anew, whatever is remembered: canaries are.
 
 In Python, :class:`Verifier` starts the same program and speaks the same protocol.
 """
@@ -48,12 +48,13 @@ class Verifier:
         self._domain, self._limits = domain, limits or default_limits()
         self._process: subprocess.Popen[bytes] | None = None
 
-    def verify_batch(self, items: Iterable[tuple[str, str, str]]) -> list[Verdict]:
-        """Judge `(problem, reference, completion)`s; verdicts come in their order.
+    def verify_batch(self, items: Iterable[tuple[str, str, str]], *, fresh: bool = False) -> list[Verdict]:
+        """Judge `(problem, reference, completion)`s; verdicts come in their order. fresh: without the cache.
 
         Raises VerifierDown when the program ends, and ends again after a new start.
         """
-        requests = [dict(zip(("problem", "reference", "completion"), item, strict=True)) for item in items]
+        extra: dict[str, object] = {"fresh": True} if fresh else {}
+        requests = [dict(zip(("problem", "reference", "completion"), item, strict=True)) | extra for item in items]
         verdicts: dict[int, Verdict] = {}
         for _ in range(STARTS_A_BATCH):
             missing = [number for number in range(len(requests)) if number not in verdicts]
@@ -127,7 +128,7 @@ def main(arguments: list[str] | None = None) -> int:
     except DomainError as error:
         print(error, file=sys.stderr)
         return EXIT_INVALID_INPUT
-    limits = PoolLimits(options.judges, options.time_limit, options.memory_mib)
+    limits = PoolLimits(options.judges, options.time_limit, options.memory_mib, options.cache)
     signal.signal(signal.SIGTERM, _terminated)
     try:
         VerdictPool(domain, limits, sys.stdin.fileno(), sys.stdout.fileno()).run()
@@ -141,10 +142,13 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="orrery_trainers.verifier", description="Judges completions, a JSON a line.")
     parser.add_argument("--domain", required=True, help="folder of domains/")
     parser.add_argument("--judges", type=int, default=defaults.judges, help="processes at most (default: %(default)s)")
-    parser.add_argument("--time-limit", type=float, default=defaults.time_limit_seconds, help="seconds a verdict")
+    parser.add_argument(
+        "--time-limit", type=float, default=defaults.time_limit_seconds, help="seconds of processor time a verdict"
+    )
     parser.add_argument(
         "--memory-mib", type=int, default=defaults.memory_mebibytes, help="address space of a judge, MiB"
     )
+    parser.add_argument("--cache", type=int, default=defaults.cache_size, help="verdicts remembered; 0: none")
     options = parser.parse_args(arguments)
     for name in ("judges", "time_limit", "memory_mib"):
         if getattr(options, name) <= 0:
@@ -157,6 +161,7 @@ def _flags(limits: PoolLimits) -> list[str]:
         f"--judges={limits.judges}",
         f"--time-limit={limits.time_limit_seconds}",
         f"--memory-mib={limits.memory_mebibytes}",
+        f"--cache={limits.cache_size}",
     ]
 
 

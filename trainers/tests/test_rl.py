@@ -15,15 +15,21 @@ from campaign import (
     rl_stage,
     run_here,
 )
+from orrery_trainers.canaries import WatchedVerifier, check_canaries
 from orrery_trainers.domains import Verdict, load_domain
 from orrery_trainers.failures import InvalidInput
-from orrery_trainers.rl import check_canaries, kept_prompts, reward_function
+from orrery_trainers.rl import kept_prompts, reward_function
 from orrery_trainers.rollouts import complete, room_behind
 
 
 def test_right_is_plus_one_wrong_is_minus_one_and_unjudged_is_no_reward():
     told = {}
-    verdicts = [Verdict("right", "1"), Verdict("wrong", None), Verdict("unjudged", None), Verdict("wrong", "2")]
+    verdicts = [
+        Verdict("right", "1"),
+        Verdict("wrong", None),
+        Verdict("unjudged", None, "timeout"),
+        Verdict("wrong", "2"),
+    ]
     reward = reward_function(lambda items: verdicts, lambda text: text.count("Back"))
     rewards = reward(
         prompts=["p"] * 4,
@@ -33,7 +39,7 @@ def test_right_is_plus_one_wrong_is_minus_one_and_unjudged_is_no_reward():
         log_metric=told.__setitem__,
     )
     assert rewards == [1.0, -1.0, None, -1.0]
-    assert told == {"backtracks": 0.75, "unjudged": 0.25}
+    assert told == {"backtracks": 0.75, "unjudged": 0.25, "timedOut": 0.25}
 
 
 def test_the_verifier_gets_problem_reference_and_completion():
@@ -73,7 +79,7 @@ def test_a_canary_that_gets_another_verdict_stops_everything(tmp_path, monkeypat
         def __init__(self, verdict: str) -> None:
             self.verdict = verdict
 
-        def verify_batch(self, items):
+        def verify_batch(self, items, fresh=False):
             return [Verdict(self.verdict, None) for _ in items]
 
     check_canaries(domain, Judge("right"))
@@ -81,6 +87,27 @@ def test_a_canary_that_gets_another_verdict_stops_everything(tmp_path, monkeypat
         InvalidInput, match=r"canaries.jsonl:1: expected the verdict right, but the verifier said wrong"
     ):
         check_canaries(domain, Judge("wrong"))
+
+
+def test_a_verifier_that_goes_wrong_during_work_stops_it_and_says_how_much_is_not_to_be_trusted(monkeypatch):
+    monkeypatch.setenv("ORRERY_DOMAINS", str(DOMAINS))
+
+    class Judge:
+        """Right about its canaries (one right, one wrong), until it is right about none."""
+
+        lies = False
+
+        def verify_batch(self, items, fresh=False):
+            return [Verdict("right" if ("b" in item[1]) != self.lies else "wrong", None) for item in items]
+
+    domain, judge = load_domain("parity"), Judge()
+    watched = WatchedVerifier(domain, judge, verdicts=8)
+    watched.verify_batch([("p", "r", "c")] * 4)
+    watched.verify_batch([("p", "r", "c")] * 4)
+    watched.verify_batch([("p", "r", "c")] * 4)
+    judge.lies = True
+    with pytest.raises(InvalidInput, match=r"gone wrong while it worked: .*the last 8 verdicts are not"):
+        watched.verify_batch([("p", "r", "c")] * 4)
 
 
 def test_a_domain_without_canaries_is_refused(tmp_path, monkeypatch):
