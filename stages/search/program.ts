@@ -75,6 +75,7 @@ export async function searchWith(
     });
     const file = join('data', partFile(FILES.search.trees, context.part));
     await writeJsonl(join(context.dir, file), treesAt(done), context.fence);
+    await verifier.close(); // it may have gone wrong since its canaries were last looked at
     return { files: [file], counts: sumCounts(done.map(({ counts }) => counts)) };
   } finally {
     await Promise.allSettled([verifier.close(), journal.close()]);

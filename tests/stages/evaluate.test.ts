@@ -47,7 +47,7 @@ test('every problem is completed greedily and sampled, verified, and its backtra
     })),
   ]);
   expect(await counts()).toEqual({
-    ...{ problems: 2, completions: 4, right: 0, unjudged: 2, greedyCompletions: 2, greedyRight: 2 },
+    ...{ problems: 2, completions: 4, right: 0, unjudged: 2, timedOut: 0, greedyCompletions: 2, greedyRight: 2 },
     completionTokens: 2 * 7 + 4 * 2,
   });
   expect(server.requests.map(({ n, temperature, top_p }) => [n, temperature, top_p]).toSorted()).toEqual([
