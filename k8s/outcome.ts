@@ -172,6 +172,12 @@ function failureOfJob(seen: Seen, reason: string, message: string): GivenUp {
     };
   }
   const failures = seen.pods.flatMap((pod) => podFailure(pod, seen) ?? []);
+  // Pods of a suspended Job are told to end, and that is a failure to its controller: the cause is who suspended it.
+  if (seen.job.spec?.suspend === true && failures.every(({ told }) => told)) {
+    const queue = seen.job.metadata?.labels?.[LABELS.queue];
+    const who = queue === undefined ? 'somebody else' : `Kueue, which needed what queue ${queue} had,`;
+    return { ...NOWHERE, class: 'Preempted', message: `${who} suspended the Job while it ran` };
+  }
   const [first] = failures.toSorted(byCause);
   if (first !== undefined) {
     const { since: _, told: __, ...failure } = first;

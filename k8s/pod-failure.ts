@@ -40,7 +40,8 @@ export function podFailure({ pod, gone }: SeenPod, seen: Pick<Seen, 'nodes'>): P
     return failed('OutOfMemory', 'the kernel killed it for want of memory: OOMKilled; raise run.resources.memoryGiB');
   }
   if (end !== undefined && NEVER_STARTED.has(end.reason ?? '')) {
-    return failed('ImageError', `the container could not be started: ${end.message ?? end.reason}`);
+    const message = `the container could not be started: ${end.message ?? end.reason}`;
+    return { ...failed('ImageError', message), message };
   }
   if (own !== null || exitCode === FENCED_EXIT_CODE) {
     return {

@@ -94,7 +94,9 @@ function serverTrouble(pod: Pod, common: Common): PodTrouble | null {
       : { ...common, class: 'DependencyDown', words: 'the policy server is starting', hopelessAt: null };
   }
   const own = failureOfExitCode(end.exitCode);
-  const said = end.reason === 'OOMKilled' ? 'OOMKilled' : (lastWords(end.message) ?? `exit code ${end.exitCode}`);
+  const killed = end.exitCode === 143 || end.exitCode === 137 ? 'it was not ready in time, and started again' : null;
+  const said =
+    end.reason === 'OOMKilled' ? 'OOMKilled' : (lastWords(end.message) ?? killed ?? `exit code ${end.exitCode}`);
   const words = `the policy server does not start: ${said}`;
   const hopeless = end.exitCode === FAILURES.InvalidInput.exitCode || server.restartCount >= SERVER_STARTS;
   const failure =

@@ -11,10 +11,16 @@ const outcomeOf = (name: string, now: number | null = LATE) =>
   kubernetesOutcome(judge(seenOf(recorded(name), now), limits).observation, 3);
 
 /** Jobs that came to an end on the real cluster, and the row of the failure table that each is. */
-const ENDED: Readonly<Record<string, 'completed' | 'stopped' | readonly [failure: string, words: RegExp]>> = {
+const ENDED: Readonly<
+  Record<string, 'completed' | 'stopped' | readonly [failure: string, words: RegExp, node?: string | null]>
+> = {
   completed: 'completed',
   'completed-gang': 'completed',
+  'command-missing': ['ImageError', /^the container could not be started: .*no such file or directory$/],
+  deadline: ['Stalled', /deadlineSeconds/, null],
   drained: ['Preempted', /drain of the machine/],
+  'evicted-disk': ['NodeFailure', /low on resource: ephemeral-storage/],
+  'evicted-memory': ['OutOfMemory', /low on resource: memory/],
   'evicted-own-disk': ['Crashed', /EmptyDir volume "scratch" exceeds the limit/],
   'exit-1': ['Crashed', /^Traceback: it went wrong \(the program ended with exit code 1\)/],
   'exit-143': ['Preempted', /SIGTERM/],
@@ -25,25 +31,47 @@ const ENDED: Readonly<Record<string, 'completed' | 'stopped' | readonly [failure
   'exit-72': ['NodeFailure', /^NCCL error/],
   'exit-75': 'stopped',
   'killed-137': ['Crashed', /./],
+  'node-removed': ['NodeFailure', /node no longer exists/, 'gone-0'],
+  // The machine is well again by the time that its pod has ended: it is not kept away from.
+  'node-returned': ['Preempted', /NoExecute taint/],
   'one-shard-failed': ['Diverged', /^loss is NaN$/],
   'oom-killed': ['OutOfMemory', /OOMKilled/],
   'pod-deleted': ['Preempted', /nobody here had asked for/],
   preempted: ['Preempted', /pods of a higher priority/],
   'rejected-disk': ['NodeFailure', /DiskPressure/],
   'rejected-memory': ['NodeFailure', /enough resource: memory/],
+  'suspended-by-others': ['Preempted', /^somebody else suspended the Job while it ran$/, null],
 };
-/** Jobs that had not ended when they were recorded: the phase, and what a person is told. */
-const UNDER_WAY: Readonly<Record<string, readonly [phase: string, words: RegExp | null]>> = {
-  running: ['running', null],
-  'node-not-ready': ['running', null], // recorded before the node controller had noticed
+
+/** Jobs that had not ended: the phase, what a person is told, and what they are given up for when they stay so. */
+const UNDER_WAY: Readonly<Record<string, readonly [phase: string, words: RegExp | null, givenUp: string | null]>> = {
+  running: ['running', null, null],
+  'claim-missing': ['pending', /persistentvolumeclaim "no-such-claim" not found/, 'ImageError'],
+  'image-missing': ['pending', /ImagePullBackOff: .*no such host/, 'ImageError'],
+  'image-never': ['pending', /ErrImageNeverPull: .* pull policy of Never/, 'ImageError'],
+  'node-lost': ['running', /the machine does not answer: real-0: Kubelet stopped posting node status/, 'NodeFailure'],
+  // Recorded before the node controller had noticed.
+  'node-not-ready': ['running', null, null],
+  'pod-security-refused': ['pending', /violates PodSecurity "restricted:latest"/, 'InvalidInput'],
+  // It had been started twice.
+  'policy-server-fails': ['pending', /does not start: model\.safetensors is missing/, null],
+  'policy-server-never-ready': ['running', /does not start: it was not ready in time, and started again/, null],
+  'quota-refused': ['pending', /exceeded quota: gpus, requested: requests\.nvidia\.com\/gpu=8/, 'Unschedulable'],
+  'secret-missing': ['pending', /CreateContainerConfigError: secret "hugging-face" not found/, 'ImageError'],
+  'unschedulable-gpus': ['pending', /1 Insufficient nvidia\.com\/gpu/, 'Unschedulable'],
+  'unschedulable-selector': ['pending', /didn't match Pod's node affinity\/selector/, 'Unschedulable'],
+  // Refused at first, let in when it was asked again: the refusal is over.
+  'webhook-refused': ['pending', /^is being started$/, 'Unschedulable'],
 };
+/** Of these there is no Job any more: the executor says so, who remembers it. */
+const GONE = ['deleted-by-others'];
 
 describe('a Job that was recorded on a real cluster', () => {
   it.each(Object.entries(ENDED))('%s ended as the failure table says', (name, want) => {
     const outcome = outcomeOf(name);
     if (typeof want === 'string') return expect(outcome).toEqual({ kind: want });
-    const [failure, words] = want;
-    expect(outcome).toMatchObject({ kind: 'failed', failure: { class: failure, attempt: 3, node: 'real-0' } });
+    const [failure, words, node = 'real-0'] = want;
+    expect(outcome).toMatchObject({ kind: 'failed', failure: { class: failure, attempt: 3, node } });
     expect(outcome.kind === 'failed' && outcome.failure.message).toMatch(words);
   });
 
@@ -51,12 +79,16 @@ describe('a Job that was recorded on a real cluster', () => {
     expect(outcomeOf(name, null)).toEqual(outcomeOf(name));
   });
 
-  it.each(Object.entries(UNDER_WAY))('%s goes on, and is told in words', (name, [phase, words]) => {
+  it.each(Object.entries(UNDER_WAY))('%s goes on, and is told in words', (name, [phase, words, givenUp]) => {
     const { observation, giveUp } = judge(seenOf(recorded(name), LATE), limits);
     expect(observation.phase).toBe(phase);
     if (words === null) expect(observation.message).toBeNull();
     else expect(observation.message).toMatch(words);
-    expect(giveUp).toBeNull();
+    expect(giveUp?.class ?? null).toBe(givenUp);
+  });
+
+  it.each(Object.keys(UNDER_WAY))('%s is not given up while its cluster is not heard', (name) => {
+    expect(judge(seenOf(recorded(name), null), limits).giveUp).toBeNull();
   });
 });
 
@@ -154,5 +186,5 @@ describe('a Job that was asked to stop', () => {
 });
 
 test('every recording is in a table here', () => {
-  expect(recordings().filter((name) => !(name in ENDED) && !(name in UNDER_WAY))).toEqual([]);
+  expect(recordings().filter((name) => !(name in ENDED) && !(name in UNDER_WAY) && !GONE.includes(name))).toEqual([]);
 });

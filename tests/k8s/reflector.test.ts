@@ -1,0 +1,118 @@
+import { describe, expect, test } from 'vitest';
+import type { Page, WatchEvent } from '../../k8s/client.ts';
+import { KubeError } from '../../k8s/errors.ts';
+import type { KubeObject } from '../../k8s/objects.ts';
+import { BACKOFF, pauseAfter, reflect } from '../../k8s/reflector.ts';
+
+const anObject = (name: string, version: number): KubeObject => ({
+  metadata: { name, uid: `uid-${name}`, resourceVersion: String(version) },
+});
+const failing = (status: number | null, retryAfterSeconds: number | null = null) =>
+  new KubeError('watch pods', { status, words: 'it said so', retryAfterSeconds }, null);
+
+type Step = readonly WatchEvent[] | KubeError;
+
+/**
+ * A server that answers as it is told: what cannot be caused at will (410 at a chosen moment). One answer for each list, one for each watch; when
+ * there is none left the reflector is ended.
+ */
+async function reflected(script: { lists: readonly (readonly KubeObject[] | KubeError)[]; watches: readonly Step[] }) {
+  const leaving = new AbortController();
+  const told: string[] = [];
+  const asked: string[] = [];
+  const live: boolean[] = [];
+  const pauses: number[] = [];
+  const lists = script.lists.values();
+  const watches = script.watches.values();
+  await reflect({
+    source: {
+      async list(): Promise<Page> {
+        asked.push('list');
+        const items = lists.next().value ?? [];
+        if (items instanceof KubeError) throw items;
+        return { items: [...items], resourceVersion: '10', next: null };
+      },
+      async *watch(version) {
+        asked.push(`watch ${version}`);
+        const step = watches.next().value;
+        if (step === undefined) return leaving.abort();
+        if (step instanceof KubeError) throw step;
+        yield* step;
+      },
+    },
+    onChange: (object, change) => told.push(`${object.metadata?.name} ${change}`),
+    onLive: (is) => live.push(is),
+    onTrouble: () => {},
+    signal: leaving.signal,
+    random: () => 1,
+    wait: async (ms) => void pauses.push(ms),
+  });
+  return { told, asked, live, pauses };
+}
+
+describe('a list and watch', () => {
+  test('tells what is there, what changes, and what goes', async () => {
+    const { told } = await reflected({
+      lists: [[anObject('a', 1)]],
+      watches: [
+        [
+          { type: 'ADDED', object: anObject('b', 11) },
+          { type: 'DELETED', object: anObject('a', 12) },
+        ],
+      ],
+    });
+    expect(told).toEqual(['a there', 'b there', 'a gone']);
+  });
+
+  test('goes on where it was after the server has closed it, and after a bookmark from there', async () => {
+    const { asked, live } = await reflected({
+      lists: [[]],
+      watches: [[{ type: 'MODIFIED', object: anObject('a', 15) }], [{ type: 'BOOKMARK', object: anObject('', 99) }]],
+    });
+    expect(asked).toEqual(['list', 'watch 10', 'watch 15', 'watch 99']);
+    expect(live).not.toContain(false);
+  });
+
+  test('lists anew where the server has forgotten that version, and tells what went meanwhile', async () => {
+    const { asked, told, pauses } = await reflected({
+      lists: [[anObject('a', 1), anObject('b', 2)], [anObject('b', 2)]],
+      watches: [failing(410)],
+    });
+    expect(asked).toEqual(['list', 'watch 10', 'list', 'watch 10']);
+    expect(told.filter((one) => one.endsWith('gone'))).toEqual(['a gone']);
+    expect(pauses).toEqual([0]);
+  });
+
+  test('forgets nothing while the server is away, and says that it does not know', async () => {
+    const away = failing(null);
+    const { asked, told, live, pauses } = await reflected({
+      lists: [[anObject('a', 1)]],
+      watches: [away, away, failing(503), []],
+    });
+    expect(told).toEqual(['a there']);
+    expect(asked.filter((one) => one === 'list')).toHaveLength(1);
+    expect(live).toContain(false);
+    expect(live.at(-1)).toBe(true);
+    expect(pauses).toEqual([200, 400, 800]);
+  });
+
+  test('begins although the server is not there yet', async () => {
+    const { told } = await reflected({ lists: [failing(null), [anObject('a', 1)]], watches: [] });
+    expect(told).toEqual(['a there']);
+  });
+});
+
+describe('the pause before another try', () => {
+  test('grows up to a few seconds, so that the truth is known soon after the server is back', () => {
+    expect(pauseAfter(failing(503), 50, 1)).toBe(BACKOFF.mostMs);
+  });
+  test('differs from worker to worker', () => {
+    expect(pauseAfter(failing(503), 3, 0)).toBe(pauseAfter(failing(503), 3, 1) / 2);
+  });
+  test('is as long as the server asks for', () => {
+    expect(pauseAfter(failing(429, 20), 1, 1)).toBe(20_000);
+  });
+  test('is long after a refusal, which is not mended within seconds', () => {
+    expect(pauseAfter(failing(403), 1, 1)).toBe(30_000);
+  });
+});
