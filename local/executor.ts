@@ -117,7 +117,7 @@ export function createLocalExecutor(options: LocalExecutorOptions): Executor & D
 
   function startSupervisor(folder: string, job: LocalJob): void {
     const output = openSync(supervisorLogPath(folder), 'a');
-    futimesSync(output, new Date(), new Date());
+    futimesSync(output, new Date(), new Date()); // who waits for a supervisor waits anew
     const child = spawnSupervisor(folder, marksOf(home, job), output);
     child.once('error', (err) => log.warn({ job: job.request.name, err }, 'supervisor could not be started'));
     child.unref();
@@ -161,12 +161,12 @@ export function createLocalExecutor(options: LocalExecutorOptions): Executor & D
     const job = await readJsonIfThere(jobPath(folder), LocalJob);
     if (job === null) return;
     const supervisor = await takePlaceOfSupervisor(folder);
-    const deadline = Date.now() + job.request.graceSeconds * 1000 + BEYOND_GRACE_MS;
+    const deadline = performance.now() + job.request.graceSeconds * 1000 + BEYOND_GRACE_MS;
     let signalled = false;
     for (;;) {
       const seen = await observe(folder);
       if (seen === null || hasEnded(seen)) break;
-      if (supervisor.pid !== null && (!signalled || Date.now() > deadline)) {
+      if (supervisor.pid !== null && (!signalled || performance.now() > deadline)) {
         sendSignal(supervisor.pid, signalled ? 'SIGKILL' : 'SIGTERM');
         signalled = true;
       }

@@ -34,9 +34,10 @@ export async function observe(folder: string): Promise<JobObservation | null> {
 
   const supervisor = await readJsonIfThere(supervisorPath(folder), SupervisorRecord);
   if (supervisor === null) {
-    if (Date.now() - (await supervisorStartedAt(folder, job)) < SUPERVISOR_START_MS) return pendingJob(job.request);
+    if ((await watchedWithoutSupervisor(folder)) < SUPERVISOR_START_MS) return pendingJob(job.request);
     return (await takePlaceOfSupervisor(folder)).pid === null ? await observe(folder) : pendingJob(job.request);
   }
+  vacancies.delete(folder);
   if (supervisor.pid !== null && (await processStart(supervisor.pid)) === supervisor.start) {
     return state ?? pendingJob(job.request);
   }
@@ -89,8 +90,18 @@ async function reasonOfDeath(folder: string, supervisor: SupervisorRecord, reboo
   return words === null ? what : `${what}: ${words}`;
 }
 
-/** When a supervisor was last started, in ms since the epoch; when the job was submitted, if none was. */
-async function supervisorStartedAt(folder: string, job: LocalJob): Promise<number> {
+/** Jobs that this process has seen without a supervisor. */
+const vacancies = new Map<string, { readonly since: number; readonly lastStart: number }>();
+
+/**
+ * For how long this process has seen that a job has no supervisor, in ms; counted anew when one was started. By its own watching, as every
+ * other wait: times in files are of a clock that may be set.
+ */
+async function watchedWithoutSupervisor(folder: string): Promise<number> {
   const log = await stat(supervisorLogPath(folder)).catch(() => null);
-  return log?.mtimeMs ?? Date.parse(job.submittedAt);
+  const lastStart = log?.mtimeMs ?? 0;
+  const known = vacancies.get(folder);
+  if (known?.lastStart === lastStart) return performance.now() - known.since;
+  vacancies.set(folder, { since: performance.now(), lastStart });
+  return 0;
 }

@@ -24,7 +24,7 @@ export const SERVER_GRACE_MS = 5000;
 
 /** Starts a policy server on a free port and waits until it is ready. A port lost to another process is answered with the next. */
 export async function startPolicyServer(spec: PolicyServerSpec, stop: AbortSignal): Promise<PolicyServerStart> {
-  const deadline = Date.now() + spec.startSeconds * 1000;
+  const deadline = performance.now() + spec.startSeconds * 1000;
   for (let tries = 1; ; tries += 1) {
     const port = await (spec.pickPort ?? freePort)();
     const env = { ...spec.env, [POD_ENV.policyPort]: String(port) };
@@ -49,7 +49,7 @@ async function startOn(
   container.ended.then((ended) => {
     end = ended;
   });
-  while (Date.now() < deadline && !stop.aborted) {
+  while (performance.now() < deadline && !stop.aborted) {
     if (end !== null) return { kind: 'ended', end };
     if (container.pid !== undefined && (await isHealthy(url, stop)) && (await isOurs(container.pid, port))) {
       return { kind: 'ready', container, url };

@@ -48,11 +48,11 @@ export async function findMarked(name: string, value: string): Promise<number[]>
 
 /** SIGKILL to every process so marked, again until none is left. @throws Error when some are left after `timeoutMs` */
 export async function killMarked(name: string, value: string, timeoutMs = 10_000): Promise<void> {
-  const deadline = Date.now() + timeoutMs;
+  const deadline = performance.now() + timeoutMs;
   for (;;) {
     const left = await findMarked(name, value);
     if (left.length === 0) return;
-    if (Date.now() > deadline) throw new Error(`processes ${left.join(', ')} are still there after SIGKILL`);
+    if (performance.now() > deadline) throw new Error(`processes ${left.join(', ')} are still there after SIGKILL`);
     for (const pid of left) sendSignal(pid, 'SIGKILL');
     await sleep(10);
   }

@@ -71,7 +71,7 @@ test('where the spare was killed, a job starts without', async () => {
 test('a worker that is killed leaves no spare, and the job that one had taken runs on', async () => {
   await using here = new Machine();
   mkdirSync(here.store, { recursive: true });
-  const worker = await here.worker(aJob({ main: doing('brief', '3000') }), 'stay', 1);
+  const worker = await here.worker(aJob({ main: doing('brief', '3000') }), 'stay', { spares: 1 });
   await here.until(aJob().name, ({ phase }) => phase === 'running');
   const supervisor = here.supervisorPid(aJob().name);
   await eventually(() => readdirSync(join(here.home, 'spares')).length === 1, 'the next spare');

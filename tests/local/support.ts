@@ -60,9 +60,16 @@ export class Machine implements AsyncDisposable {
   }
 
   /** A worker process that submits the job; to one of its spares, where it is to keep some. */
-  async worker(request: JobRequest, then: 'stay' | 'end', spares = 0): Promise<ChildProcess> {
+  async worker(
+    request: JobRequest,
+    then: 'stay' | 'end' | 'suspend',
+    { spares = 0, env = {} }: { spares?: number; env?: NodeJS.ProcessEnv } = {},
+  ): Promise<ChildProcess> {
     const args = [join(programs, 'worker.ts'), this.home, this.store, JSON.stringify(request), then, String(spares)];
-    const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+    const child = spawn(process.execPath, args, {
+      stdio: ['ignore', 'pipe', 'inherit'],
+      env: { ...process.env, ...env },
+    });
     await once(child.stdout, 'data');
     return child;
   }

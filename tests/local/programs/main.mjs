@@ -37,6 +37,18 @@ const acts = {
     note(`begin ${part}`);
     stay();
   },
+  /** Takes so many ms to save. */
+  saveSlowly() {
+    process.on('SIGTERM', () => {
+      note(`saving ${part}`);
+      setTimeout(() => {
+        note(`saved ${part}`);
+        process.exit(143);
+      }, Number(rest[0]));
+    });
+    note(`begin ${part}`);
+    stay();
+  },
   stubborn() {
     process.on('SIGTERM', () => note('ignored SIGTERM'));
     note(`begin ${part}`);

@@ -1,4 +1,4 @@
-// A policy server for tests: `ready`, `exit CODE`, or `deaf` (never listens).
+// A policy server for tests: `ready [MS]` (listens after so long), `exit CODE`, or `deaf` (never listens).
 import { appendFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { join } from 'node:path';
@@ -25,7 +25,7 @@ if (act === 'ready') {
     console.error(error.message);
     process.exit(1);
   });
-  server.listen(Number(process.env.ORRERY_POLICY_PORT), process.env.ORRERY_POLICY_HOST ?? '127.0.0.1', () =>
-    note('policy server ready'),
-  );
+  if (code !== undefined) note('policy server begins');
+  const [port, host] = [Number(process.env.ORRERY_POLICY_PORT), process.env.ORRERY_POLICY_HOST ?? '127.0.0.1'];
+  setTimeout(() => server.listen(port, host, () => note('policy server ready')), Number(code ?? 0));
 }

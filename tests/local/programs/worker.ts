@@ -1,9 +1,10 @@
-// A worker process for tests: `node worker.ts HOME STORE REQUEST THEN SPARES` waits for its spares and submits a job, then ends, or with `stay`
-// stays until it is killed.
-import { mkdirSync, readdirSync } from 'node:fs';
+// A worker process for tests: `node worker.ts HOME STORE REQUEST THEN SPARES` waits for its spares and submits a job. Then it ends; with
+// `stay` it stays until it is killed, with `suspend` it suspends the job once that has begun.
+import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createLocalExecutor } from '../../../local/index.ts';
+import type { JobRequest } from '../../../spec/index.ts';
 
 const [home, store, request, then, spares] = process.argv.slice(2);
 const silent = { info() {}, warn() {} };
@@ -14,6 +15,18 @@ const executor = createLocalExecutor({
 const waiting = join(home!, 'spares');
 mkdirSync(waiting, { recursive: true });
 while (readdirSync(waiting).length < Number(spares)) await sleep(20);
-await executor.submit(JSON.parse(request!));
+const job = JSON.parse(request!) as JobRequest;
+await executor.submit(job);
 console.log('submitted');
 if (then === 'stay') setInterval(() => {}, 1000);
+if (then === 'suspend') {
+  const hasBegun = (): boolean => {
+    try {
+      return readFileSync(join(store!, 'notes.txt'), 'utf8').includes('begin 0');
+    } catch {
+      return false; // it has noted nothing yet
+    }
+  };
+  while (!hasBegun()) await sleep(20);
+  await executor.suspend(job.name);
+}
