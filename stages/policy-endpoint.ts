@@ -1,6 +1,4 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import OpenAI from 'openai';
-import type { CompletionCreateParamsNonStreaming } from 'openai/resources/completions';
 import type { Logger } from 'pino';
 import { StageExit } from './exits.ts';
 import { type Patience, Trouble } from './patience.ts';
@@ -9,11 +7,19 @@ import { createGate, type Gate } from './policy-gate.ts';
 import { ailmentOf, healthWatch } from './policy-health.ts';
 import { FIRST_LIMIT, type Limit, nextLimit } from './policy-limit.ts';
 import { loadOf } from './policy-metrics.ts';
-import { clientOf, orTrouble } from './policy-transport.ts';
+import { exchange, HttpError } from './policy-transport.ts';
 import { withSignals } from './signals.ts';
 
 /** Time between two looks at a server's load, and between two at one that is down. */
 export const LOOK_MS = 1000;
+
+/** Body of `POST /v1/completions`, as OpenAI and vLLM have it. */
+export interface CompletionBody {
+  readonly model: string;
+  readonly prompt: string;
+  readonly n: number;
+  readonly [name: string]: unknown;
+}
 
 /** One policy server. */
 export interface Endpoint {
@@ -24,7 +30,7 @@ export interface Endpoint {
   /** Model that it serves. @throws Trouble */
   model(): Promise<string>;
   /** One request, once. @throws Trouble for all that may go right another time; StageExit where it never will */
-  ask(body: CompletionCreateParamsNonStreaming, logprobs: boolean): Promise<ReturnType<typeof readCompletions>>;
+  ask(body: CompletionBody, logprobs: boolean): Promise<ReturnType<typeof readCompletions>>;
   /** Takes it for down, sends away what waits for it, and looks until it is well again. */
   setDown(why: string): void;
 }
@@ -38,10 +44,9 @@ interface Given {
 }
 
 export function createEndpoint({ url, patience, lookMs, signal, log }: Given): Endpoint {
-  const client = clientOf(url);
   const health = healthWatch(url, patience.silenceMs);
   let limit: Limit = FIRST_LIMIT;
-  const gate = createGate(limit.sequences);
+  const gate = createGate(limit.sequences, signal);
   let isUp = true;
   let looking = false;
   let seen = nothingSeen();
@@ -84,19 +89,19 @@ export function createEndpoint({ url, patience, lookMs, signal, log }: Given): E
     get isUp() {
       return isUp;
     },
-    model: () => request(async (own) => readModel(await client.get('/models', { signal: own }))),
+    model: () => request(async (own) => readModel(await exchange(url, '/v1/models', null, own))),
     async ask(body, logprobs) {
       follow().catch(() => {}); // ends by the signal alone
       seen.wanted ||= gate.waiting > 0;
       const began = performance.now();
       try {
         const answer = await request(async (own) =>
-          readCompletions(await client.completions.create(body, { signal: own }), body.n ?? 1, logprobs),
+          readCompletions(await exchange(url, '/v1/completions', body, own), body.n, logprobs),
         );
         // Sequences of one request are decoded side by side: its time over the tokens of one of them.
-        seen.busyMs += (performance.now() - began) * (body.n ?? 1);
+        seen.busyMs += (performance.now() - began) * body.n;
         seen.tokens += answer.completionTokens;
-        seen.ended += body.n ?? 1;
+        seen.ended += body.n;
         return answer;
       } catch (error) {
         seen.overloaded ||= isOverload(error);
@@ -124,7 +129,7 @@ const nothingSeen = () => ({
 
 /** Whether a server said that it has too much to do: that is no sign of being down. */
 export const isOverload = (error: unknown): boolean =>
-  error instanceof Trouble && error.cause instanceof OpenAI.RateLimitError;
+  error instanceof Trouble && error.cause instanceof HttpError && error.cause.status === 429;
 
 /** Does a request until one of `signals` aborts, or it has taken too long: that ends it for good, since it would take as long again. */
 async function within<T>(
@@ -140,7 +145,7 @@ async function within<T>(
       own.abort(new StageExit('DependencyDown', words));
     }, requestMs);
     try {
-      return await orTrouble(() => request(own.signal), own.signal, url);
+      return await request(own.signal);
     } finally {
       clearTimeout(timer);
     }

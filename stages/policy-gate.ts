@@ -10,7 +10,7 @@ export interface Gate {
    * @returns what to call when the request is over; null where the gate was closed meanwhile, and the request has to go elsewhere
    * @throws the reason of the signal
    */
-  enter(sequences: number, signal: AbortSignal): Promise<(() => void) | null>;
+  enter(sequences: number): Promise<(() => void) | null>;
   setLimit(sequences: number): void;
   /** Sends away all that wait. */
   sendAway(): void;
@@ -19,10 +19,12 @@ export interface Gate {
 interface Waiting {
   readonly sequences: number;
   readonly settle: (through: boolean) => void;
+  readonly fail: (reason: unknown) => void;
 }
 
-export function createGate(limit: number): Gate {
-  const queue = new Set<Waiting>(); // in order of insertion; one that is given up leaves from the middle
+/** @param signal - ends every wait; listened to once, since thousands may wait */
+export function createGate(limit: number, signal: AbortSignal): Gate {
+  const queue = new Set<Waiting>(); // in order of insertion
   let [inFlight, waiting] = [0, 0];
 
   function letThrough(): void {
@@ -37,6 +39,12 @@ export function createGate(limit: number): Gate {
   function leaveQueue(one: Waiting): void {
     if (queue.delete(one)) waiting -= one.sequences;
   }
+  signal.addEventListener('abort', () => {
+    for (const one of [...queue]) {
+      leaveQueue(one);
+      one.fail(signal.reason);
+    }
+  });
   return {
     get limit() {
       return limit;
@@ -47,22 +55,10 @@ export function createGate(limit: number): Gate {
     get waiting() {
       return waiting;
     },
-    async enter(sequences, signal) {
+    async enter(sequences) {
       signal.throwIfAborted();
-      const through = await new Promise<boolean>((resolve, reject) => {
-        const giveUp = () => {
-          leaveQueue(one);
-          reject(signal.reason);
-        };
-        const one: Waiting = {
-          sequences,
-          settle(isThrough) {
-            signal.removeEventListener('abort', giveUp);
-            resolve(isThrough);
-          },
-        };
-        signal.addEventListener('abort', giveUp);
-        queue.add(one);
+      const through = await new Promise<boolean>((settle, fail) => {
+        queue.add({ sequences, settle, fail });
         waiting += sequences;
         letThrough();
       });

@@ -1,11 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { CompletionCreateParamsNonStreaming } from 'openai/resources/completions';
 import { POD_ENV, type StageKind } from '../spec/index.ts';
 import type { StageContext } from './context.ts';
 import { StageExit } from './exits.ts';
 import { type Patience, patienceOf, Trouble, withPatience } from './patience.ts';
 import type { Completion } from './policy-answer.ts';
-import { createEndpoint, type Endpoint, isOverload, LOOK_MS } from './policy-endpoint.ts';
+import { type CompletionBody, createEndpoint, type Endpoint, isOverload, LOOK_MS } from './policy-endpoint.ts';
 import { ailmentOf } from './policy-health.ts';
 import { createRouter } from './policy-router.ts';
 
@@ -97,7 +96,7 @@ export async function connectPolicy(
       for (;;) {
         const endpoint = router.pick(affinity);
         url = endpoint.url;
-        const leave = await endpoint.gate.enter(sequences, signal);
+        const leave = await endpoint.gate.enter(sequences);
         if (leave === null) continue; // it went down while this one waited
         try {
           return await request(endpoint);
@@ -164,7 +163,7 @@ async function oneModel(
   );
 }
 
-function bodyOf(request: CompletionRequest, model: string): CompletionCreateParamsNonStreaming {
+function bodyOf(request: CompletionRequest, model: string): CompletionBody {
   const { prompt, n, maxTokens, temperature, topP, stop, seed, logprobs = true } = request;
   const vllm = { include_stop_str_in_output: true };
   return {

@@ -1,15 +1,15 @@
 import { describe, expect, test } from 'vitest';
 import { createGate } from '../../stages/policy-gate.ts';
 
-const never = new AbortController().signal;
+const aGate = (limit: number, signal = new AbortController().signal) => createGate(limit, signal);
 const settled = () => new Promise((resolve) => setImmediate(resolve));
 
 /** Requests in order; `through` lists those that were let through. */
-function line(gate: ReturnType<typeof createGate>, weights: readonly number[], signal = never) {
+function line(gate: ReturnType<typeof createGate>, weights: readonly number[]) {
   const through: number[] = [];
   const leave: ((() => void) | null)[] = [];
   const all = weights.map(async (sequences, index) => {
-    leave[index] = await gate.enter(sequences, signal);
+    leave[index] = await gate.enter(sequences);
     through.push(index);
   });
   return { through, leave, all };
@@ -17,7 +17,7 @@ function line(gate: ReturnType<typeof createGate>, weights: readonly number[], s
 
 describe('a gate', () => {
   test('lets through what fits, first come, first served', async () => {
-    const gate = createGate(10);
+    const gate = aGate(10);
     const { through, leave } = line(gate, [4, 4, 4, 1]);
     await settled();
     expect(through).toEqual([0, 1]); // 1 would fit, but it came last
@@ -30,7 +30,7 @@ describe('a gate', () => {
   });
 
   test('lets what is larger than the limit go alone', async () => {
-    const { through, leave } = line(createGate(10), [16, 16]);
+    const { through, leave } = line(aGate(10), [16, 16]);
     await settled();
     expect(through).toEqual([0]);
     leave[0]!();
@@ -39,25 +39,26 @@ describe('a gate', () => {
   });
 
   test('follows a limit that moves', async () => {
-    const gate = createGate(4);
+    const gate = aGate(4);
     const { through } = line(gate, [4, 4]);
     gate.setLimit(8);
     await settled();
     expect(through).toEqual([0, 1]);
   });
 
-  test('forgets who gives up waiting', async () => {
-    const gate = createGate(4);
-    line(gate, [4]);
+  test('lets nobody wait any more when it is stopped', async () => {
     const stop = new AbortController();
-    const { all } = line(gate, [4], stop.signal);
+    const gate = aGate(4, stop.signal);
+    const { all } = line(gate, [4, 4]);
+    await all[0];
     stop.abort(new Error('stopped'));
-    await expect(all[0]).rejects.toThrow('stopped');
+    await expect(all[1]).rejects.toThrow('stopped');
     expect(gate.waiting).toBe(0);
+    await expect(gate.enter(1)).rejects.toThrow('stopped');
   });
 
   test('sends away those that wait, and not those that are through', async () => {
-    const gate = createGate(4);
+    const gate = aGate(4);
     const { leave, all } = line(gate, [4, 4]);
     gate.sendAway();
     await Promise.all(all);
