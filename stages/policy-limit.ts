@@ -32,7 +32,7 @@ export const FIRST_LIMIT: Limit = { sequences: 128, starting: true, bestLatencyM
 const LEAST = 16;
 /** Sequences in the server's queue that are welcome: as a share of those that it runs, and as many as end before a busy client gets to react. */
 const WELCOME_QUEUE = 0.25;
-const REACTION_SECONDS = 0.25;
+const REACTION_SECONDS = 0.5;
 /** Where the server does not tell its queue: slower than the best by this factor is a queue. */
 const SLOW = 2;
 const FORGETTING = 1.01;

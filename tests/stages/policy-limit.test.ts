@@ -19,15 +19,15 @@ describe('the limit of a server', () => {
     { name: 'stays while a few wait at the server', from: at(400), given: { waiting: 20 }, to: 400 },
     { name: 'falls by a tenth when many do', from: at(400), given: { waiting: 26 }, to: 360 },
     {
-      name: 'leaves a fast server as many as end in a quarter of a second',
+      name: 'leaves a fast server as many as end in half of a second',
       from: at(400),
-      given: { waiting: 240, endedPerSecond: 1000 },
+      given: { waiting: 480, endedPerSecond: 1000 },
       to: 400,
     },
     {
       name: 'grows where such a server has less than half of that',
       from: at(400),
-      given: { waiting: 100, endedPerSecond: 1000 },
+      given: { waiting: 200, endedPerSecond: 1000 },
       to: 420,
     },
     { name: 'is halved by a refusal for overload', from: at(400), given: { overloaded: true }, to: 200 },
