@@ -102,9 +102,16 @@ export function createLocalExecutor(options: LocalExecutorOptions): Executor & D
     const standing = isNew ? job : await readJsonIfThere(jobPath(folder), LocalJob);
     if (standing === null) return await submit(request); // a stop of the same name removed it in between
     // Also when it stood already: who created it may have died before this line. Of two supervisors the second leaves at once.
-    const isTaken = isNew && spare !== null && (await spare.take(folder));
-    if (!isTaken && (await readJsonIfThere(supervisorPath(folder), SupervisorRecord)) === null)
-      startSupervisor(folder, standing);
+    const startUnlessThere = async (): Promise<void> => {
+      if ((await readJsonIfThere(supervisorPath(folder), SupervisorRecord)) === null) startSupervisor(folder, standing);
+    };
+    /** Every supervisor ends; one that has left no record never began. A job that was stopped since has no record of its own. */
+    const onSpareEnd = async (): Promise<void> => {
+      if ((await readJsonIfThere(jobPath(folder), LocalJob))?.id === standing.id) await startUnlessThere();
+    };
+    const untold = (err: unknown): void => log.warn({ job: request.name, err }, 'supervisor could not be replaced');
+    const isTaken = isNew && spare !== null && (await spare.take(folder, () => onSpareEnd().catch(untold)));
+    if (!isTaken) await startUnlessThere();
     log.info({ job: request.name }, isNew ? 'job submitted' : 'job adopted');
     if (isNew) tellBrokenExclusion(job);
   }

@@ -10,8 +10,12 @@ import { findMarked } from './processes.ts';
 export interface Spare {
   /** To be the id of the job: the process has it in its environment from birth, so that whoever looks for a job's processes finds it. */
   readonly id: string;
-  /** Gives it the job in this folder, whose record is there. @returns whether it took it; where not, another may be started */
-  take(folder: string): Promise<boolean>;
+  /**
+   * Gives it the job in this folder, whose record is there.
+   * @param onEnd - called when the process has ended: what was written to one that was just being killed is heard by nobody
+   * @returns whether it was told; where not, another may be started
+   */
+  take(folder: string, onEnd: () => void): Promise<boolean>;
   /** It has no job and will get none: it ends. */
   letGo(): void;
 }
@@ -122,9 +126,10 @@ class WaitingSpare implements Spare {
     return this.child.pid !== undefined && this.child.exitCode === null && this.child.signalCode === null;
   }
 
-  async take(folder: string): Promise<boolean> {
+  async take(folder: string, onEnd: () => void): Promise<boolean> {
     const { promise, resolve } = Promise.withResolvers<boolean>();
     if (!this.isAlive() || this.child.stdin === null) return false;
+    this.child.once('exit', onEnd);
     this.child.stdin.write(`${folder}\n`, (error) => resolve(!error));
     const heard = await promise;
     this.letGo();
