@@ -36,6 +36,7 @@ export function createJobActivities({ store, executor, outcomeOf, client, log }:
       const watch = watchProgress({
         read: progressOf,
         isAtWork: () => last?.pods.some(({ phase }) => phase === 'running') ?? false,
+        says: () => last?.message ?? null,
         stallTimeoutSeconds: job.stallTimeoutSeconds,
         onProgress: async (progress) => {
           if (due(performance.now())) await tellCampaign(job, progress);

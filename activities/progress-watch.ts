@@ -8,6 +8,8 @@ interface Watched {
   readonly progress: Progress | null;
   /** Time without growth of `progress.done`, in ms: of watching alone, so that neither a stepped clock nor a sleeping laptop counts. */
   readonly idleMs: number;
+  /** What stands in the job's way, in the executor's words; null when nothing does. */
+  readonly message: string | null;
 }
 
 /** A beat that took longer than this was no beat: the machine slept, or the store did not answer. */
@@ -17,6 +19,8 @@ export interface ProgressWatch {
   readonly read: () => Promise<Progress | null>;
   /** Whether anything runs that could make progress: a job that waits for a machine is not stalled. */
   readonly isAtWork: () => boolean;
+  /** What the executor says of the job. */
+  readonly says: () => string | null;
   readonly stallTimeoutSeconds: number;
   readonly onProgress: (progress: Progress) => Promise<void>;
   /** Called once. */
@@ -28,10 +32,10 @@ export interface ProgressWatch {
  * Looks at the progress of a job every second and heartbeats it, until `stop`. A store that answers slowly, or not at all, delays only the
  * looks: the heartbeat goes on, and nothing is concluded from silence.
  */
-export function watchProgress({ read, isAtWork, stallTimeoutSeconds, onProgress, onStall, log }: ProgressWatch): {
-  stop(): void;
-} {
-  let watched: Watched = (activityInfo().heartbeatDetails as Watched | undefined) ?? { progress: null, idleMs: 0 };
+export function watchProgress(job: ProgressWatch): { stop(): void } {
+  const { read, isAtWork, says, stallTimeoutSeconds, onProgress, onStall, log } = job;
+  const before = activityInfo().heartbeatDetails as Partial<Watched> | undefined;
+  let watched: Watched = { progress: null, idleMs: 0, message: null, ...before };
   let lookedAt = performance.now();
   let looking = false;
   let told = false;
@@ -41,7 +45,7 @@ export function watchProgress({ read, isAtWork, stallTimeoutSeconds, onProgress,
     const grew = progress !== null && progress.done !== watched.progress?.done;
     const sinceLast = Math.min(performance.now() - lookedAt, LONGEST_BEAT_MS);
     lookedAt = performance.now();
-    watched = { progress, idleMs: grew || !isAtWork() ? 0 : watched.idleMs + sinceLast };
+    watched = { ...watched, progress, idleMs: grew || !isAtWork() ? 0 : watched.idleMs + sinceLast };
     if (progress !== null) await onProgress(progress);
     if (watched.idleMs <= stallTimeoutSeconds * 1000 || told) return;
     told = true;
@@ -49,6 +53,7 @@ export function watchProgress({ read, isAtWork, stallTimeoutSeconds, onProgress,
   }
 
   const timer = setInterval(() => {
+    watched = { ...watched, message: says() };
     heartbeat(watched);
     if (looking) return;
     looking = true;

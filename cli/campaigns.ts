@@ -9,6 +9,7 @@ import {
   WorkflowNotFoundError,
   WorkflowUpdateFailedError,
 } from '@temporalio/client';
+import { z } from 'zod';
 import { CampaignStatus, Progress, type StageState, type StageStatus } from '../spec/index.ts';
 import { CommandError, EXIT, messageOf } from './errors.ts';
 
@@ -177,8 +178,9 @@ async function freshened(client: Client, status: CampaignStatus): Promise<Campai
     status.stages.map(async (stage): Promise<StageStatus> => {
       if (ENDED.has(stage.state)) return stage;
       const activities = await pendingActivities(client, `${status.campaignId}/${stage.name}`);
-      const progress = stage.state === 'running' ? heartbeatProgress(activities) : null;
-      return { ...stage, progress: progress ?? stage.progress, why: retriedFailure(activities) ?? stage.why };
+      const beat = stage.state === 'running' ? heartbeatOf(activities) : null;
+      const why = retriedFailure(activities) ?? beat?.message ?? stage.why;
+      return { ...stage, progress: beat?.progress ?? stage.progress, why };
     }),
   );
   return { ...status, stages };
@@ -211,12 +213,14 @@ export function retriedFailure(activities: PendingActivities): string | null {
   return null;
 }
 
-function heartbeatProgress(activities: PendingActivities): Progress | null {
+function heartbeatOf(activities: PendingActivities): z.infer<typeof Heartbeat> | null {
   for (const activity of activities ?? []) {
     const [payload] = activity.heartbeatDetails?.payloads ?? [];
-    const details = payload && defaultPayloadConverter.fromPayload<{ progress?: unknown }>(payload);
-    const progress = Progress.safeParse(details?.progress);
-    if (progress.success) return progress.data;
+    const beat = Heartbeat.safeParse(payload && defaultPayloadConverter.fromPayload(payload));
+    if (beat.success) return beat.data;
   }
   return null;
 }
+
+/** What the watch of a job says with every heartbeat: its progress, and what stands in its way. */
+const Heartbeat = z.object({ progress: Progress.nullable(), message: z.string().nullable().default(null) });

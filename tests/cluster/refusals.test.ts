@@ -1,0 +1,92 @@
+import { PatchStrategy, RbacAuthorizationV1Api, setHeaderOptions } from '@kubernetes/client-node';
+import { expect, test } from 'vitest';
+import { viewCampaign } from '../../cli/campaigns.ts';
+import type { CampaignSpecInput, StageStatus } from '../../spec/index.ts';
+import { leftovers, startCampaign, statusOf, untilStage } from '../support/cluster/campaigns.ts';
+import { eventually } from '../support/cluster/job-story.ts';
+import { aSmallCampaign, type ClusterBench, openClusterBench } from '../support/cluster/workbench.ts';
+
+/** What can never run is told in words, within seconds, and nothing of it is left. */
+
+const LIMIT_MS = 30_000;
+
+const oneStage = (run: object = {}): CampaignSpecInput =>
+  aSmallCampaign({ arms: [{ name: 'astro' }], until: 'linearise', run: { prepare: run } });
+
+/** Runs a campaign whose first stage cannot run, against a cluster that the settings describe wrongly. @returns how that stage ended */
+async function refused(bench: ClusterBench, id: string, spec: CampaignSpecInput): Promise<StageStatus> {
+  const handle = await startCampaign(bench, id, spec);
+  const began = Date.now();
+  const stage = await untilStage(handle, 'prepare', ['failed', 'held'], LIMIT_MS);
+  console.log(`${id}: ${((Date.now() - began) / 1000).toFixed(1)} s: ${stage.why ?? stage.incidents.at(-1)?.message}`);
+  await eventually('nothing is left', async () => (await leftovers(bench.namespace)).length === 0, 15_000);
+  await handle.result().catch(() => undefined);
+  expect((await statusOf(handle)).phase).toBe('failed');
+  return stage;
+}
+
+const lastWords = (stage: StageStatus): string => `${stage.why ?? ''} ${stage.incidents.at(-1)?.message ?? ''}`;
+
+test.each<{ name: string; settings: object; run?: object; words: RegExp }>([
+  {
+    name: 'a wrong image',
+    settings: { image: 'orrery.local/nowhere:1' },
+    words: /(ErrImagePull|ImagePullBackOff).*orrery\.local\/nowhere:1/s,
+  },
+  {
+    name: 'a missing Secret',
+    settings: { secretEnv: [{ name: 'HF_TOKEN', secret: 'hugging-face', key: 'token' }] },
+    words: /CreateContainerConfigError.*secret "hugging-face" not found/s,
+  },
+])('$name ends the stage in words', { timeout: 120_000 }, async ({ name, settings, run, words }) => {
+  await using bench = await openClusterBench('toy', settings);
+  await bench.startWorker();
+  const stage = await refused(bench, name.replaceAll(' ', '-'), oneStage(run));
+  expect(stage.incidents.at(-1)).toMatchObject({ class: 'ImageError' });
+  expect(lastWords(stage)).toMatch(words);
+});
+
+test('an impossible request and a missing claim are told while the stage waits, and a cancel leaves nothing', {
+  timeout: 120_000,
+}, async () => {
+  const missing = { volumes: [{ claim: 'weights', mountPath: '/weights' }] };
+  for (const [settings, run, words] of [
+    [{}, { resources: { gpus: 16 } }, /Insufficient nvidia\.com\/gpu|16 GPUs/],
+    [missing, {}, /persistentvolumeclaim "weights" not found/],
+  ] as const) {
+    await using bench = await openClusterBench('toy', settings);
+    await bench.startWorker();
+    const handle = await startCampaign(bench, 'waits', oneStage(run));
+    let said = '';
+    await eventually(
+      'the stage says why it waits',
+      async () => {
+        const { status } = await viewCampaign(bench.client, 'waits');
+        const stage = status?.stages.find(({ name }) => name === 'prepare');
+        said = lastWords(stage as StageStatus);
+        return words.test(said);
+      },
+      LIMIT_MS,
+    );
+    console.log(said.trim());
+    await handle.cancel();
+    await handle.result().catch(() => undefined);
+    expect(await leftovers(bench.namespace)).toEqual([]);
+  }
+});
+
+test('a verb that the worker may not use is told with its name', { timeout: 120_000 }, async () => {
+  await using bench = await openClusterBench('toy');
+  const rbac = bench.namespace.admin.makeApiClient(RbacAuthorizationV1Api);
+  const { rules = [] } = await rbac.readNamespacedRole({ name: 'orrery-worker', namespace: bench.namespace.name });
+  const less = rules.map((rule) =>
+    rule.resources?.includes('jobs') ? { ...rule, verbs: rule.verbs.filter((verb) => verb !== 'create') } : rule,
+  );
+  await rbac.patchNamespacedRole(
+    { name: 'orrery-worker', namespace: bench.namespace.name, body: { rules: less } },
+    setHeaderOptions('Content-Type', PatchStrategy.MergePatch),
+  );
+  await bench.startWorker();
+  const stage = await refused(bench, 'forbidden', oneStage());
+  expect(lastWords(stage)).toMatch(/create Job .*forbidden.*cannot create resource "jobs"/s);
+});
