@@ -4,6 +4,7 @@ import { deadTime } from './dead-time.ts';
 import { ettr } from './ettr.ts';
 import { history } from './history.ts';
 import { overhead } from './overhead.ts';
+import { searchBeside } from './search-beside.ts';
 import { searchDriver } from './search-driver.ts';
 import { trainerKill } from './trainer-kill.ts';
 import { workerKill } from './worker-kill.ts';
@@ -18,4 +19,5 @@ export const BENCHMARKS: readonly Benchmark[] = [
   history,
   ettr,
   searchDriver,
+  searchBeside,
 ];

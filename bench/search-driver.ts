@@ -1,11 +1,10 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { asItFell, atLeast, type Benchmark, type BenchOptions, type Findings, numberText, under } from './benchmark.ts';
 import { SPEED } from './policy-server/engine.ts';
 import type { Totals } from './policy-server/server.ts';
-import { answerOf, statementOf } from './policy-server/text-model.ts';
-import { runShard, type ShardRun, startServer } from './support/search-processes.ts';
+import { benchProblems, runShard, type ShardRun, startServer } from './support/search-processes.ts';
 
 /** Simulated time in real time: see the method. */
 const HASTE = 12;
@@ -49,13 +48,13 @@ async function measure(folder: string, { full, say }: BenchOptions): Promise<Fin
     const run = await runShard({
       ...server,
       dir: join(folder, 'calm'),
-      problems: problemsIn(folder, size.problems),
+      problems: benchProblems(folder, size.problems),
       config,
     });
     return { ...run, totals: await server.totals() };
   });
   say(`${size.killed} problems, killed ${size.kills} times`);
-  const problems = problemsIn(folder, size.killed);
+  const problems = benchProblems(folder, size.killed);
   const undisturbed = await withServer(async (server) =>
     runShard({ ...server, dir: join(folder, 'whole'), problems, config }),
   );
@@ -86,20 +85,6 @@ async function withServer<T>(work: (server: Awaited<ReturnType<typeof startServe
   } finally {
     server.stop();
   }
-}
-
-function problemsIn(folder: string, count: number): string {
-  const file = join(folder, `problems-${count}.jsonl`);
-  const lines = Array.from({ length: count }, (_, number) =>
-    JSON.stringify({
-      id: `bench-${number}`,
-      problem: statementOf(number),
-      reference: answerOf(number),
-      source: 'bench',
-    }),
-  );
-  writeFileSync(file, `${lines.join('\n')}\n`);
-  return file;
 }
 
 type Killed = { result: NonNullable<ShardRun['result']>; attempts: number; totals: Totals };

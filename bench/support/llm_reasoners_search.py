@@ -1,10 +1,10 @@
-"""The MCTS of llm-reasoners (github.com/maitrix-org/llm-reasoners) on the bench policy server, for bench/search-beside.ts.
+"""MCTS of llm-reasoners (github.com/maitrix-org/llm-reasoners) on the bench policy server, for bench/search-beside.ts.
 
     python llm_reasoners_search.py CHECKOUT URL PROBLEMS ITERATIONS
 
-The algorithm is the checkout's, loaded from there; the world is ours: an expansion asks for 8 candidate steps and values each distinct one by 16
-rollouts, as fast reward. Requests go through one kept connection of the standard library, which is lighter than the clients of the checkout. Prints
-one line of JSON.
+The algorithm is the checkout's, loaded from there; the world is ours: an expansion asks for 8 candidate steps and
+values each distinct one by 16 rollouts, as fast reward. Requests go through one kept connection of the standard library, which
+is lighter than the clients of the checkout. Prints one line of JSON.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ CANDIDATES, ROLLOUTS = 8, 16
 
 
 def load(checkout: str) -> types.SimpleNamespace:
-    """Load base and MCTS of the checkout, without what its package pulls in besides (agents, browsers, model clients)."""
+    """Load base and MCTS of the checkout, without what its package pulls in besides: agents, browsers, clients."""
     package = types.ModuleType("reasoners")
     package.__path__ = [f"{checkout}/reasoners"]
     sys.modules["reasoners"] = package
@@ -35,7 +35,9 @@ def load(checkout: str) -> types.SimpleNamespace:
     algorithms.__path__ = [f"{checkout}/reasoners/algorithm"]
     sys.modules["reasoners.algorithm"] = algorithms
     mcts = importlib.import_module("reasoners.algorithm.mcts")
-    return types.SimpleNamespace(**{name: getattr(base, name) for name in ("WorldModel", "SearchConfig", "Reasoner")}, MCTS=mcts.MCTS)
+    return types.SimpleNamespace(
+        **{name: getattr(base, name) for name in ("WorldModel", "SearchConfig", "Reasoner")}, MCTS=mcts.MCTS
+    )
 
 
 class Policy:

@@ -1,9 +1,11 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { inProject, PROJECT } from '../../cli/paths.ts';
 import type { Totals } from '../policy-server/server.ts';
+import { answerOf, statementOf } from '../policy-server/text-model.ts';
 import type { Moment, Shard, ShardResult } from './search-shard.ts';
 
 /** Starts the bench policy server as a process, and waits until it says where. */
@@ -18,6 +20,21 @@ export async function startServer(haste: number) {
     totals: async (): Promise<Totals> => (await (await fetch(`${url}/totals`)).json()) as Totals,
     stop: () => void child.kill('SIGTERM'),
   };
+}
+
+/** Writes a file of so many problems of the bench policy. @returns its path */
+export function benchProblems(folder: string, count: number): string {
+  const file = join(folder, `problems-${count}.jsonl`);
+  const lines = Array.from({ length: count }, (_, number) =>
+    JSON.stringify({
+      id: `bench-${number}`,
+      problem: statementOf(number),
+      reference: answerOf(number),
+      source: 'bench',
+    }),
+  );
+  writeFileSync(file, `${lines.join('\n')}\n`);
+  return file;
 }
 
 export interface ShardRun {

@@ -1,0 +1,119 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { execa } from 'execa';
+import { inProject, VENV_PYTHON } from '../cli/paths.ts';
+import { asItFell, type Benchmark, type BenchOptions, type Findings, numberText } from './benchmark.ts';
+import { SPEED } from './policy-server/engine.ts';
+import type { Totals } from './policy-server/server.ts';
+import { benchProblems, runShard, startServer } from './support/search-processes.ts';
+
+/** Checkout of github.com/maitrix-org/llm-reasoners. */
+const CHECKOUT = 'ORRERY_LLM_REASONERS';
+const HASTE = 60;
+const PROBLEMS = 16;
+
+/** One driver on the server. */
+interface Side {
+  readonly requests: number;
+  readonly nodes: number;
+  readonly trees: number;
+  readonly wallMs: number;
+  readonly cpuMs: number;
+  readonly bytesPerNode: number;
+  readonly totals: Totals;
+}
+
+export const searchBeside: Benchmark = {
+  name: 'search-beside',
+  question: 'What do a request and a tree cost beside a public search driver?',
+  method: `The search program of a pod, as in search-driver, and the MCTS of llm-reasoners (github.com/maitrix-org/llm-reasoners, commit f94e5ac), each on a bench policy server of its own
+whose time passes ${HASTE} times as fast as the clock, over the same ${PROBLEMS} problems with k = 8 and M = 16. The two algorithms are not the same: theirs is UCT, descends to a terminal
+in every iteration, and is given our world (bench/support/llm_reasoners_search.py), with the standard library as its client, which is lighter than its own; so what is compared is a
+request and a node, not a tree search. Ours also splits rollouts into steps, checks and journals every answer with fsync, and shows its prompt three examples; theirs does not. CPU is that of the
+driver's process from its first request (ours: with its start), busy is the share of the server's ${SPEED.slots} slots. The checkout is not part of the project:
+${CHECKOUT} says where it is, and without it ours is measured alone.`,
+
+  async run(options) {
+    const folder = mkdtempSync(join(tmpdir(), 'orrery-search-beside-'));
+    try {
+      return await measure(folder, options);
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
+  },
+};
+
+async function measure(folder: string, { say }: BenchOptions): Promise<Findings> {
+  const checkout = process.env[CHECKOUT];
+  say('ours');
+  const ours = await onServer((url) => runOurs(folder, url));
+  say(checkout === undefined ? `theirs is left out: ${CHECKOUT} names no checkout` : 'theirs');
+  const theirs = checkout === undefined ? null : await onServer((url) => runTheirs(checkout, url));
+  const sides = [['ours', ours] as const, ...(theirs === null ? [] : [['llm-reasoners', theirs] as const])];
+  return {
+    goals: sides.flatMap(([name, side]) => [
+      asItFell(`${name}: requests per second of one core`, numberText(perCoreSecond(side))),
+      asItFell(`${name}: memory of a tree, at ${numberText(ours.nodes / ours.trees)} nodes`, kibibytes(side, ours)),
+      asItFell(`${name}: busy slots of the server`, `${numberText(busyPercent(side))} %`),
+    ]),
+    tables: [
+      {
+        title: 'Drivers side by side',
+        columns: [
+          'driver',
+          'requests',
+          'nodes',
+          'wall s',
+          'CPU s',
+          'ms of CPU a request',
+          'requests a second',
+          'bytes a node',
+        ],
+        rows: sides.map(([name, side]) => [
+          ...[name, side.requests, side.nodes],
+          ...[side.wallMs / 1000, side.cpuMs / 1000, side.cpuMs / side.requests].map(numberText),
+          ...[(1000 * side.requests) / side.wallMs, side.bytesPerNode].map(numberText),
+        ]),
+      },
+    ],
+    notes: [
+      'llm-reasoners searches one problem at a time and waits for each request; several processes of it would share a server as well. It keeps no journal: what it had when it is killed is lost.',
+    ],
+    data: { ours, theirs },
+  };
+}
+
+const perCoreSecond = ({ requests, cpuMs }: Side): number => (1000 * requests) / cpuMs;
+const busyPercent = ({ totals }: Side): number => (100 * totals.slotMs) / (SPEED.slots * totals.spanMs);
+const kibibytes = ({ bytesPerNode }: Side, { nodes, trees }: Side): string =>
+  `${numberText((bytesPerNode * nodes) / trees / 1024)} KiB`;
+
+async function onServer(run: (url: string) => Promise<Omit<Side, 'totals'>>): Promise<Side> {
+  const server = await startServer(HASTE);
+  try {
+    return { ...(await run(server.url)), totals: await server.totals() };
+  } finally {
+    server.stop();
+  }
+}
+
+async function runOurs(folder: string, url: string): Promise<Omit<Side, 'totals'>> {
+  const dir = join(folder, 'ours');
+  const config = { problemsInFlight: PROBLEMS };
+  const { result } = await runShard({ dir, url, problems: benchProblems(folder, PROBLEMS), config });
+  const { counts, requests, wallMs, cpuMs } = result!;
+  const memory = await execa(process.execPath, [
+    ...['--expose-gc', inProject('bench/support/tree-memory.ts'), join(dir, 'data/trees-00000.jsonl')],
+  ]);
+  const { bytesPerNode } = JSON.parse(memory.stdout) as { bytesPerNode: number };
+  return { requests, nodes: counts.nodes ?? 0, trees: PROBLEMS, wallMs, cpuMs, bytesPerNode };
+}
+
+async function runTheirs(checkout: string, url: string): Promise<Omit<Side, 'totals'>> {
+  // Their iterations expand every node on the way down: fewer of them make as many requests.
+  const iterations = 8;
+  const script = inProject('bench/support/llm_reasoners_search.py');
+  const { stdout } = await execa(VENV_PYTHON, [script, checkout, url, String(PROBLEMS), String(iterations)]);
+  return JSON.parse(stdout) as Omit<Side, 'totals'>;
+}
