@@ -1,6 +1,7 @@
 export { createKubeClient, type KubeClient } from './client.ts';
 export { KubeError } from './errors.ts';
 export { createKubernetesExecutor, type KubernetesExecutor, type KubernetesExecutorOptions } from './executor.ts';
+export { type LogLine, podLines } from './follow.ts';
 export { gangObjects } from './gang.ts';
 export { jobManifest } from './job.ts';
 export { ANNOTATIONS, LABELS } from './labels.ts';

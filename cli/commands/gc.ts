@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { createLocalExecutor, localMachine } from '../../local/index.ts';
+import { chooseExecutor } from '../../executors.ts';
 import { type Reconciliation, reconcile, subjectOf, temporalOwners } from '../../reconciler/index.ts';
 import { withClient } from '../connect.ts';
 import { EXIT, type ExitCode } from '../errors.ts';
@@ -19,13 +19,12 @@ export function addGcCommand(program: Command): void {
 async function collect({ dryRun = false, json }: { dryRun?: boolean; json?: true }): Promise<ExitCode> {
   const [store, home] = [storePath(), homePath()];
   const log = { info() {}, warn: (facts: object, message: string) => console.error(`orrery: ${message}`, facts) };
-  const executor = createLocalExecutor({ home, store, projectRoot: PROJECT, python: VENV_PYTHON, log });
+  const local = { home, store, projectRoot: PROJECT, python: VENV_PYTHON, log };
+  const { executor, machine, close } = await chooseExecutor(process.env, local);
   const found = await withClient((client) =>
-    reconcile(
-      { store, executor, owners: () => temporalOwners(client, store), machine: localMachine(home) },
-      { dryRun },
-    ),
+    reconcile({ store, executor, owners: () => temporalOwners(client, store), machine }, { dryRun }),
   );
+  close();
   console.log(json ? JSON.stringify(found, null, 2) : linesOf(found).join('\n'));
   return found.cleaned.some(({ error }) => error !== null) ? EXIT.failed : EXIT.ok;
 }

@@ -12,8 +12,10 @@ import { findReport, readReport } from '../report.ts';
 import { ReportSummary, resultLines } from '../results.ts';
 import { campaignLines } from '../view.ts';
 import { exitCodeOf, watchCampaign } from '../watch.ts';
+import { podPrinter, runsInCluster } from './pod-logs.ts';
 
 const FOLLOW_MS = 500;
+const LAST_LINES_MS = 1500;
 
 /** `status`, `watch`, `logs` and `report`: looking at a campaign changes nothing. */
 export function addLookCommands(program: Command): void {
@@ -58,6 +60,31 @@ export async function watchUntilInterrupted(client: Client, id: string): Promise
   );
 }
 
+/** Of a cluster, logs that are followed come from the pods, and else those that were kept, where there are any. */
+async function podLogs(
+  client: Client,
+  id: string,
+  names: readonly string[],
+  follow: boolean,
+  signal: AbortSignal,
+): Promise<void> {
+  const leaving = new AbortController();
+  signal.addEventListener('abort', () => leaving.abort(), { once: true });
+  const printer = await podPrinter(follow, leaving.signal);
+  do {
+    const { status } = await viewCampaign(client, id);
+    for (const name of names) {
+      const { key, attempt } = stageNamed(status, name);
+      if (key !== null && attempt !== null) printer.print(name, { key, attempt });
+    }
+    if (follow) await new Promise((resolve) => setTimeout(resolve, FOLLOW_MS));
+  } while (follow && !signal.aborted && (await anyRuns(client, id, names)));
+  // What was printed last is on its way still.
+  if (follow) await new Promise((resolve) => setTimeout(resolve, LAST_LINES_MS));
+  if (follow) leaving.abort();
+  await printer.finish();
+}
+
 async function logs(id: string, stage: string | undefined, options: { follow?: true }): Promise<ExitCode> {
   return withClient((client) =>
     untilInterrupted(async (signal) => {
@@ -69,6 +96,10 @@ async function logs(id: string, stage: string | undefined, options: { follow?: t
           const { key, attempt } = stageNamed(status, name);
           return key === null || attempt === null ? [] : logFiles({ key, attempt });
         });
+        if (runsInCluster() && (options.follow || files.length === 0)) {
+          await podLogs(client, id, stages, options.follow ?? false, signal);
+          return EXIT.ok;
+        }
         await printNew(files, offsets);
         if (!options.follow && offsets.size === 0) {
           throw new CommandError(
