@@ -75,10 +75,9 @@ export function createStageActivities({ store, projectRoot, executor, shortageOf
     };
     const checkpointBefore = await stepToAvoid(dir, start.earlierCheckpoints);
     const asked = jobRequest(job, start, stage, checkpointBefore);
+    const shortage = (await shortageOf?.(asked)) ?? null;
     // A job that stands has its room, or its place in the queue.
-    const stands = shortageOf !== undefined && (await executor.observe(job.name)) !== null;
-    const shortage = stands ? null : ((await shortageOf?.(asked)) ?? null);
-    if (shortage !== null && isGivenUp(shortage, stage.config.run)) {
+    if (shortage !== null && isGivenUp(shortage, stage.config.run) && (await executor.observe(job.name)) === null) {
       log.warn({ job: job.name, why: shortage.why }, 'no room for a job, and it is not submitted');
       await noteShortage(store, job, shortage);
     } else {

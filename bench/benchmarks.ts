@@ -3,6 +3,8 @@ import { checkpointCost } from './checkpoint-cost.ts';
 import { deadTime } from './dead-time.ts';
 import { ettr } from './ettr.ts';
 import { history } from './history.ts';
+import { kubernetesDeadTime } from './kubernetes-dead-time.ts';
+import { kubernetesLoad } from './kubernetes-load.ts';
 import { overhead } from './overhead.ts';
 import { searchBeside } from './search-beside.ts';
 import { searchDriver } from './search-driver.ts';
@@ -18,6 +20,8 @@ export const BENCHMARKS: readonly Benchmark[] = [
   checkpointCost,
   history,
   ettr,
+  kubernetesDeadTime,
+  kubernetesLoad,
   searchDriver,
   searchBeside,
 ];

@@ -6,7 +6,6 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { inProject, PROJECT } from '../../cli/paths.ts';
 import { objectsIn } from '../../cluster/api.ts';
-import { addFakeNodes, removeFakeNodes } from '../../cluster/fake-nodes.ts';
 import { kubeconfigPath } from '../../cluster/paths.ts';
 import { ARCHITECTURES, type Architecture, planOf } from '../../planner/index.ts';
 import { CampaignSpec, type CampaignSpecInput, type CampaignStatus } from '../../spec/index.ts';
@@ -32,7 +31,6 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await pods?.stop();
-  await removeFakeNodes(cluster.config, cluster.namespace);
   await cluster.close();
 });
 
@@ -94,7 +92,7 @@ test('the campaign says why it cannot begin, begins when the nodes are there, an
         message: expect.stringContaining('room for 1 pods of 1 cores is needed'),
       });
 
-    await addFakeNodes(cluster.config, { prefix: cluster.namespace, count: NODES });
+    await cluster.addNodes(NODES);
     await handle.signal('approve', {});
     await handle.result();
 

@@ -1,16 +1,21 @@
 import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { CoreV1Api, type KubeConfig, KubernetesObjectApi } from '@kubernetes/client-node';
 import { Client, Connection } from '@temporalio/client';
 import { bundleWorkflowCode, DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
+import { execa } from 'execa';
 import { pino } from 'pino';
 import { createActivities } from '../../activities/index.ts';
 import { ensureSearchAttributes } from '../../activities/search-attributes.ts';
 import { inProject, PROJECT } from '../../cli/paths.ts';
 import { applyObjects, kubeConfigFrom, objectsIn } from '../../cluster/api.ts';
+import { addFakeNodes, removeFakeNodes } from '../../cluster/fake-nodes.ts';
 import { prepareNamespace, writeWorkerKubeconfig } from '../../cluster/namespace.ts';
+import { kubeconfigPath } from '../../cluster/paths.ts';
+import { clusterUp } from '../../cluster/up.ts';
 import {
   createKubeClient,
   createKubernetesExecutor,
@@ -31,12 +36,22 @@ export interface FakeCluster {
   readonly client: Client;
   /** A worker in this process, with the rights of the worker's ServiceAccount. */
   startWorker(): Promise<{ readonly kube: KubeClient; stop(): Promise<void> }>;
+  /** Fake nodes of eight H100, until the namespace is closed. */
+  addNodes(count: number): Promise<void>;
+  /** A process that plays the programs of all pods, each for so long. */
+  simulate(seconds: number): Promise<{ stop(): void }>;
   close(): Promise<void>;
 }
 
 const silent = new DefaultLogger('ERROR');
 const log = pino({ level: process.env.ORRERY_LOG_LEVEL ?? 'silent' });
 const CLAIM = 'simulated-store';
+
+/** The cluster of this project: made where it does not stand, and left standing. @returns the administrator's kubeconfig */
+export async function ensureCluster(tell: (what: string) => void): Promise<string> {
+  await clusterUp(tell);
+  return kubeconfigPath();
+}
 
 /** @param kubeconfig - of the administrator of a cluster made by `npm run cluster:up` */
 export async function openFakeCluster(kubeconfig: string, purpose: string): Promise<FakeCluster> {
@@ -59,10 +74,19 @@ export async function openFakeCluster(kubeconfig: string, purpose: string): Prom
   const connection = await Connection.connect({ address: temporal.address });
   return {
     ...{ config, namespace, store, settings, client: new Client({ connection }) },
+    addNodes: (count) => addFakeNodes(config, { prefix: namespace, count }),
+    async simulate(seconds) {
+      const program = inProject('tests/support/simulate-pods.ts');
+      const args = [program, kubeconfig, namespace, store, String(seconds)];
+      const process = execa(globalThis.process.execPath, args, { stdout: 'pipe', stderr: 'inherit', reject: false });
+      await once(process.stdout, 'data'); // it says that it watches
+      return { stop: () => void process.kill() };
+    },
     startWorker: () => startWorker({ address: temporal.address, store, settings, workerKubeconfig }),
     async close() {
       await connection.close();
       await temporal.stop();
+      await removeFakeNodes(config, namespace);
       await config.makeApiClient(CoreV1Api).deleteNamespace({ name: namespace });
       const objects = KubernetesObjectApi.makeApiClient(config);
       for (const object of [...claimOfNowhere(namespace).slice(0, 1), ...plannerRights(namespace)]) {

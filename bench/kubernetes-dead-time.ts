@@ -1,0 +1,153 @@
+import { CampaignSpec, type CampaignSpecInput, type CampaignStatus, planCampaign } from '../spec/index.ts';
+import { ensureCluster, type FakeCluster, openFakeCluster } from '../tests/support/fake-cluster.ts';
+import { type JobTimes, watchJobTimes } from '../tests/support/job-times.ts';
+import { asItFell, type Benchmark, numberText, under } from './benchmark.ts';
+import { summarise } from './statistics.ts';
+import { simulatedCampaign } from './support/simulated-campaign.ts';
+import { lastOf, timelineOf } from './support/timeline.ts';
+
+const CAMPAIGNS = 5;
+const STAGE_SECONDS = 1;
+const MEDIAN_MS = 200;
+const P95_MS = 1000;
+/** Stages one after the other, in the longest chain of a campaign of one arm. */
+const CHAIN = ['prepare', 'search', 'linearise', 'rewrite', 'sft', 'curriculum', 'rl', 'evaluate-rl', 'analyse'];
+
+/** From a Job that is complete to the next one that is created, and where the time goes. In ms. */
+interface Hop {
+  readonly from: string;
+  readonly to: string;
+  readonly total: number;
+  readonly parts: Parts;
+}
+interface Parts {
+  readonly seen: number;
+  readonly sealed: number;
+  readonly handedOver: number;
+  readonly resolved: number;
+  readonly submitted: number;
+}
+const PART_NAMES: Readonly<Record<keyof Parts, string>> = {
+  seen: 'Job is complete → `awaitJob` returns',
+  sealed: '→ `sealStage` returns',
+  handedOver: '→ next stage’s workflow starts',
+  resolved: '→ `resolveStage` returns',
+  submitted: '→ nodes looked at, attempt claimed, Job created',
+};
+
+export const kubernetesDeadTime: Benchmark = {
+  name: 'kubernetes-dead-time',
+  question: 'How long do GPUs of a cluster stand idle between one stage’s Job and the next one’s?',
+  method: `${CAMPAIGNS} campaigns of one arm, one after the other, on a real Temporal server, worker, store, and the project's Kubernetes cluster (real API
+server, etcd, scheduler, controllers). Pods are on fake nodes (KWOK): a simulation in a process of its own plays their programs for
+${STAGE_SECONDS} s each and leaves the parts. A hop counts from the moment a watch beside the worker's sees the last Job that a stage reads
+complete to the moment it sees the stage's Job created. Before each Job the worker lists nodes and pods, as it does by default. One campaign before
+the first count warms caches. Everything shares the machine's cores.`,
+
+  async run({ say }) {
+    const cluster = await openFakeCluster(await ensureCluster(say), 'dead-time');
+    await cluster.addNodes(8);
+    const watch = await watchJobTimes(cluster.config, cluster.namespace);
+    const pods = await cluster.simulate(STAGE_SECONDS);
+    const worker = await cluster.startWorker();
+    try {
+      const hops: Hop[] = [];
+      const chains: number[] = [];
+      for (let index = 0; index <= CAMPAIGNS; index += 1) {
+        say(index === 0 ? 'a campaign to warm up' : `campaign ${index} of ${CAMPAIGNS}`);
+        const found = await campaignHops(cluster, watch.times, index);
+        if (index === 0) continue;
+        hops.push(...found.hops);
+        chains.push(found.seconds);
+      }
+      return findings(hops, chains);
+    } finally {
+      await worker.stop();
+      pods.stop();
+      await watch.stop();
+      await cluster.close();
+    }
+  },
+};
+
+function findings(hops: readonly Hop[], chains: readonly number[]): Awaited<ReturnType<Benchmark['run']>> {
+  const all = summarise(hops.map(({ total }) => total));
+  const chain = summarise(chains);
+  const podSeconds = CHAIN.length * STAGE_SECONDS;
+  const rows = (Object.keys(PART_NAMES) as (keyof Parts)[]).map((part) => {
+    const { median, p95 } = summarise(hops.map(({ parts }) => parts[part]));
+    return [PART_NAMES[part], numberText(median), numberText(p95)];
+  });
+  return {
+    goals: [
+      under('median from a Job complete to the next created', all.median, MEDIAN_MS, 'ms'),
+      under('95th percentile of it', all.p95, P95_MS, 'ms'),
+      asItFell(
+        `${CHAIN.length} stages of ${STAGE_SECONDS} s in a chain, from the first Job created to the last complete`,
+        `${numberText(chain.median)} s, ${numberText(chain.median / podSeconds)} times the programs’ ${podSeconds} s`,
+      ),
+    ],
+    tables: [
+      {
+        title: 'From complete to created, in ms',
+        columns: ['hops', 'median', 'p95', 'most'],
+        rows: [[all.n, numberText(all.median), numberText(all.p95), numberText(all.max)]],
+      },
+      { title: 'Where it goes, in ms', columns: ['part', 'median', 'p95'], rows },
+    ],
+    notes: [
+      'The chain’s time beside programs and dead time is Kubernetes’ own: a pod created, scheduled, started by KWOK, its end seen by the Job controller.',
+      'The recipe has no longer chain than nine stages.',
+    ],
+    data: { hops, chainSeconds: chains },
+  };
+}
+
+async function campaignHops(
+  { client }: FakeCluster,
+  times: ReadonlyMap<string, JobTimes>,
+  index: number,
+): Promise<{ hops: Hop[]; seconds: number }> {
+  const input = simulatedCampaign(1000 + index);
+  const workflowId = input.name;
+  const handle = await client.workflow.start('campaign', { taskQueue: 'orrery', workflowId, args: [input] });
+  await handle.result();
+  const { stages } = await handle.query<CampaignStatus>('status');
+  if (stages.some(({ state }) => state !== 'completed')) throw new Error(`not every stage of ${workflowId} has run`);
+  const campaign = timelineOf(await handle.fetchHistory());
+  const job = (stage: string): JobTimes & { completeAt: number } => {
+    const found = [...times.values()].find((one) => one.campaign === workflowId && one.stage === stage);
+    if (found === undefined || found.completeAt === null) throw new Error(`no Job of ${stage} was seen to complete`);
+    return { ...found, completeAt: found.completeAt };
+  };
+  const hops = await Promise.all(
+    planCampaign(CampaignSpec.parse(input)).flatMap(({ name, reads }) => {
+      const before = Object.values(reads).toSorted((a, b) => job(b).completeAt - job(a).completeAt)[0];
+      return before === undefined ? [] : [hop(before, name)];
+    }),
+  );
+  const seconds = (job('analyse').completeAt - job('prepare').createdAt) / 1000;
+  return { hops, seconds };
+
+  async function hop(from: string, to: string): Promise<Hop> {
+    const own = async (stage: string) =>
+      timelineOf(await client.workflow.getHandle(`${workflowId}/${stage}`).fetchHistory());
+    const [before, next] = [await own(from), await own(to)];
+    const watchedAt = lastOf(before, 'ActivityTaskCompleted', { activity: 'awaitJob' }).at;
+    const sealedAt = lastOf(before, 'ActivityTaskCompleted', { activity: 'sealStage' }).at;
+    const askedAt = lastOf(campaign, 'ChildWorkflowExecutionStarted', { child: `${workflowId}/${to}` }).at;
+    const resolvedAt = lastOf(next, 'ActivityTaskCompleted', { activity: 'resolveStage' }).at;
+    const { completeAt } = job(from);
+    const { createdAt } = job(to);
+    return {
+      ...{ from, to, total: createdAt - completeAt },
+      parts: {
+        seen: watchedAt - completeAt,
+        sealed: sealedAt - watchedAt,
+        handedOver: askedAt - sealedAt,
+        resolved: resolvedAt - askedAt,
+        submitted: createdAt - resolvedAt,
+      },
+    };
+  }
+}

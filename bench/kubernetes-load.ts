@@ -1,0 +1,100 @@
+import { execa } from 'execa';
+import { inProject } from '../cli/paths.ts';
+import { ensureCluster } from '../tests/support/fake-cluster.ts';
+import { asItFell, type Benchmark, numberText, under } from './benchmark.ts';
+import { type Round, STAGE_SECONDS } from './support/kubernetes-round.ts';
+
+const AT_ONCE = [1, 10, 100] as const;
+/** Requests of a stage that are asked for by what it does: look, create, tell its end, keep nothing of it. */
+const REQUESTS_A_STAGE = 12;
+
+export const kubernetesLoad: Benchmark = {
+  name: 'kubernetes-load',
+  question: 'What does a worker ask of the API server, and how much memory does it take, as campaigns grow in number?',
+  method: `${AT_ONCE.join(', ')} campaigns of one arm at the same time, each round with a new process, namespace, Temporal server, worker and store, on the project's
+Kubernetes cluster. Pods are on fake nodes (KWOK), their programs are played for ${STAGE_SECONDS} s each by a simulation in another process. Requests are
+counted in the worker's own client, watches are those that it has opened. Memory is that of the process in which the worker is, and nothing else but the
+benchmark's own waiting: the most that was resident, and the heap after a garbage collection at the end.`,
+
+  async run({ say }) {
+    const kubeconfig = await ensureCluster(say);
+    const rounds: Round[] = [];
+    for (const campaigns of AT_ONCE) {
+      say(`${campaigns} at once`);
+      rounds.push(await runRound(kubeconfig, campaigns));
+    }
+    return findings(rounds);
+  },
+};
+
+/** In a process of its own: what one round has grown is not the next one's. */
+async function runRound(kubeconfig: string, campaigns: number): Promise<Round> {
+  const args = ['--expose-gc', inProject('bench/support/kubernetes-round.ts'), kubeconfig, String(campaigns)];
+  const { stdio } = await execa(process.execPath, args, { stdio: ['ignore', 'inherit', 'inherit', 'pipe'] });
+  return JSON.parse(String(stdio[3])) as Round;
+}
+
+function findings(rounds: readonly Round[]): Awaited<ReturnType<Benchmark['run']>> {
+  const perStage = ({ requests, stages }: Round): number =>
+    sumOf(requests, (verb) => !verb.startsWith('WATCH')) / stages;
+  const most = Math.max(...rounds.map(perStage));
+  const first = rounds[0] as Round;
+  const last = rounds.at(-1) as Round;
+  const verbs = [...new Set(rounds.flatMap(({ requests }) => Object.keys(requests)))].toSorted();
+  return {
+    goals: [
+      under('requests a stage, at most', most, REQUESTS_A_STAGE, 'requests'),
+      {
+        what: 'watches of a worker do not grow with campaigns',
+        target: `${first.watches}, as with ${first.campaigns}`,
+        measured: `${last.watches} with ${last.campaigns}`,
+        met: last.watches <= first.watches,
+      },
+      asItFell(
+        `memory of the worker’s process from ${first.campaigns} to ${last.campaigns} campaigns`,
+        `${numberText(first.rssMiB)} → ${numberText(last.rssMiB)} MiB, heap ${numberText(first.heapMiB)} → ${numberText(last.heapMiB)} MiB`,
+      ),
+    ],
+    tables: [
+      {
+        title: 'By campaigns at the same time',
+        columns: [
+          'campaigns',
+          'stages',
+          'seconds',
+          'requests',
+          'a stage',
+          'watches',
+          'RSS idle, MiB',
+          'RSS most, MiB',
+          'heap, MiB',
+        ],
+        rows: rounds.map((round) => {
+          const requests = requestsIn(round.requests);
+          const { campaigns, stages, seconds, watches, idleMiB, rssMiB, heapMiB } = round;
+          return [
+            ...[campaigns, stages, numberText(seconds), requests, numberText(perStage(round)), watches],
+            ...[numberText(idleMiB), numberText(rssMiB), numberText(heapMiB)],
+          ];
+        }),
+      },
+      {
+        title: 'Requests a stage, by what they ask',
+        columns: ['request', ...rounds.map(({ campaigns }) => `with ${campaigns}`)],
+        rows: verbs.map((verb) => [
+          verb,
+          ...rounds.map(({ requests, stages }) => numberText((requests[verb] ?? 0) / stages)),
+        ]),
+      },
+    ],
+    notes: [
+      'Lists of nodes and pods are the look at the cluster before each stage (`checkRoom`); the rest is what the executor asks.',
+      'A watch is opened again when the server closes it, every few minutes: rounds that last longer open more.',
+    ],
+    data: rounds,
+  };
+}
+
+/** But for watches. */
+const requestsIn = (requests: Readonly<Record<string, number>>): number =>
+  Object.entries(requests).reduce((sum, [verb, count]) => (verb.startsWith('WATCH') ? sum : sum + count), 0);

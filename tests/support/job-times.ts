@@ -1,0 +1,38 @@
+import { BatchV1Api, type KubeConfig, makeInformer, type V1Job } from '@kubernetes/client-node';
+import { ANNOTATIONS } from '../../k8s/index.ts';
+
+/** When a Job was seen to be created and to be complete, ms since the epoch: objects themselves tell whole seconds. */
+export interface JobTimes {
+  readonly campaign: string;
+  readonly stage: string;
+  readonly createdAt: number;
+  completeAt: number | null;
+}
+
+/** Watches the Jobs of a namespace beside the worker, as `kubectl get jobs --watch` would. By name of the Job. */
+export async function watchJobTimes(
+  config: KubeConfig,
+  namespace: string,
+): Promise<{ readonly times: ReadonlyMap<string, JobTimes>; stop(): Promise<void> }> {
+  const batch = config.makeApiClient(BatchV1Api);
+  const times = new Map<string, JobTimes>();
+  const look = ({ metadata, status }: V1Job): void => {
+    const now = Date.now();
+    const name = metadata?.name ?? '';
+    const annotation = (key: string) => metadata?.annotations?.[key] ?? '';
+    const known = times.get(name) ?? {
+      ...{ campaign: annotation(ANNOTATIONS.campaign), stage: annotation(ANNOTATIONS.stage) },
+      ...{ createdAt: now, completeAt: null },
+    };
+    times.set(name, known);
+    if (status?.conditions?.some(({ type, status: is }) => type === 'Complete' && is === 'True'))
+      known.completeAt ??= now;
+  };
+  const informer = makeInformer<V1Job>(config, `/apis/batch/v1/namespaces/${namespace}/jobs`, () =>
+    batch.listNamespacedJob({ namespace }),
+  );
+  informer.on('add', look);
+  informer.on('update', look);
+  await informer.start();
+  return { times, stop: () => informer.stop() };
+}
