@@ -1,4 +1,4 @@
-import { CampaignSpec, type CampaignSpecInput, type CampaignStatus, planCampaign } from '../spec/index.ts';
+import { CampaignSpec, type CampaignStatus, planCampaign } from '../spec/index.ts';
 import { ensureCluster, type FakeCluster, openFakeCluster } from '../tests/support/fake-cluster.ts';
 import { type JobTimes, watchJobTimes } from '../tests/support/job-times.ts';
 import { asItFell, type Benchmark, numberText, under } from './benchmark.ts';

@@ -35,8 +35,7 @@ async function runRound(kubeconfig: string, campaigns: number): Promise<Round> {
 }
 
 function findings(rounds: readonly Round[]): Awaited<ReturnType<Benchmark['run']>> {
-  const perStage = ({ requests, stages }: Round): number =>
-    sumOf(requests, (verb) => !verb.startsWith('WATCH')) / stages;
+  const perStage = ({ requests, stages }: Round): number => requestsIn(requests) / stages;
   const most = Math.max(...rounds.map(perStage));
   const first = rounds[0] as Round;
   const last = rounds.at(-1) as Round;
