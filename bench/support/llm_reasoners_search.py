@@ -3,8 +3,8 @@
     python llm_reasoners_search.py CHECKOUT URL PROBLEMS ITERATIONS
 
 The algorithm is the checkout's, loaded from there; the world is ours: an expansion asks for 8 candidate steps and
-values each distinct one by 16 rollouts, as fast reward. Requests go through one kept connection of the standard library, which
-is lighter than the clients of the checkout. Prints one line of JSON.
+values each distinct one by 16 rollouts, as fast reward. Requests go through one kept connection of the standard
+library, which is lighter than the clients of the checkout. Prints one line of JSON.
 """
 
 from __future__ import annotations

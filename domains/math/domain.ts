@@ -16,7 +16,7 @@ const Steps = z.strictObject({
 });
 const { delimiter: DELIMITER, stops: STOPS } = readSteps();
 const STEP_END = stepEnd(STOPS);
-const BETWEEN_STEPS = new RegExp(`(?<=${STEP_END})(?=\\S)`);
+const STEP_ENDS = new RegExp(STEP_END, 'g');
 const AT_THE_END = new RegExp(`(?:${STEP_END})$`);
 const PROMPTS = {
   solve: prompt('solve'),
@@ -46,9 +46,7 @@ export const domain: Domain = {
   rewriteStops: STOPS,
   join: joinParagraphs,
   splitSteps: (completion) =>
-    completion
-      .trimStart()
-      .split(BETWEEN_STEPS)
+    divided(completion.trimStart())
       .flatMap(splitOffAnswer)
       .map((step) => step.replace(AT_THE_END, DELIMITER))
       .filter((step) => step.trim() !== ''),
@@ -71,6 +69,12 @@ function joinParagraphs(parts: readonly string[]): string {
   return parts
     .filter((part) => part !== '')
     .reduce((text, part) => (text === '' || text.endsWith(DELIMITER) ? text + part : text + DELIMITER + part), '');
+}
+
+/** Pieces of a text, each with the end of its step. By matches and not by a look behind, which is asked at every character. */
+function divided(text: string): string[] {
+  const ends = [...text.matchAll(STEP_ENDS)].map(({ index, 0: end }) => index + end.length);
+  return [0, ...ends].map((from, piece) => text.slice(from, ends[piece]));
 }
 
 function isTerminal(step: string): boolean {
