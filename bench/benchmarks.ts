@@ -9,6 +9,7 @@ import { overhead } from './overhead.ts';
 import { searchBeside } from './search-beside.ts';
 import { searchDriver } from './search-driver.ts';
 import { trainerKill } from './trainer-kill.ts';
+import { verdicts } from './verdicts.ts';
 import { workerKill } from './worker-kill.ts';
 
 /** Every benchmark, in the order in which they run. */
@@ -24,4 +25,5 @@ export const BENCHMARKS: readonly Benchmark[] = [
   kubernetesLoad,
   searchDriver,
   searchBeside,
+  verdicts,
 ];
