@@ -31,7 +31,7 @@ export const searchBeside: Benchmark = {
 whose time passes ${HASTE} times as fast as the clock, over the same ${PROBLEMS} problems with k = 8 and M = 16. The two algorithms are not the same: theirs is UCT, descends to a terminal
 in every iteration, and is given our world (bench/support/llm_reasoners_search.py), with the standard library as its client, which is lighter than its own; so what is compared is a
 request and a node, not a tree search. Ours also splits rollouts into steps, checks and journals every answer with fsync, and shows its prompt three examples; theirs does not. CPU is that of the
-driver's process from its first request (ours: with its start), busy is the share of the server's ${SPEED.slots} slots. The checkout is not part of the project:
+driver's process without its start, busy is the share of the server's ${SPEED.slots} slots. The checkout is not part of the project:
 ${CHECKOUT} says where it is, and without it ours is measured alone.`,
 
   async run(options) {

@@ -34,6 +34,7 @@ export interface Moment {
 export interface ShardResult {
   readonly counts: Counts;
   readonly wallMs: number;
+  /** Of the search, without the start of the process. */
   readonly cpuMs: number;
   readonly requests: number;
   /** sha256 of the trees. */
@@ -65,6 +66,7 @@ const context: StageContext<'search'> = {
     say({ trees, atMs: performance.now() - began, heap, resident });
   },
 };
+const spentBefore = process.cpuUsage();
 let policy: Awaited<ReturnType<typeof connectPolicy>> | undefined;
 const { files, counts } = await searchWith(context, {
   async connectPolicy(of) {
@@ -73,7 +75,7 @@ const { files, counts } = await searchWith(context, {
   },
   startVerifier: async () => ({ verify: async (problem, text) => judge(problem, text), close: async () => {} }),
 });
-const { user, system } = process.cpuUsage();
+const { user, system } = process.cpuUsage(spentBefore);
 say({
   ...{ counts, wallMs: performance.now() - began, cpuMs: (user + system) / 1000 },
   requests: policy?.usage.requests ?? 0,
