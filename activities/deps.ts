@@ -12,8 +12,11 @@ export interface Deps {
   readonly outcomeOf: (observation: JobObservation, attempt: number) => Outcome;
   /** Why this executor can never run the stage (more GPUs than the machine has); null if it can. */
   readonly refusalOf: (stage: Pick<StageFile, 'name' | 'config' | 'kind'>) => string | null;
-  /** What this executor lacks at the moment for a job; null where it has room, or cannot tell. Absent: whatever is asked for is submitted. */
-  readonly shortageOf?: ((request: JobRequest) => Promise<Shortage | null>) | undefined;
+  /**
+   * What this executor lacks for a job; null where it has room, or cannot tell. `mustFitNow`: also what others use counts. Absent: whatever is
+   * asked for is submitted.
+   */
+  readonly shortageOf?: ((request: JobRequest, mustFitNow: boolean) => Promise<Shortage | null>) | undefined;
   readonly client: Client;
   /** Whether the campaign's search attributes are registered with the server. */
   readonly searchAttributes: boolean;

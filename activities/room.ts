@@ -8,9 +8,11 @@ import type { JobRef } from './job-request.ts';
  * Whether an attempt is given up before its job is submitted. What can never run is, whatever follows: pods would only wait. What has to wait
  * for others is submitted, for the cluster has the queue, unless the stage is not to wait at all.
  */
-export function isGivenUp({ fits }: Shortage, run: Pick<Run, 'failures'>): boolean {
-  return fits === 'never' || ruleOf(run, 'Unschedulable').action === 'stop';
-}
+export const isGivenUp = ({ fits }: Shortage, run: Pick<Run, 'failures'>): boolean =>
+  fits === 'never' || mustFitNow(run);
+
+/** Whether the stage is not to wait for machines. */
+export const mustFitNow = (run: Pick<Run, 'failures'>): boolean => ruleOf(run, 'Unschedulable').action === 'stop';
 
 /** Tells, for whoever looks after the attempt, that no job of it was submitted. In the attempt's folder of logs. */
 const NOTE = 'unschedulable.txt';

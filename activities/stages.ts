@@ -29,7 +29,7 @@ import { beating } from './beating.ts';
 import type { Deps } from './deps.ts';
 import { translated } from './failures.ts';
 import { type JobRef, jobName, jobRequest, publishersOf } from './job-request.ts';
-import { isGivenUp, noteShortage } from './room.ts';
+import { isGivenUp, mustFitNow, noteShortage } from './room.ts';
 import { type Timed, timed } from './timed.ts';
 
 export interface StartAttempt {
@@ -75,9 +75,10 @@ export function createStageActivities({ store, projectRoot, executor, shortageOf
     };
     const checkpointBefore = await stepToAvoid(dir, start.earlierCheckpoints);
     const asked = jobRequest(job, start, stage, checkpointBefore);
-    const shortage = (await shortageOf?.(asked)) ?? null;
+    const { run } = stage.config;
+    const shortage = (await shortageOf?.(asked, mustFitNow(run))) ?? null;
     // A job that stands has its room, or its place in the queue.
-    if (shortage !== null && isGivenUp(shortage, stage.config.run) && (await executor.observe(job.name)) === null) {
+    if (shortage !== null && isGivenUp(shortage, run) && (await executor.observe(job.name)) === null) {
       log.warn({ job: job.name, why: shortage.why }, 'no room for a job, and it is not submitted');
       await noteShortage(store, job, shortage);
     } else {

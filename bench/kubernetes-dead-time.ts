@@ -41,7 +41,7 @@ export const kubernetesDeadTime: Benchmark = {
   method: `${CAMPAIGNS} campaigns of one arm, one after the other, on a real Temporal server, worker, store, and the project's Kubernetes cluster (real API
 server, etcd, scheduler, controllers). Pods are on fake nodes (KWOK): a simulation in a process of its own plays their programs for
 ${STAGE_SECONDS} s each and leaves the parts. A hop counts from the moment a watch beside the worker's sees the last Job that a stage reads
-complete to the moment it sees the stage's Job created. Before each Job the worker lists nodes and pods, as it does by default. One campaign before
+complete to the moment it sees the stage's Job created. Before each Job the worker lists the nodes, as it does by default. One campaign before
 the first count warms caches. Everything shares the machine's cores.`,
 
   async run({ say }) {

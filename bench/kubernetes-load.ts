@@ -87,7 +87,7 @@ function findings(rounds: readonly Round[]): Awaited<ReturnType<Benchmark['run']
       },
     ],
     notes: [
-      'Lists of nodes and pods are the look at the cluster before each stage (`checkRoom`); the rest is what the executor asks.',
+      'The list of nodes is the look at the cluster before each stage (`checkRoom`); the rest is what the executor asks.',
       'A watch is opened again when the server closes it, every few minutes: rounds that last longer open more.',
     ],
     data: rounds,

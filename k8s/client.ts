@@ -176,12 +176,16 @@ export function createKubeClient(namespace: string, context?: string) {
       }
     },
 
-    /** Pods of all namespaces that hold something of a machine; null where the worker may not look at them. */
+    /** Pods of all namespaces that hold something of a machine, as the API server's cache has them; null where the worker may not look at them. */
     listPodsOnNodes: async (): Promise<Pod[] | null> => {
       const fieldSelector = 'spec.nodeName!=,status.phase!=Succeeded,status.phase!=Failed';
       try {
         return wire(
-          (await asked('list Pods of all namespaces', () => core.listPodForAllNamespaces({ fieldSelector }))).items,
+          (
+            await asked('list Pods of all namespaces', () =>
+              core.listPodForAllNamespaces({ fieldSelector, resourceVersion: '0' }),
+            )
+          ).items,
         ) as Pod[];
       } catch (error) {
         if (hasStatus(error, 403)) return null;

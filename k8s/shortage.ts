@@ -22,16 +22,19 @@ export function shortageIn(found: Qualification, request: Pick<JobRequest, 'reso
   return { fits, why: [room, ...told, ...more].join('; ') };
 }
 
-/** Looks at the cluster before a job is submitted. Null too where it may not be looked at: nothing is concluded from that. */
+/**
+ * Looks at the cluster before a job is submitted. Null too where it may not be looked at: nothing is concluded from that.
+ * @returns a function of the job, and of whether it has to fit now: if it may wait, only nodes are asked for, and not who is on them
+ */
 export function createShortage(
-  client: KubeClient,
+  client: Pick<KubeClient, 'listNodes' | 'listPodsOnNodes'>,
   settings: KubernetesSettings,
   log: Log,
-): (request: JobRequest) => Promise<Shortage | null> {
+): (request: JobRequest, mustFitNow: boolean) => Promise<Shortage | null> {
   let told = false;
-  return async (request) => {
+  return async (request, mustFitNow) => {
     if (!settings.checkRoom) return null;
-    const survey = await surveyCluster(client);
+    const survey = await surveyCluster(client, mustFitNow);
     if (survey === null && !told) {
       log.info(
         { rights: 'deploy/rbac-planner.yaml' },

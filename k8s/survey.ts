@@ -13,10 +13,14 @@ export interface Survey {
 /**
  * Looks at every node, and at every pod that holds something of one; null where nodes may not be listed. Takes the rights of
  * deploy/rbac-planner.yaml.
+ * @param withPods - whether it matters who is on the nodes
  * @throws KubeError where the cluster does not answer
  */
-export async function surveyCluster(client: Pick<KubeClient, 'listNodes' | 'listPodsOnNodes'>): Promise<Survey | null> {
-  const [nodes, pods] = await Promise.all([client.listNodes(), client.listPodsOnNodes()]);
+export async function surveyCluster(
+  client: Pick<KubeClient, 'listNodes' | 'listPodsOnNodes'>,
+  withPods = true,
+): Promise<Survey | null> {
+  const [nodes, pods] = await Promise.all([client.listNodes(), withPods ? client.listPodsOnNodes() : null]);
   if (nodes === null) return null;
   return { nodes: nodes.map(nodeFacts), pods: pods?.flatMap((pod) => podFacts(pod) ?? []) ?? null };
 }
