@@ -69,6 +69,8 @@ export async function withPatience<T>(
   }: { readonly failingMs: number; readonly signal: AbortSignal; readonly log: Pick<Logger, 'warn'> },
 ): Promise<T> {
   let failingSince: number | undefined;
+  // Told by the wait and not by the clock after it: a timer may be a millisecond early.
+  let isLast = false;
   for (let retry = 0; ; retry += 1) {
     try {
       return await attempt();
@@ -77,8 +79,9 @@ export async function withPatience<T>(
       if (!(error instanceof Trouble)) throw error;
       failingSince ??= performance.now();
       const leftMs = failingMs - (performance.now() - failingSince);
-      if (leftMs <= 0) throw error;
+      if (isLast || leftMs <= 0) throw error;
       const waitMs = Math.min(leftMs, Math.max(error.waitMs ?? 0, backoffMs(retry, Math.random())));
+      isLast = waitMs >= leftMs;
       log.warn({ trouble: error.message, waitMs: Math.round(waitMs) }, 'a request failed; it is asked again');
       await sleep(waitMs, undefined, { signal }).catch(() => signal.throwIfAborted());
     }
