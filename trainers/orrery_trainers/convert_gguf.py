@@ -22,9 +22,8 @@ def convert(file: Path, folder: Path) -> None:
         file.parent, gguf_file=file.name, dtype=torch.float32, quantization_config=GgufConfig(dequantize=True)
     )
     config = read.config
-    del config.quantization_config  # the weights are no longer quantised, and transformers would not save them
     config.dtype = "bfloat16"
-    model = type(read)(config).to(torch.bfloat16)
+    model = type(read)(config).to(torch.bfloat16)  # anew: what was read still counts as quantised, which is not saved
     model.load_state_dict(read.state_dict())
     unfinished = folder.with_name(f".{folder.name}.unfinished")
     shutil.rmtree(unfinished, ignore_errors=True)
