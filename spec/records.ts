@@ -86,6 +86,28 @@ export const Move = z.discriminatedUnion('type', [
 ]);
 export type Move = z.infer<typeof Move>;
 
+/** What the policy said of one right solution of a tree, and what the search knows of the same reasoning. */
+export const SelfEvaluation = z.object({
+  problem: z.string().min(1),
+  node: z.int().min(1).describe('The right terminal.'),
+  times: z.int().min(0).describe('N: times that the policy judged; 0 where it was not asked.'),
+  approvals: z
+    .int()
+    .min(0)
+    .nullable()
+    .describe('Times that it approved; null where the solution was too long to be judged.'),
+  accepted: z.boolean().describe('All N approved, or it was not asked.'),
+  value: z
+    .number()
+    .min(0)
+    .max(1)
+    .nullable()
+    .describe(
+      'R of the node before the answer: share of its rollouts that came out right; null where that is the root.',
+    ),
+});
+export type SelfEvaluation = z.infer<typeof SelfEvaluation>;
+
 /** A visited node of a trace. */
 export const TraceStep = z.object({
   node: z.int().min(1),
@@ -126,6 +148,13 @@ export const Solution = z.object({
   text: z.string().min(1).describe('Chain of thought with the final answer.'),
   k: z.int().min(0),
   spans: z.array(Span),
+  writtenTokens: z
+    .int()
+    .min(0)
+    .optional()
+    .describe(
+      'Tokens of the steps as the policy wrote them; the fixed phrases and the final answer are not among them.',
+    ),
 });
 export type Solution = z.infer<typeof Solution>;
 
@@ -190,7 +219,7 @@ export const FILES = {
     contamination: 'contamination.jsonl',
   },
   search: { trees: 'trees.jsonl' },
-  linearise: { traces: 'traces.jsonl' },
+  linearise: { traces: 'traces.jsonl', selfEvaluations: 'self-evaluations.jsonl' },
   rewrite: { solutions: 'solutions.jsonl' },
   curriculum: { passRates: 'pass-rates.jsonl' },
   evaluate: { completions: 'completions.jsonl' },

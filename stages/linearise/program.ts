@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { z } from 'zod';
-import { type Counts, FILES, partFile, Trace, Tree } from '../../spec/index.ts';
+import { type Counts, FILES, partFile, SelfEvaluation, Trace, Tree, type TreeNode } from '../../spec/index.ts';
 import { isMine, type StageContext, type StageProgram } from '../context.ts';
 import { forEachProblem } from '../each-problem.ts';
 import { openJournal } from '../journal.ts';
@@ -9,7 +9,8 @@ import { connectPolicy, type Policy } from '../policy.ts';
 import { random, seedFor } from '../random.ts';
 import { pathTo } from '../search/tree.ts';
 import { linearise as lineariseTree } from './linearise.ts';
-import { passesSelfEvaluation } from './self-evaluation.ts';
+import { selfEvaluate } from './self-evaluation.ts';
+import { selfEvaluationCounts } from './self-evaluation-report.ts';
 import { reasoningOf } from './terminal-step.ts';
 import { collectTerminals } from './terminals.ts';
 
@@ -19,9 +20,8 @@ const IN_FLIGHT = 64;
 /** What became of one problem. */
 const Linearised = z.object({
   problem: z.string().min(1),
-  /** Right terminals that the policy was asked about, and those it did not approve of. */
-  selfEvaluated: z.int().min(0),
-  rejected: z.int().min(0),
+  /** One a right terminal. */
+  selfEvaluations: z.array(SelfEvaluation),
   traces: z.array(Trace),
 });
 type Linearised = z.infer<typeof Linearised>;
@@ -61,7 +61,14 @@ export async function lineariseWith(
       traces.map((trace) => Trace.parse(trace)),
       context.fence,
     );
-    return { files: [file], counts: countsOf(linearised) };
+    const judged = linearised.flatMap((one) => one.selfEvaluations);
+    const judgedFile = join('data', partFile(FILES.linearise.selfEvaluations, context.part));
+    await writeJsonl(
+      join(context.dir, judgedFile),
+      judged.map((one) => SelfEvaluation.parse(one)),
+      context.fence,
+    );
+    return { files: [file, judgedFile], counts: countsOf(linearised) };
   } finally {
     await journal.close();
   }
@@ -75,20 +82,24 @@ async function lineariseOne(
 ): Promise<Linearised> {
   const { problem } = tree;
   const terminals = collectTerminals(tree, (node) => reasoningOf(node, domain) !== '');
-  const accepted = [];
+  const times = stage.config.selfEvaluations;
+  const selfEvaluations: SelfEvaluation[] = [];
+  const accepted: TreeNode[] = [];
   for (const terminal of terminals.correct) {
     signal.throwIfAborted();
     const seed = seedFor(stage.seed, 'linearise', problem.id, 'self-evaluation', terminal.id);
     const path = pathTo(tree, terminal.id);
-    const passes = await passesSelfEvaluation({ problem, domain, policy }, path, stage.config.selfEvaluations, seed);
-    if (passes) accepted.push(terminal);
+    const approvals = times === 0 ? 0 : await selfEvaluate({ problem, domain, policy }, path, times, seed);
+    const isAccepted = approvals === times;
+    if (isAccepted) accepted.push(terminal);
+    const value = path.at(-2)?.reward ?? null;
+    selfEvaluations.push({ problem: problem.id, node: terminal.id, times, approvals, accepted: isAccepted, value });
   }
   // Of the arm nothing enters the seed: both arms choose among the same solutions alike.
   const choices = random(seedFor(stage.seed, 'linearise', problem.id, 'choices'));
   return {
     problem: problem.id,
-    selfEvaluated: terminals.correct.length,
-    rejected: terminals.correct.length - accepted.length,
+    selfEvaluations,
     traces: lineariseTree(tree, { ...terminals, correct: accepted }, stage.config, domain, choices),
   };
 }
@@ -96,13 +107,11 @@ async function lineariseOne(
 function countsOf(linearised: readonly Linearised[]): Counts {
   const traces = linearised.flatMap((one) => one.traces);
   const byK = Map.groupBy(traces, ({ k }) => k);
-  const sum = (of: (one: Linearised) => number) => linearised.reduce((total, one) => total + of(one), 0);
   return {
     problems: linearised.length,
-    solved: linearised.filter(({ selfEvaluated }) => selfEvaluated > 0).length,
+    solved: linearised.filter(({ selfEvaluations }) => selfEvaluations.length > 0).length,
     accepted: linearised.filter((one) => one.traces.length > 0).length,
-    selfEvaluated: sum((one) => one.selfEvaluated),
-    rejectedBySelfEvaluation: sum((one) => one.rejected),
+    ...selfEvaluationCounts(linearised.flatMap((one) => one.selfEvaluations)),
     traces: traces.length,
     ...Object.fromEntries([...byK].sort(([a], [b]) => a - b).map(([k, those]) => [`k${k}`, those.length])),
   };

@@ -7,19 +7,19 @@ import { unlessRefused } from '../search/refusal.ts';
 const MAX_TOKENS = 256;
 
 /**
- * Whether the policy itself finds a right solution right: it judges N times at temperature 1, and all N must agree. Rejects lucky guesses,
- * whose answer is right and whose reasoning is not.
+ * How often the policy itself finds a right solution right: it judges N times at temperature 1, and all N must agree for it to be taken.
+ * Rejects lucky guesses, whose answer is right and whose reasoning is not.
  * @param path - nodes from below the root to the terminal
- * @param times - N; 0 accepts without asking
+ * @param times - N, at least 1
+ * @returns approvals of N; null where the solution does not fit into the context together with the question
  * @see ASTRO (arXiv 2507.00417), procedure cloning
  */
-export async function passesSelfEvaluation(
+export async function selfEvaluate(
   { problem, domain, policy }: { problem: Problem; domain: Domain; policy: Policy },
   path: readonly TreeNode[],
   times: number,
   seed: number,
-): Promise<boolean> {
-  if (times === 0) return true;
+): Promise<number | null> {
   const steps = path.map(({ step }) => step);
   const request = {
     prompt: domain.prompts.selfEvaluate(problem.problem, steps),
@@ -30,10 +30,9 @@ export async function passesSelfEvaluation(
     stop: domain.rewriteStops,
     seed,
   };
-  // A solution that does not fit into the context together with the question cannot be judged, so it is not approved of.
   const judgements = await unlessRefused(
     () => policy.complete(request),
     (): Completion[] => [],
   );
-  return judgements.length === times && judgements.every(({ text }) => domain.approves(text));
+  return judgements.length === times ? judgements.filter(({ text }) => domain.approves(text)).length : null;
 }

@@ -10,7 +10,7 @@ import { random, seedFor } from '../random.ts';
 import { unlessRefused } from '../search/refusal.ts';
 import { compose } from './compose.ts';
 import { outline, type Part } from './outline.ts';
-import { rewriteStep } from './rewrite-step.ts';
+import { reasonOf, rewriteStep } from './rewrite-step.ts';
 import { selectTraces } from './select.ts';
 
 /** What became of one trace. */
@@ -18,8 +18,10 @@ const Rewriting = z.object({
   trace: z.string().min(1),
   /** null: a step could not be put into prose. */
   solution: Solution.nullable(),
-  /** Rewritten steps that were turned down. */
-  faults: z.int().min(0),
+  /** Rewritten steps that were turned down, by reason. */
+  faults: z.record(z.string(), z.int().min(1)),
+  /** Reason of the last of them, where the solution was dropped for it. */
+  dropped: z.string().nullable(),
 });
 type Rewriting = z.infer<typeof Rewriting>;
 
@@ -74,7 +76,8 @@ async function rewriteTrace(
   const { id, problem, k } = trace;
   const prompt = domain.prompts.solve(problem.problem);
   const written: Part[] = [];
-  let faults = 0;
+  const faults: Record<string, number> = {};
+  let writtenTokens = 0;
   for (const [index, part] of outline(
     trace,
     domain,
@@ -91,29 +94,49 @@ async function rewriteTrace(
     const ask = () => rewriteStep({ domain, policy }, asked, config, seedOf);
     const tooLong = {
       text: null,
+      tokens: 0,
       faults: ['the policy server refused the prompt: the solution has outgrown its context'],
     };
     const rewritten = await (index === 0 ? ask() : unlessRefused(ask, () => tooLong));
-    faults += rewritten.faults.length;
+    const reasons = rewritten.faults.map(reasonOf);
+    for (const reason of reasons) faults[reason] = (faults[reason] ?? 0) + 1;
+    writtenTokens += rewritten.tokens;
     if (rewritten.text === null) {
       log.debug(
         { trace: id, step: part.text, faults: rewritten.faults },
         'solution is dropped: a step has no rewriting without fault',
       );
-      return { trace: id, solution: null, faults };
+      return { trace: id, solution: null, faults, dropped: reasons.at(-1) ?? 'form' };
     }
     written.push({ ...part, text: rewritten.text });
   }
-  return { trace: id, solution: { id, problem, prompt, k, ...compose(prompt, written, domain) }, faults };
+  const solution = { id, problem, prompt, k, ...compose(prompt, written, domain), writtenTokens };
+  return { trace: id, solution, faults, dropped: null };
 }
 
 function countsOf(rewritings: readonly Rewriting[], solutions: readonly Solution[]): Counts {
   const byK = Map.groupBy(solutions, ({ k }) => k);
+  const faults = rewritings.flatMap((rewriting) => Object.entries(rewriting.faults));
   return {
     traces: rewritings.length,
     solutions: solutions.length,
     droppedSolutions: rewritings.length - solutions.length,
-    faultyRewrites: rewritings.reduce((total, { faults }) => total + faults, 0),
+    ...byReason(
+      'dropped',
+      rewritings.flatMap(({ dropped }) => (dropped === null ? [] : [[dropped, 1] as const])),
+    ),
+    faultyRewrites: faults.reduce((total, [, times]) => total + times, 0),
+    ...byReason('faulty', faults),
     ...Object.fromEntries([...byK].sort(([a], [b]) => a - b).map(([k, those]) => [`k${k}`, those.length])),
   };
+}
+
+/** `[['numbers', 2], ['phrase', 1]]` -> `{ faultyNumbers: 2, faultyPhrase: 1 }`, in alphabetical order. */
+function byReason(what: string, times: readonly (readonly [string, number])[]): Counts {
+  const counts: Counts = {};
+  for (const [reason, number] of times.toSorted(([a], [b]) => (a < b ? -1 : 1))) {
+    const name = `${what}${reason[0]!.toUpperCase()}${reason.slice(1)}`;
+    counts[name] = (counts[name] ?? 0) + number;
+  }
+  return counts;
 }

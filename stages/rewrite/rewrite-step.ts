@@ -7,8 +7,24 @@ export type RewriteStepSettings = Pick<RewriteConfig, 'attemptsPerStep' | 'tempe
 /** Prose for a step, or why every attempt was turned down. */
 export interface Rewritten {
   readonly text: string | null;
+  /** Tokens of the text; of all attempts those of the last alone. */
+  readonly tokens: number;
   readonly faults: readonly string[];
 }
+
+/** What a fault of a rewritten step is counted as, by its words. The first that fits. */
+const REASONS = {
+  tooLong: /^it is longer than/,
+  empty: /^it is empty/,
+  phrase: /^it holds the phrase/,
+  answer: /final answer/,
+  numbers: /number|^it ends with \d/,
+  context: /outgrown its context/,
+} as const;
+
+/** Kind of a fault, for counts; `form` for all that has no kind of its own. */
+export const reasonOf = (fault: string): string =>
+  Object.entries(REASONS).find(([, words]) => words.test(fault))?.[0] ?? 'form';
 
 /**
  * Has the policy put one step into prose. What the domain finds fault with is asked for again with another seed.
@@ -40,8 +56,8 @@ export async function rewriteStep(
         : text === ''
           ? 'it is empty'
           : domain.faultOfRewrite(step.trim(), text);
-    if (fault === null) return { text, faults };
+    if (fault === null) return { text, tokens: completion!.tokens, faults };
     faults.push(fault);
   }
-  return { text: null, faults };
+  return { text: null, tokens: 0, faults };
 }

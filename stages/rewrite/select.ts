@@ -1,18 +1,18 @@
 import type { Trace } from '../../spec/index.ts';
 import { seedFor } from '../random.ts';
 
+/** Shares of what are kept: k, the source of the problem, its level where the set gives one. */
+const stratumOf = ({ k, problem: { source, level } }: Stratified): string => JSON.stringify([k, source, level ?? null]);
+type Stratified = Pick<Trace, 'id' | 'k'> & { readonly problem: Pick<Trace['problem'], 'source' | 'level'> };
+
 /**
- * Chooses at most `target` traces, with the shares of k as they are among all (largest remainder), so that a smaller set teaches the same
- * mixture. Within one k the order is drawn by seed and trace: every shard chooses alike, and a larger target only adds.
+ * Chooses at most `target` traces, with the shares of every k, source and level as they are among all (largest remainder), so that a smaller
+ * set teaches the same mixture. Within one stratum the order is drawn by seed and trace: every shard chooses alike, and a larger target only adds.
  * @returns the chosen, in the order given
  */
-export function selectTraces<T extends Pick<Trace, 'id' | 'k'>>(
-  traces: readonly T[],
-  target: number,
-  seed: number,
-): T[] {
+export function selectTraces<T extends Stratified>(traces: readonly T[], target: number, seed: number): T[] {
   if (traces.length <= target) return [...traces];
-  const strata = [...Map.groupBy(traces, ({ k }) => k).values()];
+  const strata = [...Map.groupBy(traces, stratumOf).values()];
   const quotas = apportion(
     strata.map((stratum) => stratum.length),
     target,

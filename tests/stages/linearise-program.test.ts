@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { Trace, Tree } from '../../spec/index.ts';
+import { SelfEvaluation, Trace, Tree } from '../../spec/index.ts';
 import { journalFile } from '../../stages/journal.ts';
 import { lineariseWith } from '../../stages/linearise/program.ts';
 import type { Policy } from '../../stages/policy.ts';
@@ -37,6 +37,12 @@ async function run(name: string, config: object = {}, { policy = toyPolicy() as 
   return { ...result, text, traces, reports: context.reports, policy };
 }
 
+const selfEvaluationsOf = (name: string): SelfEvaluation[] =>
+  readFileSync(join(folder, name, 'data/self-evaluations-00000.jsonl'), 'utf8')
+    .trim()
+    .split('\n')
+    .map((line) => SelfEvaluation.parse(JSON.parse(line)));
+
 /** Disapproves of whatever the sample number of its judgement says. */
 function doubting(disapproved: number): Policy {
   const policy = toyPolicy();
@@ -52,7 +58,7 @@ function doubting(disapproved: number): Policy {
 describe('the linearise program', () => {
   test('writes direct and search traces, with counts that fit', async () => {
     const { files, counts, traces, reports } = await run('plain');
-    expect(files).toEqual(['data/traces-00000.jsonl']);
+    expect(files).toEqual(['data/traces-00000.jsonl', 'data/self-evaluations-00000.jsonl']);
     expect(counts.problems).toBe(3);
     expect(counts.traces).toBe(traces.length);
     expect(counts.k0).toBe(counts.accepted);
@@ -66,6 +72,13 @@ describe('the linearise program', () => {
     expect(counts.rejectedBySelfEvaluation).toBe(counts.selfEvaluated);
     expect(counts.selfEvaluated).toBeGreaterThan(0);
     expect(counts.solved).toBeGreaterThan(0);
+    const judged = selfEvaluationsOf('doubting');
+    expect(judged).toHaveLength(counts.selfEvaluated!);
+    for (const { times, approvals, accepted } of judged) expect([times, approvals, accepted]).toEqual([8, 7, false]);
+    const ofKnownValue = judged.filter(({ value }) => value !== null);
+    expect(counts.rejectedOfLowValue! + counts.rejectedOfHighValue!).toBe(ofKnownValue.length);
+    expect(counts.rejectedOfLowValue).toBe(ofKnownValue.filter(({ value }) => value! < 0.5).length);
+    expect(counts.acceptedOfLowValue! + counts.acceptedOfHighValue! + counts.rejectedByAll!).toBe(0);
   });
 
   test('asks nothing where self-evaluation is off', async () => {

@@ -79,6 +79,7 @@ describe('the rewrite program', () => {
     const { counts, solutions } = await run('losing', { attemptsPerStep: 3 }, { policy: losing });
     expect(solutions).toEqual([]);
     expect(counts).toMatchObject({ traces: 4, solutions: 0, droppedSolutions: 4, faultyRewrites: 12 });
+    expect(counts).toMatchObject({ droppedNumbers: 4, faultyNumbers: 12 });
   });
 
   test('shares the target among shards, which choose alike', async () => {
@@ -143,6 +144,6 @@ describe('the rewriting of a step', () => {
   test('gives up after its attempts, a cut text being a fault too', async () => {
     const cut = says('3 times 7 gives 21 .', 'length');
     const { rewritten } = await rewriteWithAnswers([cut, cut, cut]);
-    expect(rewritten).toEqual({ text: null, faults: Array(3).fill('it is longer than 16 tokens') });
+    expect(rewritten).toEqual({ text: null, tokens: 0, faults: Array(3).fill('it is longer than 16 tokens') });
   });
 });

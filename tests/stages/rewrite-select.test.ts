@@ -2,7 +2,8 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { selectTraces } from '../../stages/rewrite/select.ts';
 
-const tracesOf = (ks: readonly number[]) => ks.map((k, index) => ({ id: `p${index}/x`, k }));
+const tracesOf = (ks: readonly number[], source = 'one', level?: string) =>
+  ks.map((k, index) => ({ id: `${source}${level ?? ''}${index}/x`, k, problem: { source, level } }));
 
 describe('the selection of traces', () => {
   test('keeps all where there are no more than wanted', () => {
@@ -25,6 +26,19 @@ describe('the selection of traces', () => {
         }
       }),
     ));
+
+  test('keeps the shares of sources and of levels', () => {
+    const zeros = (count: number) => Array.from({ length: count }, () => 0);
+    const traces = [
+      ...tracesOf(zeros(60), 'many', '1'),
+      ...tracesOf(zeros(30), 'many', '5'),
+      ...tracesOf(zeros(10), 'few'),
+    ];
+    const chosen = selectTraces(traces, 20, 3);
+    const taken = (source: string, level?: string) =>
+      chosen.filter(({ problem }) => problem.source === source && problem.level === level).length;
+    expect([taken('many', '1'), taken('many', '5'), taken('few')]).toEqual([12, 6, 2]);
+  });
 
   test('depends on the seed', () => {
     const traces = tracesOf(Array.from({ length: 40 }, () => 0));
