@@ -21,7 +21,7 @@ const stepsOf = () => new Map(stagesOfStore(machine.store).map(({ name, steps })
 const ONE_ARM = { arms: [{ name: 'astro' }] };
 
 test('pauses ten times in a row, in one stage after another and across restarts of everything, and loses no step', async () => {
-  const STEPS = 50;
+  const STEPS = 100;
   let worker = await machine.startWorker();
   await start(aCampaign({ ...ONE_ARM, settings: { steps: STEPS, stepMs: 40 } }));
   const pausedIn = new Set<string>();
