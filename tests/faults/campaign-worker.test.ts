@@ -55,6 +55,35 @@ test('a worker that is killed before and after each activity costs no execution,
   expectEachStageOnce(3);
 }, 300_000);
 
+test('a worker that is killed before and after it ends a job: pause and cancellation come to their end all the same', async () => {
+  const settings = { steps: 3000, stepMs: 50, only: ['pretrain'] };
+  const handle = await start('ended', aCampaign({ ...ONE_ARM, settings }));
+  const worker = (dies?: string) => machine.startWorker(dies === undefined ? {} : { ORRERY_TEST_DIE: dies });
+  const pretrainIs = (state: string) => async () => (await statusOf('ended')).stages[1]?.state === state;
+
+  const first = await worker('before suspendJob');
+  await until('pretrain runs', pretrainIs('running'));
+  await handle.signal('pause');
+  await exitOf(first);
+  await exitOf(await worker('after suspendJob'));
+  const third = await worker();
+  await until('paused', async () => (await statusOf('ended')).phase === 'paused');
+  expect(await machine.jobProcesses()).toEqual([]);
+  expect((await statusOf('ended')).stages[1]).toMatchObject({ executions: 1, failures: 0, incidents: [] });
+  third.kill('SIGKILL');
+
+  const fourth = await worker('before stopJob');
+  await handle.signal('resume');
+  await until('pretrain runs again', pretrainIs('running'));
+  await handle.cancel();
+  await exitOf(fourth);
+  await exitOf(await worker('after stopJob'));
+  await worker();
+  await expect(handle.result()).rejects.toThrow();
+  expect((await handle.describe()).status.name).toBe('CANCELLED');
+  expect(await machine.jobProcesses()).toEqual([]);
+}, 300_000);
+
 test('a worker that gets SIGTERM hands its stages to another at once, and the stage runs on', async () => {
   const steps = 200;
   const first = await machine.startWorker();
