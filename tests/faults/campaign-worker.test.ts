@@ -82,7 +82,7 @@ test('a worker that is killed before and after it ends a job: pause and cancella
   await expect(handle.result()).rejects.toThrow();
   expect((await handle.describe()).status.name).toBe('CANCELLED');
   expect(await machine.jobProcesses()).toEqual([]);
-}, 300_000);
+}, 400_000);
 
 test('a worker that gets SIGTERM hands its stages to another at once, and the stage runs on', async () => {
   const steps = 200;
