@@ -136,6 +136,12 @@ export function createKubernetesExecutor(options: KubernetesExecutorOptions): Ku
 
   async function* watch(name: string, signal: AbortSignal): AsyncGenerator<JobObservation> {
     const { view } = await cluster();
+    // Who stops looking is not kept by a cluster that does not answer.
+    const isReady = await view.ready(signal).then(
+      () => true,
+      () => false,
+    );
+    if (!isReady) return;
     const changes = changesOf(name, view, signal);
     let told = '';
     let last: JobObservation | null = null;
