@@ -9,6 +9,7 @@ import { isReady, kubeConfigFrom } from './api.ts';
 import { binaryPath, buildBinaries, missingBinaries } from './binaries.ts';
 import { COMPONENTS, type ComponentName, containerdSocket } from './components.ts';
 import { configurationOf, kubeconfigOf, type Snapshotter } from './configuration.ts';
+import { weighPods } from './cpu-shares.ts';
 import { type Image, pauseImage, stageImage } from './images.ts';
 import { NAMESPACE, prepareNamespace, writeWorkerKubeconfig } from './namespace.ts';
 import { ensureBridge } from './network.ts';
@@ -51,6 +52,7 @@ export async function clusterUp(tell: Tell): Promise<ClusterSettings> {
   const runtime = await runtimeOf();
   await writeConfiguration(settings, runtime);
   await ensureBridge(settings);
+  weighPods();
   await start('etcd', settings);
   await start('containerd', settings);
   await start('kube-apiserver', settings);

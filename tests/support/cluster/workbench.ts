@@ -105,7 +105,7 @@ async function startWorker(
       if (child.exitCode !== null || child.signalCode !== null) throw new Error(`the worker ended:\n${log()}`);
       return log().includes('worker started');
     },
-    90_000,
+    200_000,
   );
   return { process: child, log, kill, [Symbol.asyncDispose]: kill };
 }
