@@ -54,7 +54,7 @@ describe('every way to end that another attempt can help, each in a stage of one
   let status: CampaignStatus;
   beforeAll(async () => {
     const faults = Object.fromEntries(ENDS.map(({ stage, end }) => [stage, [end]]));
-    const spec = aCampaign({ arms: [{ name: 'astro' }], settings: { faults }, stages: EVERYWHERE! });
+    const spec = aCampaign({ arms: [{ name: 'astro' }], settings: { faults, checkpoints: true }, stages: EVERYWHERE! });
     status = await run('ends', spec);
   }, 240_000);
 
@@ -109,4 +109,6 @@ test('an out-of-memory halves the micro-batch of the next execution, a divergenc
   };
   expect(envOf('ends-search', 0)).not.toHaveProperty('ORRERY_MICRO_BATCH_SCALE');
   expect(envOf('ends-search', 1)).toMatchObject({ ORRERY_MICRO_BATCH_SCALE: '0.5' });
+  expect(envOf('ends-pretrain', 0)).not.toHaveProperty('ORRERY_CHECKPOINT_BEFORE');
+  expect(envOf('ends-pretrain', 1)).toMatchObject({ ORRERY_CHECKPOINT_BEFORE: '3' });
 });

@@ -1,7 +1,7 @@
 /**
  * Toy stage programs: they keep the pod contract and do nothing else. A fake, so that tests of the workflows take seconds and can ask
  * for each end. `domain.settings`: `stepMs`, `steps` (of the stages in `only`), and `faults`: stage name -> how its executions end, in
- * order: an exit code, a signal that it gets, or `hang`.
+ * order: an exit code, a signal that it gets, or `hang`. With `checkpoints` each step leaves the (empty) folder of one.
  */
 import { appendFileSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -16,6 +16,7 @@ const settings = stage.domain.settings as {
   stepMs?: number;
   steps?: number;
   only?: string[];
+  checkpoints?: boolean;
   faults?: Record<string, (number | NodeJS.Signals | 'hang')[]>;
 };
 const isLong = settings.only?.includes(stage.name) ?? true;
@@ -38,6 +39,8 @@ while (done < steps) {
   await new Promise((resolve) => setTimeout(resolve, settings.stepMs ?? 5));
   appendFileSync(journal, '.'); // one step done: an execution after this one goes on from here
   done += 1;
+  const checkpoint = `step-${String(done).padStart(8, '0')}-attempt-${attempt}`;
+  if (settings.checkpoints) mkdirSync(join(dir, 'checkpoints', checkpoint), { recursive: true });
   const updatedAt = new Date().toISOString();
   beganAt ??= updatedAt;
   replace(progressPath(dir, part), {
