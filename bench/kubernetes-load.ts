@@ -4,22 +4,22 @@ import { ensureCluster } from '../tests/support/fake-cluster.ts';
 import { asItFell, type Benchmark, numberText, under } from './benchmark.ts';
 import { type Round, STAGE_SECONDS } from './support/kubernetes-round.ts';
 
-const AT_ONCE = [1, 10, 100] as const;
+const AT_ONCE = { short: [1, 10, 30], full: [1, 10, 100] } as const;
 /** Requests of a stage that are asked for by what it does: look, create, tell its end, keep nothing of it. */
 const REQUESTS_A_STAGE = 12;
 
 export const kubernetesLoad: Benchmark = {
   name: 'kubernetes-load',
   question: 'What does a worker ask of the API server, and how much memory does it take, as campaigns grow in number?',
-  method: `${AT_ONCE.join(', ')} campaigns of one arm at the same time, each round with a new process, namespace, Temporal server, worker and store, on the project's
+  method: `${AT_ONCE.short.join(', ')} campaigns (with --full ${AT_ONCE.full.join(', ')}) of one arm at the same time, each round with a new process, namespace, Temporal server, worker and store, on the project's
 Kubernetes cluster. Pods are on fake nodes (KWOK), their programs are played for ${STAGE_SECONDS} s each by a simulation in another process. Requests are
 counted in the worker's own client, watches are those that it has opened. Memory is that of the process in which the worker is, and nothing else but the
 benchmark's own waiting: the most that was resident, and the heap after a garbage collection at the end.`,
 
-  async run({ say }) {
+  async run({ full, say }) {
     const kubeconfig = await ensureCluster(say);
     const rounds: Round[] = [];
-    for (const campaigns of AT_ONCE) {
+    for (const campaigns of full ? AT_ONCE.full : AT_ONCE.short) {
       say(`${campaigns} at once`);
       rounds.push(await runRound(kubeconfig, campaigns));
     }
