@@ -118,7 +118,7 @@ export function aSmallCampaign(
   const stages = Object.fromEntries(
     StageKind.options.map((kind) => [
       kind,
-      { run: { resources: { cpus: 0.05, memoryGiB: 0.25 }, graceSeconds: 5, ...run[kind] } },
+      { run: { resources: { cpus: 0.05, memoryGiB: 1.5 }, graceSeconds: 5, ...run[kind] } },
     ]),
   );
   return aCampaign({ ...rest, stages: stages as CampaignSpecInput['stages'] });
