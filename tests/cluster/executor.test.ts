@@ -1,0 +1,200 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { BatchV1Api, CoreV1Api, KubernetesObjectApi, loadAllYaml } from '@kubernetes/client-node';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { inProject } from '../../cli/paths.ts';
+import { stageImage } from '../../cluster/images.ts';
+import { workerSettings } from '../../cluster/worker-settings.ts';
+import { createKubernetesExecutor, type KubernetesExecutor, kubernetesOutcome } from '../../k8s/index.ts';
+import {
+  type JobObservation,
+  type JobRequest,
+  KubernetesSettings,
+  type Outcome,
+  type Program,
+} from '../../spec/index.ts';
+import { logPath, stageDir } from '../../store/index.ts';
+import { aRequest } from '../k8s/support.ts';
+import { eventually } from '../support/cluster/job-story.ts';
+import { type TestNamespace, testNamespace } from '../support/cluster/test-namespace.ts';
+
+/** The executor by itself on real pods, as the worker's ServiceAccount. */
+
+let namespace: TestNamespace;
+let settings: KubernetesSettings;
+const open: KubernetesExecutor[] = [];
+const told: string[] = [];
+const log = { info: () => {}, warn: (_: object, message: string) => void told.push(message) };
+
+beforeAll(async () => {
+  namespace = await testNamespace('executor');
+  const { name: image } = await stageImage();
+  settings = KubernetesSettings.parse(workerSettings(namespace.name, image));
+  process.env.KUBECONFIG = namespace.workerKubeconfig;
+  process.umask(0o002);
+});
+afterAll(async () => {
+  for (const executor of open) executor.close();
+  await namespace[Symbol.asyncDispose]();
+});
+
+/** What another worker has: all it shares with the first is cluster and store. */
+function anExecutor(): KubernetesExecutor {
+  const executor = createKubernetesExecutor({ settings, store: namespace.store, log });
+  open.push(executor);
+  return executor;
+}
+
+const doing = (...act: string[]): Program => ({ runtime: 'node', args: ['tests/local/programs/main.mjs', ...act] });
+const running = (code: string): Program => ({ runtime: 'node', args: ['-e', code] });
+let made = 0;
+/** A job of its own key, so that logs of one are not taken for another's. */
+function aJob(changes: Partial<JobRequest>): JobRequest {
+  made += 1;
+  const key = made.toString(16).padStart(64, '0');
+  const name = `test-${made}-${Date.now().toString(36)}`;
+  return aRequest({ name, key, graceSeconds: 10, resources: { cpus: 0.05, gpus: 0 }, ...changes });
+}
+const notes = (): string[] => {
+  const path = join(namespace.store, 'notes.txt');
+  return existsSync(path) ? readFileSync(path, 'utf8').trim().split('\n') : [];
+};
+
+async function ended(executor: KubernetesExecutor, name: string): Promise<{ last: JobObservation; outcome: Outcome }> {
+  let last: JobObservation | null = null;
+  for await (const seen of executor.watch(name, AbortSignal.timeout(60_000))) last = seen;
+  if (last === null) throw new Error(`no Job ${name}`);
+  return { last, outcome: kubernetesOutcome(last, 0) };
+}
+const begun = (note: string): Promise<void> => eventually(note, async () => notes().includes(note), 30_000);
+const podsOf = async (job: string) => {
+  const labelSelector = `batch.kubernetes.io/job-name=${job}`;
+  return (
+    await namespace.admin.makeApiClient(CoreV1Api).listNamespacedPod({ namespace: namespace.name, labelSelector })
+  ).items;
+};
+
+test('two workers that submit the same job start one, and both see it end', async () => {
+  const request = aJob({ main: doing('exit', '0') });
+  const [one, other] = [anExecutor(), anExecutor()];
+  await Promise.all([one.submit(request), other.submit(request), one.submit(request)]);
+  const outcomes = await Promise.all([ended(one, request.name), ended(other, request.name)]);
+  expect(outcomes.map(({ outcome }) => outcome.kind)).toEqual(['completed', 'completed']);
+  expect(await podsOf(request.name)).toHaveLength(1);
+});
+
+test('a shard that fails ends the job; the others save, and what it said last is kept', async () => {
+  const code = `if (process.env.JOB_COMPLETION_INDEX === '1') { console.error('the loss is NaN'); process.exit(70); }
+    process.on('SIGTERM', () => process.exit(143)); setInterval(() => {}, 1000);`;
+  const request = aJob({ main: running(code), parts: 3, parallelism: 3 });
+  const executor = anExecutor();
+  await executor.submit(request);
+  const { last, outcome } = await ended(executor, request.name);
+  expect(outcome).toMatchObject({ failure: { class: 'Diverged', message: 'the loss is NaN', part: 1, exitCode: 70 } });
+  expect(last.pods.map(({ exitCode }) => exitCode).filter((code) => code === 143).length).toBeGreaterThanOrEqual(1);
+  expect(readFileSync(logPath(stageDir(namespace.store, request.key), 0, 1, 'main'), 'utf8')).toContain(
+    'the loss is NaN',
+  );
+  expect(await executor.logs(request.name, { maxLines: 5, maxBytes: 1000 })).toContain('the loss is NaN');
+});
+
+test('ranks of a gang meet by the name of rank 0, and the job is done when rank 0 is', async () => {
+  const code = `const net = require('node:net'); const { RANK, WORLD_SIZE, MASTER_ADDR, MASTER_PORT } = process.env;
+    if (RANK === '0') net.createServer((one) => one.end(WORLD_SIZE, () => process.exit(0))).listen(Number(MASTER_PORT));
+    else setInterval(() => net.connect(Number(MASTER_PORT), MASTER_ADDR).on('error', () => {}), 200);`;
+  const request = aJob({ main: running(code), parts: 2, parallelism: 2, gang: true, kind: 'sft', graceSeconds: 1 });
+  const executor = anExecutor();
+  await executor.submit(request);
+  expect((await ended(executor, request.name)).outcome).toEqual({ kind: 'completed' });
+});
+
+describe('a job that is asked to stop', () => {
+  test('saves; when that has returned no pod is left, and it never starts again', async () => {
+    const request = aJob({ main: doing('save') });
+    const executor = anExecutor();
+    await executor.submit(request);
+    await begun('begin 0');
+    await Promise.all([executor.suspend(request.name), anExecutor().suspend(request.name)]);
+    expect(notes()).toContain('saved 0');
+    const left = (await podsOf(request.name)).filter(
+      ({ status }) => !['Succeeded', 'Failed'].includes(status?.phase ?? ''),
+    );
+    expect(left).toEqual([]);
+    expect((await ended(executor, request.name)).outcome).toEqual({ kind: 'stopped' });
+    await executor.submit(request);
+    expect(await executor.observe(request.name)).toMatchObject({ phase: 'stopped' });
+  });
+
+  test('before it was submitted never starts', async () => {
+    const request = aJob({
+      main: running(`require('node:fs').appendFileSync(process.env.ORRERY_STORE + '/notes.txt', 'never\\n')`),
+    });
+    const executor = anExecutor();
+    await executor.suspend(request.name);
+    await executor.submit(request);
+    expect((await ended(executor, request.name)).outcome).toEqual({ kind: 'stopped' });
+    await sleep(2000);
+    expect(notes()).not.toContain('never');
+  });
+
+  test('for good leaves neither Job nor pod nor Service', async () => {
+    const request = aJob({ main: doing('stubborn'), gang: true, parts: 1, kind: 'sft', graceSeconds: 2 });
+    const executor = anExecutor();
+    await executor.submit(request);
+    await eventually('it runs', async () => (await executor.observe(request.name))?.phase === 'running', 30_000);
+    await executor.stop(request.name);
+    expect(await executor.observe(request.name)).toBeNull();
+    expect(await podsOf(request.name)).toEqual([]);
+    const services = namespace.admin.makeApiClient(CoreV1Api);
+    await eventually(
+      'the Service is gone',
+      async () =>
+        (await services.listNamespacedService({ namespace: namespace.name })).items.every(
+          ({ metadata }) => metadata?.name !== request.name,
+        ),
+      20_000,
+    );
+  });
+});
+
+test('a Job that somebody else removes has failed, and says so', async () => {
+  const request = aJob({ main: doing('stay') });
+  const executor = anExecutor();
+  await executor.submit(request);
+  const ending = ended(executor, request.name);
+  await eventually('it runs', async () => (await executor.observe(request.name))?.phase === 'running', 30_000);
+  const batch = namespace.admin.makeApiClient(BatchV1Api);
+  await batch.deleteNamespacedJob({
+    namespace: namespace.name,
+    name: request.name,
+    propagationPolicy: 'Background',
+    gracePeriodSeconds: 0,
+  });
+  expect((await ending).outcome).toMatchObject({
+    failure: { class: 'Crashed', message: expect.stringContaining('somebody else has removed Job') },
+  });
+});
+
+test('a manifest that the API server refuses is bad input, with its words', async () => {
+  const request = aJob({ main: doing('exit', '0'), kubernetes: { nodeSelector: { 'not a label!': 'x' } } });
+  await expect(anExecutor().submit(request)).rejects.toThrow(/stages\.search\.run: create Job .*not a label!/s);
+});
+
+test('the golden manifests are accepted by the API server', async () => {
+  const api = KubernetesObjectApi.makeApiClient(namespace.admin);
+  const folder = inProject('tests/golden/manifests');
+  for (const file of readdirSync(folder)) {
+    for (const object of loadAllYaml(readFileSync(join(folder, file), 'utf8'))) {
+      const moved = {
+        ...object,
+        metadata: { ...object.metadata, namespace: namespace.name, name: object.metadata?.name ?? '' },
+      };
+      await api.create(moved, undefined, 'All');
+    }
+  }
+});
+
+test('nothing of all this was refused to the ServiceAccount of the worker', () => {
+  expect(told.filter((message) => /cannot be watched|could not be kept/.test(message))).toEqual([]);
+});
