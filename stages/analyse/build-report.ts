@@ -63,6 +63,7 @@ export function buildReport(data: CampaignData, domain: Reader): Report {
     curriculum: data.curricula.map(({ name, manifest, records }) =>
       curriculumFacts(armOf(name) ?? name, manifest.config, records),
     ),
+    data: data.dataCard,
     search: [...data.manifests.values()].find(({ kind }) => kind === 'search')?.counts ?? null,
     cloning: stage.arms.map((arm) => cloningFacts(arm, data)),
     graphs: chooseGraphs(

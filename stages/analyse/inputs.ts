@@ -1,6 +1,7 @@
 import { dirname, join } from 'node:path';
 import type { z } from 'zod';
 import {
+  DataCard,
   EvaluatedCompletion,
   FILES,
   type Manifest,
@@ -10,7 +11,7 @@ import {
   type StageKind,
   TrainingMetric,
 } from '../../spec/index.ts';
-import { readManifest } from '../../store/index.ts';
+import { readJson, readManifest } from '../../store/index.ts';
 import type { StageContext } from '../context.ts';
 import { StageExit } from '../exits.ts';
 import { readAllJsonl } from '../jsonl.ts';
@@ -29,6 +30,8 @@ export interface CampaignData {
   readonly evaluations: readonly FinishedStage<EvaluatedCompletion>[];
   readonly trainings: readonly FinishedStage<TrainingMetric>[];
   readonly curricula: readonly FinishedStage<PassRate>[];
+  /** Null where the problems were prepared without one. */
+  readonly dataCard: DataCard | null;
   readonly rewrites: readonly FinishedStage<Solution>[];
 }
 
@@ -59,11 +62,24 @@ export async function readCampaign(
   return {
     stage,
     manifests,
+    dataCard: await readDataCard(context, manifests),
     evaluations: await read(['evaluate'], FILES.evaluate.completions, EvaluatedCompletion),
     trainings: await read(['pretrain', 'sft', 'rl'], FILES.trainer.metrics, TrainingMetric),
     curricula: await read(['curriculum'], FILES.curriculum.passRates, PassRate),
     rewrites: await read(['rewrite'], FILES.rewrite.solutions, Solution),
   };
+}
+
+async function readDataCard(
+  context: Pick<StageContext<'analyse'>, 'inputFiles'>,
+  manifests: ReadonlyMap<string, Manifest>,
+): Promise<DataCard | null> {
+  for (const [name, { kind, files }] of manifests) {
+    if (kind !== 'prepare' || !files.some(({ path }) => path === `data/${FILES.dataCard.card}`)) continue;
+    const [path] = context.inputFiles(name, FILES.dataCard.card);
+    return path === undefined ? null : await readJson(path, DataCard);
+  }
+  return null;
 }
 
 /** Arm of a stage by its name: `astro/sft` -> `astro`; null for stages that all arms share. */

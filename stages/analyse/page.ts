@@ -4,6 +4,7 @@ import type { Report } from './report-schema.ts';
 import { ACCOUNT_LINK, ACCOUNT_PLACE } from './sections/account.ts';
 import { correlationSection } from './sections/correlation.ts';
 import { curriculumSection } from './sections/curriculum.ts';
+import { dataSection } from './sections/data.ts';
 import { graphsSection } from './sections/graphs.ts';
 import { headlineSection } from './sections/headline.ts';
 import { resultsSection } from './sections/results.ts';
@@ -20,6 +21,7 @@ export const SECTIONS = {
   correlation: 'Backtracks',
   search: 'Search',
   graphs: 'Graphs',
+  data: 'Data',
   stages: 'Time',
   provenance: 'Provenance',
 } as const;
@@ -51,6 +53,7 @@ ${await curriculumSection(report)}
 ${await correlationSection(report)}
 ${searchSection(report)}
 ${graphsSection(report)}
+${dataSection(report)}
 ${stagesSection(report)}
 ${trusted(ACCOUNT_PLACE)}
 ${provenanceSection(report)}

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { Counts, DomainRef, Policy, Sha256, Span, StageKind } from '../../spec/index.ts';
+import { Counts, DataCard, DomainRef, Policy, Sha256, Span, StageKind } from '../../spec/index.ts';
 import { Estimate } from './statistics/estimate.ts';
 
 /**
@@ -184,6 +184,7 @@ export const Report = z.strictObject({
   curves: z.array(TrainingCurve),
   correlations: z.array(Correlation),
   curriculum: z.array(CurriculumFacts),
+  data: DataCard.nullable().default(null),
   search: Counts.nullable(),
   cloning: z.array(CloningFacts),
   graphs: z.array(SolutionGraph),

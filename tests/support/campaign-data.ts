@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type {
+  DataCard,
   EvaluatedCompletion,
   Manifest,
   PassRate,
@@ -132,6 +133,7 @@ export function aCampaign(options: SyntheticOptions = {}): CampaignData {
   return {
     stage: analyseStage(arms, manifests, options.resamples ?? 500),
     manifests,
+    dataCard: aDataCard(),
     evaluations: finished(['evaluate'], (name) => completionsOf(name, { ...options, problems })),
     trainings: finished(['pretrain', 'sft', 'rl'], (name) => metricsOf(name, name.endsWith('/rl') ? rlSteps : 60)),
     curricula: finished(['curriculum'], (name) => passRatesOf(name, 160)),
@@ -266,3 +268,19 @@ function passRatesOf(name: string, prompts: number): PassRate[] {
     };
   });
 }
+
+/** A card of 12 records, of which one is bad, one is equal to another, and one is a benchmark's. */
+const aDataCard = (): DataCard => {
+  const step = (name: DataCard['sets'][number]['steps'][number]['step'], count: number) => ({
+    ...{ step: name, count, bySource: { 'train/algebra': count - 2, 'train/geometry': 2 }, byLevel: { '1': count } },
+  });
+  return {
+    ...{ schemaVersion: 1, seed: 7, files: [], suspects: 3, setAside: { 'bad-record': 1 } },
+    rules: { checkedByVerifier: true, nearDuplicates: null, decontamination: null },
+    sets: [
+      { set: 'search', steps: [step('records', 12), step('problems', 11), step('unequal', 10), step('kept', 9)] },
+      { set: 'curriculum', steps: [step('kept', 9)] },
+      { set: 'benchmarks', steps: [step('kept', 4)] },
+    ],
+  };
+};

@@ -67,6 +67,16 @@ describe('the report in a browser', { timeout: 30_000 }, () => {
     expect(await page.locator('svg.graph').count()).toBe(4);
   });
 
+  test('shows what was left of the data after every step, by source', async () => {
+    const rows = await report.page.locator('#data table').first().locator('tr').allInnerTexts();
+    expect(rows.map((row) => row.split(/\s*\t\s*/))).toEqual([
+      ['', 'Records', 'Whole', 'Unequal', 'Kept'],
+      ['train/algebra', '10', '9', '8', '7'],
+      ['train/geometry', '2', '2', '2', '2'],
+      ['all', '12', '11', '10', '9'],
+    ]);
+  });
+
   test.each([1280, 390])('fits a window %d pixels wide', async (width) => {
     await report.page.setViewportSize({ width, height: 900 });
     expect(await report.page.evaluate('document.documentElement.scrollWidth')).toBe(width);
