@@ -4,7 +4,7 @@ import { ensureCluster } from '../tests/support/fake-cluster.ts';
 import { asItFell, type Benchmark, numberText, under } from './benchmark.ts';
 import { type Round, STAGE_SECONDS } from './support/kubernetes-round.ts';
 
-const AT_ONCE = { short: [1, 10, 30], full: [1, 10, 100] } as const;
+const AT_ONCE = { short: [1, 10], full: [1, 10, 100] } as const;
 /** Requests of a stage that are asked for by what it does: look, create, tell its end, keep nothing of it. */
 const REQUESTS_A_STAGE = 12;
 
