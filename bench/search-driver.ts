@@ -27,7 +27,7 @@ ${SPEED.prefillTokensPerMs} tokens a ms where they are not in the prefix cache, 
 of the length of real ones. Its time passes ${HASTE} times as fast as the clock: the driver gets ${HASTE} times the requests per second, and a ${HASTE}th of the time
 to keep the server full, that it would get from such a GPU. The verifier is a comparison of strings, since verdicts are measured elsewhere. Recipe settings
 (k = 8, M = 16, 32 iterations), 1,000 problems with 256 in flight in --full, fewer in the short form. Busy is Σ running sequences over time, per slot, from the first
-request to the last answer. Memory is the heap after a collection, at every 20th tree; its growth is the slope of a line through the second half of them. For kills, another run
+request to the last answer. Memory is the heap after a collection, at every fourth tree; its growth is the slope of a line through the second half of them. For kills, another run
 of the same problems is killed by SIGKILL at random moments and started again as the next attempt: lost are the tokens that the server decoded and no tree counts.`,
 
   async run(options) {

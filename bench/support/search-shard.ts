@@ -41,7 +41,7 @@ export interface ShardResult {
   readonly digest: string;
 }
 
-const TREES_BETWEEN_LOOKS = 20;
+const TREES_BETWEEN_LOOKS = 4;
 
 const shard = JSON.parse(process.argv[2] ?? '') as Shard;
 const config = STAGE_CONFIGS.search.parse(shard.config);
