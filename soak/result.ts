@@ -36,7 +36,9 @@ export interface RoundResult {
   readonly violations: number;
 }
 
-export const hasPassed = ({ violations }: Pick<SoakResult, 'violations'>): boolean => violations.length === 0;
+/** A soak that caused no fault has shown nothing. */
+export const hasPassed = ({ violations, faults }: Pick<SoakResult, 'violations' | 'faults'>): boolean =>
+  violations.length === 0 && faults > 0;
 
 /** The result as a page. */
 export function resultPage(result: SoakResult): string {

@@ -20,7 +20,7 @@ export interface SoakOptions {
   /** Faults in all, over as many campaigns as it takes. */
   readonly faults: number;
   readonly seed: number;
-  /** No fault is drawn and no campaign begun after this time; what runs is let end. */
+  /** No fault is drawn and no campaign begun so long after the undisturbed run; what runs is let end. */
   readonly minutes: number;
   /** Mean of the time between two faults; when not set, that share of the undisturbed run which keeps faults from all falling on its start. */
   readonly gapSeconds?: number | undefined;
@@ -52,7 +52,6 @@ export async function runSoak(options: SoakOptions): Promise<{ result: SoakResul
   const { input: spec } = await readCampaignFile(SPEC);
   const rounds: (RoundEnd & { readonly name: string })[] = [];
   const caused = new Map<string, number>();
-  const enough = AbortSignal.timeout(options.minutes * 60_000);
   const random = seededRandom(seed);
 
   const cleanUp = async (): Promise<void> => {
@@ -88,6 +87,8 @@ export async function runSoak(options: SoakOptions): Promise<{ result: SoakResul
       return end;
     };
     const reference = await run('undisturbed', { faults: null, reference: null });
+    // From here on: a slow machine would else spend all of the time undisturbed.
+    const enough = AbortSignal.timeout(options.minutes * 60_000);
     const gapSeconds = options.gapSeconds ?? reference.seconds / FAULTS_PER_RUN;
     let left = options.faults;
     for (let number = 1; left > 0 && !enough.aborted && reference.findings.violations.length === 0; number += 1) {
