@@ -86,7 +86,7 @@ test('the campaign says why it cannot begin, begins when the nodes are there, an
     });
     const status = () => handle.query<CampaignStatus>('status');
     await expect
-      .poll(async () => (await status()).stages[0]?.incidents[0], { timeout: 20_000, interval: 500 })
+      .poll(async () => (await status()).stages[0]?.incidents[0], { timeout: 60_000, interval: 500 })
       .toMatchObject({
         class: 'Unschedulable',
         message: expect.stringContaining('room for 1 pods of 1 cores is needed'),

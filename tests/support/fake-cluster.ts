@@ -46,6 +46,8 @@ export interface FakeCluster {
 const silent = new DefaultLogger('ERROR');
 const log = pino({ level: process.env.ORRERY_LOG_LEVEL ?? 'silent' });
 const CLAIM = 'simulated-store';
+/** Label of the fake nodes of one namespace. */
+const POOL = 'orrery.test/pool';
 
 /** The cluster of this project: made where it does not stand, and left standing. @returns the administrator's kubeconfig */
 export async function ensureCluster(tell: (what: string) => void): Promise<string> {
@@ -66,7 +68,8 @@ export async function openFakeCluster(kubeconfig: string, purpose: string): Prom
   const settings = KubernetesSettings.parse({
     ...{ namespace, image: 'simulated', images: { vllm: 'simulated' }, store: { claim: CLAIM } },
     defaults: {
-      nodeSelector: { type: 'kwok' },
+      // Its own nodes alone, whatever other fake nodes there are.
+      nodeSelector: { [POOL]: namespace },
       tolerations: [{ key: 'kwok.x-k8s.io/node', operator: 'Exists', effect: 'NoSchedule' }],
     },
   });
@@ -74,7 +77,7 @@ export async function openFakeCluster(kubeconfig: string, purpose: string): Prom
   const connection = await Connection.connect({ address: temporal.address });
   return {
     ...{ config, namespace, store, settings, client: new Client({ connection }) },
-    addNodes: (count) => addFakeNodes(config, { prefix: namespace, count }),
+    addNodes: (count) => addFakeNodes(config, { prefix: namespace, count, labels: { [POOL]: namespace } }),
     async simulate(seconds) {
       const program = inProject('tests/support/simulate-pods.ts');
       const args = [program, kubeconfig, namespace, store, String(seconds)];
