@@ -88,6 +88,7 @@ function filesUnder(folder: string): string[] {
     const path = join(folder, entry.name);
     if (LEFT_OUT.has(entry.name) || entry.name.startsWith('.')) return [];
     if (entry.isDirectory()) return filesUnder(path);
-    return entry.name.endsWith('.md') ? [] : [path];
+    // Prompts are Markdown too; what is written about the code is not read by it.
+    return entry.name === 'README.md' ? [] : [path];
   });
 }

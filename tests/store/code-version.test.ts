@@ -11,7 +11,7 @@ beforeEach(() => {
   put(project, 'stages/main.ts', "const program = () => import('./search/program.ts');");
   put(project, 'stages/shared.ts', "import { spec } from '../spec/index.ts';");
   put(project, 'stages/search/program.ts', "import { a } from '../shared.ts';");
-  put(project, 'stages/search/notes.md', 'words');
+  put(project, 'stages/search/README.md', 'words');
   put(project, 'stages/rewrite/program.ts', 'export const rewrite = 1;');
   put(project, 'domains/countdown/domain.ts', 'export const domain = 1;');
   put(project, 'domains/countdown/phrases.json', '{}');
@@ -38,7 +38,8 @@ describe.each([
   { kind: 'search', path: 'trainers/requirements.txt', changes: true },
   { kind: 'search', path: 'trainers/orrery_trainers/sft.py', changes: false },
   { kind: 'search', path: 'stages/rewrite/program.ts', changes: false },
-  { kind: 'search', path: 'stages/search/notes.md', changes: false },
+  { kind: 'search', path: 'stages/search/README.md', changes: false },
+  { kind: 'search', path: 'domains/countdown/prompts/solve.md', changes: true },
   { kind: 'search', path: 'domains/math/domain.ts', changes: false },
   { kind: 'sft', path: 'trainers/orrery_trainers/sft.py', changes: true },
   { kind: 'sft', path: 'domains/countdown/domain.py', changes: true },
