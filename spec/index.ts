@@ -1,6 +1,7 @@
 export * from './account.ts';
 export * from './assumptions.ts';
 export * from './campaign.ts';
+export * from './curated-card.ts';
 export * from './data-card.ts';
 export * from './errors.ts';
 export * from './failures.ts';

@@ -220,7 +220,7 @@ export const FILES = {
   },
   search: { trees: 'trees.jsonl' },
   linearise: { traces: 'traces.jsonl', selfEvaluations: 'self-evaluations.jsonl' },
-  rewrite: { solutions: 'solutions.jsonl' },
+  rewrite: { solutions: 'solutions.jsonl', dropped: 'dropped.jsonl' },
   curriculum: { passRates: 'pass-rates.jsonl' },
   evaluate: { completions: 'completions.jsonl' },
   /** Trainers leave the final policy in Hugging Face layout in the folder `policy/`, and metrics by optimizer step. */

@@ -1,5 +1,6 @@
 import type { Manifest } from '../../spec/index.ts';
 import { random, seedFor } from '../random.ts';
+import { curatedCard } from '../rewrite/card.ts';
 import { compare, pairsToCompare } from './facts/comparisons.ts';
 import { curriculumFacts } from './facts/curriculum.ts';
 import { correlationOverProblems, correlationOverSteps, curveOf } from './facts/curves.ts';
@@ -66,6 +67,9 @@ export function buildReport(data: CampaignData, domain: Reader): Report {
     data: data.dataCard,
     search: [...data.manifests.values()].find(({ kind }) => kind === 'search')?.counts ?? null,
     cloning: stage.arms.map((arm) => cloningFacts(arm, data)),
+    curated: data.rewrites.map(({ name, manifest, records }) =>
+      curatedCard(name, manifest.seed, records, data.drops.get(name) ?? []),
+    ),
     graphs: chooseGraphs(
       [
         data.rewrites.flatMap(({ name, records }) => fromSolutions(name, records)),

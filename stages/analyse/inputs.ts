@@ -2,10 +2,12 @@ import { dirname, join } from 'node:path';
 import type { z } from 'zod';
 import {
   DataCard,
+  DroppedTrace,
   EvaluatedCompletion,
   FILES,
   type Manifest,
   PassRate,
+  partFile,
   Solution,
   type StageFileOf,
   type StageKind,
@@ -33,6 +35,8 @@ export interface CampaignData {
   /** Null where the problems were prepared without one. */
   readonly dataCard: DataCard | null;
   readonly rewrites: readonly FinishedStage<Solution>[];
+  /** Traces that became no solution, by name of the rewrite stage. */
+  readonly drops: ReadonlyMap<string, readonly DroppedTrace[]>;
 }
 
 /**
@@ -67,7 +71,22 @@ export async function readCampaign(
     trainings: await read(['pretrain', 'sft', 'rl'], FILES.trainer.metrics, TrainingMetric),
     curricula: await read(['curriculum'], FILES.curriculum.passRates, PassRate),
     rewrites: await read(['rewrite'], FILES.rewrite.solutions, Solution),
+    drops: await readDrops(context, manifests),
   };
+}
+
+/** Empty for a stage that was finished before the file was written. */
+async function readDrops(
+  context: Pick<StageContext<'analyse'>, 'inputFiles'>,
+  manifests: ReadonlyMap<string, Manifest>,
+): Promise<Map<string, DroppedTrace[]>> {
+  const drops = new Map<string, DroppedTrace[]>();
+  const first = `data/${partFile(FILES.rewrite.dropped, 0)}`;
+  for (const [name, { kind, files }] of manifests) {
+    if (kind !== 'rewrite' || !files.some(({ path }) => path === first)) continue;
+    drops.set(name, await readAllJsonl(context.inputFiles(name, FILES.rewrite.dropped), DroppedTrace));
+  }
+  return drops;
 }
 
 async function readDataCard(

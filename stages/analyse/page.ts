@@ -3,6 +3,7 @@ import { html, trusted } from './html.ts';
 import type { Report } from './report-schema.ts';
 import { ACCOUNT_LINK, ACCOUNT_PLACE } from './sections/account.ts';
 import { correlationSection } from './sections/correlation.ts';
+import { curatedSection } from './sections/curated.ts';
 import { curriculumSection } from './sections/curriculum.ts';
 import { dataSection } from './sections/data.ts';
 import { graphsSection } from './sections/graphs.ts';
@@ -20,6 +21,7 @@ export const SECTIONS = {
   curriculum: 'Curriculum',
   correlation: 'Backtracks',
   search: 'Search',
+  curated: 'Curated',
   graphs: 'Graphs',
   data: 'Data',
   stages: 'Time',
@@ -52,6 +54,7 @@ ${await trainingSection(report)}
 ${await curriculumSection(report)}
 ${await correlationSection(report)}
 ${searchSection(report)}
+${curatedSection(report)}
 ${graphsSection(report)}
 ${dataSection(report)}
 ${stagesSection(report)}

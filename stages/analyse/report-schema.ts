@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { Counts, DataCard, DomainRef, Policy, Sha256, Span, StageKind } from '../../spec/index.ts';
+import { Counts, CuratedCard, DataCard, DomainRef, Policy, Sha256, Span, StageKind } from '../../spec/index.ts';
 import { Estimate } from './statistics/estimate.ts';
 
 /**
@@ -187,6 +187,7 @@ export const Report = z.strictObject({
   data: DataCard.nullable().default(null),
   search: Counts.nullable(),
   cloning: z.array(CloningFacts),
+  curated: z.array(CuratedCard).default([]).describe('One card for each rewrite stage.'),
   graphs: z.array(SolutionGraph),
   stages: z.array(StageFacts),
 });

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { z } from 'zod';
-import { type Counts, FILES, partFile, Solution, Trace } from '../../spec/index.ts';
+import { type Counts, DroppedTrace, FILES, partFile, RewriteFault, Solution, Trace } from '../../spec/index.ts';
 import { isMine, type StageContext, type StageProgram } from '../context.ts';
 import { forEachProblem } from '../each-problem.ts';
 import { openJournal } from '../journal.ts';
@@ -19,9 +19,9 @@ const Rewriting = z.object({
   /** null: a step could not be put into prose. */
   solution: Solution.nullable(),
   /** Rewritten steps that were turned down, by reason. */
-  faults: z.record(z.string(), z.int().min(1)),
-  /** Reason of the last of them, where the solution was dropped for it. */
-  dropped: z.string().nullable(),
+  faults: z.partialRecord(RewriteFault, z.int().min(1)),
+  /** Where the solution was dropped, with the reason of the last of them. */
+  dropped: DroppedTrace.nullable(),
 });
 type Rewriting = z.infer<typeof Rewriting>;
 
@@ -53,14 +53,20 @@ export async function rewriteWith(
       work: (trace, signal) => rewriteTrace(trace, context, policy, signal),
     });
     const solutions = rewritings.flatMap(({ solution }) => solution ?? []);
-    const file = join('data', partFile(FILES.rewrite.solutions, context.part));
+    const dropped = rewritings.flatMap((rewriting) => rewriting.dropped ?? []);
+    const [file, drops] = [FILES.rewrite.solutions, FILES.rewrite.dropped].map((name) =>
+      join('data', partFile(name, context.part)),
+    ) as [string, string];
     // Parsed once more for the order of fields: an entry that comes from the journal is to leave the same bytes.
-    await writeJsonl(
-      join(context.dir, file),
-      solutions.map((solution) => Solution.parse(solution)),
-      context.fence,
-    );
-    return { files: [file], counts: countsOf(rewritings, solutions) };
+    const write = <T>(name: string, schema: z.ZodType<T>, records: readonly T[]) =>
+      writeJsonl(
+        join(context.dir, name),
+        records.map((record) => schema.parse(record)),
+        context.fence,
+      );
+    await write(file, Solution, solutions);
+    await write(drops, DroppedTrace, dropped);
+    return { files: [file, drops], counts: countsOf(rewritings, solutions) };
   } finally {
     await journal.close();
   }
@@ -76,7 +82,7 @@ async function rewriteTrace(
   const { id, problem, k } = trace;
   const prompt = domain.prompts.solve(problem.problem);
   const written: Part[] = [];
-  const faults: Record<string, number> = {};
+  const faults: Partial<Record<RewriteFault, number>> = {};
   let writtenTokens = 0;
   for (const [index, part] of outline(
     trace,
@@ -106,7 +112,9 @@ async function rewriteTrace(
         { trace: id, step: part.text, faults: rewritten.faults },
         'solution is dropped: a step has no rewriting without fault',
       );
-      return { trace: id, solution: null, faults, dropped: reasons.at(-1) ?? 'form' };
+      const { source, level } = problem;
+      const dropped = { id, k, source, ...(level !== undefined && { level }), reason: reasons.at(-1) ?? 'form' };
+      return { trace: id, solution: null, faults, dropped };
     }
     written.push({ ...part, text: rewritten.text });
   }
@@ -123,7 +131,7 @@ function countsOf(rewritings: readonly Rewriting[], solutions: readonly Solution
     droppedSolutions: rewritings.length - solutions.length,
     ...byReason(
       'dropped',
-      rewritings.flatMap(({ dropped }) => (dropped === null ? [] : [[dropped, 1] as const])),
+      rewritings.flatMap(({ dropped }) => (dropped === null ? [] : [[dropped.reason, 1] as const])),
     ),
     faultyRewrites: faults.reduce((total, [, times]) => total + times, 0),
     ...byReason('faulty', faults),

@@ -1,4 +1,4 @@
-import type { RewriteConfig } from '../../spec/index.ts';
+import type { RewriteConfig, RewriteFault } from '../../spec/index.ts';
 import type { Domain } from '../domain.ts';
 import type { Policy } from '../policy.ts';
 
@@ -23,8 +23,8 @@ const REASONS = {
 } as const;
 
 /** Kind of a fault, for counts; `form` for all that has no kind of its own. */
-export const reasonOf = (fault: string): string =>
-  Object.entries(REASONS).find(([, words]) => words.test(fault))?.[0] ?? 'form';
+export const reasonOf = (fault: string): RewriteFault =>
+  (Object.entries(REASONS) as [RewriteFault, RegExp][]).find(([, words]) => words.test(fault))?.[0] ?? 'form';
 
 /**
  * Has the policy put one step into prose. What the domain finds fault with is asked for again with another seed.

@@ -47,9 +47,10 @@ async function run(name: string, config: object = {}, { attempt = 0, part = 0, p
   const dir = join(folder, name);
   const context = await countdownStage('rewrite', { dir, config, records: TRACES, attempt, part });
   const result = await rewriteWith(context, { connectPolicy: async () => policy });
-  const text = readFileSync(join(dir, result.files[0]!), 'utf8');
-  const solutions = text.split('\n').flatMap((line) => (line === '' ? [] : [Solution.parse(JSON.parse(line))]));
-  return { ...result, text, solutions, reports: context.reports };
+  const [text, drops] = result.files.map((file) => readFileSync(join(dir, file), 'utf8')) as [string, string];
+  const records = (lines: string) => lines.split('\n').flatMap((line) => (line === '' ? [] : [JSON.parse(line)]));
+  const solutions = records(text).map((record) => Solution.parse(record));
+  return { ...result, text, solutions, dropped: records(drops), reports: context.reports };
 }
 
 const CAREFUL = { attemptsPerStep: 20 };
@@ -57,7 +58,7 @@ const CAREFUL = { attemptsPerStep: 20 };
 describe('the rewrite program', () => {
   test('turns traces into solutions whose spans tell of their nodes', async () => {
     const { files, counts, solutions, reports } = await run('plain', CAREFUL);
-    expect(files).toEqual(['data/solutions-00000.jsonl']);
+    expect(files).toEqual(['data/solutions-00000.jsonl', 'data/dropped-00000.jsonl']);
     expect(counts).toMatchObject({ traces: 4, solutions: 4, droppedSolutions: 0, k0: 1, k1: 3 });
     expect(solutions.map(({ id }) => id)).toEqual(TRACES.map(({ id }) => id));
     const [direct, searching] = solutions;
@@ -76,10 +77,11 @@ describe('the rewrite program', () => {
       ...toyPolicy(),
       complete: async () => [{ text: 'We get 21 .', tokens: 4, finishReason: 'stop', logprob: 0 }],
     };
-    const { counts, solutions } = await run('losing', { attemptsPerStep: 3 }, { policy: losing });
+    const { counts, solutions, dropped } = await run('losing', { attemptsPerStep: 3 }, { policy: losing });
     expect(solutions).toEqual([]);
     expect(counts).toMatchObject({ traces: 4, solutions: 0, droppedSolutions: 4, faultyRewrites: 12 });
     expect(counts).toMatchObject({ droppedNumbers: 4, faultyNumbers: 12 });
+    expect(dropped).toEqual(TRACES.map(({ id, k }) => ({ id, k, source: PROBLEM.source, reason: 'numbers' })));
   });
 
   test('shares the target among shards, which choose alike', async () => {

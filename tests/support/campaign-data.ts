@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type {
   DataCard,
+  DroppedTrace,
   EvaluatedCompletion,
   Manifest,
   PassRate,
@@ -102,6 +103,9 @@ const directSolution = (id: string): Solution =>
     ['answer', 9, 'Final answer: 3 * 7 = 21 , 21 + 5 = 26'],
   ]);
 
+/** A trace of which the rewriting lost a number. */
+const aDrop = (at: number): DroppedTrace => ({ id: `d${at}`, k: 1, source: 'test', reason: 'numbers' });
+
 /** A whole campaign as the report reads it. */
 export function aCampaign(options: SyntheticOptions = {}): CampaignData {
   const { arms = ['astro', 'direct'], rlSteps = 100, problems = 200 } = options;
@@ -138,6 +142,7 @@ export function aCampaign(options: SyntheticOptions = {}): CampaignData {
     trainings: finished(['pretrain', 'sft', 'rl'], (name) => metricsOf(name, name.endsWith('/rl') ? rlSteps : 60)),
     curricula: finished(['curriculum'], (name) => passRatesOf(name, 160)),
     rewrites: finished(['rewrite'], (name) => solutions(armOf(name))),
+    drops: new Map([['astro/rewrite', [0, 1, 2].map(aDrop)]]),
   };
 }
 

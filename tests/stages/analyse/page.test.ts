@@ -77,6 +77,17 @@ describe('the report in a browser', { timeout: 30_000 }, () => {
     ]);
   });
 
+  test('shows what was curated and what was dropped, with solutions to read', async () => {
+    const curated = report.page.locator('#curated');
+    const rows = await curated.locator('table').first().locator('tr').allInnerTexts();
+    expect(rows.map((row) => row.split(/\s*\t\s*/))).toEqual([
+      ['', 'Curated', 'Dropped'],
+      ['0', '40', '0'],
+      ['1', '60', '3'],
+    ]);
+    expect(await curated.locator('.solution').first().textContent()).toContain('3 times 7 gives 21');
+  });
+
   test.each([1280, 390])('fits a window %d pixels wide', async (width) => {
     await report.page.setViewportSize({ width, height: 900 });
     expect(await report.page.evaluate('document.documentElement.scrollWidth')).toBe(width);
@@ -110,7 +121,15 @@ describe('the report in a browser', { timeout: 30_000 }, () => {
   });
 
   test('says in words what is not there, when nothing was given', async () => {
-    const nothing = { ...CAMPAIGN, manifests: new Map(), evaluations: [], trainings: [], curricula: [], rewrites: [] };
+    const nothing = {
+      ...CAMPAIGN,
+      manifests: new Map(),
+      evaluations: [],
+      trainings: [],
+      curricula: [],
+      rewrites: [],
+      drops: new Map(),
+    };
     const { page, trouble } = await open(nothing);
     expect(trouble).toEqual([]);
     expect(await page.locator('main').textContent()).not.toMatch(/NaN|undefined|Infinity|\bnull\b/);

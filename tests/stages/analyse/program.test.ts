@@ -11,7 +11,7 @@ import { temporaryFolder } from '../../support/temporary-folder.ts';
 
 /** Puts a made-up campaign into a store, as its stages would have left it. */
 async function storedCampaign(store: string, spoil: Readonly<Record<string, unknown>> = {}) {
-  const { evaluations, trainings, curricula, rewrites } = aCampaign({ problems: 12, rlSteps: 20 });
+  const { evaluations, trainings, curricula, rewrites, drops } = aCampaign({ problems: 12, rlSteps: 20 });
   const files: readonly [
     string,
     readonly { name: string; manifest: { kind: StageKind }; records: readonly unknown[] }[],
@@ -25,7 +25,13 @@ async function storedCampaign(store: string, spoil: Readonly<Record<string, unkn
   for (const [file, stages] of files) {
     for (const { name, manifest, records } of stages) {
       const sketch = { kind: manifest.kind, seed: Object.keys(inputs).length };
-      inputs[name] = await finishedStage(store, sketch, { [file]: name in spoil ? [spoil[name]] : records });
+      const dropped: Record<string, readonly unknown[]> = drops.has(name)
+        ? { 'dropped-00000.jsonl': drops.get(name)! }
+        : {};
+      inputs[name] = await finishedStage(store, sketch, {
+        [file]: name in spoil ? [spoil[name]] : records,
+        ...dropped,
+      });
     }
   }
   const sketch = {
@@ -50,6 +56,10 @@ test('the program leaves a report to read and its numbers, and publishes both', 
     'astro RL',
     'direct SFT',
     'direct RL',
+  ]);
+  expect(report.curated).toMatchObject([
+    { stage: 'astro/rewrite', solutions: 100, dropped: 3, droppedByReason: { numbers: 3 } },
+    { stage: 'direct/rewrite', solutions: 40, dropped: 0 },
   ]);
   expect(await readFile(join(dir, 'data/report.html'), 'utf8')).toContain(report.headline.sentence);
   const part = JSON.parse(await readFile(join(dir, 'parts/00000.json'), 'utf8'));
