@@ -236,7 +236,12 @@ export const RewriteConfig = z
       .int()
       .min(1)
       .default(36_100)
-      .meta(from('paper, procedure cloning', 'Curated solutions wanted, at most.')),
+      .meta(
+        from(
+          'paper, procedure cloning',
+          'Curated solutions wanted. A dropped one is replaced by the next trace while there are any.',
+        ),
+      ),
     solutionsInFlight: z
       .int()
       .min(1)

@@ -1,8 +1,8 @@
 import { join } from 'node:path';
 import { z } from 'zod';
 import { type Counts, DroppedTrace, FILES, partFile, RewriteFault, Solution, Trace } from '../../spec/index.ts';
-import { isMine, type StageContext, type StageProgram } from '../context.ts';
-import { forEachProblem } from '../each-problem.ts';
+import type { StageContext, StageProgram } from '../context.ts';
+import type { EachProblem } from '../each-problem.ts';
 import { openJournal } from '../journal.ts';
 import { readAllJsonl, writeJsonl } from '../jsonl.ts';
 import { connectPolicy, type Policy } from '../policy.ts';
@@ -11,7 +11,8 @@ import { unlessRefused } from '../search/refusal.ts';
 import { compose } from './compose.ts';
 import { outline, type Part } from './outline.ts';
 import { reasonOf, rewriteStep } from './rewrite-step.ts';
-import { selectTraces } from './select.ts';
+import { shareOf, stratifiedOrder } from './select.ts';
+import { untilEnough } from './until-enough.ts';
 
 /** What became of one trace. */
 const Rewriting = z.object({
@@ -29,7 +30,7 @@ export interface Services {
   connectPolicy(context: StageContext<'rewrite'>): Promise<Policy>;
 }
 
-/** Stage `rewrite`: traces into solutions, node by node. */
+/** Stage `rewrite`: traces into solutions, node by node, until there are as many as wanted: the next trace stands in for one that is dropped. */
 export const rewrite: StageProgram<'rewrite'> = (context) => rewriteWith(context, { connectPolicy });
 
 export async function rewriteWith(
@@ -38,11 +39,11 @@ export async function rewriteWith(
 ): ReturnType<StageProgram<'rewrite'>> {
   const { config, seed } = context.stage;
   const everything = await readAllJsonl(context.inputFiles('traces', FILES.linearise.traces), Trace);
-  const traces = selectTraces(everything, config.targetSolutions, seed).filter((_, index) => isMine(index, context));
+  const { traces, target } = shareOf(stratifiedOrder(everything, seed), config.targetSolutions, context);
   const policy = await services.connectPolicy(context);
   const journal = await openJournal(context, Rewriting);
   try {
-    const rewritings = await forEachProblem<Trace, Rewriting>({
+    const loop: EachProblem<Trace, Rewriting> = {
       context,
       journal,
       items: traces,
@@ -51,7 +52,11 @@ export async function rewriteWith(
       unit: 'solution',
       concurrency: config.solutionsInFlight,
       work: (trace, signal) => rewriteTrace(trace, context, policy, signal),
-    });
+    };
+    const isGood = ({ solution }: Rewriting) => solution !== null;
+    const worked = Map.groupBy(await untilEnough(loop, { target, isGood }), ({ trace }) => trace);
+    // Written in the order of the traces, which neighbours of one problem keep.
+    const rewritings = everything.flatMap(({ id }) => worked.get(id) ?? []);
     const solutions = rewritings.flatMap(({ solution }) => solution ?? []);
     const dropped = rewritings.flatMap((rewriting) => rewriting.dropped ?? []);
     const [file, drops] = [FILES.rewrite.solutions, FILES.rewrite.dropped].map((name) =>

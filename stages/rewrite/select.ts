@@ -1,4 +1,5 @@
 import type { Trace } from '../../spec/index.ts';
+import { isMine, type StageContext } from '../context.ts';
 import { seedFor } from '../random.ts';
 
 /** Shares of what are kept: k, the source of the problem, its level where the set gives one. */
@@ -6,35 +7,32 @@ const stratumOf = ({ k, problem: { source, level } }: Stratified): string => JSO
 type Stratified = Pick<Trace, 'id' | 'k'> & { readonly problem: Pick<Trace['problem'], 'source' | 'level'> };
 
 /**
- * Chooses at most `target` traces, with the shares of every k, source and level as they are among all (largest remainder), so that a smaller
- * set teaches the same mixture. Within one stratum the order is drawn by seed and trace: every shard chooses alike, and a larger target only adds.
- * @returns the chosen, in the order given
+ * The order in which traces are rewritten until there are enough: every beginning of it has the shares of k, source and level as they are
+ * among all (Sainte-Laguë: trace i of n in its stratum stands at (i + 1/2) / n), so that a smaller set teaches the same mixture, and a
+ * larger target only adds. Within a stratum the order is drawn by seed and trace: every shard sees the same.
  */
-export function selectTraces<T extends Stratified>(traces: readonly T[], target: number, seed: number): T[] {
-  if (traces.length <= target) return [...traces];
-  const strata = [...Map.groupBy(traces, stratumOf).values()];
-  const quotas = apportion(
-    strata.map((stratum) => stratum.length),
-    target,
-  );
-  const chosen = strata.flatMap((stratum, index) =>
-    stratum
-      .map((trace) => ({ trace, draw: seedFor(seed, 'rewrite', 'select', trace.id) }))
-      .toSorted((a, b) => a.draw - b.draw || (a.trace.id < b.trace.id ? -1 : 1))
-      .slice(0, quotas[index])
-      .map(({ trace }) => trace),
-  );
-  const set = new Set(chosen);
-  return traces.filter((trace) => set.has(trace));
+export function stratifiedOrder<T extends Stratified>(traces: readonly T[], seed: number): T[] {
+  const drawn = traces.map((trace) => ({ trace, draw: seedFor(seed, 'rewrite', 'select', trace.id) }));
+  const strata = [...Map.groupBy(drawn, ({ trace }) => stratumOf(trace)).values()];
+  return strata
+    .flatMap((stratum) =>
+      stratum
+        .toSorted((a, b) => a.draw - b.draw || (a.trace.id < b.trace.id ? -1 : 1))
+        .map(({ trace, draw }, index) => ({ trace, draw, place: (index + 0.5) / stratum.length })),
+    )
+    .toSorted((a, b) => a.place - b.place || a.draw - b.draw || (a.trace.id < b.trace.id ? -1 : 1))
+    .map(({ trace }) => trace);
 }
 
-/** Whole numbers in proportion to `sizes` that add up to `total`: rounded down, then one more where most was lost. */
-function apportion(sizes: readonly number[], total: number): number[] {
-  const all = sizes.reduce((sum, size) => sum + size, 0);
-  const exact = sizes.map((size) => (size * total) / all);
-  const quotas = exact.map(Math.floor);
-  const missing = total - quotas.reduce((sum, quota) => sum + quota, 0);
-  const byLoss = exact.map((value, index) => ({ index, loss: value - Math.floor(value) }));
-  for (const { index } of byLoss.toSorted((a, b) => b.loss - a.loss).slice(0, missing)) quotas[index]! += 1;
-  return quotas;
+/**
+ * A shard's traces in their order, and how many of the target are its share. Shards take turns, each round begun by the next: strata
+ * that alternate in the order are not dealt to one shard each.
+ */
+export function shareOf<T>(
+  order: readonly T[],
+  target: number,
+  shard: Pick<StageContext<'rewrite'>, 'part' | 'parts'>,
+): { traces: T[]; target: number } {
+  const mine = (_: unknown, index: number) => isMine(index + Math.floor(index / shard.parts), shard);
+  return { traces: order.filter(mine), target: order.slice(0, target).filter(mine).length };
 }

@@ -84,6 +84,36 @@ describe('the rewrite program', () => {
     expect(dropped).toEqual(TRACES.map(({ id, k }) => ({ id, k, source: PROBLEM.source, reason: 'numbers' })));
   });
 
+  test('stands in for what is dropped with the next trace, to the same bytes after a kill at any line', async () => {
+    // Solutions with a wrong branch cannot be written: 21 - 5 is always lost.
+    const toy = toyPolicy() as Policy;
+    const policy: Policy = {
+      ...toy,
+      complete: async (request) =>
+        request.prompt.includes('21 - 5')
+          ? [{ text: 'We get 16 .', tokens: 4, finishReason: 'stop', logprob: 0 }]
+          : toy.complete(request),
+    };
+    const config = { ...CAREFUL, targetSolutions: 1 };
+    const whole = await run('replaced', config, { policy });
+    expect(whole.solutions.map(({ id }) => id)).toEqual([TRACES[0]!.id]);
+    expect(whole.counts).toMatchObject({ solutions: 1, droppedSolutions: whole.counts.traces! - 1 });
+    expect(whole.counts.traces).toBeGreaterThan(1);
+    expect(whole.reports.at(-1)).toMatchObject({ done: whole.counts.traces, total: whole.counts.traces });
+    const journal = readFileSync(join(folder, 'replaced/journal', journalFile(0, 0)));
+    for (const cut of [...journal.entries()].flatMap(([index, byte]) => (byte === 10 ? [index + 1, index - 5] : []))) {
+      mkdirSync(join(folder, `replaced-${cut}`, 'journal'), { recursive: true });
+      writeFileSync(join(folder, `replaced-${cut}`, 'journal', journalFile(0, 0)), journal.subarray(0, cut));
+      const { text, dropped, counts } = await run(`replaced-${cut}`, config, { policy, attempt: 1 });
+      expect({ text, dropped, counts }).toEqual({ text: whole.text, dropped: whole.dropped, counts: whole.counts });
+    }
+  });
+
+  test('ends with fewer than wanted when the traces run out', async () => {
+    const { counts } = await run('run-out', { ...CAREFUL, targetSolutions: 1000 });
+    expect(counts).toMatchObject({ traces: 4, solutions: 4 });
+  });
+
   test('shares the target among shards, which choose alike', async () => {
     const config = { ...CAREFUL, targetSolutions: 3, run: { shards: 2 } };
     const ids = [0, 1].map(async (part) => (await run('shards', config, { part })).solutions.map(({ id }) => id));

@@ -1,29 +1,30 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { selectTraces } from '../../stages/rewrite/select.ts';
+import { shareOf, stratifiedOrder } from '../../stages/rewrite/select.ts';
 
 const tracesOf = (ks: readonly number[], source = 'one', level?: string) =>
   ks.map((k, index) => ({ id: `${source}${level ?? ''}${index}/x`, k, problem: { source, level } }));
 
-describe('the selection of traces', () => {
-  test('keeps all where there are no more than wanted', () => {
-    const traces = tracesOf([0, 1, 2]);
-    expect(selectTraces(traces, 3, 1)).toEqual(traces);
-  });
+const selectTraces = <T extends ReturnType<typeof tracesOf>[number]>(
+  traces: readonly T[],
+  target: number,
+  seed: number,
+) => stratifiedOrder(traces, seed).slice(0, target);
 
-  test('takes exactly the target, in the order given, with the shares of k as they were', () =>
+describe('the order of traces', () => {
+  test('has in every beginning the shares of k as they are among all', () =>
     fc.assert(
-      fc.property(fc.array(fc.nat(2), { minLength: 2, maxLength: 60 }), fc.nat(), fc.nat(), (ks, part, seed) => {
-        const traces = tracesOf(ks);
-        const target = 1 + (part % (traces.length - 1));
-        const chosen = selectTraces(traces, target, seed);
-        expect(chosen).toHaveLength(target);
-        expect(chosen).toEqual(traces.filter((trace) => chosen.includes(trace)));
-        for (const k of new Set(ks)) {
-          const share = (target * ks.filter((other) => other === k).length) / ks.length;
-          const taken = chosen.filter((trace) => trace.k === k).length;
-          expect(Math.abs(taken - share)).toBeLessThan(1);
-        }
+      fc.property(fc.array(fc.nat(2), { minLength: 2, maxLength: 60 }), fc.nat(), (ks, seed) => {
+        const order = stratifiedOrder(tracesOf(ks), seed);
+        expect(order.toSorted((a, b) => (a.id < b.id ? -1 : 1))).toEqual(
+          tracesOf(ks).toSorted((a, b) => (a.id < b.id ? -1 : 1)),
+        );
+        for (const target of order.keys())
+          for (const k of new Set(ks)) {
+            const share = (target * ks.filter((other) => other === k).length) / ks.length;
+            const taken = order.slice(0, target).filter((trace) => trace.k === k).length;
+            expect(Math.abs(taken - share)).toBeLessThan(1);
+          }
       }),
     ));
 
@@ -45,4 +46,22 @@ describe('the selection of traces', () => {
     expect(selectTraces(traces, 10, 1)).toEqual(selectTraces(traces, 10, 1));
     expect(selectTraces(traces, 10, 1)).not.toEqual(selectTraces(traces, 10, 2));
   });
+
+  test('is dealt to shards that have the target together', () =>
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 1, max: 5 }),
+        fc.nat(50),
+        fc.integer({ min: 1, max: 60 }),
+        (parts, size, target) => {
+          const order = [...Array(size).keys()];
+          const shares = [...Array(parts).keys()].map((part) => shareOf(order, target, { part, parts }));
+          expect(shares.flatMap(({ traces }) => traces).toSorted((a, b) => a - b)).toEqual(order);
+          expect(shares.reduce((sum, share) => sum + share.target, 0)).toBe(Math.min(target, size));
+        },
+      ),
+    ));
+
+  test('gives no shard one of two strata that alternate', () =>
+    expect(shareOf(['a', 'b', 'a', 'b'], 4, { part: 0, parts: 2 }).traces.toSorted()).toEqual(['a', 'b']));
 });
