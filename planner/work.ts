@@ -63,7 +63,9 @@ export function workOf(slot: StageSlot, spec: CampaignSpec, assumed: Assumptions
       };
     }
     case 'search': {
-      const { iterations, candidates, rollouts, maxDepth, maxRolloutTokens } = stages.search;
+      const { method, samples = 0, iterations, candidates, rollouts, maxDepth, maxRolloutTokens } = stages.search;
+      // Whole solutions from the root, which are as long as rollouts.
+      if (method === 'best-of-n') return sampled(counts.search * samples, maxRolloutTokens, assumed.rolloutTokens);
       const rollout = Math.min(maxRolloutTokens, assumed.rolloutTokens);
       const perIteration = candidates * (assumed.stepTokens + rollouts * rollout);
       const path = maxDepth * assumed.stepTokens;

@@ -127,9 +127,23 @@ export const PretrainConfig = z
   .prefault({});
 export type PretrainConfig = z.infer<typeof PretrainConfig>;
 
-/** Monte Carlo tree search over reasoning steps. */
+/** Monte Carlo tree search over reasoning steps; or best-of-N in its place, as an ablation. */
 export const SearchConfig = z
   .strictObject({
+    method: z
+      .enum(['mcts', 'best-of-n'])
+      .default('mcts')
+      .meta(
+        from(
+          'paper, search; best-of-n is ours',
+          'How trees are made. best-of-n samples whole solutions from the root: candidates, rollouts, iterations, cPuct, maxStepTokens, leavesInFlight and reuseRollouts say nothing then.',
+        ),
+      ),
+    samples: z
+      .int()
+      .min(1)
+      .optional()
+      .meta(from('ours', 'N: solutions that method best-of-n samples per problem. Needed there, refused with mcts.')),
     candidates: z.int().min(1).default(8).meta(from('paper, search', 'k: candidate steps sampled at an expansion.')),
     rollouts: z.int().min(1).default(16).meta(from('paper, search', 'M: rollouts to the end that value one child.')),
     iterations: z
@@ -184,6 +198,14 @@ export const SearchConfig = z
         ),
       ),
     run: Run,
+  })
+  .refine(({ method, samples }) => method !== 'best-of-n' || samples !== undefined, {
+    path: ['samples'],
+    message: 'expected the number of solutions that method best-of-n samples per problem',
+  })
+  .refine(({ method, samples }) => method !== 'mcts' || samples === undefined, {
+    path: ['samples'],
+    message: 'expected nothing, as method mcts samples no whole solutions (set method: best-of-n, or leave it out)',
   })
   .prefault({});
 export type SearchConfig = z.infer<typeof SearchConfig>;

@@ -3,15 +3,17 @@ import type { Domain } from '../domain.ts';
 import type { PolicyDriver } from '../policy.ts';
 import { seedFor } from '../random.ts';
 import type { Verifier } from '../verifier.ts';
+import type { SolutionOracle } from './best-of-n.ts';
 import { addCosts, type Cost, costOf, NO_COST } from './cost.ts';
 import { sampleCandidates } from './expansion.ts';
 import type { Oracle } from './mcts.ts';
 import { type Answer, EXPANSION, type KeptAnswers, keyOf } from './record.ts';
 import { unlessRefused } from './refusal.ts';
 import { valueByRollouts } from './rollout.ts';
+import { sampleSolutions } from './solutions.ts';
 
 /** An oracle that also tells what each iteration took. */
-export interface MeteredOracle extends Oracle {
+export interface MeteredOracle extends Oracle, SolutionOracle {
   /** Cost of the answers that were given to an iteration so far, those from the journal included. */
   costOf(iteration: number): Cost;
 }
@@ -81,6 +83,15 @@ export function oracleOf(
       };
       const refused = () => ({ value: 0, paths: [], cost: { ...NO_COST, refused: 1 } });
       return await answered('value', { iteration, child }, steps, () => unlessRefused(sample, refused));
+    },
+    async solve(n, iteration) {
+      // A problem whose bare statement is refused: the settings are wrong.
+      const { solutions } = await answered('solutions', { iteration, child: EXPANSION }, [], async () => {
+        const solveSeed = seedFor(seed, 'search', problem.id, iteration, 'solutions');
+        const { solutions, dropped, unjudged, asked } = await sampleSolutions(world, n, config, solveSeed);
+        return { solutions, cost: { ...costOf(asked), rollouts: asked.completions.length, dropped, unjudged } };
+      });
+      return solutions;
     },
     costOf: (iteration) => costs.get(iteration) ?? NO_COST,
   };

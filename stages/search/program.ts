@@ -1,11 +1,12 @@
 import { join } from 'node:path';
-import { FILES, Problem, partFile, type Tree } from '../../spec/index.ts';
+import { FILES, Problem, partFile, type SearchConfig, type Tree, type TreeNode } from '../../spec/index.ts';
 import { isMine, type StageContext, type StageProgram } from '../context.ts';
 import { forEachProblem } from '../each-problem.ts';
 import { openJournal, readPlace } from '../journal.ts';
 import { readAllJsonl, writeJsonl } from '../jsonl.ts';
 import { connectPolicy, type PolicyDriver } from '../policy.ts';
 import { startVerifier, type Verifier } from '../verifier.ts';
+import { requestsOf, sampleBestOfN, treeOfSolutions } from './best-of-n.ts';
 import { addCosts, type Cost, NO_COST } from './cost.ts';
 import { type LiveSearch, liveSearch } from './live.ts';
 import { search as searchTree } from './mcts.ts';
@@ -93,7 +94,7 @@ async function* treesAt(done: readonly Done[]): AsyncGenerator<Tree> {
  */
 async function searchProblem(
   problem: Problem,
-  config: StageContext<'search'>['stage']['config'],
+  config: SearchConfig,
   oracle: MeteredOracle,
   before: number,
   progress: Progress,
@@ -101,24 +102,47 @@ async function searchProblem(
 ): Promise<Finished> {
   const { tokensPerProblem = Number.POSITIVE_INFINITY, secondsPerProblem = Number.POSITIVE_INFINITY } = config;
   const deadline = performance.now() + secondsPerProblem * 1000;
-  let [tree, iterations, cost] = [ROOTED, 0, NO_COST as Cost];
+  let [nodes, iterations, cost] = [ROOTED.nodes, 0, NO_COST as Cost];
   let endedBy: EndedBy | null = null;
   function mayBegin(): boolean {
     if (cost.completionTokens >= tokensPerProblem) endedBy = 'tokens';
     else if (performance.now() >= deadline) endedBy = 'deadline';
     return endedBy === null;
   }
-  for await (const event of searchTree(config, oracle, mayBegin)) {
+  for await (const grown of treesOf(config, oracle, mayBegin)) {
     signal.throwIfAborted();
-    tree = grow(tree, event);
+    nodes = grown;
     cost = addCosts(cost, oracle.costOf(iterations));
     iterations += 1;
     if (iterations > before) progress.iterated();
   }
-  const finished = finishedTree(problem, tree, iterations, cost, endedBy);
+  const finished = finishedTree(problem, { nodes }, iterations, cost, endedBy);
   progress.finished(finished, Math.max(iterations, before));
   return finished;
 }
+
+/** The nodes after each iteration, by the method of the stage. */
+async function* treesOf(
+  config: SearchConfig,
+  oracle: MeteredOracle,
+  mayBegin: () => boolean,
+): AsyncGenerator<readonly TreeNode[], void> {
+  if (config.method === 'best-of-n') {
+    for await (const solutions of sampleBestOfN(config.samples ?? 0, oracle, mayBegin)) {
+      yield treeOfSolutions(solutions);
+    }
+    return;
+  }
+  let tree = ROOTED;
+  for await (const event of searchTree(config, oracle, mayBegin)) {
+    tree = grow(tree, event);
+    yield tree.nodes;
+  }
+}
+
+/** Iterations that a problem has at most; of best-of-N, requests. */
+const iterationsOf = ({ method, samples, iterations }: SearchConfig): number =>
+  method === 'best-of-n' ? requestsOf(samples ?? 0) : iterations;
 
 interface Progress {
   readonly live: LiveSearch;
@@ -128,8 +152,8 @@ interface Progress {
 
 /** Iterations of all problems of the part. A tree that is exhausted early has all of its iterations done. */
 function progressOf(context: StageContext<'search'>, problems: number, before: Kept, policy: PolicyDriver): Progress {
-  const { iterations, run } = context.stage.config;
-  const { gpus, pricePerGpuHour } = run.resources;
+  const iterations = iterationsOf(context.stage.config);
+  const { gpus, pricePerGpuHour } = context.stage.config.run.resources;
   const live = liveSearch({ gpus, pricePerGpuHour, driver: () => policy.state?.() ?? {} });
   for (const { counts } of before.done.values()) {
     live.answered({ ...NO_COST, ...tokensOf(counts) }, false);

@@ -4,7 +4,7 @@ import type { Place } from '../journal.ts';
 import { Cost } from './cost.ts';
 import { isSolved, type SearchTree } from './tree.ts';
 
-/** Place of an expansion among the answers of its iteration; the values of its children are 0 and up. */
+/** Place of an expansion among the answers of its iteration, and of the solutions of best-of-N; the values of its children are 0 and up. */
 export const EXPANSION = -1;
 
 const ofAnswer = {
@@ -18,6 +18,9 @@ const ofAnswer = {
   cost: Cost,
 };
 
+/** The verifier's word on what ends a solution. */
+const Ended = z.object({ reward: z.number().min(0).max(1), answer: z.string().nullable() });
+
 /** What the policy and the verifier said, once. A tree follows from the answers, so these are what a search must not lose. */
 export const Answer = z.discriminatedUnion('type', [
   z.object({
@@ -27,7 +30,7 @@ export const Answer = z.discriminatedUnion('type', [
       z.object({
         step: z.string(),
         prior: z.number().min(0).max(1),
-        end: z.object({ reward: z.number().min(0).max(1), answer: z.string().nullable() }).nullable(),
+        end: Ended.nullable(),
       }),
     ),
   }),
@@ -36,6 +39,11 @@ export const Answer = z.discriminatedUnion('type', [
     ...ofAnswer,
     value: z.number().min(0).max(1),
     paths: z.array(z.object({ step: z.string(), right: z.boolean().nullable() })),
+  }),
+  z.object({
+    type: z.literal('solutions'),
+    ...ofAnswer,
+    solutions: z.array(z.object({ steps: z.array(z.string()).min(1), end: Ended })),
   }),
 ]);
 export type Answer = z.infer<typeof Answer>;

@@ -45,6 +45,16 @@ describe('a campaign spec that is wrong', () => {
       change: { stages: { sft: { batchSize: 3, microBatchSize: 2 } } },
       want: 'stages.sft.batchSize: expected a multiple of microBatchSize x run.ranks, but got 3',
     },
+    {
+      name: 'samples of a tree search',
+      change: { stages: { search: { samples: 64 } } },
+      want: 'stages.search.samples: expected nothing, as method mcts samples no whole solutions (set method: best-of-n, or leave it out), but got 64',
+    },
+    {
+      name: 'best-of-N without N',
+      change: { stages: { search: { method: 'best-of-n' } } },
+      want: 'stages.search.samples: expected the number of solutions that method best-of-n samples per problem, but got nothing',
+    },
   ])('names the field, what was expected and what came: $name', ({ change, want }) => {
     expect(refusal({ ...VALID, ...change })).toContain(want);
   });

@@ -1,0 +1,82 @@
+import type { TreeNode } from '../../spec/index.ts';
+import type { Candidate } from './mcts.ts';
+import { ROOTED } from './tree.ts';
+
+/** Solutions of one request: as many sequences as the recipe's M, so that a kill loses few and a budget is looked at often (*ours*). */
+const SOLUTIONS_PER_REQUEST = 16;
+
+/** A solution that was sampled whole. */
+export interface Solution {
+  /** `[>= 1]` steps, the last of which ends it. */
+  readonly steps: string[];
+  /** The verifier's word on it: reward 1 or 0. */
+  readonly end: NonNullable<Candidate['end']>;
+}
+
+/** What best-of-N asks of the world. */
+export interface SolutionOracle {
+  /** Up to `n` solutions from the root; fewer where some were malformed. `iteration` numbers the call. */
+  solve(n: number, iteration: number): Promise<readonly Solution[]>;
+}
+
+/** Requests that N solutions take. Each is an iteration of progress and budgets. */
+export const requestsOf = (samples: number): number => Math.ceil(samples / SOLUTIONS_PER_REQUEST);
+
+/**
+ * Best-of-N in place of tree search: N solutions from the root. Yields all solutions so far, once a request; `treeOfSolutions` makes their
+ * tree.
+ * @param mayBegin - asked before each request; once it says no, the sampling ends
+ */
+export async function* sampleBestOfN(
+  samples: number,
+  oracle: SolutionOracle,
+  mayBegin: () => boolean = () => true,
+): AsyncGenerator<readonly Solution[], void> {
+  let solutions: readonly Solution[] = [];
+  for (let iteration = 0; iteration < requestsOf(samples) && mayBegin(); iteration += 1) {
+    const left = samples - iteration * SOLUTIONS_PER_REQUEST;
+    solutions = [...solutions, ...(await oracle.solve(Math.min(left, SOLUTIONS_PER_REQUEST), iteration))];
+    yield solutions;
+  }
+}
+
+/**
+ * The tree of solutions sampled from the root (*ours*): one path each, equal first steps merged, as the search merges equal candidates. So
+ * linearisation goes back to where two solutions part, which is the root where they share nothing.
+ *
+ * N(S) is the number of solutions through S, Q(S) their mean verdict. R of an inner node is that mean as well: given its steps, the rest of
+ * each was drawn from the policy there. P(a|S) is the share of the parent's solutions that take the step.
+ *
+ * A step that ends one solution and is an inner step of another is two nodes, as it is when it ends two solutions with different verdicts
+ * (one could not be judged): a terminal has no children, and one reward.
+ * @returns `[n]` nodes; a node's id is its index, a parent stands before its children
+ */
+export function treeOfSolutions(solutions: readonly Solution[]): TreeNode[] {
+  const nodes: { parent: number | null; step: string; end: Solution['end'] | null; visits: number; right: number }[] = [
+    { parent: null, step: '', end: null, visits: 0, right: 0 },
+  ];
+  const ids = new Map<string, number>();
+  function childOf(parent: number, step: string, end: Solution['end'] | null): number {
+    const key = JSON.stringify([parent, step, end?.reward, end?.answer]);
+    const id = ids.get(key) ?? nodes.push({ parent, step, end, visits: 0, right: 0 }) - 1;
+    ids.set(key, id);
+    return id;
+  }
+  function visit(id: number, reward: number): number {
+    nodes[id]!.visits += 1;
+    nodes[id]!.right += reward;
+    return id;
+  }
+  for (const { steps, end } of solutions) {
+    let at = visit(0, end.reward);
+    for (const [index, step] of steps.entries()) {
+      at = visit(childOf(at, step, index === steps.length - 1 ? end : null), end.reward);
+    }
+  }
+  return nodes.map(({ parent, step, end, visits, right }, id): TreeNode => {
+    if (parent === null) return { ...ROOTED.nodes[0]!, visits, q: visits === 0 ? 0 : right / visits };
+    const q = right / visits;
+    const prior = visits / nodes[parent]!.visits;
+    return { id, parent, step, prior, visits, q, reward: q, terminal: end !== null, answer: end?.answer ?? null };
+  });
+}
