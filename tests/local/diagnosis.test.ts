@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test as it, vi } from 'vitest';
@@ -72,6 +72,8 @@ describe.runIf(process.platform === 'linux')('the stack', () => {
     await here.untilNoted('begin 0');
     const program = (await here.alive()).filter((pid) => pid !== here.supervisorPid(name));
     for (const pid of program) process.kill(pid, 'SIGSTOP');
+    const isStopped = (pid: number) => / T /.test(readFileSync(`/proc/${pid}/stat`, 'utf8'));
+    await eventually(() => program.every(isStopped), 'every process of the program stopped');
     const diagnosis = await here.executor.diagnose(name);
     expect(stacks(diagnosis)).toContain('it is stopped (state T)');
     expect(diagnosis['processes.txt']).toMatch(/part 0: .*hang\.py handler\n {2}state T \(is stopped, by a signal\)/);
