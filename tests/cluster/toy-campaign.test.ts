@@ -1,12 +1,18 @@
-import { existsSync } from 'node:fs';
-import { execa } from 'execa';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { viewCampaign } from '../../cli/campaigns.ts';
-import { binaryPath } from '../../cluster/binaries.ts';
-import { kubeconfigPath } from '../../cluster/paths.ts';
 import { LABELS } from '../../k8s/labels.ts';
+import {
+  type Difference,
+  differences,
+  lastingDifferences,
+  type Moment,
+  unmoved,
+} from '../support/cluster/agreement.ts';
 import { isRunning, jobsOf, leftovers, podsOf, startCampaign, statusOf } from '../support/cluster/campaigns.ts';
-import { aSmallCampaign, openClusterBench } from '../support/cluster/workbench.ts';
+import { eventually } from '../support/cluster/job-story.ts';
+import { jobLines, kubectlJobs, orreryWatch, temporalUi } from '../support/cluster/views.ts';
+import { aSmallCampaign, type ClusterBench, openClusterBench } from '../support/cluster/workbench.ts';
 
 /** Ten stages in a row in one arm, one of them tried again; the other arm fails for good on its way. */
 const aTroubledCampaign = () =>
@@ -17,43 +23,44 @@ const aTroubledCampaign = () =>
     run: { rewrite: { failures: { Crashed: { backoffSeconds: { initial: 1, max: 1 } } } } },
   });
 
-test('ten stages in a row, a retry, an arm that fails while the other goes on; status and pods agree twice a second, and kubectl at the end', {
+test('ten stages in a row, a retry, an arm that fails while the other goes on; at every look status, orrery watch, Temporal UI, kubectl and pods agree', {
   timeout: 420_000,
 }, async () => {
   await using bench = await openClusterBench('toy');
-  const { namespace, client } = bench;
+  const { namespace } = bench;
   await bench.startWorker();
   const handle = await startCampaign(bench, 'troubled', aTroubledCampaign());
-  const ended = handle.result().catch(() => undefined);
+  const watch = orreryWatch('troubled', bench.env);
   let over = false;
-  void ended.then(() => {
-    over = true;
-  });
+  void handle
+    .result()
+    .catch(() => undefined)
+    .then(() => {
+      over = true;
+    });
 
-  const disagreements: string[] = [];
+  const lasting = lastingDifferences();
+  const disagreements = new Set<string>();
   let looks = 0;
   while (!over) {
-    const [before, pods, after] = [
-      await viewCampaign(client, 'troubled').catch(() => null),
-      await podsOf(namespace),
-      await statusOf(handle).catch(() => null),
-    ];
-    for (const { name, state } of before?.status?.stages ?? []) {
-      const stageAfter = after?.stages.find((stage) => stage.name === name);
-      // A moment is only one where nothing changed while it was looked at.
-      if (stageAfter?.state !== state) continue;
-      const runs = pods.some(
-        (pod) => isRunning(pod) && pod.metadata?.labels?.[LABELS.stage] === name.replaceAll('/', '.'),
-      );
-      looks += 1;
-      if (runs && !['running', 'starting', 'pausing'].includes(state))
-        disagreements.push(`${name} is ${state}, and a pod runs`);
-    }
-    await new Promise((resolve) => setTimeout(resolve, 500));
+    const moment = await look(bench, 'troubled', watch.states);
+    looks += unmoved(moment).length === moment.before.stages.length ? 1 : 0;
+    for (const words of lasting(differences(moment), Date.now())) disagreements.add(words);
+    await sleep(300);
   }
-  await ended;
-  expect(looks).toBeGreaterThan(20);
-  expect(disagreements).toEqual([]);
+  expect([...disagreements]).toEqual([]);
+  expect(looks, 'moments in which nothing changed').toBeGreaterThan(20);
+
+  expect(await watch.ended, 'exit code of orrery watch').toBe(1);
+  let left: Difference[] = [];
+  await eventually(
+    'all tell the same end',
+    async () => {
+      left = differences(await look(bench, 'troubled', watch.states));
+      return left.length === 0;
+    },
+    10_000,
+  ).catch((error: Error) => expect(left, error.message).toEqual([]));
 
   const { stages } = await statusOf(handle);
   const ofArm = (arm: string) => stages.filter((stage) => stage.arm === arm);
@@ -66,7 +73,12 @@ test('ten stages in a row, a retry, an arm that fails while the other goes on; s
     state: 'failed',
     incidents: [{ class: 'InvalidInput' }],
   });
-
+  expect(await kubectlJobs(namespace.name)).toEqual(
+    expect.arrayContaining([
+      { stage: 'astro/rewrite', attempt: 0, status: 'Failed' },
+      { stage: 'astro/rewrite', attempt: 1, status: 'Complete' },
+    ]),
+  );
   // Every execution is one Job, and each Job says what became of it.
   for (const { name, executions, state } of stages.filter((stage) => stage.executions > 0)) {
     const jobs = await jobsOf(namespace, name.replaceAll('/', '.'));
@@ -76,13 +88,60 @@ test('ten stages in a row, a retry, an arm that fails while the other goes on; s
     );
     expect(complete, name).toHaveLength(state === 'completed' ? 1 : 0);
   }
-  if (existsSync(binaryPath('kubectl'))) {
-    const columns = [LABELS.campaign, LABELS.stage, LABELS.attempt].join(',');
-    const { stdout } = await execa(binaryPath('kubectl'), ['get', 'jobs', '-n', namespace.name, '-L', columns], {
-      env: { KUBECONFIG: kubeconfigPath() },
-    });
-    expect(stdout).toMatch(/astro-rewrite\S*\s+Failed .*troubled\s+astro\.rewrite\s+0/);
-    expect(stdout).toMatch(/astro-rewrite\S*\s+Complete .*troubled\s+astro\.rewrite\s+1/);
-  }
   expect(await leftovers(namespace)).toEqual([]);
+});
+
+/** All views between two looks at the status. */
+async function look(
+  { client, namespace, uiAddress }: ClusterBench,
+  campaign: string,
+  watched: ReadonlyMap<string, string>,
+): Promise<Moment> {
+  const status = async () => {
+    const { status } = await viewCampaign(client, campaign);
+    if (status === null) throw new Error('the campaign does not say how it stands');
+    return status;
+  };
+  const before = await status();
+  const [jobs, ui, pods] = await Promise.all([
+    kubectlJobs(namespace.name),
+    temporalUi(uiAddress, campaign),
+    podsOf(namespace),
+  ]);
+  const told = new Map(watched);
+  const withPods = pods
+    .filter(isRunning)
+    .map(({ metadata }) => metadata?.labels?.[LABELS.stage]?.replace('.', '/') ?? '');
+  return { before, after: await status(), jobs, ui, watched: told, withPods: new Set(withPods) };
+}
+
+test('a Job of another attempt, a pod of a stage that is over and a table that says otherwise are told', () => {
+  const stage = { name: 'astro/sft', kind: 'sft', state: 'running', attempt: 1, executions: 2 };
+  const campaign = { phase: 'running', stages: [stage] } as unknown as Moment['before'];
+  const jobs = jobLines(
+    [
+      'NAME      STATUS    COMPLETIONS   DURATION   AGE   CAMPAIGN   STAGE       ATTEMPT',
+      'a-sft-x   Failed    0/1                      9s    a          astro.sft   0',
+      'a-sft-y   Running   0/1           2s         2s    a          astro.sft   1',
+    ].join('\n'),
+  );
+  const ui = {
+    ...{ phase: 'running', tag: 'sft', open: new Set(['astro/sft']) },
+    rows: new Map([['astro/sft', { state: 'running', executions: 2 }]]),
+  };
+  const watched = new Map([['astro/sft', 'running']]);
+  const moment: Moment = { before: campaign, after: campaign, jobs, ui, watched, withPods: new Set(['astro/sft']) };
+  const words = (change: Partial<Moment>) => differences({ ...moment, ...change }).map((one) => one.words);
+  expect(words({})).toEqual([]);
+  expect(words({ jobs: jobs.slice(0, 1) })).toContainEqual(expect.stringContaining('newest Job is of 0'));
+  expect(words({ ui: { ...ui, rows: new Map([['astro/sft', { state: 'held', executions: 2 }]]) } })).toEqual([
+    "astro/sft is running, and the UI's table says held",
+  ]);
+  const over = { ...campaign, stages: [{ ...stage, state: 'completed' }] } as unknown as Moment['before'];
+  expect(words({ before: over, after: over })).toContain('astro/sft is completed, and a pod runs');
+
+  const lasting = lastingDifferences();
+  const behind = differences({ ...moment, watched: new Map() });
+  expect(lasting(behind, 0)).toEqual([]);
+  expect(lasting(behind, 6_000)).toEqual(['astro/sft is running, and orrery watch says pending']);
 });

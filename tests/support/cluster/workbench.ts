@@ -20,6 +20,8 @@ export interface ClusterBench extends AsyncDisposable {
   readonly client: Client;
   /** `host:port` of Temporal. */
   readonly address: string;
+  /** Of the Temporal UI, `http://host:port`. */
+  readonly uiAddress: string;
   readonly namespace: TestNamespace;
   readonly store: string;
   /** Environment of a worker, and of the CLI beside it. */
@@ -63,7 +65,8 @@ export async function openClusterBench(programs: Programs, settings: object = {}
   };
   const workers: WorkerHandle[] = [];
   return {
-    ...{ client: new Client({ connection }), address: temporal.address, namespace, store: namespace.store, env },
+    ...{ client: new Client({ connection }), address: temporal.address, uiAddress: temporal.uiAddress },
+    ...{ namespace, store: namespace.store, env },
     async startWorker(more = {}) {
       const worker = await startWorker(join(namespace.folder, `worker-${workers.length}.log`), programs, {
         ...env,
