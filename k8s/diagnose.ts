@@ -1,3 +1,4 @@
+import pTimeout from 'p-timeout';
 import type { JobObservation } from '../spec/index.ts';
 import { numbered } from '../store/index.ts';
 import type { KubeClient } from './client.ts';
@@ -9,7 +10,9 @@ import type { Seen } from './outcome.ts';
 import { isRunning, partOf } from './pod-state.ts';
 
 /** Bounds of one diagnosis; *ours*. */
-const LIMITS = { pods: 16, logs: { maxLines: 400, maxBytes: 64 * 1024 }, sectionMs: 8000, execMs: 4000 } as const;
+const LIMITS = { pods: 16, logs: { maxLines: 400, maxBytes: 64 * 1024 }, execMs: 4000 } as const;
+/** Of each section; what does not answer is said not to. */
+const IN_TIME = { milliseconds: 8000, message: 'no answer within 8 s' };
 
 /** Python programs print their stacks on SIGUSR1; containers share their processes, so one look finds them all. */
 const ASK_FOR_STACKS = `
@@ -46,9 +49,7 @@ export async function diagnose(
     'events.txt': eventLines([...seen.jobEvents, ...[...seen.podEvents.values()].flat()]),
   };
   const section = async (name: string, take: () => Promise<string>): Promise<void> => {
-    sections[name] = await within(LIMITS.sectionMs, take()).catch(
-      (error: Error) => `cannot be had: ${inWords(error)}\n`,
-    );
+    sections[name] = await pTimeout(take(), IN_TIME).catch((error: Error) => `cannot be had: ${inWords(error)}\n`);
   };
   const pods = tellingPods(seen.pods)
     .slice(0, LIMITS.pods)
@@ -105,13 +106,3 @@ const inWords = (error: Error): string =>
   error instanceof KubeError && error.status === 403
     ? `the worker may not do that (grant pods/exec, docs/kubernetes.md): ${error.message}`
     : error.message;
-
-async function within<T>(ms: number, work: Promise<T>): Promise<T> {
-  const { promise, reject } = Promise.withResolvers<never>();
-  const timer = setTimeout(() => reject(new Error(`no answer within ${ms} ms`)), ms);
-  try {
-    return await Promise.race([work, promise]);
-  } finally {
-    clearTimeout(timer);
-  }
-}

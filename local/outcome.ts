@@ -1,44 +1,26 @@
 import {
   type Failure,
   type FailureClass,
-  FENCED_EXIT_CODE,
   failureOfExitCode,
   type JobObservation,
   type Outcome,
+  outcomeOfEnded,
   type PodState,
 } from '../spec/index.ts';
 import { NOT_EXECUTABLE, NOT_FOUND } from './container.ts';
 
 /**
  * How an ended job maps to the failure table. The pod that failed first decides: what others say after it is mostly its echo.
- *
- * A fenced pod (exit code 75) makes the job `stopped`: a later attempt has the stage, so that this one has neither failed nor finished.
- * Its owner looks at the stage again and finds it done, or busy.
  * @param attempt - number of the execution, for the failure
  * @throws Error when the job has not ended
  */
 export function localOutcome(observation: JobObservation, attempt: number): Outcome {
-  const { name, phase, pods, message } = observation;
-  switch (phase) {
-    case 'succeeded':
-      return { kind: 'completed' };
-    case 'stopped':
-      return { kind: 'stopped' };
-    case 'failed':
-      break;
-    default:
-      throw new Error(`expected job ${name} to have ended, but it is ${phase}`);
-  }
-  if (pods.some(({ exitCode }) => exitCode === FENCED_EXIT_CODE)) return { kind: 'stopped' };
-  const [first] = pods.filter((pod) => pod.phase === 'failed').toSorted(byEnd);
-  if (first === undefined) {
-    const words = message ?? 'the job failed before any of its pods started';
-    return {
-      kind: 'failed',
-      failure: { class: 'Crashed', message: words, attempt, exitCode: null, part: null, node: null },
-    };
-  }
-  return { kind: 'failed', failure: failureOfPod(first, attempt) };
+  return outcomeOfEnded(observation, () => {
+    const [first] = observation.pods.filter(({ phase }) => phase === 'failed').toSorted(byEnd);
+    if (first !== undefined) return failureOfPod(first, attempt);
+    const message = observation.message ?? 'the job failed before any of its pods started';
+    return { class: 'Crashed', message, attempt, exitCode: null, part: null, node: null };
+  });
 }
 
 /** The failure that a failed pod stands for. */

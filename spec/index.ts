@@ -12,6 +12,7 @@ export * from './kubernetes-settings.ts';
 export * from './last-words.ts';
 export * from './ledger.ts';
 export * from './manifest.ts';
+export * from './outcome.ts';
 export * from './plan.ts';
 export * from './pod-env.ts';
 export * from './progress.ts';

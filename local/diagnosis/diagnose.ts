@@ -1,3 +1,4 @@
+import pTimeout from 'p-timeout';
 import type { JobObservation, PodState } from '../../spec/index.ts';
 import { logPath, numbered, readJsonIfThere, stageDir } from '../../store/index.ts';
 import { JOB_ID, JobState, jobPath, LocalJob, statePath } from '../job-folder.ts';
@@ -13,11 +14,11 @@ const LIMITS = {
   logs: { maxLines: 400, maxBytes: 64 * 1024 },
   processes: 100,
   stacks: 32,
-  /** For each of its sections, which are taken at the same time. */
-  sectionMs: 4000,
   /** After this long no further program is asked for its stack. */
   stacksMs: 4000,
 } as const;
+/** Of each section, which are taken at the same time. What does not answer in it goes on, and nobody listens. */
+const IN_TIME = { milliseconds: 4000, message: 'no answer within 4 s' };
 
 const HAS_PROC = process.platform === 'linux';
 
@@ -31,16 +32,14 @@ export async function diagnose(folder: string): Promise<Readonly<Sections>> {
   const sections: Sections = {};
   /** Keeps what `take` returns, or says why it could not be had. */
   const section = async (name: string, take: () => Promise<string>): Promise<void> => {
-    sections[name] = await within(LIMITS.sectionMs, take()).catch(
-      (error: Error) => `cannot be had: ${error.message}\n`,
-    );
+    sections[name] = await pTimeout(take(), IN_TIME).catch((error: Error) => `cannot be had: ${error.message}\n`);
   };
 
-  const job = await within(LIMITS.sectionMs, readJsonIfThere(jobPath(folder), LocalJob)).catch((error: Error) => error);
+  const job = await pTimeout(readJsonIfThere(jobPath(folder), LocalJob), IN_TIME).catch((error: Error) => error);
   if (job === null || job instanceof Error) {
     return { 'job.txt': job === null ? 'there is no record of this job\n' : `cannot be had: ${job.message}\n` };
   }
-  const state = await within(LIMITS.sectionMs, readJsonIfThere(statePath(folder), JobState)).catch(() => null);
+  const state = await pTimeout(readJsonIfThere(statePath(folder), JobState), IN_TIME).catch(() => null);
   sections['job.json'] = `${JSON.stringify(state ?? 'it has no state yet', null, 2)}\n`;
 
   let processes: readonly ProcessFacts[] = [];
@@ -53,7 +52,7 @@ export async function diagnose(folder: string): Promise<Readonly<Sections>> {
   await Promise.all([
     section('processes.txt', look),
     section('machine.txt', () => machineLines({ store: job.store, 'folder of the jobs': folder })),
-    section('nvidia-smi.txt', () => nvidiaSmi(LIMITS.sectionMs - 1000)),
+    section('nvidia-smi.txt', () => nvidiaSmi(IN_TIME.milliseconds - 1000)),
     takeLogs(job, state, section),
   ]);
   await takeStacks(processes, folder, section);
@@ -95,15 +94,4 @@ async function takeStacks(processes: readonly ProcessFacts[], folder: string, se
     }
   });
   await Promise.all(takes);
-}
-
-/** What `work` comes to, unless it takes too long. What cannot be called off goes on, and nobody listens. */
-async function within<T>(ms: number, work: Promise<T>): Promise<T> {
-  const { promise, reject } = Promise.withResolvers<never>();
-  const timer = setTimeout(() => reject(new Error(`no answer within ${ms} ms`)), ms);
-  try {
-    return await Promise.race([work, promise]);
-  } finally {
-    clearTimeout(timer);
-  }
 }
