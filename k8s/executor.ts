@@ -19,8 +19,10 @@ import { annotationOf, type Job, nameOf, type Pod } from './objects.ts';
 import { type GivenUp, type Judgement, judge, type Seen } from './outcome.ts';
 import { excludable } from './placement.ts';
 import { hasEnded } from './pod-state.ts';
+import { pauseAfter } from './reflector.ts';
+import type { SeenPod } from './seen-pod.ts';
 import { noteStopped, stoppedSince, storeInstance } from './store-notes.ts';
-import { createClusterView, type Log, type SeenPod } from './view.ts';
+import { createClusterView, type Log } from './view.ts';
 
 export interface KubernetesExecutorOptions {
   readonly settings: KubernetesSettings;
@@ -111,6 +113,20 @@ export function createKubernetesExecutor(options: KubernetesExecutorOptions): Ku
       );
   }
 
+  /** Asks until there is an answer, ever more slowly; undefined when `signal` aborts first. A refusal is an answer. */
+  async function persistently<T>(ask: () => Promise<T>, signal: AbortSignal): Promise<T | undefined> {
+    for (let failures = 1; !signal.aborted; failures += 1) {
+      try {
+        return await ask();
+      } catch (error) {
+        if (!(error instanceof KubeError) || !error.retryable) throw error;
+        log.info({ error: error.message, failures }, 'the cluster is asked again');
+        await sleep(pauseAfter(error, failures, Math.random()), undefined, { signal }).catch(() => {});
+      }
+    }
+    return undefined;
+  }
+
   /** How the Job stands by what the watches have. */
   async function judged(job: Job): Promise<Judgement & { seen: Seen }> {
     const { look } = await cluster();
@@ -155,7 +171,7 @@ export function createKubernetesExecutor(options: KubernetesExecutorOptions): Ku
         }
         const { observation, giveUp, seen } = await judged(job);
         if (giveUp !== null) {
-          await persistently(() => giveUpOn(job, giveUp, seen), signal);
+          await giveUpOn(job, giveUp, seen, signal);
           continue;
         }
         if (isEnd(observation)) {
@@ -207,13 +223,17 @@ export function createKubernetesExecutor(options: KubernetesExecutorOptions): Ku
   }
 
   /** Notes why nothing will come of the Job, and ends it. Whoever looks at it after reads the note. */
-  async function giveUpOn(job: Job, why: GivenUp, seen: Seen): Promise<void> {
+  async function giveUpOn(job: Job, why: GivenUp, seen: Seen, signal: AbortSignal): Promise<void> {
     const { view } = await cluster();
     await keepLogs(client, store, job, seen.pods, log);
     const note = { [ANNOTATIONS.givenUp]: JSON.stringify(why) };
-    const changed = await client.patchJob(nameOf(job), { annotations: note, spec: { suspend: true } });
+    const change = { annotations: note, spec: { suspend: true } };
+    const changed = await persistently(() => client.patchJob(nameOf(job), change), signal);
+    if (changed === undefined) return;
+    // Gone meanwhile: it is not asked for again before the watch has heard of it.
+    if (changed === null) return view.noteGone(job);
     log.warn({ job: nameOf(job), failure: why.class, why: why.message }, 'job is given up');
-    if (changed !== null) view.note(changed);
+    view.note(changed);
   }
 
   async function suspend(name: string): Promise<void> {
@@ -355,17 +375,4 @@ function changesOf(name: string, view: { listen(job: string, listener: () => voi
       signal.removeEventListener('abort', poke);
     },
   };
-}
-
-/** Asks until there is an answer; undefined when `signal` aborts first. A refusal is an answer. */
-async function persistently<T>(ask: () => Promise<T>, signal: AbortSignal): Promise<T | undefined> {
-  while (!signal.aborted) {
-    try {
-      return await ask();
-    } catch (error) {
-      if (!(error instanceof KubeError) || !error.retryable) throw error;
-      await sleep(500 + 500 * Math.random(), undefined, { signal }).catch(() => {});
-    }
-  }
-  return undefined;
 }

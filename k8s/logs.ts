@@ -5,7 +5,8 @@ import type { KubeClient } from './client.ts';
 import { ANNOTATIONS, LABELS, MAIN, POLICY_SERVER } from './labels.ts';
 import { annotationOf, type Job, nameOf, type Pod } from './objects.ts';
 import { hasPhase, isRunning, mainStatus, partOf, serverStatus } from './pod-state.ts';
-import type { Log, SeenPod } from './view.ts';
+import type { SeenPod } from './seen-pod.ts';
+import type { Log } from './view.ts';
 
 /** What is kept of the logs of one execution; *ours*. What is beyond stays in the cluster as long as the pods do. */
 export const KEPT = { pods: 16, maxLines: 2000, maxBytes: 1024 * 1024 } as const;

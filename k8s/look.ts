@@ -4,7 +4,8 @@ import { LABELS } from './labels.ts';
 import { falseCondition, type Job, type KubeNode, timeOf, trueCondition } from './objects.ts';
 import type { Seen } from './outcome.ts';
 import { hasEnded, mainStatus } from './pod-state.ts';
-import type { ClusterView, Log, SeenPod } from './view.ts';
+import type { SeenPod } from './seen-pod.ts';
+import type { ClusterView, Log } from './view.ts';
 
 /** What was asked of the API server beside the watches is believed for so long. */
 const BELIEVED_MS = 5000;

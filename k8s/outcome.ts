@@ -1,10 +1,10 @@
 import {
   Failure,
   type FailureClass,
-  FENCED_EXIT_CODE,
   failureOfExitCode,
   type JobObservation,
   type Outcome,
+  outcomeOfEnded,
   type PodState,
 } from '../spec/index.ts';
 import { ANNOTATIONS, LABELS } from './labels.ts';
@@ -12,7 +12,7 @@ import { annotationOf, type Job, type KubeEvent, type KubeNode, nameOf, timeOf, 
 import { type PodFailure, podFailure } from './pod-failure.ts';
 import { hasEnded, noPod, partOf, podState } from './pod-state.ts';
 import { type Limits, type PodTrouble, podTrouble } from './pod-trouble.ts';
-import type { SeenPod } from './view.ts';
+import type { SeenPod } from './seen-pod.ts';
 
 /** A failure, but for the attempt. */
 export type GivenUp = Omit<Failure, 'attempt'>;
@@ -80,29 +80,12 @@ export function judge(seen: Seen, limits: Limits): Judgement {
 
 /** How an ended Job maps to the failure table. @throws Error when it has not ended */
 export function kubernetesOutcome(observation: JobObservation, attempt: number): Outcome {
-  const { name, phase, pods, message, failure } = observation;
-  switch (phase) {
-    case 'succeeded':
-      return { kind: 'completed' };
-    case 'stopped':
-      return { kind: 'stopped' };
-    case 'failed':
-      break;
-    default:
-      throw new Error(`expected job ${name} to have ended, but it is ${phase}`);
-  }
-  // A later attempt has the stage: this one has neither failed nor finished.
-  if (pods.some(({ exitCode }) => exitCode === FENCED_EXIT_CODE)) return { kind: 'stopped' };
-  const unknown: GivenUp = {
-    ...{
-      class: 'Crashed',
-      message: message ?? 'the job failed without saying why',
-      exitCode: null,
-      part: null,
-      node: null,
-    },
-  };
-  return { kind: 'failed', failure: { ...(failure ?? unknown), attempt } };
+  const unknown = (): GivenUp => ({
+    ...NOWHERE,
+    class: 'Crashed',
+    message: observation.message ?? 'the job failed without saying why',
+  });
+  return outcomeOfEnded(observation, () => ({ ...(observation.failure ?? unknown()), attempt }));
 }
 
 /** One state a part: that of its latest pod. */

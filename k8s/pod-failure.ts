@@ -2,7 +2,7 @@ import { type FailureClass, FENCED_EXIT_CODE, failureOfExitCode } from '../spec/
 import { type KubeNode, type Pod, timeOf, trueCondition } from './objects.ts';
 import type { GivenUp, Seen } from './outcome.ts';
 import { lastWords, mainStatus, partOf, serverStatus } from './pod-state.ts';
-import type { SeenPod } from './view.ts';
+import type { SeenPod } from './seen-pod.ts';
 
 /** Why a pod failed, and since when that was so: of several the earliest is the cause, what others say is mostly its echo. */
 export interface PodFailure extends GivenUp {
@@ -13,7 +13,7 @@ export interface PodFailure extends GivenUp {
 }
 
 /** The failure that a pod stands for; null for one that has not failed. Pure. */
-export function podFailure({ pod, gone }: SeenPod, seen: Pick<Seen, 'nodes'>): PodFailure | null {
+export function podFailure({ pod, gone, deletedAt }: SeenPod, seen: Pick<Seen, 'nodes'>): PodFailure | null {
   const phase = pod.status?.phase;
   if (phase === 'Succeeded' || (phase !== 'Failed' && !gone)) return null;
   const end = mainStatus(pod)?.state?.terminated;
@@ -49,6 +49,8 @@ export function podFailure({ pod, gone }: SeenPod, seen: Pick<Seen, 'nodes'>): P
       message: withServer(pod, said ?? `the program ended with exit code ${exitCode}`),
     };
   }
+  // What a program ends with once it was told to says nothing about it.
+  if (deletedAt !== null && deletedAt <= ended) return failed('Preempted', DELETED, deletedAt, true);
   if (exitCode === 143)
     return failed('Preempted', 'it was told to end (SIGTERM), which nobody here had asked for', ended, true);
   if (exitCode === null || exitCode === 0) {
@@ -61,6 +63,9 @@ export function podFailure({ pod, gone }: SeenPod, seen: Pick<Seen, 'nodes'>): P
   }
   return failed('Crashed', `the program ended with exit code ${exitCode}`);
 }
+
+/** The Job controller deletes pods too, once their Job has failed: those are never the first. */
+const DELETED = 'its pod was deleted, which nobody here had asked for';
 
 /** Reasons of a container that ended before its program began. */
 const NEVER_STARTED: ReadonlySet<string> = new Set(['StartError', 'ContainerCannotRun']);

@@ -3,12 +3,7 @@ import type { KubeError } from './errors.ts';
 import { LABELS, selectorOf } from './labels.ts';
 import { type Job, type KubeEvent, type KubeObject, nameOf, type Pod, timeOf } from './objects.ts';
 import { reflect } from './reflector.ts';
-
-/** A pod, and whether it is still there: how a pod ended is known after the cluster has removed it. */
-export interface SeenPod {
-  readonly pod: Pod;
-  readonly gone: boolean;
-}
+import { type SeenPod, seePod } from './seen-pod.ts';
 
 /** What is used of a pino logger. */
 export interface Log {
@@ -105,7 +100,7 @@ export function createClusterView(client: Pick<KubeClient, 'list' | 'watch'>, in
     if (job === undefined || uid === undefined) return;
     const ofJob = pods.get(job) ?? new Map<string, SeenPod>();
     pods.set(job, ofJob);
-    ofJob.set(uid, { pod, gone: change === 'gone' });
+    ofJob.set(uid, seePod(ofJob.get(uid), pod, change === 'gone'));
     wake(job);
   }
 
@@ -160,6 +155,8 @@ export function createClusterView(client: Pick<KubeClient, 'list' | 'watch'>, in
 
     /** What somebody else was told first: a Job that was just created. */
     note: (job: Job): void => onJob(job, 'there'),
+    /** As {@link note}, of a Job that was not there any more. */
+    noteGone: (job: Job): void => onJob(job, 'gone'),
     notePod: (pod: Pod): void => onPod(pod, 'there'),
 
     /** Calls `listener` after every change of a Job, its pods and its warnings. @returns ends it */

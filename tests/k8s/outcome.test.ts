@@ -1,6 +1,8 @@
 import { describe, expect, it, test } from 'vitest';
 import { ANNOTATIONS } from '../../k8s/labels.ts';
+import type { Pod } from '../../k8s/objects.ts';
 import { judge, kubernetesOutcome } from '../../k8s/outcome.ts';
+import { type SeenPod, seePod } from '../../k8s/seen-pod.ts';
 import { recorded, recordings, seenOf, settings } from './support.ts';
 
 const { limits } = settings();
@@ -30,13 +32,16 @@ const ENDED: Readonly<
   'exit-71': ['OutOfMemory', /^CUDA out of memory$/],
   'exit-72': ['NodeFailure', /^NCCL error/],
   'exit-75': 'stopped',
-  'killed-137': ['Crashed', /./],
+  'killed-137': ['Crashed', /killed by SIGKILL/],
   'node-removed': ['NodeFailure', /node no longer exists/, 'gone-0'],
   // The machine is well again by the time that its pod has ended: it is not kept away from.
   'node-returned': ['Preempted', /NoExecute taint/],
   'one-shard-failed': ['Diverged', /^loss is NaN$/],
   'oom-killed': ['OutOfMemory', /OOMKilled/],
-  'pod-deleted': ['Preempted', /nobody here had asked for/],
+  'pod-deleted': ['Preempted', /its pod was deleted/],
+  'pod-deleted-broken': ['Preempted', /its pod was deleted/],
+  'pod-deleted-deaf': ['Preempted', /its pod was deleted/],
+  'pod-deleted-force': ['Preempted', /its pod was deleted/],
   preempted: ['Preempted', /pods of a higher priority/],
   'rejected-disk': ['NodeFailure', /DiskPressure/],
   'rejected-memory': ['NodeFailure', /enough resource: memory/],
@@ -50,8 +55,7 @@ const UNDER_WAY: Readonly<Record<string, readonly [phase: string, words: RegExp 
   'image-missing': ['pending', /ImagePullBackOff: .*no such host/, 'ImageError'],
   'image-never': ['pending', /ErrImageNeverPull: .* pull policy of Never/, 'ImageError'],
   'node-lost': ['running', /the machine does not answer: real-0: Kubelet stopped posting node status/, 'NodeFailure'],
-  // Recorded before the node controller had noticed.
-  'node-not-ready': ['running', null, null],
+  'node-not-ready': ['running', /^the machine does not answer: real-0: Kubelet stopped posting node status/, null],
   'pod-security-refused': ['pending', /violates PodSecurity "restricted:latest"/, 'InvalidInput'],
   // It had been started twice.
   'policy-server-fails': ['pending', /does not start: model\.safetensors is missing/, null],
@@ -99,6 +103,40 @@ test('the pod that failed first decides, and not those that were told to end aft
   }
 });
 
+describe('a pod that was deleted', () => {
+  const exit1 = () => seenOf(recorded('exit-1'), LATE);
+
+  test('after it had ended by itself has failed of what it said', () => {
+    const seen = exit1();
+    const [{ pod }] = seen.pods as [SeenPod];
+    const cleanedAway = { ...pod, metadata: { ...pod.metadata, ...goingAt('2099-01-01T00:00:00Z') } };
+    const pods = [seePod(seen.pods[0], cleanedAway, true)];
+    expect(judge({ ...seen, pods }, limits).observation.failure).toMatchObject({ class: 'Crashed', exitCode: 1 });
+  });
+
+  test('is the cause of what other ranks died of, unless they died first', () => {
+    const cause = seenOf(recorded('pod-deleted-force'), LATE);
+    const [{ pod: echo }] = exit1().pods as [SeenPod];
+    const asked = cause.pods[0]?.deletedAt ?? 0;
+    for (const [seconds, failure] of [
+      [2, 'Preempted'],
+      [-2, 'Crashed'],
+    ] as const) {
+      const pods = [...cause.pods, seePod(undefined, endedAt(echo, asked + seconds * 1000), false)];
+      expect(judge({ ...cause, pods }, limits).observation.failure).toMatchObject({ class: failure });
+    }
+  });
+});
+
+const goingAt = (deletionTimestamp: string) => ({ deletionTimestamp, deletionGracePeriodSeconds: 0 });
+
+/** The pod, if its main program had ended at another time. */
+function endedAt(pod: Pod, time: number): Pod {
+  const [status] = pod.status?.containerStatuses ?? [];
+  const terminated = { ...status?.state?.terminated, finishedAt: new Date(time).toISOString() };
+  return { ...pod, status: { ...pod.status, containerStatuses: [{ ...status, state: { terminated } }] } } as Pod;
+}
+
 test('where no pod is left, the condition of the Job tells', () => {
   const { observation } = judge({ ...seenOf(recorded('exit-70'), LATE), pods: [] }, limits);
   expect(observation.failure).toMatchObject({ class: 'Diverged', exitCode: 70, node: null });
@@ -116,8 +154,8 @@ describe('a machine that does not answer', () => {
     const seen = seenOf(recorded('running'), now);
     const ready = { type: 'Ready', status: 'Unknown', message: 'Kubelet stopped posting node status.' };
     const condition = { type: 'DisruptionTarget', status: 'True', reason: 'DeletionByTaintManager' };
-    const pods = seen.pods.map(({ pod, gone }) => ({
-      gone,
+    const pods = seen.pods.map(({ pod, ...how }) => ({
+      ...how,
       pod: {
         ...pod,
         metadata: { ...pod.metadata, ...(changes.deletedAt ? { deletionTimestamp: changes.deletedAt } : {}) },

@@ -2,17 +2,21 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { inProject } from '../../cli/paths.ts';
 import type { Job, KubeEvent, KubeNode, Pod } from '../../k8s/objects.ts';
 import type { Seen } from '../../k8s/outcome.ts';
+import { seePod } from '../../k8s/seen-pod.ts';
 import { type JobRequest, KubernetesSettings, type KubernetesSettingsInput } from '../../spec/index.ts';
 
-/** Objects of one Job as they stood on the real cluster; written by scripts/record-outcomes.ts. */
+/** Objects of one Job as they stood on the real cluster; written by tests/support/cluster/record-outcomes.ts. */
 export interface Recorded {
   /** How it was caused. */
   readonly how: string;
   readonly kubernetes: string;
   readonly job: Job | null;
+  /** As they were last seen, also those that are gone. */
   readonly pods: readonly Pod[];
-  /** As last seen before they went. */
-  readonly deletedPods: readonly Pod[];
+  /** Of pods that were deleted: as they were when that was first seen. */
+  readonly toldToGo?: readonly Pod[];
+  /** Names of those that are gone. */
+  readonly deletedPods: readonly string[];
   readonly events: readonly KubeEvent[];
   readonly nodes: readonly KubeNode[];
 }
@@ -26,17 +30,14 @@ export const recorded = (name: string): Recorded =>
   JSON.parse(readFileSync(`${FOLDER}/${name}.json`, 'utf8')) as Recorded;
 
 /** What an executor would have looked at. @param now - null: the cluster is not heard */
-export function seenOf({ job, pods, deletedPods, events, nodes }: Recorded, now: number | null): Seen {
+export function seenOf({ job, pods, toldToGo = [], deletedPods, events, nodes }: Recorded, now: number | null): Seen {
   if (job === null) throw new Error('the Job is gone');
   const about = (uid: string | undefined): KubeEvent[] =>
     events.filter((event) => event.type === 'Warning' && event.involvedObject?.uid === uid);
-  const there = new Set(pods.map(({ metadata }) => metadata?.uid));
+  const told = new Map(toldToGo.map((pod) => [pod.metadata?.uid, seePod(undefined, pod, false)]));
   return {
     job,
-    pods: [
-      ...pods.map((pod) => ({ pod, gone: false })),
-      ...deletedPods.filter(({ metadata }) => !there.has(metadata?.uid)).map((pod) => ({ pod, gone: true })),
-    ],
+    pods: pods.map((pod) => seePod(told.get(pod.metadata?.uid), pod, deletedPods.includes(pod.metadata?.name ?? ''))),
     jobEvents: about(job.metadata?.uid),
     podEvents: new Map(pods.map(({ metadata }) => [metadata?.uid ?? '', about(metadata?.uid)])),
     nodes: new Map(nodes.map((node) => [node.metadata?.name ?? '', node])),

@@ -3,6 +3,7 @@ import { ANNOTATIONS, LABELS } from '../../k8s/labels.ts';
 import { admissionInWords } from '../../k8s/look.ts';
 import type { Job, KubeEvent, Pod } from '../../k8s/objects.ts';
 import { judge, type Seen } from '../../k8s/outcome.ts';
+import { seePod } from '../../k8s/seen-pod.ts';
 import { settings } from './support.ts';
 
 const limits = { ...settings().limits, pendingSeconds: 600, imageGraceSeconds: 60 };
@@ -54,7 +55,7 @@ const seen = (
   admission: string | null = null,
 ): Seen => ({
   ...{ job, jobEvents, now, admission, podEvents: new Map(), nodes: new Map() },
-  pods: pods.map((pod) => ({ pod, gone: false })),
+  pods: pods.map((pod) => seePod(undefined, pod, false)),
 });
 
 const NO_GPU = '0/4 nodes are available: 4 Insufficient nvidia.com/gpu.';

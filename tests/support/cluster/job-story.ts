@@ -18,6 +18,8 @@ import type { TestNamespace } from './test-namespace.ts';
 export interface JobStory {
   readonly job: V1Job | null;
   readonly pods: readonly V1Pod[];
+  /** Of pods that were deleted: as they were when that was first seen. */
+  readonly toldToGo: readonly V1Pod[];
   /** Names of pods that are gone by now. */
   readonly deletedPods: readonly string[];
   readonly events: readonly CoreV1Event[];
@@ -28,11 +30,12 @@ export interface JobStory {
 export async function followJobs({ admin, name: namespace }: TestNamespace) {
   const pods = new Map<string, V1Pod>();
   const jobs = new Map<string, V1Job>();
+  const toldToGo = new Map<string, V1Pod>();
   const deleted = new Set<string>();
   const leaving = new AbortController();
   const [batch, core] = [admin.makeApiClient(BatchV1Api), admin.makeApiClient(CoreV1Api)];
 
-  const keep = async <T extends V1Pod | V1Job>(path: string, seen: Map<string, T>) => {
+  const keep = async <T extends V1Pod | V1Job>(path: string, seen: Map<string, T>, going: Map<string, T>) => {
     while (!leaving.signal.aborted) {
       await new Promise<void>((resolve) => {
         new Watch(admin)
@@ -43,7 +46,9 @@ export async function followJobs({ admin, name: namespace }: TestNamespace) {
               const name = object.metadata?.name ?? '';
               if (type === 'DELETED') deleted.add(name);
               if (type === 'ADDED') deleted.delete(name);
-              if (type !== 'BOOKMARK' && type !== 'ERROR') seen.set(name, object);
+              if (type === 'BOOKMARK' || type === 'ERROR') return;
+              seen.set(name, object);
+              if (object.metadata?.deletionTimestamp !== undefined && !going.has(name)) going.set(name, object);
             },
             () => resolve(),
           )
@@ -53,8 +58,8 @@ export async function followJobs({ admin, name: namespace }: TestNamespace) {
       await sleep(100);
     }
   };
-  void keep(`/api/v1/namespaces/${namespace}/pods`, pods);
-  void keep(`/apis/batch/v1/namespaces/${namespace}/jobs`, jobs);
+  void keep(`/api/v1/namespaces/${namespace}/pods`, pods, toldToGo);
+  void keep(`/apis/batch/v1/namespaces/${namespace}/jobs`, jobs, new Map());
 
   return {
     pods,
@@ -75,6 +80,7 @@ export async function followJobs({ admin, name: namespace }: TestNamespace) {
       return {
         job,
         pods: own,
+        toldToGo: own.flatMap(({ metadata }) => toldToGo.get(metadata?.name ?? '') ?? []),
         deletedPods: [...names].filter((name) => name !== jobName && deleted.has(name)),
         events: events.filter(({ involvedObject }) => names.has(involvedObject.name ?? '')),
         nodes: nodes.filter(({ metadata }) => hosts.has(metadata?.name)),

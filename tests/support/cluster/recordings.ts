@@ -16,6 +16,7 @@ import { readyNode } from '../../../cluster/node.ts';
 import { startComponent, stopComponent } from '../../../cluster/processes.ts';
 import { type ClusterSettings, NODE } from '../../../cluster/settings.ts';
 import { eventually, type JobFollower } from './job-story.ts';
+import { killMain } from './pod-processes.ts';
 import { type RecordedJob, recordedJob, SECURITY } from './recorded-job.ts';
 import type { TestNamespace } from './test-namespace.ts';
 import { refusingWebhook } from './webhook.ts';
@@ -37,6 +38,8 @@ export interface Stage extends TestNamespace {
 
 const MERGE = setHeaderOptions('Content-Type', PatchStrategy.MergePatch);
 const SLEEP = 'trap "exit 143" TERM; sleep 600 & wait';
+const DEAF = 'trap "" TERM; sleep 600';
+const BROKEN = 'trap "exit 1" TERM; sleep 600 & wait';
 
 const create = async (stage: Stage, job: Partial<RecordedJob>): Promise<void> => {
   const { admin, name: namespace, image } = stage;
@@ -91,6 +94,22 @@ const exits = (code: number, words: string): Recording => ({
   how: `the program printed its last words on stderr and ended with ${code}`,
   act: async (stage) => {
     await create(stage, { script: `echo "${words}" >&2; exit ${code}` });
+    await failed(stage);
+  },
+});
+
+const deletePod = async (stage: Stage, grace: { gracePeriodSeconds?: number }) => {
+  const name = podsOf(stage)[0]?.metadata?.name ?? '';
+  await stage.admin.makeApiClient(CoreV1Api).deleteNamespacedPod({ name, namespace: stage.name, ...grace });
+};
+
+/** Somebody deletes the pod while its program runs. */
+const podDeleted = (how: string, script: string, grace: { gracePeriodSeconds?: number } = {}): Recording => ({
+  how: `somebody deleted the pod ${how}`,
+  act: async (stage) => {
+    await create(stage, { script });
+    await running(stage);
+    await deletePod(stage, grace);
     await failed(stage);
   },
 });
@@ -176,8 +195,13 @@ export const RECORDINGS: Readonly<Record<string, Recording>> = {
   'exit-75': exits(75, 'a later attempt has claimed the stage'),
   'exit-143': exits(143, 'saved, and ended on SIGTERM'),
   'killed-137': {
-    how: 'the program killed itself with SIGKILL: 137, and no OOMKilled',
-    act: createThen({ script: 'kill -9 $$' }, (stage) => failed(stage)),
+    how: 'somebody on the node sent SIGKILL to the program: 137, and no OOMKilled',
+    act: async (stage) => {
+      await create(stage, { script: SLEEP });
+      await running(stage);
+      await killMain(podsOf(stage)[0] as V1Pod);
+      await failed(stage);
+    },
   },
   'one-shard-failed': {
     how: 'of three shards one ended with 70 while the others worked: they are asked to stop',
@@ -256,28 +280,24 @@ export const RECORDINGS: Readonly<Record<string, Recording>> = {
       }
     },
   },
-  'pod-deleted': {
-    how: 'somebody deleted the pod with `kubectl delete pod`',
-    act: async (stage) => {
-      await create(stage, { script: SLEEP });
-      await running(stage);
-      const name = podsOf(stage)[0]?.metadata?.name ?? '';
-      await stage.admin.makeApiClient(CoreV1Api).deleteNamespacedPod({ name, namespace: stage.name });
-      await failed(stage);
-    },
-  },
+  'pod-deleted': podDeleted('with `kubectl delete pod`, and the program saved', SLEEP),
+  'pod-deleted-deaf': podDeleted('with `kubectl delete pod`, and the program did not listen to SIGTERM: 137', DEAF),
+  'pod-deleted-broken': podDeleted('with `kubectl delete pod`, and the program broke on SIGTERM: 1', BROKEN),
+  'pod-deleted-force': podDeleted('with `kubectl delete pod --force`: without a grace', DEAF, {
+    gracePeriodSeconds: 0,
+  }),
   'node-not-ready': {
     how: 'the kubelet was killed; its node has become NotReady, and the pod has not been given up yet',
     act: async (stage) => {
       await create(stage, { script: SLEEP, pod: { tolerations: unreachableFor(30) } });
       await running(stage);
-      await stopComponent('kubelet', 0);
-      try {
-        await nodeIs(stage, NODE, 'Unknown');
-      } finally {
-        await startComponent('kubelet', stage.settings);
-        await readyNode(stage.admin, 60_000);
-      }
+      await stopComponent('kubelet', 0); // whoever records starts it again
+      await nodeIs(stage, NODE, 'Unknown');
+      await eventually('its pods are told to be unready', () =>
+        podsOf(stage).every(({ status }) =>
+          status?.conditions?.some(({ type, status: is }) => type === 'Ready' && is === 'False'),
+        ),
+      );
     },
   },
   'node-lost': {
