@@ -9,9 +9,10 @@
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Client, Connection } from '@temporalio/client';
-import { bundleWorkflowCode, NativeConnection, Runtime, Worker } from '@temporalio/worker';
+import { NativeConnection, Runtime, Worker } from '@temporalio/worker';
 import { createActivities } from './activities/index.ts';
 import { ensureSearchAttributes } from './activities/search-attributes.ts';
+import { bundleWorkflows } from './bundle.ts';
 import { connectionSettings, TASK_QUEUE } from './cli/connect.ts';
 import { deploymentOf } from './deployment.ts';
 import { chooseExecutor } from './executors.ts';
@@ -49,10 +50,7 @@ const activities = createActivities({
   log,
 });
 
-const workflowBundle = await bundleWorkflowCode({
-  workflowsPath: join(projectRoot, 'workflows/index.ts'),
-  logger: temporalLogger(log),
-});
+const workflowBundle = await bundleWorkflows(temporalLogger(log));
 const deployment = deploymentOf(process.env);
 // Of a deployment version, Temporal itself keeps away the workflows that are pinned to another.
 if (deployment === null && process.env.ORRERY_PREFLIGHT !== 'off') await refuseMisfits();

@@ -1,7 +1,8 @@
 import { readdirSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { bundleWorkflowCode, DefaultLogger, NativeConnection, Worker } from '@temporalio/worker';
+import { DefaultLogger, NativeConnection, Worker } from '@temporalio/worker';
+import { bundleWorkflows } from '../bundle.ts';
 import { inProject } from '../cli/paths.ts';
 import { CampaignSpec, type CampaignStatus, type JobObservation, planCampaign } from '../spec/index.ts';
 import { progressPath, stageDir } from '../store/index.ts';
@@ -11,6 +12,8 @@ import { summarise } from './statistics.ts';
 import { lastOf, timelineOf } from './support/timeline.ts';
 
 const CAMPAIGNS = 5;
+/** Of the three that a toy stage makes. Two seconds and more: a worker then has nothing left to do of the start when the end comes. */
+const STEP_MS = 700;
 const EMPTY_STAGES = 60;
 const MEDIAN_MS = 150;
 const P95_MS = 500;
@@ -56,7 +59,7 @@ export const deadTime: Benchmark = {
   name: 'dead-time',
   question: 'How long does a machine stand idle between the end of one stage and the start of the next?',
   method: `${CAMPAIGNS} toy campaigns of one arm, one after the other, on a real Temporal server, worker, store and local executor; the stage
-programs are toys (tests/support/toy), so that only orrery's own time is seen. A hop counts from the moment the supervisor saw the last
+programs are toys (tests/support/toy) that work for two seconds, so that only orrery's own time is seen. A hop counts from the moment the supervisor saw the last
 program of a stage end to the moment the next stage's supervisor starts its first process. Hops during which another stage of the campaign
 ran are told apart. The baseline, in the same run on the same server: ${EMPTY_STAGES} empty stages in sequence, each a child workflow with the
 same activities and signals and nothing in them. One campaign before the first count warms caches.`,
@@ -126,7 +129,9 @@ function findings(hops: readonly Hop[], temporal: readonly number[]): Awaited<Re
 
 /** Runs one campaign and reads from its job records and histories how it went from stage to stage. */
 async function hopsOfCampaign({ client, home, store }: Workbench, index: number): Promise<Hop[]> {
-  const spec = CampaignSpec.parse(aCampaign({ arms: [{ name: 'astro' }], seed: 1000 + index }));
+  const spec = CampaignSpec.parse(
+    aCampaign({ arms: [{ name: 'astro' }], seed: 1000 + index, settings: { stepMs: STEP_MS } }),
+  );
   const workflowId = `dead-time-${index}`;
   const handle = await client.workflow.start('campaign', { taskQueue: 'orrery', workflowId, args: [spec] });
   await handle.result();
@@ -189,9 +194,8 @@ async function emptyHops({ client, address }: Workbench): Promise<number[]> {
   const worker = await Worker.create({
     connection,
     taskQueue: 'empty',
-    workflowBundle: await bundleWorkflowCode({
+    workflowBundle: await bundleWorkflows(new DefaultLogger('ERROR'), {
       workflowsPath: inProject('bench/support/empty-workflows.ts'),
-      logger: new DefaultLogger('ERROR'),
     }),
     activities: { instant },
   });

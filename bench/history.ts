@@ -3,8 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Client } from '@temporalio/client';
 import { TestWorkflowEnvironment } from '@temporalio/testing';
-import { bundleWorkflowCode, DefaultLogger, Worker } from '@temporalio/worker';
-import { inProject, TEMPORAL } from '../cli/paths.ts';
+import { DefaultLogger, Worker } from '@temporalio/worker';
+import { bundleWorkflows } from '../bundle.ts';
+import { TEMPORAL } from '../cli/paths.ts';
 import { CampaignSpec, type CampaignStatus } from '../spec/index.ts';
 import { aCampaign, createToyWorker, openWorkbench } from '../tests/support/worker.ts';
 import { asItFell, type Benchmark, type Goal, numberText } from './benchmark.ts';
@@ -214,10 +215,7 @@ function eventsByDay(histories: Histories): number[] {
 }
 
 async function replay({ byWorkflow }: Histories): Promise<{ passed: number; total: number; failures: string[] }> {
-  const workflowBundle = await bundleWorkflowCode({
-    workflowsPath: inProject('workflows/index.ts'),
-    logger: new DefaultLogger('ERROR'),
-  });
+  const workflowBundle = await bundleWorkflows(new DefaultLogger('ERROR'));
   const failures: string[] = [];
   let total = 0;
   for (const [workflowId, runs] of Object.entries(byWorkflow)) {

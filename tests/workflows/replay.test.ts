@@ -1,15 +1,13 @@
 import { readdirSync, readFileSync } from 'node:fs';
-import { bundleWorkflowCode, DefaultLogger, Worker, type WorkflowBundle } from '@temporalio/worker';
+import { DefaultLogger, Worker, type WorkflowBundle } from '@temporalio/worker';
 import { beforeAll, describe, expect, test } from 'vitest';
+import { bundleWorkflows } from '../../bundle.ts';
 
 const histories = readdirSync('tests/histories').filter((name) => name.endsWith('.json'));
 let workflowBundle: WorkflowBundle;
 
 beforeAll(async () => {
-  workflowBundle = await bundleWorkflowCode({
-    workflowsPath: new URL('../../workflows/index.ts', import.meta.url).pathname,
-    logger: new DefaultLogger('ERROR'),
-  });
+  workflowBundle = await bundleWorkflows(new DefaultLogger('ERROR'));
 }, 60_000);
 
 describe('the workflow code of today', () => {
