@@ -117,6 +117,19 @@ def make_deterministic(seed: int) -> None:
     torch.utils.deterministic.fill_uninitialized_memory = False  # costs time, and finds bugs that are not ours
 
 
+def refuse_idle_gpus(kind: str, visible: int) -> None:
+    """A rank is one process, and that uses one GPU. What is beyond would be paid for, or change the batch.
+
+    visible: GPUs that this process sees.
+    Raises InvalidInput if there are several.
+    """
+    if visible > 1:
+        raise InvalidInput(
+            f"stages.{kind}.run.resources.gpus: expected 1, for a rank uses one GPU, but it has {visible};"
+            f" take more run.ranks, or name one GPU in CUDA_VISIBLE_DEVICES"
+        )
+
+
 def common_arguments(context: StageContext, batch: Batch, optimizer_steps: int) -> dict[str, Any]:
     """TrainingArguments that all trainers share.
 
@@ -125,6 +138,7 @@ def common_arguments(context: StageContext, batch: Batch, optimizer_steps: int) 
     import torch
 
     cuda = torch.cuda.is_available()
+    refuse_idle_gpus(context.stage["kind"], torch.cuda.device_count() if cuda else 0)
     return {
         "output_dir": str(scratch_folder(context.directory, context.attempt)),
         "use_cpu": not cuda,

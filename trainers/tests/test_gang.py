@@ -11,6 +11,8 @@ from test_kills import assert_equal_runs
 from campaign import RUN, checkpoints, metric_lines, part, rl_stage, run_here, sft_stage, steps_told, until
 from conftest import Running, Warm, free_port
 from orrery_trainers.checkpoints import checkpoints_in
+from orrery_trainers.failures import InvalidInput
+from orrery_trainers.training import refuse_idle_gpus
 
 GANG = {**RUN, "ranks": 2}
 
@@ -66,3 +68,10 @@ def test_a_gang_killed_and_stopped_equals_the_undisturbed_one(tmp_path, warm, ki
     assert ended(start_gang(warm, kind, disturbed, 2)) == [0, 0]
     assert ended(start_gang(warm, kind, undisturbed)) == [0, 0]
     assert_equal_runs(disturbed, undisturbed)
+
+
+def test_a_rank_that_sees_several_gpus_is_refused_before_it_trains():
+    for visible in (0, 1):
+        refuse_idle_gpus("rl", visible)
+    with pytest.raises(InvalidInput, match=r"stages\.rl\.run\.resources\.gpus: expected 1, .* but it has 8"):
+        refuse_idle_gpus("rl", 8)

@@ -1,0 +1,168 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { V1Pod } from '@kubernetes/client-node';
+import { expect, test } from 'vitest';
+import { parse } from 'yaml';
+import { inProject } from '../../cli/paths.ts';
+import { LABELS, MAIN } from '../../k8s/labels.ts';
+import type { CampaignSpecInput, Manifest, Progress } from '../../spec/index.ts';
+import { checkpointsDir, manifestPath, progressPath, stageDir } from '../../store/layout.ts';
+import { isRunning, jobsOf, leftovers, podsOf, startCampaign, statusOf } from '../support/cluster/campaigns.ts';
+import { eventually } from '../support/cluster/job-story.ts';
+import { killMain, mainPid } from '../support/cluster/pod-processes.ts';
+import { type ClusterBench, openClusterBench } from '../support/cluster/workbench.ts';
+import { stagesOfStore } from '../support/store-facts.ts';
+
+const RL_STEPS = 8;
+const RL_INTERVAL = 2;
+
+/** The campaign of the soak in one arm, with two ranks in SFT and in RL, which halve the micro-batches, and with steps enough in RL to be killed among them. */
+function microCampaign(): CampaignSpecInput {
+  const spec = parse(readFileSync(inProject('soak/micro.yaml'), 'utf8'));
+  const stages: Record<string, { run: { shards?: number } }> = spec.stages;
+  const run = ({ run: { shards } }: { run: { shards?: number } }, more = {}) => ({
+    ...(shards === undefined ? {} : { shards }),
+    // One thread each on either executor: the order of sums is theirs. A policy server gets four fifths of the memory.
+    resources: { cpus: 0.2, memoryGiB: 3 },
+    ...{ stallTimeoutSeconds: 300, graceSeconds: 20, ...more },
+  });
+  const small = Object.fromEntries(
+    Object.entries(stages).map(([kind, stage]) => [kind, { ...stage, run: run(stage) }]),
+  );
+  return {
+    ...spec,
+    arms: [{ name: 'astro' }],
+    stages: {
+      ...small,
+      sft: { ...small.sft, microBatchSize: 2, run: run(stages.sft as never, { ranks: 2 }) },
+      rl: {
+        ...{ ...small.rl, microBatchSize: 8, optimizerSteps: RL_STEPS },
+        checkpoints: { everySteps: RL_INTERVAL, keep: { last: 3 } },
+        run: run(stages.rl as never, { ranks: 2 }),
+      },
+    },
+  };
+}
+
+const read = <T>(path: string): T => JSON.parse(readFileSync(path, 'utf8')) as T;
+
+/** Manifests of a store's stages by name. */
+const manifestsOf = (store: string): Map<string, Manifest> =>
+  new Map(stagesOfStore(store).map(({ name, dir }) => [name, read<Manifest>(manifestPath(dir))]));
+
+/** The undisturbed run, as processes of this machine; returns its manifests. */
+async function runLocally(bench: ClusterBench): Promise<Map<string, Manifest>> {
+  const store = join(bench.namespace.folder, 'local-store');
+  await using _worker = await bench.startWorker({
+    ...{ ORRERY_EXECUTOR: 'local', ORRERY_STORE: store, ORRERY_HOME: join(bench.namespace.folder, 'local-home') },
+  });
+  const handle = await startCampaign(bench, 'locally', microCampaign());
+  await handle.result();
+  return manifestsOf(store);
+}
+
+/** Optimizer steps of the checkpoints that are complete. */
+const completeSteps = (stage: string): number[] =>
+  existsSync(checkpointsDir(stage))
+    ? readdirSync(checkpointsDir(stage))
+        .filter((name) => existsSync(join(checkpointsDir(stage), name, 'complete.json')))
+        .map((name) => Number(name.split('-')[1]))
+    : [];
+
+/** How far RL was when it was killed, in optimizer steps. */
+interface Killed {
+  readonly attempt: number;
+  /** Of its last complete checkpoint. */
+  readonly saved: number;
+  /** Of its last report. */
+  readonly done: number;
+}
+
+/** SIGKILL to the trainer of rank 0, from outside of its pod, when it has made a step since its last complete checkpoint. */
+async function killMidRl({ namespace, store }: ClusterBench): Promise<Killed> {
+  const stage = () => stagesOfStore(store).find(({ kind }) => kind === 'rl')?.dir ?? '';
+  const farthest = (): Omit<Killed, 'attempt'> => ({
+    saved: Math.max(0, ...completeSteps(stage())),
+    done: existsSync(progressPath(stage(), 0)) ? read<Progress>(progressPath(stage(), 0)).done : 0,
+  });
+  await eventually(
+    'RL has saved, and gone on',
+    async () => {
+      const { saved, done } = farthest();
+      return saved > 0 && done > saved;
+    },
+    400_000,
+  );
+  const ranks = (await podsOf(namespace, 'astro.rl')).filter(isRunning);
+  expect(ranks).toHaveLength(2);
+  const rank0 = ranks.find((pod) => indexOf(pod) === '0') as V1Pod;
+  await killMain(rank0);
+  await eventually('the trainer is dead', async () => (await mainPid(rank0)) === null, 10_000);
+  return { attempt: Number(rank0.metadata?.labels?.[LABELS.attempt]), ...farthest() };
+}
+
+const indexOf = (pod: V1Pod): string | undefined => pod.metadata?.labels?.['batch.kubernetes.io/job-completion-index'];
+
+/** When the main program of a pod ran. */
+function mainRan(pod: V1Pod): { from: number; to: number } {
+  const ended = pod.status?.containerStatuses?.find(({ name }) => name === MAIN)?.state?.terminated;
+  return { from: Number(ended?.startedAt ?? Number.NaN), to: Number(ended?.finishedAt ?? Number.NaN) };
+}
+
+test('a real campaign in real pods, its RL trainer killed midway, makes what the local executor makes of the same file and seed', {
+  timeout: 1_500_000,
+}, async () => {
+  await using bench = await openClusterBench('real');
+  const { namespace, store } = bench;
+  const local = await runLocally(bench);
+
+  await bench.startWorker();
+  const handle = await startCampaign(bench, 'in-pods', microCampaign());
+  const [killed] = await Promise.all([killMidRl(bench), handle.result()]);
+  const { phase, stages } = await statusOf(handle);
+  expect(phase).toBe('completed');
+
+  // RL went on from the last complete checkpoint: at most one interval was done again.
+  const rl = stagesOfStore(store).find(({ kind }) => kind === 'rl')?.dir ?? '';
+  expect(killed.attempt).toBe(0);
+  expect(killed.done).toBeLessThan(RL_STEPS);
+  expect(killed.done - killed.saved).toBeLessThanOrEqual(RL_INTERVAL);
+  expect(read(join(checkpointsDir(rl), 'attempt-00001.json'))).toMatchObject({ step: killed.saved, passedOver: [] });
+  expect(read<Progress>(progressPath(rl, 0))).toMatchObject({ from: killed.saved, done: RL_STEPS });
+  // SIGKILL that was not the kernel's for want of memory: a crash, of the pod that was killed and not of the one that missed it.
+  expect(stages.find(({ name }) => name === 'astro/rl')).toMatchObject({
+    executions: 2,
+    incidents: [{ class: 'Crashed', exitCode: 137, part: 0, message: expect.stringMatching(/killed by SIGKILL/) }],
+  });
+  expect(stages.filter(({ executions, name }) => executions > 1 && name !== 'astro/rl')).toEqual([]);
+
+  // Shards side by side, gangs of two, policy servers as sidecars: as the pods themselves tell.
+  const pods = await podsOf(namespace);
+  const podsOfStage = (name: string) => pods.filter(({ metadata }) => metadata?.labels?.[LABELS.stage] === name);
+  const [one, other] = podsOfStage('search').map(mainRan);
+  expect(Math.min(one?.to ?? 0, other?.to ?? 0)).toBeGreaterThan(Math.max(one?.from ?? 0, other?.from ?? 0));
+  expect(podsOfStage('astro.sft').map(indexOf).toSorted()).toEqual(['0', '1']);
+  const secondRl = podsOfStage('astro.rl').filter(({ metadata }) => metadata?.labels?.[LABELS.attempt] === '1');
+  expect(secondRl.map(indexOf).toSorted()).toEqual(['0', '1']);
+  const served = pods.filter(({ spec }) =>
+    spec?.initContainers?.some(({ restartPolicy }) => restartPolicy === 'Always'),
+  );
+  expect(new Set(served.map(({ metadata }) => metadata?.labels?.[LABELS.kind]))).toEqual(
+    new Set(['search', 'linearise', 'rewrite', 'curriculum', 'evaluate']),
+  );
+  expect(await jobsOf(namespace)).toHaveLength(stages.length + 1);
+  expect(await leftovers(namespace)).toEqual([]);
+
+  // Stage by stage the same. The report of `analyse` tells times, so of it only key and counts are.
+  const inPods = manifestsOf(store);
+  const facts = (manifests: Map<string, Manifest>) =>
+    Object.fromEntries(
+      [...manifests].map(([name, { key, digest, counts, parts }]) => [
+        name,
+        { key, counts, parts, digest: name === 'analyse' ? 'not compared' : digest },
+      ]),
+    );
+  expect(Object.keys(facts(inPods))).toHaveLength(stages.length);
+  expect(facts(inPods)).toEqual(facts(local));
+  expect(stageDir(store, inPods.get('astro/rl')?.key ?? '')).toBe(rl);
+});
