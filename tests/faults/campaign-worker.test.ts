@@ -84,6 +84,25 @@ test('a worker that is killed before and after it ends a job: pause and cancella
   expect(await machine.jobProcesses()).toEqual([]);
 }, 400_000);
 
+test('a worker that is killed before and after it gives a held stage free: another campaign takes it up, and the first goes on with what that made', async () => {
+  const spec = aCampaign({ ...ONE_ARM, onFailure: 'hold', settings: { faults: { pretrain: [65] } } });
+  const worker = (dies: string) => machine.startWorker({ ORRERY_TEST_DIE: dies });
+  const held = await start('held', spec);
+  await exitOf(await worker('before releaseStage'));
+  await exitOf(await worker('after releaseStage'));
+  await machine.startWorker();
+  await until('pretrain is held', async () => (await statusOf('held')).stages[1]?.state === 'held');
+  expect((await statusOf('held')).stages[1]).toMatchObject({ executions: 1, failures: 1, attempt: 0 });
+
+  await (await start('other', spec)).result();
+  expect((await statusOf('other')).stages[1]).toMatchObject({ state: 'completed', executions: 1, attempt: 1 });
+  await held.signal('retryStage', { stage: 'pretrain' });
+  await held.result();
+  expect((await statusOf('held')).stages[1]).toMatchObject({ state: 'reused', executions: 1 });
+  const pretrain = stagesOfStore(machine.store).find(({ name }) => name === 'pretrain');
+  expect(pretrain).toMatchObject({ attempts: [0, 1], sealed: true, steps: 3 });
+}, 300_000);
+
 test('a worker that gets SIGTERM hands its stages to another at once, and the stage runs on', async () => {
   const steps = 200;
   const first = await machine.startWorker();
