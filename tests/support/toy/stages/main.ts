@@ -1,7 +1,7 @@
 /**
  * Toy stage programs: they keep the pod contract and do nothing else. A fake, so that tests of the workflows take seconds and can ask
  * for each end. `domain.settings`: `stepMs`, `steps` (of the stages in `only`), and `faults`: stage name -> how its executions end, in
- * order: an exit code, a signal that it gets, or `hang`. With `checkpoints` each step leaves the (empty) folder of one.
+ * order: an exit code, a signal that it gets, or `hang`. With `checkpoints` each step leaves the (empty) folder of one; with `talks` it prints a line.
  */
 import { appendFileSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -17,6 +17,7 @@ const settings = stage.domain.settings as {
   steps?: number;
   only?: string[];
   checkpoints?: boolean;
+  talks?: boolean;
   faults?: Record<string, (number | NodeJS.Signals | 'hang')[]>;
 };
 const isLong = settings.only?.includes(stage.name) ?? true;
@@ -39,6 +40,7 @@ while (done < steps) {
   await new Promise((resolve) => setTimeout(resolve, settings.stepMs ?? 5));
   appendFileSync(journal, '.'); // one step done: an execution after this one goes on from here
   done += 1;
+  if (settings.talks) console.log(`attempt ${attempt}, step ${done}`);
   const checkpoint = `step-${String(done).padStart(8, '0')}-attempt-${attempt}`;
   if (settings.checkpoints) mkdirSync(join(dir, 'checkpoints', checkpoint), { recursive: true });
   const updatedAt = new Date().toISOString();
