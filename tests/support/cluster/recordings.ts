@@ -1,93 +1,29 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import {
-  BatchV1Api,
-  CoreV1Api,
-  type KubernetesObject,
-  PatchStrategy,
-  SchedulingV1Api,
-  setHeaderOptions,
-  type V1Job,
-  type V1Pod,
-} from '@kubernetes/client-node';
-import { applyObjects } from '../../../cluster/api.ts';
-import { addFakeNodes, FAKE_TAINT, removeFakeNodes } from '../../../cluster/fake-nodes.ts';
-import { reconfigureKubelet } from '../../../cluster/kubelet.ts';
-import { readyNode } from '../../../cluster/node.ts';
-import { startComponent, stopComponent } from '../../../cluster/processes.ts';
-import { type ClusterSettings, NODE } from '../../../cluster/settings.ts';
-import { eventually, type JobFollower } from './job-story.ts';
+import { BatchV1Api, CoreV1Api, type KubernetesObject, type V1Pod } from '@kubernetes/client-node';
+import { eventually } from './job-story.ts';
+import { MACHINE_RECORDINGS } from './machine-recordings.ts';
 import { killMain } from './pod-processes.ts';
-import { type RecordedJob, recordedJob, SECURITY } from './recorded-job.ts';
-import type { TestNamespace } from './test-namespace.ts';
+import { SECURITY } from './recorded-job.ts';
+import {
+  apply,
+  BROKEN,
+  conditioned,
+  create,
+  createThen,
+  DEAF,
+  eventSeen,
+  failed,
+  jobOf,
+  MERGE,
+  podsOf,
+  type Recording,
+  running,
+  SLEEP,
+  type Stage,
+  unschedulable,
+  waitingFor,
+} from './recording-stage.ts';
 import { refusingWebhook } from './webhook.ts';
-
-/** One way in which a Job can go, caused for real. */
-export interface Recording {
-  /** How it was caused, in words; kept beside what was recorded. */
-  readonly how: string;
-  readonly act: (stage: Stage) => Promise<void>;
-}
-
-/** What a recording acts with. Its Job is called `job`. */
-export interface Stage extends TestNamespace {
-  readonly settings: ClusterSettings;
-  readonly image: string;
-  readonly job: string;
-  readonly follower: JobFollower;
-}
-
-const MERGE = setHeaderOptions('Content-Type', PatchStrategy.MergePatch);
-const SLEEP = 'trap "exit 143" TERM; sleep 600 & wait';
-const DEAF = 'trap "" TERM; sleep 600';
-const BROKEN = 'trap "exit 1" TERM; sleep 600 & wait';
-
-const create = async (stage: Stage, job: Partial<RecordedJob>): Promise<void> => {
-  const { admin, name: namespace, image } = stage;
-  const body = recordedJob({ name: stage.job, namespace, image, ...job });
-  await admin.makeApiClient(BatchV1Api).createNamespacedJob({ namespace, body });
-};
-const podsOf = ({ follower, job }: Stage): V1Pod[] =>
-  [...follower.pods.values()].filter(({ metadata }) => metadata?.labels?.['batch.kubernetes.io/job-name'] === job);
-const jobOf = ({ follower, job }: Stage): V1Job | undefined => follower.jobs.get(job);
-
-/** Creates the Job, and waits for what is to be seen of it. */
-const createThen =
-  (job: Partial<RecordedJob>, seen: (stage: Stage) => Promise<void>) =>
-  async (stage: Stage): Promise<void> => {
-    await create(stage, job);
-    await seen(stage);
-  };
-
-const running = (stage: Stage, count = 1) =>
-  eventually('pods run', () => podsOf(stage).filter(({ status }) => status?.phase === 'Running').length >= count);
-const conditioned = (stage: Stage, type: string) =>
-  eventually(
-    `the Job is ${type}`,
-    () => jobOf(stage)?.status?.conditions?.some((one) => one.type === type && one.status === 'True') ?? false,
-    90_000,
-  );
-const failed = (stage: Stage) => conditioned(stage, 'Failed');
-const waitingFor = (stage: Stage, reason: RegExp) =>
-  eventually(`a container waits: ${reason}`, () =>
-    podsOf(stage).some(({ status }) =>
-      [...(status?.initContainerStatuses ?? []), ...(status?.containerStatuses ?? [])].some(({ state }) =>
-        reason.test(state?.waiting?.reason ?? ''),
-      ),
-    ),
-  );
-const unschedulable = (stage: Stage) =>
-  eventually('the scheduler says why', () =>
-    podsOf(stage).some(({ status }) => status?.conditions?.some(({ reason }) => reason === 'Unschedulable')),
-  );
-const eventSeen = async (stage: Stage, reason: string) => {
-  const core = stage.admin.makeApiClient(CoreV1Api);
-  await eventually(`an event ${reason}`, async () => {
-    const { items } = await core.listNamespacedEvent({ namespace: stage.name });
-    return items.some((event) => event.reason === reason);
-  });
-};
-const apply = ({ admin, name: namespace }: Stage, object: KubernetesObject) =>
-  applyObjects(admin, [{ ...object, metadata: { namespace, ...object.metadata } }]);
 
 /** The program says something on stderr and ends. */
 const exits = (code: number, words: string): Recording => ({
@@ -114,59 +50,9 @@ const podDeleted = (how: string, script: string, grace: { gracePeriodSeconds?: n
   },
 });
 
-/** The kubelet comes back with a threshold that the node does not reach: it looks at the pods anew, and does not take them. */
-const rejectedByNode = (signal: string): Recording => ({
-  how: `the kubelet was restarted with an eviction threshold of ${signal} that no machine reaches, while the pod ran: it did not admit the pod again`,
-  act: async (stage) => {
-    await create(stage, { script: SLEEP });
-    await running(stage);
-    const undo = await reconfigureKubelet(stage.settings, {
-      evictionHard: { [signal]: '99%' },
-      evictionPressureTransitionPeriod: '2s',
-    });
-    await failed(stage).finally(undo);
-  },
-});
-
-const GIB = 2 ** 30;
-
-/** The pod takes so much that the node falls below a threshold set just under what it has. */
-const evictedByNode = (what: 'memory' | 'disk'): Recording => ({
-  how: `the pod took 5 GiB of ${what}, with the kubelet's eviction threshold 3 GiB below what the node had`,
-  act: async (stage) => {
-    const available = await availableBytes(stage, what);
-    const signal = what === 'memory' ? 'memory.available' : 'nodefs.available';
-    const undo = await reconfigureKubelet(stage.settings, {
-      evictionHard: { [signal]: `${Math.round((available - 3 * GIB) / 2 ** 20)}Mi` },
-      evictionPressureTransitionPeriod: '2s',
-    });
-    const take =
-      what === 'memory' ? 'dd if=/dev/zero of=/taken/x bs=1M count=5120' : 'fallocate -l 5368709120 /taken/x';
-    const resources = { requests: { cpu: '20m', memory: '16Mi' }, limits: { memory: '6Gi' } };
-    try {
-      await create(stage, {
-        script: `${take}; ${SLEEP}`,
-        container: { resources, volumeMounts: [{ name: 'taken', mountPath: '/taken' }] },
-        pod: { volumes: [{ name: 'taken', emptyDir: what === 'memory' ? { medium: 'Memory' } : {} }] },
-      });
-      await failed(stage);
-    } finally {
-      await undo();
-    }
-  },
-});
-
-/** As the kubelet counts it. */
-async function availableBytes({ admin }: Stage, what: 'memory' | 'disk'): Promise<number> {
-  const text = await admin.makeApiClient(CoreV1Api).connectGetNodeProxyWithPath({ name: NODE, path: 'stats/summary' });
-  const { node } = (typeof text === 'string' ? JSON.parse(text) : text) as {
-    node: { memory: { availableBytes: number }; fs: { availableBytes: number } };
-  };
-  return what === 'memory' ? node.memory.availableBytes : node.fs.availableBytes;
-}
-
 /** By name of the file in tests/k8s/recorded/. */
 export const RECORDINGS: Readonly<Record<string, Recording>> = {
+  ...MACHINE_RECORDINGS,
   running: {
     how: 'two pods that sleep',
     act: createThen({ parts: 2, script: SLEEP }, (stage) => running(stage, 2)),
@@ -221,10 +107,6 @@ export const RECORDINGS: Readonly<Record<string, Recording>> = {
       await failed(stage);
     },
   },
-  'evicted-memory': evictedByNode('memory'),
-  'evicted-disk': evictedByNode('disk'),
-  'rejected-memory': rejectedByNode('memory.available'),
-  'rejected-disk': rejectedByNode('nodefs.available'),
   'evicted-own-disk': {
     how: 'the pod wrote more than the size limit of its own volume',
     act: async (stage) => {
@@ -236,110 +118,12 @@ export const RECORDINGS: Readonly<Record<string, Recording>> = {
       await failed(stage);
     },
   },
-  drained: {
-    how: 'the node was cordoned and the pod evicted through the Eviction API, as `kubectl drain` does',
-    act: async (stage) => {
-      await create(stage, { script: SLEEP });
-      await running(stage);
-      const core = stage.admin.makeApiClient(CoreV1Api);
-      const name = podsOf(stage)[0]?.metadata?.name ?? '';
-      await core.patchNode({ name: NODE, body: { spec: { unschedulable: true } } }, MERGE);
-      try {
-        await core.createNamespacedPodEviction({
-          name,
-          namespace: stage.name,
-          body: { metadata: { name, namespace: stage.name } },
-        });
-        await failed(stage);
-      } finally {
-        await core.patchNode({ name: NODE, body: { spec: { unschedulable: null } } }, MERGE);
-      }
-    },
-  },
-  preempted: {
-    how: 'a pod of a higher priority class wanted the eight GPUs that the Job had',
-    act: async (stage) => {
-      const scheduling = stage.admin.makeApiClient(SchedulingV1Api);
-      const priorityClassName = `${stage.name}-high`;
-      await scheduling.createPriorityClass({ body: { metadata: { name: priorityClassName }, value: 1000 } });
-      try {
-        await create(stage, { script: SLEEP, gpus: 8 });
-        await running(stage);
-        const body = recordedJob({
-          name: 'preemptor',
-          namespace: stage.name,
-          image: stage.image,
-          script: 'sleep 2',
-          gpus: 8,
-          pod: { priorityClassName },
-        });
-        await stage.admin.makeApiClient(BatchV1Api).createNamespacedJob({ namespace: stage.name, body });
-        await failed(stage);
-      } finally {
-        await scheduling.deletePriorityClass({ name: priorityClassName });
-      }
-    },
-  },
   'pod-deleted': podDeleted('with `kubectl delete pod`, and the program saved', SLEEP),
   'pod-deleted-deaf': podDeleted('with `kubectl delete pod`, and the program did not listen to SIGTERM: 137', DEAF),
   'pod-deleted-broken': podDeleted('with `kubectl delete pod`, and the program broke on SIGTERM: 1', BROKEN),
   'pod-deleted-force': podDeleted('with `kubectl delete pod --force`: without a grace', DEAF, {
     gracePeriodSeconds: 0,
   }),
-  'node-not-ready': {
-    how: 'the kubelet was killed; its node has become NotReady, and the pod has not been given up yet',
-    act: async (stage) => {
-      await create(stage, { script: SLEEP, pod: { tolerations: unreachableFor(30) } });
-      await running(stage);
-      await stopComponent('kubelet', 0); // whoever records starts it again
-      await nodeIs(stage, NODE, 'Unknown');
-      await eventually('its pods are told to be unready', () =>
-        podsOf(stage).every(({ status }) =>
-          status?.conditions?.some(({ type, status: is }) => type === 'Ready' && is === 'False'),
-        ),
-      );
-    },
-  },
-  'node-lost': {
-    how: 'the kubelet was killed and stayed away until the pod was given up: it is being deleted, and nobody is there to end it',
-    act: async (stage) => {
-      // Where no node at all answers, Kubernetes takes that for its own fault and gives no pod up.
-      await addFakeNodes(stage.admin, { prefix: 'other', count: 2 });
-      await create(stage, { script: SLEEP, pod: { tolerations: unreachableFor(3) } });
-      await running(stage);
-      await stopComponent('kubelet', 0);
-      await eventually('the pod is given up', () =>
-        podsOf(stage).some(({ metadata }) => metadata?.deletionTimestamp !== undefined),
-      );
-      await removeFakeNodes(stage.admin, 'other');
-    },
-  },
-  'node-returned': {
-    how: 'as node-lost, and then the kubelet came back and ended the pod',
-    act: async (stage) => {
-      await RECORDINGS['node-lost']?.act(stage);
-      await startComponent('kubelet', stage.settings);
-      await readyNode(stage.admin, 60_000);
-      await failed(stage);
-    },
-  },
-  'node-removed': {
-    how: 'the Node object of a fake node (KWOK) was deleted while a pod was on it',
-    act: async (stage) => {
-      await addFakeNodes(stage.admin, { prefix: 'gone', count: 1 });
-      try {
-        const pod = {
-          nodeSelector: { 'kubernetes.io/hostname': 'gone-0' },
-          tolerations: [{ key: FAKE_TAINT.key, operator: 'Exists' }],
-        };
-        await create(stage, { script: SLEEP, pod });
-        await running(stage);
-      } finally {
-        await removeFakeNodes(stage.admin, 'gone');
-      }
-      await failed(stage);
-    },
-  },
   'image-missing': {
     how: 'an image that no registry has; recorded once the kubelet waits before it tries again',
     act: createThen({ image: 'orrery.local/nowhere:1' }, (stage) => waitingFor(stage, /ImagePullBackOff/)),
@@ -463,11 +247,6 @@ export const RECORDINGS: Readonly<Record<string, Recording>> = {
   },
 };
 
-const unreachableFor = (tolerationSeconds: number) =>
-  ['not-ready', 'unreachable'].map((what) => ({
-    ...{ key: `node.kubernetes.io/${what}`, operator: 'Exists', effect: 'NoExecute', tolerationSeconds },
-  }));
-
 const sidecar = ({ image }: Stage, script: string, probe: string) => ({
   ...{
     name: 'policy-server',
@@ -480,13 +259,3 @@ const sidecar = ({ image }: Stage, script: string, probe: string) => ({
   startupProbe: { exec: { command: [`/bin/${probe}`] }, periodSeconds: 1, failureThreshold: 3 },
   resources: { requests: { cpu: '20m', memory: '16Mi' }, limits: { memory: '64Mi' } },
 });
-
-async function nodeIs({ admin }: Stage, name: string, status: string): Promise<void> {
-  const core = admin.makeApiClient(CoreV1Api);
-  await eventually(`node ${name} is ${status}`, async () => {
-    const node = await core.readNode({ name });
-    return (
-      node.status?.conditions?.some((condition) => condition.type === 'Ready' && condition.status === status) ?? false
-    );
-  });
-}
