@@ -22,6 +22,7 @@ export type Progress = z.infer<typeof Progress>;
 /** Metrics that add up over pods; of all others the mean over the pods is told. */
 const SUMMED: ReadonlySet<string> = new Set([
   ...['trees', 'tokensPerSecond', 'promptTokens', 'completionTokens', 'gpuSeconds', 'cost'],
+  ...['unjudged', 'timedOut'],
   ...['sequencesInFlight', 'sequencesWaiting', 'sequencesLimit', 'serversUp'],
 ]);
 
@@ -63,13 +64,14 @@ export function etaSeconds(progress: Progress): number | null {
   return Math.max(0, progress.total - progress.done) / progress.rate;
 }
 
-/** What a search tells while it runs, in words: `412 trees`, `71 % solved`, `8140 tokens/s`, `3.2 GPU-hours`, `cost 12.40`. Nothing of others. */
+/** What a search tells while it runs, in words: `412 trees`, `71 % solved`, `3 unjudged, 2 of them timed out`, `8140 tokens/s`, `3.2 GPU-hours`, `cost 12.40`. Nothing of others. */
 export function liveFacts({ metrics }: Pick<Progress, 'metrics'>): string[] {
-  const { trees, solved, tokensPerSecond, gpuSeconds, cost } = metrics;
+  const { trees, solved, unjudged = 0, timedOut = 0, tokensPerSecond, gpuSeconds, cost } = metrics;
   if (trees === undefined) return [];
   return [
     `${trees} trees`,
     ...(solved === undefined ? [] : [`${Math.round(100 * solved)} % solved`]),
+    ...(unjudged === 0 ? [] : [`${unjudged} unjudged, ${timedOut} of them timed out`]),
     ...(tokensPerSecond === undefined ? [] : [`${Math.round(tokensPerSecond)} tokens/s`]),
     ...(gpuSeconds === undefined ? [] : [`${(gpuSeconds / 3600).toFixed(1)} GPU-hours`]),
     ...(cost === undefined ? [] : [`cost ${cost.toFixed(2)}`]),

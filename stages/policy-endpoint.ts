@@ -65,7 +65,8 @@ export function createEndpoint({ url, patience, lookMs, signal, log }: Given): E
       seen = nothingSeen();
       const latencyMs = tokens === 0 ? null : busyMs / tokens;
       const next = nextLimit(limit, {
-        ...{ running: load?.running ?? null, waiting: load?.waiting ?? null, latencyMs, overloaded },
+        ...{ running: load?.running ?? null, waiting: load?.waiting ?? null, inFlight: gate.inFlight },
+        ...{ latencyMs, overloaded },
         endedPerSecond: (1000 * ended) / (performance.now() - since),
         wanted: wanted || gate.waiting > 0,
       });

@@ -17,6 +17,8 @@ export interface Observation {
   /** `vllm:num_requests_running` and `_waiting`; null where the server does not tell. */
   readonly running: number | null;
   readonly waiting: number | null;
+  /** Sequences of this client that are at the server. */
+  readonly inFlight: number;
   /** Sequences of this client that the server ended in a second. */
   readonly endedPerSecond: number;
   /** Mean ms per completion token of the answers of the interval; null without any. */
@@ -44,10 +46,11 @@ export function nextLimit(limit: Limit, seen: Observation): Limit {
   if (seen.overloaded)
     return { sequences: Math.max(LEAST, Math.floor(sequences / 2)), starting: false, bestLatencyMs: best };
   const room = roomAt(seen, best);
-  if (room === 'too much') {
+  // While more are there than the limit lets in, it has fallen already, and that has not worked yet: answers may take minutes.
+  if (room === 'too much' && seen.inFlight <= sequences) {
     return { sequences: Math.max(LEAST, Math.floor(sequences * 0.9)), starting: false, bestLatencyMs: best };
   }
-  if (room === 'enough') return { sequences, starting: false, bestLatencyMs: best };
+  if (room !== 'room') return { sequences, starting: false, bestLatencyMs: best };
   // Room at the server is no reason for a higher limit where this one is not used up.
   if (!seen.wanted) return { ...limit, bestLatencyMs: best };
   const more = limit.starting ? sequences : Math.max(LEAST, Math.ceil(sequences * 0.05));

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { Verdict } from '../../spec/index.ts';
 import type { Asked } from '../policy.ts';
 
 /** What answers took. */
@@ -14,6 +15,10 @@ export const Cost = z.object({
   dropped: z.int().min(0),
   /** Rollouts that could not be judged. */
   unjudged: z.int().min(0),
+  /** Candidates that end a solution, and could not be judged. */
+  unjudgedTerminals: z.int().min(0),
+  /** Of both, those for which the verifier ran out of its time. */
+  timedOut: z.int().min(0),
   /** Requests that the policy server refused: the path had outgrown the context. */
   refused: z.int().min(0),
 });
@@ -21,7 +26,7 @@ export type Cost = z.infer<typeof Cost>;
 
 export const NO_COST: Cost = {
   ...{ requests: 0, promptTokens: 0, completionTokens: 0 },
-  ...{ rollouts: 0, reused: 0, dropped: 0, unjudged: 0, refused: 0 },
+  ...{ rollouts: 0, reused: 0, dropped: 0, unjudged: 0, unjudgedTerminals: 0, timedOut: 0, refused: 0 },
 };
 
 /** The cost of one answer of the policy; nothing where it was not asked. */
@@ -39,6 +44,14 @@ export function addCosts(a: Cost, b: Cost): Cost {
     reused: a.reused + b.reused,
     dropped: a.dropped + b.dropped,
     unjudged: a.unjudged + b.unjudged,
+    unjudgedTerminals: a.unjudgedTerminals + b.unjudgedTerminals,
+    timedOut: a.timedOut + b.timedOut,
     refused: a.refused + b.refused,
   };
 }
+
+/** Of verdicts, how many could not be given, and of these how many for want of time. */
+export const unjudgedAmong = (verdicts: readonly Verdict[]): { unjudged: number; timedOut: number } => ({
+  unjudged: verdicts.filter(({ verdict }) => verdict === 'unjudged').length,
+  timedOut: verdicts.filter(({ reason }) => reason === 'timeout').length,
+});

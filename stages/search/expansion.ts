@@ -1,7 +1,8 @@
-import type { Problem } from '../../spec/index.ts';
+import type { Problem, Verdict } from '../../spec/index.ts';
 import { type Domain, searchPrompt } from '../domain.ts';
 import type { Asked, Completion, PolicyDriver } from '../policy.ts';
 import type { Verifier } from '../verifier.ts';
+import { unjudgedAmong } from './cost.ts';
 import type { Candidate } from './mcts.ts';
 
 /** Sampling of candidate steps. */
@@ -21,14 +22,14 @@ export interface ExpansionWorld {
 
 /**
  * Samples k steps after `steps`, merges equal ones, and has those judged that end the solution.
- * @returns distinct candidates in the order of sampling, and how many samples were dropped as malformed
+ * @returns distinct candidates in the order of sampling, how many samples were dropped as malformed, and how many that end could not be judged
  */
 export async function sampleCandidates(
   { problem, domain, policy, verifier }: ExpansionWorld,
   steps: readonly string[],
   settings: ExpansionSettings,
   seed: number,
-): Promise<{ candidates: Candidate[]; dropped: number; asked: Asked }> {
+): Promise<{ candidates: Candidate[]; dropped: number; unjudged: number; timedOut: number; asked: Asked }> {
   const asked = await policy.ask({
     prompt: domain.join([searchPrompt(domain, problem.problem), ...steps]),
     n: settings.candidates,
@@ -40,14 +41,22 @@ export async function sampleCandidates(
     affinity: problem.id,
   });
   const { distinct, dropped } = distinctSteps(asked.completions, domain);
-  const candidates = distinct.map(async ({ step, prior, ends }): Promise<Candidate> => {
-    if (!ends) return { step, prior, end: null };
-    const { verdict, answer } = await verifier.verify(problem, domain.join([...steps, step]));
-    // An answer that could not be judged is no evidence of anything: without its answer it is never a wrong branch.
-    if (verdict === 'unjudged') return { step, prior, end: { reward: 0, answer: null } };
-    return { step, prior, end: { reward: verdict === 'right' ? 1 : 0, answer } };
-  });
-  return { candidates: await Promise.all(candidates), dropped, asked };
+  const verdicts = await Promise.all(
+    distinct.map(async ({ step, ends }) =>
+      ends ? await verifier.verify(problem, domain.join([...steps, step])) : null,
+    ),
+  );
+  const candidates = distinct.map(
+    ({ step, prior }, index): Candidate => ({ step, prior, end: endOf(verdicts[index]!) }),
+  );
+  return { candidates, dropped, ...unjudgedAmong(verdicts.filter((verdict) => verdict !== null)), asked };
+}
+
+/** What a verdict makes of a terminal. One without is no evidence of anything: without an answer it is never a wrong branch. */
+function endOf(verdict: Verdict | null): Candidate['end'] {
+  if (verdict === null) return null;
+  if (verdict.verdict === 'unjudged') return { reward: 0, answer: null };
+  return { reward: verdict.verdict === 'right' ? 1 : 0, answer: verdict.answer };
 }
 
 export interface DistinctStep {

@@ -44,6 +44,8 @@ export function liveSearch(
         trees,
         ...(trees > 0 && { solved: solved / trees }),
         tokensPerSecond,
+        unjudged: all.unjudged + all.unjudgedTerminals,
+        timedOut: all.timedOut,
         promptTokens: all.promptTokens,
         completionTokens: all.completionTokens,
         ...(pod.gpus > 0 && { gpuSeconds }),

@@ -62,8 +62,10 @@ export function oracleOf(
     async expand(steps, iteration) {
       const sample = async () => {
         const expandSeed = seedFor(seed, 'search', problem.id, iteration, 'expand');
-        const { candidates, dropped, asked } = await sampleCandidates(world, steps, config, expandSeed);
-        return { candidates, cost: { ...costOf(asked), dropped } };
+        const { candidates, dropped, unjudged, timedOut, asked } = await sampleCandidates(
+          ...([world, steps, config, expandSeed] as const),
+        );
+        return { candidates, cost: { ...costOf(asked), dropped, unjudgedTerminals: unjudged, timedOut } };
       };
       const refused = () => ({ candidates: [], cost: { ...NO_COST, refused: 1 } });
       const { candidates } = await answered('candidates', { iteration, child: EXPANSION }, steps, () =>
@@ -75,11 +77,11 @@ export function oracleOf(
     async valueOf(steps, iteration, child, known) {
       const sample = async () => {
         const rolloutSeed = seedFor(seed, 'search', problem.id, iteration, 'rollouts', child);
-        const { value, paths, sampled, unjudged, asked } = await valueByRollouts(
+        const { value, paths, sampled, unjudged, timedOut, asked } = await valueByRollouts(
           ...([world, steps, config, rolloutSeed, known] as const),
         );
         const reused = Math.min(known.length, config.rollouts);
-        return { value, paths: [...paths], cost: { ...costOf(asked), rollouts: sampled, reused, unjudged } };
+        return { value, paths: [...paths], cost: { ...costOf(asked), rollouts: sampled, reused, unjudged, timedOut } };
       };
       const refused = () => ({ value: 0, paths: [], cost: { ...NO_COST, refused: 1 } });
       return await answered('value', { iteration, child }, steps, () => unlessRefused(sample, refused));
@@ -88,8 +90,9 @@ export function oracleOf(
       // A problem whose bare statement is refused: the settings are wrong.
       const { solutions } = await answered('solutions', { iteration, child: EXPANSION }, [], async () => {
         const solveSeed = seedFor(seed, 'search', problem.id, iteration, 'solutions');
-        const { solutions, dropped, unjudged, asked } = await sampleSolutions(world, n, config, solveSeed);
-        return { solutions, cost: { ...costOf(asked), rollouts: asked.completions.length, dropped, unjudged } };
+        const { solutions, dropped, unjudged, timedOut, asked } = await sampleSolutions(world, n, config, solveSeed);
+        const rollouts = asked.completions.length;
+        return { solutions, cost: { ...costOf(asked), rollouts, dropped, unjudged, timedOut } };
       });
       return solutions;
     },

@@ -156,7 +156,7 @@ function progressOf(context: StageContext<'search'>, problems: number, before: K
   const { gpus, pricePerGpuHour } = context.stage.config.run.resources;
   const live = liveSearch({ gpus, pricePerGpuHour, driver: () => policy.state?.() ?? {} });
   for (const { counts } of before.done.values()) {
-    live.answered({ ...NO_COST, ...tokensOf(counts) }, false);
+    live.answered({ ...NO_COST, ...shownOf(counts) }, false);
     live.finished((counts.solved ?? 0) > 0);
   }
   let done = before.done.size * iterations;
@@ -182,4 +182,8 @@ function progressOf(context: StageContext<'search'>, problems: number, before: K
 const iterationsBehind = (answers: KeptAnswers = new Map()): number =>
   Math.max(0, ...[...answers.values()].map(({ iteration }) => iteration));
 
-const tokensOf = ({ promptTokens = 0, completionTokens = 0 }: Done['counts']) => ({ promptTokens, completionTokens });
+/** Of a finished tree, the costs that progress shows. */
+const shownOf = ({ promptTokens = 0, completionTokens = 0, ...counts }: Done['counts']) => ({
+  ...{ promptTokens, completionTokens, timedOut: counts.timedOut ?? 0 },
+  ...{ unjudged: counts.unjudgedRollouts ?? 0, unjudgedTerminals: counts.unjudgedTerminals ?? 0 },
+});

@@ -123,6 +123,8 @@ export function finishedTree(
     rollouts: cost.rollouts,
     reusedRollouts: cost.reused,
     unjudgedRollouts: cost.unjudged,
+    unjudgedTerminals: cost.unjudgedTerminals,
+    timedOut: cost.timedOut,
     refusedPrompts: cost.refused,
     droppedCandidates: cost.dropped,
     promptTokens: cost.promptTokens,

@@ -2,6 +2,7 @@ import type { Problem } from '../../spec/index.ts';
 import { type Domain, searchPrompt } from '../domain.ts';
 import type { Asked, PolicyDriver } from '../policy.ts';
 import type { Verifier } from '../verifier.ts';
+import { unjudgedAmong } from './cost.ts';
 import type { Path, Valued } from './mcts.ts';
 
 /** Sampling of rollouts. */
@@ -28,7 +29,7 @@ export interface RolloutWorld {
  * Rollouts of the parent whose first step led to this very state are samples from it as well: given that step, the rest of their text was
  * drawn from the policy at this state. They count among the M, and only the others are sampled anew; R stays the mean of M rollouts.
  * @param known - rollouts of the parent through this state, the first M of which count
- * @returns R, the tokens it took, how many rollouts were sampled, and how many of the M could not be judged
+ * @returns R, the tokens it took, how many rollouts were sampled, how many of the M could not be judged, and how many sampled ones timed out
  */
 export async function valueByRollouts(
   { problem, domain, policy, verifier }: RolloutWorld,
@@ -36,17 +37,16 @@ export async function valueByRollouts(
   settings: RolloutSettings,
   seed: number,
   known: readonly Path[] = [],
-): Promise<Valued & { sampled: number; unjudged: number; asked: Asked | null }> {
+): Promise<Valued & { sampled: number; unjudged: number; timedOut: number; asked: Asked | null }> {
   const reused = known.slice(0, settings.rollouts);
   const n = settings.rollouts - reused.length;
   const asked = n === 0 ? null : await policy.ask(requestOf(n));
-  const sampled = await Promise.all(
-    (asked?.completions ?? []).map(async ({ text }): Promise<Path> => {
-      const path = untilAnswer(domain, text);
-      const { verdict } = await verifier.verify(problem, domain.join([...steps, ...path]));
-      return { step: path[0] ?? '', right: verdict === 'unjudged' ? null : verdict === 'right' };
-    }),
-  );
+  const ends = (asked?.completions ?? []).map(({ text }) => untilAnswer(domain, text));
+  const verdicts = await Promise.all(ends.map((path) => verifier.verify(problem, domain.join([...steps, ...path]))));
+  const sampled = ends.map((path, index): Path => {
+    const { verdict } = verdicts[index]!;
+    return { step: path[0] ?? '', right: verdict === 'unjudged' ? null : verdict === 'right' };
+  });
   const judged = [...reused, ...sampled].filter(({ right }) => right !== null);
   const right = judged.filter((path) => path.right).length;
   return {
@@ -55,6 +55,7 @@ export async function valueByRollouts(
     paths: settings.reuseRollouts ? sampled : [],
     sampled: sampled.length,
     unjudged: settings.rollouts - judged.length,
+    timedOut: unjudgedAmong(verdicts).timedOut,
     asked,
   };
 

@@ -1,6 +1,8 @@
+import type { Verdict } from '../../spec/index.ts';
 import { searchPrompt } from '../domain.ts';
 import type { Asked } from '../policy.ts';
 import type { Solution } from './best-of-n.ts';
+import { unjudgedAmong } from './cost.ts';
 import { type RolloutSettings, type RolloutWorld, untilAnswer } from './rollout.ts';
 
 /** Sampling of whole solutions. */
@@ -13,14 +15,14 @@ export type SolutionSettings = Pick<RolloutSettings, 'maxRolloutTokens' | 'tempe
  *
  * One that `maxRolloutTokens` or `maxDepth` cuts before an answer is closed, as a path of the search is: reward 0 and no answer. One that
  * cannot be judged is no evidence of anything: it has no answer either, so that it is never a wrong branch. Empty ones are dropped.
- * @returns solutions in the order of the server, how many were dropped, and how many could not be judged
+ * @returns solutions in the order of the server, how many were dropped, how many could not be judged, and of these how many timed out
  */
 export async function sampleSolutions(
   { problem, domain, policy, verifier }: RolloutWorld,
   n: number,
   settings: SolutionSettings,
   seed: number,
-): Promise<{ solutions: Solution[]; dropped: number; unjudged: number; asked: Asked }> {
+): Promise<{ solutions: Solution[]; dropped: number; unjudged: number; timedOut: number; asked: Asked }> {
   const asked = await policy.ask({
     prompt: domain.join([searchPrompt(domain, problem.problem)]),
     n,
@@ -35,20 +37,21 @@ export async function sampleSolutions(
     .map(({ text, finishReason }) => ({ steps: untilAnswer(domain, text), finishReason }))
     .filter(({ steps }) => steps.length > 0);
   const judged = await Promise.all(
-    paths.map(async ({ steps, finishReason }): Promise<Solution & { unjudged: boolean }> => {
+    paths.map(async ({ steps, finishReason }): Promise<{ solution: Solution; verdict: Verdict | null }> => {
       const cut = finishReason === 'length' && !domain.isTerminal(steps.at(-1)!);
       if (cut || steps.length > settings.maxDepth) {
-        return { steps: steps.slice(0, settings.maxDepth), end: { reward: 0, answer: null }, unjudged: false };
+        const end = { reward: 0, answer: null };
+        return { solution: { steps: steps.slice(0, settings.maxDepth), end }, verdict: null };
       }
-      const { verdict, answer } = await verifier.verify(problem, domain.join(steps));
-      if (verdict === 'unjudged') return { steps, end: { reward: 0, answer: null }, unjudged: true };
-      return { steps, end: { reward: verdict === 'right' ? 1 : 0, answer }, unjudged: false };
+      const verdict = await verifier.verify(problem, domain.join(steps));
+      const answer = verdict.verdict === 'unjudged' ? null : verdict.answer;
+      return { solution: { steps, end: { reward: verdict.verdict === 'right' ? 1 : 0, answer } }, verdict };
     }),
   );
   return {
-    solutions: judged.map(({ steps, end }) => ({ steps, end })),
+    solutions: judged.map(({ solution }) => solution),
     dropped: asked.completions.length - paths.length,
-    unjudged: judged.filter(({ unjudged }) => unjudged).length,
+    ...unjudgedAmong(judged.flatMap(({ verdict }) => verdict ?? [])),
     asked,
   };
 }

@@ -4,7 +4,7 @@ import { FIRST_LIMIT, type Limit, nextLimit, type Observation } from '../../stag
 import { readLoad } from '../../stages/policy-metrics.ts';
 
 const seen = (change: Partial<Observation> = {}): Observation => ({
-  ...{ running: 100, waiting: 0, endedPerSecond: 4, latencyMs: null, wanted: true, overloaded: false },
+  ...{ running: 100, waiting: 0, inFlight: 100, endedPerSecond: 4, latencyMs: null, wanted: true, overloaded: false },
   ...change,
 });
 const at = (sequences: number, change: Partial<Limit> = {}): Limit => ({
@@ -19,6 +19,12 @@ describe('the limit of a server', () => {
     { name: 'stays while a few wait at the server', from: at(400), given: { waiting: 20 }, to: 400 },
     { name: 'falls by a tenth when many do', from: at(400), given: { waiting: 26 }, to: 360 },
     {
+      name: 'does not fall further before a fall has worked',
+      from: at(400),
+      given: { waiting: 90, inFlight: 420 },
+      to: 400,
+    },
+    {
       name: 'leaves a fast server as many as end in half of a second',
       from: at(400),
       given: { waiting: 480, endedPerSecond: 1000 },
@@ -32,7 +38,7 @@ describe('the limit of a server', () => {
     },
     { name: 'is halved by a refusal for overload', from: at(400), given: { overloaded: true }, to: 200 },
     { name: 'stays where it is not used up', from: at(400), given: { wanted: false }, to: 400 },
-    { name: 'never falls below one request of a search', from: at(17), given: { waiting: 900 }, to: 16 },
+    { name: 'never falls below one request of a search', from: at(17), given: { waiting: 900, inFlight: 17 }, to: 16 },
     {
       name: 'falls by latency where the server does not tell its queue',
       from: at(400, { bestLatencyMs: 10 }),
@@ -53,13 +59,28 @@ describe('the limit of a server', () => {
     },
   ])('$name', ({ from, given = {}, to }) => expect(nextLimit(from, seen(given)).sequences).toBe(to));
 
+  test('does not let a server run empty whose answers take a hundred looks', () => {
+    const [slots, looks] = [64, 100];
+    let limit: Limit = FIRST_LIMIT;
+    let inFlight: number[] = []; // looks that each sequence still takes, in the order of the server
+    for (let look = 0; look < 1000; look += 1) {
+      while (inFlight.length < limit.sequences) inFlight.push(1 + ((look * 7 + inFlight.length * 13) % looks));
+      const running = Math.min(slots, inFlight.length);
+      inFlight = inFlight.map((left, place) => (place < slots ? left - 1 : left)).filter((left) => left > 0);
+      const waiting = Math.max(0, inFlight.length - slots);
+      limit = nextLimit(limit, seen({ running, waiting, inFlight: inFlight.length, endedPerSecond: 1 }));
+      expect(running).toBeGreaterThanOrEqual(look === 0 ? 0 : 0.95 * slots);
+      expect(limit.sequences).toBeLessThan(slots * 2.5);
+    }
+  });
+
   test('fills a server of any size and leaves but a few waiting there', () => {
     fc.assert(
       fc.property(fc.integer({ min: 32, max: 4096 }), (slots) => {
         let limit = FIRST_LIMIT;
         for (let interval = 0; interval < 60; interval += 1) {
           const [running, waiting] = [Math.min(slots, limit.sequences), Math.max(0, limit.sequences - slots)];
-          limit = nextLimit(limit, seen({ running, waiting }));
+          limit = nextLimit(limit, seen({ running, waiting, inFlight: limit.sequences }));
         }
         expect(limit.sequences).toBeGreaterThan(0.9 * slots);
         expect(limit.sequences).toBeLessThan(slots * 1.4 + 16);

@@ -106,12 +106,12 @@ test('a solution that is cut or too deep is closed, an empty one dropped, one th
   const verifier: typeof honest = {
     ...honest,
     verify: async (problem, text) =>
-      text.endsWith('odd') ? { verdict: 'unjudged', answer: 'odd' } : honest.verify(problem, text),
+      text.endsWith('odd') ? { verdict: 'unjudged', answer: 'odd', reason: 'timeout' } : honest.verify(problem, text),
   };
   const world = { problem: PROBLEM, domain: await loadDomain('countdown'), policy, verifier };
   const settings = { maxRolloutTokens: 9, maxDepth: 3, temperature: 1, topP: 1 };
-  const { solutions, dropped, unjudged } = await sampleSolutions(world, texts.length, settings, 1);
-  expect({ dropped, unjudged }).toEqual({ dropped: 1, unjudged: 1 });
+  const { solutions, dropped, unjudged, timedOut } = await sampleSolutions(world, texts.length, settings, 1);
+  expect({ dropped, unjudged, timedOut }).toEqual({ dropped: 1, unjudged: 1, timedOut: 1 });
   expect(solutions.map(({ end }) => [end.reward, end.answer])).toEqual([
     [1, '3 * 7 + 5 = 26'],
     [0, null],

@@ -12,6 +12,7 @@ import { oracleOf } from '../../stages/search/oracle.ts';
 import { searchWith } from '../../stages/search/program.ts';
 import { type Answer, type Entry, finishedTree, keeper, keyOf } from '../../stages/search/record.ts';
 import { ROOTED } from '../../stages/search/tree.ts';
+import type { Verifier } from '../../stages/verifier.ts';
 import { countdownStage } from '../support/countdown-stage.ts';
 import { PROBLEMS, toyPolicy, toyVerifier } from '../support/toy-countdown.ts';
 
@@ -24,15 +25,23 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(folder, { recursive: true }));
 
-type Given = { attempt?: number; config?: object; delay?: () => Promise<void>; signal?: AbortSignal; part?: number };
+type Given = {
+  attempt?: number;
+  config?: object;
+  delay?: () => Promise<void>;
+  signal?: AbortSignal;
+  part?: number;
+  verifier?: Verifier;
+};
 
-async function run(name: string, { attempt, config = {}, delay, signal, part }: Given = {}) {
+async function run(name: string, given: Given = {}) {
+  const { attempt, config = {}, delay, signal, part, verifier = toyVerifier() } = given;
   const dir = join(folder, name);
   const merged = { ...CONFIG, ...config };
   const context = await countdownStage('search', { dir, config: merged, records: PROBLEMS, attempt, part, signal });
   const result = await searchWith(context, {
     connectPolicy: async () => toyPolicy(delay),
-    startVerifier: async () => toyVerifier(),
+    startVerifier: async () => verifier,
   });
   return { result, reports: context.reports, trees: readFileSync(join(dir, result.files[0]!), 'utf8') };
 }
@@ -61,6 +70,29 @@ describe('the search program', () => {
     expect(reports.at(-1)).toMatchObject({ unit: 'iteration', done: 180, total: 180 });
     expect(reports.at(-1)!.metrics).toHaveProperty('solved');
     expect(reports.at(-1)!.metrics).toHaveProperty('tokensPerSecond');
+  });
+
+  test('counts what cannot be judged, rollouts and terminals, and time-outs apart, over a kill too', async () => {
+    const given = { unjudged: 0, timedOut: 0 };
+    const verifier: Verifier = {
+      ...toyVerifier(),
+      async verify(problem, completion) {
+        const draw = seedFor('verdict', completion) % 4;
+        if (draw > 1) return toyVerifier().verify(problem, completion);
+        given.unjudged += 1;
+        given.timedOut += draw;
+        return { verdict: 'unjudged', answer: null, reason: draw === 1 ? 'timeout' : 'memory' };
+      },
+    };
+    const { result, reports } = await run('unjudged', { verifier });
+    const { unjudgedRollouts = 0, unjudgedTerminals = 0, timedOut = 0 } = result.counts;
+    expect(unjudgedRollouts).toBeGreaterThan(0);
+    expect(unjudgedTerminals).toBeGreaterThan(0);
+    expect({ unjudged: unjudgedRollouts + unjudgedTerminals, timedOut }).toEqual(given);
+    expect(reports.at(-1)!.metrics).toMatchObject(given);
+    const again = await run('unjudged', { verifier, attempt: 1 });
+    expect(again.result).toEqual(result);
+    expect(again.reports[0]!.metrics).toMatchObject({ unjudged: unjudgedRollouts + unjudgedTerminals, timedOut });
   });
 
   test('finds the same trees whatever the number in flight and the order of answers', async () => {

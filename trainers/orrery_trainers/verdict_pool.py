@@ -87,7 +87,7 @@ class VerdictPool:
         self._queued_bytes = 0
         self._cache = VerdictCache(domain, limits.cache_size)
         self._judges: list[_Judge] = []
-        self._selector = selectors.DefaultSelector()
+        self._selector = _selector_for(source)
         self._partial: list[bytes] = []
         """Pieces of a line that has not ended."""
         self._ended = self._listening = False
@@ -176,7 +176,9 @@ class VerdictPool:
                     self._replace(judge, "timeout")
                     return
             except (BrokenPipeError, ConnectionResetError):
-                self._replace(judge, "crash")
+                # What it answered before it died is still to be read: the first request without an answer killed it.
+                while judge in self._judges:
+                    self._read_answers(judge)
                 return
 
     def _read_answers(self, judge: _Judge) -> None:
@@ -204,6 +206,18 @@ class VerdictPool:
         self._seconds_a_verdict += share * (max((now - judge.since) / answered, 1e-6) - self._seconds_a_verdict)
         judge.since = now
         self._write(whole + newline)
+        if any(b'"reason": "memory"' in answer for answer in answers):
+            self._retire(judge)
+
+    def _retire(self, judge: _Judge) -> None:
+        """End a judge that ran out of memory: what it still holds would be missing to the next verdict."""
+        self._judges.remove(judge)
+        self._kill(judge)
+        self._take_back(judge)
+
+    def _take_back(self, judge: _Judge) -> None:
+        self._queue.extendleft(reversed(judge.taken))
+        self._queued_bytes += sum(len(request.line) for request in judge.taken)
 
     def _deadline(self, judge: _Judge) -> float:
         return judge.since + CLOCK_FACTOR * self._limits.time_limit_seconds
@@ -225,8 +239,7 @@ class VerdictPool:
         if not judge.taken:
             return
         blamed = judge.taken.popleft()
-        self._queue.extendleft(reversed(judge.taken))
-        self._queued_bytes += sum(len(request.line) for request in judge.taken)
+        self._take_back(judge)
         if reason == "crash":  # it had ended before it was killed, so its signal is not ours
             reason = ENDINGS.get(ended_by, reason)
         self._write(encode_verdict(_number(blamed.line), Verdict("unjudged", None, reason)))
@@ -260,6 +273,18 @@ class VerdictPool:
         view = memoryview(data)
         while view:
             view = view[os.write(self._sink, view) :]
+
+
+def _selector_for(source: int) -> selectors.BaseSelector:
+    """The best selector that takes the source: epoll refuses plain files, which poll finds always ready."""
+    selector = selectors.DefaultSelector()
+    try:
+        selector.register(source, selectors.EVENT_READ)
+    except PermissionError:
+        selector.close()
+        return selectors.PollSelector()
+    selector.unregister(source)
+    return selector
 
 
 def _number(line: bytes) -> Any:

@@ -14,8 +14,10 @@ from orrery_trainers.verdict_pool import PoolLimits
 from orrery_trainers.verifier import Verifier
 
 FAULTY = """
-import os, time
+import os, resource, time
 from orrery_trainers.domains import Verdict
+
+HOARD = []
 
 def verify(problem, reference, completion):
     if completion == "hang":
@@ -27,6 +29,16 @@ def verify(problem, reference, completion):
         os._exit(3)
     if completion == "allocate":
         bytearray(8 * 2**30)
+    if completion == "fill":
+        held = []
+        try:
+            while True:
+                held.append(b"x" * 2**20)
+        except MemoryError:
+            held = None
+            raise ValueError(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
+    if completion.startswith("hoard"):
+        HOARD.append(b"x" * (300 * 2**20))
     if completion == "raise":
         raise RuntimeError("no such answer")
     return Verdict("right" if completion == reference else "wrong", completion)
@@ -113,6 +125,40 @@ def test_a_verdict_that_takes_too_much_memory_is_unjudged(faulty):
     with Verifier(faulty, LIMITS) as verifier:
         verdicts = verifier.verify_batch([("p", "4", "allocate"), ("p", "4", "4")])
     assert [(verdict.verdict, verdict.reason) for verdict in verdicts] == [("unjudged", "memory"), ("right", None)]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the address space can be limited on Linux only")
+def test_the_limit_of_address_space_bounds_what_is_resident(faulty):
+    with Verifier(faulty, PoolLimits(judges=1, time_limit_seconds=20, memory_mebibytes=1024)) as verifier:
+        [verdict] = verifier.verify_batch([("p", "4", "fill")])
+    peak_mebibytes = int(verdict.reason.removeprefix("error: ValueError: "))
+    assert 512 < peak_mebibytes <= 1024
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the address space can be limited on Linux only")
+def test_a_judge_that_ran_out_of_memory_is_replaced(faulty):
+    with Verifier(faulty, PoolLimits(judges=1, memory_mebibytes=1024)) as verifier:
+        verdicts = verifier.verify_batch([("p", "4", f"hoard {number}") for number in range(12)])
+    reasons = [verdict.reason for verdict in verdicts]
+    first = reasons.index("memory")
+    assert 0 < first < 6
+    assert reasons[first + 1] is None
+
+
+@pytest.mark.parametrize("judges", [1, 2])
+def test_requests_may_come_from_a_plain_file_or_from_nowhere(faulty, tmp_path, judges):
+    request = {"problem": "p", "reference": "4", "completion": "4"}
+    requests = tmp_path / "requests.jsonl"
+    requests.write_text("".join(json.dumps({"id": number, **request}) + "\n" for number in range(50)))
+    command = [sys.executable, "-m", "orrery_trainers.verifier", "--domain", faulty, f"--judges={judges}"]
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
+    answered = []
+    for source in (requests, Path(os.devnull)):
+        with source.open() as stdin:
+            ended = subprocess.run(command, stdin=stdin, capture_output=True, text=True, timeout=60, env=environment)
+        assert ended.returncode == 0, ended.stderr
+        answered.append({json.loads(line)["id"] for line in ended.stdout.splitlines()})
+    assert answered == [set(range(50)), set()]
 
 
 def test_what_a_domain_throws_is_unjudged_in_words(faulty):
