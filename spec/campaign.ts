@@ -12,7 +12,7 @@ import {
   SearchConfig,
   SftConfig,
   WrongBranches,
-} from './stages.ts';
+} from './stages/index.ts';
 
 /** A name that may be part of a path, a label and a workflow id. */
 export const Name = z

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { DecontaminationRule, NearDuplicateRule } from './stages.ts';
+import { DecontaminationRule, NearDuplicateRule } from './stages/index.ts';
 
 /** How many records, by where they come from and how hard they are. */
 const Counted = z.object({

@@ -20,5 +20,5 @@ export * from './records.ts';
 export * from './run.ts';
 export * from './search-attributes.ts';
 export * from './stage-file.ts';
-export * from './stages.ts';
+export * from './stages/index.ts';
 export * from './status.ts';

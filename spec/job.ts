@@ -1,6 +1,6 @@
 import type { Failure } from './failures.ts';
 import type { KubernetesPlacement } from './kubernetes.ts';
-import type { StageKind } from './stages.ts';
+import type { StageKind } from './stages/index.ts';
 
 /**
  * What executors have in common: processes on this machine (`local/`) and Kubernetes Jobs (`k8s/`) are both driven through

@@ -1,5 +1,5 @@
 import { type CampaignSpec, UNTIL } from './campaign.ts';
-import type { StageKind } from './stages.ts';
+import type { StageKind } from './stages/index.ts';
 
 /** A stage of a campaign before it has run: its name, kind, arm, and which stages it reads by role. */
 export interface StageSlot {

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { Data, DomainRef, Policy } from './campaign.ts';
 import { Inputs, StageKey } from './manifest.ts';
-import { STAGE_CONFIGS, type StageKind } from './stages.ts';
+import { STAGE_CONFIGS, type StageKind } from './stages/index.ts';
 
 /**
  * `stage.json`: everything that a stage program is told. The path comes in `ORRERY_STAGE_FILE`; both sides check it, the Python side

@@ -1,0 +1,44 @@
+import { z } from 'zod';
+
+/**
+ * Where a default comes from and what the field says. The defaults are the recipe's: what a user sets is visibly their own departure from it.
+ * @param source - a section of the ASTRO paper (arXiv 2507.00417), another paper, or *ours*
+ */
+export const from = (source: string, description: string) => ({ description, source });
+export const fraction = () => z.number().min(0).max(1);
+/** `checkpoints` of every trainer. */
+export const inCheckpoints = z
+  .strictObject({
+    everySteps: z.int().min(1).default(50).meta(from('ours', 'Optimizer steps between two checkpoints.')),
+    keep: z
+      .strictObject({
+        last: z.int().min(1).default(2).meta(from('ours', 'Newest checkpoints kept.')),
+        best: z
+          .int()
+          .min(0)
+          .default(1)
+          .meta(
+            from(
+              'ours',
+              'Best checkpoints kept: of the lowest loss, in RL of the highest reward, as a mean over the steps since the checkpoint before.',
+            ),
+          ),
+        everySteps: z
+          .int()
+          .min(1)
+          .optional()
+          .meta(
+            from(
+              'ours',
+              'Every checkpoint at a multiple of so many optimizer steps is kept for good; none when not set.',
+            ),
+          ),
+      })
+      .prefault({})
+      .meta(from('ours', 'Which checkpoints stay; a checkpoint that is damaged never takes the place of a good one.')),
+  })
+  .refine(({ everySteps, keep }) => keep.everySteps === undefined || keep.everySteps % everySteps === 0, {
+    path: ['keep', 'everySteps'],
+    message: 'expected a multiple of checkpoints.everySteps',
+  })
+  .prefault({});
