@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { chmod, cp, mkdir, readlink, rm, symlink, writeFile } from 'node:fs/promises';
+import { chmod, cp, mkdir, readlink, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { execa } from 'execa';
 import { inProject, VENV, VENV_PYTHON } from '../cli/paths.ts';
@@ -60,8 +60,10 @@ export async function pauseImage(): Promise<Image> {
 export async function stageImage(): Promise<Image> {
   const python = await pythonInstallation();
   const libraries = await sharedLibraries(python);
+  // A package that was replaced at the same path is told by its files' size and time.
+  const files = await Promise.all([python.executable, python.library, ...libraries].map(fileVersion));
   const contents = createHash('sha256')
-    .update(JSON.stringify([python, libraries, SHELL, LEFT_OUT]))
+    .update(JSON.stringify([python, files, SHELL, LEFT_OUT]))
     .digest('hex');
   const image = {
     name: `orrery.local/stage:${contents.slice(0, 12)}`,
@@ -86,6 +88,11 @@ export async function stageImage(): Promise<Image> {
   });
   await rm(root, { recursive: true });
   return image;
+}
+
+async function fileVersion(path: string): Promise<readonly [path: string, bytes: number, changedAt: number]> {
+  const { size, mtimeMs } = await stat(path);
+  return [path, size, Math.floor(mtimeMs)];
 }
 
 const USER_NAME = 'orrery';

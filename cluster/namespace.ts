@@ -5,6 +5,7 @@ import { CoreV1Api, type KubeConfig, type KubernetesObject } from '@kubernetes/c
 import { inProject } from '../cli/paths.ts';
 import { applyObjects, objectsIn } from './api.ts';
 import { kubeconfigOf } from './configuration.ts';
+import { removeMovedVolumes } from './moved-volumes.ts';
 import { ensureSharedFolder, type VolumeFolders, volumesOf } from './volumes.ts';
 
 /** A namespace that a worker can work in: Pod Security, the worker's account with its rights, claims on store and programs. */
@@ -16,15 +17,23 @@ export const WORKER_ACCOUNT = 'orrery-worker';
 const RBAC = inProject('deploy', 'rbac.yaml');
 const TOKEN_SECONDS = 30 * 24 * 3600;
 
-/** Makes the namespace and what belongs into it, or completes what stands. */
-export async function prepareNamespace(admin: KubeConfig, folders: VolumeFolders): Promise<void> {
+/**
+ * Makes the namespace and what belongs into it, or completes what stands.
+ * @throws CommandError 73 when it stands with other folders, and pods use them
+ */
+export async function prepareNamespace(
+  admin: KubeConfig,
+  folders: VolumeFolders,
+  annotations: Readonly<Record<string, string>> = {},
+): Promise<void> {
   const { namespace } = folders;
+  await removeMovedVolumes(admin, folders);
   await ensureSharedFolder(folders.store);
   const labels = Object.fromEntries(
     ['enforce', 'warn', 'audit'].map((mode) => [`pod-security.kubernetes.io/${mode}`, 'restricted']),
   );
   const objects: KubernetesObject[] = [
-    { apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace, labels } },
+    { apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace, labels, annotations } },
     ...rbacObjects(namespace),
     ...volumesOf(folders),
   ];

@@ -6,11 +6,13 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { execa } from 'execa';
 import { CommandError, EXIT } from '../cli/errors.ts';
 import { isReady, kubeConfigFrom } from './api.ts';
-import { binaryPath, buildBinaries, missingBinaries } from './binaries.ts';
+import { buildBinaries, missingBinaries } from './binaries.ts';
 import { COMPONENTS, type ComponentName, containerdSocket } from './components.ts';
 import { configurationOf, kubeconfigOf, type Snapshotter } from './configuration.ts';
 import { weighPods } from './cpu-shares.ts';
-import { type Image, pauseImage, stageImage } from './images.ts';
+import { pauseImage, stageImage } from './images.ts';
+import { importImage, standingSnapshotter } from './import-image.ts';
+import { unmountAll } from './mounts.ts';
 import { NAMESPACE, prepareNamespace, writeWorkerKubeconfig } from './namespace.ts';
 import { ensureBridge } from './network.ts';
 import { readyNode } from './node.ts';
@@ -58,7 +60,7 @@ export async function clusterUp(tell: Tell): Promise<ClusterSettings> {
   await start('kube-apiserver', settings);
   const stage = await stageImage();
   await until(() => existsSync(containerdSocket()), 'containerd');
-  for (const image of [await pauseImage(), stage]) await importImage(image, runtime, tell);
+  for (const image of [await pauseImage(), stage]) await importImage(image, runtime.snapshotter, tell);
 
   await until(() => existsSync(inCluster('certs', 'apiserver.crt')), 'kube-apiserver');
   await writeAdminKubeconfig(settings);
@@ -103,12 +105,12 @@ function failed(name: ComponentName, what: string): CommandError {
 async function runtimeOf(): Promise<Snapshotter> {
   const plugins = packageFile('containernetworking-plugins');
   if (plugins === null) throw new Error('there are no network plugins');
-  return { snapshotter: (await takesOverlays()) ? 'overlayfs' : 'native', cni: dirname(plugins) };
+  const standing = standingSnapshotter();
+  return { snapshotter: standing ?? ((await takesOverlays()) ? 'overlayfs' : 'native'), cni: dirname(plugins) };
 }
 
 async function takesOverlays(): Promise<boolean> {
-  const standing = inCluster('containerd.toml');
-  if (existsSync(standing)) return readFileSync(standing, 'utf8').includes('"overlayfs"');
+  await unmountAll(inCluster('overlay')); // of one that was killed just here
   const [lower, upper, work, merged] = ['lower', 'upper', 'work', 'merged'].map((name) => inCluster('overlay', name));
   for (const folder of [lower, upper, work, merged]) await mkdir(folder ?? '', { recursive: true });
   const options = `lowerdir=${lower},upperdir=${upper},workdir=${work}`;
@@ -140,14 +142,6 @@ async function writeConfiguration(settings: ClusterSettings, runtime: Snapshotte
 async function replace(file: string, text: string): Promise<void> {
   await writeFile(`${file}.new`, text, { mode: 0o600 });
   await rename(`${file}.new`, file);
-}
-
-async function importImage({ name, archive }: Image, { snapshotter }: Snapshotter, tell: Tell): Promise<void> {
-  const ctr = (...args: string[]) => execa(binaryPath('ctr'), ['-a', containerdSocket(), '-n', 'k8s.io', ...args]);
-  const { stdout } = await ctr('images', 'list', '--quiet', `name==${name}`);
-  if (stdout.trim() === name) return;
-  tell(`importing the image ${name}`);
-  await ctr('images', 'import', '--local', '--snapshotter', snapshotter, archive);
 }
 
 async function writeAdminKubeconfig(settings: ClusterSettings): Promise<void> {

@@ -31,10 +31,10 @@ export interface Page {
   readonly next: string | null;
 }
 
-export interface WatchEvent {
-  readonly type: 'ADDED' | 'MODIFIED' | 'DELETED' | 'BOOKMARK';
-  readonly object: KubeObject;
-}
+/** `OPEN` is ours: the server has taken the watch, and tells what happens from now on. */
+export type WatchEvent =
+  | { readonly type: 'ADDED' | 'MODIFIED' | 'DELETED' | 'BOOKMARK'; readonly object: KubeObject }
+  | { readonly type: 'OPEN' };
 
 export interface Selection {
   readonly labels?: string;
@@ -169,7 +169,8 @@ export function createKubeClient(namespace: string, context?: string) {
     /** All machines; null where the worker may not look at them. */
     listNodes: async (): Promise<KubeNode[] | null> => {
       try {
-        return wire((await asked('list Nodes', () => core.listNode())).items) as KubeNode[];
+        // As the API server's cache has them: a moment old, and asked of etcd by nobody.
+        return wire((await asked('list Nodes', () => core.listNode({ resourceVersion: '0' }))).items) as KubeNode[];
       } catch (error) {
         if (hasStatus(error, 403)) return null;
         throw error;
@@ -304,7 +305,7 @@ async function* watchEvents(
     query as Record<string, string>,
     (type: string, object: KubeObject & { code?: number; message?: string }) => {
       if (type === 'ERROR') end({ code: object.code ?? 500, body: { message: object.message } });
-      else events.push({ type: type as WatchEvent['type'], object });
+      else events.push({ type, object } as WatchEvent);
       wake();
     },
     end,
@@ -316,6 +317,7 @@ async function* watchEvents(
   signal.addEventListener('abort', stop, { once: true });
   if (signal.aborted) stop();
   try {
+    if (!ended) yield { type: 'OPEN' };
     for (;;) {
       for (let event = events.shift(); event !== undefined; event = events.shift()) yield event;
       if (ended) break;

@@ -43,6 +43,7 @@ export const RETRYABLE_STATUS: Readonly<Record<number, string>> = {
 export const RETRYABLE_WORDS: readonly { readonly pattern: RegExp; readonly why: string }[] = [
   { pattern: /exceeded quota/, why: 'a quota of the namespace is used up: others give it back' },
   { pattern: /being terminated/, why: 'the namespace is being removed, and may be made again' },
+  { pattern: /RBAC: .*not found/, why: 'an API server that has just started has not read its roles yet' },
   { pattern: /failed calling webhook/, why: 'an admission webhook does not answer' },
   { pattern: /timeout|timed out/i, why: 'something behind the server was too slow' },
 ];

@@ -58,7 +58,8 @@ export function createLook(client: Pick<KubeClient, 'getNode' | 'listCustom'>, v
       podEvents: new Map(pods.map(({ pod }) => [pod.metadata?.uid ?? '', view.eventsOf(pod)])),
       nodes: new Map(found.flatMap(([name, node]) => (node === null ? [] : [[name, node] as const]))),
       admission: await admissionOf(job),
-      now: view.isLive() ? Date.now() : null,
+      heardAt: view.isLive() ? Date.now() : null,
+      now: view.isSettled() ? Date.now() : null,
     };
   };
 }

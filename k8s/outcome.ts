@@ -7,6 +7,7 @@ import {
   outcomeOfEnded,
   type PodState,
 } from '../spec/index.ts';
+import { endByPods } from './ended-pods.ts';
 import { ANNOTATIONS, LABELS } from './labels.ts';
 import { annotationOf, type Job, type KubeEvent, type KubeNode, nameOf, timeOf, trueCondition } from './objects.ts';
 import { type PodFailure, podFailure } from './pod-failure.ts';
@@ -28,7 +29,9 @@ export interface Seen {
   readonly nodes: ReadonlyMap<string, KubeNode>;
   /** What Kueue says of it; null without Kueue. */
   readonly admission: string | null;
-  /** ms since the epoch; null while the cluster is not heard, and time proves nothing. */
+  /** When this was seen, in ms since the epoch; null while the cluster is not heard. */
+  readonly heardAt: number | null;
+  /** The same, for limits: null too while the cluster is heard again only since a moment, and its own parts are not up to date. Then time proves nothing. */
   readonly now: number | null;
 }
 
@@ -67,6 +70,13 @@ export function judge(seen: Seen, limits: Limits): Judgement {
   }
 
   if (job.spec?.suspend === true) return told('pending', suspendedInWords(seen, begun));
+  const end =
+    failing === undefined ? endByPods(pods, annotationOf(job, ANNOTATIONS.shape) === 'gang', seen.heardAt) : null;
+  if (end === 'succeeded') return told(end, null);
+  if (end === 'failed') {
+    const failure = failureOfJob(seen, 'PodFailed', 'a pod has failed');
+    return told(end, failure.message, failure);
+  }
   const troubles = troublesOf(seen, limits);
   const tellable = troubles.filter(({ quiet = false }) => !quiet);
   const [trouble] = tellable;

@@ -25,7 +25,10 @@ export interface ReflectorOptions {
 
 /** Waits between two tries: 0.2 s, doubled up to 3 s, so that the truth is known within 5 s of the return of a server. *Ours*. */
 export const BACKOFF = { firstMs: 200, mostMs: 3000 } as const;
-/** A refusal (403) is not mended within seconds. */
+/**
+ * A refusal (403) is not mended within seconds; but an API server that has just started refuses for some, before it has read its roles. So the
+ * waits are doubled from the first one on, up to this. *Ours*.
+ */
 const REFUSED_MS = 30_000;
 
 /**
@@ -37,11 +40,17 @@ export async function reflect(options: ReflectorOptions): Promise<void> {
   const known = new Map<string, KubeObject>();
   let version: string | null = null;
   let failures = 0;
+  let refusals = 0;
   while (!signal.aborted) {
     try {
       version ??= await relist();
-      onLive(true);
-      for await (const { type, object } of source.watch(version, signal)) {
+      const changes: AsyncIterable<WatchEvent> = source.watch(version, signal);
+      for await (const event of changes) {
+        if (event.type === 'OPEN') {
+          onLive(true);
+          continue;
+        }
+        const { type, object } = event;
         failures = 0;
         version = object.metadata?.resourceVersion ?? version;
         if (type === 'BOOKMARK') continue;
@@ -56,7 +65,8 @@ export async function reflect(options: ReflectorOptions): Promise<void> {
       if (error.status === 410) version = null;
       else onTrouble(error);
       failures += 1;
-      await wait(pauseAfter(error, failures, random()), signal);
+      refusals = isRefused(error) ? refusals + 1 : 0;
+      await wait(pauseAfter(error, isRefused(error) ? refusals : failures, random()), signal);
     }
   }
 
@@ -83,14 +93,16 @@ export async function reflect(options: ReflectorOptions): Promise<void> {
   }
 }
 
+const isRefused = (error: KubeError): boolean => !error.retryable && error.status !== 410;
+
 /**
- * How long to wait after the n-th failure in a row. Pure.
+ * How long to wait after the n-th failure, or refusal, in a row. Pure.
  * @param chance - in [0, 1): many workers that lost the same server do not come back at the same moment
  */
 export function pauseAfter(error: KubeError, failures: number, chance: number): number {
   if (error.status === 410) return 0;
   const asked = (error.retryAfterSeconds ?? 0) * 1000;
-  const own = error.retryable ? Math.min(BACKOFF.mostMs, BACKOFF.firstMs * 2 ** (failures - 1)) : REFUSED_MS;
+  const own = Math.min(isRefused(error) ? REFUSED_MS : BACKOFF.mostMs, BACKOFF.firstMs * 2 ** (failures - 1));
   return Math.max(asked, own) * (0.5 + chance / 2);
 }
 

@@ -15,6 +15,8 @@ export interface Log {
 const EVENTS_KEPT = 10;
 /** Objects of which events are kept, the latest that had one. */
 const SUBJECTS_KEPT = 5000;
+/** After an outage kubelets and controllers tell late what they did meanwhile: a kubelet does at least every 10 s. *Ours*. */
+const SETTLING_MS = 20_000;
 
 export type ClusterView = ReturnType<typeof createClusterView>;
 
@@ -31,6 +33,9 @@ export function createClusterView(client: Pick<KubeClient, 'list' | 'watch'>, in
   /** Jobs that went away while we looked: asked for once more, they are told as gone. */
   const listeners = new Map<string, Set<() => void>>();
   const live = new Map<Watched, boolean>();
+  /** When an outage was over, ms since the epoch. */
+  let heardAgainAt = Number.NEGATIVE_INFINITY;
+  const isLive = (): boolean => live.get('jobs') === true && live.get('pods') === true;
   const leaving = new AbortController();
   const started = Promise.withResolvers<void>();
   let begun = false;
@@ -59,10 +64,12 @@ export function createClusterView(client: Pick<KubeClient, 'list' | 'watch'>, in
       },
       onChange,
       onLive: (is) => {
-        if (is && live.get(what) === false) log.info({ watch: what }, 'the cluster answers again');
+        const isBack = is && live.get(what) === false;
+        if (isBack) log.info({ watch: what }, 'the cluster answers again');
+        if (isBack && what !== 'events') heardAgainAt = Date.now();
         live.set(what, is);
         if (is && told !== '') told = '';
-        if (live.get('jobs') && live.get('pods')) started.resolve();
+        if (isLive()) started.resolve();
       },
       onTrouble: (error) => tellTrouble(what, error),
       signal: leaving.signal,
@@ -141,7 +148,10 @@ export function createClusterView(client: Pick<KubeClient, 'list' | 'watch'>, in
     },
 
     /** Whether Jobs and pods are as they are told here. */
-    isLive: (): boolean => live.get('jobs') === true && live.get('pods') === true,
+    isLive,
+
+    /** Whether that has been so for long enough for the cluster's own parts to have told it everything. */
+    isSettled: (): boolean => isLive() && Date.now() - heardAgainAt >= SETTLING_MS,
 
     jobs: (): readonly Job[] => [...jobs.values()],
     job: (name: string): Job | null => jobs.get(name) ?? null,

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { BatchV1Api, CoreV1Api, KubernetesObjectApi, loadAllYaml } from '@kubernetes/client-node';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { inProject } from '../../cli/paths.ts';
-import { stageImage } from '../../cluster/images.ts';
+import { ensureStageImage } from '../../cluster/import-image.ts';
 import { workerSettings } from '../../cluster/worker-settings.ts';
 import { createKubernetesExecutor, type KubernetesExecutor, kubernetesOutcome } from '../../k8s/index.ts';
 import {
@@ -29,7 +29,7 @@ const log = { info: () => {}, warn: (_: object, message: string) => void told.pu
 
 beforeAll(async () => {
   namespace = await testNamespace('executor');
-  const { name: image } = await stageImage();
+  const image = await ensureStageImage();
   settings = KubernetesSettings.parse(workerSettings(namespace.name, image));
   process.env.KUBECONFIG = namespace.workerKubeconfig;
   process.umask(0o002);

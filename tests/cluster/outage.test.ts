@@ -4,66 +4,147 @@ import { viewCampaign } from '../../cli/campaigns.ts';
 import { isReady } from '../../cluster/api.ts';
 import { startComponent, stopComponent } from '../../cluster/processes.ts';
 import { readSettings } from '../../cluster/settings.ts';
+import { LABELS } from '../../k8s/labels.ts';
+import type { StageStatus } from '../../spec/index.ts';
 import { isRunning, jobsOf, podsOf, startCampaign } from '../support/cluster/campaigns.ts';
 import { eventually } from '../support/cluster/job-story.ts';
-import { aSmallCampaign, openClusterBench } from '../support/cluster/workbench.ts';
+import { aSmallCampaign, type ClusterBench, openClusterBench } from '../support/cluster/workbench.ts';
 
 const OUTAGE_MS = 60_000;
 /** Within which the status is to be right again. */
 const RIGHT_AGAIN_MS = 5_000;
+/** What the Job controller may take to say that a Job has ended while the server was away: it waits longer with every failed try. */
+const CONTROLLER_MS = 90_000;
 
-/** `prepare` ends while nobody can ask; `pretrain` works on beyond that. */
-const aLongCampaign = () =>
+/** By campaign: what its `pretrain` does while nobody can ask. */
+const CAMPAIGNS = {
+  'works-on': { steps: 900 },
+  completes: { steps: 200 },
+  fails: { steps: 201, faults: { pretrain: [65] } },
+} as const;
+type Name = keyof typeof CAMPAIGNS;
+const NAMES = Object.keys(CAMPAIGNS) as Name[];
+
+const aCampaignOf = (name: Name) =>
   aSmallCampaign({
-    ...{ arms: [{ name: 'astro' }], until: 'linearise' },
-    settings: { steps: 900, stepMs: 100, only: ['pretrain'] },
+    ...{ name, arms: [{ name: 'astro' }], until: 'linearise' },
+    settings: { stepMs: 100, only: ['pretrain'], ...CAMPAIGNS[name] },
   });
 
-test('an API server that is away for 60 s is no failure: nothing starts anew, and the status is right within 5 s of its return', {
+test('an API server that is away for 60 s is no failure: what runs runs on, and what completed or failed meanwhile is told so within 5 s of its return', {
   timeout: 300_000,
 }, async () => {
   const settings = readSettings();
   if (settings === null) throw new Error('there is no cluster');
   await using bench = await openClusterBench('toy');
-  const { namespace, client } = bench;
+  const { namespace } = bench;
   await bench.startWorker();
-  const handle = await startCampaign(bench, 'outage', aLongCampaign());
-  const pretrain = async () =>
-    (await viewCampaign(client, 'outage')).status?.stages.find(({ name }) => name === 'pretrain');
-  await eventually('pretrain works', async () => ((await pretrain())?.progress?.done ?? 0) > 5);
+  const handles = await Promise.all(NAMES.map((name) => startCampaign(bench, name, aCampaignOf(name))));
+  const pretrain = (name: Name) => pretrainOf(bench, name);
+  for (const name of NAMES) {
+    await eventually(`${name} works`, async () => ((await pretrain(name)).progress?.done ?? 0) > 5);
+  }
   const jobs = (await jobsOf(namespace)).map(({ metadata }) => metadata?.uid);
-  const [pod] = (await podsOf(namespace, 'pretrain')).filter(isRunning);
+  const pod = await runningPod(bench, 'works-on');
 
   await stopComponent('kube-apiserver', 0);
-  const before = await pretrain();
+  const before = await pretrain('works-on');
   const until = Date.now() + OUTAGE_MS;
   while (Date.now() < until) {
     // Progress comes through the store, which is there.
-    const now = await pretrain();
-    expect(now).toMatchObject({ state: 'running', executions: 1, failures: 0 });
+    for (const name of NAMES)
+      expect(await pretrain(name)).toMatchObject({ state: 'running', executions: 1, failures: 0 });
     await sleep(2_000);
   }
-  expect((await pretrain())?.progress?.done).toBeGreaterThan(before?.progress?.done ?? 0);
+  expect((await pretrain('works-on')).progress?.done).toBeGreaterThan(before.progress?.done ?? 0);
+  for (const name of ['completes', 'fails'] as const) {
+    expect((await pretrain(name)).progress?.done, `${name} has come to its end`).toBe(CAMPAIGNS[name].steps);
+  }
 
   await startComponent('kube-apiserver', settings);
   await eventually('the API server answers', () => isReady(namespace.admin), 30_000);
   const returned = Date.now();
-  await eventually(
-    'the status is right',
-    async () => {
-      const [stage, pods] = [await pretrain(), await podsOf(namespace, 'pretrain')];
-      const works = pods.some((one) => isRunning(one) && one.metadata?.uid === pod?.metadata?.uid);
-      return works && stage?.state === 'running' && stage.why === null;
-    },
-    RIGHT_AGAIN_MS,
+  const [works, completes, fails] = await settled([
+    runsAs(bench, pod),
+    endOf(bench, 'completes', 'Complete', 'completed'),
+    endOf(bench, 'fails', 'Failed', 'failed'),
+  ]);
+  const after = (at: number) => `${((at - returned) / 1000).toFixed(1)} s`;
+  const times = [completes, fails].map(
+    ({ pod: ended, told, job }) => `the pod ${after(ended)}, the campaign ${after(told)}, the Job ${after(job)}`,
   );
-  console.log(`right ${((Date.now() - returned) / 1000).toFixed(1)} s after the return`);
+  console.log(
+    `After the return, that it runs is told after ${after(works)}; that it has ended by ${times.join('; by ')}`,
+  );
+  // The kubelet may be late to say so, and nobody can know before it does.
+  for (const { pod: ended, told } of [completes, fails]) expect(told - ended).toBeLessThan(RIGHT_AGAIN_MS);
+  expect(await pretrain('completes')).toMatchObject({ executions: 1, failures: 0, attempt: 0 });
+  expect(await pretrain('fails')).toMatchObject({ executions: 1, incidents: [{ class: 'InvalidInput' }] });
 
   // What was there is what goes on: the same Jobs, the same pod, the first execution.
   expect((await jobsOf(namespace)).map(({ metadata }) => metadata?.uid)).toEqual(expect.arrayContaining(jobs));
-  await eventually('pretrain has ended', async () => (await pretrain())?.state === 'completed', 90_000);
-  expect(await pretrain()).toMatchObject({ executions: 1, failures: 0, attempt: 0 });
-  expect(await jobsOf(namespace, 'pretrain')).toHaveLength(1);
-  await handle.cancel();
-  await handle.result().catch(() => undefined);
+  await eventually('works-on has ended', async () => (await pretrain('works-on')).state === 'completed', 90_000);
+  expect(await pretrain('works-on')).toMatchObject({ executions: 1, failures: 0, attempt: 0 });
+  for (const name of NAMES) expect(await jobsOfPretrain(bench, name), name).toHaveLength(1);
+  await Promise.all(handles.map((handle) => handle.cancel().catch(() => undefined)));
+  await Promise.all(handles.map((handle) => handle.result().catch(() => undefined)));
 });
+
+async function pretrainOf({ client }: ClusterBench, campaign: Name): Promise<StageStatus> {
+  const { status } = await viewCampaign(client, campaign);
+  const stage = status?.stages.find(({ name }) => name === 'pretrain');
+  if (stage === undefined) throw new Error(`${campaign} does not say how pretrain stands`);
+  return stage;
+}
+
+const jobsOfPretrain = async ({ namespace }: ClusterBench, campaign: Name) =>
+  (await jobsOf(namespace, 'pretrain')).filter(({ metadata }) => metadata?.labels?.[LABELS.campaign] === campaign);
+
+async function runningPod({ namespace }: ClusterBench, campaign: Name): Promise<string | undefined> {
+  const pods = (await podsOf(namespace, 'pretrain')).filter(isRunning);
+  return pods.find(({ metadata }) => metadata?.labels?.[LABELS.campaign] === campaign)?.metadata?.uid;
+}
+
+/** When the pod is told to be at work, as it is. */
+async function runsAs(bench: ClusterBench, pod: string | undefined): Promise<number> {
+  const runs = async () => {
+    const { state, why } = await pretrainOf(bench, 'works-on');
+    return (await runningPod(bench, 'works-on')) === pod && state === 'running' && why === null;
+  };
+  await eventually('what runs is told to run', runs, RIGHT_AGAIN_MS);
+  return Date.now();
+}
+
+/** When the end of a stage is told by its pod, by its campaign, and by its Job. */
+async function endOf(
+  bench: ClusterBench,
+  campaign: Name,
+  condition: 'Complete' | 'Failed',
+  state: 'completed' | 'failed',
+): Promise<{ pod: number; told: number; job: number }> {
+  const { namespace } = bench;
+  const when = async (what: string, isSo: () => Promise<boolean>) => {
+    await eventually(`${campaign}: ${what}`, isSo, CONTROLLER_MS);
+    return Date.now();
+  };
+  const [pod, told, job] = await settled([
+    when('the pod has ended', async () => {
+      const pods = (await podsOf(namespace, 'pretrain')).filter(({ status }) => status?.phase !== 'Running');
+      return pods.some(({ metadata }) => metadata?.labels?.[LABELS.campaign] === campaign);
+    }),
+    when(`told to be ${state}`, async () => (await pretrainOf(bench, campaign)).state === state),
+    when(`the Job is ${condition}`, async () => {
+      const [found] = await jobsOfPretrain(bench, campaign);
+      return found?.status?.conditions?.some(({ type, status }) => type === condition && status === 'True') ?? false;
+    }),
+  ]);
+  return { pod, told, job };
+}
+
+/** All of them, when each has come or failed: none is left behind that asks a server which is gone by then. */
+async function settled<T extends readonly Promise<unknown>[]>(
+  all: readonly [...T],
+): Promise<{ [I in keyof T]: Awaited<T[I]> }> {
+  await Promise.allSettled(all);
+  return (await Promise.all(all)) as { [I in keyof T]: Awaited<T[I]> };
+}

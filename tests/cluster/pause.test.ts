@@ -1,7 +1,7 @@
 import { CoreV1Api } from '@kubernetes/client-node';
 import { expect, test } from 'vitest';
 import { updateCampaign, viewCampaign } from '../../cli/campaigns.ts';
-import { stageImage } from '../../cluster/images.ts';
+import { ensureStageImage } from '../../cluster/import-image.ts';
 import {
   isRunning,
   jobsOf,
@@ -28,7 +28,7 @@ const aHungryCampaign = (seed: number) =>
 test('pause, resume and cancel, with the scheduler asked each time what is free', { timeout: 180_000 }, async () => {
   await using bench = await openClusterBench('toy');
   const { namespace, client } = bench;
-  const { name: image } = await stageImage();
+  const image = await ensureStageImage();
   await bench.startWorker();
   const freeFor = (gpus: number) => findsPlaceFor(gpus, namespace, image);
   const freshStage = async (name: string) =>

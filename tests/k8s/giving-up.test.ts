@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { KubeClient } from '../../k8s/client.ts';
+import type { KubeClient, WatchEvent } from '../../k8s/client.ts';
 import { KubeError } from '../../k8s/errors.ts';
 import { createKubernetesExecutor } from '../../k8s/executor.ts';
 import { type Job, nameOf, type Pod } from '../../k8s/objects.ts';
@@ -52,7 +52,8 @@ async function followed(answers: readonly Patch[]) {
   return { last: last as JobObservation | null, asked, told };
 }
 
-async function* silence(signal: AbortSignal): AsyncGenerator<never> {
+async function* silence(signal: AbortSignal): AsyncGenerator<WatchEvent> {
+  yield { type: 'OPEN' };
   await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
 }
 

@@ -37,6 +37,7 @@ async function reflected(script: { lists: readonly (readonly KubeObject[] | Kube
         const step = watches.next().value;
         if (step === undefined) return leaving.abort();
         if (step instanceof KubeError) throw step;
+        yield { type: 'OPEN' };
         yield* step;
       },
     },
@@ -91,8 +92,7 @@ describe('a list and watch', () => {
     });
     expect(told).toEqual(['a there']);
     expect(asked.filter((one) => one === 'list')).toHaveLength(1);
-    expect(live).toContain(false);
-    expect(live.at(-1)).toBe(true);
+    expect(live, 'it is heard again when a watch is taken, and not before').toEqual([false, false, false, true]);
     expect(pauses).toEqual([200, 400, 800]);
   });
 
@@ -112,7 +112,14 @@ describe('the pause before another try', () => {
   test('is as long as the server asks for', () => {
     expect(pauseAfter(failing(429, 20), 1, 1)).toBe(20_000);
   });
-  test('is long after a refusal, which is not mended within seconds', () => {
-    expect(pauseAfter(failing(403), 1, 1)).toBe(30_000);
+  test('grows long after refusals, which are not mended within seconds', () => {
+    expect(pauseAfter(failing(403), 12, 1)).toBe(30_000);
+  });
+  test('is short after the first refusal: a server that has just started has not read its roles', async () => {
+    const { pauses } = await reflected({
+      lists: [[]],
+      watches: [failing(null), failing(null), failing(null), failing(403), failing(403), []],
+    });
+    expect(pauses).toEqual([200, 400, 800, 200, 400]);
   });
 });

@@ -42,6 +42,7 @@ export function seenOf({ job, pods, toldToGo = [], deletedPods, events, nodes }:
     podEvents: new Map(pods.map(({ metadata }) => [metadata?.uid ?? '', about(metadata?.uid)])),
     nodes: new Map(nodes.map((node) => [node.metadata?.name ?? '', node])),
     admission: null,
+    heardAt: now,
     now,
   };
 }

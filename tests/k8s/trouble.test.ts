@@ -54,7 +54,7 @@ const seen = (
   jobEvents: KubeEvent[] = [],
   admission: string | null = null,
 ): Seen => ({
-  ...{ job, jobEvents, now, admission, podEvents: new Map(), nodes: new Map() },
+  ...{ job, jobEvents, now, heardAt: now, admission, podEvents: new Map(), nodes: new Map() },
   pods: pods.map((pod) => seePod(undefined, pod, false)),
 });
 

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { CoreV1Api, type KubeConfig, KubernetesObjectApi } from '@kubernetes/client-node';
+import { CoreV1Api, type KubeConfig } from '@kubernetes/client-node';
 import { Client, Connection } from '@temporalio/client';
 import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
 import { execa } from 'execa';
@@ -13,7 +13,7 @@ import { ensureSearchAttributes } from '../../activities/search-attributes.ts';
 import { bundleWorkflows } from '../../bundle.ts';
 import { inProject, PROJECT } from '../../cli/paths.ts';
 import { applyObjects, kubeConfigFrom, objectsIn } from '../../cluster/api.ts';
-import { addFakeNodes, removeFakeNodes } from '../../cluster/fake-nodes.ts';
+import { addFakeNodes } from '../../cluster/fake-nodes.ts';
 import { prepareNamespace, writeWorkerKubeconfig } from '../../cluster/namespace.ts';
 import { kubeconfigPath } from '../../cluster/paths.ts';
 import { clusterUp } from '../../cluster/up.ts';
@@ -25,6 +25,7 @@ import {
   kubernetesOutcome,
 } from '../../k8s/index.ts';
 import { KubernetesSettings } from '../../spec/index.ts';
+import { madeByThisProcess, POOL, removeAbandoned, removeClusterWide } from './cluster/abandoned.ts';
 import { startTemporal } from './temporal.ts';
 
 /** A namespace of the real cluster whose pods all go to fake nodes (KWOK), with a store, a real Temporal and real workers on it. */
@@ -47,8 +48,6 @@ export interface FakeCluster {
 const silent = new DefaultLogger('ERROR');
 const log = pino({ level: process.env.ORRERY_LOG_LEVEL ?? 'silent' });
 const CLAIM = 'simulated-store';
-/** Label of the fake nodes of one namespace. */
-const POOL = 'orrery.test/pool';
 
 /** The cluster of this project: made where it does not stand, and left standing. @returns the administrator's kubeconfig */
 export async function ensureCluster(tell: (what: string) => void): Promise<string> {
@@ -62,7 +61,8 @@ export async function openFakeCluster(kubeconfig: string, purpose: string): Prom
   const store = join(folder, 'store');
   const config = kubeConfigFrom(kubeconfig);
   const namespace = `${purpose}-${randomBytes(3).toString('hex')}`;
-  await prepareNamespace(config, { namespace, store });
+  await removeAbandoned(config);
+  await prepareNamespace(config, { namespace, store }, await madeByThisProcess(folder));
   await applyObjects(config, [...claimOfNowhere(namespace), ...plannerRights(namespace)] as never);
   const workerKubeconfig = join(folder, 'worker.kubeconfig');
   await writeWorkerKubeconfig(config, namespace, workerKubeconfig);
@@ -82,7 +82,8 @@ export async function openFakeCluster(kubeconfig: string, purpose: string): Prom
     async simulate(seconds) {
       const program = inProject('tests/support/simulate-pods.ts');
       const args = [program, kubeconfig, namespace, store, String(seconds)];
-      const process = execa(globalThis.process.execPath, args, { stdout: 'pipe', stderr: 'inherit', reject: false });
+      // It ends when its stdin does: with this process, however that goes.
+      const process = execa(globalThis.process.execPath, args, { stdin: 'pipe', stderr: 'inherit', reject: false });
       await once(process.stdout, 'data'); // it says that it watches
       return { stop: () => void process.kill() };
     },
@@ -90,12 +91,8 @@ export async function openFakeCluster(kubeconfig: string, purpose: string): Prom
     async close() {
       await connection.close();
       await temporal.stop();
-      await removeFakeNodes(config, namespace);
+      await removeClusterWide(config, namespace);
       await config.makeApiClient(CoreV1Api).deleteNamespace({ name: namespace });
-      const objects = KubernetesObjectApi.makeApiClient(config);
-      for (const object of [...claimOfNowhere(namespace).slice(0, 1), ...plannerRights(namespace)]) {
-        await objects.delete(object as never).catch(() => undefined);
-      }
       rmSync(folder, { recursive: true, force: true });
     },
   };

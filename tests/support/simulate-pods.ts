@@ -5,5 +5,5 @@ import { simulatePods } from './simulated-pods.ts';
 const [kubeconfig = '', namespace = '', store = '', seconds = '1'] = process.argv.slice(2);
 await simulatePods({ config: kubeConfigFrom(kubeconfig), namespace, store, secondsOf: () => Number(seconds) });
 console.log('ready');
-process.on('disconnect', () => process.exit(0));
+process.stdin.resume().on('end', () => process.exit(0));
 process.on('SIGTERM', () => process.exit(0));

@@ -4,6 +4,7 @@ import { reconfigureKubelet } from '../../../cluster/kubelet.ts';
 import { readyNode } from '../../../cluster/node.ts';
 import { startComponent, stopComponent } from '../../../cluster/processes.ts';
 import { NODE } from '../../../cluster/settings.ts';
+import { POOL } from './abandoned.ts';
 import { eventually } from './job-story.ts';
 import { recordedJob } from './recorded-job.ts';
 import { create, failed, MERGE, podsOf, type Recording, running, SLEEP, type Stage } from './recording-stage.ts';
@@ -127,7 +128,7 @@ export const MACHINE_RECORDINGS: Readonly<Record<string, Recording>> = {
     how: 'the kubelet was killed and stayed away until the pod was given up: it is being deleted, and nobody is there to end it',
     act: async (stage) => {
       // Where no node at all answers, Kubernetes takes that for its own fault and gives no pod up.
-      await addFakeNodes(stage.admin, { prefix: 'other', count: 2 });
+      await addFakeNodes(stage.admin, { prefix: 'other', count: 2, labels: { [POOL]: stage.name } });
       await create(stage, { script: SLEEP, pod: { tolerations: unreachableFor(3) } });
       await running(stage);
       await stopComponent('kubelet', 0);
@@ -149,7 +150,7 @@ export const MACHINE_RECORDINGS: Readonly<Record<string, Recording>> = {
   'node-removed': {
     how: 'the Node object of a fake node (KWOK) was deleted while a pod was on it',
     act: async (stage) => {
-      await addFakeNodes(stage.admin, { prefix: 'gone', count: 1 });
+      await addFakeNodes(stage.admin, { prefix: 'gone', count: 1, labels: { [POOL]: stage.name } });
       try {
         const pod = {
           nodeSelector: { 'kubernetes.io/hostname': 'gone-0' },

@@ -9,7 +9,7 @@
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { inProject } from '../../../cli/paths.ts';
-import { stageImage } from '../../../cluster/images.ts';
+import { ensureStageImage } from '../../../cluster/import-image.ts';
 import { readyNode } from '../../../cluster/node.ts';
 import { startComponent } from '../../../cluster/processes.ts';
 import { readSettings } from '../../../cluster/settings.ts';
@@ -24,7 +24,7 @@ const NOISE = ['managedFields', 'images', 'nodeInfo', 'template', 'volumes', 'vo
 const settings = readSettings();
 const version = (await clusterStatus())?.version;
 if (settings === null || !version) throw new Error('there is no cluster: run `npm run cluster:up`');
-const { name: image } = await stageImage();
+const image = await ensureStageImage();
 const asked = process.argv.slice(2);
 const names = asked.length > 0 ? asked : Object.keys(RECORDINGS);
 const folder = inProject('tests', 'k8s', 'recorded');

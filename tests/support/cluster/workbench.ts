@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { Client, Connection } from '@temporalio/client';
 import { stringify } from 'yaml';
 import { inProject } from '../../../cli/paths.ts';
-import { stageImage } from '../../../cluster/images.ts';
+import { ensureStageImage } from '../../../cluster/import-image.ts';
 import { workerSettings } from '../../../cluster/worker-settings.ts';
 import { type CampaignSpecInput, StageKind } from '../../../spec/index.ts';
 import { startTemporal } from '../temporal.ts';
@@ -45,7 +45,7 @@ export async function openClusterBench(programs: Programs, settings: object = {}
   const namespace = await testNamespace(programs);
   const temporal = await startTemporal();
   const connection = await Connection.connect({ address: temporal.address });
-  const { name: image } = await stageImage();
+  const image = await ensureStageImage();
   const standard = workerSettings(namespace.name, image);
   const toy = {
     programs: { ...standard.programs, root: TOY },
