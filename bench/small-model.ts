@@ -1,16 +1,18 @@
 /**
- * Search, linearise and rewrite with a real small model, without Temporal: the stage programs one after the other, on problems of GSM8K test
- * and MATH-500, against a policy server that runs already. By hand; says what every stage counted.
+ * Search, linearise and rewrite with a real small model, without Temporal: the stage programs one after the other, on easy problems of GSM8K
+ * test and MATH-500, against a policy server that runs already. By hand; says what every stage counted, and shows some of what was written.
  *
- *     node bench/small-model.ts --url http://127.0.0.1:8000 --model DIR [--python python3] [--problems 12] [--out FILE.md]
+ *     node bench/small-model.ts --url http://127.0.0.1:8000 --model DIR [--problems 12] [--store DIR] [--out FILE.md]
+ *
+ * With `--store` it goes on where an earlier run with equal options stopped, and does nothing twice.
  */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { FILES, type ManifestRef, partFile, type StageKind } from '../spec/index.ts';
-import { sealStage } from '../store/index.ts';
+import { type Counts, FILES, type ManifestRef, partFile, type StageKind } from '../spec/index.ts';
+import { readManifest, sealStage } from '../store/index.ts';
 import { startStage } from '../tests/support/stage-process.ts';
 import { finishedStage, plannedStage } from '../tests/support/stored-stage.ts';
 
@@ -20,79 +22,114 @@ const { values: options } = parseArgs({
     url: { type: 'string', default: 'http://127.0.0.1:8000' },
     model: { type: 'string', default: '.orrery/models/smollm2-135m-instruct' },
     python: { type: 'string', default: join(PROJECT, '.venv/bin/python') },
+    /** Of each set: the shortest statements of GSM8K test, and those of level 1 of MATH-500. */
     problems: { type: 'string', default: '12' },
     candidates: { type: 'string', default: '4' },
     rollouts: { type: 'string', default: '2' },
-    iterations: { type: 'string', default: '3' },
+    iterations: { type: 'string', default: '6' },
+    samples: { type: 'string', default: '16' },
+    temperature: { type: 'string', default: '0.7' },
+    store: { type: 'string' },
+    methods: { type: 'string', default: 'mcts,best-of-n' },
+    until: { type: 'string', default: 'rewrite' },
     out: { type: 'string' },
   },
 });
-const store = mkdtempSync(join(tmpdir(), 'orrery-small-model-'));
-const policy = { type: 'pretrained', name: 'small', uri: options.model, revision: 'local' };
+const store = options.store ?? mkdtempSync(join(tmpdir(), 'orrery-small-model-'));
+// As a base model: a chat template in front of few-shot prompts confuses a model of this size.
+const policy = { type: 'pretrained', name: 'small', uri: options.model, revision: 'local', chat: 'none' };
+const SELF_EVALUATIONS = [8, 2, 0];
 const lines: string[] = [];
+interface Ran {
+  readonly ref: ManifestRef;
+  readonly dir: string;
+}
 
-/** Runs a stage to its manifest and notes its counts. */
-async function run(
-  name: string,
-  kind: StageKind,
-  config: object,
-  inputs: Record<string, ManifestRef>,
-): Promise<{ ref: ManifestRef; dir: string }> {
+/** Runs a stage to its manifest, unless it has one, and notes its counts. */
+async function run(name: string, kind: StageKind, config: object, inputs: Record<string, ManifestRef>): Promise<Ran> {
   const sketch = { kind, config: { ...config }, inputs, domain: { name: 'math' }, policy };
   const { stage, dir, path } = await plannedStage(store, sketch, name);
-  const startedAt = new Date().toISOString();
-  const env = {
-    ORRERY_PYTHON: options.python,
-    ORRERY_DOMAINS: join(PROJECT, 'domains'),
-    NODE_COMPILE_CACHE: undefined,
-  };
-  const { code, stderr } = await startStage(path, { store, policyUrl: options.url, env }).ended;
-  if (code !== 0) throw new Error(`${name} ended with exit code ${code}: ${stderr.slice(-1000)}`);
-  const finishedAt = new Date().toISOString();
-  const manifest = await sealStage(store, stage, 1, 0, { startedAt, finishedAt });
-  const seconds = ((Date.parse(finishedAt) - Date.parse(startedAt)) / 1000).toFixed(0);
-  const counts = Object.entries(manifest.counts).map(([count, value]) => `${count} ${value}`);
-  lines.push(`| ${name} | ${seconds} s | ${counts.join(', ')} |`);
+  let manifest = await readManifest(dir);
+  if (manifest === null) {
+    const startedAt = new Date().toISOString();
+    const env = {
+      ORRERY_PYTHON: options.python,
+      ORRERY_DOMAINS: join(PROJECT, 'domains'),
+      NODE_COMPILE_CACHE: undefined,
+    };
+    const { code, stderr } = await startStage(path, { store, policyUrl: options.url, env }).ended;
+    if (code !== 0) throw new Error(`${name} ended with exit code ${code}: ${stderr.slice(-1000)}`);
+    manifest = await sealStage(store, stage, 1, 0, { startedAt, finishedAt: new Date().toISOString() });
+  }
+  const seconds = ((Date.parse(manifest.finishedAt) - Date.parse(manifest.startedAt)) / 1000).toFixed(0);
+  lines.push(`| ${name} | ${seconds} s | ${countsText(manifest.counts)} |`);
   return { ref: { kind, key: manifest.key, digest: manifest.digest }, dir };
 }
 
-const problems = ['gsm8k-test', 'math500'].flatMap((source) =>
-  readFileSync(join(PROJECT, 'data/benchmarks', `${source}.jsonl`), 'utf8')
+const countsText = (counts: Counts): string =>
+  Object.entries(counts)
+    .flatMap(([count, value]) => (value === 0 ? [] : [`${count} ${value}`]))
+    .join(', ') || 'nothing';
+
+/** Shortest statements first: nothing else tells how hard a problem of GSM8K is. */
+function easiest(source: string, isWanted: (problem: { level?: number }) => boolean) {
+  return readFileSync(join(PROJECT, 'data/benchmarks', `${source}.jsonl`), 'utf8')
     .trim()
     .split('\n')
-    .slice(0, Number(options.problems))
     .map((line) => JSON.parse(line) as { id: string; problem: string; answer: string; level?: number })
+    .filter(isWanted)
+    .toSorted((a, b) => a.problem.length - b.problem.length)
+    .slice(0, Number(options.problems))
     .map(({ id, problem, answer, level }) => ({
       ...{ id, problem, reference: answer, source },
       ...(level === undefined ? {} : { level: String(level) }),
-    })),
-);
+    }));
+}
+
+/** Solutions to read: the first of every k. */
+function samplesIn(dir: string): string[] {
+  const text = readFileSync(join(dir, 'data', partFile(FILES.rewrite.solutions, 0)), 'utf8').trim();
+  const solutions = text
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => JSON.parse(line) as { id: string; k: number; text: string; problem: { problem: string } });
+  return [...Map.groupBy(solutions, ({ k }) => k).values()].flatMap(([first]) => [
+    `\`${first!.id}\`, k = ${first!.k}: ${first!.problem.problem.replaceAll('\n', ' ')}`,
+    '',
+    first!.text.trim().replace(/^/gm, '> '),
+    '',
+  ]);
+}
+
+const samples: string[] = [];
 try {
+  const problems = [
+    ...easiest('gsm8k-test', () => true),
+    ...easiest('math500', ({ level }: { level?: number }) => level === 1),
+  ];
   const data = { type: 'generated', searchProblems: 1, curriculumPrompts: 1, benchmarkProblems: 1 };
   const prompts = await finishedStage(store, { kind: 'prepare', data }, { [FILES.prepare.search]: problems });
   const [candidates, rollouts, iterations] = [options.candidates, options.rollouts, options.iterations].map(Number);
-  const limits = { maxStepTokens: 96, maxRolloutTokens: 200 };
-  const { ref: trees } = await run('search', 'search', { candidates, rollouts, iterations, ...limits }, { prompts });
-  for (const selfEvaluations of [8, 0]) {
-    const name = `N = ${selfEvaluations}`;
-    const { ref: traces } = await run(`linearise, ${name}`, 'linearise', { selfEvaluations }, { trees });
-    const { dir } = await run(`rewrite, ${name}`, 'rewrite', { maxStepTokens: 96 }, { traces });
-    const written = readFileSync(join(dir, 'data', partFile(FILES.rewrite.solutions, 0)), 'utf8').trim();
-    for (const line of written === '' ? [] : written.split('\n').slice(0, 2)) {
-      const { id, text } = JSON.parse(line) as { id: string; text: string };
-      lines.push('', `<!-- ${id} -->`, '', text.replace(/^/gm, '> '), '');
+  const sampling = { maxStepTokens: 64, maxRolloutTokens: 128, temperature: Number(options.temperature) };
+  const methods = {
+    'best-of-n': { method: 'best-of-n', samples: Number(options.samples), ...sampling },
+    mcts: { candidates, rollouts, iterations, ...sampling },
+  };
+  for (const method of options.methods.split(',') as (keyof typeof methods)[]) {
+    const config = methods[method];
+    const { ref: trees } = await run(`search, ${method}`, 'search', config, { prompts });
+    if (options.until === 'search') continue;
+    for (const selfEvaluations of SELF_EVALUATIONS) {
+      const name = `${method}, N = ${selfEvaluations}`;
+      const { ref: traces } = await run(`linearise, ${name}`, 'linearise', { selfEvaluations }, { trees });
+      const { dir } = await run(`rewrite, ${name}`, 'rewrite', { maxStepTokens: 96 }, { traces });
+      const written = samplesIn(dir);
+      if (written.length > 0) samples.push(`### ${name}`, '', ...written);
     }
   }
 } finally {
-  rmSync(store, { recursive: true, force: true });
-  const page = [
-    `${problems.length} problems`,
-    '',
-    '| stage | took | counts |',
-    '| --- | --- | --- |',
-    ...lines,
-    '',
-  ].join('\n');
+  if (options.store === undefined) rmSync(store, { recursive: true, force: true });
+  const page = ['| stage | took | counts that are not 0 |', '| --- | --- | --- |', ...lines, '', ...samples].join('\n');
   console.log(page);
   if (options.out !== undefined) writeFileSync(options.out, page);
 }

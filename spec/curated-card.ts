@@ -1,7 +1,13 @@
 import { z } from 'zod';
 
-/** Why a rewritten step is turned down, and of the last attempt why its solution is dropped. The reasons are *ours*. */
-export const RewriteFault = z.enum(['tooLong', 'empty', 'phrase', 'answer', 'numbers', 'context', 'form']);
+/**
+ * Why a rewritten step is turned down, and of the last attempt why its solution is dropped. The reasons are *ours*:
+ * cut at its limit; empty; a fixed phrase of the reflections; a judgement in other words; the final answer; a number that is lost; a number
+ * that comes from nowhere; no room in the context; another form than the domain's.
+ */
+export const RewriteFault = z.enum([
+  ...(['tooLong', 'empty', 'phrase', 'verdict', 'answer', 'numbers', 'invented', 'context', 'form'] as const),
+]);
 export type RewriteFault = z.infer<typeof RewriteFault>;
 
 /** A line of `dropped.jsonl`: a trace that became no solution. */

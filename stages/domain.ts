@@ -2,7 +2,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { z } from 'zod';
-import { InvalidInputError, parseOrRefuse } from '../spec/index.ts';
+import { InvalidInputError, parseOrRefuse, type RewriteFault } from '../spec/index.ts';
 
 /** Fixed sentences of the reflections (paper, procedure cloning), in the words of the domain. `domains/<name>/phrases.json`. */
 export const Phrases = z.strictObject({
@@ -14,6 +14,20 @@ export const Phrases = z.strictObject({
   finalAnswer: z.string().describe('Precedes the final answer.'),
 });
 export type Phrases = z.infer<typeof Phrases>;
+
+/** One step that is to be put into prose, with all that its rewriting may draw on. */
+export interface StepToRewrite {
+  readonly problem: string;
+  /** Text of the solution so far, as it was rewritten. */
+  readonly written: string;
+  readonly step: string;
+}
+
+/** What is wrong with a rewritten step: `detail` goes on from "it was turned down: ". */
+export interface FaultyRewrite {
+  readonly reason: RewriteFault;
+  readonly detail: string;
+}
 
 /**
  * Everything that belongs to a subject, on the TypeScript side. A domain is one folder of `domains/`:
@@ -35,6 +49,8 @@ export interface Domain {
   };
   /** Strings that end a step; they are part of it. */
   readonly stepStops: readonly string[];
+  /** Strings by which a policy that does not stop goes on to another problem: the solution is over before them, and they are no part of it. */
+  readonly solutionStops?: readonly string[];
   /** Strings that end a self-evaluation and a rewritten step. Empty: the end of the text. */
   readonly rewriteStops: readonly string[];
   /** Joins stretches of text as the policy would have written them (`prompt`, then steps). */
@@ -52,13 +68,19 @@ export interface Domain {
    * reference that cannot be judged is found before anything is judged by it. Left out where a reference is no answer.
    */
   answering?(reference: string): string;
-  /** Why a rewritten step may not stand for the step (lost numbers, leaked verdict, ...); null if it may. */
-  faultOfRewrite(step: string, rewritten: string): string | null;
+  /** Why a rewritten step may not stand for the step (lost or invented numbers, leaked verdict, ...); null if it may. */
+  faultOfRewrite(asked: StepToRewrite, rewritten: string): FaultyRewrite | null;
 }
 
 /** What the policy continues in a search. */
 export const searchPrompt = ({ prompts }: Pick<Domain, 'prompts'>, problem: string): string =>
   (prompts.steps ?? prompts.solve)(problem);
+
+/** A completion up to where the policy went on to another problem: what it says there is of that one. */
+export function ownSolution({ solutionStops = [] }: Pick<Domain, 'solutionStops'>, completion: string): string {
+  const ends = solutionStops.map((stop) => completion.indexOf(stop)).filter((at) => at !== -1);
+  return completion.slice(0, Math.min(...ends, completion.length));
+}
 
 export interface LoadedDomain extends Domain {
   readonly phrases: Phrases;

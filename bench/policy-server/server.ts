@@ -44,7 +44,7 @@ export async function startBenchServer({ port = 0, haste = 1, speed = {}, cacheB
   async function complete(incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
     const body = JSON.parse(await bodyOf(incoming)) as CompletionBody;
     const { prompt, n = 1, seed = 0, logprobs = null, max_tokens: most = 16 } = body;
-    const oneStep = (body.stop?.length ?? 0) > 0;
+    const oneStep = (body.stop ?? []).includes('\n\n');
     const sampled = sample(prompt, n, seed, oneStep);
     const promptTokens = tokensIn(prompt);
     const cached = Math.round(promptTokens * cache.read(prompt));

@@ -49,16 +49,17 @@ export const domain: Domain = {
   // Amounts only get smaller on the way, so on one way each names one place.
   placeAfter: (step) => /(?:=|leaves|gives) (\d+)/.exec(step)?.[1] ?? step.replace(/ \.$/, ''),
   approves: (selfEvaluation) => selfEvaluation.trim().startsWith(phrases.positive),
-  faultOfRewrite(step, rewritten) {
+  faultOfRewrite({ step }, rewritten) {
     const leaked = leakedPhrase(phrases, rewritten);
-    if (leaked !== null) return `it holds the phrase "${leaked}"`;
-    if (!rewritten.endsWith(' .')) return 'it does not end with " ."';
+    if (leaked !== null) return leaked;
+    if (!rewritten.endsWith(' .')) return { reason: 'form', detail: 'it does not end with " ."' };
     const [wanted, came] = [numbersOf(step), numbersOf(rewritten)];
-    if (sorted(wanted) !== sorted(came)) return `its numbers are ${sorted(came)} and not ${sorted(wanted)}`;
+    if (sorted(wanted) !== sorted(came))
+      return { reason: 'numbers', detail: `its numbers are ${sorted(came)} and not ${sorted(wanted)}` };
     // What is left stands last: the next step goes on from it, and a verdict looks at it.
-    if (wanted.at(-1) !== came.at(-1))
-      return `it ends with ${came.at(-1)} and not with ${wanted.at(-1)}, which is left`;
-    return null;
+    if (wanted.at(-1) === came.at(-1)) return null;
+    const detail = `it ends with ${came.at(-1)} and not with ${wanted.at(-1)}, which is left`;
+    return { reason: 'numbers', detail };
   },
 };
 

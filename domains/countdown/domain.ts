@@ -40,13 +40,12 @@ export const domain: Domain = {
   isTerminal,
   placeAfter: (step) => /= (\d+)/.exec(step)?.[1] ?? step.replace(/ \.$/, ''),
   approves: (selfEvaluation) => selfEvaluation.trim().startsWith(phrases.positive),
-  faultOfRewrite(step, rewritten) {
+  faultOfRewrite({ step }, rewritten) {
     const leaked = leakedPhrase(phrases, rewritten);
-    if (leaked !== null) return `it holds the phrase "${leaked}"`;
-    if (!rewritten.endsWith(' .')) return 'it does not end with " ."';
-    if (numbersOf(step) !== numbersOf(rewritten))
-      return `its numbers are ${numbersOf(rewritten)} and not ${numbersOf(step)}`;
-    return null;
+    if (leaked !== null) return leaked;
+    if (!rewritten.endsWith(' .')) return { reason: 'form', detail: 'it does not end with " ."' };
+    const [wanted, came] = [numbersOf(step), numbersOf(rewritten)];
+    return wanted === came ? null : { reason: 'numbers', detail: `its numbers are ${came} and not ${wanted}` };
   },
 };
 

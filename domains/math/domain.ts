@@ -4,7 +4,9 @@ import { z } from 'zod';
 import { parseOrRefuse } from '../../spec/index.ts';
 import type { Domain } from '../../stages/domain.ts';
 import { leakedPhrase } from '../faults.ts';
+import { faultOfNumbers } from './numbers.ts';
 import phrases from './phrases.json' with { type: 'json' };
+import { leakedVerdict } from './verdicts.ts';
 
 /** How steps are told apart: `prompts/steps.json`. */
 const Steps = z.strictObject({
@@ -13,8 +15,12 @@ const Steps = z.strictObject({
     .array(z.string().min(1))
     .min(1)
     .describe('Strings that end a step when the policy writes one; white space after them belongs to it.'),
+  ends: z
+    .array(z.string().min(1))
+    .default([])
+    .describe('Strings by which a policy goes on to another problem, as the examples of the prompt do.'),
 });
-const { delimiter: DELIMITER, stops: STOPS } = readSteps();
+const { delimiter: DELIMITER, stops: STOPS, ends: ENDS } = readSteps();
 const STEP_END = stepEnd(STOPS);
 const STEP_ENDS = new RegExp(STEP_END, 'g');
 const AT_THE_END = new RegExp(`(?:${STEP_END})$`);
@@ -43,6 +49,7 @@ export const domain: Domain = {
       fill(PROMPTS.rewrite, { problem, written: written.trim() || '(nothing yet)', step: step.trim() }).trimEnd(),
   },
   stepStops: STOPS,
+  solutionStops: ENDS,
   rewriteStops: STOPS,
   join: joinParagraphs,
   splitSteps: (completion) =>
@@ -54,13 +61,9 @@ export const domain: Domain = {
   placeAfter,
   approves: (selfEvaluation) => /verdict:\W*(\w+)/i.exec(selfEvaluation)?.[1]?.toLowerCase() === 'correct',
   answering: (reference) => `The final answer is \\boxed{${reference}}.`,
-  faultOfRewrite(step, rewritten) {
-    const leaked = leakedPhrase(phrases, rewritten);
-    if (leaked !== null) return `it holds the phrase "${leaked}"`;
-    if (isTerminal(rewritten)) return 'it states the final answer';
-    const kept = new Set(numbersOf(rewritten));
-    const lost = numbersOf(step).find((number) => !kept.has(number));
-    return lost === undefined ? null : `it has lost the number ${lost}`;
+  faultOfRewrite(asked, rewritten) {
+    if (isTerminal(rewritten)) return { reason: 'answer', detail: 'it states the final answer' };
+    return leakedPhrase(phrases, rewritten) ?? leakedVerdict(asked, rewritten) ?? faultOfNumbers(asked, rewritten);
   },
 };
 
@@ -101,8 +104,6 @@ function placeAfter(step: string): string {
     .filter((cut) => cut.length <= LONGEST_PLACE && (cut.match(/\$/g) ?? []).length % 2 === 0);
   return `${cuts.at(-1) ?? sentence.slice(0, LONGEST_PLACE)}...`;
 }
-
-const numbersOf = (text: string): string[] => text.match(/\d+(?:\.\d+)?/g) ?? [];
 
 function readSteps(): z.output<typeof Steps> {
   const file = new URL('./prompts/steps.json', import.meta.url);

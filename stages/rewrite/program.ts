@@ -10,9 +10,16 @@ import { random, seedFor } from '../random.ts';
 import { unlessRefused } from '../search/refusal.ts';
 import { compose } from './compose.ts';
 import { outline, type Part } from './outline.ts';
-import { reasonOf, rewriteStep } from './rewrite-step.ts';
+import { type Rewritten, rewriteStep } from './rewrite-step.ts';
 import { shareOf, stratifiedOrder } from './select.ts';
 import { untilEnough } from './until-enough.ts';
+
+const OUTGROWN: Rewritten = {
+  ...{ text: null, tokens: 0 },
+  faults: [
+    { reason: 'context', detail: 'the policy server refused the prompt: the solution has outgrown its context' },
+  ],
+};
 
 /** What became of one trace. */
 const Rewriting = z.object({
@@ -103,18 +110,13 @@ async function rewriteTrace(
     const asked = { problem: problem.problem, written: compose('', written, domain).text, step: part.text };
     const seedOf = (attempt: number) => seedFor(seed, 'rewrite', id, index, attempt);
     const ask = () => rewriteStep({ domain, policy }, asked, config, seedOf);
-    const tooLong = {
-      text: null,
-      tokens: 0,
-      faults: ['the policy server refused the prompt: the solution has outgrown its context'],
-    };
-    const rewritten = await (index === 0 ? ask() : unlessRefused(ask, () => tooLong));
-    const reasons = rewritten.faults.map(reasonOf);
+    const rewritten = await (index === 0 ? ask() : unlessRefused(ask, () => OUTGROWN));
+    const reasons = rewritten.faults.map(({ reason }) => reason);
     for (const reason of reasons) faults[reason] = (faults[reason] ?? 0) + 1;
     writtenTokens += rewritten.tokens;
     if (rewritten.text === null) {
       log.debug(
-        { trace: id, step: part.text, faults: rewritten.faults },
+        { trace: id, step: part.text, faults: rewritten.faults.map(({ detail }) => detail) },
         'solution is dropped: a step has no rewriting without fault',
       );
       const { source, level } = problem;

@@ -1,5 +1,5 @@
 import type { Problem, Verdict } from '../../spec/index.ts';
-import { type Domain, searchPrompt } from '../domain.ts';
+import { type Domain, ownSolution, searchPrompt } from '../domain.ts';
 import type { Asked, Completion, PolicyDriver } from '../policy.ts';
 import type { Verifier } from '../verifier.ts';
 import { unjudgedAmong } from './cost.ts';
@@ -36,7 +36,7 @@ export async function sampleCandidates(
     maxTokens: settings.maxStepTokens,
     temperature: settings.temperature,
     topP: settings.topP,
-    stop: domain.stepStops,
+    stop: [...domain.stepStops, ...(domain.solutionStops ?? [])],
     seed,
     affinity: problem.id,
   });
@@ -74,16 +74,16 @@ export interface DistinctStep {
  * tokens, the stop string's included. So equal steps are merged by adding the probabilities of the *different* spellings that were drawn. How
  * often one was drawn does not count again: that is in its probability. Long steps are not favoured by a division by their length.
  *
- * Dropped are empty completions, and those that the token limit cut in the middle of a step.
+ * Dropped are empty completions, those that the token limit cut in the middle of a step, and those that are of another problem.
  */
 export function distinctSteps(
   completions: readonly Pick<Completion, 'text' | 'finishReason' | 'logprob' | 'spelling'>[],
-  domain: Pick<Domain, 'splitSteps' | 'join' | 'isTerminal' | 'stepStops'>,
+  domain: Pick<Domain, 'splitSteps' | 'join' | 'isTerminal' | 'stepStops' | 'solutionStops'>,
 ): { distinct: DistinctStep[]; dropped: number } {
   const found = new Map<string, { spellings: Map<string, number>; ends: boolean }>();
   let dropped = 0;
   for (const { text, finishReason, logprob, spelling = '' } of completions) {
-    const step = domain.join(domain.splitSteps(text));
+    const step = domain.join(domain.splitSteps(ownSolution(domain, text)));
     if (finishReason === 'length' || step === '') {
       dropped += 1;
       continue;

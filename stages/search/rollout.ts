@@ -1,5 +1,5 @@
 import type { Problem } from '../../spec/index.ts';
-import { type Domain, searchPrompt } from '../domain.ts';
+import { type Domain, ownSolution, searchPrompt } from '../domain.ts';
 import type { Asked, PolicyDriver } from '../policy.ts';
 import type { Verifier } from '../verifier.ts';
 import { unjudgedAmong } from './cost.ts';
@@ -66,6 +66,7 @@ export async function valueByRollouts(
       maxTokens: settings.maxRolloutTokens,
       temperature: settings.temperature,
       topP: settings.topP,
+      ...(domain.solutionStops && { stop: domain.solutionStops }),
       seed,
       logprobs: false,
       affinity: problem.id,
@@ -73,9 +74,12 @@ export async function valueByRollouts(
   }
 }
 
-/** Steps up to the first final answer. A policy that does not stop there goes on with another problem, whose answer is not the one asked for. */
-export function untilAnswer(domain: Pick<Domain, 'splitSteps' | 'isTerminal'>, completion: string): string[] {
-  const steps = domain.splitSteps(completion);
+/** Steps up to the first final answer, or to where the policy goes on with another problem, whose answer is not the one asked for. */
+export function untilAnswer(
+  domain: Pick<Domain, 'splitSteps' | 'isTerminal' | 'solutionStops'>,
+  completion: string,
+): string[] {
+  const steps = domain.splitSteps(ownSolution(domain, completion));
   const end = steps.findIndex((step) => domain.isTerminal(step));
   return end === -1 ? steps : steps.slice(0, end + 1);
 }

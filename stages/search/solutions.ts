@@ -29,6 +29,7 @@ export async function sampleSolutions(
     maxTokens: settings.maxRolloutTokens,
     temperature: settings.temperature,
     topP: settings.topP,
+    ...(domain.solutionStops && { stop: domain.solutionStops }),
     seed,
     logprobs: false,
     affinity: problem.id,

@@ -56,7 +56,8 @@ describe('change', () => {
       fault: 'it holds the phrase "Let\'s go back to where"',
     },
   ])('finds of "$rewritten": $fault', ({ rewritten, fault }) => {
-    expect(change.faultOfRewrite('33 - 12 = 21 .', rewritten)).toBe(fault);
+    const asked = { problem: 'Pay 33 with 2 coins of 1 12 21 :', written: '', step: '33 - 12 = 21 .' };
+    expect(change.faultOfRewrite(asked, rewritten)?.detail ?? null).toBe(fault);
   });
 
   test('has settings with defaults', () => {

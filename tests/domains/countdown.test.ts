@@ -53,7 +53,8 @@ describe('countdown', () => {
       fault: 'it holds the phrase "Let\'s go back to where we had"',
     },
   ])('finds of "$rewritten": $fault', ({ rewritten, fault }) => {
-    expect(countdown.faultOfRewrite('3 * 7 = 21 .', rewritten)).toBe(fault);
+    const asked = { problem: 'Use 3 5 7 to make 26 :', written: '', step: '3 * 7 = 21 .' };
+    expect(countdown.faultOfRewrite(asked, rewritten)?.detail ?? null).toBe(fault);
   });
 
   test('has settings with defaults, and refuses others', () => {

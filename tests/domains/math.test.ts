@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { loadDomain } from '../../stages/domain.ts';
+import { loadDomain, ownSolution } from '../../stages/domain.ts';
 
 const math = await loadDomain('math');
 
@@ -70,12 +70,44 @@ describe('mathematics', () => {
     expect(math.approves(' It seems correct')).toBe(false);
   });
 
+  const asked = {
+    problem: 'A book costs \\$1,200 and a pen 20\\% of it.',
+    written: 'We begin with 7.',
+    step: '$2 + 3 = 5$',
+  };
   test.each([
     { rewritten: 'Next we see that $2 + 3 = 5$.', fault: null },
-    { rewritten: 'Next we see that the sum is 5.', fault: 'it has lost the number 2' },
-    { rewritten: '$2 + 3 = 5$, so \\boxed{5}.', fault: 'it states the final answer' },
-    { rewritten: `$2 + 3 = 5$. ${math.phrases.positive}`, fault: `it holds the phrase "${math.phrases.positive}"` },
+    { rewritten: 'Next we see that the sum is 5.', fault: ['numbers', 'it has lost the number 2'] },
+    { rewritten: '$2 + 3 = 5$, so \\boxed{5}.', fault: ['answer', 'it states the final answer'] },
+    {
+      rewritten: `$2 + 3 = 5$. ${math.phrases.positive}`,
+      fault: ['phrase', `it holds the phrase "${math.phrases.positive}"`],
+    },
+    { rewritten: '$2 + 3 = 5$, but that is wrong.', fault: ['verdict', 'it judges: "wrong"'] },
+    { rewritten: 'Going back, $2 + 3 = 5$.', fault: ['verdict', 'it judges: "going back"'] },
+    { rewritten: '$2 + 3 = 5$, and 5 + 4 = 9.', fault: ['invented', 'its number 4 comes from nowhere'] },
+    { rewritten: '$2 + 3 = 5$, and 10 is twice that.', fault: ['invented', 'its number 10 comes from nowhere'] },
+    { rewritten: 'Of 1200 and 7, $2.0 + 3 = 5$ remain.', fault: null },
+    { rewritten: 'With 0.2 of $1{,}200$, $2 + 3 = 5$.', fault: null },
   ])('finds of "$rewritten": $fault', ({ rewritten, fault }) => {
-    expect(math.faultOfRewrite('$2 + 3 = 5$', rewritten)).toBe(fault);
+    const found = math.faultOfRewrite(asked, rewritten);
+    expect(found === null ? null : [found.reason, found.detail]).toEqual(fault);
+  });
+
+  test.each([
+    { step: '$\\frac12 + \\sqrt 9$', rewritten: 'Half, $\\frac{1}{2}$, and $\\sqrt{9}$.' },
+    { step: 'the point (1,200)', rewritten: 'the point with 1 and 200' },
+    { step: '25% of 80', rewritten: '0.25 times 80' },
+    { step: 'It is 3.', rewritten: 'It is 3.0.' },
+    { step: 'The error is 3.', rewritten: 'We find an error of 3.' },
+  ])('takes "$rewritten" for "$step"', ({ step, rewritten }) => {
+    expect(math.faultOfRewrite({ problem: '', written: '', step }, rewritten)).toBeNull();
+  });
+
+  test('ends a solution where the policy goes on to another problem', () => {
+    expect(ownSolution(math, 'It is 3.\n\nProblem: What is 4?\n\nThe final answer is \\boxed{4}.')).toBe(
+      'It is 3.\n\n',
+    );
+    expect(ownSolution(math, 'It is 3.')).toBe('It is 3.');
   });
 });

@@ -162,7 +162,10 @@ describe('the rewriting of a step', () => {
       says(' 3 times 7 gives 21 .'),
     ]);
     expect(rewritten.text).toBe('3 times 7 gives 21 .');
-    expect(rewritten.faults).toEqual(['its numbers are 21 and not 3, 7, 21', 'it is empty']);
+    expect(rewritten.faults).toEqual([
+      { reason: 'numbers', detail: 'its numbers are 21 and not 3, 7, 21' },
+      { reason: 'empty', detail: 'it is empty' },
+    ]);
     expect(seen.map(({ seed }) => seed)).toEqual([100, 101, 102]);
     expect(seen[0]).toMatchObject({
       prompt: 'Rewrite : 3 * 7 = 21 . =>',
@@ -176,6 +179,7 @@ describe('the rewriting of a step', () => {
   test('gives up after its attempts, a cut text being a fault too', async () => {
     const cut = says('3 times 7 gives 21 .', 'length');
     const { rewritten } = await rewriteWithAnswers([cut, cut, cut]);
-    expect(rewritten).toEqual({ text: null, tokens: 0, faults: Array(3).fill('it is longer than 16 tokens') });
+    const fault = { reason: 'tooLong', detail: 'it is longer than 16 tokens' };
+    expect(rewritten).toEqual({ text: null, tokens: 0, faults: [fault, fault, fault] });
   });
 });
