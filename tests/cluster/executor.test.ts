@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { BatchV1Api, CoreV1Api, KubernetesObjectApi, loadAllYaml } from '@kubernetes/client-node';
+import { BatchV1Api, CoreV1Api, KubernetesObjectApi, loadAllYaml, type V1Pod } from '@kubernetes/client-node';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { inProject } from '../../cli/paths.ts';
 import { ensureStageImage } from '../../cluster/import-image.ts';
@@ -17,6 +17,7 @@ import {
 import { logPath, stageDir } from '../../store/index.ts';
 import { aRequest } from '../k8s/support.ts';
 import { eventually } from '../support/cluster/job-story.ts';
+import { killMain } from '../support/cluster/pod-processes.ts';
 import { type TestNamespace, testNamespace } from '../support/cluster/test-namespace.ts';
 
 /** The executor by itself on real pods, as the worker's ServiceAccount. */
@@ -173,6 +174,41 @@ test('a Job that somebody else removes has failed, and says so', async () => {
   });
   expect((await ending).outcome).toMatchObject({
     failure: { class: 'Crashed', message: expect.stringContaining('somebody else has removed Job') },
+  });
+});
+
+describe('a pod whose program does not listen to SIGTERM', () => {
+  /** Starts one, lets somebody at its pod, and tells how that ended. */
+  async function afterwards(act: (pod: V1Pod) => Promise<unknown>): Promise<Outcome> {
+    const code = `process.on('SIGTERM', () => {}); console.log('it runs'); setInterval(() => {}, 1000);`;
+    const request = aJob({ main: running(code), graceSeconds: 2 });
+    const executor = anExecutor();
+    await executor.submit(request);
+    const ending = ended(executor, request.name);
+    const hasBegun = async () => logOf(await podsOf(request.name)).then((text) => text.includes('it runs'));
+    await eventually('it runs', hasBegun, 30_000);
+    await act((await podsOf(request.name))[0] as V1Pod);
+    return (await ending).outcome;
+  }
+  const core = () => namespace.admin.makeApiClient(CoreV1Api);
+  const deleted = (grace: object) => (pod: V1Pod) =>
+    core().deleteNamespacedPod({ name: pod.metadata?.name ?? '', namespace: namespace.name, ...grace });
+  const logOf = async ([pod]: readonly V1Pod[]): Promise<string> =>
+    pod === undefined
+      ? ''
+      : core()
+          .readNamespacedPodLog({ name: pod.metadata?.name ?? '', namespace: namespace.name })
+          .catch(() => '');
+
+  test.each([
+    { name: 'with a grace', act: deleted({}) },
+    { name: 'without one', act: deleted({ gracePeriodSeconds: 0 }) },
+  ])('is preempted where somebody deletes it $name, although it ends with 137', async ({ act }) => {
+    expect(await afterwards(act)).toMatchObject({ failure: { class: 'Preempted', exitCode: 137 } });
+  });
+
+  test('has crashed where somebody kills its program on the node', async () => {
+    expect(await afterwards(killMain)).toMatchObject({ failure: { class: 'Crashed', exitCode: 137 } });
   });
 });
 
