@@ -24,6 +24,12 @@ export async function removeMovedVolumes(admin: KubeConfig, folders: VolumeFolde
     const claim = standing.spec?.claimRef?.name ?? '';
     const pods = await podsWith(core, namespace, claim);
     if (pods.length > 0) throw inUse(namespace, claim, from, to, pods);
+    // Those that have ended hold it too. Their Jobs keep the account, and the store their logs.
+    await Promise.all(
+      (await podsWith(core, namespace, claim, true)).map((pod) =>
+        orNull(core.deleteNamespacedPod({ name: pod, namespace })),
+      ),
+    );
     await Promise.all([
       orNull(core.deleteNamespacedPersistentVolumeClaim({ name: claim, namespace })),
       orNull(core.deletePersistentVolume({ name })),
@@ -39,11 +45,11 @@ export async function removeMovedVolumes(admin: KubeConfig, folders: VolumeFolde
 const folderOf = (volume: V1PersistentVolume | null): string =>
   volume?.spec?.local?.path ?? volume?.spec?.hostPath?.path ?? '';
 
-/** Pods that have a claim mounted, or are going to. */
-async function podsWith(core: CoreV1Api, namespace: string, claim: string): Promise<string[]> {
+/** Pods that have a claim mounted, or are going to; or those that had it, and have ended. */
+async function podsWith(core: CoreV1Api, namespace: string, claim: string, ended = false): Promise<string[]> {
   const { items } = await core.listNamespacedPod({ namespace });
   return items
-    .filter(({ status }) => !['Succeeded', 'Failed'].includes(status?.phase ?? ''))
+    .filter(({ status }) => ['Succeeded', 'Failed'].includes(status?.phase ?? '') === ended)
     .filter(({ spec }) => spec?.volumes?.some((volume) => volume.persistentVolumeClaim?.claimName === claim))
     .map(({ metadata }) => metadata?.name ?? '');
 }

@@ -1,7 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { mkdir, rename, writeFile } from 'node:fs/promises';
-import { networkInterfaces } from 'node:os';
 import getPort from 'get-port';
 import { z } from 'zod';
 import { clusterPath, inCluster } from './paths.ts';
@@ -48,13 +47,13 @@ export function readSettings(): ClusterSettings | null {
   }
 }
 
-/** The settings of the cluster that was made here, else new ones. */
-export async function ensureSettings(): Promise<ClusterSettings> {
+/** The settings of the cluster that was made here, else new ones. @param addresses - of this machine, of which each takes its network */
+export async function ensureSettings(addresses: readonly string[]): Promise<ClusterSettings> {
   const standing = readSettings();
   if (standing !== null) return standing;
   const port = () => getPort();
   const settings: ClusterSettings = {
-    number: freeNumber(Object.values(networkInterfaces()).flatMap((list = []) => list.map(({ address }) => address))),
+    number: freeNumber(addresses),
     adminToken: randomBytes(24).toString('base64url'),
     ports: {
       ...{ apiServer: await port(), etcd: await port(), etcdPeer: await port(), controllerManager: await port() },

@@ -14,7 +14,7 @@ import { pauseImage, stageImage } from './images.ts';
 import { importImage, standingSnapshotter } from './import-image.ts';
 import { unmountAll } from './mounts.ts';
 import { NAMESPACE, prepareNamespace, writeWorkerKubeconfig } from './namespace.ts';
-import { ensureBridge } from './network.ts';
+import { ensureBridge, machineAddresses } from './network.ts';
 import { readyNode } from './node.ts';
 import { clusterPath, clusterStorePath, inCluster, kubeconfigPath } from './paths.ts';
 import { componentLog, componentPid, startComponent } from './processes.ts';
@@ -50,7 +50,7 @@ export async function clusterUp(tell: Tell): Promise<ClusterSettings> {
   await installPackages(facts.missingPackages, tell);
   await buildBinaries(tell);
 
-  const settings = await ensureSettings();
+  const settings = await ensureSettings(await machineAddresses());
   const runtime = await runtimeOf();
   await writeConfiguration(settings, runtime);
   await ensureBridge(settings);

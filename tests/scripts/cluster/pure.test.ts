@@ -4,6 +4,7 @@ import { fakeNode } from '../../../cluster/fake-nodes.ts';
 import { foreignKubeconfig } from '../../../cluster/foreign.ts';
 import { librariesIn } from '../../../cluster/images.ts';
 import { mountsBelow } from '../../../cluster/mounts.ts';
+import { addressesIn } from '../../../cluster/network.ts';
 import { kubeconfigPath } from '../../../cluster/paths.ts';
 import { type MachineFacts, refusalOf } from '../../../cluster/requirements.ts';
 import { freeNumber } from '../../../cluster/settings.ts';
@@ -53,7 +54,10 @@ test('mounts below a folder are found, the deepest first, and no others', () => 
   expect(mountsBelow(mountinfo, '/c')).toEqual(['/c/kubelet/pods/a b', '/c/kubelet']);
 });
 
-test('a network that an address lies in is not taken again', () => {
+test('a network that an address lies in is not taken again, whether a pod is on it or not', () => {
+  const printed =
+    '[{"ifname":"lo","addr_info":[{"local":"127.0.0.1"}]},{"ifname":"orrery0","operstate":"DOWN","addr_info":[{"local":"10.244.0.1"}]},{"ifname":"e"}]';
+  expect(freeNumber(addressesIn(printed))).toBe(1);
   expect(freeNumber(['127.0.0.1', '10.244.0.1', '10.244.1.7', '::1'])).toBe(2);
   expect(freeNumber(['192.168.0.4'])).toBe(0);
 });
