@@ -47,7 +47,8 @@ async function runRound(cluster: FakeCluster, campaigns: number): Promise<Round>
   try {
     const starts = new PQueue({ concurrency: STARTS_AT_ONCE });
     const all = Array.from({ length: campaigns }, (_, index) => starts.add(() => start(cluster.client, 1 + index)));
-    const stages = await Promise.all((await Promise.all(all)).map(stagesOf));
+    const ended = Promise.all(all).then((handles) => Promise.all(handles.map(stagesOf)));
+    const stages = await Promise.race([ended, pods.died]);
     const seconds = (performance.now() - began) / 1000;
     const requests = Object.fromEntries([...worker.kube.requests].toSorted());
     globalThis.gc?.();

@@ -40,8 +40,8 @@ export interface FakeCluster {
   startWorker(): Promise<{ readonly kube: KubeClient; stop(): Promise<void> }>;
   /** Fake nodes of eight H100, until the namespace is closed. */
   addNodes(count: number): Promise<void>;
-  /** A process that plays the programs of all pods, each for so long. */
-  simulate(seconds: number): Promise<{ stop(): void }>;
+  /** A process that plays the programs of all pods, each for so long. `died` rejects when it ends before it is stopped. */
+  simulate(seconds: number): Promise<{ readonly died: Promise<never>; stop(): void }>;
   close(): Promise<void>;
 }
 
@@ -85,7 +85,19 @@ export async function openFakeCluster(kubeconfig: string, purpose: string): Prom
       // It ends when its stdin does: with this process, however that goes.
       const process = execa(globalThis.process.execPath, args, { stdin: 'pipe', stderr: 'inherit', reject: false });
       await once(process.stdout, 'data'); // it says that it watches
-      return { stop: () => void process.kill() };
+      let stopped = false;
+      const died = process.then(({ exitCode, signal }) => {
+        if (!stopped) throw new Error(`the simulation of pods ended with ${signal ?? exitCode}`);
+        return new Promise<never>(() => {});
+      });
+      died.catch(() => {}); // who does not wait for it has nothing to hear
+      return {
+        died,
+        stop() {
+          stopped = true;
+          process.kill();
+        },
+      };
     },
     startWorker: () => startWorker({ address: temporal.address, store, settings, workerKubeconfig }),
     async close() {
