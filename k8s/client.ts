@@ -43,10 +43,17 @@ export interface Selection {
 
 /** A request that takes longer is taken for lost. */
 const REQUEST_MS = 30_000;
-/** A watch is closed by the server after so long, and opened again; a little different for each, so that they do not all come at once. */
-const WATCH_SECONDS = { least: 240, spread: 120 } as const;
 /** Bookmarks come every minute: a watch that is silent for longer is dead, whatever TCP says. */
 const WATCH_SILENCE_MS = 120_000;
+/**
+ * A watch is closed by the server after so long, and opened again; a little different for each, so that they do not all come at once. Of events the
+ * API server keeps no watch cache, and so sends no bookmarks: their watch ends before its silence could be taken for death.
+ */
+const WATCH_SECONDS: Readonly<Record<Watched, { readonly least: number; readonly spread: number }>> = {
+  jobs: { least: 240, spread: 120 },
+  pods: { least: 240, spread: 120 },
+  events: { least: 80, spread: 30 },
+};
 const PAGE = 500;
 
 export type KubeClient = ReturnType<typeof createKubeClient>;
@@ -241,7 +248,7 @@ export function createKubeClient(namespace: string, context?: string) {
       const query = {
         resourceVersion,
         allowWatchBookmarks: true,
-        timeoutSeconds: WATCH_SECONDS.least + Math.floor(Math.random() * WATCH_SECONDS.spread),
+        timeoutSeconds: WATCH_SECONDS[what].least + Math.floor(Math.random() * WATCH_SECONDS[what].spread),
         ...(labels === undefined ? {} : { labelSelector: labels }),
         ...(fields === undefined ? {} : { fieldSelector: fields }),
       };
