@@ -13,7 +13,7 @@ export const kubernetesLoad: Benchmark = {
   question: 'What does a worker ask of the API server, and how much memory does it take, as campaigns grow in number?',
   method: `${AT_ONCE.short.join(', ')} campaigns (with --full ${AT_ONCE.full.join(', ')}) of one arm at the same time, each round with a new process, namespace, Temporal server, worker and store, on the project's
 Kubernetes cluster. Pods are on fake nodes (KWOK), their programs are played for ${STAGE_SECONDS} s each by a simulation in another process. Requests are
-counted in the worker's own client, watches are those that it has opened. Memory is that of the process in which the worker is, and nothing else but the
+counted in the worker's own client, watches are the most that it had open at a time. Memory is that of the process in which the worker is, and nothing else but the
 benchmark's own waiting: the most that was resident, and the heap after a garbage collection at the end.`,
 
   async run({ full, say }) {
@@ -44,7 +44,7 @@ function findings(rounds: readonly Round[]): Awaited<ReturnType<Benchmark['run']
     goals: [
       under('requests a stage, at most', most, REQUESTS_A_STAGE, 'requests'),
       {
-        what: 'watches of a worker do not grow with campaigns',
+        what: 'watches of a worker that are open at a time do not grow with campaigns',
         target: `${first.watches}, as with ${first.campaigns}`,
         measured: `${last.watches} with ${last.campaigns}`,
         met: last.watches <= first.watches,
@@ -88,7 +88,7 @@ function findings(rounds: readonly Round[]): Awaited<ReturnType<Benchmark['run']
     ],
     notes: [
       'The list of nodes is the look at the cluster before each stage (`checkRoom`); the rest is what the executor asks.',
-      'A watch is opened again when the server closes it, every few minutes: rounds that last longer open more.',
+      'A watch is opened again when the server closes it, every four to six minutes: the rows of WATCH count each time.',
     ],
     data: rounds,
   };

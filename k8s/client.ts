@@ -77,6 +77,8 @@ export function createKubeClient(namespace: string, context?: string) {
   /** Requests so far, by verb and resource: `POST jobs`. For benchmarks. */
   const requests = new Map<string, number>();
   const count = (verb: string): void => void requests.set(verb, (requests.get(verb) ?? 0) + 1);
+  /** Watches that are open, and the most that were at a time. For benchmarks. */
+  const watches = { now: 0, most: 0 };
 
   const configuration = createConfiguration({
     baseServer: new ServerConfiguration(cluster.server, {}),
@@ -118,6 +120,7 @@ export function createKubeClient(namespace: string, context?: string) {
   return {
     namespace,
     requests,
+    watches,
 
     getJob: async (name: string): Promise<Job | null> => {
       const job = await orNull(`get Job ${name}`, () => batch.readNamespacedJob({ namespace, name }));
@@ -243,8 +246,15 @@ export function createKubeClient(namespace: string, context?: string) {
     },
 
     /** Changes from `resourceVersion` on, until the server closes the watch. @throws KubeError 410 when it does not know that version any more */
-    watch: (what: Watched, { labels, fields }: Selection, resourceVersion: string, signal: AbortSignal) => {
+    watch: async function* (
+      what: Watched,
+      { labels, fields }: Selection,
+      resourceVersion: string,
+      signal: AbortSignal,
+    ): AsyncGenerator<WatchEvent> {
       count(`WATCH ${what}`);
+      watches.now += 1;
+      watches.most = Math.max(watches.most, watches.now);
       const query = {
         resourceVersion,
         allowWatchBookmarks: true,
@@ -252,7 +262,11 @@ export function createKubeClient(namespace: string, context?: string) {
         ...(labels === undefined ? {} : { labelSelector: labels }),
         ...(fields === undefined ? {} : { fieldSelector: fields }),
       };
-      return watchEvents(config, `${WATCHED[what]}/namespaces/${namespace}/${what}`, query, what, signal);
+      try {
+        yield* watchEvents(config, `${WATCHED[what]}/namespaces/${namespace}/${what}`, query, what, signal);
+      } finally {
+        watches.now -= 1;
+      }
     },
 
     /** What a container has printed, at most the last `tailLines`. Null where there is no such pod, or nothing of it is left. */
