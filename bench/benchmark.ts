@@ -67,6 +67,13 @@ export function atLeast(what: string, measured: number, limit: number, unit: str
   };
 }
 
+/** A goal whose two measures have to be the same. */
+export const equal = (what: string, ours: number | string | undefined, theirs: number | string): Goal => ({
+  ...{ what, target: 'equal', met: String(ours) === String(theirs) },
+  measured: String(ours) === String(theirs) ? shortened(String(ours)) : `${ours} and ${theirs}`,
+});
+const shortened = (text: string): string => (text.length > 40 ? `${text.slice(0, 16)}...` : text);
+
 export const asItFell = (what: string, measured: string): Goal => ({ what, target: null, measured, met: null });
 
 /** Three digits that count, as people read them; a number that is no number is told as such. */

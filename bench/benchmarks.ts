@@ -8,6 +8,7 @@ import { kubernetesLoad } from './kubernetes-load.ts';
 import { overhead } from './overhead.ts';
 import { searchBeside } from './search-beside.ts';
 import { searchDriver } from './search-driver.ts';
+import { searchKill } from './search-kill.ts';
 import { trainerKill } from './trainer-kill.ts';
 import { verdicts } from './verdicts.ts';
 import { workerKill } from './worker-kill.ts';
@@ -24,6 +25,7 @@ export const BENCHMARKS: readonly Benchmark[] = [
   kubernetesDeadTime,
   kubernetesLoad,
   searchDriver,
+  searchKill,
   searchBeside,
   verdicts,
 ];

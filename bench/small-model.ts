@@ -1,6 +1,7 @@
 /**
  * Search, linearise and rewrite with a real small model, without Temporal: the stage programs one after the other, on easy problems of GSM8K
- * test and MATH-500, against a policy server that runs already. By hand; says what every stage counted, and shows some of what was written.
+ * test and MATH-500, against a policy server that runs already. Best-of-N on all of them, then the tree search on those that it solved: what
+ * the model never solves gives no trace. By hand; says what every stage counted, and shows some of what was written.
  *
  *     node bench/small-model.ts --url http://127.0.0.1:8000 --model DIR [--problems 12] [--store DIR] [--out FILE.md]
  *
@@ -11,7 +12,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { type Counts, FILES, type ManifestRef, partFile, type StageKind } from '../spec/index.ts';
+import { type Counts, FILES, type ManifestRef, partFile, type StageKind, Tree } from '../spec/index.ts';
 import { readManifest, sealStage } from '../store/index.ts';
 import { startStage } from '../tests/support/stage-process.ts';
 import { finishedStage, plannedStage } from '../tests/support/stored-stage.ts';
@@ -26,12 +27,10 @@ const { values: options } = parseArgs({
     problems: { type: 'string', default: '12' },
     candidates: { type: 'string', default: '4' },
     rollouts: { type: 'string', default: '2' },
-    iterations: { type: 'string', default: '6' },
+    iterations: { type: 'string', default: '24' },
     samples: { type: 'string', default: '16' },
     temperature: { type: 'string', default: '0.7' },
     store: { type: 'string' },
-    methods: { type: 'string', default: 'mcts,best-of-n' },
-    until: { type: 'string', default: 'rewrite' },
     out: { type: 'string' },
   },
 });
@@ -39,6 +38,8 @@ const store = options.store ?? mkdtempSync(join(tmpdir(), 'orrery-small-model-')
 // As a base model: a chat template in front of few-shot prompts confuses a model of this size.
 const policy = { type: 'pretrained', name: 'small', uri: options.model, revision: 'local', chat: 'none' };
 const SELF_EVALUATIONS = [8, 2, 0];
+/** So weak a model loses or invents a number in most attempts. */
+const REWRITE = { maxStepTokens: 96, attemptsPerStep: 12, temperature: 0.4 };
 const lines: string[] = [];
 interface Ran {
   readonly ref: ManifestRef;
@@ -102,30 +103,47 @@ function samplesIn(dir: string): string[] {
 }
 
 const samples: string[] = [];
+
+function prepared(problems: readonly unknown[]): Promise<ManifestRef> {
+  const data = { type: 'generated', searchProblems: problems.length, curriculumPrompts: 1, benchmarkProblems: 1 };
+  return finishedStage(store, { kind: 'prepare', data }, { [FILES.prepare.search]: problems });
+}
+
+function isSolvedIn(dir: string, problem: string): boolean {
+  const trees = readFileSync(join(dir, 'data', partFile(FILES.search.trees, 0)), 'utf8')
+    .trim()
+    .split('\n');
+  return trees
+    .map((line) => Tree.parse(JSON.parse(line)))
+    .some((tree) => tree.problem.id === problem && tree.nodes.some(({ terminal, reward }) => terminal && reward === 1));
+}
+
+/** Linearises and rewrites the trees of a method, with and without self-evaluation. */
+async function cloned(method: string, trees: ManifestRef): Promise<void> {
+  for (const selfEvaluations of SELF_EVALUATIONS) {
+    const name = `${method}, N = ${selfEvaluations}`;
+    const { ref: traces } = await run(`linearise, ${name}`, 'linearise', { selfEvaluations }, { trees });
+    const { dir } = await run(`rewrite, ${name}`, 'rewrite', REWRITE, { traces });
+    const written = samplesIn(dir);
+    if (written.length > 0) samples.push(`### ${name}`, '', ...written);
+  }
+}
+
 try {
   const problems = [
     ...easiest('gsm8k-test', () => true),
     ...easiest('math500', ({ level }: { level?: number }) => level === 1),
   ];
-  const data = { type: 'generated', searchProblems: 1, curriculumPrompts: 1, benchmarkProblems: 1 };
-  const prompts = await finishedStage(store, { kind: 'prepare', data }, { [FILES.prepare.search]: problems });
   const [candidates, rollouts, iterations] = [options.candidates, options.rollouts, options.iterations].map(Number);
   const sampling = { maxStepTokens: 64, maxRolloutTokens: 128, temperature: Number(options.temperature) };
-  const methods = {
-    'best-of-n': { method: 'best-of-n', samples: Number(options.samples), ...sampling },
-    mcts: { candidates, rollouts, iterations, ...sampling },
-  };
-  for (const method of options.methods.split(',') as (keyof typeof methods)[]) {
-    const config = methods[method];
-    const { ref: trees } = await run(`search, ${method}`, 'search', config, { prompts });
-    if (options.until === 'search') continue;
-    for (const selfEvaluations of SELF_EVALUATIONS) {
-      const name = `${method}, N = ${selfEvaluations}`;
-      const { ref: traces } = await run(`linearise, ${name}`, 'linearise', { selfEvaluations }, { trees });
-      const { dir } = await run(`rewrite, ${name}`, 'rewrite', { maxStepTokens: 96 }, { traces });
-      const written = samplesIn(dir);
-      if (written.length > 0) samples.push(`### ${name}`, '', ...written);
-    }
+  const bestOfN = { method: 'best-of-n', samples: Number(options.samples), ...sampling };
+  const trees = await run('search, best-of-n', 'search', bestOfN, { prompts: await prepared(problems) });
+  await cloned('best-of-n', trees.ref);
+  const solved = problems.filter(({ id }) => isSolvedIn(trees.dir, id));
+  if (solved.length > 0) {
+    const mcts = { candidates, rollouts, iterations, ...sampling };
+    const { ref } = await run('search, mcts', 'search', mcts, { prompts: await prepared(solved) });
+    await cloned('mcts', ref);
   }
 } finally {
   if (options.store === undefined) rmSync(store, { recursive: true, force: true });

@@ -48,7 +48,7 @@ export const TreeNode = z.object({
     .max(1)
     .nullable()
     .describe(
-      'R: mean score of its own rollouts, or of itself when terminal; null at the root; 0 where nothing could follow.',
+      'R: mean score of its own rollouts, or of itself when terminal; null at the root and where best-of-N sampled through; 0 where nothing could follow.',
     ),
   terminal: z.boolean(),
   answer: z

@@ -24,6 +24,11 @@ export interface Work {
   from?: number;
 }
 
+interface FullMoment {
+  readonly clock: number;
+  readonly slotMs: number;
+}
+
 interface Running {
   readonly work: Work;
   /** Decode step at which it ends. */
@@ -40,6 +45,8 @@ export function createEngine(speed: Speed) {
   const running = new EarliestFirst();
   let [clock, steps, stall] = [0, 0, 0];
   const totals = { slotMs: 0, fullMs: 0, generated: 0, aborted: 0 };
+  /** Clock and slotMs when all slots were in use for the first time, and for the last. */
+  let [firstFull, lastFull]: [FullMoment | null, FullMoment | null] = [null, null];
   let [firstAt, lastAt]: [number | null, number] = [null, 0];
 
   const stepMs = (): number => speed.stepMs + speed.stepMsPerSequence * running.size;
@@ -63,7 +70,10 @@ export function createEngine(speed: Speed) {
     clock += ms;
     totals.slotMs += ms * running.size;
     if (running.size > 0) lastAt = clock;
-    if (running.size === speed.slots) totals.fullMs += ms;
+    if (running.size < speed.slots || ms === 0) return;
+    totals.fullMs += ms;
+    firstFull ??= { clock: clock - ms, slotMs: totals.slotMs - ms * running.size };
+    lastFull = { clock, slotMs: totals.slotMs };
   }
   /** Moves the clock to `now`, and ends what has ended by then. */
   function advance(now: number): void {
@@ -119,8 +129,14 @@ export function createEngine(speed: Speed) {
       return next === undefined ? null : stall + (next.to - steps) * stepMs();
     },
     load: () => ({ running: running.size, waiting: waitingCount() }),
-    /** `spanMs`: from the first request to the end of the last sequence. */
-    totals: () => ({ ...totals, spanMs: lastAt - (firstAt ?? lastAt) }),
+    /** `spanMs`: from the first request to the end of the last sequence. `steady`: from the first moment with all slots in use to the last. */
+    totals: () => ({
+      ...totals,
+      spanMs: lastAt - (firstAt ?? lastAt),
+      steadyFromMs: (firstFull?.clock ?? lastAt) - (firstAt ?? lastAt),
+      steadyMs: (lastFull?.clock ?? 0) - (firstFull?.clock ?? 0),
+      steadySlotMs: (lastFull?.slotMs ?? 0) - (firstFull?.slotMs ?? 0),
+    }),
   };
 }
 

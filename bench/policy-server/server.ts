@@ -99,7 +99,7 @@ export async function startBenchServer({ port = 0, haste = 1, speed = {}, cacheB
         return;
       case '/totals':
         engine.advance(now());
-        json({ ...totals, ...engine.totals(), haste });
+        json({ ...totals, ...engine.totals(), haste, cpuMs: cpuMs() });
         return;
       default:
         outgoing.end('');
@@ -136,6 +136,12 @@ export interface Totals {
   readonly slotMs: number;
   readonly fullMs: number;
   readonly spanMs: number;
+  /** From the first moment with all slots in use to the last: when it began, how long it was, and its Σ of the sequences that ran. */
+  readonly steadyFromMs: number;
+  readonly steadyMs: number;
+  readonly steadySlotMs: number;
+  /** Processor time of the server. */
+  readonly cpuMs: number;
   readonly haste: number;
 }
 
@@ -170,6 +176,11 @@ function exposition(
     `vllm:generation_tokens_total{model_name="bench"} ${generated}`,
     '',
   ].join('\n');
+}
+
+function cpuMs(): number {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1000;
 }
 
 async function bodyOf(incoming: IncomingMessage): Promise<string> {

@@ -22,6 +22,19 @@ export async function startServer(haste: number) {
   };
 }
 
+/** Does something with a bench policy server that is there for it alone. */
+export async function withServer<T>(
+  haste: number,
+  work: (server: Awaited<ReturnType<typeof startServer>>) => Promise<T>,
+): Promise<T> {
+  const server = await startServer(haste);
+  try {
+    return await work(server);
+  } finally {
+    server.stop();
+  }
+}
+
 /** Writes a file of so many problems of the bench policy. @returns its path */
 export function benchProblems(folder: string, count: number): string {
   const file = join(folder, `problems-${count}.jsonl`);

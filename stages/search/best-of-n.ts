@@ -44,8 +44,8 @@ export async function* sampleBestOfN(
  * The tree of solutions sampled from the root (*ours*): one path each, equal first steps merged, as the search merges equal candidates. So
  * linearisation goes back to where two solutions part, which is the root where they share nothing.
  *
- * N(S) is the number of solutions through S, Q(S) their mean verdict. R of an inner node is that mean as well: given its steps, the rest of
- * each was drawn from the policy there. P(a|S) is the share of the parent's solutions that take the step.
+ * N(S) is the number of solutions through S, Q(S) their mean verdict. An inner node has no R: nothing was sampled from it but the solutions that
+ * are to be valued, most often one. P(a|S) is the share of the parent's solutions that take the step.
  *
  * A step that ends one solution and is an inner step of another is two nodes, as it is when it ends two solutions with different verdicts
  * (one could not be judged): a terminal has no children, and one reward.
@@ -77,6 +77,7 @@ export function treeOfSolutions(solutions: readonly Solution[]): TreeNode[] {
     if (parent === null) return { ...ROOTED.nodes[0]!, visits, q: visits === 0 ? 0 : right / visits };
     const q = right / visits;
     const prior = visits / nodes[parent]!.visits;
-    return { id, parent, step, prior, visits, q, reward: q, terminal: end !== null, answer: end?.answer ?? null };
+    const reward = end?.reward ?? null;
+    return { id, parent, step, prior, visits, q, reward, terminal: end !== null, answer: end?.answer ?? null };
   });
 }

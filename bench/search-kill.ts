@@ -1,0 +1,97 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { asItFell, type Benchmark, type BenchOptions, equal, type Findings, numberText, under } from './benchmark.ts';
+import type { Totals } from './policy-server/server.ts';
+import { benchProblems, runShard, type ShardRun, withServer } from './support/search-processes.ts';
+
+/** Simulated time in real time, as in bench/search-driver.ts. */
+const HASTE = 12;
+const SIZES = {
+  short: { problems: 32, inFlight: 24, kills: 2 },
+  full: { problems: 200, inFlight: 200, kills: 2 },
+};
+const RECIPE = { candidates: 8, rollouts: 16, iterations: 32, maxDepth: 50 };
+const MOST_LOST_PERCENT = 1;
+
+export const searchKill: Benchmark = {
+  name: 'search-kill',
+  question: 'What does a search lose to kills?',
+  method: `The search program of a pod against the bench policy server, as in search-driver: at recipe settings, first to its end, then from the start again, killed by SIGKILL at moments that are
+spread over the time which the first run took, and started again as the next attempt each time. Real are program, protocol, journal, disk and kills; simulated is the GPU, and so its tokens. Lost are the tokens
+that the server decoded and no tree counts. That is what was in flight: a kill loses as much whether the search is long or short, so the share depends on the length of the run between two kills, and the
+tokens of a kill are told too. An answer of a server that does not stream is there as a whole or not at all; a request is the least that can be lost, and it is what the journal keeps.`,
+
+  async run(options) {
+    const folder = mkdtempSync(join(tmpdir(), 'orrery-search-kill-'));
+    try {
+      return await measure(folder, options);
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
+  },
+};
+
+async function measure(folder: string, { full, say }: BenchOptions): Promise<Findings> {
+  const size = full ? SIZES.full : SIZES.short;
+  const config = { ...RECIPE, problemsInFlight: size.inFlight };
+  const problems = benchProblems(folder, size.problems);
+  say(`${size.problems} problems, undisturbed`);
+  const whole = await withServer(HASTE, async (server) => {
+    const run = await runShard({ ...server, dir: join(folder, 'whole'), problems, config });
+    return { result: run.result!, totals: await server.totals() };
+  });
+  say(`the same, killed ${size.kills} times`);
+  const killed = await withServer(HASTE, async (server) => {
+    let run: ShardRun | null = null;
+    let attempts = 0;
+    for (; run?.result === undefined; attempts += 1) {
+      // What is left of the last attempt goes to its end.
+      const killAfterMs = attempts < size.kills ? whole.result.wallMs / (size.kills + 1) : null;
+      const shard = { dir: join(folder, 'killed'), problems, config, attempt: attempts, killAfterMs };
+      run = await runShard({ ...server, ...shard });
+    }
+    return { result: run.result, attempts, totals: await server.totals() };
+  });
+  return findings(whole, killed);
+}
+
+type Whole = { result: NonNullable<ShardRun['result']>; totals: Totals };
+type Killed = Whole & { attempts: number };
+
+function findings(whole: Whole, killed: Killed): Findings {
+  const kills = killed.attempts - 1;
+  const { generated, aborted, spanMs, broken } = killed.totals;
+  const decoded = generated + aborted;
+  const lost = decoded - (killed.result.counts.completionTokens ?? 0);
+  const perKill = lost / Math.max(1, kills);
+  const tokensPerHour = (whole.totals.generated * 3_600_000) / whole.totals.spanMs;
+  return {
+    goals: [
+      under(`tokens lost to ${kills} kills`, (100 * lost) / decoded, MOST_LOST_PERCENT, '% of those decoded'),
+      equal('trees after the kills, by their sha256', killed.result.digest, whole.result.digest),
+      equal(
+        'tokens of the trees after the kills',
+        killed.result.counts.completionTokens,
+        whole.result.counts.completionTokens ?? 0,
+      ),
+      asItFell('tokens that a kill loses', numberText(perKill)),
+      asItFell('one kill an hour of the simulated GPU loses', `${numberText((100 * perKill) / tokensPerHour)} %`),
+    ],
+    tables: [
+      {
+        title: `${killed.result.counts.problems} problems, ${kills} kills`,
+        columns: ['tokens', 'count'],
+        rows: [
+          ['decoded', decoded],
+          ['in the trees', killed.result.counts.completionTokens ?? 0],
+          ['under way in sequences that were cut off', aborted],
+          ['of sequences that had ended, in requests that had not', lost - aborted],
+          ['requests that were cut off', broken],
+        ],
+      },
+    ],
+    notes: [`In the time of the simulated GPU the killed run took ${numberText(spanMs / 60_000)} min.`],
+    data: { whole, killed },
+  };
+}
