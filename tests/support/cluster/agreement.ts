@@ -55,14 +55,17 @@ export function differences(moment: Moment): Difference[] {
       jobs.length === executions || (begins && jobs.length === executions + 1),
       `${is}, of ${executions} executions, and kubectl shows ${jobs.length} Jobs`,
     );
-    now(live <= (ACTIVE.includes(state) ? 1 : 0), `${is}, and kubectl shows ${live} Jobs Running`);
+    now(live <= 1, `${is}, and kubectl shows ${live} Jobs Running`);
+    // Pods that have ended are believed before a Job controller that is late.
+    soon(live === 0 || ACTIVE.includes(state), `${is}, and kubectl shows a Job Running`);
     now(ACTIVE.includes(state) || !moment.withPods.has(name), `${is}, and a pod runs`);
     if (state === 'running') {
       now(newest?.attempt === attempt, `${is}, attempt ${attempt}, and kubectl's newest Job is of ${newest?.attempt}`);
       soon(newest?.status === 'Running', `${is}, and kubectl shows its Job ${newest?.status}`);
     }
     if (state === 'completed') {
-      now(newest?.attempt === attempt && newest?.status === 'Complete', `${is}, and kubectl says ${newest?.status}`);
+      now(newest?.attempt === attempt, `${is}, attempt ${attempt}, and kubectl's newest Job is of ${newest?.attempt}`);
+      soon(newest?.status === 'Complete', `${is}, and kubectl says ${newest?.status}`);
     }
     if (state === 'failed') soon(newest?.status === 'Failed', `${is}, and kubectl says ${newest?.status}`);
 
