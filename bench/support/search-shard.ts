@@ -41,14 +41,16 @@ export interface ShardResult {
   readonly digest: string;
 }
 
+/** A collection stops the driver for a tenth of a second: trees that end all at once are not each looked at. */
 const TREES_BETWEEN_LOOKS = 4;
+const MS_BETWEEN_LOOKS = 500;
 
 const shard = JSON.parse(process.argv[2] ?? '') as Shard;
 const config = STAGE_CONFIGS.search.parse(shard.config);
 const stage = { kind: 'search', name: 'search', seed: 7, config, domain: { name: 'math', settings: {} } };
 const say = (line: Moment | ShardResult): void => void process.stdout.write(`${JSON.stringify(line)}\n`);
 const began = performance.now();
-let looked = 0;
+let [looked, lookedAt] = [0, 0];
 
 const context: StageContext<'search'> = {
   stage: stage as unknown as StageFileOf<'search'>,
@@ -59,8 +61,8 @@ const context: StageContext<'search'> = {
   inputFiles: () => [shard.problems],
   fence: async () => {},
   report({ metrics: { trees = 0 } = {} }) {
-    if (trees < looked + TREES_BETWEEN_LOOKS) return;
-    looked = trees;
+    if (trees < looked + TREES_BETWEEN_LOOKS || performance.now() < lookedAt + MS_BETWEEN_LOOKS) return;
+    [looked, lookedAt] = [trees, performance.now()];
     globalThis.gc?.();
     const { heapUsed: heap, rss: resident } = process.memoryUsage();
     say({ trees, atMs: performance.now() - began, heap, resident });

@@ -46,7 +46,8 @@ async function submit(
   const campaign = endingAfter(options.until, await readCampaignFile(file));
   const id = idOf(campaign, options.id);
   if (options.print) {
-    const commands = startCommands(id, asJsonFile(file, id, campaign.input));
+    const asItIs = options.until === undefined && extname(file) === '.json';
+    const commands = startCommands(id, asItIs ? file : jsonCopy(id, campaign.input));
     console.log(options.json ? JSON.stringify({ id, commands }) : commands.join('\n'));
     return EXIT.ok;
   }
@@ -67,9 +68,8 @@ function endingAfter(wish: string | undefined, campaign: CampaignFile): Campaign
   return { input: { ...campaign.input, until }, spec: { ...campaign.spec, until } };
 }
 
-/** The spec as a JSON file, which is all that `temporal` and `tctl` read: the file itself if it is one, else a copy under .orrery/. */
-function asJsonFile(file: string, id: string, input: unknown): string {
-  if (extname(file) === '.json') return file;
+/** The spec as a JSON file under .orrery/: `temporal` and `tctl` read nothing else. */
+function jsonCopy(id: string, input: unknown): string {
   const copy = inOrrery('specs', `${id}.json`);
   mkdirSync(dirname(copy), { recursive: true });
   writeFileSync(copy, `${JSON.stringify(input, null, 2)}\n`);
