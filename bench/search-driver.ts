@@ -17,7 +17,7 @@ import { benchProblems, runShard, type ShardRun, withServer } from './support/se
 
 /** Simulated time in real time: see the method. */
 const HASTE = 12;
-const SIZES = { short: { problems: 48, inFlight: 24 }, full: { problems: 1000, inFlight: 256 } };
+const SIZES = { short: { problems: 280, inFlight: 256 }, full: { problems: 1000, inFlight: 256 } };
 const RECIPE = { candidates: 8, rollouts: 16, iterations: 32, maxDepth: 50 };
 const LEAST_BUSY_PERCENT = 95;
 const MOST_GROWTH_BYTES = 2048;
@@ -31,7 +31,7 @@ protocol, journal, disk and kills; simulated is the GPU: ${SPEED.slots} slots, a
 ${SPEED.prefillTokensPerMs} tokens a ms where they are not in the prefix cache, steps of 14 tokens and solutions of 5 to 10 steps, which is a tenth
 of the length of real ones. Its time passes ${HASTE} times as fast as the clock: the driver gets ${HASTE} times the requests per second, and a ${HASTE}th of the time
 to keep the server full, that it would get from such a GPU. The verifier is a comparison of strings, since verdicts are measured elsewhere. Recipe settings
-(k = 8, M = 16, 32 iterations), 1,000 problems with 256 in flight in --full, fewer in the short form. Busy is Σ running sequences over time, per slot: from the first moment
+(k = 8, M = 16, 32 iterations), 1,000 problems with 256 in flight in --full, 280 in the short form. Busy is Σ running sequences over time, per slot: from the first moment
 with all slots in use to the last, and over the whole run, from the first request to the last answer, with the time in which the limit of the driver finds the size of the server and the time in which too
 few problems are left to fill it. Memory is the heap after a collection, at every fourth tree; its growth is the slope of a line through the second half of them.`,
 

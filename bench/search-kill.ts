@@ -9,7 +9,7 @@ import { benchProblems, runShard, type ShardRun, withServer } from './support/se
 const HASTE = 12;
 const SIZES = {
   short: { problems: 32, inFlight: 24, kills: 2 },
-  full: { problems: 200, inFlight: 200, kills: 2 },
+  full: { problems: 200, inFlight: 200, kills: 4 },
 };
 const RECIPE = { candidates: 8, rollouts: 16, iterations: 32, maxDepth: 50 };
 const MOST_LOST_PERCENT = 1;
