@@ -35,7 +35,7 @@ const { values: options } = parseArgs({
   },
 });
 const store = options.store ?? mkdtempSync(join(tmpdir(), 'orrery-small-model-'));
-// As a base model: a chat template in front of few-shot prompts confuses a model of this size.
+// As a base model: it goes on as the few-shot examples do.
 const policy = { type: 'pretrained', name: 'small', uri: options.model, revision: 'local', chat: 'none' };
 const SELF_EVALUATIONS = [8, 2, 0];
 /** So weak a model loses or invents a number in most attempts. */
