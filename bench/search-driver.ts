@@ -72,7 +72,7 @@ function findings(calm: ShardRun & { totals: Totals }): Findings {
   return {
     goals: [
       atLeast('endpoint busy while there is work for all of its slots', steady, LEAST_BUSY_PERCENT, '% of its slots'),
-      asItFell('endpoint busy over the whole run', `${numberText(busy)} % of its slots`),
+      atLeast('endpoint busy over the whole run', busy, LEAST_BUSY_PERCENT, '% of its slots'),
       under('heap that a finished problem leaves behind', growth, MOST_GROWTH_BYTES, 'bytes'),
       equal('tokens, by the trees and by the server', counts.completionTokens, totals.answeredTokens),
       equal('prompt tokens, by the trees and by the server', counts.promptTokens, totals.promptTokens),
