@@ -13,12 +13,9 @@ import {
 } from './benchmark.ts';
 import { SPEED } from './policy-server/engine.ts';
 import type { Totals } from './policy-server/server.ts';
-import { benchProblems, runShard, type ShardRun, withServer } from './support/search-processes.ts';
+import { benchProblems, HASTE, RECIPE, runShard, type ShardRun, withServer } from './support/search-processes.ts';
 
-/** Simulated time in real time: see the method. */
-const HASTE = 12;
 const SIZES = { short: { problems: 280, inFlight: 256 }, full: { problems: 1000, inFlight: 256 } };
-const RECIPE = { candidates: 8, rollouts: 16, iterations: 32, maxDepth: 50 };
 const LEAST_BUSY_PERCENT = 95;
 const MOST_GROWTH_BYTES = 2048;
 

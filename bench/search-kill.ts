@@ -3,15 +3,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { asItFell, type Benchmark, type BenchOptions, equal, type Findings, numberText, under } from './benchmark.ts';
 import type { Totals } from './policy-server/server.ts';
-import { benchProblems, runShard, type ShardRun, withServer } from './support/search-processes.ts';
+import { benchProblems, HASTE, RECIPE, runShard, type ShardRun, withServer } from './support/search-processes.ts';
 
-/** Simulated time in real time, as in bench/search-driver.ts. */
-const HASTE = 12;
 const SIZES = {
   short: { problems: 32, inFlight: 24, kills: 2 },
   full: { problems: 200, inFlight: 200, kills: 4 },
 };
-const RECIPE = { candidates: 8, rollouts: 16, iterations: 32, maxDepth: 50 };
 const MOST_LOST_PERCENT = 1;
 
 export const searchKill: Benchmark = {

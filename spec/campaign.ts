@@ -1,18 +1,6 @@
 import { z } from 'zod';
 import { Assumptions } from './assumptions.ts';
-import {
-  AnalyseConfig,
-  CurriculumConfig,
-  EvaluateConfig,
-  LineariseConfig,
-  PrepareConfig,
-  PretrainConfig,
-  RewriteConfig,
-  RlConfig,
-  SearchConfig,
-  SftConfig,
-  WrongBranches,
-} from './stages/index.ts';
+import { STAGE_CONFIGS, WrongBranches } from './stages/index.ts';
 
 /** A name that may be part of a path, a label and a workflow id. */
 export const Name = z
@@ -180,20 +168,7 @@ export const Arm = z.strictObject({
 });
 export type Arm = z.infer<typeof Arm>;
 
-const Stages = z
-  .strictObject({
-    prepare: PrepareConfig,
-    pretrain: PretrainConfig,
-    search: SearchConfig,
-    linearise: LineariseConfig,
-    rewrite: RewriteConfig,
-    sft: SftConfig,
-    curriculum: CurriculumConfig,
-    rl: RlConfig,
-    evaluate: EvaluateConfig,
-    analyse: AnalyseConfig,
-  })
-  .prefault({});
+const Stages = z.strictObject(STAGE_CONFIGS).prefault({});
 
 /** Stages of an arm after which a campaign may end, in the order of the recipe. */
 export const UNTIL = ['linearise', 'rewrite', 'sft', 'curriculum', 'rl'] as const;

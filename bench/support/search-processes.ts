@@ -8,6 +8,11 @@ import type { Totals } from '../policy-server/server.ts';
 import { answerOf, statementOf } from '../policy-server/text-model.ts';
 import type { Moment, Shard, ShardResult } from './search-shard.ts';
 
+/** Simulated time in real time: see the method of bench/search-driver.ts. */
+export const HASTE = 12;
+/** The recipe's sizes of a search (paper, search). */
+export const RECIPE = { candidates: 8, rollouts: 16, iterations: 32, maxDepth: 50 };
+
 /** Starts the bench policy server as a process, and waits until it says where. */
 export async function startServer(haste: number) {
   const child = spawn(process.execPath, [inProject('bench/policy-server/main.ts'), '--haste', String(haste)], {
