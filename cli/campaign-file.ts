@@ -2,7 +2,13 @@ import { readFileSync, statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { isMap, isNode, isScalar, LineCounter, type Node, type ParsedNode, parseDocument } from 'yaml';
-import { CampaignSpec, type Complaint, InvalidInputError, parseOrRefuse } from '../spec/index.ts';
+import {
+  type CampaignSpec,
+  type Complaint,
+  InvalidInputError,
+  parseCampaignSpec,
+  parseOrRefuse,
+} from '../spec/index.ts';
 import { loadDomain } from '../stages/domain.ts';
 import { CommandError, EXIT, messageOf } from './errors.ts';
 import { PROJECT } from './paths.ts';
@@ -71,7 +77,7 @@ export async function parseCampaign(
   }
   const input: unknown = document.toJS();
   try {
-    const spec = parseOrRefuse(CampaignSpec, input, file);
+    const spec = parseCampaignSpec(input, file);
     await checkDomain(spec);
     if (dataFiles === 'needed') checkDataFiles(spec);
     return { input: input as Record<string, unknown>, spec };

@@ -1,5 +1,7 @@
 import { z } from 'zod';
 import { Assumptions } from './assumptions.ts';
+import { InvalidInputError, parseOrRefuse } from './errors.ts';
+import { type JsonLimits, jsonFault } from './json-limits.ts';
 import { STAGE_CONFIGS, WrongBranches } from './stages/index.ts';
 
 /** A name that may be part of a path, a label and a workflow id. */
@@ -210,3 +212,20 @@ export const CampaignSpec = z.strictObject({
 export type CampaignSpec = z.infer<typeof CampaignSpec>;
 /** What a person may write: everything with a default may be left out. */
 export type CampaignSpecInput = z.input<typeof CampaignSpec>;
+
+/**
+ * How large a campaign spec may be. Temporal takes 2 MiB in one payload, and a history holds the spec several times: as input, for its
+ * admission, and after every continue-as-new. The deepest field there is lies 8 deep. *Ours*.
+ */
+export const SPEC_LIMITS: JsonLimits = { bytes: 256 * 1024, depth: 32 };
+
+/**
+ * A campaign spec from outside, with every default filled in. The one way in, for the command line and for workflows.
+ * @param what - names the input in what is told
+ * @throws InvalidInputError when it is too large, nested too deep or not JSON; else naming its bad fields
+ */
+export function parseCampaignSpec(value: unknown, what: string): CampaignSpec {
+  const fault = jsonFault(value, SPEC_LIMITS);
+  if (fault !== null) throw new InvalidInputError(what, [fault]);
+  return parseOrRefuse(CampaignSpec, value, what);
+}

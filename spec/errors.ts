@@ -1,4 +1,6 @@
 import type { z } from 'zod';
+import { jsonFault } from './json-limits.ts';
+import { boundedText, visibleText } from './text.ts';
 
 /** One thing wrong with an input: where, and what was expected and came. */
 export interface Complaint {
@@ -7,20 +9,46 @@ export interface Complaint {
   readonly message: string;
 }
 
-/** Input that was refused at the door. The message lists every bad field. */
+/** Complaints that are told; more of them would not help, and whoever sent the input decides how many there are. *Ours*. */
+const MOST_COMPLAINTS = 20;
+/** Longest name of an input, path of a field and message of a complaint, in UTF-16 code units. *Ours*. */
+const LENGTHS = { what: 500, field: 120, message: 300 } as const;
+/** Longest value that a message shows, in UTF-16 code units. *Ours*. */
+const SHOWN = 80;
+
+/**
+ * Input that was refused at the door. The message lists the bad fields: at most {@link MOST_COMPLAINTS} of them, each cut to a bounded length
+ * and shown on one line, and how many more there are. So it is a few kB, whatever came.
+ */
 export class InvalidInputError extends Error {
   override readonly name = 'InvalidInputError';
+  /** Those that the message tells, bounded as there. */
   readonly complaints: readonly Complaint[];
+  /** How many complaints were left out. */
+  readonly omitted: number;
   constructor(what: string, complaints: readonly Complaint[]) {
-    const lines = complaints.map(({ field, message }) => `  ${field === '' ? '(top level)' : field}: ${message}`);
-    super(`${what} is not valid:\n${lines.join('\n')}`);
-    this.complaints = complaints;
+    const told = complaints.slice(0, MOST_COMPLAINTS).map(({ field, message }) => ({
+      field: shownText(field, LENGTHS.field),
+      message: shownText(message, LENGTHS.message),
+    }));
+    const omitted = complaints.length - told.length;
+    const lines = told.map(({ field, message }) => `  ${field === '' ? '(top level)' : field}: ${message}`);
+    super([`${shownText(what, LENGTHS.what)} is not valid:`, ...lines, ...omittedLines(omitted)].join('\n'));
+    this.complaints = told;
+    this.omitted = omitted;
   }
 }
 
-/** Parses `value`, or throws an {@link InvalidInputError} that names every bad field, what was expected and what came. */
+/** The line that stands for complaints that were left out; none where all are told. */
+export const omittedLines = (omitted: number): string[] =>
+  omitted > 0 ? [`  and ${String(omitted).replaceAll(/\B(?=(\d{3})+$)/g, ',')} more`] : [];
+
+// Cut before it is made visible as well: the text may be megabytes long.
+const shownText = (text: string, length: number): string => boundedText(visibleText(boundedText(text, length)), length);
+
+/** Parses `value`, or throws an {@link InvalidInputError} that names the bad fields, what was expected and what came. */
 export function parseOrRefuse<S extends z.ZodType>(schema: S, value: unknown, what: string): z.output<S> {
-  const parsed = schema.safeParse(value, { reportInput: true });
+  const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data;
   throw new InvalidInputError(
     what,
@@ -40,13 +68,18 @@ function complaintsOf(issue: z.core.$ZodIssue, root: unknown): Complaint[] {
     (value, key) => (value as Record<PropertyKey, unknown> | undefined)?.[key],
     root,
   );
-  const shown = came === undefined ? 'nothing' : shorten(JSON.stringify(came));
-  return [
-    {
-      field: at(issue.path),
-      message: `${issue.message.replace(/^Invalid input: /, '').replace(/, received .*$/, '')}, but got ${shown}`,
-    },
-  ];
+  const message = issue.message.replace(/^Invalid input: /, '').replace(/, received .*$/, '');
+  // What came stands at the end: it must not be what is cut.
+  const expected = boundedText(message, LENGTHS.message - SHOWN - ', but got '.length);
+  return [{ field: at(issue.path), message: `${expected}, but got ${shownValue(came)}` }];
 }
 
-const shorten = (text: string): string => (text.length > 80 ? `${text.slice(0, 77)}...` : text);
+/** A value as a message shows it: as JSON where that is short, else cut, or by its kind alone. */
+export function shownValue(value: unknown): string {
+  if (value === undefined) return 'nothing';
+  if (typeof value === 'string') return boundedText(JSON.stringify(boundedText(value, SHOWN)), SHOWN);
+  if (typeof value !== 'object' || value === null) return boundedText(String(value), SHOWN);
+  // Asked first: JSON.stringify follows the nesting with its own calls, and writes out whatever size there is.
+  if (jsonFault(value, { bytes: SHOWN, depth: 4 }) === null) return JSON.stringify(value);
+  return Array.isArray(value) ? `a list of ${value.length}` : 'a mapping';
+}

@@ -17,8 +17,8 @@ import {
 import type { Activities } from '../activities/index.ts';
 import {
   CampaignId,
-  CampaignSpec,
   type ManifestRef,
+  parseCampaignSpec,
   parseOrRefuse,
   planCampaign,
   type StageSlot,
@@ -75,7 +75,7 @@ interface Carried {
 export async function campaign(input: unknown, carried?: Carried): Promise<CampaignResult> {
   const campaignRun = workflowInfo().firstExecutionRunId;
   const campaignId = atTheDoor(() => parseOrRefuse(CampaignId, workflowInfo().workflowId, 'the workflow id'));
-  const spec = atTheDoor(() => parseOrRefuse(CampaignSpec, input, 'the campaign spec'));
+  const spec = atTheDoor(() => parseCampaignSpec(input, 'the campaign spec'));
   const slots = new Map(planCampaign(spec).map((slot) => [slot.name, slot]));
   let paused = carried?.paused ?? false;
   const board = openBoard(spec, campaignId, [...slots.values()], () => paused, carried?.stages);

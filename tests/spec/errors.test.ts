@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { CampaignSpec, parseOrRefuse } from '../../spec/index.ts';
+import { InvalidInputError, parseCampaignSpec, SPEC_LIMITS } from '../../spec/index.ts';
 
 const VALID = {
   name: 'tiny',
@@ -9,7 +9,7 @@ const VALID = {
 };
 const refusal = (spec: object): string => {
   try {
-    parseOrRefuse(CampaignSpec, spec, 'campaign.yaml');
+    parseCampaignSpec(spec, 'campaign.yaml');
   } catch (error) {
     return (error as Error).message;
   }
@@ -65,8 +65,51 @@ describe('a campaign spec that is wrong', () => {
   });
 });
 
+describe('a refusal is a few kB of text, whatever came', () => {
+  const refusedFor = (spec: unknown): InvalidInputError => {
+    try {
+      parseCampaignSpec(spec, 'campaign.yaml');
+    } catch (error) {
+      if (error instanceof InvalidInputError) return error;
+      throw error;
+    }
+    throw new Error('it was not refused');
+  };
+  const many = (count: number, entry: (index: number) => unknown) =>
+    Object.fromEntries(Array.from({ length: count }, (_, index) => [`f${index}`, entry(index)]));
+  const deep = (depth: number): unknown => JSON.parse(`${'{"a":'.repeat(depth)}1${'}'.repeat(depth)}`);
+
+  test.each([
+    { name: '20,000 unknown fields', spec: { ...VALID, ...many(20_000, () => 1) }, told: 'and 19,980 more' },
+    {
+      name: 'a field with a name of 200 kB',
+      spec: { ...VALID, [`\u001b[2J${'x'.repeat(200_000)}`]: 1 },
+      told: '\\u001b',
+    },
+    { name: 'a list of 80,000', spec: { ...VALID, arms: Array(80_000).fill({}) }, told: 'more' },
+    { name: 'a text of 200 kB', spec: { ...VALID, name: 'x'.repeat(200_000) }, told: 'but got "xxx' },
+    { name: 'a text that is not well-formed', spec: { ...VALID, name: '\ud800' }, told: 'name: expected text' },
+    {
+      name: 'settings 9,900 deep',
+      spec: { ...VALID, domain: { name: 'change', settings: deep(9_900) } },
+      told: 'deep',
+    },
+    {
+      name: 'a spec of 2.4 MB',
+      spec: { ...VALID, description: 'x'.repeat(2_400_000) },
+      told: `${SPEC_LIMITS.bytes} bytes`,
+    },
+  ])('$name', ({ spec, told }) => {
+    const { message, complaints } = refusedFor(spec);
+    expect(message).toContain(told);
+    expect(message.length).toBeLessThan(10_000);
+    expect(JSON.stringify(complaints).length).toBeLessThan(10_000);
+    expect(message.isWellFormed()).toBe(true);
+  });
+});
+
 test('a spec that leaves everything out gets the recipe', () => {
-  const { stages, arms, onFailure } = parseOrRefuse(CampaignSpec, VALID, 'campaign.yaml');
+  const { stages, arms, onFailure } = parseCampaignSpec(VALID, 'campaign.yaml');
   expect(arms).toEqual([{ name: 'astro' }, { name: 'direct', searchTraces: 0 }]);
   expect(stages.search.candidates).toBe(8);
   expect(onFailure).toBe('hold');

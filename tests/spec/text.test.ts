@@ -1,0 +1,27 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { boundedText, visibleText } from '../../spec/index.ts';
+
+test('a text that leaves is well-formed and no longer than it may be', () => {
+  fc.assert(
+    fc.property(
+      fc.string({ unit: fc.integer({ min: 0, max: 0xffff }).map((code) => String.fromCharCode(code)) }),
+      fc.integer({ min: 3, max: 20 }),
+      (text, length) => {
+        const bounded = boundedText(text, length);
+        expect(bounded.length).toBeLessThanOrEqual(length);
+        expect(bounded.isWellFormed()).toBe(true);
+        if (text.isWellFormed() && text.length <= length) expect(bounded).toBe(text);
+      },
+    ),
+  );
+});
+
+test('a cut never divides a pair', () => {
+  expect(boundedText('12😀4567', 6)).toBe('12...');
+  expect(boundedText('12😀4567', 7)).toBe('12😀...');
+});
+
+test('control characters are shown and not sent to a terminal', () => {
+  expect(visibleText('a\u001b[31m\nb\u202e')).toBe('a\\u001b[31m\\u000ab\\u202e');
+});
