@@ -1,5 +1,6 @@
 import { access, constants, mkdir, readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
+import { unsupportedIn } from '../planner/index.ts';
 import {
   type CampaignSpec,
   type CampaignStatus,
@@ -19,7 +20,7 @@ import type { Deps } from './deps.ts';
 import { translated } from './failures.ts';
 
 /** The door of a campaign, and its last step. */
-export function createCampaignActivities({ store, projectRoot, refusalOf, searchAttributes }: Deps) {
+export function createCampaignActivities({ store, projectRoot, refusalOf, engines, searchAttributes }: Deps) {
   return {
     /** Refuses what only this side can see to be wrong (no such domain, more GPUs than there are), before anything is started. */
     admitCampaign: ({
@@ -36,6 +37,7 @@ export function createCampaignActivities({ store, projectRoot, refusalOf, search
           const message = refusalOf({ ...slot, config: spec.stages[slot.kind] } as never);
           return message === null ? [] : [{ field: `stages.${slot.kind}.run`, message }];
         });
+        complaints.push(...unsupportedIn(spec, engines));
         complaints.push(...(await missingFiles(spec.data, projectRoot)));
         if (complaints.length > 0) throw new InvalidInputError('the campaign spec', unique(complaints));
         const dir = campaignDir(store, campaignId);

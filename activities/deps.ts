@@ -1,5 +1,6 @@
 import type { Client } from '@temporalio/client';
 import type { Logger } from 'pino';
+import type { Engines } from '../planner/index.ts';
 import type { Executor, JobObservation, JobRequest, Outcome, Shortage, StageFile } from '../spec/index.ts';
 
 /** What the activities act on. Handed in by `worker.ts`; tests hand in others. */
@@ -17,6 +18,8 @@ export interface Deps {
    * asked for is submitted.
    */
   readonly shortageOf?: ((request: JobRequest, mustFitNow: boolean) => Promise<Shortage | null>) | undefined;
+  /** What the programs of the stages can do. Absent: what those of this version can. A simulation of others says so here. */
+  readonly engines?: Engines | undefined;
   readonly client: Client;
   /** Whether the campaign's search attributes are registered with the server. */
   readonly searchAttributes: boolean;

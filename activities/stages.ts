@@ -1,5 +1,6 @@
 import { readdir } from 'node:fs/promises';
 import type { Client } from '@temporalio/client';
+import { refuseUnsupportedStage } from '../planner/index.ts';
 import {
   type FailureClass,
   type Manifest,
@@ -61,7 +62,7 @@ export type Sealed =
   | { readonly kind: 'incomplete'; readonly outcome: Outcome };
 
 /** From a stage that is asked for to a claimed execution of it, and from its parts to its manifest. */
-export function createStageActivities({ store, projectRoot, executor, shortageOf, client, log }: Deps) {
+export function createStageActivities({ store, projectRoot, executor, shortageOf, engines, client, log }: Deps) {
   /** Starts the job of an attempt that is claimed, or adopts it. */
   async function submit(dir: string, start: StartAttempt, attempt: number): Promise<JobRef> {
     const stage = await readStageFile(dir);
@@ -118,6 +119,8 @@ export function createStageActivities({ store, projectRoot, executor, shortageOf
         const { codeVersion: planned } = await readStageFile(dir);
         const { kind, domain } = start.request;
         if (codeVersion(kind, projectRoot, domain.name) !== planned) return { kind: 'replan' };
+        // The campaign may have been admitted by an older version, or by one whose programs could do more.
+        refuseUnsupportedStage(start.request, engines);
         for (;;) {
           const before = await latestClaim(dir);
           if (before !== null && before.execution !== start.token) {

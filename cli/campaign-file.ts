@@ -2,6 +2,7 @@ import { readFileSync, statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { isMap, isNode, isScalar, LineCounter, type Node, type ParsedNode, parseDocument } from 'yaml';
+import { ENGINES, unsupportedIn } from '../planner/index.ts';
 import {
   type CampaignSpec,
   type Complaint,
@@ -10,6 +11,7 @@ import {
   parseOrRefuse,
 } from '../spec/index.ts';
 import { loadDomain } from '../stages/domain.ts';
+import { architectureOf } from './architecture.ts';
 import { CommandError, EXIT, messageOf } from './errors.ts';
 import { PROJECT } from './paths.ts';
 
@@ -24,6 +26,10 @@ export interface CampaignFile {
 export interface ReadOptions {
   /** Whether the problem files have to be there already. */
   readonly dataFiles?: 'needed' | 'optional';
+  /** Whether the programs of this version have to be able to run it; not for what is only computed or printed. */
+  readonly engines?: 'needed' | 'optional';
+  /** The campaign is to end after this stage, whatever the file says. */
+  readonly until?: CampaignSpec['until'];
 }
 
 /** One thing wrong with a file, by the line to look at. Lines count from 1. */
@@ -60,7 +66,7 @@ export async function readCampaignFile(file: string, options: ReadOptions = {}):
 export async function parseCampaign(
   text: string,
   file: string,
-  { dataFiles = 'needed' }: ReadOptions = {},
+  { dataFiles = 'needed', engines = 'needed', until }: ReadOptions = {},
 ): Promise<CampaignFile> {
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines });
@@ -77,10 +83,12 @@ export async function parseCampaign(
   }
   const input: unknown = document.toJS();
   try {
-    const spec = parseCampaignSpec(input, file);
+    const ends = until === undefined ? {} : { until };
+    const spec = { ...parseCampaignSpec(input, file), ...ends };
     await checkDomain(spec);
+    if (engines === 'needed') await checkEngines(spec);
     if (dataFiles === 'needed') checkDataFiles(spec);
-    return { input: input as Record<string, unknown>, spec };
+    return { input: { ...(input as Record<string, unknown>), ...ends }, spec };
   } catch (error) {
     if (!(error instanceof InvalidInputError)) throw error;
     throw new InvalidCampaignFile(
@@ -108,6 +116,12 @@ async function checkDomain(spec: CampaignSpec): Promise<void> {
       })),
     );
   }
+}
+
+/** @throws InvalidInputError naming every field that asks for what the programs of this version cannot do */
+async function checkEngines(spec: CampaignSpec): Promise<void> {
+  const complaints = unsupportedIn(spec, ENGINES, await architectureOf(spec).catch(() => null));
+  if (complaints.length > 0) throw new InvalidInputError('the campaign', complaints);
 }
 
 /** @throws InvalidInputError naming every problem file that is not there */

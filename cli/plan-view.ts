@@ -1,14 +1,19 @@
 import { styleText } from 'node:util';
 import prettyMilliseconds from 'pretty-ms';
 import type { CampaignPlan, Qualification, StagePlan, TrainerPlan } from '../planner/index.ts';
-import { Assumptions } from '../spec/index.ts';
+import { Assumptions, type Complaint } from '../spec/index.ts';
 
 /** A plan as lines of text. Pure; colours only where stdout is a terminal. */
 
 /** What a live cluster says to each stage, by its name. */
 export type Qualifications = ReadonlyMap<string, Qualification>;
 
-export function planLines(plan: CampaignPlan, cluster: Qualifications | null): string[] {
+/** @param unsupported - what the programs of this version cannot do of it */
+export function planLines(
+  plan: CampaignPlan,
+  unsupported: readonly Complaint[],
+  cluster: Qualifications | null,
+): string[] {
   const { campaign, model, parameters, assumptions, complaints, advice, stages } = plan;
   const size = parameters >= 1e9 ? `${(parameters / 1e9).toFixed(1)}B` : `${(parameters / 1e6).toFixed(1)}M`;
   return [
@@ -19,6 +24,8 @@ export function planLines(plan: CampaignPlan, cluster: Qualifications | null): s
     totalLine(plan),
     ...(complaints.length === 0 ? [] : ['', styleText('red', 'does not fit:')]),
     ...complaints.map(({ field, message }) => styleText('red', `  ${field}: ${message}`)),
+    ...(unsupported.length === 0 ? [] : ['', styleText('red', CANNOT_RUN)]),
+    ...unsupported.map(({ field, message }) => styleText('red', `  ${field}: ${message}`)),
     ...(advice.length === 0 ? [] : ['', styleText('yellow', 'fits, but:')]),
     ...advice.map(({ field, message }) => styleText('yellow', `  ${field}: ${message}`)),
     '',
@@ -27,6 +34,8 @@ export function planLines(plan: CampaignPlan, cluster: Qualifications | null): s
     ...(cluster === null ? [] : ['', ...clusterLines(cluster)]),
   ];
 }
+
+const CANNOT_RUN = 'this campaign cannot run, and the figures above are a forecast of it alone:';
 
 function stageCells(stage: StagePlan): string[] {
   const { name, pods, atOnce, gpus, nodes, wallSeconds, gpuHours } = stage;

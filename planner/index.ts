@@ -1,4 +1,5 @@
 export * from './architecture.ts';
+export * from './engines.ts';
 export * from './inference.ts';
 export * from './memory.ts';
 export * from './plan.ts';

@@ -2,7 +2,7 @@ import { createReadStream, statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Command } from 'commander';
-import { type Counts, planOf, type Qualification } from '../../planner/index.ts';
+import { type Counts, ENGINES, planOf, type Qualification, unsupportedIn } from '../../planner/index.ts';
 import type { CampaignSpec, ProblemFile } from '../../spec/index.ts';
 import { architectureOf } from '../architecture.ts';
 import { readCampaignFile } from '../campaign-file.ts';
@@ -16,6 +16,7 @@ import { planLines } from '../plan-view.ts';
 interface PlanOptions {
   readonly json?: true;
   readonly cluster?: true;
+  readonly forecast?: true;
   readonly settings?: string;
 }
 
@@ -23,25 +24,34 @@ interface PlanOptions {
 export function addPlanCommand(program: Command): void {
   program
     .command('plan <file>')
-    .description('forecast pods, GPUs, memory and time of every stage; 0 when all fits, 1 when something does not')
+    .description(
+      'forecast pods, GPUs, memory and time of every stage; 0 when all fits and can run, 1 when something cannot',
+    )
     .option('--cluster', 'and which nodes of the cluster in KUBECONFIG qualify, and why the others do not')
     .option('--settings <file>', 'settings of the cluster (default: ORRERY_KUBERNETES)')
+    .option('--forecast', 'forecast alone, also of what the trainers of this version cannot run')
     .option('--json', 'answer as JSON')
     .action(finishWith(plan));
 }
 
 async function plan(file: string, options: PlanOptions): Promise<ExitCode> {
   // One plans before one has all of the data.
-  const { spec } = await readCampaignFile(file, { dataFiles: 'optional' });
-  const planned = planOf(spec, await architectureOf(spec), await countProblems(spec));
+  const { spec } = await readCampaignFile(file, { dataFiles: 'optional', engines: 'optional' });
+  const architecture = await architectureOf(spec);
+  const planned = planOf(spec, architecture, await countProblems(spec));
+  const unsupported = options.forecast ? [] : unsupportedIn(spec, ENGINES, architecture);
   const cluster = options.cluster ? await qualifications(spec, settingsFile(options.settings)) : null;
   console.log(
     options.json
-      ? JSON.stringify({ ...planned, ...(cluster === null ? {} : { cluster: Object.fromEntries(cluster) }) }, null, 2)
-      : planLines(planned, cluster).join('\n'),
+      ? JSON.stringify(
+          { ...planned, unsupported, ...(cluster === null ? {} : { cluster: Object.fromEntries(cluster) }) },
+          null,
+          2,
+        )
+      : planLines(planned, unsupported, cluster).join('\n'),
   );
   const waits = [...(cluster?.values() ?? [])].some(({ fits }) => fits !== 'now');
-  return planned.complaints.length === 0 && !waits ? EXIT.ok : EXIT.failed;
+  return planned.complaints.length + unsupported.length === 0 && !waits ? EXIT.ok : EXIT.failed;
 }
 
 /** What the cluster has for each stage, on its own: stages that run at the same time share it. */

@@ -25,7 +25,7 @@ export function addRenderCommand(program: Command): void {
 }
 
 async function render(file: string, options: RenderOptions): Promise<ExitCode> {
-  const { spec } = await readCampaignFile(file, { dataFiles: 'optional' });
+  const { spec } = await readCampaignFile(file, { dataFiles: 'optional', engines: 'optional' });
   const path = settingsFile(options.settings);
   if (path === null) {
     throw new CommandError(

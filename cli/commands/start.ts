@@ -3,7 +3,7 @@ import { dirname, extname, relative } from 'node:path';
 import type { Command } from 'commander';
 import { z } from 'zod';
 import { CampaignSpec, parseOrRefuse, planCampaign, UNTIL } from '../../spec/index.ts';
-import { type CampaignFile, InvalidCampaignFile, readCampaignFile } from '../campaign-file.ts';
+import { InvalidCampaignFile, readCampaignFile } from '../campaign-file.ts';
 import { withClient } from '../connect.ts';
 import { EXIT, type ExitCode } from '../errors.ts';
 import { finishWith } from '../exit.ts';
@@ -43,7 +43,7 @@ async function submit(
   file: string,
   options: { id?: string; until?: string; wait?: true; print?: true; json?: true },
 ): Promise<ExitCode> {
-  const campaign = endingAfter(options.until, await readCampaignFile(file));
+  const campaign = await readCampaignFile(file, { until: untilOf(options.until) });
   const id = idOf(campaign, options.id);
   if (options.print) {
     const asItIs = options.until === undefined && extname(file) === '.json';
@@ -61,12 +61,9 @@ async function submit(
   });
 }
 
-/** The campaign, to end after another stage than its file says. @throws InvalidInputError where no campaign can end there */
-function endingAfter(wish: string | undefined, campaign: CampaignFile): CampaignFile {
-  if (wish === undefined) return campaign;
-  const until = parseOrRefuse(z.enum(UNTIL), wish, '--until');
-  return { input: { ...campaign.input, until }, spec: { ...campaign.spec, until } };
-}
+/** @throws InvalidInputError where no campaign can end there */
+const untilOf = (wish: string | undefined): CampaignSpec['until'] =>
+  wish === undefined ? undefined : parseOrRefuse(z.enum(UNTIL), wish, '--until');
 
 /** The spec as a JSON file under .orrery/: `temporal` and `tctl` read nothing else. */
 function jsonCopy(id: string, input: unknown): string {

@@ -11,12 +11,34 @@ const orrery = (...args: string[]) =>
   execa(process.execPath, [inProject('cli/main.ts'), ...args], { cwd: PROJECT, reject: false });
 
 test('plan forecasts every stage of a campaign whose data is not there yet, and exits 0 as all fits', async () => {
-  const { exitCode, stdout } = await orrery('plan', EXAMPLE, '--json');
+  const { exitCode, stdout } = await orrery('plan', EXAMPLE, '--forecast', '--json');
   expect(exitCode).toBe(0);
   const plan = JSON.parse(stdout) as CampaignPlan;
   expect(plan.stages).toHaveLength(18);
   // The benchmarks are there, and were counted.
   expect(plan.counts).toEqual({ search: 20_700, curriculum: 20_700, benchmark: 570 });
+});
+
+test('plan, validate and submit refuse what the trainers cannot run, by stage and field, and say what would run', async () => {
+  const words = /stages\.sft\.run\.resources\.gpus: expected at most 1, but got 8[\s\S]*until: rewrite/;
+  const planned = await orrery('plan', EXAMPLE);
+  expect(planned.exitCode).toBe(1);
+  expect(planned.stdout).toMatch(/this campaign cannot run[\s\S]*139,711|139,711[\s\S]*this campaign cannot run/);
+  expect(planned.stdout).toMatch(words);
+  for (const command of [['validate'], ['submit'], ['submit', '--print']]) {
+    const { exitCode, stderr } = await orrery(...command, EXAMPLE);
+    expect(exitCode, command.join(' ')).toBe(65);
+    expect(stderr).toMatch(words);
+  }
+});
+
+test('what comes before the stage that cannot run is planned and accepted with --until', async () => {
+  const folder = await temporaryFolder();
+  const file = join(folder, 'campaign.yaml');
+  await writeFile(file, (await readExample()).replaceAll(/data\/training\/[\w-]+/g, 'data/benchmarks/math500'));
+  const { exitCode, stdout } = await orrery('submit', '--print', '--until', 'rewrite', '--id', 'until-rewrite', file);
+  expect(exitCode).toBe(0);
+  expect(stdout).toContain('workflow start');
 });
 
 test('plan tells what does not fit by its field, and exits 1', async () => {

@@ -26,6 +26,7 @@ import {
 } from '../../k8s/index.ts';
 import { KubernetesSettings } from '../../spec/index.ts';
 import { madeByThisProcess, POOL, removeAbandoned, removeClusterWide } from './cluster/abandoned.ts';
+import { ANY_SIZE } from './engines.ts';
 import { startTemporal } from './temporal.ts';
 
 /** A namespace of the real cluster whose pods all go to fake nodes (KWOK), with a store, a real Temporal and real workers on it. */
@@ -134,6 +135,7 @@ async function startWorker(at: {
     activities: createActivities({
       ...{ store, projectRoot: PROJECT, executor, outcomeOf: kubernetesOutcome, refusalOf: () => null, log },
       shortageOf: createShortage(kube, settings, log),
+      engines: ANY_SIZE,
       client: new Client({ connection: clientConnection }),
       searchAttributes: await ensureSearchAttributes(clientConnection, 'default', log),
     }),

@@ -11,6 +11,7 @@ import { ensureSearchAttributes } from '../../activities/search-attributes.ts';
 import { bundleWorkflows } from '../../bundle.ts';
 import { createLocalExecutor, localOutcome, localRefusal } from '../../local/index.ts';
 import type { CampaignSpecInput, Executor } from '../../spec/index.ts';
+import { ANY_SIZE } from './engines.ts';
 import { startTemporal } from './temporal.ts';
 
 const PROJECT = fileURLToPath(new URL('../../', import.meta.url));
@@ -72,7 +73,7 @@ export async function createToyWorker(
     workflowBundle: await bundleWorkflows(silent),
     activities: change(
       createActivities({
-        ...{ store, projectRoot: TOY, ...acting, log },
+        ...{ store, projectRoot: TOY, ...acting, engines: ANY_SIZE, log },
         client: new Client({ connection: clientConnection }),
         searchAttributes: await ensureSearchAttributes(clientConnection, 'default', log),
       }),

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from .capabilities import refuse_idle_gpus, refuse_ranks
 from .checkpoints import scratch_folder
 from .contract import StageContext
 from .failures import InvalidInput, Terminated
@@ -75,7 +76,11 @@ def order_of(rows: int, length: int, seed: int) -> list[int]:
 
 
 def prepare_environment(context: StageContext) -> None:
-    """Set what libraries read from the environment when they are imported. Before torch is."""
+    """Set what libraries read from the environment when they are imported. Before torch is.
+
+    Raises InvalidInput if the trainer cannot run on as many ranks.
+    """
+    refuse_ranks(context.stage["kind"], context.world_size)
     quiet = {
         "HF_HUB_OFFLINE": "1",  # weights come from the store; a look at the network only costs time
         "HF_HUB_DISABLE_TELEMETRY": "1",
@@ -115,19 +120,6 @@ def make_deterministic(seed: int) -> None:
     set_seed(seed)
     torch.use_deterministic_algorithms(True, warn_only=True)
     torch.utils.deterministic.fill_uninitialized_memory = False  # costs time, and finds bugs that are not ours
-
-
-def refuse_idle_gpus(kind: str, visible: int) -> None:
-    """A rank is one process, and that uses one GPU. What is beyond would be paid for, or change the batch.
-
-    visible: GPUs that this process sees.
-    Raises InvalidInput if there are several.
-    """
-    if visible > 1:
-        raise InvalidInput(
-            f"stages.{kind}.run.resources.gpus: expected 1, for a rank uses one GPU, but it has {visible};"
-            f" take more run.ranks, or name one GPU in CUDA_VISIBLE_DEVICES"
-        )
 
 
 def common_arguments(context: StageContext, batch: Batch, optimizer_steps: int) -> dict[str, Any]:

@@ -10,9 +10,9 @@ from test_kills import assert_equal_runs
 
 from campaign import RUN, checkpoints, metric_lines, part, rl_stage, run_here, sft_stage, steps_told, until
 from conftest import Running, Warm, free_port
+from orrery_trainers.capabilities import refuse_idle_gpus
 from orrery_trainers.checkpoints import checkpoints_in
 from orrery_trainers.failures import InvalidInput
-from orrery_trainers.training import refuse_idle_gpus
 
 GANG = {**RUN, "ranks": 2}
 

@@ -1,0 +1,122 @@
+import { readFileSync } from 'node:fs';
+import { execa } from 'execa';
+import { describe, expect, test } from 'vitest';
+import { parse } from 'yaml';
+import { inProject, PROJECT } from '../../cli/paths.ts';
+import { unsupportedIn } from '../../planner/index.ts';
+import { CampaignSpec, type CampaignSpecInput } from '../../spec/index.ts';
+import { ANY_SIZE } from '../support/engines.ts';
+
+const example = (file: string): CampaignSpecInput => parse(readFileSync(inProject('examples', file), 'utf8')) as never;
+const LLAMA = 'llama-3.1-70b.yaml';
+
+/** The tiny example with other settings of some stages. */
+function tiny(stages: Record<string, object>, rest: object = {}): CampaignSpec {
+  const spec = example('tiny.yaml');
+  const merged = Object.fromEntries(
+    Object.entries(stages).map(([kind, config]) => [kind, { ...(spec.stages?.[kind as 'rl'] as object), ...config }]),
+  );
+  return CampaignSpec.parse({ ...spec, ...rest, stages: { ...spec.stages, ...merged } });
+}
+const fieldsOf = (spec: CampaignSpec) => unsupportedIn(spec).map(({ field }) => field);
+const withGpus = (gpus: number, more: object = {}) => ({ run: { resources: { gpus, ...more } } });
+const pretrained = (name: string, uri = '/models/x') => ({ policy: { type: 'pretrained', name, uri, revision: '1' } });
+
+describe('the campaign of the paper', () => {
+  test('is refused: its SFT and RL ask for GPUs and memory that no rank of these trainers uses', () => {
+    const complaints = unsupportedIn(CampaignSpec.parse(example(LLAMA)));
+    expect(complaints.map(({ field }) => field)).toEqual([
+      'stages.sft.run.resources.gpus',
+      'stages.sft.run.resources.gpuMemoryGiB',
+      'stages.rl.run.resources.gpus',
+      'stages.rl.run.resources.gpuMemoryGiB',
+    ]);
+    expect(complaints[0]?.message).toBe(
+      'expected at most 1, but got 8: a rank of these trainers uses 1 GPU; take more run.ranks of one GPU each',
+    );
+    expect(complaints[1]?.message).toMatch(/^expected room for 1,052 GiB .* but got 80 GiB: .*until: rewrite$/);
+  });
+
+  test('is not refused up to the stage before the first that cannot run', () => {
+    expect(unsupportedIn(CampaignSpec.parse({ ...example(LLAMA), until: 'rewrite' }))).toEqual([]);
+  });
+
+  test('is not refused where the trainers shard the policy over all GPUs of a pod, as a simulation of some may', () => {
+    expect(unsupportedIn(CampaignSpec.parse(example(LLAMA)), ANY_SIZE)).toEqual([]);
+  });
+});
+
+test.each(['countdown.yaml', 'math-small.yaml', 'tiny.yaml', 'tiny-full.yaml', 'tiny-short.yaml'])(
+  'the programs can run examples/%s',
+  (file) => expect(unsupportedIn(CampaignSpec.parse(example(file)))).toEqual([]),
+);
+
+describe('refused are', () => {
+  test.each<{ what: string; spec: CampaignSpec; fields: string[] }>([
+    { what: 'a second GPU of a trainer', spec: tiny({ rl: withGpus(2) }), fields: ['stages.rl.run.resources.gpus'] },
+    {
+      what: 'a second rank of pretrain',
+      spec: tiny({ pretrain: { run: { ranks: 2 } } }),
+      fields: ['stages.pretrain.run.ranks'],
+    },
+    {
+      what: 'a second GPU of the embedded policy server',
+      spec: tiny({ search: withGpus(2) }),
+      fields: ['stages.search.run.resources.gpus'],
+    },
+    {
+      what: 'settings of vLLM for the embedded policy server',
+      spec: tiny({ search: { run: { policyServer: { tensorParallel: 2, contextTokens: 256, args: ['--x'] } } } }),
+      fields: ['tensorParallel', 'contextTokens', 'args'].map((name) => `stages.search.run.policyServer.${name}`),
+    },
+    {
+      what: 'weights at an address',
+      spec: tiny({}, pretrained('mine', 'hf://meta-llama/x')),
+      fields: ['policy.uri'],
+    },
+    {
+      what: 'a policy whose training state no GPU holds, nor the memory of a pod',
+      spec: tiny({ sft: withGpus(1), rl: { run: { resources: { memoryGiB: 64 } } } }, pretrained('Qwen2.5-32B')),
+      fields: ['stages.sft.run.resources.gpus', 'stages.rl.run.resources.memoryGiB'],
+    },
+    {
+      what: 'a policy whose weights the GPU of the embedded policy server does not hold',
+      spec: tiny({ evaluate: withGpus(1, { gpuMemoryGiB: 40 }) }, { ...pretrained('Qwen2.5-32B'), until: 'sft' }),
+      fields: ['stages.evaluate.run.resources.gpuMemoryGiB'],
+    },
+  ])('$what', ({ spec, fields }) => expect(fieldsOf(spec)).toEqual(fields));
+
+  test('none of it in stages that the campaign does not reach', () => {
+    expect(fieldsOf(tiny({ rl: withGpus(2) }, { until: 'curriculum' }))).toEqual([]);
+  });
+});
+
+test('what is refused at the door is what the trainers themselves refuse', async () => {
+  const cases = (['pretrain', 'sft', 'rl'] as const).flatMap((kind) =>
+    [0, 1, 2, 8].flatMap((gpus) => [1, 2].map((ranks) => ({ kind, gpus, ranks }))),
+  );
+  const program = `
+import json, sys
+from orrery_trainers.capabilities import refuse_idle_gpus, refuse_ranks
+from orrery_trainers.failures import InvalidInput
+def refuses(check, *given):
+    try:
+        check(*given)
+    except InvalidInput:
+        return True
+    return False
+print(json.dumps([
+    refuses(refuse_idle_gpus, one["kind"], one["gpus"]) or refuses(refuse_ranks, one["kind"], one["ranks"])
+    for one in json.load(sys.stdin)
+]))`;
+  const { stdout } = await execa(inProject('.venv/bin/python'), ['-c', program], {
+    ...{ cwd: PROJECT, env: { PYTHONPATH: inProject('trainers') }, input: JSON.stringify(cases) },
+  });
+  const door = cases.map(({ kind, gpus, ranks }) => {
+    const batch = kind === 'sft' ? { batchSize: 64 } : kind === 'rl' ? { promptsPerStep: 64 } : {};
+    const run = { ranks, resources: { gpus } };
+    return fieldsOf(tiny({ [kind]: { ...batch, ...(kind !== 'pretrain' && { microBatchSize: 1 }), run } })).length > 0;
+  });
+  expect(door).toEqual(JSON.parse(stdout));
+  expect(new Set(door)).toEqual(new Set([true, false]));
+});
