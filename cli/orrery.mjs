@@ -26,5 +26,9 @@ if (node === null) {
 }
 const child = spawn(node, [main, ...process.argv.slice(2)], { stdio: 'inherit' });
 process.on('SIGINT', () => {}); // Ctrl-C reaches the program by itself
-process.on('SIGTERM', () => child.kill('SIGTERM'));
-child.on('exit', (code, signal) => (signal ? process.kill(process.pid, signal) : process.exit(code ?? 1)));
+for (const signal of ['SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
+child.on('exit', (code, signal) => {
+  if (!signal) process.exit(code ?? 1);
+  process.removeAllListeners(signal); // else it would be survived here, and the end would look like a success
+  process.kill(process.pid, signal);
+});

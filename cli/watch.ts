@@ -2,6 +2,7 @@ import type { Client } from '@temporalio/client';
 import logUpdate from 'log-update';
 import { type CampaignView, isRunning, viewCampaign } from './campaigns.ts';
 import { CommandError, EXIT } from './errors.ts';
+import { orAborted, sleepOrAborted } from './interrupt.ts';
 import { campaignLines, phaseOf, stageLine } from './view.ts';
 
 /** Shows a campaign until it has ended: a table that redraws itself on a terminal, else a line for every change. */
@@ -13,34 +14,35 @@ const RETELL_MS = 30_000;
 const PATIENCE_MS = 60_000;
 
 /**
- * @param signal - ends the watch early; the campaign goes on
+ * @param signal - ends the watch at once; the campaign goes on
  * @param isOver - when to stop looking, beside the campaign's end
- * @returns the campaign as last seen
+ * @returns the campaign as last seen; null when the watch was ended before the campaign answered
  */
 export async function watchCampaign(
   client: Client,
   id: string,
   signal: AbortSignal,
   isOver: (view: CampaignView) => boolean = () => false,
-): Promise<CampaignView> {
+): Promise<CampaignView | null> {
   const show = process.stdout.isTTY ? redrawing() : telling();
   let view: CampaignView | null = null;
-  let answeredAt = Date.now();
-  for (;;) {
-    try {
-      view = await viewCampaign(client, id);
-      answeredAt = Date.now();
-      show.view(view, answeredAt);
-    } catch (error) {
-      const mayPass = error instanceof CommandError && error.exitCode === EXIT.unavailable;
-      if (!mayPass || Date.now() - answeredAt > PATIENCE_MS) throw error;
+  let answeredAt = performance.now();
+  try {
+    while (!signal.aborted) {
+      try {
+        view = (await orAborted(viewCampaign(client, id), signal)) ?? view;
+        answeredAt = performance.now();
+        if (view !== null) show.view(view, Date.now());
+      } catch (error) {
+        const mayPass = error instanceof CommandError && error.exitCode === EXIT.unavailable;
+        if (!mayPass || performance.now() - answeredAt > PATIENCE_MS) throw error;
+      }
+      if (view !== null && (!isRunning(view) || isOver(view))) break;
+      await sleepOrAborted(REDRAW_MS, signal);
     }
-    if (view !== null && (signal.aborted || !isRunning(view) || isOver(view))) {
-      show.done();
-      return view;
-    }
-    if (signal.aborted) throw new CommandError(EXIT.interrupted, 'interrupted before the campaign answered');
-    await pause(REDRAW_MS, signal);
+    return view;
+  } finally {
+    show.done();
   }
 }
 
@@ -71,16 +73,3 @@ function telling() {
     done: () => undefined,
   };
 }
-
-const pause = (ms: number, signal: AbortSignal): Promise<void> =>
-  new Promise((resolve) => {
-    const timer = setTimeout(resolve, ms);
-    signal.addEventListener(
-      'abort',
-      () => {
-        clearTimeout(timer);
-        resolve();
-      },
-      { once: true },
-    );
-  });

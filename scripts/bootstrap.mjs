@@ -64,7 +64,7 @@ function install() {
   }
 }
 
-/** The program's exit is ours. Ctrl-C reaches it by itself, so here it is only survived; SIGTERM is handed on. */
+/** The program's exit is ours. Ctrl-C reaches it by itself, so here it is only survived; SIGTERM and SIGHUP are handed on. */
 function goOnAs(script, args) {
   const child = spawn(pinnedNode, [script, ...args], {
     cwd: project,
@@ -73,14 +73,18 @@ function goOnAs(script, args) {
     env: { ...process.env, PATH: `${join(project, 'node_modules', '.bin')}:${process.env.PATH ?? ''}` },
   });
   process.on('SIGINT', () => {});
-  process.on('SIGTERM', () => child.kill('SIGTERM'));
+  for (const signal of ['SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
   child.on('error', (error) =>
     refuse(
       `the pinned Node does not start (${error.message})`,
       'run `rm -rf node_modules`, then the same command again',
     ),
   );
-  child.on('exit', (code, signal) => (signal ? process.kill(process.pid, signal) : process.exit(code ?? 1)));
+  child.on('exit', (code, signal) => {
+    if (!signal) process.exit(code ?? 1);
+    process.removeAllListeners(signal); // else it would be survived here, and the end would look like a success
+    process.kill(process.pid, signal);
+  });
 }
 
 const [what = '', ...args] = process.argv.slice(2);

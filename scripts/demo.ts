@@ -60,14 +60,29 @@ await runMain(async () => {
 
 async function demo(options: DemoOptions): Promise<ExitCode> {
   refuseWithoutSpace();
-  await setup();
-  const purpose = options.kubernetes ? await onKubernetes() : {};
   const { id, campaign } = await chosenCampaign(options);
+  return await untilInterrupted(
+    (signal) => withServices(options, id, signal, (client, temporal) => run(client, id, campaign, temporal, signal)),
+    () =>
+      `campaign ${id}, its stages, the worker and Temporal are left as they are; what runs runs on\nend the worker and Temporal with \`npm run down\`, or run the same command again to go on`,
+  );
+}
+
+/** Does the work with Temporal and a worker, and stops those that it started, unless another campaign needs them. */
+async function withServices(
+  options: DemoOptions,
+  id: string,
+  signal: AbortSignal,
+  work: (client: Client, temporal: TemporalServer) => Promise<ExitCode>,
+): Promise<ExitCode> {
+  const purpose = await installed(options, signal);
   const temporal = await theTemporal();
   let worker: WorkerProcess | null = null;
   try {
+    stopIfInterrupted(signal);
     worker = await ensureWorker(temporal.address, purpose);
-    return await withClient((client) => run(client, id, campaign, temporal));
+    stopIfInterrupted(signal);
+    return await withClient((client) => work(client, temporal));
   } finally {
     // Where Temporal cannot say, nothing of others can depend on it.
     const needed = await othersRun(id).catch(() => false);
@@ -76,6 +91,22 @@ async function demo(options: DemoOptions): Promise<ExitCode> {
       if (temporal.started) await temporal.stop();
     }
   }
+}
+
+/** Ctrl-C reaches the installers too. What they say then is no fault of theirs. */
+async function installed(options: DemoOptions, signal: AbortSignal): Promise<WorkerPurpose> {
+  try {
+    await setup();
+    stopIfInterrupted(signal);
+    return options.kubernetes ? await onKubernetes() : {};
+  } finally {
+    stopIfInterrupted(signal);
+  }
+}
+
+/** @throws CommandError 130 after Ctrl-C, where there is no campaign to pause yet */
+function stopIfInterrupted(signal: AbortSignal): void {
+  if (signal.aborted) throw new CommandError(EXIT.interrupted, 'interrupted before the campaign was submitted');
 }
 
 /**
@@ -116,13 +147,19 @@ function othersRun(id: string): Promise<boolean> {
   });
 }
 
-async function run(client: Client, id: string, campaign: CampaignFile, temporal: TemporalServer): Promise<ExitCode> {
+async function run(
+  client: Client,
+  id: string,
+  campaign: CampaignFile,
+  temporal: TemporalServer,
+  signal: AbortSignal,
+): Promise<ExitCode> {
   await startOrGoOn(client, id, campaign);
   console.log(`campaign ${id}: ${temporal.uiAddress}/namespaces/default/workflows/${id}`);
   const isHeld = ({ status }: CampaignView) => status?.phase === 'held';
-  const view = await untilInterrupted((signal) => watchCampaign(client, id, signal, isHeld));
-  if (isHeld(view)) throw held(id, view);
-  if (isRunning(view)) return interrupted(client, id, view);
+  const view = await watchCampaign(client, id, signal, isHeld);
+  if (view !== null && isHeld(view)) throw held(id, view);
+  if (view === null || isRunning(view)) return interrupted(client, id, view);
   if (exitCodeOf(view) !== EXIT.ok) {
     throw new CommandError(
       EXIT.failed,
@@ -170,27 +207,18 @@ function held(id: string, { status }: CampaignView): CommandError {
   );
 }
 
-/** Ctrl-C: nothing of the campaign is left running on this machine. A second Ctrl-C does not wait for that. */
-async function interrupted(client: Client, id: string, view: CampaignView): Promise<ExitCode> {
+/** Ctrl-C: nothing of the campaign is left running on this machine. */
+async function interrupted(client: Client, id: string, view: CampaignView | null): Promise<ExitCode> {
   console.log('\npausing: the stages save and end (Ctrl-C again to leave them running)');
-  if (view.status?.phase !== 'paused' && view.status?.phase !== 'pausing') {
+  if (view?.status?.phase !== 'paused' && view?.status?.phase !== 'pausing') {
     try {
-      const pause = updateCampaign(client, id, 'pause');
-      pause.catch(() => undefined); // a second Ctrl-C leaves it behind
-      await untilInterrupted((signal) => Promise.race([pause, aborted(signal)]));
+      await updateCampaign(client, id, 'pause');
     } catch (error) {
       console.error(`orrery: could not pause: ${messageOf(error)}`);
     }
   }
   console.log('run the same command again, and it goes on from here');
   return EXIT.interrupted;
-}
-
-/** Rejects when the signal aborts. */
-function aborted(signal: AbortSignal): Promise<never> {
-  return new Promise((_, reject) => {
-    signal.addEventListener('abort', () => reject(new Error('interrupted')), { once: true });
-  });
 }
 
 /** The Temporal that the environment names, else one on this machine. */

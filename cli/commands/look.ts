@@ -6,7 +6,7 @@ import { type CampaignView, isRunning, viewCampaign } from '../campaigns.ts';
 import { withClient } from '../connect.ts';
 import { CommandError, EXIT, type ExitCode } from '../errors.ts';
 import { finishWith } from '../exit.ts';
-import { untilInterrupted } from '../interrupt.ts';
+import { orAborted, sleepOrAborted, untilInterrupted } from '../interrupt.ts';
 import { logFiles, type Offsets, printNew } from '../logs.ts';
 import { findReport, readReport } from '../report.ts';
 import { ReportSummary, resultLines } from '../results.ts';
@@ -49,16 +49,23 @@ export function addLookCommands(program: Command): void {
     .action(finishWith(report));
 }
 
-/** Watches; Ctrl-C is told by its exit code, for the campaign goes on. */
+/**
+ * Watches a campaign to its end.
+ * @throws CommandError 130 on Ctrl-C, which ends the watch alone
+ */
 export async function watchUntilInterrupted(client: Client, id: string): Promise<CampaignView> {
-  const view = await untilInterrupted((signal) => watchCampaign(client, id, signal));
-  if (!isRunning(view)) return view;
-  throw new CommandError(
-    EXIT.interrupted,
-    `campaign ${id} goes on`,
-    `stop it with \`orrery pause ${id}\` or \`orrery cancel ${id}\``,
+  const view = await untilInterrupted(
+    (signal) => watchCampaign(client, id, signal),
+    () => goesOn(id),
   );
+  if (view !== null && !isRunning(view)) return view;
+  throw interrupted(id);
 }
+
+const goesOn = (id: string): string =>
+  `campaign ${id} goes on\nstop it with \`orrery pause ${id}\` or \`orrery cancel ${id}\``;
+
+const interrupted = (id: string): CommandError => new CommandError(EXIT.interrupted, goesOn(id));
 
 /** Of a cluster, logs that are followed come from the pods, and else those that were kept, where there are any. */
 async function podLogs(
@@ -69,49 +76,61 @@ async function podLogs(
   signal: AbortSignal,
 ): Promise<void> {
   const leaving = new AbortController();
-  signal.addEventListener('abort', () => leaving.abort(), { once: true });
-  const printer = await podPrinter(follow, leaving.signal);
+  const printer = await podPrinter(follow, AbortSignal.any([signal, leaving.signal]));
   do {
     const { status } = await viewCampaign(client, id);
     for (const name of names) {
       const { key, attempt } = stageNamed(status, name);
       if (key !== null && attempt !== null) printer.print(name, { key, attempt });
     }
-    if (follow) await new Promise((resolve) => setTimeout(resolve, FOLLOW_MS));
+    if (follow) await sleepOrAborted(FOLLOW_MS, signal);
   } while (follow && !signal.aborted && (await anyRuns(client, id, names)));
   // What was printed last is on its way still.
-  if (follow) await new Promise((resolve) => setTimeout(resolve, LAST_LINES_MS));
+  if (follow) await sleepOrAborted(LAST_LINES_MS, signal);
   if (follow) leaving.abort();
   await printer.finish();
 }
 
 async function logs(id: string, stage: string | undefined, options: { follow?: true }): Promise<ExitCode> {
-  return withClient((client) =>
-    untilInterrupted(async (signal) => {
-      const stages = stage === undefined ? await stagesAtWork(client, id) : [stage];
-      const offsets: Offsets = new Map();
-      for (;;) {
-        const { status } = await viewCampaign(client, id);
-        const files = stages.flatMap((name) => {
-          const { key, attempt } = stageNamed(status, name);
-          return key === null || attempt === null ? [] : logFiles({ key, attempt });
-        });
-        if (runsInCluster() && (options.follow || files.length === 0)) {
-          await podLogs(client, id, stages, options.follow ?? false, signal);
-          return EXIT.ok;
-        }
-        await printNew(files, offsets);
-        if (!options.follow && offsets.size === 0) {
-          throw new CommandError(
-            EXIT.missing,
-            `${stages.join(', ')} of campaign ${id} left no logs here: not executed, or reused`,
-          );
-        }
-        if (!options.follow || signal.aborted || !(await anyRuns(client, id, stages))) return EXIT.ok;
-        await new Promise((resolve) => setTimeout(resolve, FOLLOW_MS));
-      }
-    }),
+  const ended = await withClient((client) =>
+    untilInterrupted(
+      (signal) => orAborted(printLogs(client, id, stage, options.follow ?? false, signal), signal),
+      () => goesOn(id),
+    ),
   );
+  if (ended === null) throw interrupted(id);
+  return ended;
+}
+
+async function printLogs(
+  client: Client,
+  id: string,
+  stage: string | undefined,
+  follow: boolean,
+  signal: AbortSignal,
+): Promise<ExitCode> {
+  const stages = stage === undefined ? await stagesAtWork(client, id) : [stage];
+  const offsets: Offsets = new Map();
+  for (;;) {
+    const { status } = await viewCampaign(client, id);
+    const files = stages.flatMap((name) => {
+      const { key, attempt } = stageNamed(status, name);
+      return key === null || attempt === null ? [] : logFiles({ key, attempt });
+    });
+    if (runsInCluster() && (follow || files.length === 0)) {
+      await podLogs(client, id, stages, follow, signal);
+      return EXIT.ok;
+    }
+    await printNew(files, offsets);
+    if (!follow && offsets.size === 0) {
+      throw new CommandError(
+        EXIT.missing,
+        `${stages.join(', ')} of campaign ${id} left no logs here: not executed, or reused`,
+      );
+    }
+    if (!follow || signal.aborted || !(await anyRuns(client, id, stages))) return EXIT.ok;
+    await sleepOrAborted(FOLLOW_MS, signal);
+  }
 }
 
 /** @throws CommandError 66 when the campaign has no such stage */

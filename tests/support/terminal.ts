@@ -1,0 +1,59 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { stripVTControlCharacters } from 'node:util';
+import { inProject, VENV_PYTHON } from '../../cli/paths.ts';
+import { until } from './machine.ts';
+
+export const CTRL_C = '\x03';
+const HIDDEN = '\x1b[?25l';
+const SHOWN = '\x1b[?25h';
+
+/** A command that runs on a real pseudo-terminal, as its person sees it. */
+export interface OnTerminal extends AsyncDisposable {
+  /** Everything that was shown so far, without control sequences. */
+  text(): string;
+  /** Whether the cursor is to be seen. */
+  hasCursor(): boolean;
+  untilShown(what: string | RegExp): Promise<void>;
+  press(keys: string): void;
+  /** Closes the window: the kernel sends SIGHUP to what runs in it. */
+  close(): void;
+  /** How it ended: its exit code, or the signal that ended it. */
+  ended(): Promise<number | NodeJS.Signals>;
+}
+
+/** Starts a command as the only one of a terminal of 120 columns and 40 rows. */
+export function onTerminal(command: readonly string[], options: { env?: NodeJS.ProcessEnv; cwd?: string }): OnTerminal {
+  const child = spawn(VENV_PYTHON, [inProject('tests/support/terminal.py'), '120', '40', ...command], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+    ...options,
+  });
+  let shown = '';
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    shown += text;
+  });
+  child.stdin.on('error', () => undefined); // a key that comes after the end
+  const end = once(child, 'close') as Promise<[number | null, NodeJS.Signals | null]>;
+  const text = () => stripVTControlCharacters(shown);
+  return {
+    text,
+    hasCursor: () => shown.lastIndexOf(SHOWN) >= shown.lastIndexOf(HIDDEN),
+    async untilShown(what) {
+      const isShown = () => (typeof what === 'string' ? text().includes(what) : what.test(text()));
+      // Shorter than the limit of a test: what is on the screen says why.
+      await until(`${what} on the terminal`, () => isShown() || child.exitCode !== null, 50_000).catch(() => undefined);
+      if (!isShown()) throw new Error(`expected ${what} on the terminal, but it shows:\n${text()}`);
+    },
+    press: (keys) => void child.stdin.write(keys),
+    close: () => void child.stdin.end(),
+    async ended() {
+      const [code, signal] = await end;
+      return signal ?? code ?? -1;
+    },
+    async [Symbol.asyncDispose]() {
+      child.stdin.end(); // closes the terminal
+      if (child.exitCode === null) child.kill('SIGKILL');
+      await end;
+    },
+  };
+}
