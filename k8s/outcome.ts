@@ -85,7 +85,7 @@ export function judge(seen: Seen, limits: Limits): Judgement {
     atWork,
     failing === undefined ? message : `one pod has failed, the others save: ${failing.message}`,
   );
-  return { observation, giveUp: failing === undefined ? hopelessness(seen, troubles, begun) : null };
+  return { observation, giveUp: failing === undefined ? hopelessness(seen, troubles, pods, limits) : null };
 }
 
 /** How an ended Job maps to the failure table. @throws Error when it has not ended */
@@ -220,15 +220,33 @@ function creationTrouble({ job, jobEvents, pods }: Seen, limits: Limits): PodTro
   return { ...NOWHERE, class: failure, words, hopelessAt: since + graceSeconds * 1000 };
 }
 
-/** A gang waits for its last rank; of shards those that run need no others. */
-function hopelessness({ job, now }: Seen, troubles: readonly PodTrouble[], begun: boolean): GivenUp | null {
+/** Limits hold for every pod by itself: one that can never begin ends the Job, whatever has become of the others. */
+function hopelessness(
+  { job, now }: Seen,
+  troubles: readonly PodTrouble[],
+  pods: readonly PodState[],
+  { pendingSeconds }: Limits,
+): GivenUp | null {
   const gang = annotationOf(job, ANNOTATIONS.shape) === 'gang';
-  const fatal = troubles.find(
-    (one) => isPast(one.hopelessAt, now) && (gang || !begun || one.class !== 'Unschedulable'),
-  );
+  const fatal = troubles.find((one) => {
+    const waitsForRoom = one.class === 'Unschedulable' && one.node === null;
+    if (gang || !waitsForRoom) return isPast(one.hopelessAt, now);
+    const roomSince = roomFreedAt(pods);
+    if (roomSince === null) return false;
+    return isPast(one.hopelessAt, now) && isPast(roomSince + pendingSeconds * 1000, now);
+  });
   if (fatal === undefined) return null;
   const { words: message, class: failure, exitCode, part, node } = fatal;
   return { class: failure, message, exitCode, part, node };
+}
+
+/**
+ * When the last shard gave its machine back, in ms since the epoch: 0 if none has had one, null while one has. What a shard waits for may be
+ * the room of the others, so that the limit of its wait begins when they have ended.
+ */
+function roomFreedAt(pods: readonly PodState[]): number | null {
+  if (pods.some(({ phase }) => phase === 'running')) return null;
+  return Math.max(0, ...pods.flatMap(({ finishedAt }) => (finishedAt === null ? [] : [Date.parse(finishedAt)])));
 }
 
 function inWords({ words }: PodTrouble, troubled: number, parts: number): string {

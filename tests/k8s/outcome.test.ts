@@ -223,6 +223,59 @@ describe('a Job that was asked to stop', () => {
   });
 });
 
+describe('one shard of eight for which there is no machine', () => {
+  const MINUTE = 60_000;
+  /** Eight shards: the last as it was recorded without a machine, the others in the state of another recording. */
+  const eight = (others: string, waits: string, now: number) => {
+    const waiting = seenOf(recorded(waits), now);
+    const [last] = waiting.pods as [SeenPod];
+    const [other] = seenOf(recorded(others), now).pods as [SeenPod];
+    const asPart = ({ pod, ...how }: SeenPod, part: number): SeenPod => ({
+      ...how,
+      pod: {
+        ...pod,
+        metadata: {
+          ...pod.metadata,
+          uid: `${part}`,
+          creationTimestamp: '2026-01-01T00:00:00Z', // all at once, long ago
+          annotations: { ...pod.metadata?.annotations, [ANNOTATIONS.index]: String(part) },
+        },
+      },
+    });
+    const pods = Array.from({ length: 8 }, (_, part) => asPart(part === 7 ? last : other, part));
+    const annotations = { ...waiting.job.metadata?.annotations, [ANNOTATIONS.parts]: '8' };
+    const job = { ...waiting.job, metadata: { ...waiting.job.metadata, annotations } };
+    return { ...waiting, job, pods } as typeof waiting;
+  };
+  const endOfOthers = Date.parse(
+    judge(eight('completed', 'unschedulable-gpus', LATE), limits).observation.pods[0]?.finishedAt ?? '',
+  );
+  const at = (ms: number, waits = 'unschedulable-gpus') => judge(eight('completed', waits, endOfOthers + ms), limits);
+
+  test.each(['unschedulable-gpus', 'unschedulable-selector'])('is given up once the others have ended: %s', (waits) => {
+    const { giveUp, observation } = at(240 * 60 * MINUTE, waits);
+    expect(observation.phase).toBe('running');
+    expect(giveUp).toMatchObject({ class: 'Unschedulable', part: 7 });
+  });
+
+  test('has its whole limit from when the others gave their machines back', () => {
+    const limit = limits.pendingSeconds * 1000;
+    expect(at(limit - MINUTE).giveUp).toBeNull();
+    expect(at(limit + MINUTE).giveUp).toMatchObject({ class: 'Unschedulable' });
+  });
+
+  test('is told, and waited for, while the others are at work: it may get their room', () => {
+    const { giveUp, observation } = judge(eight('running', 'unschedulable-gpus', LATE), limits);
+    expect(giveUp).toBeNull();
+    expect(observation.message).toMatch(/1 of 8 pods wait: .*Insufficient nvidia/);
+  });
+
+  test('is given up while the others are at work where it has a machine, and does not begin there', () => {
+    const { giveUp } = judge(eight('running', 'webhook-refused', LATE), limits);
+    expect(giveUp).toMatchObject({ class: 'Unschedulable', part: 7, node: 'real-0' });
+  });
+});
+
 test('every recording is in a table here', () => {
   expect(recordings().filter((name) => !(name in ENDED) && !(name in UNDER_WAY) && !GONE.includes(name))).toEqual([]);
 });
