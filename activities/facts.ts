@@ -1,10 +1,16 @@
-import type { ExecutionFacts, JobObservation, Progress } from '../spec/index.ts';
+import type { ExecutionFacts, JobObservation, KeptWork, Progress } from '../spec/index.ts';
 
 /**
  * Times and work of an execution that has ended. Pure.
  * @param progress - as its pods last told; null when they told nothing
+ * @param kept - what of its work is safe
  */
-export function factsOf(observed: JobObservation | null, progress: Progress | null, attempt: number): ExecutionFacts {
+export function factsOf(
+  observed: JobObservation | null,
+  progress: Progress | null,
+  attempt: number,
+  kept: KeptWork | null,
+): ExecutionFacts {
   const pods = observed?.pods ?? [];
   const own = progress?.attempt === attempt ? progress : null;
   return {
@@ -20,5 +26,6 @@ export function factsOf(observed: JobObservation | null, progress: Progress | nu
     done: own?.done ?? null,
     unit: progress?.unit ?? null,
     savingSeconds: own?.savingSeconds ?? 0,
+    kept,
   };
 }

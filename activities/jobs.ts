@@ -1,14 +1,23 @@
 import { cancellationSignal } from '@temporalio/activity';
-import type { ExecutionFacts, JobObservation, Outcome, Progress } from '../spec/index.ts';
-import { readProgress, releaseClaim, stageDir } from '../store/index.ts';
+import {
+  type ExecutionFacts,
+  type JobObservation,
+  type KeptWork,
+  type Outcome,
+  type Progress,
+  progressOfAll,
+} from '../spec/index.ts';
+import { readPartsProgress, readStageFile, releaseClaim, stageDir } from '../store/index.ts';
 import { beating } from './beating.ts';
 import type { Deps } from './deps.ts';
 import { readStall, saveDiagnosis } from './diagnosis.ts';
 import { factsOf } from './facts.ts';
 import type { JobRef } from './job-request.ts';
+import { keptWork } from './kept.ts';
 import { progressSchedule } from './progress-schedule.ts';
 import { watchProgress } from './progress-watch.ts';
 import { unscheduled } from './room.ts';
+import type { Stall } from './stall.ts';
 import { type Timed, timed } from './timed.ts';
 
 /** How an execution ended, and what is known of its times. */
@@ -30,33 +39,40 @@ export function createJobActivities({ store, executor, outcomeOf, client, log }:
      */
     async awaitJob(job: JobRef): Promise<Ended> {
       const stalled = new AbortController();
-      const progressOf = () => readProgress(stageDir(store, job.key), job.publishers, job.attempt);
+      const dir = stageDir(store, job.key);
+      const read = () => readPartsProgress(dir, job.publishers, job.attempt);
       const due = progressSchedule();
       let last: JobObservation | null = null;
+      let stall = null as Stall | null;
       const watch = watchProgress({
-        read: progressOf,
-        isAtWork: () => last?.pods.some(({ phase }) => phase === 'running') ?? false,
+        read,
+        pods: () => last?.pods ?? [],
+        isGang: job.publishers === 1,
         says: () => last?.message ?? null,
         stallTimeoutSeconds: job.stallTimeoutSeconds,
         onProgress: async (progress) => {
           if (due(performance.now())) await tellCampaign(job, progress);
         },
-        onStall: () => stalled.abort(),
+        onStall: (found) => {
+          stall = found;
+          stalled.abort();
+        },
         log: log.child({ job: job.name }),
       });
-      const ended = async (outcome: Outcome, observed: JobObservation | null): Promise<Ended> => ({
-        outcome,
-        facts: factsOf(observed, await progressOf(), job.attempt),
-      });
+      const ended = async (outcome: Outcome, observed: JobObservation | null): Promise<Ended> => {
+        const reports = await read();
+        const kept = outcome.kind === 'failed' ? await keptBy(job, reports, outcome.failure.part) : null;
+        return { outcome, facts: factsOf(observed, progressOfAll(reports), job.attempt, kept) };
+      };
       try {
         const signal = AbortSignal.any([cancellationSignal(), stalled.signal]);
         for await (const observation of executor.watch(job.name, signal)) last = observation;
-        if (stalled.signal.aborted) return await ended(await stopStalled(job), await executor.observe(job.name));
+        if (stall !== null) return await ended(await stopStalled(job, stall), await executor.observe(job.name));
         cancellationSignal().throwIfAborted();
         if (last === null) return await ended((await unscheduled(store, job)) ?? lost(job), last);
         // Who found it stalled may have died before it could say so.
-        const stall = last.phase === 'stopped' ? await readStall(store, job) : null;
-        return await ended(stall === null ? outcomeOf(last, job.attempt) : stalledOutcome(job, stall), last);
+        const before = last.phase === 'stopped' ? await readStall(store, job) : null;
+        return await ended(before === null ? outcomeOf(last, job.attempt) : stalledOutcome(job, before), last);
       } finally {
         watch.stop();
       }
@@ -87,23 +103,35 @@ export function createJobActivities({ store, executor, outcomeOf, client, log }:
       .signal('stageProgress', { campaignRun: job.campaignRun, stage: job.stage, progress });
   }
 
-  async function stopStalled(job: JobRef): Promise<Outcome> {
-    const words = `no progress for ${job.stallTimeoutSeconds} s`;
-    const kept = await beating(() => saveDiagnosis(store, executor, job, words)).catch((error: unknown) => {
+  /** What an execution has kept: of the shard that failed, else of the stage. */
+  async function keptBy(
+    job: JobRef,
+    reports: readonly (Progress | null)[],
+    failed: number | null,
+  ): Promise<KeptWork | null> {
+    const dir = stageDir(store, job.key);
+    const { kind } = await readStageFile(dir);
+    const part = reports.length === 1 ? null : failed;
+    const progress = part === null ? progressOfAll(reports) : (reports[part] ?? null);
+    return await keptWork(dir, kind, progress?.attempt === job.attempt ? progress : null, part);
+  }
+
+  async function stopStalled(job: JobRef, stall: Stall): Promise<Outcome> {
+    const told = await beating(() => saveDiagnosis(store, executor, job, stall)).catch((error: unknown) => {
       cancellationSignal().throwIfAborted();
       // What cannot be diagnosed is not left hanging for that.
       log.warn({ job: job.name, err: error }, 'no diagnosis could be kept');
-      return `${words}; what it was doing could not be kept`;
+      return { ...stall, words: `${stall.words}; what it was doing could not be kept` };
     });
     await beating(() => executor.suspend(job.name));
     const last = await executor.observe(job.name);
-    return last?.phase === 'succeeded' ? outcomeOf(last, job.attempt) : stalledOutcome(job, kept);
+    return last?.phase === 'succeeded' ? outcomeOf(last, job.attempt) : stalledOutcome(job, told);
   }
 }
 
-const stalledOutcome = (job: JobRef, message: string): Outcome => ({
+const stalledOutcome = (job: JobRef, { words, part, node }: Stall): Outcome => ({
   kind: 'failed',
-  failure: { class: 'Stalled', message, ...NOT_TOLD, attempt: job.attempt },
+  failure: { class: 'Stalled', message: words, exitCode: null, part, node, attempt: job.attempt },
 });
 
 /** Of a failure that no pod told of. */

@@ -1,30 +1,36 @@
 import { activityInfo, heartbeat } from '@temporalio/activity';
 import type { Logger } from 'pino';
-import type { Progress } from '../spec/index.ts';
+import { type PodState, type Progress, progressOfAll } from '../spec/index.ts';
 import { BEAT_MS } from './beating.ts';
+import { afterLook, type Idle, type IdlePods, type Stall, stallOf } from './stall.ts';
 
 /** What the watch of a job remembers over a change of worker: its heartbeat details, which the CLI reads too. */
 interface Watched {
   readonly progress: Progress | null;
-  /** Time without growth of `progress.done`, in ms: of watching alone, so that neither a stepped clock nor a sleeping laptop counts. */
-  readonly idleMs: number;
+  /** Pods that have made no progress for the longest. By watching alone, so that neither a stepped clock nor a sleeping laptop counts. */
+  readonly idle: readonly (readonly [part: number, idle: Idle])[];
   /** What stands in the job's way, in the executor's words; null when nothing does. */
   readonly message: string | null;
 }
 
 /** A beat that took longer than this was no beat: the machine slept, or the store did not answer. */
 const LONGEST_BEAT_MS = 10 * BEAT_MS;
+/** Pods whose idle time the next worker learns: heartbeats stay small. The others begin at 0 with it. *Ours*. */
+const REMEMBERED = 64;
 
 export interface ProgressWatch {
-  readonly read: () => Promise<Progress | null>;
-  /** Whether anything runs that could make progress: a job that waits for a machine is not stalled. */
-  readonly isAtWork: () => boolean;
+  /** By part, of the pods that report. */
+  readonly read: () => Promise<readonly (Progress | null)[]>;
+  /** As last seen; none before the first look. */
+  readonly pods: () => readonly PodState[];
+  /** Whether rank 0 reports for all pods. */
+  readonly isGang: boolean;
   /** What the executor says of the job. */
   readonly says: () => string | null;
   readonly stallTimeoutSeconds: number;
   readonly onProgress: (progress: Progress) => Promise<void>;
   /** Called once. */
-  readonly onStall: () => void;
+  readonly onStall: (stall: Stall) => void;
   readonly log: Pick<Logger, 'warn'>;
 }
 
@@ -33,28 +39,31 @@ export interface ProgressWatch {
  * looks: the heartbeat goes on, and nothing is concluded from silence.
  */
 export function watchProgress(job: ProgressWatch): { stop(): void } {
-  const { read, isAtWork, says, stallTimeoutSeconds, onProgress, onStall, log } = job;
+  const { read, pods, isGang, says, stallTimeoutSeconds, onProgress, onStall, log } = job;
   const before = activityInfo().heartbeatDetails as Partial<Watched> | undefined;
-  let watched: Watched = { progress: null, idleMs: 0, message: null, ...before };
+  let progress: Progress | null = before?.progress ?? null;
+  let idle: IdlePods = new Map(before?.idle ?? []);
   let lookedAt = performance.now();
   let looking = false;
   let told = false;
 
   async function look(): Promise<void> {
-    const progress = await read();
-    const grew = progress !== null && progress.done !== watched.progress?.done;
-    const sinceLast = Math.min(performance.now() - lookedAt, LONGEST_BEAT_MS);
+    const reports = await read();
+    const elapsed = Math.min(performance.now() - lookedAt, LONGEST_BEAT_MS);
     lookedAt = performance.now();
-    watched = { ...watched, progress, idleMs: grew || !isAtWork() ? 0 : watched.idleMs + sinceLast };
+    const seen = pods();
+    // Before the first look at the pods nothing is known of them, and what the worker before knew stands.
+    if (seen.length > 0) idle = afterLook(idle, seen, reports, elapsed);
+    progress = progressOfAll(reports);
     if (progress !== null) await onProgress(progress);
-    if (watched.idleMs <= stallTimeoutSeconds * 1000 || told) return;
+    const stall = told ? null : stallOf(idle, seen, isGang, stallTimeoutSeconds);
+    if (stall === null) return;
     told = true;
-    onStall();
+    onStall(stall);
   }
 
   const timer = setInterval(() => {
-    watched = { ...watched, message: says() };
-    heartbeat(watched);
+    heartbeat({ progress, idle: longest(idle), message: says() } satisfies Watched);
     if (looking) return;
     looking = true;
     look()
@@ -65,3 +74,6 @@ export function watchProgress(job: ProgressWatch): { stop(): void } {
   }, BEAT_MS);
   return { stop: () => clearInterval(timer) };
 }
+
+const longest = (idle: IdlePods): Watched['idle'] =>
+  [...idle].toSorted(([, a], [, b]) => b.ms - a.ms).slice(0, REMEMBERED);

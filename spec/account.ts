@@ -37,6 +37,14 @@ export const NEW_ACCOUNT: Account = {
   causes: {},
 };
 
+/** Work of one execution that is safe in the store: in checkpoints with their marker in force, journal lines, finished parts. */
+export const KeptWork = z.object({
+  part: z.int().min(0).nullable().describe('Whose work: the shard that failed; null: the whole stage.'),
+  from: z.number().min(0).describe('Units found done when the execution began.'),
+  units: z.number().min(0).describe('Units safe when it ended.'),
+});
+export type KeptWork = z.infer<typeof KeptWork>;
+
 /** Facts of one execution that only who watched it knows; the clocks are those of the machines that it ran on. */
 export const ExecutionFacts = z.object({
   firstPodAt: z.iso.datetime().nullable().describe('When its first pod started.'),
@@ -47,6 +55,9 @@ export const ExecutionFacts = z.object({
   done: z.number().min(0).nullable().describe('Units done when it ended.'),
   unit: z.string().nullable(),
   savingSeconds: seconds,
+  kept: KeptWork.nullish().describe(
+    'What the next execution will find done; null where nothing is known of it. Not in histories of older versions.',
+  ),
 });
 export type ExecutionFacts = z.infer<typeof ExecutionFacts>;
 

@@ -5,7 +5,8 @@ import { z } from 'zod';
  *
  * - `exitCode`: the code by which a stage program says so itself; `null` where only the executor can tell.
  * - `action`: what follows: nothing more (`stop`), or another attempt, and what that does differently.
- * - `budget`: attempts that may be spent on this class before the stage gives up. `null`: without limit.
+ * - `budget`: attempts that may be spent on this class, since work was last kept, before the stage gives up. `null`: without limit.
+ * - `budgetPerDay` ({@link BUDGET_PER_DAY} where there is a budget): attempts in 24 h, whatever was kept between them.
  * - `backoffSeconds`: wait before the next attempt; doubles with every failure of the same class up to `max`.
  * - `words`: what a person is told.
  *
@@ -82,15 +83,26 @@ export const FAILURES = {
     action: 'retry',
     words: 'the process ended in a way that it did not explain',
   },
-} as const satisfies Record<string, FailureRule>;
+} as const satisfies Record<string, TableRow>;
 
-/** One row of the failure table. */
-export interface FailureRule {
+/**
+ * Failures of one class in 24 h after which a stage gives up, though work was kept between them: one every seven minutes. A stage that
+ * saves one step and crashes, again and again, is not to go on for days unseen. *Ours*.
+ */
+export const BUDGET_PER_DAY = 200;
+
+interface TableRow {
   readonly exitCode: number | null;
   readonly action: FailureAction;
   readonly budget: number | null;
   readonly backoffSeconds: { readonly initial: number; readonly max: number };
   readonly words: string;
+}
+
+/** What is done about a failure class: a row of the failure table, or what a stage sets in its place. */
+export interface FailureRule extends TableRow {
+  /** null: without limit. */
+  readonly budgetPerDay: number | null;
 }
 
 /** What follows a failure. */

@@ -58,6 +58,16 @@ export function totalProgress(parts: readonly Progress[]): Progress | null {
   };
 }
 
+/**
+ * Progress of all pods of a stage; null where none has reported. The total is unknown (null) until every pod has said its own.
+ * @param reports - one a pod; null: it has not reported
+ */
+export function progressOfAll(reports: readonly (Progress | null)[]): Progress | null {
+  const present = reports.filter((report) => report !== null);
+  const total = totalProgress(present);
+  return total === null || present.length === reports.length ? total : { ...total, total: null };
+}
+
 /** Seconds to go at the present rate; null where that cannot be said. */
 export function etaSeconds(progress: Progress): number | null {
   if (progress.total === null || !progress.rate) return null;

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import {
+  BUDGET_PER_DAY,
   FAILURES,
   FailureAction,
   FailureClass,
@@ -20,7 +21,16 @@ export const FailurePolicies = z
         .max(1000)
         .nullable()
         .optional()
-        .describe('Attempts that the class may spend; null for no limit.'),
+        .describe('Attempts that the class may spend without keeping any work between them; null for no limit.'),
+      budgetPerDay: z
+        .int()
+        .min(1)
+        .max(10_000)
+        .nullable()
+        .optional()
+        .describe(
+          `Attempts that the class may spend in 24 h, whatever is kept between them; null for no limit. Where not set: ${BUDGET_PER_DAY}, or the budget where that is more or null.`,
+        ),
       backoffSeconds: z
         .strictObject({ initial: z.number().min(0), max: z.number().min(0) })
         .optional()
@@ -65,7 +75,7 @@ export const Run = z
       .positive()
       .default(1800)
       .describe(
-        'Without one more unit done for this long the execution is taken for stalled and started again. Above the longest of: start to first report (imports, weights, a checkpoint’s checksums); one unit, for a trainer an optimizer step with its rollouts, verdicts and checkpoint; last unit to exit (the policy is saved and hashed).',
+        'A pod that runs without one more unit done for this long is taken for stalled, whatever the others do, and the execution is started again. Above the longest of: start to first report (imports, weights, a checkpoint’s checksums); one unit, for a trainer an optimizer step with its rollouts, verdicts and checkpoint; last unit to exit (the policy is saved and hashed).',
       ),
     graceSeconds: z
       .number()
@@ -90,11 +100,11 @@ export type Run = z.infer<typeof Run>;
 
 /** The rule in force for one class: the failure table's, with what the spec sets in its place. */
 export function ruleOf(run: Pick<Run, 'failures'>, failure: FailureClassName): FailureRule {
-  const table: FailureRule = FAILURES[failure];
-  const {
-    action = table.action,
-    budget = table.budget,
-    backoffSeconds = table.backoffSeconds,
-  } = run.failures[failure] ?? {};
-  return { ...table, action, budget, backoffSeconds };
+  const table = FAILURES[failure];
+  const set = run.failures[failure] ?? {};
+  const { action = table.action, backoffSeconds = table.backoffSeconds } = set;
+  const budget = set.budget === undefined ? table.budget : set.budget;
+  const perDay = budget === null ? null : Math.max(BUDGET_PER_DAY, budget);
+  const budgetPerDay = set.budgetPerDay === undefined ? perDay : set.budgetPerDay;
+  return { ...table, action, budget, budgetPerDay, backoffSeconds };
 }

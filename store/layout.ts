@@ -19,6 +19,8 @@ export const partPath = (stage: string, part: number): string => join(partsDir(s
 
 export const dataDir = (stage: string): string => join(stage, 'data');
 export const checkpointsDir = (stage: string): string => join(stage, 'checkpoints');
+/** File of a checkpoint's folder that is written last: without it the checkpoint does not count. */
+export const CHECKPOINT_MARKER = 'complete.json';
 
 export const logsDir = (stage: string, attempt: number): string => join(stage, 'logs', `attempt-${attempt}`);
 export const logPath = (stage: string, attempt: number, part: number, container: 'main' | 'policy-server'): string =>

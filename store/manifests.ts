@@ -6,8 +6,8 @@ import {
   Manifest,
   PartManifest,
   Progress,
+  progressOfAll,
   type StageFile,
-  totalProgress,
 } from '../spec/index.ts';
 import { createExclusive, isMissing, readJsonIfThere, sha256File } from './files.ts';
 import { outputDigest } from './key.ts';
@@ -114,14 +114,16 @@ export async function verifyFile(
 }
 
 /**
- * Progress of a stage: the pods of this attempt, and pods of earlier attempts whose part is done. The total is unknown (null) until every
- * pod has said its own. Null while none has reported. A progress file that does not parse is left out: the next report mends it.
+ * Progress of a stage by part: of the pods of this attempt, and of earlier attempts where the part is done. Null where a pod has not reported.
+ * A progress file that does not parse is left out: the next report mends it.
  */
+export function readPartsProgress(stage: string, parts: number, attempt: number): Promise<(Progress | null)[]> {
+  return Promise.all(indices(parts).map((part) => progressOfPart(stage, part, attempt)));
+}
+
+/** {@link readPartsProgress} as one; see {@link progressOfAll}. */
 export async function readProgress(stage: string, parts: number, attempt: number): Promise<Progress | null> {
-  const reports = await Promise.all(indices(parts).map((part) => progressOfPart(stage, part, attempt)));
-  const present = reports.filter((report) => report !== null);
-  const total = totalProgress(present);
-  return total === null || present.length === parts ? total : { ...total, total: null };
+  return progressOfAll(await readPartsProgress(stage, parts, attempt));
 }
 
 async function progressOfPart(stage: string, part: number, attempt: number): Promise<Progress | null> {

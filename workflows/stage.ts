@@ -11,6 +11,8 @@ import {
 } from '@temporalio/workflow';
 import type { Activities, JobRef, StartAttempt, Timed } from '../activities/index.ts';
 import {
+  afterKeptWork,
+  afterRetry,
   FAILURES,
   type Failure,
   type Ledger,
@@ -180,6 +182,8 @@ export async function stage(run: StageRun): Promise<StageStatus> {
         await suspendJob(started);
       }
       const { outcome, facts } = await ended;
+      // Of an activity of an older version nothing is known.
+      if (outcome.kind === 'failed') ledger = afterKeptWork(ledger, facts.kept ?? null);
       books = chargeExecution(books, facts, Date.now(), outcome.kind === 'failed' ? outcome.failure.class : null);
       return outcome;
     } catch (error) {
@@ -226,7 +230,7 @@ export async function stage(run: StageRun): Promise<StageStatus> {
     await become({ state: 'held', why: 'waits for retryStage' });
     await condition(() => retryAsked);
     books = charge(books, 'held', Date.now());
-    ledger = { ...ledger, failures: {}, excludedNodes: [] };
+    ledger = afterRetry(ledger);
   }
 
   /** The campaign learns of it by the answer: a signal before would only hold up the next stage. */

@@ -94,6 +94,41 @@ test('a class that has spent its budget ends the stage, and says so', async () =
   expect(prepare?.incidents.at(-1)?.followed).toBe('no other attempt: the 3 that Crashed may cost are spent');
 }, 120_000);
 
+test('12 kills, each after a step that was kept, do not end a stage whose budget is 3', async () => {
+  const settings = { deaths: { stage: 'prepare', count: 12, after: 1 }, steps: 14, only: ['prepare'] };
+  const { stages } = await run('kept', aCampaign({ seed: 7, settings, stages: EVERYWHERE! }));
+  expect(stages[0]).toMatchObject({ state: 'completed', executions: 13, failures: 12 });
+  expect(stages[0]?.incidents.at(-1)).toMatchObject({ class: 'Crashed', followed: 'another attempt at once (1 of 3)' });
+}, 120_000);
+
+test('12 kills, each after a checkpoint that was kept, do not end the training of a policy', async () => {
+  const deaths = { stage: 'pretrain', count: 12, after: 1 };
+  const settings = { deaths, steps: 14, only: ['pretrain'], checkpoints: true };
+  const { stages } = await run('kept-checkpoints', aCampaign({ seed: 8, settings, stages: EVERYWHERE! }));
+  expect(stages[1]).toMatchObject({ state: 'completed', executions: 13, failures: 12 });
+}, 120_000);
+
+test('kills that keep no work end a stage once its budget is spent', async () => {
+  const settings = { deaths: { stage: 'prepare', count: 20, after: 0 } };
+  const { stages } = await run('not-kept', aCampaign({ seed: 9, settings, stages: EVERYWHERE! }));
+  expect(stages[0]).toMatchObject({ state: 'failed', executions: 4 });
+  // A trainer that makes steps and never a checkpoint keeps nothing either.
+  const steps = { deaths: { stage: 'pretrain', count: 20, after: 1 }, steps: 30, only: ['pretrain'] };
+  const training = await run('not-saved', aCampaign({ seed: 10, settings: steps, stages: EVERYWHERE! }));
+  expect(training.stages[1]).toMatchObject({ state: 'failed', executions: 4 });
+}, 120_000);
+
+test('a shard that hangs while the others go on is found stalled, and named', async () => {
+  const stages = { ...EVERYWHERE!, search: { run: { ...runs, shards: 3 } } };
+  const settings = { hangs: { stage: 'search', part: 1 }, steps: 120, stepMs: 100, only: ['search'] };
+  const status = await run('hung-shard', aCampaign({ seed: 11, settings, stages }));
+  const search = status.stages.find(({ name }) => name === 'search')!;
+  expect(search).toMatchObject({ state: 'completed', executions: 2 });
+  expect(search.incidents).toMatchObject([
+    { class: 'Stalled', part: 1, message: expect.stringMatching(/^part 1 of 3: no progress for 4 s \(1 done\)/) },
+  ]);
+}, 120_000);
+
 test('the spec of a stage may choose another action', async () => {
   const stages = { prepare: { run: { ...runs, failures: { DependencyDown: { action: 'stop' as const } } } } };
   const status = await run('chosen', aCampaign({ seed: 6, settings: { faults: { prepare: [69] } }, stages }));

@@ -1,5 +1,14 @@
 import { describe, expect, test } from 'vitest';
-import { FAILURES, FailureClass, type Ledger, NEW_LEDGER, type Outcome, type Run } from '../../spec/index.ts';
+import {
+  afterKeptWork,
+  afterRetry,
+  FAILURES,
+  FailureClass,
+  type Ledger,
+  NEW_LEDGER,
+  type Outcome,
+  type Run,
+} from '../../spec/index.ts';
 import { backoffSeconds, nextAction, remedies } from '../../workflows/policy/restart.ts';
 import { anIncident } from '../support/builders.ts';
 
@@ -100,7 +109,7 @@ describe('the restart decision', () => {
   test('keeps away from the nodes that failed, each named once, the oldest let go of when there are many', () => {
     let ledger = NEW_LEDGER;
     for (const node of ['a', 'b', 'a', ...Array.from({ length: 15 }, (_, index) => `n${index}`)]) {
-      const action = decide({ ...ledger, failures: {} }, failed('NodeFailure', node));
+      const action = decide({ ...ledger, spent: {} }, failed('NodeFailure', node));
       if (action.kind === 'again') ledger = action.ledger;
     }
     expect(ledger.excludedNodes).toHaveLength(16);
@@ -138,5 +147,103 @@ describe('the restart decision', () => {
     }
     expect(ledger.failures.Preempted).toBe(50);
     expect(ledger.history).toHaveLength(20);
+  });
+
+  test('a retry that a person asked for begins the budgets anew, and forgets neither what has happened nor the micro-batch', () => {
+    let ledger = NEW_LEDGER;
+    for (let times = 0; times < 2; times += 1) {
+      const action = decide(ledger, failed('OutOfMemory'));
+      if (action.kind === 'again') ledger = action.ledger;
+    }
+    const retried = afterRetry(ledger);
+    expect(decide(retried, failed('OutOfMemory')).kind).toBe('again');
+    expect(retried.failures).toEqual({ OutOfMemory: 2 });
+    expect(remedies(retried, RUN, 1).microBatchScale).toBe(0.25);
+  });
+
+  test('the micro-batch of a long life is a number still', () => {
+    expect(remedies(having('OutOfMemory', 100_000), RUN, 5).microBatchScale).toBe(2 ** -16);
+  });
+});
+
+describe('a budget', () => {
+  const HOUR_MS = 3_600_000;
+  /** Failures of one execution after the other. @param keptAfter - what the n-th has kept, of the whole stage or of a shard */
+  function lives(
+    failures: number,
+    keptAfter: (n: number) => Parameters<typeof afterKeptWork>[1],
+    {
+      run = RUN,
+      everyMs = 60_000,
+      of = 'Crashed' as FailureClass,
+    }: { run?: Pick<Run, 'failures'>; everyMs?: number; of?: FailureClass } = {},
+  ) {
+    let ledger = NEW_LEDGER;
+    for (let n = 1; n <= failures; n += 1) {
+      const at = new Date(Date.parse(AT) + n * everyMs).toISOString();
+      const action = nextAction(afterKeptWork(ledger, keptAfter(n)), failed(of), run, at);
+      if (action.kind !== 'again') return { survived: n - 1, action, ledger };
+      ledger = action.ledger;
+    }
+    return { survived: failures, action: null, ledger };
+  }
+  const step = (n: number) => ({ part: null, from: n - 1, units: n });
+
+  test('is not spent by 100 kills, each after a kept checkpoint', () => {
+    const { survived, ledger } = lives(100, step);
+    expect(survived).toBe(100);
+    expect(ledger).toMatchObject({ failures: { Crashed: 100 }, spent: { Crashed: 1 } });
+  });
+
+  test('is spent by kills that keep nothing, or of which nothing is known', () => {
+    expect(lives(20, () => ({ part: null, from: 7, units: 7 })).survived).toBe(3);
+    expect(lives(20, () => null).survived).toBe(3);
+  });
+
+  test('is spent where the same work is kept and lost again and again', () => {
+    expect(lives(20, () => ({ part: null, from: 80, units: 90 })).survived).toBe(3);
+    const diverged = lives(20, (n) => ({ part: null, from: n === 1 ? 0 : 80, units: 90 }), { of: 'Diverged' });
+    expect(diverged.survived).toBe(1); // once from an earlier checkpoint, then no more
+  });
+
+  test('begins anew for every class once work is kept', () => {
+    const ledger = { ...NEW_LEDGER, failures: { Crashed: 3, Stalled: 2 }, spent: { Crashed: 3, Stalled: 2 } };
+    expect(decide(ledger, failed('Stalled')).kind).toBe('give-up');
+    expect(decide(afterKeptWork(ledger, step(5)), failed('Stalled')).kind).toBe('again');
+  });
+
+  test('of a shard that never gets on is spent, however far the others are', () => {
+    const others = (n: number) => ({
+      part: n % 2 === 0 ? 3 : 4,
+      from: n % 2 === 0 ? 50 : n,
+      units: n % 2 === 0 ? 50 : n + 1,
+    });
+    expect(lives(100, (n) => ({ ...others(n), part: 3, from: 50, units: 50 })).survived).toBe(3);
+    expect(lives(100, others).survived).toBe(100); // shard 4 gets on every other time
+  });
+
+  test('of the day is spent by a stage that keeps one step and crashes, again and again', () => {
+    const { survived, action } = lives(1000, step);
+    expect(survived).toBe(200);
+    expect(action).toMatchObject({
+      kind: 'give-up',
+      failure: {
+        followed: expect.stringMatching(/^no other attempt: Crashed came more than 200 times in 24 h, although work/),
+      },
+    });
+    expect(lives(1000, step, { everyMs: HOUR_MS / 6 }).survived).toBe(1000); // 144 a day
+  });
+
+  test('of the day is set by the spec, and there is none where the budget has no limit', () => {
+    expect(lives(100, step, { run: { failures: { Crashed: { budgetPerDay: 5 } } } }).survived).toBe(5);
+    expect(lives(1000, step, { run: { failures: { Crashed: { budgetPerDay: null } } } }).survived).toBe(1000);
+    expect(lives(1000, () => null, { run: { failures: { Crashed: { budget: 500 } } } }).survived).toBe(500);
+    expect(lives(1000, () => null, { of: 'Preempted' }).survived).toBe(1000);
+  });
+
+  test('of a ledger that an older version handed over counts all of its failures', () => {
+    const older = { failures: { Crashed: 3 }, history: [], executions: 4, excludedNodes: [] };
+    expect(decide(older, failed('Crashed')).kind).toBe('give-up');
+    expect(decide(afterKeptWork(older, step(1)), failed('Crashed')).kind).toBe('again');
   });
 });

@@ -11,6 +11,8 @@ import {
   type Outcome,
   type Run,
   ruleOf,
+  spentInDay,
+  spentOn,
 } from '../../spec/index.ts';
 
 /** What follows from the end of an execution. */
@@ -22,7 +24,9 @@ export type Action =
 
 /**
  * The decision over the failure table: is there another attempt, when, and what has been spent?
- * A preemption takes a new attempt and spares the budget; every class has a budget of its own.
+ * A preemption takes a new attempt and spares the budget; every class has a budget of its own, which begins anew whenever work was kept,
+ * and one of the day, which does not.
+ * @param ledger - as {@link afterKeptWork} leaves it
  * @param at - now, ISO 8601
  */
 export function nextAction(ledger: Ledger, outcome: Outcome, run: Pick<Run, 'failures'>, at: string): Action {
@@ -30,10 +34,12 @@ export function nextAction(ledger: Ledger, outcome: Outcome, run: Pick<Run, 'fai
   if (outcome.kind === 'stopped') return { kind: 'await-resume' };
   const { failure } = outcome;
   const rule = ruleOf(run, failure.class);
-  const spent = (ledger.failures[failure.class] ?? 0) + 1;
-  const givesUp = rule.action === 'stop' || (rule.budget !== null && spent > rule.budget);
+  const spent = spentOn(ledger, failure.class) + 1;
+  const isSpent = rule.budget !== null && spent > rule.budget;
+  const isDaySpent = rule.budgetPerDay !== null && spentInDay(ledger, failure.class, at) + 1 > rule.budgetPerDay;
+  const givesUp = rule.action === 'stop' || isSpent || isDaySpent;
   const delaySeconds = backoffSeconds(rule, spent);
-  const followed = givesUp ? gaveUp(failure, rule) : wentOn(failure, rule, spent, delaySeconds);
+  const followed = givesUp ? gaveUp(failure, rule, isSpent) : wentOn(failure, rule, spent, delaySeconds);
   const incident: Incident = { ...failure, at, followed, costSeconds: 0, lostUnits: 0 };
   const after = afterFailure(ledger, incident);
   if (givesUp) return { kind: 'give-up', ledger: after, failure: incident };
@@ -49,9 +55,12 @@ export function backoffSeconds(
   return Math.min(max, initial * 2 ** Math.min(30, Math.max(0, failures - 1)));
 }
 
+/** A micro-batch of 65,536 sequences is one sequence by then. *Ours*. */
+const MOST_HALVINGS = 16;
+
 /** What the next execution does differently because of what has happened. */
 export interface Remedies {
-  /** Factor on the micro-batch: halved by every failure that asks for it. */
+  /** Factor on the micro-batch: halved by every failure that asks for it, and never doubled again: what did not fit will not. */
   readonly microBatchScale: number;
   /** How many of the newest checkpoints are given up. */
   readonly earlierCheckpoints: number;
@@ -72,21 +81,24 @@ export function remedies(ledger: Ledger, run: Pick<Run, 'failures'>, lastAttempt
     .filter((name) => actionOf(name) === 'retry-smaller-micro-batch')
     .reduce((sum, name) => sum + (ledger.failures[name] ?? 0), 0);
   return {
-    microBatchScale: 0.5 ** halvings,
-    earlierCheckpoints: asks ? (ledger.failures[last.class] ?? 0) : 0,
+    microBatchScale: 0.5 ** Math.min(MOST_HALVINGS, halvings),
+    earlierCheckpoints: asks ? spentOn(ledger, last.class) : 0,
     excludedNodes: ledger.excludedNodes,
   };
 }
 
-/** Keeps away from the node that failed. Of many the oldest are tried again first. */
+/** Keeps away from the node that failed, also after work was kept: that mends no machine. Of many the oldest are tried again first. */
 function excluding(ledger: Ledger, { node }: Failure, { action }: FailureRule): Ledger {
   if (action !== 'retry-other-nodes' || node === null) return ledger;
   const excludedNodes = [...ledger.excludedNodes.filter((name) => name !== node), node].slice(-MAX_EXCLUDED_NODES);
   return { ...ledger, excludedNodes };
 }
 
-function gaveUp(failure: Failure, { action, budget }: FailureRule): string {
+function gaveUp(failure: Failure, { action, budget, budgetPerDay }: FailureRule, isSpent: boolean): string {
   if (action === 'stop') return `no other attempt: ${FAILURES[failure.class].words}`;
+  if (!isSpent) {
+    return `no other attempt: ${failure.class} came more than ${budgetPerDay} times in 24 h, although work was kept between them`;
+  }
   return `no other attempt: the ${budget} that ${failure.class} may cost ${budget === 1 ? 'is' : 'are'} spent`;
 }
 

@@ -1,7 +1,9 @@
 /**
  * Toy stage programs: they keep the pod contract and do nothing else. A fake, so that tests of the workflows take seconds and can ask
  * for each end. `domain.settings`: `stepMs`, `steps` (of the stages in `only`), and `faults`: stage name -> how its executions end, in
- * order: an exit code, a signal that it gets, or `hang`. With `checkpoints` each step leaves the (empty) folder of one; with `talks` it prints a line.
+ * order: an exit code, a signal that it gets, or `hang`. With `checkpoints` each step leaves the folder of one, with its marker; with `talks` it
+ * prints a line. `deaths`: the first
+ * `count` executions of `stage` get SIGKILL after `after` steps of their own. `hangs`: `part` of `stage` hangs in its first execution.
  */
 import { appendFileSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -18,6 +20,8 @@ const settings = stage.domain.settings as {
   only?: string[];
   checkpoints?: boolean;
   talks?: boolean;
+  deaths?: { stage: string; count: number; after: number };
+  hangs?: { stage: string; part: number };
   faults?: Record<string, (number | NodeJS.Signals | 'hang')[]>;
 };
 const isLong = settings.only?.includes(stage.name) ?? true;
@@ -36,27 +40,37 @@ function replace(path: string, value: unknown): void {
   renameSync(`${path}.tmp`, path);
 }
 
+const deaths = settings.deaths?.stage === stage.name && attempt < settings.deaths.count ? settings.deaths : null;
+async function dieWhenDue(): Promise<void> {
+  if (deaths === null || done - from < deaths.after) return;
+  process.kill(process.pid, 'SIGKILL');
+  await new Promise((resolve) => setTimeout(resolve, 10_000)); // until it comes
+}
+function report(): void {
+  const updatedAt = new Date().toISOString();
+  beganAt ??= updatedAt;
+  replace(progressPath(dir, part), {
+    ...{ attempt, unit: 'step', done, total: steps, rate: 1, metrics: {}, from, beganAt, savingSeconds: 0, updatedAt },
+  });
+}
+
+if (deaths !== null) report();
+await dieWhenDue();
 while (done < steps) {
   await new Promise((resolve) => setTimeout(resolve, settings.stepMs ?? 5));
   appendFileSync(journal, '.'); // one step done: an execution after this one goes on from here
   done += 1;
   if (settings.talks) console.log(`attempt ${attempt}, step ${done}`);
-  const checkpoint = `step-${String(done).padStart(8, '0')}-attempt-${attempt}`;
-  if (settings.checkpoints) mkdirSync(join(dir, 'checkpoints', checkpoint), { recursive: true });
-  const updatedAt = new Date().toISOString();
-  beganAt ??= updatedAt;
-  replace(progressPath(dir, part), {
-    attempt,
-    unit: 'step',
-    done,
-    total: steps,
-    rate: 1,
-    metrics: {},
-    from,
-    beganAt,
-    savingSeconds: 0,
-    updatedAt,
-  });
+  const checkpoint = join(dir, 'checkpoints', `step-${String(done).padStart(8, '0')}-attempt-${attempt}`);
+  if (settings.checkpoints) {
+    mkdirSync(checkpoint, { recursive: true });
+    writeFileSync(join(checkpoint, 'complete.json'), '{}');
+  }
+  report();
+  if (settings.hangs?.stage === stage.name && settings.hangs.part === part && attempt === 0) {
+    await new Promise((resolve) => setTimeout(resolve, 3_600_000));
+  }
+  await dieWhenDue();
 }
 
 const fault = settings.faults?.[stage.name]?.[attempt] ?? 0;
