@@ -16,6 +16,7 @@ import { bundleWorkflows } from './bundle.ts';
 import { connectionSettings, TASK_QUEUE } from './cli/connect.ts';
 import { deploymentOf } from './deployment.ts';
 import { chooseExecutor } from './executors.ts';
+import { inputRules } from './inputs/index.ts';
 import { createLogger, temporalLogger } from './logging.ts';
 import { findMisfits } from './preflight.ts';
 import { startReconciler, temporalOwners } from './reconciler/index.ts';
@@ -26,6 +27,7 @@ const home = resolve(process.env.ORRERY_HOME ?? join(projectRoot, '.orrery/local
 const python = process.env.ORRERY_PYTHON ?? join(projectRoot, '.venv/bin/python');
 const log = createLogger();
 
+const inputs = inputRules(process.env, { project: projectRoot, store });
 Runtime.install({ logger: temporalLogger(log) });
 const { connectionOptions, namespace } = connectionSettings();
 const { connection, clientConnection } = await connectOrLeave();
@@ -44,6 +46,7 @@ const { machine, close, ...acting } = await chooseExecutor(process.env, {
 const activities = createActivities({
   store,
   projectRoot,
+  inputs,
   ...acting,
   client,
   searchAttributes: await ensureSearchAttributes(clientConnection, namespace, log),

@@ -1,11 +1,12 @@
-import { access, constants, mkdir, readFile } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { mkdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { cancellationSignal } from '@temporalio/activity';
+import { inputComplaints } from '../inputs/index.ts';
 import { unsupportedIn } from '../planner/index.ts';
 import {
   type CampaignSpec,
   type CampaignStatus,
   type Complaint,
-  type Data,
   FILES,
   InvalidInputError,
   type ManifestRef,
@@ -17,10 +18,9 @@ import { loadDomain } from '../stages/domain.ts';
 import { campaignDir, dataDir, stageDir, writeFileAtomic } from '../store/index.ts';
 import { beating } from './beating.ts';
 import type { Deps } from './deps.ts';
-import { translated } from './failures.ts';
 
 /** The door of a campaign, and its last step. */
-export function createCampaignActivities({ store, projectRoot, refusalOf, engines, searchAttributes }: Deps) {
+export function createCampaignActivities({ store, inputs, refusalOf, engines, searchAttributes }: Deps) {
   return {
     /** Refuses what only this side can see to be wrong (no such domain, more GPUs than there are), before anything is started. */
     admitCampaign: ({
@@ -30,7 +30,7 @@ export function createCampaignActivities({ store, projectRoot, refusalOf, engine
       campaignId: string;
       spec: CampaignSpec;
     }): Promise<{ searchAttributes: boolean }> =>
-      act(async () => {
+      beating(async () => {
         const domain = await loadDomain(spec.domain.name);
         parseOrRefuse(domain.settings, spec.domain.settings, 'domain.settings');
         const complaints = planCampaign(spec).flatMap((slot): Complaint[] => {
@@ -38,7 +38,7 @@ export function createCampaignActivities({ store, projectRoot, refusalOf, engine
           return message === null ? [] : [{ field: `stages.${slot.kind}.run`, message }];
         });
         complaints.push(...unsupportedIn(spec, engines));
-        complaints.push(...(await missingFiles(spec.data, projectRoot)));
+        complaints.push(...(await inputComplaints(spec.data, inputs, cancellationSignal())));
         if (complaints.length > 0) throw new InvalidInputError('the campaign spec', unique(complaints));
         const dir = campaignDir(store, campaignId);
         await mkdir(dir, { recursive: true });
@@ -56,7 +56,7 @@ export function createCampaignActivities({ store, projectRoot, refusalOf, engine
       analysis: ManifestRef;
       status: CampaignStatus;
     }): Promise<{ html: string; json: string }> =>
-      act(async () => {
+      beating(async () => {
         const dir = campaignDir(store, campaignId);
         await mkdir(dir, { recursive: true });
         const from = dataDir(stageDir(store, analysis.key));
@@ -68,25 +68,6 @@ export function createCampaignActivities({ store, projectRoot, refusalOf, engine
         return { html, json };
       }),
   };
-}
-
-const act = <T>(work: () => Promise<T>): Promise<T> => translated(() => beating(work));
-
-async function missingFiles(data: Data, projectRoot: string): Promise<Complaint[]> {
-  if (data.type === 'generated') return [];
-  const files = (['search', 'curriculum', 'benchmarks'] as const).flatMap((role) =>
-    data[role].map(({ path }, index) => ({ field: `data.${role}.${index}.path`, path: resolve(projectRoot, path) })),
-  );
-  const complaints = await Promise.all(
-    files.map(async ({ field, path }) => {
-      const readable = await access(path, constants.R_OK).then(
-        () => true,
-        () => false,
-      );
-      return readable ? [] : [{ field, message: `expected a file that can be read, but got "${path}"` }];
-    }),
-  );
-  return complaints.flat();
 }
 
 const unique = (complaints: readonly Complaint[]): Complaint[] => [

@@ -1,5 +1,6 @@
 import type { Client } from '@temporalio/client';
 import type { Logger } from 'pino';
+import type { InputRules } from '../inputs/index.ts';
 import type { Engines } from '../planner/index.ts';
 import type { Executor, JobObservation, JobRequest, Outcome, Shortage, StageFile } from '../spec/index.ts';
 
@@ -8,6 +9,8 @@ export interface Deps {
   /** Folder of the store. */
   readonly store: string;
   readonly projectRoot: string;
+  /** What campaigns may read and fetch. */
+  readonly inputs: InputRules;
   readonly executor: Executor;
   /** How this executor's observations map to the failure table. */
   readonly outcomeOf: (observation: JobObservation, attempt: number) => Outcome;

@@ -1,17 +1,74 @@
-import { ApplicationFailure } from '@temporalio/activity';
-import { InvalidInputError } from '../spec/index.ts';
+import { access } from 'node:fs/promises';
+import { join, sep } from 'node:path';
+import { ApplicationFailure, activityInfo } from '@temporalio/activity';
+import { codeOf, InvalidInputError, remedyOf } from '../spec/index.ts';
 
 /**
- * Translates what was thrown into what Temporal understands. Input that will be as wrong next time is not tried again;
- * everything else (a full disk, a store that does not answer) is, until it is mended.
+ * Tries after which a store that holds something else than it should is believed to: a file may be replaced under a look, or a mount come
+ * back in between. They take a quarter of a minute.
  */
-export async function translated<T>(act: () => Promise<T>): Promise<T> {
-  try {
-    return await act();
-  } catch (error) {
-    if (error instanceof InvalidInputError) {
-      throw ApplicationFailure.nonRetryable(error.message, 'InvalidInput', error.complaints);
-    }
-    throw error;
+const FINAL_TRY = 5;
+/** Characters of a message: it stands in a history. */
+const LONGEST = 8000;
+
+type Activities = Readonly<Record<string, (...input: never[]) => Promise<unknown>>>;
+
+/**
+ * Has every activity fail in a way that Temporal understands.
+ *
+ * - input that will be as wrong next time is not tried again: `InvalidInput`
+ * - what a person or time can mend (a full disk, a store that does not answer) is tried until it is mended, and says what: `DependencyDown`
+ * - a store that holds something else than it should (a folder in the place of a file, a file that is gone) is not tried for ever:
+ *   `InvalidInput`, with the name of the file
+ * - everything else is an error of ours: it stays visible, and goes on under code that is mended
+ * @param store - folder of the store: what is missing with all of it is not missing for good
+ */
+export function withFailureMapping<A extends Activities>(activities: A, store: string): A {
+  const mapped = Object.entries(activities).map(([name, act]) => [
+    name,
+    async (...input: never[]) => {
+      try {
+        return await act(...input);
+      } catch (error) {
+        throw failureOf(error, activityInfo().attempt, await isGone(error, store));
+      }
+    },
+  ]);
+  return Object.fromEntries(mapped) as A;
+}
+
+/**
+ * What Temporal is to be told of an error. Pure.
+ * @param attempt - number of this try of the activity, from 1
+ * @param isFileGone - whether a file is missing from a store that is there
+ */
+export function failureOf(error: unknown, attempt: number, isFileGone: boolean): unknown {
+  if (error instanceof InvalidInputError) {
+    return ApplicationFailure.nonRetryable(bounded(error.message), 'InvalidInput', error.complaints);
   }
+  const found = remedyOf(error, 'store');
+  if (found === null) return error;
+  const message = bounded(`${found.words} (${placeOf(error)})`);
+  const isWrong = found.remedy === 'wrong' || isFileGone;
+  return isWrong && attempt >= FINAL_TRY
+    ? ApplicationFailure.create({ message, type: 'InvalidInput', nonRetryable: true, cause: error as Error })
+    : ApplicationFailure.create({ message, type: 'DependencyDown', nonRetryable: false, cause: error as Error });
+}
+
+const bounded = (text: string): string => (text.length > LONGEST ? `${text.slice(0, LONGEST - 3)}...` : text);
+
+/** The error's own words, with the path, which those of a read lack. */
+function placeOf(error: unknown): string {
+  const { message, path } = error as NodeJS.ErrnoException;
+  return path === undefined || message.includes(path) ? message : `${message}: ${path}`;
+}
+
+/** Whether it says that a file of the store is not there, although the store is. */
+async function isGone(error: unknown, store: string): Promise<boolean> {
+  const { path = '' } = (error ?? {}) as NodeJS.ErrnoException;
+  if (codeOf(error) !== 'ENOENT' || !path.startsWith(store + sep)) return false;
+  return await access(join(store, 'stages')).then(
+    () => true,
+    () => false,
+  );
 }

@@ -1,5 +1,7 @@
 import { readdir } from 'node:fs/promises';
+import { cancellationSignal } from '@temporalio/activity';
 import type { Client } from '@temporalio/client';
+import { dataFileDigests } from '../inputs/index.ts';
 import { refuseUnsupportedStage } from '../planner/index.ts';
 import {
   type FailureClass,
@@ -15,7 +17,6 @@ import {
   checkpointsDir,
   claimAfter,
   codeVersion,
-  dataFileDigests,
   firstClaimedAt,
   latestClaim,
   MissingPartsError,
@@ -28,7 +29,6 @@ import {
 } from '../store/index.ts';
 import { beating } from './beating.ts';
 import type { Deps } from './deps.ts';
-import { translated } from './failures.ts';
 import { type JobRef, jobName, jobRequest, publishersOf } from './job-request.ts';
 import { isGivenUp, mustFitNow, noteShortage } from './room.ts';
 import { type Timed, timed } from './timed.ts';
@@ -62,7 +62,16 @@ export type Sealed =
   | { readonly kind: 'incomplete'; readonly outcome: Outcome };
 
 /** From a stage that is asked for to a claimed execution of it, and from its parts to its manifest. */
-export function createStageActivities({ store, projectRoot, executor, shortageOf, engines, client, log }: Deps) {
+export function createStageActivities({
+  store,
+  projectRoot,
+  inputs,
+  executor,
+  shortageOf,
+  engines,
+  client,
+  log,
+}: Deps) {
   /** Starts the job of an attempt that is claimed, or adopts it. */
   async function submit(dir: string, start: StartAttempt, attempt: number): Promise<JobRef> {
     const stage = await readStageFile(dir);
@@ -97,12 +106,13 @@ export function createStageActivities({ store, projectRoot, executor, shortageOf
     }): Promise<Timed<{ key: string; result: ManifestRef | null }>> =>
       act(async () => {
         const version = codeVersion(request.kind, projectRoot, request.domain.name);
-        const dataFiles = request.kind === 'prepare' ? await dataFileDigests(request.data, projectRoot) : undefined;
+        const dataFiles =
+          request.kind === 'prepare' ? await dataFileDigests(request.data, inputs, cancellationSignal()) : undefined;
         const key = stageKey({ ...request, codeVersion: version, dataFiles });
         const dir = stageDir(store, key);
         const manifest = await readManifest(dir);
         if (manifest === null) {
-          const file = { ...request, key, codeVersion: version };
+          const file = { ...request, ...(dataFiles && { dataFiles }), key, codeVersion: version };
           await writeStageFile(store, parseOrRefuse(StageFile, file, `the stage ${request.name}`));
         }
         return { key, result: manifest === null ? null : referTo(manifest) };
@@ -169,7 +179,7 @@ function outcomeOfSealing(error: unknown, attempt: number): Outcome | null {
 }
 
 /** May run twice; is missed within seconds when its worker dies; tells when it ran. */
-const act = <T>(work: () => Promise<T>): Promise<Timed<T>> => timed(() => translated(() => beating(work)));
+const act = <T>(work: () => Promise<T>): Promise<Timed<T>> => timed(() => beating(work));
 
 const referTo = ({ kind, key, digest }: Manifest): ManifestRef => ({ kind, key, digest });
 

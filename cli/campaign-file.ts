@@ -1,7 +1,6 @@
-import { readFileSync, statSync } from 'node:fs';
-import { resolve } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { readFileSync } from 'node:fs';
 import { isMap, isNode, isScalar, LineCounter, type Node, type ParsedNode, parseDocument } from 'yaml';
+import { inputComplaints, inputRules } from '../inputs/index.ts';
 import { ENGINES, unsupportedIn } from '../planner/index.ts';
 import {
   type CampaignSpec,
@@ -13,7 +12,7 @@ import {
 import { loadDomain } from '../stages/domain.ts';
 import { architectureOf } from './architecture.ts';
 import { CommandError, EXIT, messageOf } from './errors.ts';
-import { PROJECT } from './paths.ts';
+import { PROJECT, storePath } from './paths.ts';
 
 /** A campaign file that was found valid. */
 export interface CampaignFile {
@@ -87,7 +86,7 @@ export async function parseCampaign(
     const spec = { ...parseCampaignSpec(input, file), ...ends };
     await checkDomain(spec);
     if (engines === 'needed') await checkEngines(spec);
-    if (dataFiles === 'needed') checkDataFiles(spec);
+    if (dataFiles === 'needed') await checkDataFiles(spec);
     return { input: { ...(input as Record<string, unknown>), ...ends }, spec };
   } catch (error) {
     if (!(error instanceof InvalidInputError)) throw error;
@@ -124,18 +123,10 @@ async function checkEngines(spec: CampaignSpec): Promise<void> {
   if (complaints.length > 0) throw new InvalidInputError('the campaign', complaints);
 }
 
-/** @throws InvalidInputError naming every problem file that is not there */
-function checkDataFiles({ data }: CampaignSpec): void {
-  if (data.type !== 'files') return;
-  const absent = (['search', 'curriculum', 'benchmarks'] as const).flatMap((set) =>
-    data[set].flatMap(({ path }, index) => {
-      if (/^https?:/.test(path)) return []; // prepare fetches it
-      const absolute = path.startsWith('file://') ? fileURLToPath(path) : resolve(PROJECT, path);
-      if (statSync(absolute, { throwIfNoEntry: false })?.isFile()) return [];
-      return [{ field: `data.${set}.${index}.path`, message: `expected a file, but there is no ${absolute}` }];
-    }),
-  );
-  if (absent.length > 0) throw new InvalidInputError('the campaign', absent);
+/** @throws InvalidInputError naming every problem file that a worker of this environment would refuse */
+async function checkDataFiles({ data }: CampaignSpec): Promise<void> {
+  const complaints = await inputComplaints(data, inputRules(process.env, { project: PROJECT, store: storePath() }));
+  if (complaints.length > 0) throw new InvalidInputError('the campaign', complaints);
 }
 
 /** Where in the text a path leads: to its key, or, where the text does not have it, to the nearest place above. */

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { Assumptions } from './assumptions.ts';
 import { InvalidInputError, parseOrRefuse } from './errors.ts';
 import { type JsonLimits, jsonFault } from './json-limits.ts';
+import { locationOf, withoutCredentials } from './location.ts';
 import { STAGE_CONFIGS, WrongBranches } from './stages/index.ts';
 
 /** A name that may be part of a path, a label and a workflow id. */
@@ -41,7 +42,15 @@ export const Policy = z.discriminatedUnion('type', [
       .string()
       .min(1)
       .meta({ description: 'What the model is called, for example meta-llama/Llama-3.1-70B-Instruct.' }),
-    uri: z.string().min(1).meta({ description: 'Folder with the weights in Hugging Face layout, as the pods see it.' }),
+    uri: z
+      .string()
+      .min(1)
+      .superRefine((uri, check) => {
+        if (withoutCredentials(uri) === uri) return;
+        const message = 'expected a folder, or an address without user, password, query and fragment';
+        check.addIssue({ code: 'custom', message, params: { valueIsSecret: true } });
+      })
+      .meta({ description: 'Folder with the weights in Hugging Face layout, as the pods see it.' }),
     revision: z.string().min(1).meta({ description: 'Revision of the weights; part of every key.' }),
     chat: z.enum(['model', 'none']).default('model').meta({
       description:
@@ -50,9 +59,6 @@ export const Policy = z.discriminatedUnion('type', [
   }),
 ]);
 export type Policy = z.infer<typeof Policy>;
-
-/** Addresses of this machine may go without TLS. */
-const LOOPBACK = /^http:\/\/(localhost|127\.0\.0\.1|\[::1\])(:\d+)?\//;
 
 /** How the records of a known public set are laid out. Tells the fields, unless `fields` does. */
 export const LAYOUTS = {
@@ -77,10 +83,18 @@ const fieldPath = (what: string) =>
 export const ProblemFile = z
   .strictObject({
     name: Name.meta({ description: 'Name of the set in counts, the data card and the report.' }),
-    path: z.string().min(1).meta({
-      description:
-        'A path (relative ones start at the project), a file:// or an https:// address. What is fetched is kept in the store by its sha256.',
-    }),
+    path: z
+      .string()
+      .min(1)
+      .superRefine((path, check) => {
+        const location = locationOf(path);
+        if (location.kind !== 'refused') return;
+        check.addIssue({ code: 'custom', message: location.why, params: { valueIsSecret: true } });
+      })
+      .meta({
+        description:
+          'A path below a folder that the worker lets campaigns read (relative ones start at the project), a file:/// address of one, or an https:// address without user, password and query. What is fetched is kept in the store by its sha256.',
+      }),
     sha256: z
       .string()
       .regex(/^[0-9a-f]{64}$/, 'expected 64 hexadecimal digits in lower case')
@@ -109,18 +123,10 @@ export const ProblemFile = z
       .meta({ description: 'Fields that differ from those of the layout.' }),
     limit: z.int().min(1).optional().meta({ description: 'Use the first so many after shuffling by the seed.' }),
   })
-  .refine((file) => !/^https?:/.test(file.path) || file.sha256 !== undefined, {
+  .refine((file) => locationOf(file.path).kind !== 'address' || file.sha256 !== undefined, {
     path: ['sha256'],
     message: 'expected the sha256 of a file that is fetched',
-  })
-  .refine(
-    (file) =>
-      !/^[a-z][a-z0-9+.-]*:\/\//i.test(file.path) || /^(file|https):\/\//.test(file.path) || LOOPBACK.test(file.path),
-    {
-      path: ['path'],
-      message: 'expected a path, or an address that begins with file:// or https://',
-    },
-  );
+  });
 export type ProblemFile = z.infer<typeof ProblemFile>;
 
 /** Where problems come from. */

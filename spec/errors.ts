@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 import { jsonFault } from './json-limits.ts';
+import { withoutCredentials } from './location.ts';
 import { boundedText, visibleText } from './text.ts';
 
 /** One thing wrong with an input: where, and what was expected and came. */
@@ -68,18 +69,24 @@ function complaintsOf(issue: z.core.$ZodIssue, root: unknown): Complaint[] {
     (value, key) => (value as Record<PropertyKey, unknown> | undefined)?.[key],
     root,
   );
+  // What came may hold a password: the message of this check says all that may be said.
+  const isSecret = issue.code === 'custom' && issue.params?.valueIsSecret === true;
+  if (isSecret) return [{ field: at(issue.path), message: issue.message }];
   const message = issue.message.replace(/^Invalid input: /, '').replace(/, received .*$/, '');
   // What came stands at the end: it must not be what is cut.
   const expected = boundedText(message, LENGTHS.message - SHOWN - ', but got '.length);
   return [{ field: at(issue.path), message: `${expected}, but got ${shownValue(came)}` }];
 }
 
-/** A value as a message shows it: as JSON where that is short, else cut, or by its kind alone. */
+/** A value as a message shows it: as JSON where that is short, else cut, or by its kind alone. Addresses are shown without credentials. */
 export function shownValue(value: unknown): string {
   if (value === undefined) return 'nothing';
-  if (typeof value === 'string') return boundedText(JSON.stringify(boundedText(value, SHOWN)), SHOWN);
+  if (typeof value === 'string')
+    return boundedText(JSON.stringify(boundedText(withoutCredentials(value), SHOWN)), SHOWN);
   if (typeof value !== 'object' || value === null) return boundedText(String(value), SHOWN);
   // Asked first: JSON.stringify follows the nesting with its own calls, and writes out whatever size there is.
-  if (jsonFault(value, { bytes: SHOWN, depth: 4 }) === null) return JSON.stringify(value);
+  if (jsonFault(value, { bytes: SHOWN, depth: 4 }) === null) {
+    return JSON.stringify(value, (_, one: unknown) => (typeof one === 'string' ? withoutCredentials(one) : one));
+  }
   return Array.isArray(value) ? `a list of ${value.length}` : 'a mapping';
 }

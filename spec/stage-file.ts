@@ -21,7 +21,15 @@ const stageFileOf = <K extends StageKind>(kind: K) =>
   z.strictObject({ ...common, kind: z.literal(kind), config: STAGE_CONFIGS[kind] as (typeof STAGE_CONFIGS)[K] });
 
 export const StageFile = z.discriminatedUnion('kind', [
-  stageFileOf('prepare').extend({ data: Data }),
+  stageFileOf('prepare').extend({
+    data: Data,
+    dataFiles: z
+      .record(z.string(), z.string().regex(/^[0-9a-f]{64}$/))
+      .optional()
+      .describe(
+        'SHA-256 of every problem file by its path as written, as the worker found it: no other content is read.',
+      ),
+  }),
   stageFileOf('pretrain'),
   stageFileOf('search'),
   stageFileOf('linearise'),
@@ -38,4 +46,4 @@ export type StageFile = z.infer<typeof StageFile>;
 export type StageFileOf<K extends StageKind> = Extract<StageFile, { kind: K }>;
 
 /** A stage file before its key is known. */
-export type StageRequest = { [K in StageKind]: Omit<StageFileOf<K>, 'key' | 'codeVersion'> }[StageKind];
+export type StageRequest = { [K in StageKind]: Omit<StageFileOf<K>, 'key' | 'codeVersion' | 'dataFiles'> }[StageKind];

@@ -1,4 +1,12 @@
-import { FAILURES, type FailureClass, FENCED_EXIT_CODE, InvalidInputError } from '../spec/index.ts';
+import {
+  CONNECTION_TROUBLE,
+  codeOf,
+  FAILURES,
+  type FailureClass,
+  FENCED_EXIT_CODE,
+  InvalidInputError,
+  remedyOf,
+} from '../spec/index.ts';
 
 /** Ways to end that a stage program can say by an exit code: rows of the failure table, and being fenced off. */
 export type ExitClass = Extract<FailureClass, keyof typeof EXIT_CODES> | 'Fenced';
@@ -32,32 +40,6 @@ export interface Ending {
   readonly words: string;
 }
 
-/** System errors of the disk below the store. Another attempt can help once a person has made room, or the mount is back. */
-const STORE_TROUBLE: Readonly<Record<string, string>> = {
-  ENOSPC: 'the store has no space left; free some, and the stage goes on from its journal',
-  EDQUOT: 'the quota of the store is used up; raise it, and the stage goes on from its journal',
-  EROFS: 'the store is mounted read-only',
-  EIO: 'the disk below the store fails to read or write',
-  EREMOTEIO: 'the disk below the store fails to read or write',
-  EACCES: 'this user may not read or write the store',
-  ESTALE: 'the mount of the store is gone',
-  ENOTCONN: 'the mount of the store is gone',
-  ENODEV: 'the disk below the store is gone',
-  ENXIO: 'the disk below the store is gone',
-};
-
-/** System errors of a connection to a process that is not there, or no longer. */
-export const CONNECTION_TROUBLE: ReadonlySet<string> = new Set([
-  'ECONNREFUSED',
-  'ECONNRESET',
-  'EPIPE',
-  'EHOSTUNREACH',
-  'ENETUNREACH',
-  'ENOTFOUND',
-  'EAI_AGAIN',
-  'ETIMEDOUT',
-]);
-
 /** Translates whatever a stage program threw. Pure. */
 export function endingOf(error: unknown): Ending {
   for (const link of causesOf(error)) {
@@ -65,12 +47,12 @@ export function endingOf(error: unknown): Ending {
     if (link instanceof InvalidInputError) {
       return { exitCode: EXIT_CODES.InvalidInput, words: inOneLine(link.message) };
     }
-    const code = String((link as NodeJS.ErrnoException).code);
-    const trouble = STORE_TROUBLE[code];
-    if (trouble !== undefined) {
-      return { exitCode: EXIT_CODES.DependencyDown, words: inOneLine(`${trouble} (${link.message})`) };
+    const trouble = remedyOf(link, 'store');
+    // A single file that is missing may be a bug; the whole store is looked for by the runtime.
+    if (trouble?.remedy === 'mend' && codeOf(link) !== 'ENOENT' && !CONNECTION_TROUBLE.has(codeOf(link))) {
+      return { exitCode: EXIT_CODES.DependencyDown, words: inOneLine(`${trouble.words} (${link.message})`) };
     }
-    if (CONNECTION_TROUBLE.has(code)) {
+    if (CONNECTION_TROUBLE.has(codeOf(link))) {
       return {
         exitCode: EXIT_CODES.DependencyDown,
         words: inOneLine(`a server could not be reached: ${link.message}`),

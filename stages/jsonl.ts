@@ -1,5 +1,6 @@
 import { createReadStream } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
+import type { Readable } from 'node:stream';
 import type { z } from 'zod';
 import { InvalidInputError, parseOrRefuse } from '../spec/index.ts';
 import { publishFile } from '../store/index.ts';
@@ -17,17 +18,29 @@ export interface NumberedLine {
  * @throws StageExit `InvalidInput`, naming file and line, at a line that is not JSON or a file that is not there
  */
 export async function* readJsonLines(path: string): AsyncGenerator<NumberedLine> {
-  let line = 0;
   try {
-    for await (const text of linesOf(createReadStream(path))) {
-      line += 1;
-      if (text.trim() !== '') yield { line, value: parseLine(text, `${path}:${line}`) };
-    }
+    yield* parsedLines(createReadStream(path), path);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
     throw new StageExit('InvalidInput', `${path}: expected a JSONL file, but there is none`, { cause: error });
   }
 }
+
+/** Lines of an open file as {@link readJsonLines} has them. `path` names it in what is told. */
+export async function* parsedLines(stream: Readable, path: string): AsyncGenerator<NumberedLine> {
+  let line = 0;
+  for await (const text of linesOf(stream, LONGEST_LINE)) {
+    line += 1;
+    if (text === null) throw lineTooLong(`${path}:${line}`);
+    if (text.trim() !== '') yield { line, value: parseLine(text, `${path}:${line}`) };
+  }
+}
+
+/** Characters of a line; *ours*. A record of a data set has thousands, one of a journal or a tree some millions. */
+const LONGEST_LINE = 1 << 28;
+
+const lineTooLong = (where: string): StageExit =>
+  new StageExit('InvalidInput', `${where}: expected a line of at most ${LONGEST_LINE} characters; is it JSONL?`);
 
 /**
  * Records of a JSONL file.

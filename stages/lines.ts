@@ -4,13 +4,17 @@ import type { Readable } from 'node:stream';
  * Lines of a UTF-8 stream, ended by LF or CRLF, without their ends. `node:readline` also ends lines at U+2028 and U+2029, which JSON
  * (and what a policy writes) holds unescaped.
  */
-export async function* linesOf(stream: Readable): AsyncGenerator<string> {
+export function linesOf(stream: Readable): AsyncGenerator<string>;
+/** With a bound: the last item is null where a line has more than `longest` characters, and nothing follows it. */
+export function linesOf(stream: Readable, longest: number): AsyncGenerator<string | null>;
+export async function* linesOf(stream: Readable, longest = Number.POSITIVE_INFINITY): AsyncGenerator<string | null> {
   stream.setEncoding('utf8');
   let rest = '';
   for await (const chunk of stream as AsyncIterable<string>) {
     const lines = (rest + chunk).split('\n');
     rest = lines.pop() ?? '';
     for (const line of lines) yield withoutReturn(line);
+    if (rest.length > longest) return yield null;
   }
   if (rest !== '') yield withoutReturn(rest);
 }

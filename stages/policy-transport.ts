@@ -1,5 +1,6 @@
 import { Agent, request } from 'undici';
-import { CONNECTION_TROUBLE, StageExit } from './exits.ts';
+import { CONNECTION_TROUBLE } from '../spec/index.ts';
+import { StageExit } from './exits.ts';
 import { Trouble } from './patience.ts';
 import { garbage } from './policy-answer.ts';
 

@@ -1,8 +1,6 @@
-import { basename, resolve } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { basename } from 'node:path';
 import { type Counts, type Data, type FileEntry, IS_TRAINER, type StageFile, type StageKind } from '../spec/index.ts';
 import { sha256Canonical } from './canonical.ts';
-import { sha256File } from './files.ts';
 
 /** Everything that decides the result of a stage. A {@link StageFile} but for its `key` and `name` is one. */
 export interface StageIdentity
@@ -11,7 +9,7 @@ export interface StageIdentity
   readonly inputs: Readonly<Record<string, { readonly digest: string }>>;
   /** Kind prepare only. */
   readonly data?: Data | undefined;
-  /** Kind prepare, where problems come from files: their content by path, see {@link dataFileDigests}. */
+  /** Kind prepare, where problems come from files: their content by path, see `dataFileDigests` of inputs/. */
   readonly dataFiles?: Readonly<Record<string, string>> | undefined;
   /** Kind analyse only: names of the arms in order. */
   readonly arms?: readonly string[] | undefined;
@@ -58,25 +56,6 @@ export function outputDigest(kind: StageKind, files: readonly FileEntry[], count
     .map(({ path, sha256, bytes }) => ({ path, sha256, bytes }))
     .toSorted((a, b) => (a.path < b.path ? -1 : 1));
   return sha256Canonical({ kind, files: counted, counts });
-}
-
-/**
- * SHA-256 of every problem file that `data` names, by its path as written; undefined where problems are generated. Of what is fetched it
- * is the one that the campaign gives, which `prepare` compares.
- * @param projectRoot - folder that relative paths start at
- * @throws the error of the file system when a file cannot be read
- */
-export async function dataFileDigests(data: Data, projectRoot: string): Promise<Record<string, string> | undefined> {
-  if (data.type === 'generated') return undefined;
-  const files = new Map([...data.search, ...data.curriculum, ...data.benchmarks].map((file) => [file.path, file]));
-  const digests = await Promise.all(
-    [...files.values()].map(async ({ path, sha256 }) => {
-      if (/^https?:/.test(path)) return [path, sha256 ?? ''] as const;
-      const local = path.startsWith('file://') ? fileURLToPath(path) : resolve(projectRoot, path);
-      return [path, await sha256File(local)] as const;
-    }),
-  );
-  return Object.fromEntries(digests);
 }
 
 /** Of images those that are pinned, by their digest alone: where they are pulled from changes nothing. A tag may name another image tomorrow. */

@@ -1,13 +1,15 @@
 import { basename } from 'node:path';
 import type { Logger } from 'pino';
+import type { OpenInput } from '../../inputs/index.ts';
 import type { Data, DataCard, Problem, ProblemFile, SetAside } from '../../spec/index.ts';
 import { StageExit } from '../exits.ts';
 import { random, seedFor, shuffled } from '../random.ts';
 import { type Counter, counterOf } from './card.ts';
+import { badFile } from './formats/raw.ts';
 import { formatOf, readRecords } from './formats/records.ts';
 import { columnsOf, fieldsOf, readRecord } from './record.ts';
 import type { SetName } from './sets.ts';
-import { type FetchContext, localFile } from './source.ts';
+import { type FetchContext, openSource } from './source.ts';
 import { idOfText } from './words.ts';
 
 /** Records between two reports of progress. */
@@ -63,13 +65,15 @@ interface OneFile extends Omit<ReadSet, 'files'> {
 
 async function readFile(set: SetName, file: ProblemFile, context: ReadContext): Promise<OneFile> {
   const format = formatOf(file);
-  const { path, sha256 } = await localFile(file, context);
+  const { file: source, sha256 } = await openSource(file, context);
+  await using opened = source;
+  const { path } = file;
   const fields = fieldsOf(file);
   const candidates: Candidate[] = [];
   const setAside: SetAside[] = [];
   const steps = { records: counterOf(), problems: counterOf(), answered: counterOf() };
   const ids = new Map<string, string>();
-  for await (const { at, value } of readRecords(path, format, columnsOf(fields))) {
+  for await (const { at, value } of readRecords(opened, format, columnsOf(fields))) {
     context.signal.throwIfAborted();
     const { origin, level, outcome } = readRecord(value, fields);
     // The name of a benchmark is what its scores are told by.
@@ -112,19 +116,29 @@ async function readFile(set: SetName, file: ProblemFile, context: ReadContext): 
       others,
     });
   }
+  await refuseIfChanged(opened);
   if (candidates.length === 0) throw withoutProblems(path, steps.records.count, setAside);
   tell(context.log, path, setAside);
   const order = shuffled(candidates, random(seedFor(context.seed, 'shuffle', file.name)));
   const entry = {
     set,
     name: file.name,
-    path: file.path,
+    path,
     sha256,
     format,
     layout: file.layout,
     records: steps.records.count,
   };
   return { candidates: order.slice(0, file.limit), setAside, steps, entry };
+}
+
+/** What was read has to be what was hashed. */
+async function refuseIfChanged(file: OpenInput): Promise<void> {
+  try {
+    await file.refuseIfChanged();
+  } catch (error) {
+    throw badFile(file.path, null, (error as Error).message, error);
+  }
 }
 
 function withoutProblems(path: string, records: number, setAside: readonly SetAside[]): StageExit {

@@ -1,6 +1,8 @@
 import { dirname, join } from 'node:path';
+import { inputRules } from '../../inputs/index.ts';
 import type { Counts, DataCard, DataStep } from '../../spec/index.ts';
 import type { StageContext } from '../context.ts';
+import { PROJECT } from '../python.ts';
 import { random, seedFor, shuffled } from '../random.ts';
 import { stepOf } from './card.ts';
 import { type CheckedCandidates, checkAnswers } from './check-answers.ts';
@@ -62,12 +64,15 @@ export async function prepareFromFiles(context: FromFiles, data: FileData): Prom
 
 async function readSets(context: FromFiles, data: FileData): Promise<Map<SetName, ReadSet>> {
   const { stage, log, signal, report } = context;
-  // <store>/stages/<key> -> <store>/cache
-  const cache = join(dirname(dirname(context.dir)), 'cache');
+  // <store>/stages/<key>
+  const store = dirname(dirname(context.dir));
+  const cache = join(store, 'cache');
+  const rules = inputRules(process.env, { project: PROJECT, store });
+  const planned = stage.dataFiles ?? {};
   const read = new Map<SetName, ReadSet>();
   for (const set of SET_NAMES) {
     if (data[set].length > 0)
-      read.set(set, await readSet(set, data[set], { seed: stage.seed, cache, log, signal, report }));
+      read.set(set, await readSet(set, data[set], { seed: stage.seed, rules, planned, cache, log, signal, report }));
   }
   return read;
 }

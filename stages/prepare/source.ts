@@ -1,23 +1,24 @@
-import { createWriteStream } from 'node:fs';
-import { mkdir, open, rename, rm, stat } from 'node:fs/promises';
+import { mkdir, open, rename, rm } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
-import { Readable, Transform } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
-import { fileURLToPath } from 'node:url';
 import type { Logger } from 'pino';
-import type { ProblemFile } from '../../spec/index.ts';
-import { sha256File } from '../../store/index.ts';
+import {
+  digestOf,
+  fetchTo,
+  InputAwayError,
+  type InputRules,
+  type OpenInput,
+  openFile,
+  WrongInputError,
+} from '../../inputs/index.ts';
+import { locationOf, type ProblemFile } from '../../spec/index.ts';
 import type { StageContext } from '../context.ts';
 import { StageExit } from '../exits.ts';
-import { PROJECT } from '../python.ts';
 
-/** A problem file on this machine. */
-export interface LocalFile {
-  readonly path: string;
-  readonly sha256: string;
-}
-
+/** What a problem file is opened with. */
 export interface FetchContext {
+  readonly rules: InputRules;
+  /** SHA-256 by path as written, as the stage was planned with. Nothing else is read. */
+  readonly planned: Readonly<Record<string, string>>;
   /** Folder of the store that keeps what was fetched: `<sha256>-<name>`. */
   readonly cache: string;
   readonly signal: AbortSignal;
@@ -26,47 +27,64 @@ export interface FetchContext {
   readonly report: StageContext<'prepare'>['report'];
 }
 
-/** Answers of a server that is there and does not have it: another attempt would hear the same. */
-const isRefusal = (status: number): boolean => status >= 400 && status < 500 && ![408, 425, 429].includes(status);
-
-/**
- * The file on this machine: where it lies, or fetched into the cache. Both are checked against the sha256 that the spec gives.
- * @throws StageExit `InvalidInput` when it is not there, or not what the sha256 says; `DependencyDown` when its server cannot be reached
- */
-export async function localFile(file: Pick<ProblemFile, 'path' | 'sha256'>, context: FetchContext): Promise<LocalFile> {
-  const remote = /^https?:/.test(file.path);
-  const path = remote ? await fetched(file.path, file.sha256 ?? '', context) : pathOf(file.path);
-  const sha256 = await sha256File(path).catch((error: NodeJS.ErrnoException) => {
-    if (error.code !== 'ENOENT') throw error;
-    throw new StageExit('InvalidInput', `${path}: expected a file of problems, but there is none`, { cause: error });
-  });
-  if (file.sha256 === undefined || file.sha256 === sha256) return { path, sha256 };
-  throw new StageExit(
-    'InvalidInput',
-    `${path}: expected sha256 ${file.sha256}, as the campaign says, but it is ${sha256}`,
-  );
+/** A problem file of this machine that is open, and holds what the stage was planned with. */
+export interface ProblemSource {
+  readonly file: OpenInput;
+  readonly sha256: string;
 }
 
-/** A path of a campaign as an absolute one. */
-export const pathOf = (path: string): string =>
-  path.startsWith('file://') ? fileURLToPath(path) : resolve(PROJECT, path);
+/**
+ * Opens a problem file: where it lies, or fetched into the cache.
+ * @throws StageExit `InvalidInput` when it is not there, no regular file, or not what the stage was planned with; `DependencyDown` when its
+ *   server cannot be reached
+ */
+export async function openSource(file: Pick<ProblemFile, 'path'>, context: FetchContext): Promise<ProblemSource> {
+  const location = locationOf(file.path);
+  const sha256 = context.planned[file.path];
+  try {
+    if (location.kind === 'refused') throw new WrongInputError(location.why);
+    if (sha256 === undefined) throw new WrongInputError('expected a sha256 of it in the stage file (dataFiles)');
+    const opened =
+      location.kind === 'address'
+        ? await openFetched(location.address, sha256, context)
+        : await openPlanned(location.path, sha256, context);
+    return { file: opened, sha256 };
+  } catch (error) {
+    const shown = location.kind === 'refused' ? 'data' : file.path;
+    if (error instanceof WrongInputError)
+      throw new StageExit('InvalidInput', `${shown}: ${error.message}`, { cause: error });
+    if (error instanceof InputAwayError)
+      throw new StageExit('DependencyDown', `${shown}: ${error.message}`, { cause: error });
+    throw error;
+  }
+}
 
-async function fetched(address: string, sha256: string, context: FetchContext): Promise<string> {
-  const { cache, log } = context;
-  const path = join(cache, `${sha256.slice(0, 16)}-${basename(new URL(address).pathname)}`);
-  const known = await stat(path).catch(() => null);
-  if (known !== null && (await sha256File(path)) === sha256) return path;
+async function openPlanned(path: string, sha256: string, { rules, signal }: FetchContext): Promise<OpenInput> {
+  const file = await openFile(resolve(rules.project, path), rules.maxBytes);
+  try {
+    if ((await digestOf(file, signal)) === sha256) return file;
+    throw new WrongInputError(
+      `expected sha256 ${sha256}, as when the stage was planned, but it was changed since; put it back, or retry the stage: it is planned anew`,
+    );
+  } catch (error) {
+    await file[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
+async function openFetched(address: string, sha256: string, context: FetchContext): Promise<OpenInput> {
+  const { cache, rules, signal, log, report } = context;
+  const path = join(cache, `${sha256.slice(0, 16)}-${nameOf(address)}`);
+  const known = await openKept(path, sha256, context);
+  if (known !== null) return known;
   log.info({ address, path }, 'fetches a file of problems');
   await mkdir(cache, { recursive: true });
   const temporary = join(cache, `.${basename(path)}.${process.pid}-${crypto.randomUUID().slice(0, 8)}.tmp`);
   try {
-    await download(address, temporary, context);
-    const found = await sha256File(temporary);
+    const onBytes = (done: number, total: number | null) => report({ unit: 'byte', done, total });
+    const found = await fetchTo(address, temporary, { rules, signal, onBytes });
     if (found !== sha256) {
-      throw new StageExit(
-        'InvalidInput',
-        `${address}: expected sha256 ${sha256}, as the campaign says, but got ${found}`,
-      );
+      throw new WrongInputError(`expected sha256 ${sha256}, as the campaign says, but got ${found}`);
     }
     const written = await open(temporary, 'r+');
     await written.sync().finally(() => written.close());
@@ -74,44 +92,30 @@ async function fetched(address: string, sha256: string, context: FetchContext): 
   } finally {
     await rm(temporary, { force: true });
   }
-  return path;
+  return await openFile(path, rules.maxBytes);
 }
 
-async function download(address: string, path: string, { signal, report }: FetchContext): Promise<void> {
-  let response: Response;
+/** What was fetched earlier; null where it is not there, or not whole. */
+async function openKept(path: string, sha256: string, { rules, signal }: FetchContext): Promise<OpenInput | null> {
+  let file: OpenInput;
   try {
-    response = await fetch(address, { signal });
+    file = await openFile(path, rules.maxBytes);
   } catch (error) {
-    signal.throwIfAborted();
-    throw new StageExit('DependencyDown', `${address}: could not be reached: ${reasonOf(error)}`, { cause: error });
+    if (error instanceof WrongInputError) return null;
+    throw error;
   }
-  if (!response.ok || response.body === null) {
-    const words = `${address}: expected a file of problems, but the server answered ${response.status} ${response.statusText}`;
-    throw new StageExit(isRefusal(response.status) ? 'InvalidInput' : 'DependencyDown', words.trim());
-  }
-  const total = Number(response.headers.get('content-length')) || null;
-  let done = 0;
-  const counting = new Transform({
-    transform(chunk: Buffer, _, next) {
-      done += chunk.length;
-      report({ unit: 'byte', done, total });
-      next(null, chunk);
-    },
-  });
-  const body = Readable.fromWeb(response.body as Parameters<typeof Readable.fromWeb>[0]);
   try {
-    await pipeline(body, counting, createWriteStream(path), { signal });
+    if ((await digestOf(file, signal)) === sha256) return file;
   } catch (error) {
-    signal.throwIfAborted();
-    if (isOfDisk(error)) throw error;
-    throw new StageExit('DependencyDown', `${address}: broke off: ${reasonOf(error)}`, { cause: error });
+    await file[Symbol.asyncDispose]();
+    throw error;
   }
+  await file[Symbol.asyncDispose]();
+  return null;
 }
 
-const isOfDisk = (error: unknown): boolean =>
-  ['ENOSPC', 'EDQUOT', 'EROFS', 'EIO'].includes((error as NodeJS.ErrnoException).code ?? '');
-
-const reasonOf = (error: unknown): string => {
-  const { message, cause } = error as Error;
-  return cause instanceof Error ? `${message} (${cause.message})` : message;
-};
+/** The last part of the address, as far as it can be a file's name: its ending may tell the format. */
+const nameOf = (address: string): string =>
+  basename(new URL(address).pathname)
+    .replaceAll(/[^A-Za-z0-9._-]/g, '_')
+    .slice(-80) || 'file';

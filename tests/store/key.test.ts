@@ -1,9 +1,8 @@
-import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it, test } from 'vitest';
-import { Data, type StageFile } from '../../spec/index.ts';
-import { canonicalJson, dataFileDigests, outputDigest, stageKey } from '../../store/index.ts';
-import { aFolder, aStage, put } from './support.ts';
+import type { StageFile } from '../../spec/index.ts';
+import { canonicalJson, outputDigest, stageKey } from '../../store/index.ts';
+import { aStage } from './support.ts';
 
 const B = 'b'.repeat(64);
 
@@ -100,14 +99,4 @@ describe('the digest of outputs', () => {
   it('depends on counts', () => {
     expect(outputDigest('search', files, { a: 1 })).not.toBe(outputDigest('search', files, { a: 2 }));
   });
-});
-
-test('problem files count by their content, each once; generated problems have none', async () => {
-  const folder = aFolder();
-  const { sha256 } = put(folder, 'sets/train.jsonl', '{}\n');
-  const set = { name: 'train', path: 'sets/train.jsonl' };
-  const data = Data.parse({ type: 'files', search: [set], benchmarks: [{ ...set, path: join(folder, set.path) }] });
-  expect(await dataFileDigests(data, folder)).toEqual({ [set.path]: sha256, [join(folder, set.path)]: sha256 });
-  const generated = { type: 'generated', searchProblems: 1, curriculumPrompts: 1, benchmarkProblems: 1 } as const;
-  expect(await dataFileDigests(generated, folder)).toBeUndefined();
 });

@@ -17,6 +17,7 @@ import { addFakeNodes } from '../../cluster/fake-nodes.ts';
 import { prepareNamespace, writeWorkerKubeconfig } from '../../cluster/namespace.ts';
 import { kubeconfigPath } from '../../cluster/paths.ts';
 import { clusterUp } from '../../cluster/up.ts';
+import { inputRules } from '../../inputs/index.ts';
 import {
   createKubeClient,
   createKubernetesExecutor,
@@ -134,6 +135,7 @@ async function startWorker(at: {
     workflowBundle: await bundleWorkflows(silent),
     activities: createActivities({
       ...{ store, projectRoot: PROJECT, executor, outcomeOf: kubernetesOutcome, refusalOf: () => null, log },
+      inputs: inputRules({}, { project: PROJECT, store }),
       shortageOf: createShortage(kube, settings, log),
       engines: ANY_SIZE,
       client: new Client({ connection: clientConnection }),

@@ -13,6 +13,7 @@ export interface StageSketch {
   readonly inputs?: Record<string, ManifestRef>;
   readonly seed?: number;
   readonly data?: unknown;
+  readonly dataFiles?: Record<string, string>;
   readonly domain?: { readonly name: string; readonly settings?: Record<string, unknown> };
   readonly policy?: unknown;
 }

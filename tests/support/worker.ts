@@ -1,6 +1,6 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Client, Connection } from '@temporalio/client';
 import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
@@ -9,6 +9,7 @@ import type { Deps } from '../../activities/deps.ts';
 import { type Activities, createActivities } from '../../activities/index.ts';
 import { ensureSearchAttributes } from '../../activities/search-attributes.ts';
 import { bundleWorkflows } from '../../bundle.ts';
+import { inputRules } from '../../inputs/index.ts';
 import { createLocalExecutor, localOutcome, localRefusal } from '../../local/index.ts';
 import type { CampaignSpecInput, Executor } from '../../spec/index.ts';
 import { ANY_SIZE } from './engines.ts';
@@ -36,6 +37,8 @@ export interface ToyWorkerOptions {
   readonly address: string;
   readonly store: string;
   readonly home: string;
+  /** Folders that campaigns may read. */
+  readonly dataRoots?: readonly string[];
 }
 
 /** As `worker.ts` keeps them. */
@@ -54,7 +57,7 @@ const locally = (executor: Executor): Acting => ({ executor, outcomeOf: localOut
  * @param change - puts something around activities, to cause a fault at one of them
  */
 export async function createToyWorker(
-  { address, store, home }: ToyWorkerOptions,
+  { address, store, home, dataRoots = [] }: ToyWorkerOptions,
   change: (activities: Activities) => object = (activities) => activities,
   acting: Acting = locally(toyExecutor({ home, store }, SPARES)),
 ): Promise<Worker> {
@@ -73,7 +76,14 @@ export async function createToyWorker(
     workflowBundle: await bundleWorkflows(silent),
     activities: change(
       createActivities({
-        ...{ store, projectRoot: TOY, ...acting, engines: ANY_SIZE, log },
+        ...{
+          store,
+          projectRoot: TOY,
+          inputs: inputRules({ ORRERY_DATA_ROOTS: dataRoots.join(delimiter) }, { project: TOY, store }),
+          ...acting,
+          engines: ANY_SIZE,
+          log,
+        },
         client: new Client({ connection: clientConnection }),
         searchAttributes: await ensureSearchAttributes(clientConnection, 'default', log),
       }),
@@ -84,7 +94,7 @@ export async function createToyWorker(
   });
 }
 
-export async function openWorkbench(): Promise<Workbench> {
+export async function openWorkbench({ dataRoots = [] }: Pick<ToyWorkerOptions, 'dataRoots'> = {}): Promise<Workbench> {
   const folder = mkdtempSync(join(tmpdir(), 'orrery-bench-'));
   const [store, home] = [join(folder, 'store'), join(folder, 'local')];
   const temporal = await startTemporal();
@@ -94,7 +104,7 @@ export async function openWorkbench(): Promise<Workbench> {
     ...{ client: new Client({ connection }), address, store, home, executor: toyExecutor({ home, store }) },
     async startWorker() {
       const executor = toyExecutor({ home, store }, SPARES);
-      const worker = await createToyWorker({ address, store, home }, undefined, locally(executor));
+      const worker = await createToyWorker({ address, store, home, dataRoots }, undefined, locally(executor));
       const ended = worker.run();
       return {
         async stop() {

@@ -1,15 +1,20 @@
-import { createReadStream } from 'node:fs';
 import { type CsvError, parse } from 'csv-parse';
-import { badFile, type RawRecord, refuseMissing } from './raw.ts';
+import type { OpenInput } from '../../../inputs/index.ts';
+import { badFile, type RawRecord } from './raw.ts';
+
+/** Characters of a record; *ours*. More is no record: a quote that is never closed. */
+const LARGEST_RECORD = 1 << 26;
 
 /**
  * Records of a CSV file (RFC 4180, UTF-8) by the names of its first line. A record with more or fewer cells than that has is handed on
  * as it is: without names, so that it is counted as bad.
  */
-export async function* readCsv(path: string): AsyncGenerator<RawRecord> {
+export async function* readCsv(input: OpenInput): AsyncGenerator<RawRecord> {
   // Cells are counted here, because the parser drops what is too much or stops at it.
-  const parser = parse({ bom: true, info: true, relax_column_count: true, skip_empty_lines: true });
-  const file = createReadStream(path);
+  const parser = parse({
+    ...{ bom: true, info: true, relax_column_count: true, skip_empty_lines: true, max_record_size: LARGEST_RECORD },
+  });
+  const file = input.stream();
   file.on('error', (error) => parser.destroy(error));
   file.pipe(parser);
   let names: readonly string[] | null = null;
@@ -19,13 +24,9 @@ export async function* readCsv(path: string): AsyncGenerator<RawRecord> {
       else yield { at: `line ${info.lines}`, value: named(names, record) };
     }
   } catch (error) {
-    if (!isCsvError(error)) return refuseMissing(path, 'CSV', error);
-    throw badFile(
-      path,
-      (error as unknown as { lines?: number }).lines ?? null,
-      `expected CSV, but ${error.message}`,
-      error,
-    );
+    if (!isCsvError(error)) throw error;
+    const { lines = null } = error as unknown as { lines?: number };
+    throw badFile(input.path, lines, `expected CSV, but ${error.message.slice(0, 200)}`, error);
   } finally {
     file.destroy();
   }

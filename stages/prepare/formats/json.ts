@@ -1,9 +1,21 @@
-import { readFile } from 'node:fs/promises';
-import { badFile, type RawRecord, refuseMissing } from './raw.ts';
+import type { OpenInput } from '../../../inputs/index.ts';
+import { badFile, type RawRecord } from './raw.ts';
+
+/** Bytes of a file that is read as a whole: what a text of V8 can hold. */
+const LARGEST = 1 << 29;
 
 /** Records of a JSON file that is a list of them, or an object with that list as `data`. The file is read as a whole. */
-export async function* readJsonList(path: string): AsyncGenerator<RawRecord> {
-  const text = await readFile(path, 'utf8').catch((error: unknown) => refuseMissing(path, 'JSON', error));
+export async function* readJsonList(file: OpenInput): AsyncGenerator<RawRecord> {
+  const { path } = file;
+  const size = Number(file.stat.size);
+  if (size > LARGEST - 2 ** 20) {
+    throw badFile(
+      path,
+      null,
+      `expected a JSON file of less than ${LARGEST} bytes, but it has ${size}; JSONL has no such limit`,
+    );
+  }
+  const text = Buffer.from(await file.slice(0, size)).toString('utf8');
   let value: unknown;
   try {
     value = JSON.parse(text);

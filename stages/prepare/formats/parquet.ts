@@ -1,15 +1,17 @@
-import { asyncBufferFromFile, type FileMetaData, parquetMetadataAsync, parquetReadObjects } from 'hyparquet';
+import { type AsyncBuffer, type FileMetaData, parquetMetadataAsync, parquetReadObjects } from 'hyparquet';
 import { compressors } from 'hyparquet-compressors';
-import { badFile, type RawRecord, refuseMissing } from './raw.ts';
+import type { OpenInput } from '../../../inputs/index.ts';
+import { badFile, type RawRecord } from './raw.ts';
 
 /** Records of a Parquet file, row group by row group. Whole numbers of 64 bits come as text. */
-export async function* readParquet(path: string, columns: readonly string[]): AsyncGenerator<RawRecord> {
-  const file = await asyncBufferFromFile(path).catch((error: unknown) => refuseMissing(path, 'Parquet', error));
+export async function* readParquet(input: OpenInput, columns: readonly string[]): AsyncGenerator<RawRecord> {
+  const { path } = input;
+  const file = bufferOf(input);
   let metadata: FileMetaData;
   try {
     metadata = await parquetMetadataAsync(file);
   } catch (error) {
-    throw badFile(path, null, `expected a Parquet file, but ${(error as Error).message}`, error);
+    throw badFile(path, null, `expected a Parquet file, but ${wordsOf(error)}`, error);
   }
   const wanted = metadata.schema.map(({ name }) => name).filter((name) => columns.includes(name));
   let rowStart = 0;
@@ -19,9 +21,20 @@ export async function* readParquet(path: string, columns: readonly string[]): As
     try {
       rows = await parquetReadObjects({ file, metadata, columns: [...new Set(wanted)], compressors, rowStart, rowEnd });
     } catch (error) {
-      throw badFile(path, null, `rows ${rowStart + 1} to ${rowEnd} cannot be read: ${(error as Error).message}`, error);
+      throw badFile(path, null, `rows ${rowStart + 1} to ${rowEnd} cannot be read: ${wordsOf(error)}`, error);
     }
     for (const [index, value] of rows.entries()) yield { at: `row ${rowStart + index + 1}`, value };
     rowStart = rowEnd;
   }
 }
+
+function bufferOf({ stat, slice }: OpenInput): AsyncBuffer {
+  const byteLength = Number(stat.size);
+  return { byteLength, slice: async (start, end = byteLength) => copied(await slice(start, end)) };
+}
+
+/** Exactly the bytes: a shorter file would else be read as one that ends in zeros. */
+const copied = ({ buffer, byteOffset, byteLength }: Uint8Array<ArrayBuffer>): ArrayBuffer =>
+  byteOffset === 0 && byteLength === buffer.byteLength ? buffer : buffer.slice(byteOffset, byteOffset + byteLength);
+
+const wordsOf = (error: unknown): string => (error as Error).message.slice(0, 200);

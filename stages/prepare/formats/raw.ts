@@ -9,9 +9,3 @@ export interface RawRecord {
 /** What is wrong with a file as a whole. */
 export const badFile = (path: string, line: number | null, what: string, cause?: unknown): StageExit =>
   new StageExit('InvalidInput', `${line === null ? path : `${path}:${line}`}: ${what}`, { cause });
-
-/** A file that is not there, in the words of all formats; any other error as it is. */
-export function refuseMissing(path: string, format: string, error: unknown): never {
-  if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-  throw badFile(path, null, `expected a ${format} file, but there is none`, error);
-}

@@ -1,6 +1,7 @@
+import type { OpenInput } from '../../../inputs/index.ts';
 import type { ProblemFile } from '../../../spec/index.ts';
 import { StageExit } from '../../exits.ts';
-import { readJsonLines } from '../../jsonl.ts';
+import { parsedLines } from '../../jsonl.ts';
 import { readCsv } from './csv.ts';
 import { readJsonList } from './json.ts';
 import { readParquet } from './parquet.ts';
@@ -27,13 +28,13 @@ export function formatOf({ path, format }: Pick<ProblemFile, 'path' | 'format'>)
  * @throws StageExit `InvalidInput` naming the file and the line where it stops being what it should be
  */
 export async function* readRecords(
-  path: string,
+  file: OpenInput,
   format: Format,
   columns: readonly string[],
 ): AsyncGenerator<RawRecord> {
   if (format === 'jsonl') {
-    for await (const { line, value } of readJsonLines(path)) yield { at: `line ${line}`, value };
-  } else if (format === 'json') yield* readJsonList(path);
-  else if (format === 'csv') yield* readCsv(path);
-  else yield* readParquet(path, columns);
+    for await (const { line, value } of parsedLines(file.stream(), file.path)) yield { at: `line ${line}`, value };
+  } else if (format === 'json') yield* readJsonList(file);
+  else if (format === 'csv') yield* readCsv(file);
+  else yield* readParquet(file, columns);
 }

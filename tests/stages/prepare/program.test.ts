@@ -1,19 +1,24 @@
-import { createHash } from 'node:crypto';
+import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { pathToFileURL } from 'node:url';
 import { pino } from 'pino';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import type { z } from 'zod';
-import { DataCard, FILES, Problem, ProblemFile } from '../../../spec/index.ts';
+import { dataFileDigests } from '../../../inputs/index.ts';
+import { type Data, DataCard, FILES, Problem, ProblemFile } from '../../../spec/index.ts';
 import { StageExit } from '../../../stages/exits.ts';
 import { readAllJsonl } from '../../../stages/jsonl.ts';
 import { type ReadContext, readSet } from '../../../stages/prepare/files.ts';
 import { type Generate, generateSets } from '../../../stages/prepare/generated.ts';
-import { localFile } from '../../../stages/prepare/source.ts';
+import { openSource } from '../../../stages/prepare/source.ts';
+import { sha256 } from '../../../store/index.ts';
+import { rulesFor } from '../../support/input-rules.ts';
 import { startStage } from '../../support/stage-process.ts';
 import { plannedStage } from '../../support/stored-stage.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
@@ -26,6 +31,7 @@ const aProblem = (problem: string, source = 'set'): Problem => ({
 });
 const aReadContext = (changes: Partial<ReadContext>): ReadContext => ({
   ...{ seed: 1, cache: '/nowhere', log: pino({ level: 'silent' }), report: () => {} },
+  ...{ planned: {}, rules: rulesFor([], { hosts: new Set(['127.0.0.1']) }) },
   ...{ signal: new AbortController().signal, ...changes },
 });
 
@@ -67,7 +73,8 @@ describe('a set of files', () => {
     const path = join(await temporaryFolder(), 'set.jsonl');
     await writeFile(path, lines.join('\n'));
     const file = ProblemFile.parse({ name: 'amc', path, fields: { problem: 'question' }, ...changes });
-    return { path, set: readSet('search', [file], aReadContext({ seed })) };
+    const planned = { [path]: sha256(lines.join('\n')) };
+    return { path, set: readSet('search', [file], aReadContext({ seed, planned })) };
   }
   const GOOD = ['{"question":"a","answer":"1"}', '{"question":"b","answer":2,"level":"Level 5"}'];
 
@@ -133,7 +140,7 @@ describe('a set of files', () => {
 
 describe('a file that is elsewhere', () => {
   const CONTENT = '{"problem":"a","answer":"1"}\n';
-  const SHA256 = createHash('sha256').update(CONTENT).digest('hex');
+  const SHA256 = sha256(CONTENT);
 
   async function aServer(
     answer: (response: ServerResponse) => void,
@@ -149,23 +156,35 @@ describe('a file that is elsewhere', () => {
     return { address: `http://127.0.0.1:${port}/sets/amc.jsonl`, asked: () => asked };
   }
 
+  /** What is read of an address, as `prepare` does it. */
+  async function fetched(address: string, cache: string): Promise<string> {
+    await using file = (await openSource({ path: address }, aReadContext({ cache, planned: { [address]: SHA256 } })))
+      .file;
+    return await text(file.stream());
+  }
+
   test('is fetched once, and kept by its sha256', async () => {
     const { address, asked } = await aServer((response) => response.end(CONTENT));
-    const context = aReadContext({ cache: await temporaryFolder() });
-    const first = await localFile({ path: address, sha256: SHA256 }, context);
-    expect(await readFile(first.path, 'utf8')).toBe(CONTENT);
-    expect(await localFile({ path: address, sha256: SHA256 }, context)).toEqual(first);
+    const cache = await temporaryFolder();
+    expect(await fetched(address, cache)).toBe(CONTENT);
+    expect(await fetched(address, cache)).toBe(CONTENT);
     expect(asked()).toBe(1);
-    expect(await readdir(context.cache)).toEqual([`${SHA256.slice(0, 16)}-amc.jsonl`]);
+    expect(await readdir(cache)).toEqual([`${SHA256.slice(0, 16)}-amc.jsonl`]);
+  });
+
+  test('and whose copy is damaged is fetched again', async () => {
+    const { address, asked } = await aServer((response) => response.end(CONTENT));
+    const cache = await temporaryFolder();
+    await writeFile(join(cache, `${SHA256.slice(0, 16)}-amc.jsonl`), 'half');
+    expect(await fetched(address, cache)).toBe(CONTENT);
+    expect(asked()).toBe(1);
   });
 
   test('and is another than its sha256 says is refused, and not kept', async () => {
     const { address } = await aServer((response) => response.end('other'));
-    const context = aReadContext({ cache: await temporaryFolder() });
-    await expect(localFile({ path: address, sha256: SHA256 }, context)).rejects.toMatchObject({
-      failure: 'InvalidInput',
-    });
-    expect(await readdir(context.cache)).toEqual([]);
+    const cache = await temporaryFolder();
+    await expect(fetched(address, cache)).rejects.toMatchObject({ failure: 'InvalidInput' });
+    expect(await readdir(cache)).toEqual([]);
   });
 
   test.each([
@@ -185,25 +204,50 @@ describe('a file that is elsewhere', () => {
     ],
   ])('and %s ends the stage as %#', async (_, answer, failure, message) => {
     const { address } = await aServer(answer);
-    const fetching = localFile({ path: address, sha256: SHA256 }, aReadContext({ cache: await temporaryFolder() }));
+    const fetching = fetched(address, await temporaryFolder());
     await expect(fetching).rejects.toMatchObject({ failure, message: expect.stringMatching(message) });
   });
+});
 
-  test('may be named by a file address; its sha256 is compared where the campaign gives one', async () => {
+describe('a file of this machine', () => {
+  test('may be named by a file address, and holds what the stage was planned with', async () => {
     const path = join(await temporaryFolder(), 'amc.jsonl');
-    await writeFile(path, CONTENT);
+    await writeFile(path, 'one');
     const { href } = pathToFileURL(path);
-    expect(await localFile({ path: href, sha256: SHA256 }, aReadContext({}))).toEqual({ path, sha256: SHA256 });
-    await expect(localFile({ path: href, sha256: 'f'.repeat(64) }, aReadContext({}))).rejects.toThrow(
-      /expected sha256 f{64}, as the campaign says, but it is/,
-    );
+    const planned = { [href]: sha256('one') };
+    await using file = (await openSource({ path: href }, aReadContext({ planned }))).file;
+    expect(await text(file.stream())).toBe('one');
+    await writeFile(path, 'two');
+    await expect(openSource({ path: href }, aReadContext({ planned }))).rejects.toMatchObject({
+      failure: 'InvalidInput',
+      message: expect.stringMatching(/as when the stage was planned, but it was changed since; put it back, or retry/),
+    });
+  });
+
+  test('is not read where the stage was planned without it', async () => {
+    await expect(openSource({ path: '/etc/passwd' }, aReadContext({}))).rejects.toMatchObject({
+      failure: 'InvalidInput',
+      message: '/etc/passwd: expected a sha256 of it in the stage file (dataFiles)',
+    });
+  });
+
+  test('ends the stage with words when it has become a FIFO since', async () => {
+    const path = join(await temporaryFolder(), 'amc.jsonl');
+    execFileSync('mkfifo', [path]);
+    const planned = { [path]: sha256('one') };
+    await expect(openSource({ path }, aReadContext({ planned }))).rejects.toMatchObject({
+      failure: 'InvalidInput',
+      message: `${path}: expected a regular file, but it is a FIFO`,
+    });
   });
 });
 
 describe('the program', () => {
   async function prepared(data: unknown, settings: Record<string, unknown> = {}) {
     const store = await temporaryFolder();
-    const { path, dir } = await plannedStage(store, { kind: 'prepare', data, domain: { name: 'sums', settings } });
+    const dataFiles = await dataFileDigests(data as Data, rulesFor([tmpdir()]));
+    const sketch = { kind: 'prepare', data, domain: { name: 'sums', settings } } as const;
+    const { path, dir } = await plannedStage(store, { ...sketch, ...(dataFiles && { dataFiles }) });
     const end = await startStage(path, { store }).ended;
     const read = (name: string) => readAllJsonl([join(dir, 'data', name)], Problem);
     return { end, dir, read };
@@ -235,7 +279,7 @@ describe('the program', () => {
     await writeFile(join(folder, 'train.jsonl'), [...lines(100, 40), ...lines(100, 2)].join('\n'));
     await writeFile(join(folder, 'test.jsonl'), lines(138, 4).join('\n'));
     const { end, read, dir } = await prepared({
-      ...{ type: 'files', heldBack: 0.25 },
+      ...{ type: 'files', heldBack: 0.25, curriculum: [] },
       search: [{ name: 'train', path: join(folder, 'train.jsonl') }],
       benchmarks: [{ name: 'test', path: join(folder, 'test.jsonl') }],
     });
@@ -269,7 +313,7 @@ describe('the program', () => {
     const path = join(await temporaryFolder(), 'amc.jsonl');
     await writeFile(path, '{"problem":"1 + 1 =","answer":2}\n');
     const file = { name: 'amc', path };
-    const { end } = await prepared({ type: 'files', search: [file], benchmarks: [file] });
+    const { end } = await prepared({ type: 'files', search: [file], curriculum: [], benchmarks: [file] });
     expect(end).toMatchObject({
       code: 65,
       stderr: expect.stringMatching(/expected problems for search, but .* none is left/),

@@ -1,0 +1,5 @@
+export * from './digests.ts';
+export * from './errors.ts';
+export * from './fetch.ts';
+export * from './open.ts';
+export * from './rules.ts';

@@ -1,0 +1,90 @@
+import { execFileSync } from 'node:child_process';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { ApplicationFailure } from '@temporalio/activity';
+import { describe, expect, test } from 'vitest';
+import { failureOf } from '../../activities/failures.ts';
+import { InvalidInputError, remedyOf } from '../../spec/index.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
+
+/** What a real file system answers. */
+async function thrown(act: () => Promise<unknown>): Promise<NodeJS.ErrnoException> {
+  try {
+    await act();
+  } catch (error) {
+    return error as NodeJS.ErrnoException;
+  }
+  throw new Error('nothing was thrown');
+}
+const coded = (code: string) => Object.assign(new Error(`${code}: something`), { code });
+
+describe('what an activity fails with', () => {
+  test('input that was refused is not tried again, in bounded words', () => {
+    const failure = failureOf(new InvalidInputError('it', [{ field: 'a', message: 'x'.repeat(1e6) }]), 1, false);
+    expect(failure).toMatchObject({ type: 'InvalidInput', nonRetryable: true });
+    expect((failure as Error).message.length).toBeLessThan(9000);
+  });
+
+  test.each(['ENOSPC', 'EDQUOT', 'EROFS', 'EIO', 'EACCES', 'ESTALE', 'ETIMEDOUT', 'EMFILE', 'ENFILE', 'ENOMEM'])(
+    '%s of the store is tried until it is mended, and told',
+    (code) => {
+      for (const attempt of [1, 1000]) {
+        expect(failureOf(coded(code), attempt, false)).toMatchObject({
+          ...{ type: 'DependencyDown', nonRetryable: false, message: expect.stringMatching(/ \(E\w+: something\)$/) },
+        });
+      }
+    },
+  );
+
+  test('a folder in the place of a file is tried a few times, then told by its name', async () => {
+    const folder = await temporaryFolder();
+    const error = await thrown(() => writeFile(folder, 'x'));
+    expect(failureOf(error, 1, false)).toMatchObject({ type: 'DependencyDown', nonRetryable: false });
+    expect(failureOf(error, 5, false)).toMatchObject({
+      ...{ type: 'InvalidInput', nonRetryable: true },
+      message: expect.stringMatching(new RegExp(`^a folder stands where the store has a file .*${folder}`)),
+    });
+  });
+
+  test('a file that is gone from a store that is there is not waited for for ever; with the whole store it is', () => {
+    expect(failureOf(coded('ENOENT'), 5, true)).toMatchObject({ nonRetryable: true });
+    expect(failureOf(coded('ENOENT'), 1000, false)).toMatchObject({ nonRetryable: false });
+  });
+
+  test('an error of ours stays as it is', () => {
+    const error = new TypeError('x is not a function');
+    expect(failureOf(error, 1, false)).toBe(error);
+    const known = ApplicationFailure.nonRetryable('known');
+    expect(failureOf(known, 1, false)).toBe(known);
+  });
+});
+
+describe('what the operating system says means another thing of an input than of the store', () => {
+  test.each([
+    ['EACCES', 'mend', 'wrong'],
+    ['ENOENT', 'mend', 'wrong'],
+    ['EIO', 'mend', 'mend'],
+    ['EMFILE', 'mend', 'mend'],
+    ['EISDIR', 'wrong', 'wrong'],
+    ['ENAMETOOLONG', 'wrong', 'wrong'],
+  ])('%s', (code, store, input) => {
+    expect([remedyOf(coded(code), 'store')?.remedy, remedyOf(coded(code), 'input')?.remedy]).toEqual([store, input]);
+  });
+
+  test('and every code that a name can cause is sorted', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'orrery-test-'));
+    try {
+      await mkdir(join(folder, 'folder'));
+      await writeFile(join(folder, 'file'), '');
+      execFileSync('ln', ['-s', 'loop', join(folder, 'loop')]);
+      const names = ['folder', 'none', 'file/below', 'loop', 'x'.repeat(300), 'nul\0'];
+      for (const name of names) {
+        const error = await thrown(() => readFile(join(folder, name)));
+        expect(remedyOf(error, 'input')?.remedy, `${name.slice(0, 9)}: ${error.code}`).toBe('wrong');
+      }
+    } finally {
+      await rm(folder, { recursive: true });
+    }
+  });
+});

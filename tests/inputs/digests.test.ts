@@ -1,0 +1,132 @@
+import { execFileSync } from 'node:child_process';
+import { mkdir, open, readdir, rename, truncate, utimes, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { expect, test, vi } from 'vitest';
+import { dataFileDigests, inputComplaints, openFile } from '../../inputs/index.ts';
+import { Data } from '../../spec/index.ts';
+import { sha256 } from '../../store/index.ts';
+import { rulesFor } from '../support/input-rules.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
+
+const dataOf = (paths: readonly string[], more: object = {}) =>
+  Data.parse({
+    type: 'files',
+    search: paths.map((path, index) => ({ name: `set-${index}`, path, ...more })),
+    benchmarks: [{ name: 'test', path: paths[0] }],
+  });
+
+/** Long ago, so that the file is taken to be settled. */
+const settle = (path: string) => utimes(path, 1e9, 1e9);
+
+test('problem files count by their content, each once; generated problems have none', async () => {
+  const folder = await temporaryFolder();
+  await writeFile(join(folder, 'a.jsonl'), '{}\n');
+  const digest = sha256('{}\n');
+  const found = await dataFileDigests(
+    dataOf(['a.jsonl', join(folder, 'a.jsonl')]),
+    rulesFor([folder], { project: folder }),
+  );
+  expect(found).toEqual({ 'a.jsonl': digest, [join(folder, 'a.jsonl')]: digest });
+  const generated = { type: 'generated', searchProblems: 1, curriculumPrompts: 1, benchmarkProblems: 1 } as const;
+  expect(await dataFileDigests(generated, rulesFor([]))).toBeUndefined();
+});
+
+test('seven thousand files are read with a handful of descriptors', { timeout: 120_000 }, async () => {
+  const folder = await temporaryFolder();
+  const paths = Array.from({ length: 7000 }, (_, index) => `${index}.jsonl`);
+  for (const path of paths) await writeFile(join(folder, path), path);
+  const openNow = async () => (await readdir('/proc/self/fd')).length;
+  const before = await openNow();
+  let most = 0;
+  const watching = setInterval(() => void openNow().then((count) => (most = Math.max(most, count))), 20);
+  const rules = rulesFor([folder], { project: folder });
+  expect(await inputComplaints(dataOf(paths), rules)).toEqual([]);
+  const found = await dataFileDigests(dataOf(paths), rules);
+  clearInterval(watching);
+  expect(Object.keys(found ?? {})).toHaveLength(7000);
+  expect(found?.['6999.jsonl']).toBe(sha256('6999.jsonl'));
+  expect(most).toBeLessThan(before + 20);
+});
+
+test('thousands of files that are refused make a message that can be read', async () => {
+  const paths = Array.from({ length: 3000 }, (_, index) => `/none/${index}.jsonl`);
+  const complaints = await inputComplaints(dataOf(paths), rulesFor(['/some']));
+  expect(complaints).toHaveLength(21);
+  expect(complaints.at(-1)).toEqual({ field: 'data', message: '2981 more files are refused' });
+});
+
+test('a file that has not changed is not read again; one that has is', async () => {
+  const folder = await temporaryFolder();
+  const path = join(folder, 'a.jsonl');
+  await writeFile(path, 'one');
+  await settle(path);
+  const rules = rulesFor([folder]);
+  const digest = async () => (await dataFileDigests(dataOf([path]), rules))?.[path];
+  expect(await digest()).toBe(sha256('one'));
+  const reads = vi.spyOn(Object.getPrototypeOf(await handleOf(path)), 'createReadStream');
+  expect(await digest()).toBe(sha256('one'));
+  expect(reads).not.toHaveBeenCalled();
+
+  // Of the same size, and with the old time: its own change is known by its ctime.
+  await writeFile(path, 'two');
+  await settle(path);
+  expect(await digest()).toBe(sha256('two'));
+  // Another file in its place.
+  await writeFile(join(folder, 'b'), 'six');
+  await rename(join(folder, 'b'), path);
+  expect(await digest()).toBe(sha256('six'));
+  expect(reads).toHaveBeenCalledTimes(2);
+  reads.mockRestore();
+});
+
+async function handleOf(path: string) {
+  await using file = await open(path);
+  return file;
+}
+
+test('a file that is not what its sha256 says is refused with what it is', async () => {
+  const folder = await temporaryFolder();
+  await writeFile(join(folder, 'a'), 'one');
+  const looking = dataFileDigests(dataOf([join(folder, 'a')], { sha256: 'f'.repeat(64) }), rulesFor([folder]));
+  await expect(looking).rejects.toMatchObject({
+    complaints: [
+      {
+        field: 'data.search.0.path',
+        message: expect.stringMatching(/^expected sha256 f{64}, as the campaign says, but it is/),
+      },
+    ],
+  });
+});
+
+test('of an address the sha256 is the one that the campaign gives, and its host has to be one that may be asked', async () => {
+  const data = (address: string) =>
+    Data.parse({
+      type: 'files',
+      search: [{ name: 'a', path: address, sha256: 'f'.repeat(64) }],
+      benchmarks: [{ name: 'b', path: address, sha256: 'f'.repeat(64) }],
+    });
+  const address = 'https://example.org/a.jsonl';
+  expect(await dataFileDigests(data(address), rulesFor([]))).toEqual({ [address]: 'f'.repeat(64) });
+  expect(await inputComplaints(data('https://10.0.0.1/a'), rulesFor([]))).toMatchObject([
+    { field: 'data.search.0.path', message: expect.stringMatching(/private address/) },
+    { field: 'data.benchmarks.0.path' },
+  ]);
+});
+
+test('a huge file is given up at once when the activity is cancelled, and FIFOs beside it hold nobody up', async () => {
+  const folder = await temporaryFolder();
+  const [huge, ...pipes] = ['huge', 'p1', 'p2', 'p3', 'p4'].map((name) => join(folder, name)) as [string, ...string[]];
+  await writeFile(huge, '');
+  await truncate(huge, 2 ** 35);
+  execFileSync('mkfifo', pipes);
+  const cancel = new AbortController();
+  const looking = dataFileDigests(dataOf([huge, ...pipes]), rulesFor([folder]), cancel.signal);
+  await sleep(200);
+  cancel.abort(new Error('cancelled'));
+  await expect(looking).rejects.toThrow('cancelled');
+  // Its threads are free again.
+  await mkdir(join(folder, 'after'));
+  await using after = await openFile(huge, 2 ** 40);
+  expect(after.stat.size).toBe(2n ** 35n);
+});
