@@ -29,15 +29,15 @@ export async function untilInterrupted<T>(work: (signal: AbortSignal) => Promise
     if (isAgain && name !== 'SIGHUP') process.exit(tell(new CommandError(EXIT.interrupted, runsOn())));
     interrupt();
   };
-  const outputs = [process.stdout, process.stderr];
   for (const name of SIGNALS) process.on(name, onSignal);
-  // Without a listener, one line to a closed terminal or pipe would end the process in the middle of its work.
-  for (const output of outputs) output.on('error', interrupt);
+  // Without a listener, one line to a closed terminal or pipe would end the process in the middle of its work. These stay: the error of
+  // the last line comes after the work.
+  for (const output of [process.stdout, process.stderr]) output.on('error', interrupt);
   try {
     return await work(abort.signal);
   } finally {
-    for (const name of SIGNALS) process.off(name, onSignal);
-    for (const output of outputs) output.off('error', interrupt);
+    // After the first signal they stay: the same press may arrive once more while the program says its last words.
+    if (!abort.signal.aborted) for (const name of SIGNALS) process.off(name, onSignal);
   }
 }
 

@@ -14,7 +14,8 @@ export interface OnTerminal extends AsyncDisposable {
   text(): string;
   /** Whether the cursor is to be seen. */
   hasCursor(): boolean;
-  untilShown(what: string | RegExp): Promise<void>;
+  /** @throws Error with what is on the screen when it does not come; sooner than the limit of a test */
+  untilShown(what: string | RegExp, timeoutMs?: number): Promise<void>;
   press(keys: string): void;
   /** Closes the window: the kernel sends SIGHUP to what runs in it. */
   close(): void;
@@ -38,10 +39,11 @@ export function onTerminal(command: readonly string[], options: { env?: NodeJS.P
   return {
     text,
     hasCursor: () => shown.lastIndexOf(SHOWN) >= shown.lastIndexOf(HIDDEN),
-    async untilShown(what) {
+    async untilShown(what, timeoutMs = 50_000) {
       const isShown = () => (typeof what === 'string' ? text().includes(what) : what.test(text()));
-      // Shorter than the limit of a test: what is on the screen says why.
-      await until(`${what} on the terminal`, () => isShown() || child.exitCode !== null, 50_000).catch(() => undefined);
+      await until(`${what} on the terminal`, () => isShown() || child.exitCode !== null, timeoutMs).catch(
+        () => undefined,
+      );
       if (!isShown()) throw new Error(`expected ${what} on the terminal, but it shows:\n${text()}`);
     },
     press: (keys) => void child.stdin.write(keys),

@@ -1,0 +1,19 @@
+import { cpSync, mkdtempSync, symlinkSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { inProject } from '../../cli/paths.ts';
+
+/** What no program of a clone needs, or what it has of its own. */
+const LEFT_OUT = new Set(['.git', '.orrery', '.venv', 'node_modules', 'tests', 'bench', 'docs', 'data', 'soak']);
+
+/** A copy of the project with nothing in its `.orrery`, which shares the installed packages. @returns its folder */
+export function secondClone(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'orrery-clone-'));
+  const from = inProject();
+  cpSync(from, folder, {
+    recursive: true,
+    filter: (path) => !LEFT_OUT.has(path.slice(from.length).split('/')[0] ?? ''),
+  });
+  for (const shared of ['.venv', 'node_modules']) symlinkSync(inProject(shared), join(folder, shared));
+  return folder;
+}
