@@ -1,5 +1,5 @@
 import { availableParallelism, totalmem } from 'node:os';
-import { hasMemory, IS_TRAINER, type StageFile, USES_POLICY_SERVER } from '../spec/index.ts';
+import { hasMemory, IS_TRAINER, type StageFile } from '../spec/index.ts';
 import { machineGpus } from './gpus.ts';
 
 /** What a machine has for the processes of stages. */
@@ -28,7 +28,7 @@ export function machineCapacity(): Capacity {
  */
 export function refusalFor(stage: Pick<StageFile, 'name' | 'kind' | 'config'>, machine: Capacity): string | null {
   const { run } = stage.config;
-  if (run.policyServer.engine === 'vllm' && USES_POLICY_SERVER.has(stage.kind)) {
+  if (run.policyServer.engine === 'vllm') {
     return `stage ${stage.name} asks for vLLM, which is run on Kubernetes alone; set run.policyServer.engine to embedded`;
   }
   const { cpus, gpus, memoryGiB, gpuMemoryGiB } = run.resources;

@@ -21,6 +21,10 @@ interface FieldSchema {
   readonly exclusiveMinimum?: number;
   readonly maximum?: number;
   readonly exclusiveMaximum?: number;
+  readonly maxLength?: number;
+  readonly minItems?: number;
+  readonly maxItems?: number;
+  readonly maxProperties?: number;
   readonly properties?: Readonly<Record<string, FieldSchema>>;
   readonly required?: readonly string[];
   readonly items?: FieldSchema;
@@ -105,10 +109,18 @@ function typeText(field: FieldSchema): string {
   if (field.enum) return field.enum.map((value) => JSON.stringify(value)).join(', ');
   if (field.oneOf) return `one of ${field.oneOf.map(kindOf).join(', ')}`;
   if (field.anyOf) return [...new Set(field.anyOf.map(typeText))].join(' or ');
-  if (field.type === 'array') return `list of ${field.items ? typeText(field.items) : 'anything'}`;
-  if (field.type === 'object') return field.properties ? 'fields' : 'mapping';
-  return `${field.type ?? 'any'}${rangeText(field)}`;
+  if (field.type === 'array') return `list${sizeText(field)} of ${field.items ? typeText(field.items) : 'anything'}`;
+  if (field.type === 'object') return field.properties ? 'fields' : `mapping${most(field.maxProperties, 'entries')}`;
+  return `${field.type ?? 'any'}${rangeText(field)}${most(field.maxLength, 'characters')}`;
 }
+
+const most = (limit: number | undefined, what: string): string =>
+  limit === undefined ? '' : `, at most ${limit} ${what}`;
+
+const sizeText = ({ minItems = 0, maxItems }: FieldSchema): string => {
+  if (maxItems === undefined) return '';
+  return minItems > 0 ? ` (${minItems} to ${maxItems})` : ` (at most ${maxItems})`;
+};
 
 function rangeText({ minimum, exclusiveMinimum, maximum, exclusiveMaximum }: FieldSchema): string {
   const bounded = (bound: number | undefined) => bound !== undefined && Math.abs(bound) !== Number.MAX_SAFE_INTEGER;

@@ -1,8 +1,10 @@
 import { z } from 'zod';
+import { seconds, tokens, whole } from './fields.ts';
 import { GPUS, type GpuName } from './gpus.ts';
 
 const from = (source: string, description: string) => ({ description, source });
-const tokens = () => z.int().min(1);
+/** A share of a machine’s power or of a set: at 0 nothing would ever end. */
+const share = () => z.number().min(0.001).max(1);
 
 /** What `orrery plan` takes for granted. None of it changes a result or a key: it is there to forecast, and is checked against nothing. */
 export const Assumptions = z
@@ -11,7 +13,7 @@ export const Assumptions = z
       .enum(Object.keys(GPUS) as [GpuName, ...GpuName[]])
       .default('H100')
       .meta(from('ours', 'GPU that memory and time are computed for.')),
-    gpusPerNode: z.int().min(1).default(8).meta(from('ours', 'GPUs of a node.')),
+    gpusPerNode: whole(1, 1024).default(8).meta(from('ours', 'GPUs of a node.')),
     inferenceDtype: z
       .enum(['bf16', 'fp8'])
       .default('bf16')
@@ -39,10 +41,7 @@ export const Assumptions = z
       .meta(
         from('paper, RL', 'split: half of the GPUs train, half generate; colocated: all do both, one after the other.'),
       ),
-    trainingMfu: z
-      .number()
-      .gt(0)
-      .max(1)
+    trainingMfu: share()
       .default(0.4)
       .meta(
         from(
@@ -50,10 +49,7 @@ export const Assumptions = z
           'Share of the GPU’s bf16 peak that training makes use of (6 FLOPs a parameter and token).',
         ),
       ),
-    generationMfu: z
-      .number()
-      .gt(0)
-      .max(1)
+    generationMfu: share()
       .default(0.126)
       .meta(
         from(
@@ -61,15 +57,10 @@ export const Assumptions = z
           'Share of it that generation makes use of at full batches (2 FLOPs a parameter and generated token).',
         ),
       ),
-    rolloutEfficiency: z
-      .number()
-      .gt(0)
-      .max(1)
+    rolloutEfficiency: share()
       .default(0.5)
       .meta(from('ours', 'Share of full batches over a step of RL, whose last rollouts run in ever smaller ones.')),
-    startSeconds: z
-      .number()
-      .min(0)
+    startSeconds: seconds(0, 24)
       .default(300)
       .meta(from('ours', 'From a pod’s start to its first unit of work: image, weights, compilation.')),
     promptTokens: tokens().default(256).meta(from('ours', 'Mean prompt in tokens, with its few-shot examples.')),
@@ -80,32 +71,21 @@ export const Assumptions = z
     completionTokens: tokens()
       .default(3900)
       .meta(from('paper, RL: from about 1.8K to about 6K', 'Mean completion of SFT and RL policies in tokens.')),
-    searchProblems: z
-      .int()
-      .min(1)
+    searchProblems: whole(1, 100_000_000)
       .default(20_700)
       .meta(from('paper, search', 'Problems searched, where the data does not say.')),
-    benchmarkProblems: z
-      .int()
-      .min(1)
+    benchmarkProblems: whole(1, 100_000_000)
       .default(570)
       .meta(
         from('paper, evaluation: MATH-500, AMC 2023, AIME 2024', 'Benchmark problems, where the data does not say.'),
       ),
-    solvedShare: z
-      .number()
-      .gt(0)
-      .max(1)
+    solvedShare: share()
       .default(0.8)
       .meta(from('ours', 'Share of the searched problems that leave a correct solution.')),
-    secondsPerRlStep: z
-      .number()
-      .positive()
+    secondsPerRlStep: seconds(0.001, 24)
       .optional()
       .meta(from('ours', 'Seconds of an optimizer step of RL, where they are known; else they are computed.')),
-    sequencesPerServer: z
-      .int()
-      .min(1)
+    sequencesPerServer: whole(1, 65_536)
       .default(64)
       .meta(from('ours', 'Sequences of mean length that a policy server has room for at least; fewer waste the GPU.')),
   })

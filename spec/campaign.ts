@@ -1,30 +1,38 @@
 import { z } from 'zod';
 import { Assumptions } from './assumptions.ts';
+import { CAMPAIGN_RULES } from './campaign-rules.ts';
 import { InvalidInputError, parseOrRefuse } from './errors.ts';
+import { line, matching, namesDiffer, path, prose, whole, withRules } from './fields.ts';
 import { type JsonLimits, jsonFault } from './json-limits.ts';
 import { locationOf, withoutCredentials } from './location.ts';
-import { STAGE_CONFIGS, WrongBranches } from './stages/index.ts';
+import { STAGE_CONFIGS, searchTraces, selfEvaluations, WrongBranches } from './stages/index.ts';
 
 /** A name that may be part of a path, a label and a workflow id. */
-export const Name = z
-  .string()
-  .regex(
-    /^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/,
-    'expected lower-case letters, digits and "-", starting and ending with a letter or digit',
-  )
-  .max(48);
+export const Name = matching(
+  48,
+  /^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/,
+  'expected lower-case letters, digits and "-", starting and ending with a letter or digit',
+);
 
 /** Id of a campaign: its workflow id, and a folder of the store. */
-export const CampaignId = z
-  .string()
-  .regex(/^[A-Za-z0-9][A-Za-z0-9._-]*$/, 'expected letters, digits, ".", "_" and "-", starting with a letter or digit')
-  .max(128);
+export const CampaignId = matching(
+  128,
+  /^[A-Za-z0-9][A-Za-z0-9._-]*$/,
+  'expected letters, digits, ".", "_" and "-", starting with a letter or digit',
+);
+
+/** What a model is called: an argument of vLLM, and a search attribute of Temporal, whose keywords hold 255 characters in most databases. */
+const ModelName = matching(
+  200,
+  /^[A-Za-z0-9][A-Za-z0-9 ._/:@+-]*$/,
+  'expected letters, digits, blanks and . _ / : @ + -, starting with a letter or digit',
+);
 
 /** The subject: a folder of `domains/` holding prompts, step parser, phrases and verifier. */
 export const DomainRef = z.strictObject({
   name: Name.meta({ description: 'Folder of domains/ that holds everything that belongs to the subject.' }),
   settings: z
-    .record(z.string(), z.json())
+    .record(z.string().max(64), z.json())
     .default({})
     .meta({ description: 'Settings of the domain itself; its folder says which there are, and checks them.' }),
 });
@@ -38,20 +46,15 @@ export const Policy = z.discriminatedUnion('type', [
   }),
   z.strictObject({
     type: z.literal('pretrained').meta({ description: 'Start from weights that exist.' }),
-    name: z
-      .string()
-      .min(1)
-      .meta({ description: 'What the model is called, for example meta-llama/Llama-3.1-70B-Instruct.' }),
-    uri: z
-      .string()
-      .min(1)
+    name: ModelName.meta({ description: 'What the model is called, for example meta-llama/Llama-3.1-70B-Instruct.' }),
+    uri: path()
       .superRefine((uri, check) => {
         if (withoutCredentials(uri) === uri) return;
         const message = 'expected a folder, or an address without user, password, query and fragment';
         check.addIssue({ code: 'custom', message, params: { valueIsSecret: true } });
       })
       .meta({ description: 'Folder with the weights in Hugging Face layout, as the pods see it.' }),
-    revision: z.string().min(1).meta({ description: 'Revision of the weights; part of every key.' }),
+    revision: line(200).meta({ description: 'Revision of the weights; part of every key.' }),
     chat: z.enum(['model', 'none']).default('model').meta({
       description:
         'Prompts are messages of a user, in the chat template of the model where its folder has one (model), or plain text that the model goes on with (none).',
@@ -73,9 +76,7 @@ export const Layout = z.enum(Object.keys(LAYOUTS) as [keyof typeof LAYOUTS, ...(
 export type Layout = z.infer<typeof Layout>;
 
 const fieldPath = (what: string) =>
-  z
-    .string()
-    .min(1)
+  line(200)
     .optional()
     .meta({ description: `${what} A dot leads into a nested field or a list: meta.level, messages.1.content.` });
 
@@ -83,9 +84,7 @@ const fieldPath = (what: string) =>
 export const ProblemFile = z
   .strictObject({
     name: Name.meta({ description: 'Name of the set in counts, the data card and the report.' }),
-    path: z
-      .string()
-      .min(1)
+    path: path()
       .superRefine((path, check) => {
         const location = locationOf(path);
         if (location.kind !== 'refused') return;
@@ -95,9 +94,7 @@ export const ProblemFile = z
         description:
           'A path below a folder that the worker lets campaigns read (relative ones start at the project), a file:/// address of one, or an https:// address without user, password and query. What is fetched is kept in the store by its sha256.',
       }),
-    sha256: z
-      .string()
-      .regex(/^[0-9a-f]{64}$/, 'expected 64 hexadecimal digits in lower case')
+    sha256: matching(64, /^[0-9a-f]{64}$/, 'expected 64 hexadecimal digits in lower case')
       .optional()
       .meta({ description: 'SHA-256 of the file: checked where it is given, and required of what is fetched.' }),
     format: z.enum(['jsonl', 'json', 'csv', 'parquet']).optional().meta({
@@ -121,7 +118,7 @@ export const ProblemFile = z
       })
       .prefault({})
       .meta({ description: 'Fields that differ from those of the layout.' }),
-    limit: z.int().min(1).optional().meta({ description: 'Use the first so many after shuffling by the seed.' }),
+    limit: whole(1, 100_000_000).optional().meta({ description: 'Use the first so many after shuffling by the seed.' }),
   })
   .refine((file) => locationOf(file.path).kind !== 'address' || file.sha256 !== undefined, {
     path: ['sha256'],
@@ -129,26 +126,30 @@ export const ProblemFile = z
   });
 export type ProblemFile = z.infer<typeof ProblemFile>;
 
+const problemFiles = () =>
+  z
+    .array(ProblemFile)
+    .max(1000)
+    .refine(namesDiffer, 'expected names of sets that differ: they are counted and reported by name');
+
 /** Where problems come from. */
 export const Data = z.discriminatedUnion('type', [
   z.strictObject({
     type: z.literal('generated').meta({ description: 'The domain makes its problems from the seed.' }),
-    searchProblems: z.int().min(1).meta({ description: 'Problems searched.' }),
-    curriculumPrompts: z.int().min(1).meta({ description: 'Candidate prompts of the curriculum filter.' }),
-    benchmarkProblems: z.int().min(1).meta({ description: 'Held-out problems of the benchmark.' }),
+    searchProblems: whole(1, 1_000_000).meta({ description: 'Problems searched.' }),
+    curriculumPrompts: whole(1, 1_000_000).meta({ description: 'Candidate prompts of the curriculum filter.' }),
+    benchmarkProblems: whole(1, 1_000_000).meta({ description: 'Held-out problems of the benchmark.' }),
   }),
   z.strictObject({
     type: z.literal('files').meta({ description: 'Problem sets in files.' }),
-    search: z.array(ProblemFile).min(1).meta({ description: 'Sets that are searched.' }),
-    curriculum: z
-      .array(ProblemFile)
+    search: problemFiles().min(1).meta({ description: 'Sets that are searched.' }),
+    curriculum: problemFiles()
       .default([])
       .meta({ description: 'Candidate prompts of the curriculum filter; the searched ones when empty.' }),
-    benchmarks: z
-      .array(ProblemFile)
+    benchmarks: problemFiles()
       .min(1)
       .meta({ description: 'Evaluation sets; their problems are removed from all others.' }),
-    heldBack: z.number().min(0).lt(1).default(0).meta({
+    heldBack: z.number().min(0).max(0.99).default(0).meta({
       description:
         'Share of the searched problems that is held back from the search and offered to the curriculum alone, where that has no sets of its own.',
       source: 'ours',
@@ -160,7 +161,7 @@ export type Data = z.infer<typeof Data>;
 /** A variant compared within the campaign: what its training set is made of. Everything else is the same for all arms. */
 export const Arm = z.strictObject({
   name: Name,
-  searchTraces: z.int().min(0).optional().meta({
+  searchTraces: searchTraces().optional().meta({
     description: 'Search traces per problem in place of stages.linearise.searchTraces; 0 makes a Direct control arm.',
   }),
   wrongBranches: WrongBranches.optional().meta({
@@ -170,7 +171,7 @@ export const Arm = z.strictObject({
     .boolean()
     .optional()
     .meta({ description: 'In place of stages.linearise.merge: an ablation of the merging.' }),
-  selfEvaluations: z.int().min(0).optional().meta({
+  selfEvaluations: selfEvaluations().optional().meta({
     description: 'N in place of stages.linearise.selfEvaluations; 0 is an ablation without self-evaluation.',
   }),
 });
@@ -182,39 +183,43 @@ const Stages = z.strictObject(STAGE_CONFIGS).prefault({});
 export const UNTIL = ['linearise', 'rewrite', 'sft', 'curriculum', 'rl'] as const;
 
 /** A campaign: one spec, from search to report. */
-export const CampaignSpec = z.strictObject({
-  name: Name.meta({ description: 'Name of the campaign; the default of its workflow id.' }),
-  description: z.string().optional().meta({ description: 'What it is for, in a sentence.' }),
-  seed: z
-    .int()
-    .min(0)
-    .max(2 ** 31 - 1)
-    .default(0)
-    .meta({ description: 'Every random choice of the campaign derives from it.' }),
-  domain: DomainRef,
-  policy: Policy,
-  data: Data,
-  arms: z
-    .array(Arm)
-    .min(1)
-    .default([{ name: 'astro' }, { name: 'direct', searchTraces: 0 }])
-    .refine((arms) => new Set(arms.map((arm) => arm.name)).size === arms.length, 'expected arm names that differ')
-    .meta({ description: 'Variants compared. The default is search-taught against direct.' }),
-  onFailure: z.enum(['hold', 'fail']).default('hold').meta({
-    description:
-      'A stage that has spent its attempts waits for retryStage (hold), or ends the campaign once the other arm is through (fail).',
+export const CampaignSpec = withRules(
+  z.strictObject({
+    name: Name.meta({ description: 'Name of the campaign; the default of its workflow id.' }),
+    description: prose(2000).optional().meta({ description: 'What it is for, in a sentence.' }),
+    seed: z
+      .int()
+      .min(0)
+      .max(2 ** 31 - 1)
+      .default(0)
+      .meta({ description: 'Every random choice of the campaign derives from it.' }),
+    domain: DomainRef,
+    policy: Policy,
+    data: Data,
+    arms: z
+      .array(Arm)
+      .min(1)
+      .max(16)
+      .default([{ name: 'astro' }, { name: 'direct', searchTraces: 0 }])
+      .refine(namesDiffer, 'expected arm names that differ')
+      .meta({ description: 'Variants compared. The default is search-taught against direct.' }),
+    onFailure: z.enum(['hold', 'fail']).default('hold').meta({
+      description:
+        'A stage that has spent its attempts waits for retryStage (hold), or ends the campaign once the other arm is through (fail).',
+    }),
+    until: z.enum(UNTIL).optional().meta({
+      description:
+        'Last stage of every arm; all of them when not set. Policies are evaluated from sft on, and there is a report in any case.',
+    }),
+    approveBeforeRl: z
+      .boolean()
+      .default(false)
+      .meta({ description: 'Wait for the update approve before the RL of every arm.' }),
+    stages: Stages,
+    plan: Assumptions,
   }),
-  until: z.enum(UNTIL).optional().meta({
-    description:
-      'Last stage of every arm; all of them when not set. Policies are evaluated from sft on, and there is a report in any case.',
-  }),
-  approveBeforeRl: z
-    .boolean()
-    .default(false)
-    .meta({ description: 'Wait for the update approve before the RL of every arm.' }),
-  stages: Stages,
-  plan: Assumptions,
-});
+  CAMPAIGN_RULES,
+);
 export type CampaignSpec = z.infer<typeof CampaignSpec>;
 /** What a person may write: everything with a default may be left out. */
 export type CampaignSpecInput = z.input<typeof CampaignSpec>;

@@ -72,7 +72,7 @@ function complaintsOf(issue: z.core.$ZodIssue, root: unknown): Complaint[] {
   // What came may hold a password: the message of this check says all that may be said.
   const isSecret = issue.code === 'custom' && issue.params?.valueIsSecret === true;
   if (isSecret) return [{ field: at(issue.path), message: issue.message }];
-  const message = issue.message.replace(/^Invalid input: /, '').replace(/, received .*$/, '');
+  const message = issue.message.replace(/^(Invalid input|Too big|Too small): /, '').replace(/, received .*$/, '');
   // What came stands at the end: it must not be what is cut.
   const expected = boundedText(message, LENGTHS.message - SHOWN - ', but got '.length);
   return [{ field: at(issue.path), message: `${expected}, but got ${shownValue(came)}` }];

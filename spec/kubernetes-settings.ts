@@ -1,64 +1,75 @@
 import { z } from 'zod';
+import { line, matching, whole, withRules } from './fields.ts';
 import { KubernetesPlacement } from './kubernetes.ts';
+import {
+  containerPath,
+  dnsLabel,
+  dnsSubdomain,
+  envName,
+  extendedResource,
+  few,
+  imageReference,
+  labelKey,
+} from './kubernetes-names.ts';
 
 /**
  * The file that `ORRERY_KUBERNETES` names: what a worker has to know of the cluster that its stages run on. It is of the cluster and not of
  * a campaign; docs/kubernetes.md has examples. All numbers without a source are *ours*.
  */
-const dnsLabel = z
-  .string()
-  .regex(/^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/, 'expected lower-case letters, digits and "-"')
-  .max(63);
-const absolute = z.string().regex(/^\/[^:]*$/, 'expected an absolute path');
-const seconds = (least: number, otherwise: number) => z.int().min(least).default(otherwise);
+const seconds = (least: number, otherwise: number) => whole(least, 365 * 86_400).default(otherwise);
+/** Folder within a volume. */
+const subPath = () => matching(1024, /^(?!\/)(?!(?:.*\/)?\.\.(?:\/|$)).+$/, 'expected a relative path without ".."');
 
 const VolumeMount = z.strictObject({
-  claim: dnsLabel.describe('PersistentVolumeClaim in the namespace.'),
-  mountPath: absolute.describe('Where pods see it.'),
-  subPath: z.string().min(1).optional().describe('Folder of the volume that is mounted; all of it when not set.'),
+  claim: dnsLabel().describe('PersistentVolumeClaim in the namespace.'),
+  mountPath: containerPath().describe('Where pods see it.'),
+  subPath: subPath().optional().describe('Folder of the volume that is mounted; all of it when not set.'),
   readOnly: z.boolean().default(true).describe('Whether pods may only read it.'),
 });
 
-export const KubernetesSettings = z.strictObject({
-  namespace: dnsLabel.default('orrery').describe('Namespace of all that orrery makes.'),
-  context: z
-    .string()
-    .min(1)
+/** Of a user or group; 0 is root. */
+const unixId = () => whole(1, 2 ** 31 - 1);
+
+const Settings = z.strictObject({
+  namespace: dnsLabel().default('orrery').describe('Namespace of all that orrery makes.'),
+  context: line(253)
     .optional()
     .describe('Context of the kubeconfig; the current one when not set. In a pod: its service account.'),
-  image: z.string().min(1).describe('Image of all programs, pinned by digest where results are to be traced to it.'),
+  image: imageReference().describe('Image of all programs, pinned by digest where results are to be traced to it.'),
   images: z
     .strictObject({
-      trainers: z.string().min(1).optional().describe('Image of the Python trainers.'),
-      policyServer: z.string().min(1).optional().describe('Image of the embedded policy server.'),
-      vllm: z.string().min(1).optional().describe('Image with vLLM, for stages with `run.policyServer.engine: vllm`.'),
+      trainers: imageReference().optional().describe('Image of the Python trainers.'),
+      policyServer: imageReference().optional().describe('Image of the embedded policy server.'),
+      vllm: imageReference().optional().describe('Image with vLLM, for stages with `run.policyServer.engine: vllm`.'),
     })
     .prefault({}),
   pullPolicy: z.enum(['IfNotPresent', 'Always', 'Never']).default('IfNotPresent').describe('imagePullPolicy.'),
-  pullSecrets: z.array(dnsLabel).default([]).describe('Secrets that images are pulled with.'),
+  pullSecrets: z.array(dnsSubdomain()).max(32).default([]).describe('Secrets that images are pulled with.'),
   programs: z
     .strictObject({
-      root: absolute.default('/opt/orrery').describe('Folder of this project in the image (or on a volume of it).'),
-      node: z.string().min(1).default('node').describe('Interpreter of the TypeScript programs, Node 24.'),
-      python: z.string().min(1).default('/opt/orrery/.venv/bin/python').describe('Interpreter of the Python programs.'),
+      root: containerPath()
+        .default('/opt/orrery')
+        .describe('Folder of this project in the image (or on a volume of it).'),
+      node: line(1024).default('node').describe('Interpreter of the TypeScript programs, Node 24.'),
+      python: line(1024).default('/opt/orrery/.venv/bin/python').describe('Interpreter of the Python programs.'),
     })
     .prefault({}),
   store: z
     .strictObject({
-      claim: dnsLabel.describe('PersistentVolumeClaim, ReadWriteMany where more than one machine is used.'),
-      mountPath: absolute.default('/store').describe('Where pods see the store; the worker may see it elsewhere.'),
-      subPath: z.string().min(1).optional().describe('Folder of the volume that is the store.'),
+      claim: dnsLabel().describe('PersistentVolumeClaim, ReadWriteMany where more than one machine is used.'),
+      mountPath: containerPath()
+        .default('/store')
+        .describe('Where pods see the store; the worker may see it elsewhere.'),
+      subPath: subPath().optional().describe('Folder of the volume that is the store.'),
     })
     .describe('The store, see docs/architecture.md.'),
-  volumes: z.array(VolumeMount).default([]).describe('Further claims: weights, data, programs.'),
-  serviceAccount: dnsLabel.optional().describe('Of the pods; its token is not mounted. `default` when not set.'),
+  volumes: z.array(VolumeMount).max(64).default([]).describe('Further claims: weights, data, programs.'),
+  serviceAccount: dnsSubdomain().optional().describe('Of the pods; its token is not mounted. `default` when not set.'),
   user: z
     .strictObject({
-      uid: z.int().min(1).default(1000),
-      gid: z.int().min(1).default(1000),
-      fsGroup: z
-        .int()
-        .min(1)
+      uid: unixId().default(1000),
+      gid: unixId().default(1000),
+      fsGroup: unixId()
         .optional()
         .describe('Group that owns what pods write, where the volume is of a kind that knows one.'),
     })
@@ -66,29 +77,33 @@ export const KubernetesSettings = z.strictObject({
     .describe(
       'User and group that programs run as; never root. The worker and they have to be able to write the same store.',
     ),
-  env: z
-    .record(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/), z.string())
+  env: few(
+    z.record(
+      envName(),
+      z
+        .string()
+        .max(32_768)
+        .regex(/^[^\0]*$/, 'expected text without NUL'),
+    ),
+    256,
+  )
     .default({})
     .describe('More environment of every container, for example NCCL_IB_HCA. Never a secret.'),
   secretEnv: z
     .array(
       z.strictObject({
-        name: z
-          .string()
-          .regex(/^[A-Za-z_][A-Za-z0-9_]*$/)
-          .describe('Variable, for example HF_TOKEN.'),
-        secret: dnsLabel.describe('Secret in the namespace.'),
-        key: z.string().min(1).describe('Key within it.'),
+        name: envName().describe('Variable, for example HF_TOKEN.'),
+        secret: dnsSubdomain().describe('Secret in the namespace.'),
+        key: matching(253, /^[-._a-zA-Z0-9]+$/, 'expected letters, digits, "-", "_", "."').describe('Key within it.'),
       }),
     )
+    .max(256)
     .default([])
     .describe('Environment from Secrets. A Secret that is missing keeps pods from starting, and is told.'),
   gpu: z
     .strictObject({
-      resource: z.string().min(1).default('nvidia.com/gpu').describe('Name of the GPU resource.'),
-      memoryLabel: z
-        .string()
-        .min(1)
+      resource: extendedResource().default('nvidia.com/gpu').describe('Name of the GPU resource.'),
+      memoryLabel: labelKey()
         .default('nvidia.com/gpu.memory')
         .describe('Label with the memory of a machine’s GPUs in MiB, as GPU feature discovery sets it.'),
     })
@@ -120,5 +135,27 @@ export const KubernetesSettings = z.strictObject({
     })
     .prefault({}),
 });
+
+/** Folders that every container has from orrery. */
+const TAKEN = ['/tmp', '/home/orrery', '/dev/shm'];
+
+export const KubernetesSettings = withRules(Settings, [
+  {
+    path: ['volumes'],
+    expected: `paths that differ from each other, from the store’s and from ${TAKEN.join(', ')}`,
+    holds: ({ store, volumes }) => {
+      const paths = [...TAKEN, store.mountPath, ...volumes.map(({ mountPath }) => mountPath)];
+      return new Set(paths.map((path) => path.replace(/(?<=.)\/+$/, ''))).size === paths.length;
+    },
+  },
+  {
+    path: ['volumes'],
+    expected: 'claims whose names differ in their first 57 characters: volumes are named by them',
+    holds: ({ volumes }) => {
+      const claims = [...new Set(volumes.map(({ claim }) => claim))];
+      return new Set(claims.map((claim) => claim.slice(0, 57))).size === claims.length;
+    },
+  },
+]);
 export type KubernetesSettings = z.infer<typeof KubernetesSettings>;
 export type KubernetesSettingsInput = z.input<typeof KubernetesSettings>;

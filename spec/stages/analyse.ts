@@ -1,18 +1,17 @@
 import { z } from 'zod';
-import { Run } from '../run.ts';
+import { whole } from '../fields.ts';
+import { runOf } from '../run-shapes.ts';
 import { from } from './shared.ts';
 
 /** The report. */
 export const AnalyseConfig = z
   .strictObject({
-    confidence: z.number().gt(0.5).lt(1).default(0.95).meta(from('ours', 'Level of every interval.')),
-    bootstrapResamples: z
-      .int()
-      .min(100)
+    confidence: z.number().gt(0.5).max(0.9999).default(0.95).meta(from('ours', 'Level of every interval.')),
+    bootstrapResamples: whole(100, 1_000_000)
       .default(10_000)
       .meta(from('ours', 'Resamples over problems behind each bootstrap interval.')),
-    solutionGraphs: z.int().min(0).default(6).meta(from('ours', 'Solutions drawn as graphs beside their text.')),
-    run: Run,
+    solutionGraphs: whole(0, 100).default(6).meta(from('ours', 'Solutions drawn as graphs beside their text.')),
+    run: runOf('single'),
   })
   .prefault({});
 export type AnalyseConfig = z.infer<typeof AnalyseConfig>;

@@ -1,14 +1,15 @@
 import { z } from 'zod';
-import { Run } from '../run.ts';
-import { fraction, from } from './shared.ts';
+import { fraction, whole } from '../fields.ts';
+import { runOf } from '../run-shapes.ts';
+import { from } from './shared.ts';
 
 /** When two problems of one set are one although their texts differ. */
 export const NearDuplicateRule = z
   .strictObject({
-    ngramWords: z.int().min(1).default(5).meta(from('Lee et al., arXiv 2107.06499', 'Words of a shingle.')),
+    ngramWords: whole(1, 100).default(5).meta(from('Lee et al., arXiv 2107.06499', 'Words of a shingle.')),
     similarity: z
       .number()
-      .gt(0)
+      .min(0.01)
       .max(1)
       .default(0.8)
       .meta(
@@ -23,9 +24,7 @@ export const NearDuplicateRule = z
 /** When a problem is taken to be one of a benchmark. */
 export const DecontaminationRule = z
   .strictObject({
-    ngramWords: z
-      .int()
-      .min(1)
+    ngramWords: whole(1, 100)
       .default(8)
       .meta(from('s1, arXiv 2501.19393', 'Words in a row that are also in a benchmark problem raise suspicion.')),
     overlap: fraction()
@@ -53,7 +52,7 @@ export const PrepareConfig = z
       ),
     nearDuplicates: NearDuplicateRule,
     decontamination: DecontaminationRule,
-    run: Run,
+    run: runOf('single'),
   })
   .prefault({});
 export type PrepareConfig = z.infer<typeof PrepareConfig>;

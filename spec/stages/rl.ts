@@ -1,25 +1,25 @@
 import { z } from 'zod';
-import { Run } from '../run.ts';
-import { fraction, from, inCheckpoints } from './shared.ts';
+import { batch, learningRate, nucleus, optimizerSteps, tokens, warmTemperature, whole } from '../fields.ts';
+import { runOf } from '../run-shapes.ts';
+import { from, inCheckpoints } from './shared.ts';
 
 /** GRPO with +1/-1 rewards of the verifier. */
 export const RlConfig = z
   .strictObject({
-    optimizerSteps: z
-      .int()
-      .min(1)
+    optimizerSteps: optimizerSteps()
       .default(1000)
       .meta(from('ours', 'Optimizer steps; the paper gives days, not steps.')),
-    groupSize: z.int().min(2).default(4).meta(from('paper, RL', 'Rollouts per prompt.')),
-    promptsPerStep: z.int().min(1).default(256).meta(from('ours', 'Prompts per optimizer step, over all ranks.')),
-    microBatchSize: z.int().min(1).default(4).meta(from('ours', 'Rollouts per forward pass of a rank.')),
-    learningRate: z.number().positive().default(2e-7).meta(from('ours', 'Learning rate of AdamW, constant.')),
-    temperature: z.number().positive().default(1).meta(from('ours', 'Sampling temperature of the rollouts.')),
-    topP: fraction().default(1).meta(from('ours', 'Nucleus of the rollouts.')),
-    maxCompletionTokens: z.int().min(1).default(15_360).meta(from('ours', 'Longest rollout in tokens.')),
+    groupSize: whole(2, 10_000).default(4).meta(from('paper, RL', 'Rollouts per prompt.')),
+    promptsPerStep: batch().default(256).meta(from('ours', 'Prompts per optimizer step, over all ranks.')),
+    microBatchSize: batch().default(4).meta(from('ours', 'Rollouts per forward pass of a rank.')),
+    learningRate: learningRate().default(2e-7).meta(from('ours', 'Learning rate of AdamW, constant.')),
+    temperature: warmTemperature().default(1).meta(from('ours', 'Sampling temperature of the rollouts.')),
+    topP: nucleus().default(1).meta(from('ours', 'Nucleus of the rollouts.')),
+    maxCompletionTokens: tokens().default(15_360).meta(from('ours', 'Longest rollout in tokens.')),
     klCoefficient: z
       .number()
       .min(0)
+      .max(1000)
       .default(0)
       .meta(from('ours', 'Weight of the KL term against the SFT policy; 0 leaves it out.')),
     scaleAdvantages: z
@@ -27,7 +27,7 @@ export const RlConfig = z
       .default(false)
       .meta(from('ours', 'Divide centred advantages by the standard deviation of their group.')),
     checkpoints: inCheckpoints,
-    run: Run,
+    run: runOf('trainer'),
   })
   .refine((rl) => (rl.promptsPerStep * rl.groupSize) % (rl.microBatchSize * rl.run.ranks) === 0, {
     path: ['promptsPerStep'],

@@ -1,35 +1,34 @@
 import { z } from 'zod';
-import { Run } from '../run.ts';
+import { batch, learningRate, optimizerSteps, tokens, whole, withRules } from '../fields.ts';
+import { runOf } from '../run-shapes.ts';
 import { from, inCheckpoints } from './shared.ts';
 
 /** Supervised fine-tuning on the solutions; loss on all tokens. */
-export const SftConfig = z
-  .strictObject({
+export const SftConfig = withRules(
+  z.strictObject({
     epochs: z
       .number()
-      .positive()
+      .min(0.001)
+      .max(1000)
       .default(1)
       .meta(from('paper, SFT', 'Passes over the solutions. One on purpose: RL follows.')),
-    optimizerSteps: z
-      .int()
-      .min(1)
+    optimizerSteps: optimizerSteps()
       .optional()
       .meta(from('ours', 'Optimizer steps in place of epochs: gives arms of different size the same budget.')),
-    batchSize: z.int().min(1).default(64).meta(from('ours', 'Solutions per optimizer step, over all ranks.')),
-    microBatchSize: z.int().min(1).default(1).meta(from('ours', 'Solutions per forward pass of a rank.')),
-    learningRate: z
-      .number()
-      .positive()
-      .default(3e-6)
-      .meta(from('paper, SFT', 'Peak learning rate of AdamW, cosine decay.')),
-    warmupSteps: z.int().min(0).default(5).meta(from('ours', 'Linear warm-up in optimizer steps.')),
-    maxTokens: z.int().min(16).default(8192).meta(from('paper, SFT', 'Longest solution with its prompt in tokens.')),
+    batchSize: batch().default(64).meta(from('ours', 'Solutions per optimizer step, over all ranks.')),
+    microBatchSize: batch().default(1).meta(from('ours', 'Solutions per forward pass of a rank.')),
+    learningRate: learningRate().default(3e-6).meta(from('paper, SFT', 'Peak learning rate of AdamW, cosine decay.')),
+    warmupSteps: whole(0, 10_000_000).default(5).meta(from('ours', 'Linear warm-up in optimizer steps.')),
+    maxTokens: tokens(16).default(8192).meta(from('paper, SFT', 'Longest solution with its prompt in tokens.')),
     checkpoints: inCheckpoints,
-    run: Run,
-  })
-  .refine((sft) => sft.batchSize % (sft.microBatchSize * sft.run.ranks) === 0, {
-    path: ['batchSize'],
-    message: 'expected a multiple of microBatchSize x run.ranks',
-  })
-  .prefault({});
+    run: runOf('trainer'),
+  }),
+  [
+    {
+      path: ['batchSize'],
+      expected: 'a multiple of microBatchSize x run.ranks',
+      holds: ({ batchSize, microBatchSize, run }) => batchSize % (microBatchSize * run.ranks) === 0,
+    },
+  ],
+).prefault({});
 export type SftConfig = z.infer<typeof SftConfig>;

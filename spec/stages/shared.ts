@@ -1,21 +1,19 @@
 import { z } from 'zod';
+import { optimizerSteps, whole } from '../fields.ts';
 
 /**
  * Where a default comes from and what the field says. The defaults are the recipe's: what a user sets is visibly their own departure from it.
  * @param source - a section of the ASTRO paper (arXiv 2507.00417), another paper, or *ours*
  */
 export const from = (source: string, description: string) => ({ description, source });
-export const fraction = () => z.number().min(0).max(1);
 /** `checkpoints` of every trainer. */
 export const inCheckpoints = z
   .strictObject({
-    everySteps: z.int().min(1).default(50).meta(from('ours', 'Optimizer steps between two checkpoints.')),
+    everySteps: optimizerSteps().default(50).meta(from('ours', 'Optimizer steps between two checkpoints.')),
     keep: z
       .strictObject({
-        last: z.int().min(1).default(2).meta(from('ours', 'Newest checkpoints kept.')),
-        best: z
-          .int()
-          .min(0)
+        last: whole(1, 1000).default(2).meta(from('ours', 'Newest checkpoints kept.')),
+        best: whole(0, 1000)
           .default(1)
           .meta(
             from(
@@ -23,9 +21,7 @@ export const inCheckpoints = z
               'Best checkpoints kept: of the lowest loss, in RL of the highest reward, as a mean over the steps since the checkpoint before.',
             ),
           ),
-        everySteps: z
-          .int()
-          .min(1)
+        everySteps: optimizerSteps()
           .optional()
           .meta(
             from(

@@ -47,11 +47,9 @@ describe('refusal', () => {
   });
 });
 
-test('vLLM is refused where a stage would sample it, and ignored elsewhere', () => {
-  const config = STAGE_CONFIGS.search.parse({ run: { policyServer: { engine: 'vllm' } } });
+test('vLLM is refused', () => {
+  const config = STAGE_CONFIGS.search.parse({ run: { resources: { gpus: 1 }, policyServer: { engine: 'vllm' } } });
   expect(refusalFor({ name: 'search', kind: 'search', config }, server)).toContain('on Kubernetes alone');
-  const training = STAGE_CONFIGS.sft.parse({ batchSize: 64, run: { policyServer: { engine: 'vllm' } } });
-  expect(refusalFor({ name: 'astro/sft', kind: 'sft', config: training }, server)).toBeNull();
 });
 
 test('this machine has at least one core and some memory', () => {
