@@ -1,6 +1,7 @@
 import type { Client } from '@temporalio/client';
 import { Worker, type WorkflowBundleWithSourceMap } from '@temporalio/worker';
 import type { Logger } from 'pino';
+import { openOnQueue, type WorkflowFacts } from './installation/index.ts';
 
 /** Open workflows that are looked at, the newest first: a start is not to take minutes where thousands are open. *Ours*. */
 const MAX_WORKFLOWS = 200;
@@ -13,17 +14,17 @@ export interface Misfit {
 }
 
 /**
- * Replays the histories of the workflows that are open against the workflow code at hand, so that a worker with code that cannot go on
- * with them says so before it takes them up, and not by tasks that fail for ever.
+ * Replays the histories of the workflows that are open on the worker's task queue against the workflow code at hand, so that a worker with code
+ * that cannot go on with them says so before it takes them up, and not by tasks that fail for ever. Those of other queues are not its business.
  * @returns those that it cannot go on with; empty when all is well
  */
 export async function findMisfits(
   client: Client,
+  taskQueue: string,
   workflowBundle: WorkflowBundleWithSourceMap,
   log: Pick<Logger, 'info' | 'warn'>,
 ): Promise<Misfit[]> {
-  const query = "WorkflowType IN ('campaign', 'stage') AND ExecutionStatus = 'Running'";
-  const histories = firstOf(client.workflow.list({ query }).intoHistories(), MAX_WORKFLOWS);
+  const histories = historiesOf(client, firstOf(openOnQueue(client, taskQueue), MAX_WORKFLOWS));
   const misfits: Misfit[] = [];
   let replayed = 0;
   for await (const { workflowId, error } of Worker.runReplayHistories({ workflowBundle }, histories)) {
@@ -33,6 +34,12 @@ export async function findMisfits(
   if (replayed > 0) log.info({ workflows: replayed, misfits: misfits.length }, 'open workflows replayed');
   if (replayed === MAX_WORKFLOWS) log.warn({ workflows: replayed }, 'more may be open than were replayed');
   return misfits;
+}
+
+async function* historiesOf(client: Client, workflows: AsyncIterable<WorkflowFacts>) {
+  for await (const { workflowId, runId } of workflows) {
+    yield { workflowId, history: await client.workflow.getHandle(workflowId, runId).fetchHistory() };
+  }
 }
 
 async function* firstOf<T>(all: AsyncIterable<T>, most: number): AsyncIterable<T> {

@@ -1,7 +1,8 @@
 /**
  * The worker: reads the environment, builds what the activities act on, and runs workflows and activities until SIGTERM.
  *
- * Environment: Temporal's own (`TEMPORAL_ADDRESS`, `TEMPORAL_NAMESPACE`, `TEMPORAL_PROFILE`, TLS, API key), `ORRERY_STORE`,
+ * Environment: Temporal's own (`TEMPORAL_ADDRESS`, `TEMPORAL_NAMESPACE`, `TEMPORAL_PROFILE`, TLS, API key), `ORRERY_TASK_QUEUE` (a queue belongs
+ * to one store: docs/temporal.md), `ORRERY_STORE`,
  * `ORRERY_HOME` (what this machine keeps of its jobs), `ORRERY_PYTHON`, `ORRERY_LOG_LEVEL`. `ORRERY_EXECUTOR=kubernetes` runs stages in the
  * cluster that the file `ORRERY_KUBERNETES` describes (docs/kubernetes.md). `ORRERY_DEPLOYMENT` and `ORRERY_BUILD_ID` make it
  * a version of a Temporal worker deployment; `ORRERY_PREFLIGHT=off` skips the replay of what is open (docs/upgrades.md).
@@ -13,13 +14,17 @@ import { NativeConnection, Runtime, Worker } from '@temporalio/worker';
 import { createActivities } from './activities/index.ts';
 import { ensureSearchAttributes } from './activities/search-attributes.ts';
 import { bundleWorkflows } from './bundle.ts';
-import { connectionSettings, TASK_QUEUE } from './cli/connect.ts';
+import { releaseCommand } from './cli/command-line.ts';
+import { connectionSettings, refuseStranger } from './cli/connect.ts';
+import { CommandError, EXIT } from './cli/errors.ts';
 import { deploymentOf } from './deployment.ts';
 import { chooseExecutor } from './executors.ts';
 import { inputRules } from './inputs/index.ts';
+import { claimQueue, describeLoss, keepQueue, type Loss, thisInstallation } from './installation/index.ts';
 import { createLogger, temporalLogger } from './logging.ts';
 import { findMisfits } from './preflight.ts';
 import { startReconciler, temporalOwners } from './reconciler/index.ts';
+import { InvalidInputError } from './spec/index.ts';
 
 const projectRoot = fileURLToPath(new URL('.', import.meta.url));
 const store = resolve(process.env.ORRERY_STORE ?? join(projectRoot, '.orrery/store'));
@@ -27,11 +32,17 @@ const home = resolve(process.env.ORRERY_HOME ?? join(projectRoot, '.orrery/local
 const python = process.env.ORRERY_PYTHON ?? join(projectRoot, '.venv/bin/python');
 const log = createLogger();
 
-const inputs = inputRules(process.env, { project: projectRoot, store });
+const inputs = await orLeave(() => inputRules(process.env, { project: projectRoot, store }));
 Runtime.install({ logger: temporalLogger(log) });
-const { connectionOptions, namespace } = connectionSettings();
+const settings = await orLeave(() => connectionSettings());
+const { connectionOptions, namespace, taskQueue } = settings;
 const { connection, clientConnection } = await connectOrLeave();
 const client = new Client({ connection: clientConnection, namespace });
+await orLeave(() => refuseStranger(client, settings));
+// Before all else that it does: a worker never acts for another store.
+const installation = await orLeave(() => thisInstallation(store));
+const claim = await orLeave(() => claimQueue(client, taskQueue, installation));
+if (claim.kind !== 'ours') leaveQueue(claim);
 
 /** Two arms start their stages side by side. */
 const SPARES = 2;
@@ -61,7 +72,7 @@ if (deployment === null && process.env.ORRERY_PREFLIGHT !== 'off') await refuseM
 const worker = await Worker.create({
   connection,
   namespace,
-  taskQueue: TASK_QUEUE,
+  taskQueue,
   workflowBundle,
   activities,
   ...(deployment === null ? {} : { workerDeploymentOptions: deployment }),
@@ -74,20 +85,52 @@ const worker = await Worker.create({
   // Signals for a workflow that a dead worker had in its cache wait this long for it.
   stickyQueueScheduleToStartTimeout: '5 seconds',
 });
-log.info({ taskQueue: TASK_QUEUE, namespace, address: connectionOptions.address, store }, 'worker started');
+log.info(
+  { taskQueue, namespace, address: connectionOptions.address, store, installation: installation.store },
+  'worker started',
+);
 const leaving = new AbortController();
+const keeping = keepQueue(client, taskQueue, installation, claim.runId, leaving.signal).then((loss) => {
+  if (loss === null) return;
+  tellLoss(loss);
+  process.exitCode = EXIT.running;
+  if (worker.getState() === 'RUNNING') worker.shutdown();
+});
 const reconciling = startReconciler({
   ...{ store, executor: acting.executor, machine, log, signal: leaving.signal },
   owners: () => temporalOwners(client, store),
 });
 await worker.run();
 leaving.abort();
-await reconciling;
+await Promise.all([reconciling, keeping]);
 close();
 await Promise.all([connection.close(), clientConnection.close()]);
 
+function tellLoss(loss: Loss): void {
+  log.fatal({ taskQueue, store: installation.store }, describeLoss(taskQueue, loss, installation, releaseCommand()));
+}
+
+function leaveQueue(loss: Loss): never {
+  tellLoss(loss);
+  process.exit(EXIT.running);
+}
+
+/** Ends the process where a setting is wrong, or where Temporal or the store does not answer. */
+async function orLeave<T>(work: () => T | Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (error instanceof CommandError || error instanceof InvalidInputError) {
+      log.fatal(error.message);
+      process.exit(error instanceof CommandError ? error.exitCode : EXIT.invalid);
+    }
+    log.fatal({ err: error, store }, 'Temporal or the store does not answer');
+    process.exit(EXIT.unavailable);
+  }
+}
+
 async function refuseMisfits(): Promise<void> {
-  const misfits = await findMisfits(client, workflowBundle, log);
+  const misfits = await findMisfits(client, taskQueue, workflowBundle, log);
   if (misfits.length === 0) return;
   log.fatal(
     { misfits },

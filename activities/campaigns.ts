@@ -1,7 +1,8 @@
 import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { cancellationSignal } from '@temporalio/activity';
+import { activityInfo, cancellationSignal } from '@temporalio/activity';
 import { inputComplaints } from '../inputs/index.ts';
+import { stagesElsewhere } from '../installation/index.ts';
 import { unsupportedIn } from '../planner/index.ts';
 import {
   type CampaignSpec,
@@ -20,7 +21,7 @@ import { beating } from './beating.ts';
 import type { Deps } from './deps.ts';
 
 /** The door of a campaign, and its last step. */
-export function createCampaignActivities({ store, inputs, refusalOf, engines, searchAttributes }: Deps) {
+export function createCampaignActivities({ store, inputs, refusalOf, engines, searchAttributes, client }: Deps) {
   return {
     /** Refuses what only this side can see to be wrong (no such domain, more GPUs than there are), before anything is started. */
     admitCampaign: ({
@@ -39,6 +40,8 @@ export function createCampaignActivities({ store, inputs, refusalOf, engines, se
         });
         complaints.push(...unsupportedIn(spec, engines));
         complaints.push(...(await inputComplaints(spec.data, inputs, cancellationSignal())));
+        const elsewhere = await stagesElsewhere(client, campaignId, activityInfo().taskQueue);
+        if (elsewhere !== null) complaints.push({ field: 'the workflow id', message: elsewhere });
         if (complaints.length > 0) throw new InvalidInputError('the campaign spec', unique(complaints));
         const dir = campaignDir(store, campaignId);
         await mkdir(dir, { recursive: true });

@@ -1,7 +1,7 @@
 import { readdir } from 'node:fs/promises';
 import { cancellationSignal } from '@temporalio/activity';
-import type { Client } from '@temporalio/client';
 import { dataFileDigests } from '../inputs/index.ts';
+import { isOpenHere } from '../installation/index.ts';
 import { refuseUnsupportedStage } from '../planner/index.ts';
 import {
   type FailureClass,
@@ -25,6 +25,7 @@ import {
   sealStage as seal,
   stageDir,
   stageKey,
+  storeId,
   writeStageFile,
 } from '../store/index.ts';
 import { beating } from './beating.ts';
@@ -72,6 +73,9 @@ export function createStageActivities({
   client,
   log,
 }: Deps) {
+  /** Whether the workflow that owns a claim is open. Silence is no answer: then it throws, and is asked again. */
+  const isOpen = async (workflowId: string) => isOpenHere(client, await storeId(store), { workflowId });
+
   /** Starts the job of an attempt that is claimed, or adopts it. */
   async function submit(dir: string, start: StartAttempt, attempt: number): Promise<JobRef> {
     const stage = await readStageFile(dir);
@@ -134,7 +138,7 @@ export function createStageActivities({
         for (;;) {
           const before = await latestClaim(dir);
           if (before !== null && before.execution !== start.token) {
-            if (before.owner !== owner && before.released === undefined && (await isRunning(client, before.owner))) {
+            if (before.owner !== owner && before.released === undefined && (await isOpen(before.owner))) {
               return { kind: 'busy', owner: before.owner };
             }
             // Its owner may have finished the stage since it was resolved; it seals before it closes.
@@ -182,16 +186,6 @@ function outcomeOfSealing(error: unknown, attempt: number): Outcome | null {
 const act = <T>(work: () => Promise<T>): Promise<Timed<T>> => timed(() => beating(work));
 
 const referTo = ({ kind, key, digest }: Manifest): ManifestRef => ({ kind, key, digest });
-
-/** Whether the workflow that owns a claim is still there. */
-async function isRunning(client: Client, workflowId: string): Promise<boolean> {
-  try {
-    return (await client.workflow.getHandle(workflowId).describe()).status.name === 'RUNNING';
-  } catch (error) {
-    if (error instanceof Error && error.name === 'WorkflowNotFoundError') return false;
-    throw error; // silence is no answer: ask again
-  }
-}
 
 /** The optimizer step of the `count`-th newest checkpoint; those at or after it are not resumed from. */
 async function stepToAvoid(dir: string, count: number): Promise<number | null> {

@@ -11,6 +11,8 @@ import {
 } from '@temporalio/client';
 import { z } from 'zod';
 import { CampaignStatus, Progress, type StageState, type StageStatus } from '../spec/index.ts';
+import { orreryCommand } from './command-line.ts';
+import { connectionSettings } from './connect.ts';
 import { CommandError, EXIT, messageOf } from './errors.ts';
 
 /** A campaign as the CLI sees it. */
@@ -64,13 +66,22 @@ async function askStatus(client: Client, handle: WorkflowHandle): Promise<Campai
 
 const isNoWorker = (error: unknown) => error instanceof CommandError && error.exitCode === EXIT.unavailable;
 
+/** @throws CommandError 66 when this installation has none of this id, though another that shares the namespace may have */
 export async function describeCampaign(handle: WorkflowHandle): Promise<WorkflowExecutionDescription> {
+  let description: WorkflowExecutionDescription;
   try {
-    return await handle.describe();
+    description = await handle.describe();
   } catch (error) {
     if (error instanceof WorkflowNotFoundError) throw noCampaign(handle.workflowId, error);
     throw error;
   }
+  const { taskQueue } = connectionSettings();
+  if (description.taskQueue === taskQueue) return description;
+  throw new CommandError(
+    EXIT.missing,
+    `campaign ${handle.workflowId} is on the task queue ${JSON.stringify(description.taskQueue.slice(0, 100))}, not on this installation's, ${taskQueue}`,
+    'ORRERY_TASK_QUEUE names another queue; `orrery list` lists the campaigns of this one',
+  );
 }
 
 /** @throws CommandError 66 when there is none of this id, 1 when it has ended, 69 when no worker would do what it is asked */
@@ -137,7 +148,7 @@ export async function untilEnded(client: Client, handle: WorkflowHandle): Promis
       throw new CommandError(
         EXIT.failed,
         `campaign ${handle.workflowId} was cancelled ${CANCEL_PATIENCE_MS / 60_000} minutes ago and waits for ${left.join(', ') || 'its last step'}`,
-        `it ends by itself once they have: see \`orrery status ${handle.workflowId}\``,
+        `it ends by itself once they have: see \`${orreryCommand(`status ${handle.workflowId}`)}\``,
       );
     }
     await new Promise((resolve) => setTimeout(resolve, CANCEL_LOOK_MS));
@@ -145,13 +156,15 @@ export async function untilEnded(client: Client, handle: WorkflowHandle): Promis
 }
 
 const noCampaign = (id: string, cause: unknown) =>
-  new CommandError(EXIT.missing, `there is no campaign ${id}`, 'the Temporal UI lists those there are', { cause });
+  new CommandError(EXIT.missing, `there is no campaign ${id}`, `\`${orreryCommand('list')}\` lists those there are`, {
+    cause,
+  });
 
 const noWorker = (cause: unknown) =>
   new CommandError(
     EXIT.unavailable,
     `no worker answers for the campaign (${messageOf(cause)})`,
-    'start one with `npm run worker`; `orrery doctor` tells more',
+    `start one with \`npm run worker\`; \`${orreryCommand('doctor')}\` tells more`,
     { cause },
   );
 

@@ -14,7 +14,7 @@ export const EXIT = {
   missing: 66,
   /** Temporal, its worker or something to be installed is not there. */
   unavailable: 69,
-  /** A campaign of this id is running already. */
+  /** A campaign of this id is running already, or another store has the task queue. */
   running: 73,
   /** Ctrl-C. */
   interrupted: 130,

@@ -3,6 +3,7 @@ import packageJson from '../package.json' with { type: 'json' };
 import { addDoctorCommand } from './commands/doctor.ts';
 import { addGcCommand } from './commands/gc.ts';
 import { addLookCommands } from './commands/look.ts';
+import { addPlaceCommands } from './commands/place.ts';
 import { addPlanCommand } from './commands/plan.ts';
 import { addRenderCommand } from './commands/render.ts';
 import { addStartCommands } from './commands/start.ts';
@@ -20,6 +21,7 @@ export function orrery(): Command {
   addRenderCommand(program);
   addLookCommands(program);
   addSteerCommands(program);
+  addPlaceCommands(program);
   addDoctorCommand(program);
   addGcCommand(program);
   return program;

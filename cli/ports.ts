@@ -1,14 +1,19 @@
 import { CommandError, EXIT } from './errors.ts';
 
-/** Port of this project's Temporal: `ORRERY_TEMPORAL_PORT`, else Temporal's own. @throws CommandError 2 when it is no port */
-export const temporalPort = (): number => portFrom('ORRERY_TEMPORAL_PORT', 7233);
+/** Temporal's own port, where nothing else is asked for. */
+export const DEFAULT_TEMPORAL_PORT = 7233;
+/** The UI's is so much above, where nothing else is asked for. */
+export const UI_PORT_ABOVE = 1000;
 
-/** Port of its UI: `ORRERY_TEMPORAL_UI_PORT`, else 1000 above that of the service. @throws CommandError 2 when it is no port */
-export const temporalUiPort = (port: number): number => portFrom('ORRERY_TEMPORAL_UI_PORT', port + 1000);
+/** Port that a person asks for with `ORRERY_TEMPORAL_PORT`; null where nobody does. @throws CommandError 2 when it is no port */
+export const temporalPort = (env: NodeJS.ProcessEnv): number | null => portFrom(env, 'ORRERY_TEMPORAL_PORT');
 
-function portFrom(variable: string, otherwise: number): number {
-  const value = process.env[variable];
-  return value === undefined ? otherwise : parsePort(value, variable);
+/** Port of the UI that a person asks for with `ORRERY_TEMPORAL_UI_PORT`. @throws CommandError 2 when it is no port */
+export const temporalUiPort = (env: NodeJS.ProcessEnv): number | null => portFrom(env, 'ORRERY_TEMPORAL_UI_PORT');
+
+function portFrom(env: NodeJS.ProcessEnv, variable: string): number | null {
+  const value = env[variable];
+  return value === undefined ? null : parsePort(value, variable);
 }
 
 /** @throws CommandError 2 when the text is no port */

@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { FILES } from '../spec/index.ts';
 import { campaignDir } from '../store/index.ts';
+import { orreryCommand } from './command-line.ts';
 import { CommandError, EXIT } from './errors.ts';
 import { storePath } from './paths.ts';
 
@@ -19,7 +20,7 @@ export function findReport(campaignId: string): ReportPaths {
   throw new CommandError(
     EXIT.missing,
     `there is no report of campaign ${campaignId} in ${storePath()}`,
-    `see how far it is with \`orrery status ${campaignId}\`; ORRERY_STORE names another store`,
+    `see how far it is with \`${orreryCommand(`status ${campaignId}`)}\`; ORRERY_STORE names another store`,
   );
 }
 

@@ -1,7 +1,9 @@
 import { type Client, WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
+import { describeHolder, describeWorkflow, holderOf } from '../installation/index.ts';
 import { CampaignId, parseOrRefuse } from '../spec/index.ts';
 import type { CampaignFile } from './campaign-file.ts';
-import { TASK_QUEUE } from './connect.ts';
+import { orreryCommand, placeFlags, quoted } from './command-line.ts';
+import { connectionSettings } from './connect.ts';
 import { CommandError, EXIT } from './errors.ts';
 
 /** Workflow type of a campaign. */
@@ -18,29 +20,41 @@ export const idOf = ({ spec }: CampaignFile, wish?: string): string =>
  * Starts a campaign. One of the same id that has ended may be started again: its finished stages are reused.
  * @throws CommandError 73 when one of this id is running
  */
-export async function submitCampaign(client: Client, id: string, { input, spec }: CampaignFile): Promise<void> {
+export async function submitCampaign(
+  client: Client,
+  id: string,
+  { input, spec }: CampaignFile,
+  { taskQueue } = connectionSettings(),
+): Promise<void> {
   try {
     await client.workflow.start(CAMPAIGN, {
-      taskQueue: TASK_QUEUE,
+      taskQueue,
       workflowId: id,
       args: [input],
       staticSummary: spec.description ?? `Campaign ${spec.name}`,
     });
   } catch (error) {
     if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
-    throw new CommandError(
-      EXIT.running,
-      `campaign ${id} is running already`,
-      `see it with \`orrery status ${id}\`, or choose another id: --id`,
-      { cause: error },
-    );
+    const elsewhere = await runsElsewhere(client, id, taskQueue);
+    const [problem, remedy] =
+      elsewhere === null
+        ? [`campaign ${id} is running already`, `see it with \`${orreryCommand(`status ${id}`)}\`, or choose`]
+        : [`campaign ${id} is running already, for another installation: ${elsewhere}`, 'choose'];
+    throw new CommandError(EXIT.running, problem, `${remedy} another id: --id`, { cause: error });
   }
 }
 
+/** Ids are shared by all installations of a namespace. @returns whose campaign it is, in words; null where it is on our own queue */
+async function runsElsewhere(client: Client, id: string, ours: string): Promise<string | null> {
+  const queue = (await describeWorkflow(client, id))?.taskQueue ?? ours;
+  return queue === ours ? null : describeHolder(queue, await holderOf(client, queue));
+}
+
 /** The commands that start the same campaign without this CLI. `file` holds the spec as JSON. */
-export function startCommands(id: string, file: string): string[] {
+export function startCommands(id: string, file: string, settings = connectionSettings()): string[] {
+  const [place, queue, input] = [placeFlags(settings), settings.taskQueue, quoted(file)];
   return [
-    `temporal workflow start --task-queue ${TASK_QUEUE} --type ${CAMPAIGN} --workflow-id ${id} --input-file ${file}`,
-    `tctl workflow start --taskqueue ${TASK_QUEUE} --workflow_type ${CAMPAIGN} --workflow_id ${id} --input_file ${file}`,
+    `temporal workflow start ${place} --task-queue ${queue} --type ${CAMPAIGN} --workflow-id ${id} --input-file ${input}`,
+    `tctl ${place} workflow start --taskqueue ${queue} --workflow_type ${CAMPAIGN} --workflow_id ${id} --input_file ${input}`,
   ];
 }

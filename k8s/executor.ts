@@ -7,6 +7,7 @@ import {
   type JobSummary,
   type KubernetesSettings,
 } from '../spec/index.ts';
+import { storeId } from '../store/index.ts';
 import { createKubeClient, type KubeClient } from './client.ts';
 import { diagnose } from './diagnose.ts';
 import { isRefusal, KubeError } from './errors.ts';
@@ -21,7 +22,7 @@ import { excludable } from './placement.ts';
 import { hasEnded } from './pod-state.ts';
 import { pauseAfter } from './reflector.ts';
 import type { SeenPod } from './seen-pod.ts';
-import { noteStopped, stoppedSince, storeInstance } from './store-notes.ts';
+import { noteStopped, stoppedSince } from './store-notes.ts';
 import { createClusterView, type Log } from './view.ts';
 
 export interface KubernetesExecutorOptions {
@@ -59,7 +60,7 @@ export function createKubernetesExecutor(options: KubernetesExecutorOptions): Ku
   }
   /** The store says who we are, so that is asked when it is first needed: a store that is away for a moment is no reason not to start. */
   function cluster(): Promise<ReturnType<typeof open>> {
-    opened ??= storeInstance(store).then(open);
+    opened ??= storeId(store).then(open);
     opened.catch(() => {
       opened = null;
     });

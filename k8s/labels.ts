@@ -5,7 +5,7 @@
 export const LABELS = {
   /** Always {@link MANAGED_BY}. Read by people and by clean-up by hand; pods, Jobs and Services have it. */
   managedBy: 'app.kubernetes.io/managed-by',
-  /** Which store the Job works for (store/instance). Watches select by it, so two installations in a namespace do not see each other's. */
+  /** Which store the Job works for (store/instance.ts). Watches select by it, so two installations in a namespace do not see each other's. */
   instance: 'orrery.dev/store',
   /** Campaign, as far as a label can hold its id; the annotation has it whole. For `kubectl get jobs -L orrery.dev/campaign`. */
   campaign: 'orrery.dev/campaign',

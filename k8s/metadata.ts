@@ -1,7 +1,7 @@
 import type { JobRequest } from '../spec/index.ts';
 import { ANNOTATIONS, LABELS, labelValue, MANAGED_BY } from './labels.ts';
 
-/** Labels of all objects of one job. @param instance - of the store, see store-instance.ts */
+/** Labels of all objects of one job. @param instance - of the store, see store/instance.ts */
 export const jobLabels = (request: JobRequest, instance: string): Record<string, string> => ({
   [LABELS.managedBy]: MANAGED_BY,
   [LABELS.instance]: instance,

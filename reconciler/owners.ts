@@ -1,7 +1,8 @@
 import { join } from 'node:path';
-import { type Client, WorkflowNotFoundError } from '@temporalio/client';
+import type { Client } from '@temporalio/client';
 import { z } from 'zod';
-import { createExclusive, readJson } from '../store/index.ts';
+import { isOpenHere } from '../installation/index.ts';
+import { createExclusive, readJson, storeId } from '../store/index.ts';
 import type { Owner, OwnerState } from './garbage.ts';
 
 /**
@@ -14,7 +15,6 @@ export const storeTemporalPath = (store: string): string => join(store, 'tempora
 
 /** Silence for longer is taken for none. */
 const ANSWER_MS = 10_000;
-const CLOSED: ReadonlySet<string> = new Set(['COMPLETED', 'FAILED', 'CANCELLED', 'TERMINATED', 'TIMED_OUT']);
 
 export interface Owners {
   readonly stateOf: (owner: Owner) => Promise<OwnerState>;
@@ -23,7 +23,8 @@ export interface Owners {
 }
 
 /**
- * Asks Temporal for the owners of claims and jobs. One that it has not is closed: its retention is over, or it never began. Only the
+ * Asks Temporal for the owners of claims and jobs. One that it has not is closed: its retention is over, or it never began. So is one whose id
+ * another installation uses now. Only the
  * Temporal that the store belongs to is believed; to another, or one whose database was lost, every owner is unknown, and where it does not
  * answer too.
  * @param answerMs - how long an answer is waited for
@@ -33,18 +34,14 @@ export async function temporalOwners(client: Client, store: string, answerMs: nu
     (error: Error) => `Temporal does not say who it is: ${error.message}`,
   );
 
-  async function stateOf({ workflowId, firstRun }: Owner): Promise<OwnerState> {
+  async function stateOf(owner: Owner): Promise<OwnerState> {
     if (doubt !== null) return 'unknown';
     try {
-      const { status, raw } = await client.withDeadline(Date.now() + answerMs, () =>
-        client.workflow.getHandle(workflowId).describe(),
-      );
-      const first = raw.workflowExecutionInfo?.firstRunId;
-      // Of one id one workflow is open at a time: where another is, the one that is meant is not.
-      if (firstRun !== null && first && first !== firstRun) return 'closed';
-      return CLOSED.has(status.name) ? 'closed' : 'running';
-    } catch (error) {
-      return error instanceof WorkflowNotFoundError ? 'closed' : 'unknown';
+      const id = await storeId(store);
+      const isOpen = await client.withDeadline(Date.now() + answerMs, () => isOpenHere(client, id, owner));
+      return isOpen ? 'running' : 'closed';
+    } catch {
+      return 'unknown';
     }
   }
   return { stateOf, doubt };

@@ -12,7 +12,8 @@ import type { Client } from '@temporalio/client';
 import { Command } from 'commander';
 import { type CampaignFile, readCampaignFile } from '../cli/campaign-file.ts';
 import { type CampaignView, isRunning, updateCampaign, viewCampaign } from '../cli/campaigns.ts';
-import { withClient } from '../cli/connect.ts';
+import { orreryCommand } from '../cli/command-line.ts';
+import { connectionSettings, namedAddress, withClient } from '../cli/connect.ts';
 import { CommandError, EXIT, type ExitCode, messageOf, runMain } from '../cli/errors.ts';
 import { untilInterrupted } from '../cli/interrupt.ts';
 import { logFiles } from '../cli/logs.ts';
@@ -24,9 +25,11 @@ import { exitCodeOf, watchCampaign } from '../cli/watch.ts';
 import { foreignCluster, foreignKubeconfig } from '../cluster/foreign.ts';
 import { kubeconfigPath } from '../cluster/paths.ts';
 import { clusterUp, workerEnvironment } from '../cluster/up.ts';
+import { openOnQueue } from '../installation/index.ts';
+import { startProjectTemporal } from './project-temporal.ts';
 import { setup } from './setup.ts';
-import { ensureTemporal, projectServer, type TemporalServer } from './temporal-server.ts';
-import { ensureWorker, stopWorker, type WorkerProcess, type WorkerPurpose } from './worker-process.ts';
+import type { TemporalServer } from './temporal-server.ts';
+import { ensureWorker, type Place, stopWorker, type WorkerProcess, type WorkerPurpose } from './worker-process.ts';
 
 /** What checkpoints and trees of a run may take. */
 const RUN_GB = 1;
@@ -73,14 +76,14 @@ async function withServices(
   options: DemoOptions,
   id: string,
   signal: AbortSignal,
-  work: (client: Client, temporal: TemporalServer) => Promise<ExitCode>,
+  work: (client: Client, temporal: DemoTemporal) => Promise<ExitCode>,
 ): Promise<ExitCode> {
   const purpose = await installed(options, signal);
   const temporal = await theTemporal();
   let worker: WorkerProcess | null = null;
   try {
     stopIfInterrupted(signal);
-    worker = await ensureWorker(temporal.address, purpose);
+    worker = await ensureWorker(temporal.place, purpose);
     stopIfInterrupted(signal);
     return await withClient((client) => work(client, temporal));
   } finally {
@@ -137,9 +140,8 @@ async function onKubernetes(): Promise<WorkerPurpose> {
 /** Whether the worker and Temporal are needed by another campaign: several demos may share them. */
 function othersRun(id: string): Promise<boolean> {
   return withClient(async (client) => {
-    const running = client.workflow.list({ query: "WorkflowType = 'campaign' AND ExecutionStatus = 'Running'" });
-    for await (const { workflowId } of running) {
-      if (workflowId === id) continue;
+    for await (const { workflowId, type } of openOnQueue(client, connectionSettings().taskQueue)) {
+      if (type !== 'campaign' || workflowId === id) continue;
       const { status } = await viewCampaign(client, workflowId);
       if (status?.phase !== 'paused' && status?.phase !== 'held') return true;
     }
@@ -151,11 +153,11 @@ async function run(
   client: Client,
   id: string,
   campaign: CampaignFile,
-  temporal: TemporalServer,
+  temporal: DemoTemporal,
   signal: AbortSignal,
 ): Promise<ExitCode> {
   await startOrGoOn(client, id, campaign);
-  console.log(`campaign ${id}: ${temporal.uiAddress}/namespaces/default/workflows/${id}`);
+  console.log(`campaign ${id}: ${temporal.uiAddress}/namespaces/${temporal.place.namespace}/workflows/${id}`);
   const isHeld = ({ status }: CampaignView) => status?.phase === 'held';
   const view = await watchCampaign(client, id, signal, isHeld);
   if (view !== null && isHeld(view)) throw held(id, view);
@@ -199,11 +201,12 @@ function held(id: string, { status }: CampaignView): CommandError {
   const problem = stages.map(
     ({ name, incidents }) => `${name} failed: ${incidents.at(-1)?.message ?? 'it did not say why'}`,
   );
-  const retry = stages.map(({ name }) => `npx orrery retry ${id} ${name}`).join('; ');
+  const command = (args: string) => orreryCommand(args, 'npx orrery');
+  const retry = stages.map(({ name }) => command(`retry ${id} ${name}`)).join('; ');
   return new CommandError(
     EXIT.failed,
     problem.join('\n'),
-    `the campaign waits: run the same command with --keep, then \`${retry}\`, or \`npx orrery cancel ${id}\``,
+    `the campaign waits: run the same command with --keep, then \`${retry}\`, or \`${command(`cancel ${id}`)}\``,
   );
 }
 
@@ -221,16 +224,26 @@ async function interrupted(client: Client, id: string, view: CampaignView | null
   return EXIT.interrupted;
 }
 
-/** The Temporal that the environment names, else one on this machine. */
-async function theTemporal(): Promise<TemporalServer> {
-  const address = process.env.TEMPORAL_ADDRESS;
-  if (address !== undefined) {
+interface DemoTemporal extends TemporalServer {
+  readonly place: Place;
+}
+
+/** The Temporal that the environment names, else this project's own on this machine. */
+async function theTemporal(): Promise<DemoTemporal> {
+  const address = namedAddress();
+  if (address !== null) {
     const uiAddress = process.env.ORRERY_TEMPORAL_UI ?? `http://${address.replace(/:\d+$/, '')}:8233`;
-    return { address, uiAddress, started: false, stop: async () => undefined };
+    const { namespace, taskQueue } = connectionSettings();
+    return {
+      address,
+      uiAddress,
+      place: { address, namespace, taskQueue },
+      started: false,
+      stop: async () => undefined,
+    };
   }
-  const server = await ensureTemporal(projectServer());
-  process.env.TEMPORAL_ADDRESS = server.address;
-  return server;
+  const server = await startProjectTemporal();
+  return { ...server, place: { address: server.address, ...server.place } };
 }
 
 async function chosenCampaign({

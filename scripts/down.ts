@@ -6,13 +6,12 @@
  * Stages run in processes of their own and go on; a campaign that is to rest is paused first (`npx orrery pause ID`).
  */
 import { EXIT, runMain } from '../cli/errors.ts';
-import { projectServer, stopTemporal } from './temporal-server.ts';
+import { SERVER_FILES } from './project-temporal.ts';
+import { stopTemporal } from './temporal-server.ts';
 import { stopWorker } from './worker-process.ts';
 
 await runMain(async () => {
   console.log((await stopWorker()) ? 'the worker has stopped' : 'no worker of this project was running');
-  console.log(
-    (await stopTemporal(projectServer())) ? 'Temporal has stopped' : 'no Temporal of this project was running',
-  );
+  console.log((await stopTemporal(SERVER_FILES)) ? 'Temporal has stopped' : 'no Temporal of this project was running');
   return EXIT.ok;
 });

@@ -7,14 +7,17 @@
 import { Command } from 'commander';
 import { EXIT, runMain } from '../cli/errors.ts';
 import { parsePort } from '../cli/ports.ts';
+import { SERVER_FILES, startProjectTemporal } from './project-temporal.ts';
 import { setup } from './setup.ts';
-import { ensureTemporal, projectServer, stopTemporal } from './temporal-server.ts';
+import { stopTemporal } from './temporal-server.ts';
 
 await runMain(async () => {
   const { port, uiPort, stop } = new Command('npm run temporal --')
     .description('Start the Temporal development server and leave it running.')
-    .option('--port <port>', 'port of the service (default: 7233, or ORRERY_TEMPORAL_PORT)', (text) =>
-      parsePort(text, '--port'),
+    .option(
+      '--port <port>',
+      'port of the service (default: ORRERY_TEMPORAL_PORT, else that of last time, else 7233 or a free one)',
+      (text) => parsePort(text, '--port'),
     )
     .option('--ui-port <port>', 'port of the UI (default: 1000 above)', (text) => parsePort(text, '--ui-port'))
     .option('--stop', 'stop the server that this project started')
@@ -22,14 +25,16 @@ await runMain(async () => {
     .parse()
     .opts<{ port?: number; uiPort?: number; stop?: true }>();
 
-  const settings = projectServer({ port, uiPort });
   if (stop) {
-    console.log((await stopTemporal(settings)) ? 'Temporal has stopped' : 'no Temporal of this project was running');
+    console.log(
+      (await stopTemporal(SERVER_FILES)) ? 'Temporal has stopped' : 'no Temporal of this project was running',
+    );
     return EXIT.ok;
   }
   await setup();
-  const server = await ensureTemporal(settings);
+  const server = await startProjectTemporal({ port: port ?? null, uiPort: uiPort ?? null });
   console.log(`Temporal ${server.started ? 'started' : 'runs already'} at ${server.address}`);
   console.log(`UI: ${server.uiAddress}`);
+  console.log(`namespace ${server.place.namespace}, task queue ${server.place.taskQueue}`);
   return EXIT.ok;
 });

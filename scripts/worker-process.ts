@@ -28,13 +28,22 @@ export interface WorkerPurpose {
   readonly pidFile?: string;
 }
 
+/** The place that a worker serves. */
+export interface Place {
+  readonly address: string;
+  readonly namespace: string;
+  readonly taskQueue: string;
+}
+
 /**
- * Starts the worker against the Temporal at `address`, or finds the one that runs.
- * @throws CommandError 69 when it does not come up, with the end of its log, or when the one that runs serves another Temporal or executor
+ * Starts the worker for a Temporal, a namespace and a task queue, or finds the one that runs.
+ * @throws CommandError 69 when it does not come up, with the end of its log, or when the one that runs serves another place or executor
  */
-export async function ensureWorker(address: string, purpose: WorkerPurpose = {}): Promise<WorkerProcess> {
+export async function ensureWorker(place: Place, purpose: WorkerPurpose = {}): Promise<WorkerProcess> {
   const { executor = 'local', env = {}, pidFile = PID_FILE } = purpose;
-  const served = executor === 'local' ? address : `${address} on ${executor}`;
+  const { address, namespace, taskQueue } = place;
+  const where = `${address}, namespace ${namespace}, task queue ${taskQueue}`;
+  const served = executor === 'local' ? where : `${where} on ${executor}`;
   if (readPidFile(pidFile, 'worker.ts') !== null) {
     refuseOther(readPidFileNote(pidFile), served);
     return { started: false, logFile: LOG_FILE };
@@ -47,7 +56,11 @@ export async function ensureWorker(address: string, purpose: WorkerPurpose = {})
     detached: true,
     stdio: ['ignore', log, log],
     // The stages' Python is the one that the setup has just filled, whatever the shell of who starts this names.
-    env: { ...process.env, TEMPORAL_ADDRESS: address, ORRERY_PYTHON: VENV_PYTHON, ORRERY_EXECUTOR: executor, ...env },
+    env: {
+      ...process.env,
+      ...{ TEMPORAL_ADDRESS: address, TEMPORAL_NAMESPACE: namespace, ORRERY_TASK_QUEUE: taskQueue },
+      ...{ ORRERY_PYTHON: VENV_PYTHON, ORRERY_EXECUTOR: executor, ...env },
+    },
   });
   closeSync(log);
   child.unref();
@@ -66,11 +79,11 @@ export async function stopWorker(pidFile = PID_FILE): Promise<boolean> {
 }
 
 /** A worker of another Temporal would never hear of our campaign. */
-function refuseOther(served: string, address: string): void {
-  if (served === address) return;
+function refuseOther(served: string, wanted: string): void {
+  if (served === wanted) return;
   throw new CommandError(
     EXIT.unavailable,
-    `a worker of this project runs already, for the Temporal at ${served || 'another address'}, not ${address}`,
+    `a worker of this project runs already, for the Temporal at ${served || 'another address'}, not ${wanted}`,
     'stop it with `npm run down`, then run the same command again',
   );
 }

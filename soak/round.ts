@@ -21,7 +21,6 @@ import { createLocalTarget } from './local/target.ts';
 import type { Random } from './random.ts';
 import { watchStore } from './store-watch.ts';
 
-const TASK_QUEUE = 'orrery';
 /** Once nothing is disturbed any more a campaign of this size ends within this time; else it hangs. */
 const FINISH_MS = 15 * 60_000;
 /** No writer takes this long. */
@@ -72,7 +71,9 @@ export async function runRound(options: RoundOptions): Promise<RoundEnd> {
   const [store, home, evidence] = [join(folder, 'store'), join(folder, 'home'), join(folder, 'evidence')];
   for (const path of [store, home, evidence]) mkdirSync(path, { recursive: true });
   const disk = 'disk-full' in disksCannot() ? NO_DISK : await mountDisk(store);
-  const env = { ...options.env, ORRERY_STORE: store, ORRERY_HOME: home };
+  // A store of its own, so a queue of its own.
+  const taskQueue = `soak-${name}`;
+  const env = { ...options.env, ORRERY_STORE: store, ORRERY_HOME: home, ORRERY_TASK_QUEUE: taskQueue };
   const workerOptions = { program: inProject('worker.ts'), cwd: PROJECT, env, logFile: join(folder, 'worker.log') };
   const worker = keepWorker(workerOptions);
   const target = createLocalTarget({
@@ -88,7 +89,7 @@ export async function runRound(options: RoundOptions): Promise<RoundEnd> {
   let intact = false;
   try {
     await worker.start();
-    const campaign = campaignOf(client, name, spec, TASK_QUEUE);
+    const campaign = campaignOf(client, name, spec, taskQueue);
     await campaign.submit();
     const over = new AbortController();
     const patience = new AbortController();
@@ -101,7 +102,7 @@ export async function runRound(options: RoundOptions): Promise<RoundEnd> {
         async submitTwin() {
           if (campaigns.length > 1) return null;
           const twin = `twin-of-${name}`;
-          await campaignOf(client, twin, spec, TASK_QUEUE).submit();
+          await campaignOf(client, twin, spec, taskQueue).submit();
           campaigns.push(twin);
           return twin;
         },
@@ -119,7 +120,7 @@ export async function runRound(options: RoundOptions): Promise<RoundEnd> {
     const hangs = setTimeout(() => patience.abort(), FINISH_MS);
     await ended;
     for (const twin of campaigns.slice(1))
-      await untilEnded(campaignOf(client, twin, spec, TASK_QUEUE).workflow, patience.signal);
+      await untilEnded(campaignOf(client, twin, spec, taskQueue).workflow, patience.signal);
     clearTimeout(hangs);
 
     const statuses = await Promise.all(

@@ -3,6 +3,7 @@ export * from './claims.ts';
 export * from './code-version.ts';
 export * from './files.ts';
 export * from './garbage.ts';
+export * from './instance.ts';
 export * from './key.ts';
 export * from './layout.ts';
 export * from './manifests.ts';

@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import openInBrowser from 'open';
 import type { CampaignStatus, StageStatus } from '../../spec/index.ts';
 import { type CampaignView, isRunning, viewCampaign } from '../campaigns.ts';
+import { orreryCommand } from '../command-line.ts';
 import { withClient } from '../connect.ts';
 import { CommandError, EXIT, type ExitCode } from '../errors.ts';
 import { finishWith } from '../exit.ts';
@@ -63,7 +64,7 @@ export async function watchUntilInterrupted(client: Client, id: string): Promise
 }
 
 const goesOn = (id: string): string =>
-  `campaign ${id} goes on\nstop it with \`orrery pause ${id}\` or \`orrery cancel ${id}\``;
+  `campaign ${id} goes on\nstop it with \`${orreryCommand(`pause ${id}`)}\` or \`${orreryCommand(`cancel ${id}`)}\``;
 
 const interrupted = (id: string): CommandError => new CommandError(EXIT.interrupted, goesOn(id));
 

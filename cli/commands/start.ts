@@ -4,6 +4,7 @@ import type { Command } from 'commander';
 import { z } from 'zod';
 import { CampaignSpec, parseOrRefuse, planCampaign, UNTIL } from '../../spec/index.ts';
 import { InvalidCampaignFile, readCampaignFile } from '../campaign-file.ts';
+import { orreryCommand } from '../command-line.ts';
 import { withClient } from '../connect.ts';
 import { EXIT, type ExitCode } from '../errors.ts';
 import { finishWith } from '../exit.ts';
@@ -55,7 +56,9 @@ async function submit(
     await submitCampaign(client, id, campaign);
     if (options.wait) return exitCodeOf(await watchUntilInterrupted(client, id));
     console.log(
-      options.json ? JSON.stringify({ id }) : `campaign ${id} has started; see it with \`orrery watch ${id}\``,
+      options.json
+        ? JSON.stringify({ id })
+        : `campaign ${id} has started; see it with \`${orreryCommand(`watch ${id}`)}\``,
     );
     return EXIT.ok;
   });

@@ -1,7 +1,11 @@
 import type { Client, Connection } from '@temporalio/client';
+import { describeHolder, holderOf } from '../../installation/index.ts';
 import { SEARCH_ATTRIBUTES } from '../../spec/index.ts';
-import { connect, connectionSettings, TASK_QUEUE } from '../connect.ts';
-import { messageOf } from '../errors.ts';
+import { knownStoreId } from '../../store/index.ts';
+import { placeFlags, releaseCommand } from '../command-line.ts';
+import { type ConnectionSettings, connect, connectionSettings } from '../connect.ts';
+import { CommandError, messageOf } from '../errors.ts';
+import { storePath } from '../paths.ts';
 import { type Check, missing, ok, optional } from './check.ts';
 
 /** Temporal keeps a poller in its list for some minutes after it is gone; a living one polls again within one. */
@@ -10,24 +14,22 @@ const WORKFLOW_QUEUE = 1; // temporal.api.enums.v1.TaskQueueType.WORKFLOW
 
 /** What the Temporal server says. */
 export async function examineTemporal(): Promise<Check[]> {
-  const { connectionOptions, namespace } = connectionSettings();
+  const settings = connectionSettings();
+  const { connectionOptions, namespace } = settings;
   let client: Client;
   try {
-    client = await connect();
-  } catch {
-    return [
-      missing(
-        'Temporal',
-        `nothing answers at ${connectionOptions.address}`,
-        'npm run temporal, or name another with TEMPORAL_ADDRESS',
-      ),
-    ];
+    client = await connect(settings);
+  } catch (error) {
+    if (!(error instanceof CommandError)) throw error;
+    const [problem = '', remedy = ''] = error.message.split('\n');
+    return [missing('Temporal', problem, remedy)];
   }
   try {
     return [
       ok('Temporal', `${connectionOptions.address}, namespace ${namespace}`),
-      await searchAttributes(client, namespace),
-      await worker(client, namespace),
+      await searchAttributes(client, settings),
+      await queue(client, settings),
+      await worker(client, settings),
     ];
   } catch (error) {
     return [
@@ -38,7 +40,8 @@ export async function examineTemporal(): Promise<Check[]> {
   }
 }
 
-async function searchAttributes(client: Client, namespace: string): Promise<Check> {
+async function searchAttributes(client: Client, settings: ConnectionSettings): Promise<Check> {
+  const { namespace } = settings;
   const { operatorService } = client.connection as Connection;
   const { customAttributes } = await operatorService.listSearchAttributes({ namespace });
   const absent = Object.entries(SEARCH_ATTRIBUTES).filter(([name]) => !(name in (customAttributes ?? {})));
@@ -47,20 +50,38 @@ async function searchAttributes(client: Client, namespace: string): Promise<Chec
   return optional(
     'search attributes',
     `without ${absent.map(([name]) => name).join(', ')}; the worker registers them when it may`,
-    `temporal operator search-attribute create ${flags}`,
+    `temporal operator search-attribute create ${placeFlags(settings)} ${flags}`,
   );
 }
 
-async function worker(client: Client, namespace: string): Promise<Check> {
+/** Whether the task queue is this store's, or nobody's. Where no worker has used the store yet, any owner may be right: the store is elsewhere. */
+async function queue(client: Client, { taskQueue }: ConnectionSettings): Promise<Check> {
+  const [holder, own] = [await holderOf(client, taskQueue), await knownStoreId(storePath())];
+  const found = describeHolder(taskQueue, holder);
+  if (holder.kind === 'nobody' || (holder.kind === 'store' && (own === null || holder.store === own)))
+    return ok('task queue', found);
+  return missing(
+    'task queue',
+    `${found}${own === null ? '' : `; the store of this project is ${own}`}`,
+    `name another with ORRERY_TASK_QUEUE, or give this one up: ${releaseCommand()}`,
+  );
+}
+
+async function worker(client: Client, settings: ConnectionSettings): Promise<Check> {
+  const alive = await livePollers(client, settings);
+  return alive.length > 0
+    ? ok('worker', alive.join(', '))
+    : missing('worker', `none polls the task queue ${settings.taskQueue}`, 'npm run worker (the demo starts its own)');
+}
+
+/** Who polls the task queue, by the names that workers give themselves. */
+export async function livePollers(client: Client, { namespace, taskQueue }: ConnectionSettings): Promise<string[]> {
   const { pollers } = await client.workflowService.describeTaskQueue({
     namespace,
-    taskQueue: { name: TASK_QUEUE },
+    taskQueue: { name: taskQueue },
     taskQueueType: WORKFLOW_QUEUE,
   });
-  const alive = (pollers ?? []).filter(
-    ({ lastAccessTime }) => Number(lastAccessTime?.seconds ?? 0) * 1000 > Date.now() - POLLED_WITHIN_MS,
-  );
-  return alive.length > 0
-    ? ok('worker', alive.map(({ identity }) => identity).join(', '))
-    : missing('worker', `none polls the task queue ${TASK_QUEUE}`, 'npm run worker (the demo starts its own)');
+  return (pollers ?? [])
+    .filter(({ lastAccessTime }) => Number(lastAccessTime?.seconds ?? 0) * 1000 > Date.now() - POLLED_WITHIN_MS)
+    .map(({ identity }) => identity ?? '');
 }

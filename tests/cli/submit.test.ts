@@ -47,9 +47,11 @@ test('a campaign is started once: while it runs, the same id is refused with 73'
 test('the printed temporal command starts the same campaign', async () => {
   const { stdout } = await orrery('submit', file, '--id', 'printed', '--print');
   const [command = ''] = stdout.split('\n');
-  expect(stdout.split('\n')[1]).toMatch(/^tctl workflow start --taskqueue orrery --workflow_type campaign /);
+  expect(stdout.split('\n')[1]).toMatch(
+    /^tctl --address localhost:\d+ --namespace default workflow start --taskqueue orrery --workflow_type campaign /,
+  );
   const [, ...args] = command.split(' ');
-  await execa(inProject('.venv/bin/temporal'), [...args, '--address', temporal.address]);
+  await execa(inProject('.venv/bin/temporal'), args);
   const { stdout: shown } = await execa(inProject('.venv/bin/temporal'), [
     ...['workflow', 'show', '--workflow-id', 'printed', '--output', 'json', '--address', temporal.address],
   ]);

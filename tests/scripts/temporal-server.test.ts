@@ -1,5 +1,4 @@
 import { createServer } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Connection } from '@temporalio/client';
 import getPort from 'get-port';
@@ -7,27 +6,34 @@ import { expect, test } from 'vitest';
 import { parsePort } from '../../cli/ports.ts';
 import { ensureTemporal, type TemporalOptions } from '../../scripts/temporal-server.ts';
 import { SEARCH_ATTRIBUTES } from '../../spec/index.ts';
-import { startTemporal } from '../support/temporal.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 
-const options = async (ports: { port?: number; uiPort?: number }): Promise<TemporalOptions> => ({
-  port: ports.port ?? (await getPort()),
-  uiPort: ports.uiPort ?? (await getPort()),
-  database: null,
-  logFile: join(tmpdir(), `orrery-test-${process.pid}.log`),
-  pidFile: join(tmpdir(), `orrery-test-${process.pid}.pid`),
-  detached: false,
-});
+const options = async (ports: { port?: number; uiPort?: number }): Promise<TemporalOptions> => {
+  const folder = await temporaryFolder();
+  return {
+    port: ports.port ?? (await getPort()),
+    uiPort: ports.uiPort ?? (await getPort()),
+    database: null,
+    logFile: join(folder, 'temporal.log'),
+    pidFile: join(folder, 'temporal.pid'),
+    detached: false,
+  };
+};
 
-test('the server knows our search attributes, and a second start uses it', async () => {
-  const temporal = await startTemporal();
+test('the server knows our search attributes; a second start uses it, and another project does not', async () => {
+  const own = await options({});
+  const temporal = await ensureTemporal(own);
   try {
     const connection = await Connection.connect({ address: temporal.address });
     const { customAttributes } = await connection.operatorService.listSearchAttributes({ namespace: 'default' });
     await connection.close();
     expect(Object.keys(customAttributes)).toEqual(expect.arrayContaining(Object.keys(SEARCH_ATTRIBUTES)));
 
-    const again = await ensureTemporal(await options({ port: Number(temporal.address.split(':')[1]) }));
-    expect(again.started).toBe(false);
+    expect(await ensureTemporal(own)).toMatchObject({ started: false, address: temporal.address });
+    await expect(ensureTemporal({ ...own, port: await getPort() })).rejects.toThrow(`on port ${own.port} and not on`);
+    await expect(ensureTemporal(await options({ port: own.port }))).rejects.toThrow(
+      new RegExp(`port ${own.port} is taken by another Temporal\\n.*TEMPORAL_ADDRESS joins`),
+    );
   } finally {
     await temporal.stop();
   }

@@ -21,13 +21,17 @@ function aWorker(address: string): { pid: number; pidFile: string } {
   return { pid: child.pid as number, pidFile };
 }
 
-test('a worker that runs is used by who wants the same Temporal, and refused to who wants another', async () => {
-  const { pid, pidFile } = aWorker('localhost:7233');
-  expect([readPidFile(pidFile, 'worker.ts'), readPidFileNote(pidFile)]).toEqual([pid, 'localhost:7233']);
-  expect(await ensureWorker('localhost:7233', { pidFile })).toMatchObject({ started: false });
-  await expect(ensureWorker('localhost:7300', { pidFile })).rejects.toThrow(
-    /for the Temporal at localhost:7233, not localhost:7300\n.*npm run down/,
-  );
+test('a worker that runs is used by who wants the same place, and refused to who wants another', async () => {
+  const place = { address: 'localhost:7233', namespace: 'default', taskQueue: 'orrery' };
+  const served = 'localhost:7233, namespace default, task queue orrery';
+  const { pid, pidFile } = aWorker(served);
+  expect([readPidFile(pidFile, 'worker.ts'), readPidFileNote(pidFile)]).toEqual([pid, served]);
+  expect(await ensureWorker(place, { pidFile })).toMatchObject({ started: false });
+  for (const other of [{ address: 'localhost:7300' }, { namespace: 'other' }, { taskQueue: 'other' }]) {
+    await expect(ensureWorker({ ...place, ...other }, { pidFile })).rejects.toThrow(
+      /for the Temporal at localhost:7233, namespace default, task queue orrery, not .*\n.*npm run down/,
+    );
+  }
 });
 
 test('a worker left behind is stopped by its pid file, once', async () => {

@@ -10,6 +10,7 @@ import { type Activities, createActivities } from '../../activities/index.ts';
 import { ensureSearchAttributes } from '../../activities/search-attributes.ts';
 import { bundleWorkflows } from '../../bundle.ts';
 import { inputRules } from '../../inputs/index.ts';
+import { claimQueue, DEFAULT_TASK_QUEUE, thisInstallation } from '../../installation/index.ts';
 import { createLocalExecutor, localOutcome, localRefusal } from '../../local/index.ts';
 import type { CampaignSpecInput, Executor } from '../../spec/index.ts';
 import { ANY_SIZE } from './engines.ts';
@@ -39,6 +40,7 @@ export interface ToyWorkerOptions {
   readonly home: string;
   /** Folders that campaigns may read. */
   readonly dataRoots?: readonly string[];
+  readonly taskQueue?: string;
 }
 
 /** As `worker.ts` keeps them. */
@@ -57,7 +59,7 @@ const locally = (executor: Executor): Acting => ({ executor, outcomeOf: localOut
  * @param change - puts something around activities, to cause a fault at one of them
  */
 export async function createToyWorker(
-  { address, store, home, dataRoots = [] }: ToyWorkerOptions,
+  { address, store, home, dataRoots = [], taskQueue = DEFAULT_TASK_QUEUE }: ToyWorkerOptions,
   change: (activities: Activities) => object = (activities) => activities,
   acting: Acting = locally(toyExecutor({ home, store }, SPARES)),
 ): Promise<Worker> {
@@ -70,9 +72,12 @@ export async function createToyWorker(
   process.env.ORRERY_TEST_NODE = process.execPath;
   const connection = await NativeConnection.connect({ address });
   const clientConnection = await Connection.connect({ address });
+  const client = new Client({ connection: clientConnection });
+  const claim = await claimQueue(client, taskQueue, await thisInstallation(store));
+  if (claim.kind !== 'ours') throw new Error(`expected the queue ${taskQueue}, but got ${JSON.stringify(claim)}`);
   return await Worker.create({
     connection,
-    taskQueue: 'orrery',
+    taskQueue,
     workflowBundle: await bundleWorkflows(silent),
     activities: change(
       createActivities({
@@ -84,7 +89,7 @@ export async function createToyWorker(
           engines: ANY_SIZE,
           log,
         },
-        client: new Client({ connection: clientConnection }),
+        client,
         searchAttributes: await ensureSearchAttributes(clientConnection, 'default', log),
       }),
     ),
