@@ -1,6 +1,7 @@
 import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { activityInfo, cancellationSignal } from '@temporalio/activity';
+import { WorkflowNotFoundError } from '@temporalio/common';
 import { inputComplaints } from '../inputs/index.ts';
 import { stagesElsewhere } from '../installation/index.ts';
 import { unsupportedIn } from '../planner/index.ts';
@@ -13,6 +14,7 @@ import {
   type ManifestRef,
   parseOrRefuse,
   planCampaign,
+  StageStatus,
 } from '../spec/index.ts';
 import { withAccount } from '../stages/analyse/sections/account.ts';
 import { loadDomain } from '../stages/domain.ts';
@@ -47,6 +49,24 @@ export function createCampaignActivities({ store, inputs, refusalOf, engines, se
         await mkdir(dir, { recursive: true });
         await writeFileAtomic(join(dir, 'spec.json'), `${JSON.stringify(spec, null, 2)}\n`);
         return { searchAttributes };
+      }),
+
+    /**
+     * How stages stand by their own word. Anyone can send a campaign signals in their name; nobody can answer a query in their place.
+     * @param stages - their names
+     * @returns of each that there is; one whose workflow is gone is left out
+     */
+    askStages: ({ campaignId, stages }: { campaignId: string; stages: readonly string[] }): Promise<StageStatus[]> =>
+      beating(async () => {
+        const asked = stages.map(async (name) => {
+          try {
+            return [StageStatus.parse(await client.workflow.getHandle(`${campaignId}/${name}`).query('status'))];
+          } catch (error) {
+            if (error instanceof WorkflowNotFoundError) return [];
+            throw error; // no worker has answered: ask again
+          }
+        });
+        return (await Promise.all(asked)).flat();
       }),
 
     /** Puts the report where a person looks for it, with the account of this very campaign: its stages may be another's. */

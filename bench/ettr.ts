@@ -177,12 +177,9 @@ async function live(
     config: spec.stages.rl,
   } satisfies StageRequest;
   const run = { campaignId, campaignRun: campaignId, arm: 'astro', request, onFailure: 'hold', paused: false };
-  const handle = await env.client.workflow.start('stage', {
-    taskQueue,
-    workflowId: `${campaignId}/astro/rl`,
-    args: [run],
-  });
-  await handle.result().catch((error: unknown) => {
+  const handle = env.client.workflow.getHandle(`${campaignId}/astro/rl`);
+  const alone = await env.client.workflow.start('loneStage', { taskQueue, workflowId: campaignId, args: [run] });
+  await alone.result().catch((error: unknown) => {
     if (policy.resumes) throw error; // from scratch nobody may ever arrive
   });
   const { account } = await handle.query<StageStatus>('status');

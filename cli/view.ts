@@ -11,6 +11,7 @@ import {
   type StageStatus,
   sumAccounts,
   TimeKind,
+  visibleText,
 } from '../spec/index.ts';
 import type { CampaignView } from './campaigns.ts';
 
@@ -42,7 +43,27 @@ export function campaignLines(view: CampaignView, now: number): string[] {
   if (status === null) return [head, ...why];
   const width = Math.max(...status.stages.map(({ name }) => name.length));
   const account = accountLines(status, now).map((line) => styleText('dim', `  ${line}`));
-  return [head, ...status.stages.map((stage) => stageLine(stage, width, now)), ...account, ...why];
+  return [
+    head,
+    ...status.stages.map((stage) => stageLine(stage, width, now)),
+    ...account,
+    ...ignoredLines(status),
+    ...why,
+  ];
+}
+
+/** Messages that changed nothing, so that whoever sent one is told. */
+function ignoredLines({ ignored, stages }: CampaignStatus): string[] {
+  const counted = [
+    { who: '', ignored },
+    ...stages.map((stage) => ({ who: ` of ${stage.name}`, ignored: stage.ignored })),
+  ];
+  return counted.flatMap(({ who, ignored: messages }) => {
+    if (messages === undefined) return [];
+    const { times, last } = messages;
+    const words = `${times} message${times === 1 ? '' : 's'}${who} ignored, the last: ${last.message}: ${last.why}`;
+    return [styleText('yellow', `  ${visibleText(words)}`)];
+  });
 }
 
 /** The phase, corrected by the workflow's own end: a terminated workflow cannot say that it is. */

@@ -22,6 +22,15 @@ export const StageState = z.enum([
 ]);
 export type StageState = z.infer<typeof StageState>;
 
+/** Messages that a workflow could not make sense of: they changed nothing. */
+export const IgnoredMessages = z.object({
+  times: z.int().min(1).describe('How many there were.'),
+  last: z
+    .object({ message: z.string(), why: z.string(), at: z.iso.datetime() })
+    .describe('The last of them: its kind and name, in words why it was ignored, and when.'),
+});
+export type IgnoredMessages = z.infer<typeof IgnoredMessages>;
+
 export const StageStatus = z.object({
   name: z.string(),
   kind: StageKind,
@@ -40,6 +49,7 @@ export const StageStatus = z.object({
   accountedUntil: z.iso.datetime().nullable(),
   gpuHours: z.number().min(0).describe('GPU-hours that its pods have held, useful or not.'),
   result: ManifestRef.nullable(),
+  ignored: IgnoredMessages.optional().describe('Messages to its workflow that were ignored; absent without any.'),
 });
 export type StageStatus = z.infer<typeof StageStatus>;
 
@@ -55,6 +65,7 @@ export const CampaignStatus = z.object({
   account: Account.describe('Sum of its stages: where they run side by side, more than the time on the clock.'),
   gpuHours: z.number().min(0),
   report: z.string().nullable().describe('Path of the HTML report in the store, once there is one.'),
+  ignored: IgnoredMessages.optional().describe('Messages to its workflow that were ignored; absent without any.'),
 });
 export type CampaignStatus = z.infer<typeof CampaignStatus>;
 

@@ -1,6 +1,7 @@
 import { defineSearchAttributeKey, SearchAttributeType } from '@temporalio/common';
 import { setCurrentDetails, upsertSearchAttributes } from '@temporalio/workflow';
 import {
+  boundedText,
   type CampaignPhase,
   type CampaignSpec,
   type CampaignStatus,
@@ -12,7 +13,11 @@ import {
   type StageStatus,
   sumAccounts,
 } from '../spec/index.ts';
+import { ignoredMessages } from './ignored.ts';
+import { Refusal } from './input/refusal.ts';
+import { WORDS_LENGTH } from './input/status.ts';
 import { campaignDetails } from './policy/details.ts';
+import { keywordList, keywordText } from './policy/keywords.ts';
 
 // Named and typed in spec/search-attributes.ts, which registers them.
 const MODEL = defineSearchAttributeKey('OrreryModel', SearchAttributeType.KEYWORD);
@@ -25,24 +30,41 @@ export const AT_REST: ReadonlySet<StageState> = new Set([
   ...(['paused', 'held', 'completed', 'reused', 'failed', 'cancelled'] as const),
 ]);
 
+/** States in which a stage has a result, which its workflow returns. */
+const FINISHED: ReadonlySet<StageState> = new Set(['completed', 'reused']);
+
 /** States in which a stage has processes, or is about to. Blocked, paused and held ones have none. */
 const ACTIVE: ReadonlySet<StageState> = new Set(['starting', 'running', 'pausing', 'backing-off']);
 
+/** What an earlier run of the campaign knows of its stages. */
+export interface KnownStages {
+  readonly stages: readonly StageStatus[];
+  /** Those whose workflow has ended: with a result, or as failed. Older code handed over the statuses alone. */
+  readonly settled?: readonly string[];
+}
+
 /**
- * The table of stages: kept from the signals of the children, shown in the UI, answered to `status`. Looking at it changes nothing: a query
- * that left a trace here would make the replay of a history another run.
+ * The table of stages, shown in the UI and answered to `status`. What signals tell of a stage is shown until the stage has ended; its result,
+ * and that it failed, come from the end of its workflow alone. Looking at the table changes nothing: a query that left a trace here would
+ * make the replay of a history another run.
  */
 export function openBoard(
   spec: CampaignSpec,
   campaignId: string,
   slots: readonly StageSlot[],
   isPaused: () => boolean,
-  known: readonly StageStatus[] = [],
+  known: KnownStages = { stages: [] },
 ) {
   const stages = new Map<string, StageStatus>(
     slots.map(({ name, kind, arm }) => [name, pendingStage({ name, kind, arm })]),
   );
-  for (const status of known) stages.set(status.name, status);
+  for (const status of known.stages) stages.set(status.name, status);
+  const settled = new Set(
+    known.settled ??
+      known.stages.filter(({ state, result }) => result !== null || state === 'failed').map(({ name }) => name),
+  );
+  /** Stages whose workflow is started, or about to be. */
+  const underWay = new Set<string>();
   let report: string | null = null;
   let tagged: { phase: string; gpuHours: number } | null = null;
 
@@ -58,7 +80,27 @@ export function openBoard(
       account: sumAccounts(all().map(({ account }) => account)),
       gpuHours: gpuHours(),
       report,
+      ...(ignoredMessages() !== undefined && { ignored: ignoredMessages() }),
     };
+  }
+
+  /** Puts a status on the table. One that cannot be shown is taken off again. */
+  function put(status: StageStatus): void {
+    const before = get(status.name);
+    stages.set(status.name, status);
+    try {
+      show();
+    } catch (error) {
+      stages.set(status.name, before);
+      throw error;
+    }
+  }
+
+  const get = (name: string): StageStatus => stages.get(name) as StageStatus;
+
+  function refuseUnlessUnderWay(name: string): void {
+    if (underWay.has(name)) return;
+    throw new Refusal(`expected a stage that is under way, but got ${name}`);
   }
 
   function show(): void {
@@ -69,7 +111,7 @@ export function openBoard(
     if (next.phase === tagged.phase && next.gpuHours === tagged.gpuHours) return;
     tagged = next;
     upsertSearchAttributes([
-      { key: PHASE, value: next.phase },
+      { key: PHASE, value: keywordText(next.phase) },
       { key: GPU_HOURS, value: next.gpuHours },
     ]);
   }
@@ -78,30 +120,48 @@ export function openBoard(
     all,
     status,
     show,
-    get: (name: string): StageStatus => stages.get(name) as StageStatus,
+    get,
+    isSettled: (name: string): boolean => settled.has(name),
+    settled: (): string[] => [...settled],
     results: (): Map<string, ManifestRef> =>
-      new Map(all().flatMap(({ name, result }) => (result === null ? [] : [[name, result] as const]))),
-    update(changed: StageStatus): void {
-      const progress = changed.progress ?? stages.get(changed.name)?.progress ?? null;
-      stages.set(changed.name, { ...changed, progress });
-      show();
+      new Map(
+        all().flatMap(({ name, result }) => (result === null || !settled.has(name) ? [] : [[name, result] as const])),
+      ),
+    /** The workflow of a stage is about to be started: from now on it is listened to. */
+    begin(name: string): void {
+      underWay.add(name);
+      put({ ...get(name), state: 'starting', why: null });
     },
     become(name: string, state: StageState, why: string | null = null): void {
-      stages.set(name, { ...(stages.get(name) as StageStatus), state, why });
-      show();
+      put({ ...get(name), state, why });
     },
-    /** For a stage whose workflow ended without a word of its own: terminated by hand, or by a failure that nobody foresaw. */
-    ended(name: string, state: 'failed' | 'cancelled', why: string): void {
-      const before = stages.get(name) as StageStatus;
-      if (before.state === 'failed' || before.state === 'cancelled') return;
-      stages.set(name, { ...before, state, why });
-      show();
+    /** What a signal tells of a stage. @throws Refusal when it cannot be of that stage; then nothing has changed */
+    told(status: StageStatus): void {
+      refuseUnlessUnderWay(status.name);
+      const { kind, arm, progress } = get(status.name);
+      if (status.kind !== kind || status.arm !== arm || status.result !== null || FINISHED.has(status.state)) {
+        throw new Refusal(
+          `expected the ${kind} stage of ${status.name} before its end; a result comes from its workflow alone`,
+        );
+      }
+      put({ ...status, progress: status.progress ?? progress });
     },
     progress(name: string, progress: Progress): void {
-      const before = stages.get(name);
-      if (before === undefined) return;
-      stages.set(name, { ...before, progress });
-      show();
+      refuseUnlessUnderWay(name);
+      put({ ...get(name), progress });
+    },
+    /** What the workflow of a stage returned. */
+    finished(status: StageStatus): void {
+      settled.add(status.name);
+      underWay.delete(status.name);
+      put({ ...status, progress: status.progress ?? get(status.name).progress });
+    },
+    /** The workflow of a stage has failed, or was cancelled or terminated. Where it told why itself, that stands. */
+    ended(name: string, state: 'failed' | 'cancelled', why: string): void {
+      underWay.delete(name);
+      if (state === 'failed') settled.add(name);
+      const before = get(name);
+      if (before.state !== state) put({ ...before, state, why: boundedText(why, WORDS_LENGTH) });
     },
     close(html: string): void {
       report = html;
@@ -111,8 +171,8 @@ export function openBoard(
     tagSearchAttributes(): void {
       tagged = { phase: '', gpuHours: -1 };
       upsertSearchAttributes([
-        { key: MODEL, value: spec.policy.name },
-        { key: ARM, value: spec.arms.map(({ name }) => name) },
+        { key: MODEL, value: keywordText(spec.policy.name) },
+        { key: ARM, value: keywordList(spec.arms.map(({ name }) => name)) },
       ]);
       show();
     },

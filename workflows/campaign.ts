@@ -1,4 +1,4 @@
-import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
+import { TemporalFailure, WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
 import {
   ApplicationFailure,
   allHandlersFinished,
@@ -8,44 +8,33 @@ import {
   continueAsNew,
   isCancellation,
   ParentClosePolicy,
+  patched,
   proxyActivities,
-  setHandler,
   sleep,
   startChild,
   workflowInfo,
 } from '@temporalio/workflow';
 import type { Activities } from '../activities/index.ts';
 import {
-  CampaignId,
+  type IgnoredMessages,
   type ManifestRef,
-  parseCampaignSpec,
-  parseOrRefuse,
   planCampaign,
   type StageSlot,
+  type StageState,
   type StageStatus,
+  shownValue,
 } from '../spec/index.ts';
-import { AT_REST, openBoard } from './board.ts';
-import { atTheDoor, messageOf, stageFailure } from './failures.ts';
-import {
-  approveSignal,
-  approveUpdate,
-  pauseSignal,
-  pauseUpdate,
-  resumeSignal,
-  resumeUpdate,
-  retrySignal,
-  retryStageSignal,
-  retryStageUpdate,
-  setPausedSignal,
-  stageChangedSignal,
-  stageProgressSignal,
-  statusQuery,
-} from './messages.ts';
+import { AT_REST, type KnownStages, openBoard } from './board.ts';
+import { messageOf, stageFailure } from './failures.ts';
+import { countIgnored, ignoredMessages } from './ignored.ts';
+import { admitted, parseCampaignStart } from './input/entry.ts';
+import { finishedStage } from './input/status.ts';
+import { answering, CAMPAIGN_MESSAGES, listen, Refusal, retrySignal, setPausedSignal } from './messages.ts';
 import { stageRequest } from './policy/request.ts';
 import { stage } from './stage.ts';
 import { HEARTBEAT_TIMEOUT, RETRY } from './timeouts.ts';
 
-const { admitCampaign, publishReport } = proxyActivities<Activities>({
+const { admitCampaign, askStages, publishReport } = proxyActivities<Activities>({
   startToCloseTimeout: '6 hours',
   heartbeatTimeout: HEARTBEAT_TIMEOUT,
   retry: RETRY,
@@ -60,93 +49,110 @@ export interface CampaignResult {
 }
 
 /** What an earlier run of this workflow hands over when its history grows too long. */
-interface Carried {
-  readonly stages: readonly StageStatus[];
+export interface Carried extends KnownStages {
   readonly approved: readonly string[];
   readonly paused: boolean;
   readonly searchAttributes: boolean;
+  readonly ignored?: IgnoredMessages | undefined;
 }
+
+/** States in which a stage goes on, and in which it does not, as its campaign has told it. */
+const GOING: ReadonlySet<StageState> = new Set(['starting', 'running', 'backing-off', 'blocked']);
+const PAUSING: ReadonlySet<StageState> = new Set(['pausing', 'paused']);
+
+/** How long a pause waits to be told that a stage stands still before it asks the stage itself. *Ours*. */
+const ASK_AFTER_SECONDS = 5;
 
 /**
  * Runs a campaign from its spec to its report: search, procedure cloning, SFT, curriculum and RL for every arm, evaluation after each.
  * @param input - the campaign spec as JSON, unchecked: any client may start it
+ * @param more - what the run before hands over, where this code continued it; from anyone else nothing
  * @throws ApplicationFailure `InvalidInput`, non-retryable: every bad field with what was expected and what came
  */
-export async function campaign(input: unknown, carried?: Carried): Promise<CampaignResult> {
+export async function campaign(input: unknown, ...more: unknown[]): Promise<CampaignResult> {
+  const { campaignId, spec, carried } = admitted(() => parseCampaignStart(input, more));
   const campaignRun = workflowInfo().firstExecutionRunId;
-  const campaignId = atTheDoor(() => parseOrRefuse(CampaignId, workflowInfo().workflowId, 'the workflow id'));
-  const spec = atTheDoor(() => parseCampaignSpec(input, 'the campaign spec'));
   const slots = new Map(planCampaign(spec).map((slot) => [slot.name, slot]));
   let paused = carried?.paused ?? false;
-  const board = openBoard(spec, campaignId, [...slots.values()], () => paused, carried?.stages);
+  const board = openBoard(spec, campaignId, [...slots.values()], () => paused, carried);
   const handles = new Map<string, ChildWorkflowHandle<typeof stage>>();
   const approved = new Set(carried?.approved);
   let draining = false;
   let starting = 0;
+  // A fault of ours in one arm fails the task at once. It must not wait until the other arms are through.
+  const { promise: fault, reject: breakDown } = Promise.withResolvers<never>();
 
-  setHandler(statusQuery, () => board.status());
-  setHandler(stageChangedSignal, (changed) => {
-    if (changed.campaignRun === campaignRun) board.update(changed.status);
-  });
-  setHandler(stageProgressSignal, (told) => {
-    if (told.campaignRun === campaignRun) board.progress(told.stage, told.progress);
-  });
-  setHandler(
-    pauseUpdate,
-    async () => {
-      await pause();
-      await condition(() => starting === 0 && [...handles.keys()].every((name) => AT_REST.has(board.get(name).state)));
-      return board.status();
+  countIgnored(carried?.ignored, board.show);
+  listen(CAMPAIGN_MESSAGES, {
+    queries: { status: () => board.status() },
+    updates: {
+      pause: {
+        accept: () => refuseIf(paused, 'the campaign is paused already'),
+        handle: () =>
+          answering(async () => {
+            await pause();
+            await untilAtRest();
+            return board.status();
+          }),
+      },
+      resume: {
+        accept: () => refuseIf(!paused, 'the campaign is not paused'),
+        handle: async () => {
+          await resume();
+          return board.status();
+        },
+      },
+      retryStage: {
+        accept: ({ stage: name }) => refuseIf(!isHeld(name) && !handles.has(name), notHeld(name)),
+        handle: ({ stage: name }) =>
+          answering(async () => {
+            await retryStage(name);
+            return board.status();
+          }),
+      },
+      approve: {
+        accept: ({ arm }) => refuseUnknownArm(arm),
+        handle: async ({ arm }) => {
+          approve(arm);
+          return board.status();
+        },
+      },
     },
-    {
-      validator: () => refuseIf(paused, 'the campaign is paused already'),
-      description: 'Save, free every machine, and wait.',
+    signals: {
+      pause: async () => {
+        if (!paused) await pause();
+      },
+      resume: async () => {
+        if (paused) await resume();
+      },
+      retryStage: ({ stage: name }) => retryStage(name),
+      approve: ({ arm }) => {
+        refuseUnknownArm(arm);
+        approve(arm);
+      },
+      stageChanged: async ({ campaignRun: run, status }) => {
+        refuseIf(run !== campaignRun, 'of another run of this campaign');
+        board.told(status);
+        await setRight(status);
+      },
+      stageProgress: ({ campaignRun: run, stage: name, progress }) => {
+        refuseIf(run !== campaignRun, 'of another run of this campaign');
+        board.progress(name, progress);
+      },
     },
-  );
-  setHandler(
-    resumeUpdate,
-    async () => {
-      await resume();
-      return board.status();
-    },
-    { validator: () => refuseIf(!paused, 'the campaign is not paused'), description: 'Go on where the pause stopped.' },
-  );
-  setHandler(
-    retryStageUpdate,
-    async ({ stage: name }) => {
-      await retryStage(name);
-      return board.status();
-    },
-    { validator: (request) => refuseUnlessHeld(request?.stage), description: 'Start a held stage again.' },
-  );
-  setHandler(
-    approveUpdate,
-    async (request) => {
-      approve(request?.arm);
-      return board.status();
-    },
-    { validator: (request) => refuseUnknownArm(request?.arm), description: 'Let the RL of an arm begin.' },
-  );
-  setHandler(pauseSignal, async () => {
-    if (!paused) await pause();
   });
-  setHandler(resumeSignal, async () => {
-    if (paused) await resume();
-  });
-  setHandler(retryStageSignal, async (request) => {
-    if (isHeld(request?.stage)) await retryStage(request.stage);
-  });
-  setHandler(approveSignal, (request) => approve(request?.arm));
 
   const searchAttributes = carried?.searchAttributes ?? (await admitCampaign({ campaignId, spec })).searchAttributes;
   if (searchAttributes) board.tagSearchAttributes();
 
   const { promise: drained, resolve: drain } = Promise.withResolvers<'drained'>();
-  const outcome = await Promise.race([recipe(), drained]);
+  const outcome = await Promise.race([recipe(), drained, fault]);
   if (outcome === 'drained') {
     await condition(allHandlersFinished);
     return continueAsNew<typeof campaign>(input, {
       stages: board.all(),
+      settled: board.settled(),
+      ignored: ignoredMessages(),
       approved: [...approved],
       paused,
       searchAttributes,
@@ -194,32 +200,38 @@ export async function campaign(input: unknown, carried?: Carried): Promise<Campa
   /** Runs a stage as a child workflow, unless an earlier run of this workflow saw it finished. */
   async function run(name: string): Promise<ManifestRef> {
     const slot = slots.get(name) as StageSlot;
-    const known = board.get(name);
-    if (known.result !== null) return known.result;
-    const lastFailure = known.incidents.at(-1);
-    if (known.state === 'failed' && lastFailure !== undefined) throw stageFailure(name, lastFailure);
+    if (board.isSettled(name)) return settledResult(board.get(name));
     await gate();
     starting += 1;
     let handle: ChildWorkflowHandle<typeof stage>;
     const sentPaused = paused;
-    board.become(name, 'starting');
+    board.begin(name);
     try {
       handle = await startStage(slot);
       handles.set(name, handle);
     } finally {
       starting -= 1;
     }
-    if (paused !== sentPaused) await handle.signal(setPausedSignal, paused);
     try {
-      const finished = await handle.result();
-      board.update(finished);
-      return finished.result as ManifestRef;
+      if (paused !== sentPaused) await handle.signal(setPausedSignal, paused).catch(ignoreClosed);
+      const finished = finishedStage(slot, await handle.result());
+      board.finished(finished);
+      return finished.result;
     } catch (error) {
-      board.ended(name, isCancellation(error) ? 'cancelled' : 'failed', messageOf(error));
+      // A fault of ours says nothing of the stage.
+      if (!(error instanceof TemporalFailure)) breakDown(error);
+      else board.ended(name, isCancellation(error) ? 'cancelled' : 'failed', messageOf(error));
       throw error;
     } finally {
       handles.delete(name);
     }
+  }
+
+  /** Of a stage that has ended, here or in an earlier run of this workflow. */
+  function settledResult({ name, result, why, incidents }: StageStatus): ManifestRef {
+    if (result !== null) return result;
+    const last = incidents.at(-1);
+    throw last === undefined ? ApplicationFailure.nonRetryable(`${name}: ${why}`) : stageFailure(name, last);
   }
 
   /** Holds new stages back while the campaign is paused, or while it lets the running ones end to continue as new. */
@@ -282,9 +294,44 @@ export async function campaign(input: unknown, carried?: Carried): Promise<Campa
     await tellStages();
   }
 
+  /** @throws Refusal when the stage is not held. Where the table says so, the stage is asked: anyone can have told the table */
   async function retryStage(name: string): Promise<void> {
+    if (!isHeld(name) && handles.has(name)) await ask([name]);
+    refuseIf(!isHeld(name), notHeld(name));
     board.become(name, 'starting');
     await handles.get(name)?.signal(retrySignal);
+  }
+
+  /**
+   * Returns when no stage has a process left. What stages tell is a hint only, since anyone can send `stageChanged`: before this returns
+   * they are asked. @throws Refusal when the campaign is resumed meanwhile
+   */
+  async function untilAtRest(): Promise<void> {
+    const restIsTold = (): boolean =>
+      starting === 0 && [...handles.keys()].every((name) => AT_REST.has(board.get(name).state));
+    if (!patched('pause-asks-stages')) return condition(restIsTold);
+    for (;;) {
+      await condition(() => !paused || restIsTold(), ASK_AFTER_SECONDS * 1000, { summary: 'machines are being freed' });
+      if (!paused) throw new Refusal('resumed before every machine was free');
+      if (starting > 0) continue;
+      await ask([...handles.keys()]);
+      if (restIsTold()) return;
+    }
+  }
+
+  /** Asks stages how they stand, and corrects the table. */
+  async function ask(names: readonly string[]): Promise<void> {
+    if (names.length === 0) return;
+    for (const answer of await askStages({ campaignId, stages: names })) {
+      // One that has ended meanwhile answers by its result.
+      if (handles.has(answer.name) && answer.result === null) board.told(answer);
+    }
+  }
+
+  /** A stage that goes on though the campaign is paused, or the other way round, was told so by somebody else. */
+  async function setRight({ name, state }: StageStatus): Promise<void> {
+    const strays = paused ? GOING.has(state) : PAUSING.has(state);
+    if (strays && patched('stray-pause')) await handles.get(name)?.signal(setPausedSignal, paused).catch(ignoreClosed);
   }
 
   /** @param arm - all of them when none is named */
@@ -298,27 +345,28 @@ export async function campaign(input: unknown, carried?: Carried): Promise<Campa
     );
   }
 
-  function refuseUnlessHeld(name: string | undefined): void {
+  function notHeld(name: string): string {
     const held = board.all().filter(({ state }) => state === 'held');
     const known = held.map((one) => one.name).join(', ') || 'none';
-    refuseIf(!isHeld(name), `stage: expected a held stage (${known}), but got ${JSON.stringify(name)}`);
+    return `stage: expected a held stage (${known}), but got ${shownValue(name)}`;
   }
 
-  function isHeld(name: string | undefined): boolean {
-    return board.all().some((one) => one.name === name && one.state === 'held');
+  function isHeld(name: string): boolean {
+    return handles.has(name) && board.get(name).state === 'held';
   }
 
   function refuseUnknownArm(arm: string | undefined): void {
     const arms = spec.arms.map(({ name }) => name);
     refuseIf(
       arm !== undefined && !arms.includes(arm),
-      `arm: expected one of ${arms.join(', ')}, but got ${JSON.stringify(arm)}`,
+      `arm: expected one of ${arms.join(', ')}, but got ${shownValue(arm)}`,
     );
   }
 }
 
+/** @throws Refusal */
 function refuseIf(wrong: boolean, message: string): void {
-  if (wrong) throw ApplicationFailure.nonRetryable(message, 'Refused');
+  if (wrong) throw new Refusal(message);
 }
 
 /** A stage that ends between the decision and the signal has nothing left to pause. */

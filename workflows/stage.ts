@@ -1,3 +1,4 @@
+import { TemporalFailure } from '@temporalio/common';
 import {
   CancellationScope,
   condition,
@@ -6,15 +7,16 @@ import {
   isCancellation,
   proxyActivities,
   setCurrentDetails,
-  setHandler,
   workflowInfo,
 } from '@temporalio/workflow';
 import type { Activities, JobRef, StartAttempt, Timed } from '../activities/index.ts';
 import {
   afterKeptWork,
   afterRetry,
+  boundedText,
   FAILURES,
   type Failure,
+  type IgnoredMessages,
   type Ledger,
   type ManifestRef,
   NEW_LEDGER,
@@ -24,7 +26,10 @@ import {
   type StageStatus,
 } from '../spec/index.ts';
 import { stageFailure } from './failures.ts';
-import { retrySignal, setPausedSignal, stageChangedSignal, stageStatusQuery } from './messages.ts';
+import { countIgnored, ignoredMessages } from './ignored.ts';
+import { admitted, parseStageStart } from './input/entry.ts';
+import { WORDS_LENGTH } from './input/status.ts';
+import { listen, Refusal, STAGE_MESSAGES, stageChangedSignal } from './messages.ts';
 import {
   type Books,
   beginRecovery,
@@ -57,11 +62,17 @@ export interface StageRun {
     readonly books: Books;
     readonly status: StageStatus;
     readonly execution: number;
+    readonly ignored?: IgnoredMessages | undefined;
   };
 }
 
-/** Runs one stage until it leaves a manifest. Every execution, a preempted one too, is a new attempt. */
-export async function stage(run: StageRun): Promise<StageStatus> {
+/**
+ * Runs one stage until it leaves a manifest. Every execution, a preempted one too, is a new attempt.
+ * @param input - a {@link StageRun}, unchecked: any client may start the workflow
+ * @throws ApplicationFailure `InvalidInput`, non-retryable, when its campaign did not start it, or not so
+ */
+export async function stage(input: unknown, ...more: unknown[]): Promise<StageStatus> {
+  const run = admitted(() => parseStageStart(input, more));
   const { request } = run;
   const { run: settings } = request.config;
   const { resolveStage, startAttempt, sealStage, releaseStage, awaitJob, suspendJob, stopJob } = activitiesFor(
@@ -77,21 +88,36 @@ export async function stage(run: StageRun): Promise<StageStatus> {
   let retryAsked = false;
   let busyLooks = 0;
 
-  setHandler(setPausedSignal, (wanted) => {
-    paused = wanted;
+  const shown = (): StageStatus => ({
+    ...status,
+    ...(ignoredMessages() !== undefined && { ignored: ignoredMessages() }),
   });
-  setHandler(retrySignal, () => {
-    retryAsked = true;
+  const show = (): void => setCurrentDetails(stageDetails(shown()));
+  countIgnored(run.carried?.ignored, show);
+  listen(STAGE_MESSAGES, {
+    queries: { status: shown },
+    updates: {},
+    signals: {
+      setPaused: (wanted) => {
+        paused = wanted;
+      },
+      retry: () => {
+        if (status.state !== 'held') throw new Refusal(`expected a held stage, but it is ${status.state}`);
+        retryAsked = true;
+      },
+    },
   });
-  setHandler(stageStatusQuery, () => status);
 
   async function become(change: Partial<StageStatus>): Promise<void> {
-    status = { ...status, why: null, ...accounted(), ...change };
-    setCurrentDetails(stageDetails(status));
+    const why = change.why == null ? null : boundedText(change.why, WORDS_LENGTH);
+    status = { ...status, ...accounted(), ...change, why };
+    show();
     // A campaign that was terminated is not there to listen; its stages still have machines to free.
-    await campaign.signal(stageChangedSignal, { campaignRun: run.campaignRun, status }).catch((error: unknown) => {
-      if (isCancellation(error)) throw error;
-    });
+    await campaign
+      .signal(stageChangedSignal, { campaignRun: run.campaignRun, status: shown() })
+      .catch((error: unknown) => {
+        if (isCancellation(error)) throw error;
+      });
   }
 
   try {
@@ -102,7 +128,11 @@ export async function stage(run: StageRun): Promise<StageStatus> {
         books = charge(books, 'paused', Date.now());
       }
       if (workflowInfo().continueAsNewSuggested) {
-        await continueAsNew<typeof stage>({ ...run, paused, carried: { ledger, books, status, execution } });
+        await continueAsNew<typeof stage>({
+          ...run,
+          paused,
+          carried: { ledger, books, status, execution, ignored: ignoredMessages() },
+        });
       }
       const resolved = await called(resolveStage({ request }));
       status = { ...status, key: resolved.key };
@@ -187,6 +217,8 @@ export async function stage(run: StageRun): Promise<StageStatus> {
       books = chargeExecution(books, facts, Date.now(), outcome.kind === 'failed' ? outcome.failure.class : null);
       return outcome;
     } catch (error) {
+      // A fault of ours fails the task; the job goes on, and so does this under mended code.
+      if (!(error instanceof TemporalFailure)) throw error;
       await CancellationScope.nonCancellable(() => stopJob(started));
       books = charge(books, 'working', Date.now());
       throw error;
@@ -194,7 +226,7 @@ export async function stage(run: StageRun): Promise<StageStatus> {
   }
 
   async function follow(outcome: Outcome): Promise<void> {
-    const action = nextAction(ledger, outcome, settings, new Date().toISOString());
+    const action = nextAction(ledger, inBoundedWords(outcome), settings, new Date().toISOString());
     switch (action.kind) {
       case 'again': {
         ledger = action.ledger;
@@ -236,8 +268,8 @@ export async function stage(run: StageRun): Promise<StageStatus> {
   /** The campaign learns of it by the answer: a signal before would only hold up the next stage. */
   function finish(state: 'completed' | 'reused', result: ManifestRef): StageStatus {
     status = { ...status, why: null, ...accounted(), state, result, finishedAt: new Date().toISOString() };
-    setCurrentDetails(stageDetails(status));
-    return status;
+    show();
+    return shown();
   }
 
   /** What ledger and books say, as the status tells it. */
@@ -251,6 +283,13 @@ export async function stage(run: StageRun): Promise<StageStatus> {
       gpuHours: (books.podSeconds / 3600) * settings.resources.gpus * pods,
     };
   }
+}
+
+/** What programs and clusters say may be of any length, and is kept in the ledger. */
+function inBoundedWords(outcome: Outcome): Outcome {
+  if (outcome.kind !== 'failed') return outcome;
+  const message = boundedText(outcome.failure.message, WORDS_LENGTH);
+  return { ...outcome, failure: { ...outcome.failure, message } };
 }
 
 /** The activities, each with the name of its stage for a summary: the UI shows them in one list. */

@@ -1,5 +1,6 @@
 /** Workflows of the simulations: orrery's own, unchanged, and the people around it. */
-import { getExternalWorkflowHandle, sleep } from '@temporalio/workflow';
+import { executeChild, getExternalWorkflowHandle, setDefaultSignalHandler, sleep } from '@temporalio/workflow';
+import type { StageRun } from '../../workflows/index.ts';
 
 export * from '../../workflows/index.ts';
 
@@ -7,4 +8,10 @@ export * from '../../workflows/index.ts';
 export async function person(stageWorkflowId: string, answersAfterSeconds: number): Promise<void> {
   await sleep(answersAfterSeconds * 1000);
   await getExternalWorkflowHandle(stageWorkflowId).signal('retry');
+}
+
+/** A campaign of one stage: a stage is started by its campaign alone. */
+export async function loneStage(run: StageRun): Promise<void> {
+  setDefaultSignalHandler(() => undefined);
+  await executeChild('stage', { workflowId: `${run.campaignId}/${run.request.name}`, args: [run] });
 }

@@ -1,7 +1,9 @@
 import {
+  boundedText,
   type CampaignStatus,
   effectiveRatio,
   etaSeconds,
+  type IgnoredMessages,
   type Incident,
   liveFacts,
   type Progress,
@@ -14,9 +16,8 @@ export function campaignDetails(status: CampaignStatus): string {
   const header =
     '| stage | state | progress | ETA | attempts | GPU-hours | effective | last failure |\n|---|---|---|---|---|---|---|---|';
   const report = status.report === null ? [] : [`Report: \`${status.report}\``];
-  return [`**${status.name}**: ${status.phase}`, `${header}\n${status.stages.map(row).join('\n')}`, ...report].join(
-    '\n\n',
-  );
+  const table = `${header}\n${status.stages.map(row).join('\n')}`;
+  return [`**${status.name}**: ${status.phase}`, table, ...report, ...ignoredLines(status.ignored)].join('\n\n');
 }
 
 /** One stage as Markdown: the current details of its own workflow. */
@@ -26,12 +27,21 @@ export function stageDetails(stage: StageStatus): string {
     `executions ${stage.executions}, failures ${stage.failures}`,
     ...stage.incidents.map((incident) => `- ${incident.at}, attempt ${incident.attempt}: ${incidentText(incident)}`),
     ...(stage.result === null ? [] : [`result: \`${stage.result.key}\``]),
+    ...ignoredLines(stage.ignored),
   ];
   return lines.join('\n\n');
 }
 
 /** States in which the last progress that was told says nothing any more. */
 const DONE: ReadonlySet<StageState> = new Set(['completed', 'reused']);
+
+/** In a code span, since anyone can send a message. */
+const ignoredLines = (ignored: IgnoredMessages | undefined): string[] => {
+  if (ignored === undefined) return [];
+  const { times, last } = ignored;
+  const words = `${last.message}: ${last.why}`.replaceAll('`', "'");
+  return [`messages ignored: ${times}; the last at ${last.at}: \`${words}\``];
+};
 
 function row(stage: StageStatus): string {
   const cells = [
@@ -55,7 +65,10 @@ function incidentText({ class: name, message, followed, costSeconds }: Incident)
 const percentText = (share: number | null): string => (share === null ? '' : `${(100 * share).toFixed(1)} %`);
 
 // A bar or a line break inside a cell would end it.
-const cell = (text: string): string => text.replaceAll('|', '\\|').replaceAll(/\s+/g, ' ');
+const cell = (text: string): string => boundedText(text, CELL_LENGTH).replaceAll('|', '\\|').replaceAll(/\s+/g, ' ');
+
+/** Longest text of a cell, in UTF-16 code units: the table has a row for every stage. *Ours*. */
+const CELL_LENGTH = 500;
 
 function progressText(progress: Progress): string {
   const { done, total, unit } = progress;
