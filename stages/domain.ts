@@ -94,7 +94,7 @@ export const domainsFolder = (): string => process.env.ORRERY_DOMAINS ?? DOMAINS
 
 /**
  * Loads `domains/<name>`.
- * @throws InvalidInputError when there is no such domain, or when its phrases are malformed
+ * @throws InvalidInputError when there is no such domain, when its phrases are malformed, or when it has stop strings that servers refuse
  */
 export async function loadDomain(name: string): Promise<LoadedDomain> {
   const folder = join(domainsFolder(), name);
@@ -106,6 +106,26 @@ export async function loadDomain(name: string): Promise<LoadedDomain> {
     ]);
   }
   const { domain } = (await import(pathToFileURL(module).href)) as { domain: Domain };
+  checkStops(domain, name);
   const file = join(folder, 'phrases.json');
   return { ...domain, folder, phrases: parseOrRefuse(Phrases, JSON.parse(readFileSync(file, 'utf8')), file) };
+}
+
+/** Stop strings of one request: more are refused by vLLM (VLLM_MAX_STOP_STRINGS) and OpenAI. */
+const MOST_STOPS = 4;
+
+/** @throws InvalidInputError when a policy server would refuse the stop strings of the domain */
+function checkStops({ stepStops, solutionStops = [], rewriteStops }: Domain, name: string): void {
+  const requests = { 'stepStops and solutionStops': [...stepStops, ...solutionStops], rewriteStops };
+  const complaints = Object.entries(requests).flatMap(([field, stops]) =>
+    stops.length <= MOST_STOPS && !stops.includes('')
+      ? []
+      : [
+          {
+            field: 'domain.name',
+            message: `expected at most ${MOST_STOPS} stop strings in a request, none of them empty, but ${field} of ${name} has ${stops.length}`,
+          },
+        ],
+  );
+  if (complaints.length > 0) throw new InvalidInputError(`domains/${name}`, complaints);
 }

@@ -12,6 +12,8 @@ export interface Completion {
   readonly logprob: number;
   /** Its tokens, told apart where the server names them: two spellings of one text differ here. */
   readonly spelling?: string;
+  /** Tokens that were asked for, where the context had room for fewer than were wanted. */
+  readonly cutTo?: number;
 }
 
 const Choice = z.object({ index: z.int().min(0), text: z.string(), finish_reason: z.enum(['stop', 'length']) });
@@ -28,7 +30,17 @@ const usage = z.object({ prompt_tokens: z.int().min(0), completion_tokens: z.int
 const Answer = z.object({ choices: z.array(Choice), usage });
 const AnswerWithLogprobs = z.object({ choices: z.array(ChoiceWithLogprobs), usage });
 
-const Models = z.object({ data: z.array(z.object({ id: z.string().min(1) })).min(1) });
+const Models = z.object({
+  data: z.array(z.object({ id: z.string().min(1), max_model_len: z.int().min(1).nullish() })).min(1),
+});
+const Tokenized = z.object({ count: z.int().min(0) });
+
+/** What a server says of its model. */
+export interface Served {
+  readonly model: string;
+  /** Longest prompt and completion together; null where the server does not tell. */
+  readonly contextTokens: number | null;
+}
 
 /**
  * Reads the answer to a request for `n` completions. Pure.
@@ -67,8 +79,14 @@ function inOrder<C extends z.output<typeof Choice>>(choices: readonly C[], n: nu
   return sorted;
 }
 
-/** Name of the served model, from the answer to `GET /v1/models`. Pure. @throws Trouble saying what came instead */
-export const readModel = (body: unknown): string => parse(Models, body).data[0]!.id;
+/** The served model, from the answer to `GET /v1/models`. Pure. @throws Trouble saying what came instead */
+export function readModel(body: unknown): Served {
+  const { id, max_model_len } = parse(Models, body).data[0]!;
+  return { model: id, contextTokens: max_model_len ?? null };
+}
+
+/** Tokens of a prompt, from the answer to `POST /tokenize`. Pure. @throws Trouble saying what came instead */
+export const readTokenCount = (body: unknown): number => parse(Tokenized, body).count;
 
 export const garbage = (what: string, cause?: unknown): Trouble =>
   new Trouble(`it answers what is not a completion: ${what}`, { cause });

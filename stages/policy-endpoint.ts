@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { StageExit } from './exits.ts';
 import { type Patience, Trouble } from './patience.ts';
-import { readCompletions, readModel } from './policy-answer.ts';
+import { readCompletions, readModel, readTokenCount, type Served } from './policy-answer.ts';
 import { createGate, type Gate } from './policy-gate.ts';
 import { ailmentOf, healthWatch } from './policy-health.ts';
 import { FIRST_LIMIT, type Limit, nextLimit } from './policy-limit.ts';
@@ -27,8 +27,10 @@ export interface Endpoint {
   readonly gate: Gate;
   /** False from a request that failed until `GET /health` is well again. */
   readonly isUp: boolean;
-  /** Model that it serves. @throws Trouble */
-  model(): Promise<string>;
+  /** What it serves. @throws Trouble */
+  model(): Promise<Served>;
+  /** Tokens of a prompt, with what the tokenizer puts around it; null where the server does not tell. @throws Trouble */
+  tokensOf(model: string, prompt: string): Promise<number | null>;
   /** One request, once. @throws Trouble for all that may go right another time; StageExit where it never will */
   ask(body: CompletionBody, logprobs: boolean): Promise<ReturnType<typeof readCompletions>>;
   /** Takes it for down, sends away what waits for it, and looks until it is well again. */
@@ -91,6 +93,14 @@ export function createEndpoint({ url, patience, lookMs, signal, log }: Given): E
       return isUp;
     },
     model: () => request(async (own) => readModel(await exchange(url, '/v1/models', null, own))),
+    async tokensOf(model, prompt) {
+      try {
+        return readTokenCount(await request((own) => exchange(url, '/tokenize', { model, prompt }, own)));
+      } catch (error) {
+        if (isMissing(error)) return null;
+        throw error;
+      }
+    },
     async ask(body, logprobs) {
       follow().catch(() => {}); // ends by the signal alone
       seen.wanted ||= gate.waiting > 0;
@@ -128,9 +138,15 @@ const nothingSeen = () => ({
   wanted: false,
 });
 
-/** Whether a server said that it has too much to do: that is no sign of being down. */
+/** Whether a server said that it has too much to do, and when to come back: that is no sign of being down. */
 export const isOverload = (error: unknown): boolean =>
-  error instanceof Trouble && error.cause instanceof HttpError && error.cause.status === 429;
+  error instanceof Trouble &&
+  error.cause instanceof HttpError &&
+  (error.cause.status === 429 || (error.cause.status === 503 && error.waitMs !== null));
+
+/** Whether a server has no such endpoint. */
+const isMissing = (error: unknown): boolean =>
+  error instanceof Trouble && error.cause instanceof HttpError && [404, 405, 501].includes(error.cause.status);
 
 /** Does a request until one of `signals` aborts, or it has taken too long: that ends it for good, since it would take as long again. */
 async function within<T>(

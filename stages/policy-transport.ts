@@ -52,10 +52,13 @@ export async function exchange(url: string, path: string, body: object | null, s
   }
 }
 
+/** The request is wrong, or too large, and will be again. */
+const REFUSED: ReadonlySet<number> = new Set([400, 413, 422]);
+
 function refusalOf(status: number, text: string, url: string, waitMs: number | null): Error {
   const said = messageIn(text);
   const error = new HttpError(status, (said ?? text.trim().slice(0, 500)) || 'without a word');
-  if (status !== 400 && status !== 422) {
+  if (!REFUSED.has(status)) {
     return new Trouble(`it does not answer: ${error.message}`, { cause: error, waitMs });
   }
   // A refusal says why, in the shape of OpenAI or of vLLM. Anything else with that status was not written by a policy server.

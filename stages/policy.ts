@@ -3,9 +3,10 @@ import { POD_ENV, type StageKind } from '../spec/index.ts';
 import type { StageContext } from './context.ts';
 import { StageExit } from './exits.ts';
 import { type Patience, patienceOf, Trouble, withPatience } from './patience.ts';
-import type { Completion } from './policy-answer.ts';
+import type { Completion, Served } from './policy-answer.ts';
 import { type CompletionBody, createEndpoint, type Endpoint, isOverload, LOOK_MS } from './policy-endpoint.ts';
 import { ailmentOf } from './policy-health.ts';
+import { fitsSurely, NoRoom, tokensBehind } from './policy-room.ts';
 import { createRouter } from './policy-router.ts';
 
 export type { Completion } from './policy-answer.ts';
@@ -15,7 +16,7 @@ export interface CompletionRequest {
   /** Continuations wanted. */
   readonly n: number;
   readonly maxTokens: number;
-  /** 0 is greedy; then all n are equal. */
+  /** 0 is greedy; then all n are equal, and the server is asked for one. */
   readonly temperature: number;
   readonly topP: number;
   readonly stop?: readonly string[];
@@ -33,7 +34,10 @@ export interface Asked {
   readonly completions: readonly Completion[];
   /** Of the prompt, once for all completions. */
   readonly promptTokens: number;
+  /** Tokens that the server made: of n equal completions at temperature 0 those of one. */
   readonly completionTokens: number;
+  /** Whether fewer tokens were asked for than wanted, as the context had no room for more. */
+  readonly isCut: boolean;
 }
 
 /** The language model behind its policy server: anything that speaks OpenAI's completions with vLLM's `include_stop_str_in_output`. */
@@ -41,11 +45,19 @@ export interface Policy {
   /**
    * @returns `n` completions in the order of the server
    * @throws StageExit `DependencyDown` when the server cannot be reached, fails, hangs, or answers what is not an answer, and goes on so
-   * @throws StageExit `InvalidInput` when the server refuses the request as such (a prompt longer than its context)
+   * @throws NoRoom when the prompt leaves no room in the context: it is not sent
+   * @throws StageExit `InvalidInput` when the server refuses the request as such
    */
   complete(request: CompletionRequest): Promise<Completion[]>;
   /** What was asked of the server by this process. Tokens of a prompt count once for its n completions. */
-  readonly usage: { readonly promptTokens: number; readonly completionTokens: number; readonly requests: number };
+  readonly usage: {
+    readonly promptTokens: number;
+    readonly completionTokens: number;
+    readonly requests: number;
+    /** Requests that asked for fewer tokens than wanted, and prompts that were not sent: the context had no room. */
+    readonly cutToRoom: number;
+    readonly withoutRoom: number;
+  };
 }
 
 export interface PolicyOptions {
@@ -118,23 +130,53 @@ export async function connectPolicy(
       });
     }
   }
-  const model = await oneModel(endpoints, (endpoint) => ask(1, endpoint.url, () => endpoint.model()));
-  log.info({ urls: endpoints.map(({ url }) => url), model }, 'policy server is ready');
+  const { model, contextTokens } = await oneModel(endpoints, (endpoint) =>
+    ask(1, endpoint.url, () => endpoint.model()),
+  );
+  log.info({ urls: endpoints.map(({ url }) => url), model, contextTokens }, 'policy server is ready');
 
-  const usage = { promptTokens: 0, completionTokens: 0, requests: 0 };
+  const usage = { promptTokens: 0, completionTokens: 0, requests: 0, cutToRoom: 0, withoutRoom: 0 };
+
+  /** The tokens to ask for; null where the server does not tell what its context holds. */
+  async function roomFor(of: Endpoint, { prompt, maxTokens }: CompletionRequest): Promise<number | null> {
+    if (contextTokens === null) return null;
+    if (fitsSurely(prompt, maxTokens, contextTokens)) return maxTokens;
+    const promptTokens = await of.tokensOf(model, prompt);
+    return promptTokens === null ? null : tokensBehind(promptTokens, maxTokens, contextTokens);
+  }
+  async function askOnce(of: Endpoint, request: CompletionRequest): Promise<Asked> {
+    const room = await roomFor(of, request);
+    const maxTokens = room ?? Math.min(request.maxTokens, contextTokens ?? request.maxTokens);
+    try {
+      const asked = await of.ask(bodyOf({ ...request, maxTokens }, model), request.logprobs ?? true);
+      if (maxTokens === request.maxTokens) return { ...asked, isCut: false };
+      return { ...asked, completions: asked.completions.map((one) => ({ ...one, cutTo: maxTokens })), isCut: true };
+    } catch (error) {
+      // Where nothing tells what fits, a refusal is taken for a prompt that does not.
+      if (room !== null || !(error instanceof StageExit) || error.failure !== 'InvalidInput') throw error;
+      throw new NoRoom(error.message, { cause: error });
+    }
+  }
   async function askPolicy(request: CompletionRequest): Promise<Asked> {
-    const body = bodyOf(request, model);
-    const asked = await ask(request.n, request.affinity, (of) => of.ask(body, request.logprobs ?? true));
-    usage.requests += 1;
-    usage.promptTokens += asked.promptTokens;
-    usage.completionTokens += asked.completionTokens;
-    return asked;
+    const isGreedy = request.temperature < GREEDY_BELOW;
+    const single = isGreedy ? { ...request, n: 1, temperature: 0 } : request;
+    try {
+      const asked = await ask(single.n, request.affinity, (of) => askOnce(of, single));
+      usage.requests += 1;
+      usage.promptTokens += asked.promptTokens;
+      usage.completionTokens += asked.completionTokens;
+      if (asked.isCut) usage.cutToRoom += 1;
+      return isGreedy ? { ...asked, completions: Array(request.n).fill(asked.completions[0]) } : asked;
+    } catch (error) {
+      if (error instanceof NoRoom) usage.withoutRoom += 1;
+      throw error;
+    }
   }
   return {
     usage,
     ask: askPolicy,
     complete: async (request) => [...(await askPolicy(request)).completions],
-    state: () => router.state(),
+    state: () => ({ ...router.state(), cutToRoom: usage.cutToRoom, withoutRoom: usage.withoutRoom }),
   };
 }
 
@@ -144,19 +186,23 @@ function urlsOf(given: string | undefined): string[] {
   throw new StageExit('InvalidInput', `${POD_ENV.policyUrl}: expected the URL of a policy server, but got nothing`);
 }
 
-/** Name of the model that all servers which are up serve: a tree of two policies would be of neither. */
+/** Temperatures below it are taken for 0, as vLLM does. */
+const GREEDY_BELOW = 1e-5;
+
+/** What all servers which are up serve: a tree of two policies would be of neither. The shortest context is that of all. */
 async function oneModel(
   endpoints: readonly Endpoint[],
-  modelOf: (endpoint: Endpoint) => Promise<string>,
-): Promise<string> {
+  modelOf: (endpoint: Endpoint) => Promise<Served>,
+): Promise<Served> {
   const models = await Promise.all(
-    endpoints
-      .filter(({ isUp }) => isUp)
-      .map(async (endpoint) => ({ url: endpoint.url, model: await modelOf(endpoint) })),
+    endpoints.filter(({ isUp }) => isUp).map(async (endpoint) => ({ url: endpoint.url, ...(await modelOf(endpoint)) })),
   );
   const [first] = models;
   const other = models.find(({ model }) => model !== first!.model);
-  if (other === undefined) return first!.model;
+  if (other === undefined) {
+    const contexts = models.flatMap(({ contextTokens }) => contextTokens ?? []);
+    return { model: first!.model, contextTokens: contexts.length === 0 ? null : Math.min(...contexts) };
+  }
   throw new StageExit(
     'InvalidInput',
     `${POD_ENV.policyUrl}: expected servers of one model, but ${first!.url} serves ${first!.model} and ${other.url} ${other.model}`,

@@ -5,7 +5,8 @@ import { isMine, type StageContext, type StageProgram } from '../context.ts';
 import { forEachProblem } from '../each-problem.ts';
 import { openJournal } from '../journal.ts';
 import { readAllJsonl, writeJsonl } from '../jsonl.ts';
-import { connectPolicy, type Policy } from '../policy.ts';
+import { type Completion, connectPolicy, type Policy } from '../policy.ts';
+import { refuseUnlessSomeFit, unlessNoRoom } from '../policy-room.ts';
 import { seedFor } from '../random.ts';
 import { startVerifier, type Verifier } from '../verifier.ts';
 import { decide, shareOfTarget, type Tally } from './window.ts';
@@ -19,6 +20,8 @@ const PromptTally = z.object({
   /** Of the unjudged. */
   timedOut: z.int().min(0),
   completionTokens: z.int().min(0),
+  /** Whether the context had room for fewer tokens than the settings say, or for none: then no sample is right. */
+  room: z.enum(['cut', 'none']).optional(),
 });
 type PromptTally = z.infer<typeof PromptTally>;
 
@@ -41,6 +44,7 @@ export const curriculum: StageProgram<'curriculum'> = async (context) => {
       idOfEntry: ({ id }) => id,
       work: (problem) => tallyOf(problem, context, policy, verifier),
     });
+    refuseUnlessSomeFit(candidates.length, tallies.filter(({ room }) => room === 'none').length);
     const target = shareOfTarget(stage.config.targetPrompts, part, parts);
     const tieBreak = (id: string) => seedFor(stage.seed, 'curriculum-tie', id);
     const decisions = decide(tallies, stage.config.passRate, target, tieBreak);
@@ -69,22 +73,28 @@ async function tallyOf(
   policy: Policy,
   verifier: Verifier,
 ): Promise<PromptTally> {
-  const completions = await policy.complete({
+  const request = {
     prompt: domain.prompts.solve(problem.problem),
     n: config.samplesPerPrompt,
     maxTokens: config.maxTokens,
     temperature: config.temperature,
     topP: config.topP,
     seed: seedFor(seed, 'curriculum', problem.id),
-  });
+  };
+  const completions = await unlessNoRoom(
+    () => policy.complete(request),
+    (): Completion[] => [],
+  );
+  const room = completions.length === 0 ? 'none' : completions[0]?.cutTo === undefined ? undefined : 'cut';
   const verdicts = await Promise.all(completions.map(({ text }) => verifier.verify(problem, text)));
   return {
     id: problem.id,
-    samples: completions.length,
+    samples: request.n,
     right: verdicts.filter(({ verdict }) => verdict === 'right').length,
     unjudged: verdicts.filter(({ verdict }) => verdict === 'unjudged').length,
     timedOut: verdicts.filter(({ reason }) => reason === 'timeout').length,
     completionTokens: completions.reduce((sum, { tokens }) => sum + tokens, 0),
+    ...(room && { room }),
   };
 }
 
@@ -102,5 +112,7 @@ function countsOf(passRates: readonly PassRate[], tallies: readonly PromptTally[
     unjudged: sum(({ unjudged }) => unjudged),
     timedOut: sum(({ timedOut }) => timedOut),
     completionTokens: sum(({ completionTokens }) => completionTokens),
+    cutToRoom: sum(({ room }) => (room === 'cut' ? 1 : 0)),
+    withoutRoom: sum(({ room }) => (room === 'none' ? 1 : 0)),
   };
 }

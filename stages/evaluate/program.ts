@@ -7,14 +7,23 @@ import { forEachProblem } from '../each-problem.ts';
 import { openJournal } from '../journal.ts';
 import { readAllJsonl, writeJsonl } from '../jsonl.ts';
 import { type Completion, connectPolicy, type Policy } from '../policy.ts';
+import { refuseUnlessSomeFit, unlessNoRoom } from '../policy-room.ts';
 import { seedFor } from '../random.ts';
 import { startVerifier, type Verifier } from '../verifier.ts';
 
 /** Number of the greedy completion among the samples. */
 const GREEDY = -1;
 
+/** What a problem has in place of a completion whose prompt leaves no room. */
+const UNSENT: Completion = { text: '', tokens: 0, finishReason: 'length', logprob: Number.NaN };
+
 /** Journal entry of one problem: its completions, the greedy one first. */
-const EvaluatedProblem = z.object({ id: z.string(), completions: z.array(EvaluatedCompletion).min(1) });
+const EvaluatedProblem = z.object({
+  id: z.string(),
+  completions: z.array(EvaluatedCompletion).min(1),
+  /** Whether the context had room for fewer tokens than the settings say, or for none: then every completion is empty, and wrong. */
+  room: z.enum(['cut', 'none']).optional(),
+});
 type EvaluatedProblem = z.infer<typeof EvaluatedProblem>;
 
 /**
@@ -36,11 +45,14 @@ export const evaluate: StageProgram<'evaluate'> = async (context) => {
       idOfEntry: ({ id }) => id,
       work: (problem) => evaluateProblem(problem, context, policy, verifier),
     });
+    refuseUnlessSomeFit(problems.length, evaluated.filter(({ room }) => room === 'none').length);
     // Parsed once more for the order of fields: what comes from the journal is to leave the same bytes as what is fresh.
     const completions = evaluated.flatMap((problem) => EvaluatedProblem.parse(problem).completions);
     const path = `data/${partFile(FILES.evaluate.completions, part)}`;
     await writeJsonl(join(dir, path), completions, context.fence);
-    return { files: [path], counts: countsOf(problems.length, completions) };
+    const having = (wanted: EvaluatedProblem['room']) => evaluated.filter(({ room }) => room === wanted).length;
+    const room = { cutToRoom: having('cut'), withoutRoom: having('none') };
+    return { files: [path], counts: { ...countsOf(problems.length, completions), ...room } };
   } finally {
     await Promise.all([verifier.close(), journal.close()]);
   }
@@ -55,9 +67,13 @@ async function evaluateProblem(
   const { config, seed } = context.stage;
   const prompt = context.domain.prompts.solve(problem.problem);
   const request = { prompt, maxTokens: config.maxTokens, seed: seedFor(seed, 'evaluate', problem.id) };
-  const greedy = config.greedy ? await policy.complete({ ...request, n: 1, temperature: 0, topP: 1 }) : [];
-  const { samplesPerProblem: n, temperature, topP } = config;
-  const sampled = await policy.complete({ ...request, n, temperature, topP });
+  const ask = (n: number, temperature: number, topP: number): Promise<Completion[]> =>
+    unlessNoRoom(
+      () => policy.complete({ ...request, n, temperature, topP }),
+      () => Array(n).fill(UNSENT),
+    );
+  const greedy = config.greedy ? await ask(1, 0, 1) : [];
+  const sampled = await ask(config.samplesPerProblem, config.temperature, config.topP);
   const record = async (completion: Completion, sample: number): Promise<EvaluatedCompletion> => {
     const { text, tokens, finishReason } = completion;
     const { verdict, answer, reason = null } = await verifier.verify(problem, text);
@@ -80,7 +96,9 @@ async function evaluateProblem(
     ...greedy.map((completion) => record(completion, GREEDY)),
     ...sampled.map((completion, sample) => record(completion, sample)),
   ]);
-  return { id: problem.id, completions };
+  const [first] = sampled;
+  const room = first === UNSENT ? 'none' : first?.cutTo === undefined ? undefined : 'cut';
+  return { id: problem.id, completions, ...(room && { room }) };
 }
 
 /** `right` and `unjudged` are of the samples; the greedy completions have counts of their own. */

@@ -1,7 +1,7 @@
 import type { Problem, TreeNode } from '../../spec/index.ts';
 import type { Domain } from '../domain.ts';
 import type { Completion, Policy } from '../policy.ts';
-import { unlessRefused } from '../search/refusal.ts';
+import { unlessNoRoom } from '../policy-room.ts';
 
 /** Longest self-evaluation in tokens: a sentence or two and the verdict. *Ours*. */
 const MAX_TOKENS = 256;
@@ -30,7 +30,7 @@ export async function selfEvaluate(
     stop: domain.rewriteStops,
     seed,
   };
-  const judgements = await unlessRefused(
+  const judgements = await unlessNoRoom(
     () => policy.complete(request),
     (): Completion[] => [],
   );

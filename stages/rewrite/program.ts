@@ -6,8 +6,8 @@ import type { EachProblem } from '../each-problem.ts';
 import { openJournal } from '../journal.ts';
 import { readAllJsonl, writeJsonl } from '../jsonl.ts';
 import { connectPolicy, type Policy } from '../policy.ts';
+import { unlessNoRoom } from '../policy-room.ts';
 import { random, seedFor } from '../random.ts';
-import { unlessRefused } from '../search/refusal.ts';
 import { compose } from './compose.ts';
 import { outline, type Part } from './outline.ts';
 import { type Rewritten, rewriteStep } from './rewrite-step.ts';
@@ -16,9 +16,7 @@ import { untilEnough } from './until-enough.ts';
 
 const OUTGROWN: Rewritten = {
   ...{ text: null, tokens: 0 },
-  faults: [
-    { reason: 'context', detail: 'the policy server refused the prompt: the solution has outgrown its context' },
-  ],
+  faults: [{ reason: 'context', detail: 'the solution has outgrown the context: there is no room for the step' }],
 };
 
 /** What became of one trace. */
@@ -110,7 +108,7 @@ async function rewriteTrace(
     const asked = { problem: problem.problem, written: compose('', written, domain).text, step: part.text };
     const seedOf = (attempt: number) => seedFor(seed, 'rewrite', id, index, attempt);
     const ask = () => rewriteStep({ domain, policy }, asked, config, seedOf);
-    const rewritten = await (index === 0 ? ask() : unlessRefused(ask, () => OUTGROWN));
+    const rewritten = await unlessNoRoom(ask, () => OUTGROWN);
     const reasons = rewritten.faults.map(({ reason }) => reason);
     for (const reason of reasons) faults[reason] = (faults[reason] ?? 0) + 1;
     writtenTokens += rewritten.tokens;

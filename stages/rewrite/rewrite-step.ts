@@ -14,6 +14,7 @@ export interface Rewritten {
 }
 
 const isCut = ({ finishReason }: Pick<Completion, 'finishReason'>): boolean => finishReason === 'length';
+const OUT_OF_ROOM: FaultyRewrite = { reason: 'context', detail: 'it does not fit into what the context has left' };
 const EMPTY: FaultyRewrite = { reason: 'empty', detail: 'it is empty' };
 const tooLong = (tokens: number): FaultyRewrite => ({
   reason: 'tooLong',
@@ -44,7 +45,9 @@ export async function rewriteStep(
     });
     const text = completion!.text.trim();
     const fault = isCut(completion!)
-      ? tooLong(maxStepTokens)
+      ? completion!.cutTo === undefined
+        ? tooLong(maxStepTokens)
+        : OUT_OF_ROOM
       : text === ''
         ? EMPTY
         : domain.faultOfRewrite({ ...asked, step: asked.step.trim() }, text);

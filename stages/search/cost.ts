@@ -19,21 +19,27 @@ export const Cost = z.object({
   unjudgedTerminals: z.int().min(0),
   /** Of both, those for which the verifier ran out of its time. */
   timedOut: z.int().min(0),
-  /** Requests that the policy server refused: the path had outgrown the context. */
-  refused: z.int().min(0),
+  /** Requests that asked for fewer tokens than the settings say: the context had no room for more. */
+  cutToRoom: z.int().min(0),
+  /** Prompts that were not sent, as they leave no room in the context. */
+  withoutRoom: z.int().min(0),
 });
 export type Cost = z.infer<typeof Cost>;
 
 export const NO_COST: Cost = {
   ...{ requests: 0, promptTokens: 0, completionTokens: 0 },
-  ...{ rollouts: 0, reused: 0, dropped: 0, unjudged: 0, unjudgedTerminals: 0, timedOut: 0, refused: 0 },
+  ...{ rollouts: 0, reused: 0, dropped: 0, unjudged: 0, unjudgedTerminals: 0, timedOut: 0 },
+  ...{ cutToRoom: 0, withoutRoom: 0 },
 };
 
 /** The cost of one answer of the policy; nothing where it was not asked. */
 export const costOf = (asked: Asked | null): Cost =>
   asked === null
     ? NO_COST
-    : { ...NO_COST, requests: 1, promptTokens: asked.promptTokens, completionTokens: asked.completionTokens };
+    : {
+        ...{ ...NO_COST, requests: 1, cutToRoom: asked.isCut ? 1 : 0 },
+        ...{ promptTokens: asked.promptTokens, completionTokens: asked.completionTokens },
+      };
 
 export function addCosts(a: Cost, b: Cost): Cost {
   return {
@@ -46,7 +52,8 @@ export function addCosts(a: Cost, b: Cost): Cost {
     unjudged: a.unjudged + b.unjudged,
     unjudgedTerminals: a.unjudgedTerminals + b.unjudgedTerminals,
     timedOut: a.timedOut + b.timedOut,
-    refused: a.refused + b.refused,
+    cutToRoom: a.cutToRoom + b.cutToRoom,
+    withoutRoom: a.withoutRoom + b.withoutRoom,
   };
 }
 

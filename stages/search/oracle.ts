@@ -1,6 +1,7 @@
 import type { Problem, SearchConfig } from '../../spec/index.ts';
 import type { Domain } from '../domain.ts';
 import type { PolicyDriver } from '../policy.ts';
+import { unlessNoRoom } from '../policy-room.ts';
 import { seedFor } from '../random.ts';
 import type { Verifier } from '../verifier.ts';
 import type { SolutionOracle } from './best-of-n.ts';
@@ -8,7 +9,6 @@ import { addCosts, type Cost, costOf, NO_COST } from './cost.ts';
 import { sampleCandidates } from './expansion.ts';
 import type { Oracle } from './mcts.ts';
 import { type Answer, EXPANSION, type KeptAnswers, keyOf } from './record.ts';
-import { unlessRefused } from './refusal.ts';
 import { valueByRollouts } from './rollout.ts';
 import { sampleSolutions } from './solutions.ts';
 
@@ -67,10 +67,9 @@ export function oracleOf(
         );
         return { candidates, cost: { ...costOf(asked), dropped, unjudgedTerminals: unjudged, timedOut } };
       };
-      const refused = () => ({ candidates: [], cost: { ...NO_COST, refused: 1 } });
+      const none = () => ({ candidates: [], cost: WITHOUT_ROOM });
       const { candidates } = await answered('candidates', { iteration, child: EXPANSION }, steps, () =>
-        // A problem whose bare statement is refused is no path that has grown too long: the settings are wrong.
-        steps.length === 0 ? sample() : unlessRefused(sample, refused),
+        unlessNoRoom(sample, none),
       );
       return candidates;
     },
@@ -83,22 +82,27 @@ export function oracleOf(
         const reused = Math.min(known.length, config.rollouts);
         return { value, paths: [...paths], cost: { ...costOf(asked), rollouts: sampled, reused, unjudged, timedOut } };
       };
-      const refused = () => ({ value: 0, paths: [], cost: { ...NO_COST, refused: 1 } });
-      return await answered('value', { iteration, child }, steps, () => unlessRefused(sample, refused));
+      const none = () => ({ value: 0, paths: [], cost: WITHOUT_ROOM });
+      return await answered('value', { iteration, child }, steps, () => unlessNoRoom(sample, none));
     },
     async solve(n, iteration) {
-      // A problem whose bare statement is refused: the settings are wrong.
-      const { solutions } = await answered('solutions', { iteration, child: EXPANSION }, [], async () => {
+      const sample = async () => {
         const solveSeed = seedFor(seed, 'search', problem.id, iteration, 'solutions');
         const { solutions, dropped, unjudged, timedOut, asked } = await sampleSolutions(world, n, config, solveSeed);
         const rollouts = asked.completions.length;
         return { solutions, cost: { ...costOf(asked), rollouts, dropped, unjudged, timedOut } };
-      });
+      };
+      const none = () => ({ solutions: [], cost: WITHOUT_ROOM });
+      const { solutions } = await answered('solutions', { iteration, child: EXPANSION }, [], () =>
+        unlessNoRoom(sample, none),
+      );
       return solutions;
     },
     costOf: (iteration) => costs.get(iteration) ?? NO_COST,
   };
 }
+
+const WITHOUT_ROOM: Cost = { ...NO_COST, withoutRoom: 1 };
 
 /** Tells one state of a problem from another: an attempt that was given up may have written answers for a tree that became another's. */
 const stateOf = (steps: readonly string[]): number => seedFor('state', ...steps);

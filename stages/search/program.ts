@@ -5,6 +5,7 @@ import { forEachProblem } from '../each-problem.ts';
 import { openJournal, readPlace } from '../journal.ts';
 import { readAllJsonl, writeJsonl } from '../jsonl.ts';
 import { connectPolicy, type PolicyDriver } from '../policy.ts';
+import { refuseUnlessSomeFit } from '../policy-room.ts';
 import { startVerifier, type Verifier } from '../verifier.ts';
 import { requestsOf, sampleBestOfN, treeOfSolutions } from './best-of-n.ts';
 import { addCosts, type Cost, NO_COST } from './cost.ts';
@@ -74,6 +75,9 @@ export async function searchWith(
         return { problem: problem.id, counts: finished.counts, place: journal.append(finished) };
       },
     });
+    // A tree of a bare root, whose prompt was never sent.
+    const unsent = done.filter(({ counts }) => counts.withoutRoom !== 0 && counts.nodes === 1);
+    refuseUnlessSomeFit(problems.length, unsent.length);
     const file = join('data', partFile(FILES.search.trees, context.part));
     await writeJsonl(join(context.dir, file), treesAt(done), context.fence);
     await verifier.close(); // it may have gone wrong since its canaries were last looked at

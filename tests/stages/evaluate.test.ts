@@ -20,10 +20,10 @@ const reply: Reply = ({ prompt, temperature }) => {
   return hard ? 'Answer: unclear' : 'Answer: 3';
 };
 
-async function anEvaluation(config: Record<string, unknown>) {
+async function anEvaluation(config: Record<string, unknown>, problems = PROBLEMS) {
   const store = await temporaryFolder();
   const data = { type: 'generated', searchProblems: 1, curriculumPrompts: 1, benchmarkProblems: 2 };
-  const prompts = await finishedStage(store, { kind: 'prepare', data }, { [FILES.prepare.benchmarks]: PROBLEMS });
+  const prompts = await finishedStage(store, { kind: 'prepare', data }, { [FILES.prepare.benchmarks]: problems });
   const { path, dir } = await plannedStage(store, { kind: 'evaluate', config, inputs: { prompts } });
   const output = join(dir, 'data', partFile(FILES.evaluate.completions, 0));
   const counts = async () => JSON.parse(await readFile(join(dir, 'parts/00000.json'), 'utf8')).counts;
@@ -48,7 +48,7 @@ test('every problem is completed greedily and sampled, verified, and its backtra
   ]);
   expect(await counts()).toEqual({
     ...{ problems: 2, completions: 4, right: 0, unjudged: 2, timedOut: 0, greedyCompletions: 2, greedyRight: 2 },
-    completionTokens: 2 * 7 + 4 * 2,
+    ...{ completionTokens: 2 * 7 + 4 * 2, cutToRoom: 0, withoutRoom: 0 },
   });
   expect(server.requests.map(({ n, temperature, top_p }) => [n, temperature, top_p]).toSorted()).toEqual([
     ...[
@@ -67,4 +67,24 @@ test('without greedy there are samples alone', async () => {
   const { store, path, records } = await anEvaluation({ samplesPerProblem: 1, greedy: false });
   expect(await startStage(path, { store, policyUrl: server.url }).ended).toMatchObject({ code: 0 });
   expect((await records()).map(({ mode }) => mode)).toEqual(['sampled', 'sampled']);
+});
+
+test('a problem whose prompt leaves no room is counted and not sent, one that leaves little is asked for less', async () => {
+  await using server = await startFakePolicyServer(reply, { contextTokens: 60 });
+  const long: Problem = { id: 'long', problem: `${'1 + '.repeat(60)}1 =`, reference: '61', source: 'hard' };
+  const { store, path, records, counts } = await anEvaluation({ samplesPerProblem: 2 }, [...PROBLEMS, long]);
+  expect(await startStage(path, { store, policyUrl: server.url }).ended).toMatchObject({ code: 0 });
+  expect(await counts()).toMatchObject({ problems: 3, completions: 6, greedyRight: 2, cutToRoom: 2, withoutRoom: 1 });
+  const unsent = (await records()).filter(({ problemId }) => problemId === 'long');
+  expect(unsent.map(({ text, tokens }) => [text, tokens])).toEqual(Array(3).fill(['', 0]));
+  expect(unsent.every(({ verdict }) => verdict !== 'right')).toBe(true);
+  expect(server.requests.some(({ prompt }) => prompt.includes(long.problem))).toBe(false);
+});
+
+test('an evaluation of which no problem fits into the context has no result', async () => {
+  await using server = await startFakePolicyServer(reply, { contextTokens: 1 });
+  const { store, path } = await anEvaluation({});
+  const { code, stderr } = await startStage(path, { store, policyUrl: server.url }).ended;
+  expect(code).toBe(65);
+  expect(stderr).toMatch(/none of 2 does: the context of the policy server is too short/);
 });

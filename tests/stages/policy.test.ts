@@ -1,12 +1,16 @@
 import { describe, expect, test } from 'vitest';
 import { connectPolicy, type PolicyOptions } from '../../stages/policy.ts';
+import { NoRoom } from '../../stages/policy-room.ts';
 import { startFakePolicyServer } from '../support/fake-policy-server.ts';
 import { aStageContext } from '../support/stage-context.ts';
 
 const REQUEST = { prompt: 'Solve: 1 + 1 =', n: 2, maxTokens: 8, temperature: 1, topP: 0.9, seed: 5 };
 const QUICK: PolicyOptions = { patience: { failingMs: 1, readyMs: 300 } };
 
-const aServer = () => startFakePolicyServer((_request, index, chance) => `Answer: ${index} ${chance}`);
+const aServer = (contextTokens?: number) =>
+  startFakePolicyServer((_request, index, chance) => `Answer: ${index} ${chance}`, {
+    ...(contextTokens === undefined ? {} : { contextTokens }),
+  });
 
 async function connect(url: string, signal = new AbortController().signal) {
   const context = await aStageContext({ kind: 'curriculum' }, '/nowhere', { signal });
@@ -33,7 +37,7 @@ describe('a request', () => {
     expect(completions).toHaveLength(2);
     expect(completions[1]).toMatchObject({ tokens: 3, logprob: -1.5, finishReason: 'stop' });
     expect(completions[1]?.text).toMatch(/^Answer: 1/);
-    expect(policy.usage).toEqual({ promptTokens: 5, completionTokens: 6, requests: 1 });
+    expect(policy.usage).toMatchObject({ promptTokens: 5, completionTokens: 6, requests: 1 });
   });
 
   test('is asked again when the server was busy', async () => {
@@ -45,7 +49,83 @@ describe('a request', () => {
   });
 });
 
+describe('at temperature 0', () => {
+  test.each([0, 1e-6])('(%s) one completion is asked for, and stands for all that are wanted', async (temperature) => {
+    await using server = await aServer(100);
+    const policy = await connect(server.url);
+    const asked = await policy.ask({ ...REQUEST, n: 16, temperature });
+    expect(server.requests).toMatchObject([{ n: 1, temperature: 0 }]);
+    expect(asked.completions).toHaveLength(16);
+    expect(new Set(asked.completions.map(({ text }) => text)).size).toBe(1);
+    expect(asked.completionTokens).toBe(3); // what the server made
+  });
+});
+
+describe('the room in the context', () => {
+  const words = (count: number) => Array(count).fill('word').join(' ');
+
+  test('is not asked for where the bytes of the prompt fit as tokens', async () => {
+    await using server = await aServer(100);
+    const policy = await connect(server.url);
+    await policy.complete({ ...REQUEST, maxTokens: 50 });
+    expect(server.requests).toMatchObject([{ max_tokens: 50 }]);
+    expect(server.tokenized).toBe(0);
+  });
+
+  test('cuts what is asked for, and the completions and the usage say so', async () => {
+    await using server = await aServer(100);
+    const policy = await connect(server.url);
+    const asked = await policy.ask({ ...REQUEST, prompt: words(70), maxTokens: 8192 });
+    expect(server.requests).toMatchObject([{ max_tokens: 30 }]);
+    expect(asked).toMatchObject({ isCut: true, completions: [{ cutTo: 30 }, { cutTo: 30 }] });
+    expect(policy.usage).toMatchObject({ requests: 1, cutToRoom: 1, withoutRoom: 0 });
+    expect(policy.state?.()).toMatchObject({ cutToRoom: 1, withoutRoom: 0 });
+  });
+
+  test('is exact: what fits is not cut', async () => {
+    await using server = await aServer(100);
+    const policy = await connect(server.url);
+    expect(await policy.ask({ ...REQUEST, prompt: words(70), maxTokens: 30 })).toMatchObject({ isCut: false });
+    expect(server.tokenized).toBe(1);
+  });
+
+  test('that a prompt does not leave is told without sending it, and counted', async () => {
+    await using server = await aServer(100);
+    const policy = await connect(server.url);
+    await expect(policy.ask({ ...REQUEST, prompt: words(100) })).rejects.toMatchObject({
+      ...{ failure: 'InvalidInput', message: expect.stringMatching(/prompt has 100 tokens, .* holds 100/) },
+    });
+    expect(server.requests).toEqual([]);
+    expect(policy.usage).toMatchObject({ requests: 0, withoutRoom: 1 });
+  });
+
+  test('is found by the refusal of a server that does not tell it', async () => {
+    await using server = await aServer();
+    const policy = await connect(server.url);
+    server.beforeAnswer = () => ({ status: 400, body: '{"error":{"message":"too long"}}' });
+    await expect(policy.complete(REQUEST)).rejects.toBeInstanceOf(NoRoom);
+    expect(policy.usage).toMatchObject({ withoutRoom: 1 });
+  });
+
+  test('does not excuse another refusal of a server that tells it', async () => {
+    await using server = await aServer(100);
+    const policy = await connect(server.url);
+    server.beforeAnswer = () => ({ status: 400, body: '{"error":{"message":"no such parameter"}}' });
+    const refusal = await policy.complete(REQUEST).catch((error: unknown) => error);
+    expect(refusal).toMatchObject({ failure: 'InvalidInput' });
+    expect(refusal).not.toBeInstanceOf(NoRoom);
+  });
+});
+
 describe('a policy server', () => {
+  test.each([413])('that says %s to a request is not asked again', async (status) => {
+    await using server = await aServer();
+    const policy = await connect(server.url);
+    server.beforeAnswer = () => ({ status, body: '{"error":{"message":"body: expected at most 9 bytes"}}' });
+    await expect(policy.complete(REQUEST)).rejects.toMatchObject({ failure: 'InvalidInput' });
+    expect(server.requests).toHaveLength(1);
+  });
+
   test('that keeps failing is a dependency that is down', async () => {
     await using server = await aServer();
     const policy = await connect(server.url);

@@ -146,7 +146,7 @@ describe('the rewriting of a step', () => {
   async function rewriteWithAnswers(answers: Completion[]) {
     const seen: CompletionRequest[] = [];
     const policy: Policy = {
-      usage: { promptTokens: 0, completionTokens: 0, requests: 0 },
+      usage: { promptTokens: 0, completionTokens: 0, requests: 0, cutToRoom: 0, withoutRoom: 0 },
       complete: async (request) => [answers[seen.push(request) - 1]!],
     };
     return {

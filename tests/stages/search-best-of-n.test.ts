@@ -101,7 +101,7 @@ test('a solution that is cut or too deep is closed, an empty one dropped, one th
     { text: '3 + 7 = 10 . Final answer: odd', finishReason: 'stop' },
   ] as const;
   const completions = texts.map((one) => ({ ...one, logprob: 0, tokens: 1 }));
-  const policy = { ask: async () => ({ completions, promptTokens: 9, completionTokens: 5 }) };
+  const policy = { ask: async () => ({ completions, promptTokens: 9, completionTokens: 5, isCut: false }) };
   const honest = toyVerifier();
   const verifier: typeof honest = {
     ...honest,

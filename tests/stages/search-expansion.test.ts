@@ -18,7 +18,7 @@ function policyOf(completions: Completion[], seen: CompletionRequest[] = []): Pi
   return {
     async ask(request) {
       seen.push(request);
-      return { completions: completions.slice(0, request.n), promptTokens: 0, completionTokens: 0 };
+      return { completions: completions.slice(0, request.n), promptTokens: 0, completionTokens: 0, isCut: false };
     },
   };
 }

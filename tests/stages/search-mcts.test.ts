@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { SearchConfig } from '../../spec/index.ts';
 import { loadDomain } from '../../stages/domain.ts';
 import { StageExit } from '../../stages/exits.ts';
+import { NoRoom } from '../../stages/policy-room.ts';
 import { random, seedFor } from '../../stages/random.ts';
 import { addCosts, NO_COST } from '../../stages/search/cost.ts';
 import { type Oracle, type SearchLimits, search } from '../../stages/search/mcts.ts';
@@ -113,10 +114,10 @@ describe('the search', () => {
     expect(events).toHaveLength(3);
   });
 
-  test('gives up a path that has outgrown the context, but not a problem that has', async () => {
+  test('gives up a path that has outgrown the context, and a problem that never fitted, and counts both', async () => {
     const context = (words: number) =>
       toyPolicy(async ({ prompt }) => {
-        if (prompt.split(' ').length > words) throw new StageExit('InvalidInput', 'the prompt is too long');
+        if (prompt.split(' ').length > words) throw new NoRoom('the prompt is too long');
       });
     const config = SearchConfig.parse({ candidates: 4, rollouts: 2, iterations: 60 });
     const given = { problem: PROBLEM, verifier: toyVerifier(), seed: 3, domain: await loadDomain('countdown'), config };
@@ -125,10 +126,19 @@ describe('the search', () => {
     expect(isExhausted(tree)).toBe(true);
     expect(Math.max(...tree.nodes.map(({ id }) => pathTo(tree, id).length))).toBe(2);
     expect(tree.nodes.filter(({ terminal, reward }) => terminal && reward !== 0)).toEqual([]);
-    expect(costOfAll(oracle, 60).refused).toBeGreaterThan(0);
-    await expect(eventsOf(oracleOf({ ...given, policy: context(4) }), config)).rejects.toThrow(
-      'the prompt is too long',
-    );
+    expect(costOfAll(oracle, 60).withoutRoom).toBeGreaterThan(0);
+    const unsent = oracleOf({ ...given, policy: context(4) });
+    expect(treeOf(await eventsOf(unsent, config)).nodes).toHaveLength(1);
+    expect(costOfAll(unsent, 60)).toMatchObject({ requests: 0, withoutRoom: 1 });
+  });
+
+  test('does not take another refusal of the server for a path that has outgrown the context', async () => {
+    const policy = toyPolicy(async ({ prompt }) => {
+      if (prompt.split(' ').length > 14) throw new StageExit('InvalidInput', 'no such parameter');
+    });
+    const config = SearchConfig.parse({ candidates: 4, rollouts: 2, iterations: 60 });
+    const given = { problem: PROBLEM, verifier: toyVerifier(), seed: 3, domain: await loadDomain('countdown'), config };
+    await expect(eventsOf(oracleOf({ ...given, policy }), config)).rejects.toThrow('no such parameter');
   });
 
   test('solves countdown with a policy that plays blindly', async () => {

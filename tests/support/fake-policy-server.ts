@@ -29,6 +29,8 @@ export type Reply = (request: FakeRequest, index: number, chance: number) => str
 export interface FakePolicyServer extends AsyncDisposable {
   readonly url: string;
   readonly requests: FakeRequest[];
+  /** Prompts whose tokens were asked for. */
+  tokenized: number;
   /** Called before every answer; may wait, and may return what to do instead. */
   beforeAnswer: (request: FakeRequest) => undefined | Instead | Promise<undefined | Instead>;
   /** The same, for `GET /health`. */
@@ -37,9 +39,13 @@ export interface FakePolicyServer extends AsyncDisposable {
 
 /**
  * A fake of the policy server: no model, but the same completions for the same request, whenever it is asked. Speaks what
- * `stages/policy.ts` needs of the protocol.
+ * `stages/policy.ts` needs of the protocol. A word is a token.
+ * @param contextTokens - told as vLLM does, with `POST /tokenize` and vLLM's refusals; a server that tells nothing of it without
  */
-export async function startFakePolicyServer(reply: Reply): Promise<FakePolicyServer> {
+export async function startFakePolicyServer(
+  reply: Reply,
+  { contextTokens }: { readonly contextTokens?: number } = {},
+): Promise<FakePolicyServer> {
   const requests: FakeRequest[] = [];
   const server = createServer(async (incoming, outgoing) => {
     const answer = (body: unknown) => outgoing.setHeader('content-type', 'application/json').end(JSON.stringify(body));
@@ -47,11 +53,18 @@ export async function startFakePolicyServer(reply: Reply): Promise<FakePolicySer
       const instead = fake.beforeHealth();
       return instead === undefined ? outgoing.end('ok') : misbehave(outgoing, instead);
     }
-    if (incoming.url === '/v1/models') return answer({ object: 'list', data: [{ id: 'fake', object: 'model' }] });
-    if (incoming.url === '/metrics') return outgoing.writeHead(404).end();
+    if (incoming.url === '/v1/models') {
+      return answer({ object: 'list', data: [{ id: 'fake', object: 'model', max_model_len: contextTokens }] });
+    }
+    if (incoming.url === '/tokenize' && contextTokens !== undefined) {
+      const { prompt } = JSON.parse(await bodyOf(incoming)) as FakeRequest;
+      fake.tokenized += 1;
+      return answer({ count: prompt.split(' ').length, max_model_len: contextTokens, tokens: [] });
+    }
+    if (incoming.url !== '/v1/completions') return outgoing.writeHead(404).end();
     const request = JSON.parse(await bodyOf(incoming)) as FakeRequest;
     requests.push(request);
-    const instead = await fake.beforeAnswer(request);
+    const instead = refusalOfVllm(request, contextTokens) ?? (await fake.beforeAnswer(request));
     if (instead !== undefined) return misbehave(outgoing, instead);
     const texts = Array.from({ length: request.n }, (_, index) =>
       reply(request, index, random(seedFor(request.prompt, request.seed, request.temperature, index))()),
@@ -71,6 +84,7 @@ export async function startFakePolicyServer(reply: Reply): Promise<FakePolicySer
   const fake: FakePolicyServer = {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     requests,
+    tokenized: 0,
     beforeAnswer: async () => {
       await sleep(1);
       return undefined;
@@ -83,6 +97,14 @@ export async function startFakePolicyServer(reply: Reply): Promise<FakePolicySer
     },
   };
   return fake;
+}
+
+/** As vLLM 0.32 refuses, and older versions a prompt and completion that are longer than the context together. */
+function refusalOfVllm(request: FakeRequest, contextTokens = Number.POSITIVE_INFINITY): undefined | Instead {
+  const refuse = (message: string) => ({ status: 400, body: JSON.stringify({ error: { message } }) });
+  if (request.temperature < 1e-5 && request.n > 1) return refuse(`n must be 1 when using greedy sampling`);
+  const asked = request.prompt.split(' ').length + Number(request.max_tokens);
+  return asked > contextTokens ? refuse(`maximum context length is ${contextTokens}, requested ${asked}`) : undefined;
 }
 
 function misbehave(outgoing: ServerResponse, instead: Instead): void {

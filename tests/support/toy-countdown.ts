@@ -22,7 +22,7 @@ export const PROBLEMS: readonly Problem[] = [
 
 /** @param delay - awaited before every answer: lets a test shuffle the order of answers, or stop the world */
 export function toyPolicy(delay: (request: CompletionRequest) => Promise<void> = async () => {}): PolicyDriver {
-  const usage = { promptTokens: 0, completionTokens: 0, requests: 0 };
+  const usage = { promptTokens: 0, completionTokens: 0, requests: 0, cutToRoom: 0, withoutRoom: 0 };
   async function ask(request: CompletionRequest) {
     await delay(request);
     const completions = Array.from({ length: request.n }, (_, index) => answer(request, index));
@@ -31,7 +31,7 @@ export function toyPolicy(delay: (request: CompletionRequest) => Promise<void> =
     usage.requests += 1;
     usage.promptTokens += promptTokens;
     usage.completionTokens += completionTokens;
-    return { completions, promptTokens, completionTokens };
+    return { completions, promptTokens, completionTokens, isCut: false };
   }
   return { usage, ask, complete: async (request) => (await ask(request)).completions };
 }

@@ -1,0 +1,28 @@
+import { cp, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterEach, expect, test, vi } from 'vitest';
+import { inProject } from '../../cli/paths.ts';
+import { loadDomain } from '../../stages/domain.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
+
+afterEach(() => vi.unstubAllEnvs());
+
+test.each([
+  ["['a', 'b', 'c', 'd', 'e']", 'rewriteStops of sums has 5'],
+  ["['']", 'rewriteStops of sums has 1'],
+])('a domain with stop strings %s, which a policy server would refuse, is refused', async (stops, words) => {
+  const folder = await temporaryFolder();
+  await cp(inProject('tests/support/domains/sums'), join(folder, 'sums'), { recursive: true });
+  const file = join(folder, 'sums', 'domain.ts');
+  const text = await readFile(file, 'utf8');
+  const changed = text
+    .replace(/rewriteStops: \[[^\]]*\]/, `rewriteStops: ${stops}`)
+    .replaceAll(
+      /from '(\.\.\/[^']+)'/g,
+      (_, path: string) => `from '${inProject('tests/support/domains/sums', path)}'`,
+    );
+  expect(changed).not.toBe(text);
+  await writeFile(file, changed);
+  vi.stubEnv('ORRERY_DOMAINS', folder);
+  await expect(loadDomain('sums')).rejects.toThrow(words);
+});
