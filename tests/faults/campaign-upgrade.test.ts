@@ -1,38 +1,20 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { cpSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { inProject } from '../../cli/paths.ts';
 import type { CampaignStatus } from '../../spec/index.ts';
 import { type Machine, openMachine, until } from '../support/machine.ts';
+import { secondClone } from '../support/second-clone.ts';
 import { aCampaign } from '../support/worker.ts';
-
-const PROJECT = fileURLToPath(new URL('../../', import.meta.url));
-/** What a worker is made of; node_modules is linked. */
-const SOURCES = [
-  'activities',
-  'cli',
-  'domains',
-  'local',
-  'reconciler',
-  'spec',
-  'stages',
-  'store',
-  'trainers',
-  'workflows',
-];
-const FILES = ['worker.ts', 'preflight.ts', 'deployment.ts', 'logging.ts', 'package.json', 'tsconfig.json'];
 
 let machine: Machine;
 let copy: string;
 const started: ChildProcess[] = [];
 beforeEach(async () => {
   machine = await openMachine();
-  copy = mkdtempSync(join(tmpdir(), 'orrery-copy-'));
-  for (const name of [...SOURCES, ...FILES]) cpSync(join(PROJECT, name), join(copy, name), { recursive: true });
-  symlinkSync(join(PROJECT, 'node_modules'), join(copy, 'node_modules'));
+  copy = secondClone();
 }, 120_000);
 afterEach(async () => {
   for (const worker of started) worker.kill('SIGKILL');
@@ -83,7 +65,7 @@ test('a worker whose workflow code cannot go on with what is open says so and le
   expect(changed.said()).toMatch(/cannot go on with what is open/);
   expect(changed.said()).toMatch(/"workflowId":"open"/);
 
-  cpSync(join(PROJECT, 'workflows'), join(copy, 'workflows'), { recursive: true });
+  cpSync(inProject('workflows'), join(copy, 'workflows'), { recursive: true });
   const fitting = startWorker();
   await until('the worker polls', () => fitting.said().includes('worker started'));
   expect(fitting.said()).toMatch(/open workflows replayed/);
