@@ -57,6 +57,8 @@ export type Resource =
 /** Longest wait for what has to follow a fault, on a machine under load. */
 const PATIENCE_MS = 240_000;
 const LOOK_MS = 250;
+/** Exit code of a worker whose task queue belongs to another store. */
+const QUEUE_TAKEN = 73;
 
 /** Every kind of fault. Source: the failure modes of issue reports on schedulers and trainers, and what a laptop does; the weights are *ours*. */
 export const FAULTS: readonly Fault[] = [
@@ -90,6 +92,20 @@ export const FAULTS: readonly Fault[] = [
       await sleep(seconds * 1000);
       await another.stop();
       return [{ target: 'another worker', seen: `stayed for ${seconds.toFixed(1)} s` }];
+    },
+  },
+  {
+    ...{ kind: 'strange-worker', weight: 1, needs: ['another worker', 'temporal'], lasts: true },
+    words: 'the worker of another installation on the same task queue, which must leave at once',
+    async act({ target }) {
+      const end = await target.startStrangeWorker(PATIENCE_MS);
+      const wrong =
+        end?.exitCode === QUEUE_TAKEN && !end.polled
+          ? null
+          : failing(
+              `the worker of another store ended with ${end?.exitCode ?? 'nothing'}; polled: ${end?.polled ?? true}`,
+            );
+      return [{ target: 'another installation', seen: `ended with ${end?.exitCode ?? 'nothing'}`, wrong }];
     },
   },
   {

@@ -15,6 +15,8 @@ export interface Target {
   readonly worker: Service;
   /** Runs one more worker beside the first. @returns how to end it */
   startAnotherWorker(): Promise<{ stop(): Promise<void> }>;
+  /** Starts the worker of another installation, with a store of its own, on the same task queue. @returns how it ended; null when it was still there */
+  startStrangeWorker(timeoutMs: number): Promise<{ readonly exitCode: number | null; readonly polled: boolean } | null>;
   readonly temporal: Service;
   /** Every process at once: workers, Temporal, executions. Files stay. Comes back with worker and Temporal ended and not started again. */
   powerCut(): Promise<void>;

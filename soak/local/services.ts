@@ -10,7 +10,8 @@ import type { Service } from '../target.ts';
 const AGAIN_AFTER_MS = 1_000;
 /** The worker bundles its workflows first; beside trainers on two cores that takes long. */
 const READY_TIMEOUT_MS = 180_000;
-const READY = 'worker started';
+/** What a worker says once it polls. */
+export const READY = 'worker started';
 
 export interface WorkerOptions {
   readonly program: string;

@@ -6,7 +6,7 @@ import type { Program, Target, Zombie } from '../target.ts';
 import { disksCannot, type MountedDisk } from './disk.ts';
 import { isAlive, type Process, processesWith, workingFolder } from './proc.ts';
 import { idOf, programsAmong, SOAK_MARK, ZOMBIE_MARK } from './programs.ts';
-import { type KeptService, sizeOf, startWorker, untilReady, type WorkerOptions } from './services.ts';
+import { type KeptService, READY, sizeOf, startWorker, untilReady, type WorkerOptions } from './services.ts';
 
 export interface LocalTargetOptions {
   readonly mark: string;
@@ -57,6 +57,18 @@ export function createLocalTarget(options: LocalTargetOptions): Target & { end()
           await ended;
         },
       };
+    },
+    async startStrangeWorker(timeoutMs) {
+      const logFile = workerOptions.logFile.replace(/\.log$/, '-strange.log');
+      const env = { ...workerOptions.env, ORRERY_STORE: `${store}-strange`, ORRERY_HOME: `${store}-strange-home` };
+      const from = sizeOf(logFile);
+      const child = startWorker({ ...workerOptions, env, logFile });
+      const ended = once(child, 'exit') as Promise<[number | null, string | null]>;
+      const end = await Promise.race([ended, sleep(timeoutMs, null, { ref: false })]);
+      if (end === null) child.kill('SIGKILL');
+      await ended;
+      const polled = readFileSync(logFile, 'utf8').slice(from).includes(READY);
+      return end === null ? null : { exitCode: end[0], polled };
     },
     async powerCut() {
       // The services first: what looks after them must not start them again.
