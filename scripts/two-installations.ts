@@ -1,0 +1,117 @@
+/**
+ * Two clones of the project run the demo at the same time, beside `npm test` in this one. Each must come to its end, on a Temporal of its own and
+ * with nothing of the other's in its store. It takes as long as the slowest of them, so it is run by hand; the result goes to soak/results/.
+ *
+ *     node scripts/bootstrap.mjs two-installations [--short] [--no-tests]
+ */
+import { createWriteStream, existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Command } from 'commander';
+import { execa } from 'execa';
+import { loadNow, machineText, thisMachine } from '../bench/machine.ts';
+import { EXIT, runMain } from '../cli/errors.ts';
+import { inProject, PROJECT } from '../cli/paths.ts';
+import { rememberedServer } from '../cli/remembered.ts';
+import { secondClone } from '../tests/support/second-clone.ts';
+import { setup } from './setup.ts';
+
+interface Row {
+  readonly what: string;
+  readonly exitCode: number | null;
+  readonly minutes: number;
+  /** Where its Temporal was, and its queue. */
+  readonly place: string;
+  /** Campaigns in its store. */
+  readonly campaigns: readonly string[];
+}
+
+/** Of nobody's shell: the clones choose by themselves. */
+const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^(TEMPORAL|ORRERY)_/.test(name)));
+
+await runMain(async () => {
+  const { short, tests } = new Command('two-installations')
+    .description('Run two demos and the tests at once, each to its end.')
+    .option('--short', 'the shortest campaign')
+    .option('--no-tests', 'the demos alone')
+    .exitOverride()
+    .parse()
+    .opts<{ short?: true; tests: boolean }>();
+  await setup();
+  const startedAt = new Date().toISOString();
+  const load = loadNow();
+  const demos = ['first', 'second'].map((name) => demo(name, short ? ['--short'] : []));
+  const rows = await Promise.all([...demos, ...(tests ? [run('npm test', PROJECT, ['test'])] : [])]);
+  const failures = failuresOf(rows);
+  const name = `two-installations-${startedAt.slice(0, 10)}`;
+  const page = pageOf(
+    rows,
+    failures,
+    `${machineText(thisMachine())}; load ${load} before, ${loadNow()} after`,
+    startedAt,
+  );
+  mkdirSync(inProject('soak', 'results'), { recursive: true });
+  writeFileSync(inProject('soak', 'results', `${name}.md`), page);
+  console.log(page);
+  return failures.length === 0 ? EXIT.ok : EXIT.failed;
+});
+
+/** The demo in a new clone, which is removed where it came to its end. */
+async function demo(name: string, args: readonly string[]): Promise<Row> {
+  const clone = secondClone();
+  const row = await run(`demo in the ${name} clone`, clone, ['demo', ...args]);
+  const server = rememberedServer(join(clone, '.orrery', 'connection.json'));
+  const store = join(clone, '.orrery', 'store', 'campaigns');
+  const found = {
+    place: server === null ? 'none' : `localhost:${server.port}, task queue ${server.taskQueue}`,
+    campaigns: existsSync(store) ? readdirSync(store) : [],
+  };
+  if (row.exitCode === 0) rmSync(clone, { recursive: true, force: true });
+  else console.error(`orrery: the ${name} clone is kept in ${clone}`);
+  return { ...row, ...found };
+}
+
+/** A command of the project in a folder of it. What it prints goes to a file under .orrery/. */
+async function run(what: string, cwd: string, args: readonly string[]): Promise<Row> {
+  const began = performance.now();
+  mkdirSync(inProject('.orrery', 'logs'), { recursive: true });
+  const log = createWriteStream(inProject('.orrery', 'logs', `${what.replaceAll(' ', '-')}.log`));
+  const child = execa(process.execPath, ['scripts/bootstrap.mjs', ...args], {
+    ...{ cwd, env, extendEnv: false, reject: false, all: true, stdin: 'ignore', buffer: false },
+  });
+  child.all.pipe(log);
+  const { exitCode } = await child;
+  const minutes = (performance.now() - began) / 60_000;
+  return { what, exitCode: exitCode ?? null, minutes, place: 'its own', campaigns: [] };
+}
+
+/** What does not hold, as lines. Pure. */
+function failuresOf(rows: readonly Row[]): string[] {
+  const demos = rows.filter(({ what }) => what.startsWith('demo'));
+  return [
+    ...rows.flatMap(({ what, exitCode }) => (exitCode === 0 ? [] : [`${what} ended with ${exitCode}`])),
+    ...(new Set(demos.map(({ place }) => place)).size === demos.length ? [] : ['the demos shared a Temporal']),
+    ...demos.flatMap(({ what, campaigns }) =>
+      campaigns.length === 1
+        ? []
+        : [`${what} left ${campaigns.length} campaigns in its store: ${campaigns.join(', ')}`],
+    ),
+  ];
+}
+
+function pageOf(rows: readonly Row[], failures: readonly string[], machine: string, startedAt: string): string {
+  return [
+    '# Two installations and the tests at once',
+    '',
+    `${startedAt}, \`node scripts/bootstrap.mjs two-installations\`. ${machine}.`,
+    '',
+    '| what | exit code | minutes | Temporal | campaigns in its store |',
+    '| --- | --- | --- | --- | --- |',
+    ...rows.map(
+      ({ what, exitCode, minutes, place, campaigns }) =>
+        `| ${what} | ${exitCode ?? 'none'} | ${minutes.toFixed(1)} | ${place} | ${campaigns.join(', ')} |`,
+    ),
+    '',
+    failures.length === 0 ? 'Each came to its end, and nothing crossed.' : failures.map((one) => `- ${one}`).join('\n'),
+    '',
+  ].join('\n');
+}
