@@ -12,12 +12,11 @@ import {
   FILES,
   InvalidInputError,
   type ManifestRef,
-  parseOrRefuse,
   planCampaign,
   StageStatus,
 } from '../spec/index.ts';
 import { withAccount } from '../stages/analyse/sections/account.ts';
-import { loadDomain } from '../stages/domain.ts';
+import { domainComplaints } from '../stages/domain.ts';
 import { campaignDir, dataDir, stageDir, writeFileAtomic } from '../store/index.ts';
 import { beating } from './beating.ts';
 import type { Deps } from './deps.ts';
@@ -34,12 +33,12 @@ export function createCampaignActivities({ store, inputs, refusalOf, engines, se
       spec: CampaignSpec;
     }): Promise<{ searchAttributes: boolean }> =>
       beating(async () => {
-        const domain = await loadDomain(spec.domain.name);
-        parseOrRefuse(domain.settings, spec.domain.settings, 'domain.settings');
-        const complaints = planCampaign(spec).flatMap((slot): Complaint[] => {
+        // All at once: who mends one field is not to be told of the next only then.
+        const complaints = await domainComplaints(spec);
+        for (const slot of planCampaign(spec)) {
           const message = refusalOf({ ...slot, config: spec.stages[slot.kind] } as never);
-          return message === null ? [] : [{ field: `stages.${slot.kind}.run`, message }];
-        });
+          if (message !== null) complaints.push({ field: `stages.${slot.kind}.run`, message });
+        }
         complaints.push(...unsupportedIn(spec, engines));
         complaints.push(...(await inputComplaints(spec.data, inputs, cancellationSignal())));
         const elsewhere = await stagesElsewhere(client, campaignId, activityInfo().taskQueue);

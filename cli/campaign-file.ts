@@ -1,15 +1,13 @@
-import { readFileSync } from 'node:fs';
-import { isMap, isNode, isScalar, LineCounter, type Node, type ParsedNode, parseDocument } from 'yaml';
-import { inputComplaints, inputRules } from '../inputs/index.ts';
+import { inputComplaints, inputRules, type LineComplaint, readBounded, readYaml } from '../inputs/index.ts';
 import { ENGINES, unsupportedIn } from '../planner/index.ts';
 import {
   type CampaignSpec,
   type Complaint,
   InvalidInputError,
+  omittedLines,
   parseCampaignSpec,
-  parseOrRefuse,
 } from '../spec/index.ts';
-import { loadDomain } from '../stages/domain.ts';
+import { domainComplaints } from '../stages/domain.ts';
 import { architectureOf } from './architecture.ts';
 import { CommandError, EXIT, messageOf } from './errors.ts';
 import { PROJECT, storePath } from './paths.ts';
@@ -31,17 +29,16 @@ export interface ReadOptions {
   readonly until?: CampaignSpec['until'];
 }
 
-/** One thing wrong with a file, by the line to look at. Lines count from 1. */
-export interface FileComplaint extends Complaint {
-  readonly line: number;
-}
-
 /** A campaign file that was refused: every bad field as `file:line: field: what was expected and what came`. */
 export class InvalidCampaignFile extends CommandError {
-  readonly complaints: readonly FileComplaint[];
-  constructor(file: string, complaints: readonly FileComplaint[]) {
-    super(EXIT.invalid, complaints.map((complaint) => `${file}:${complaint.line}: ${inWords(complaint)}`).join('\n'));
-    this.complaints = complaints;
+  readonly complaints: readonly LineComplaint[];
+  /** @param omitted - complaints that were left out before */
+  constructor(file: string, complaints: readonly LineComplaint[], omitted = 0) {
+    const bounded = new InvalidInputError(file, complaints);
+    const told = bounded.complaints.map((complaint, index) => ({ ...complaint, line: complaints[index]?.line ?? 1 }));
+    const lines = told.map((complaint) => `${file}:${complaint.line}: ${inWords(complaint)}`);
+    super(EXIT.invalid, [...lines, ...omittedLines(bounded.omitted + omitted)].join('\n'));
+    this.complaints = told;
   }
 }
 
@@ -52,99 +49,63 @@ const inWords = ({ field, message }: Complaint): string => (field === '' ? messa
  * @throws InvalidCampaignFile 65 naming every bad field by its line; CommandError 66 when there is no such file
  */
 export async function readCampaignFile(file: string, options: ReadOptions = {}): Promise<CampaignFile> {
-  let text: string;
+  let content: Uint8Array;
   try {
-    text = readFileSync(file, 'utf8');
+    content = readBounded(file);
   } catch (error) {
     throw new CommandError(EXIT.missing, `${file} cannot be read: ${messageOf(error)}`, undefined, { cause: error });
   }
-  return parseCampaign(text, file, options);
+  return parseCampaign(content, file, options);
 }
 
-/** {@link readCampaignFile} on a text that is there. `file` names it in what is told. */
+/** {@link readCampaignFile} on a content that is there. `file` names it in what is told. */
 export async function parseCampaign(
-  text: string,
+  content: Uint8Array | string,
   file: string,
-  { dataFiles = 'needed', engines = 'needed', until }: ReadOptions = {},
+  options: ReadOptions = {},
 ): Promise<CampaignFile> {
-  const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines });
-  const lineAt = (offset: number): number => lines.linePos(offset).line;
-  if (document.errors.length > 0) {
+  const yaml = readYaml(content);
+  if (yaml.kind === 'refused') throw new InvalidCampaignFile(file, yaml.complaints);
+  const ends = options.until === undefined ? {} : { until: options.until };
+  const { spec, complaints, omitted } = await checked(yaml.value, ends, options);
+  if (spec === null || complaints.length > 0) {
     throw new InvalidCampaignFile(
       file,
-      document.errors.map((error) => ({
-        field: '',
-        message: error.message.split(' at line ')[0] ?? error.message,
-        line: lineAt(error.pos[0]),
-      })),
+      complaints.map((complaint) => ({ ...complaint, line: yaml.lineOf(complaint.field) })),
+      omitted,
     );
   }
-  const input: unknown = document.toJS();
+  return { input: { ...(yaml.value as Record<string, unknown>), ...ends }, spec };
+}
+
+/** All that is wrong, at once: what the domain refuses is told although other fields are wrong too. */
+async function checked(
+  value: unknown,
+  ends: Pick<CampaignSpec, 'until'>,
+  { dataFiles = 'needed', engines = 'needed' }: ReadOptions,
+): Promise<{ spec: CampaignSpec | null; complaints: Complaint[]; omitted: number }> {
+  let spec: CampaignSpec;
   try {
-    const ends = until === undefined ? {} : { until };
-    const spec = { ...parseCampaignSpec(input, file), ...ends };
-    await checkDomain(spec);
-    if (engines === 'needed') await checkEngines(spec);
-    if (dataFiles === 'needed') await checkDataFiles(spec);
-    return { input: { ...(input as Record<string, unknown>), ...ends }, spec };
+    spec = { ...parseCampaignSpec(value, 'the campaign'), ...ends };
   } catch (error) {
     if (!(error instanceof InvalidInputError)) throw error;
-    throw new InvalidCampaignFile(
-      file,
-      error.complaints.map((complaint) => ({
-        ...complaint,
-        line: lineAt(offsetOf(document.contents, complaint.field === '' ? [] : complaint.field.split('.'))),
-      })),
-    );
+    return {
+      spec: null,
+      complaints: [...error.complaints, ...(await domainComplaints(value))],
+      omitted: error.omitted,
+    };
   }
+  return {
+    spec,
+    omitted: 0,
+    complaints: [
+      ...(await domainComplaints(spec)),
+      ...(engines === 'needed' ? unsupportedIn(spec, ENGINES, await architectureOf(spec).catch(() => null)) : []),
+      ...(dataFiles === 'needed' ? await fileComplaints(spec) : []),
+    ],
+  };
 }
 
-/** @throws InvalidInputError when there is no such domain, or when its settings are not what it expects */
-async function checkDomain(spec: CampaignSpec): Promise<void> {
-  const domain = await loadDomain(spec.domain.name);
-  try {
-    parseOrRefuse(domain.settings, spec.domain.settings, 'domain.settings');
-  } catch (error) {
-    if (!(error instanceof InvalidInputError)) throw error;
-    throw new InvalidInputError(
-      'the campaign',
-      error.complaints.map(({ field, message }) => ({
-        field: ['domain.settings', field].filter(Boolean).join('.'),
-        message,
-      })),
-    );
-  }
-}
-
-/** @throws InvalidInputError naming every field that asks for what the programs of this version cannot do */
-async function checkEngines(spec: CampaignSpec): Promise<void> {
-  const complaints = unsupportedIn(spec, ENGINES, await architectureOf(spec).catch(() => null));
-  if (complaints.length > 0) throw new InvalidInputError('the campaign', complaints);
-}
-
-/** @throws InvalidInputError naming every problem file that a worker of this environment would refuse */
-async function checkDataFiles({ data }: CampaignSpec): Promise<void> {
-  const complaints = await inputComplaints(data, inputRules(process.env, { project: PROJECT, store: storePath() }));
-  if (complaints.length > 0) throw new InvalidInputError('the campaign', complaints);
-}
-
-/** Where in the text a path leads: to its key, or, where the text does not have it, to the nearest place above. */
-function offsetOf(root: ParsedNode | null, path: readonly string[]): number {
-  let node: Node | null = root;
-  let offset = root?.range?.[0] ?? 0;
-  for (const step of path) {
-    const next: { key: unknown; value: unknown } | null = childOf(node, step);
-    if (next === null) break;
-    offset = (isNode(next.key) ? next.key.range?.[0] : undefined) ?? offset;
-    node = isNode(next.value) ? next.value : null;
-  }
-  return offset;
-}
-
-/** The entry of a mapping or sequence, with the node that stands for its key. */
-function childOf(node: Node | null, step: string): { key: unknown; value: unknown } | null {
-  if (isMap(node)) return node.items.find(({ key }) => (isScalar(key) ? String(key.value) : null) === step) ?? null;
-  const item: unknown = node !== null && 'items' in node ? (node.items as unknown[])[Number(step)] : undefined;
-  return item === undefined ? null : { key: item, value: item };
-}
+/** Problem files that a worker of this environment would refuse. */
+const fileComplaints = ({ data }: CampaignSpec): Promise<Complaint[]> =>
+  inputComplaints(data, inputRules(process.env, { project: PROJECT, store: storePath() }));

@@ -3,3 +3,4 @@ export * from './errors.ts';
 export * from './fetch.ts';
 export * from './open.ts';
 export * from './rules.ts';
+export * from './yaml.ts';

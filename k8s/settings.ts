@@ -1,6 +1,5 @@
-import { readFileSync } from 'node:fs';
-import { parse, YAMLParseError } from 'yaml';
-import { InvalidInputError, KubernetesSettings, parseOrRefuse } from '../spec/index.ts';
+import { readBounded, readYaml } from '../inputs/index.ts';
+import { InvalidInputError, jsonFault, KubernetesSettings, parseOrRefuse, SPEC_LIMITS } from '../spec/index.ts';
 
 /**
  * Reads the file that `ORRERY_KUBERNETES` names.
@@ -11,16 +10,18 @@ export function readKubernetesSettings(path: string | undefined): KubernetesSett
     throw new InvalidInputError('ORRERY_KUBERNETES', [{ field: path ?? '', message }]);
   };
   if (!path) return refuse('expected the path of a settings file (docs/kubernetes.md), but got nothing');
-  let text: string;
+  let content: Uint8Array;
   try {
-    text = readFileSync(path, 'utf8');
+    content = readBounded(path);
   } catch (error) {
     return refuse(`expected a file that can be read, but got ${(error as NodeJS.ErrnoException).code}`);
   }
-  try {
-    return parseOrRefuse(KubernetesSettings, parse(text), path);
-  } catch (error) {
-    if (error instanceof YAMLParseError) return refuse(`expected YAML, but got: ${error.message}`);
-    throw error;
+  const yaml = readYaml(content);
+  if (yaml.kind === 'read') {
+    const fault = jsonFault(yaml.value, SPEC_LIMITS);
+    if (fault !== null) throw new InvalidInputError(path, [fault]);
+    return parseOrRefuse(KubernetesSettings, yaml.value, path);
   }
+  const complaints = yaml.complaints.map(({ message, line }) => ({ field: '', message: `line ${line}: ${message}` }));
+  throw new InvalidInputError(path, complaints);
 }

@@ -2,7 +2,15 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { z } from 'zod';
-import { InvalidInputError, parseOrRefuse, type RewriteFault } from '../spec/index.ts';
+import {
+  type Complaint,
+  DomainRef,
+  InvalidInputError,
+  jsonFault,
+  parseOrRefuse,
+  type RewriteFault,
+  SPEC_LIMITS,
+} from '../spec/index.ts';
 
 /** Fixed sentences of the reflections (paper, procedure cloning), in the words of the domain. `domains/<name>/phrases.json`. */
 export const Phrases = z.strictObject({
@@ -37,6 +45,11 @@ export interface Domain {
   readonly name: string;
   /** Settings that the campaign may give as `domain.settings`. */
   readonly settings: z.ZodType<Record<string, unknown>>;
+  /**
+   * Whether the domain makes problems (`data.type: generated`) and demonstrations for a stand-in (`policy.type: pretrain`), in its `domain.py`.
+   * It does where left out.
+   */
+  readonly generates?: boolean;
   readonly prompts: {
     /** What the policy continues to solve the problem. */
     solve(problem: string): string;
@@ -128,4 +141,47 @@ function checkStops({ stepStops, solutionStops = [], rewriteStops }: Domain, nam
         ],
   );
   if (complaints.length > 0) throw new InvalidInputError(`domains/${name}`, complaints);
+}
+
+/** What decides whether a domain takes a campaign; the rest of the campaign may be anything. */
+const Asked = z.object({
+  domain: DomainRef,
+  data: z.object({ type: z.string() }).optional().catch(undefined),
+  policy: z.object({ type: z.string() }).optional().catch(undefined),
+});
+
+/** What the domain of a campaign refuses: its settings, and work that it cannot do. Other fields of the campaign may be wrong. */
+export async function domainComplaints(campaign: unknown): Promise<Complaint[]> {
+  if (jsonFault(campaign, SPEC_LIMITS) !== null) return [];
+  const asked = Asked.safeParse(campaign);
+  if (!asked.success) return [];
+  const { domain: ref, data, policy } = asked.data;
+  try {
+    const domain = await loadDomain(ref.name);
+    const cannot = (field: string, instead: string): Complaint => ({
+      field,
+      message: `expected ${instead}: domain ${ref.name} makes no problems and no demonstrations of its own`,
+    });
+    return [
+      ...settingsComplaints(domain, ref.settings),
+      ...(domain.generates === false && data?.type === 'generated' ? [cannot('data.type', 'files')] : []),
+      ...(domain.generates === false && policy?.type === 'pretrain' ? [cannot('policy.type', 'pretrained')] : []),
+    ];
+  } catch (error) {
+    if (error instanceof InvalidInputError) return [...error.complaints];
+    throw error;
+  }
+}
+
+function settingsComplaints(domain: Domain, settings: Record<string, unknown>): Complaint[] {
+  try {
+    parseOrRefuse(domain.settings, settings, 'domain.settings');
+    return [];
+  } catch (error) {
+    if (!(error instanceof InvalidInputError)) throw error;
+    return error.complaints.map(({ field, message }) => ({
+      field: ['domain.settings', field].filter(Boolean).join('.'),
+      message,
+    }));
+  }
 }

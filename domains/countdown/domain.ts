@@ -18,9 +18,9 @@ export const domain: Domain = {
   name: 'countdown',
   settings: z.strictObject({
     numbers: z.int().min(2).max(6).default(3).describe('Numbers of a problem.'),
-    maxNumber: z.int().min(1).default(12).describe('Largest number given; the smallest is 1.'),
-    maxTarget: z.int().min(1).default(40).describe('Largest target; the smallest is 1.'),
-    maxValue: z.int().min(1).default(60).describe('Largest value on the way.'),
+    maxNumber: z.int().min(1).max(1000).default(12).describe('Largest number given; the smallest is 1.'),
+    maxTarget: z.int().min(1).max(1000).default(40).describe('Largest target; the smallest is 1.'),
+    maxValue: z.int().min(1).max(1000).default(60).describe('Largest value on the way.'),
   }),
   prompts: {
     solve: (problem) => problem,

@@ -40,6 +40,7 @@ const LONGEST_PLACE = 80;
 export const domain: Domain = {
   name: 'math',
   settings: z.strictObject({}),
+  generates: false,
   prompts: {
     solve: (problem) => fill(PROMPTS.solve, { problem }),
     steps: (problem) => fill(PROMPTS.steps, { problem }),

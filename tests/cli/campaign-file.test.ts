@@ -97,3 +97,38 @@ test('settings that the domain does not know are refused before anything starts'
   const [complaint] = await complaintsAbout(VALID.replace('countdown', 'countdown\n  settings:\n    nonsense: 1'));
   expect(complaint).toMatch(/^x\.yaml:5: domain\.settings\.nonsense: /);
 });
+
+test('settings of the domain are told together with all else that is wrong', async () => {
+  const text = VALID.replace('name: tiny', 'name: Tiny').replace(
+    'countdown',
+    'countdown\n  settings:\n    nonsense: 1',
+  );
+  expect((await complaintsAbout(text)).map((line) => line.split(': ').slice(0, 2))).toEqual([
+    ['x.yaml:1', 'name'],
+    ['x.yaml:5', 'domain.settings.nonsense'],
+  ]);
+});
+
+test('a domain that makes neither problems nor demonstrations refuses a campaign that wants them', async () => {
+  expect(await complaintsAbout(VALID.replace('countdown', 'math'))).toEqual([
+    expect.stringMatching(/^x\.yaml:7: data\.type: expected files: domain math makes no problems/),
+    expect.stringMatching(/^x\.yaml:5: policy\.type: expected pretrained: domain math makes no problems/),
+  ]);
+});
+
+test('of many complaints some are told, and how many more there are', async () => {
+  const lines = await complaintsAbout(VALID + Array.from({ length: 10_000 }, (_, at) => `f${at}: 1\n`).join(''));
+  expect(lines[0]).toBe('x.yaml:11: f0: no such field here; is it misspelt?');
+  expect(lines).toHaveLength(21);
+  expect(lines.at(-1)).toBe('  and 9,980 more');
+});
+
+test.each([
+  [
+    'an alias bomb',
+    `a0: &a0 [x]\n${Array.from({ length: 9 }, (_, at) => `a${at + 1}: &a${at + 1} [${Array(9).fill(`*a${at}`).join(', ')}]`).join('\n')}\n`,
+  ],
+  ['a spec above what Temporal takes', `${VALID}description: ${'x'.repeat(300_000)}\n`],
+])('%s is refused in one line', async (_, text) => {
+  expect(await complaintsAbout(text)).toEqual(['x.yaml:1: expected at most 262144 bytes as JSON, but it has more']);
+});
