@@ -141,4 +141,6 @@ function tableLines(columns: readonly string[], rows: readonly (readonly string[
 const counted = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? '' : 's'}`;
 const gib = (value: number): string => `${value.toFixed(1)} GiB`;
 const hours = (value: number): string => Math.round(value).toLocaleString('en');
-const duration = (seconds: number): string => prettyMilliseconds(Math.round(seconds / 60) * 60_000, { unitCount: 2 });
+/** To the nearest minute; less than one is told as one. */
+const duration = (seconds: number): string =>
+  prettyMilliseconds(Math.max(1, Math.round(seconds / 60)) * 60_000, { unitCount: 2 });

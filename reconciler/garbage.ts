@@ -143,4 +143,5 @@ const ownerOf = ({ campaign, stage, ownerRun }: JobSummary): Owner => ({
 const isAtWork = ({ phase }: JobSummary): boolean => phase === 'pending' || phase === 'running';
 const isOld = ({ submittedAt }: JobSummary, now: number): boolean => now - Date.parse(submittedAt) > RECORD_AGE_MS;
 
-const inHours = (ms: number): string => `${Math.floor(ms / HOUR_MS)} h`;
+/** To the nearest hour: the age of a file is a fraction of a millisecond off, and 2 h less that is no hour. */
+const inHours = (ms: number): string => `${Math.round(ms / HOUR_MS)} h`;

@@ -51,6 +51,11 @@ describe('a temporary file', () => {
     expect(kindsIn({ temporaries: aged(TEMPORARY_AGE_MS + 1) })).toEqual(['temporary-file']);
     expect(kindsIn({ temporaries: aged(TEMPORARY_AGE_MS - 1) })).toEqual([]);
   });
+  test('is told by its age to the nearest hour, a moment less or more', () => {
+    for (const ageMs of [7_199_999.999, 7_200_000, 7_200_001]) {
+      expect(findingsIn({ temporaries: aged(ageMs) })).toMatchObject([{ why: 'not written to for 2 h' }]);
+    }
+  });
   test('is left alone as long as who writes it may be alive: a laptop slept, or the clock was set', () => {
     expect(kindsIn({ temporaries: aged(100 * TEMPORARY_AGE_MS), running: [7] })).toEqual([]);
   });
