@@ -1,39 +1,101 @@
 /**
  * Every test: vitest over the TypeScript, pytest over the Python. Arguments go to vitest, and then pytest is left out. `--faults` runs those
- * that cause faults for real and take minutes: `tests/faults/`, and what pytest marks as slow.
+ * that cause faults for real and take minutes: `tests/faults/`, and what pytest marks as slow. `--repeat` looks for tests that pass only
+ * most of the time: it runs the same again and again, beside so many busy processes as `--load` says.
  *
  *     npm test
  *     npm test -- tests/cli
  *     npm test -- --faults
+ *     npm test -- --repeat 10 --load 4
+ *     npm test -- --repeat 30 --load 4 tests/reconciler
  */
+import { type StdioOptions, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { closeSync, mkdirSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { stripVTControlCharacters } from 'node:util';
 import { execa } from 'execa';
-import { EXIT, runMain } from '../cli/errors.ts';
-import { inProject, PROJECT, VENV_PYTHON } from '../cli/paths.ts';
+import { CommandError, EXIT, type ExitCode, runMain } from '../cli/errors.ts';
+import { inOrrery, inProject, PROJECT, VENV_PYTHON } from '../cli/paths.ts';
 import { setup } from './setup.ts';
-
-const faults = process.argv.includes('--faults');
-const args = process.argv.slice(2).filter((arg) => arg !== '--faults');
-
-await runMain(async () => {
-  await setup();
-  const vitest = await show(process.execPath, [inProject('node_modules/vitest/vitest.mjs'), 'run', ...args]);
-  const marks = faults ? ['-m', 'slow'] : [];
-  const pytest =
-    args.length > 0 ||
-    (await show(VENV_PYTHON, ['-m', 'pytest', '-q', ...marks, 'trainers/tests'], faults ? [NO_TESTS] : []));
-  return vitest && pytest ? EXIT.ok : EXIT.failed;
-});
 
 /** What pytest ends with when nothing is marked. */
 const NO_TESTS = 5;
 
-/** Runs a command with its output on this terminal. @returns whether it ended with 0, or as else is fine */
-async function show(command: string, commandArgs: readonly string[], fine: readonly number[] = []): Promise<boolean> {
-  const { failed, exitCode } = await execa(command, commandArgs, {
-    cwd: PROJECT,
-    stdio: 'inherit',
-    reject: false,
-    env: { PYTHONPATH: inProject('trainers'), OMP_NUM_THREADS: '1', ORRERY_TEST_FAULTS: faults ? '1' : '0' },
-  });
-  return !failed || fine.includes(exitCode ?? 1);
+await runMain(async () => {
+  const args = process.argv.slice(2);
+  const faults = takeFlag(args, '--faults');
+  const repeat = takeNumber(args, '--repeat');
+  const load = takeNumber(args, '--load');
+  await setup();
+  if (repeat !== null) return await repeatedly(repeat, load ?? 0, (output) => testsPass(args, faults, output));
+  return (await testsPass(args, faults, 'inherit')) ? EXIT.ok : EXIT.failed;
+});
+
+/** Where the tests print: this terminal, or a file descriptor. */
+type Output = 'inherit' | number;
+
+async function testsPass(args: readonly string[], faults: boolean, output: Output): Promise<boolean> {
+  const env = { PYTHONPATH: inProject('trainers'), OMP_NUM_THREADS: '1', ORRERY_TEST_FAULTS: faults ? '1' : '0' };
+  const run = async (command: string, commandArgs: readonly string[]): Promise<number> => {
+    const stdio: StdioOptions = ['ignore', output, output];
+    const child = spawn(command, commandArgs, { cwd: PROJECT, stdio, env: { ...process.env, ...env } });
+    const [exitCode] = (await once(child, 'exit')) as [number | null];
+    return exitCode ?? EXIT.failed;
+  };
+  const vitest = await run(process.execPath, [inProject('node_modules/vitest/vitest.mjs'), 'run', ...args]);
+  if (args.length > 0) return vitest === EXIT.ok;
+  const marks = faults ? ['-m', 'slow'] : [];
+  const pytest = await run(VENV_PYTHON, ['-m', 'pytest', '-q', ...marks, 'trainers/tests']);
+  return vitest === EXIT.ok && (pytest === EXIT.ok || (faults && pytest === NO_TESTS));
+}
+
+/** Runs the tests so many times, says how each run ended, and keeps what the failed ones printed. */
+async function repeatedly(
+  times: number,
+  load: number,
+  testsPassInto: (output: Output) => Promise<boolean>,
+): Promise<ExitCode> {
+  const folder = inOrrery('test-runs', new Date().toISOString().replaceAll(':', '-'));
+  mkdirSync(folder, { recursive: true });
+  const spin = () => execa(process.execPath, ['-e', 'for (;;);'], { reject: false });
+  const spinning = Array.from({ length: load }, spin);
+  let failed = 0;
+  for (let run = 1; run <= times; run += 1) {
+    const file = join(folder, `run-${run}.log`);
+    const output = openSync(file, 'w');
+    const began = performance.now();
+    const passed = await testsPassInto(output);
+    const seconds = Math.round((performance.now() - began) / 1000);
+    closeSync(output);
+    console.log(`run ${run} of ${times}: ${passed ? 'passed' : 'FAILED'} in ${seconds} s`);
+    if (!passed) console.log([...failuresIn(file), file].map((line) => `  ${line}`).join('\n'));
+    if (passed) rmSync(file);
+    else failed += 1;
+  }
+  for (const process of spinning) process.kill('SIGKILL');
+  if (failed === 0) rmSync(folder, { recursive: true });
+  console.log(`${times - failed} of ${times} runs passed`);
+  return failed === 0 ? EXIT.ok : EXIT.failed;
+}
+
+/** The names of what failed, as vitest and pytest print them. */
+function failuresIn(file: string): string[] {
+  const lines = stripVTControlCharacters(readFileSync(file, 'utf8')).split('\n');
+  return [...new Set(lines.map((line) => line.trim()).filter((line) => /^FAIL(ED)? /.test(line)))];
+}
+
+function takeFlag(args: string[], name: string): boolean {
+  const at = args.indexOf(name);
+  if (at >= 0) args.splice(at, 1);
+  return at >= 0;
+}
+
+/** @throws CommandError 2 when what follows the name is no whole number */
+function takeNumber(args: string[], name: string): number | null {
+  const at = args.indexOf(name);
+  if (at < 0) return null;
+  const [, value = ''] = args.splice(at, 2);
+  if (/^\d{1,4}$/.test(value)) return Number(value);
+  throw new CommandError(EXIT.usage, `${name}: expected a whole number, but got "${value}"`);
 }
