@@ -1,4 +1,5 @@
 import { configDefaults, defineConfig } from 'vitest/config';
+import { forgetThePerson } from './tests/support/environment.ts';
 
 /** Tests that kill, hang, fill and cut for minutes: `npm test -- --faults`. */
 const FAULTS = 'tests/faults/**/*.test.ts';
@@ -7,6 +8,8 @@ const CLUSTER = 'tests/cluster/**/*.test.ts';
 const faults = process.env.ORRERY_TEST_FAULTS === '1' || process.argv.some((arg) => arg.includes('tests/faults'));
 const cluster = process.env.ORRERY_TEST_CLUSTER === '1';
 const chosen = cluster ? [CLUSTER] : faults ? [FAULTS] : ['tests/**/*.test.ts'];
+// The cluster is the person's own: where it is, and what it is built from.
+if (!cluster) forgetThePerson();
 const others = [FAULTS, CLUSTER].filter((pattern) => !chosen.includes(pattern));
 
 export default defineConfig({

@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.error
 import urllib.request
@@ -19,6 +20,21 @@ import pytest
 import campaign
 
 PACKAGE = Path(__file__).parents[1]
+
+
+def forget_the_person(home: str) -> None:
+    """Take what is the person's own from the tests and their programs, by the rules of the tests in TypeScript."""
+    rules = json.loads((PACKAGE.parent / "tests/support/environment.json").read_text())
+    prefixes = tuple(rules["keptPrefixes"])
+    kept = {name: value for name, value in os.environ.items() if name in rules["kept"] or name.startswith(prefixes)}
+    os.environ.clear()
+    os.environ.update(kept | rules["set"] | {"HOME": home})
+    time.tzset()
+    os.umask(0o022)
+
+
+HOME = tempfile.TemporaryDirectory(prefix="orrery-home-")
+forget_the_person(HOME.name)
 CONTEXT_TOKENS = 96
 START_SECONDS = 240.0
 """Importing torch and transformers takes this long on a machine that is busy enough."""
