@@ -1,7 +1,8 @@
-import { mkdir, readFile } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { activityInfo, cancellationSignal } from '@temporalio/activity';
 import { WorkflowNotFoundError } from '@temporalio/common';
+import { z } from 'zod';
 import { inputComplaints } from '../inputs/index.ts';
 import { stagesElsewhere } from '../installation/index.ts';
 import { unsupportedIn } from '../planner/index.ts';
@@ -17,7 +18,7 @@ import {
 } from '../spec/index.ts';
 import { withAccount } from '../stages/analyse/sections/account.ts';
 import { domainComplaints } from '../stages/domain.ts';
-import { campaignDir, dataDir, stageDir, writeFileAtomic } from '../store/index.ts';
+import { campaignDir, dataDir, readJson, readText, stageDir, writeFileAtomic } from '../store/index.ts';
 import { beating } from './beating.ts';
 import type { Deps } from './deps.ts';
 
@@ -84,8 +85,10 @@ export function createCampaignActivities({ store, inputs, refusalOf, engines, se
         const from = dataDir(stageDir(store, analysis.key));
         const html = join(dir, FILES.analyse.html);
         const json = join(dir, FILES.analyse.json);
-        await writeFileAtomic(html, withAccount(await readFile(join(from, FILES.analyse.html), 'utf8'), status));
-        const report = JSON.parse(await readFile(join(from, FILES.analyse.json), 'utf8')) as object;
+        // Both are read before either is published.
+        const page = await readText(join(from, FILES.analyse.html));
+        const report = await readJson(join(from, FILES.analyse.json), z.looseObject({}));
+        await writeFileAtomic(html, withAccount(page, status));
         await writeFileAtomic(json, `${JSON.stringify({ ...report, run: status }, null, 2)}\n`);
         return { html, json };
       }),

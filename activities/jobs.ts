@@ -7,7 +7,7 @@ import {
   type Progress,
   progressOfAll,
 } from '../spec/index.ts';
-import { readPartsProgress, readStageFile, releaseClaim, stageDir } from '../store/index.ts';
+import { readPartsProgress, readStageFileIfParses, releaseClaim, stageDir } from '../store/index.ts';
 import { beating } from './beating.ts';
 import type { Deps } from './deps.ts';
 import { readStall, saveDiagnosis } from './diagnosis.ts';
@@ -110,10 +110,11 @@ export function createJobActivities({ store, executor, outcomeOf, client, log }:
     failed: number | null,
   ): Promise<KeptWork | null> {
     const dir = stageDir(store, job.key);
-    const { kind } = await readStageFile(dir);
+    const stage = await readStageFileIfParses(dir);
+    if (stage === null) return null;
     const part = reports.length === 1 ? null : failed;
     const progress = part === null ? progressOfAll(reports) : (reports[part] ?? null);
-    return await keptWork(dir, kind, progress?.attempt === job.attempt ? progress : null, part);
+    return await keptWork(dir, stage.kind, progress?.attempt === job.attempt ? progress : null, part);
   }
 
   async function stopStalled(job: JobRef, stall: Stall): Promise<Outcome> {

@@ -1,7 +1,7 @@
-import { mkdir, readFile } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Outcome, type Run, ruleOf, type Shortage } from '../spec/index.ts';
-import { isMissing, logsDir, stageDir, writeFileAtomic } from '../store/index.ts';
+import { isMissing, logsDir, readText, stageDir, writeFileAtomic } from '../store/index.ts';
 import type { JobRef } from './job-request.ts';
 
 /**
@@ -27,7 +27,7 @@ export async function noteShortage(store: string, job: JobRef, { why }: Shortage
 /** How an attempt ended whose job was never submitted; null for all others. */
 export async function unscheduled(store: string, job: JobRef): Promise<Outcome | null> {
   try {
-    const message = (await readFile(noteOf(store, job), 'utf8')).trim();
+    const message = (await readText(noteOf(store, job))).trim();
     const nothing = { exitCode: null, part: null, node: null } as const;
     return { kind: 'failed', failure: { class: 'Unschedulable', message, attempt: job.attempt, ...nothing } };
   } catch (error) {

@@ -5,6 +5,7 @@ import { isOpenHere } from '../installation/index.ts';
 import { refuseUnsupportedStage } from '../planner/index.ts';
 import {
   type FailureClass,
+  InvalidInputError,
   type Manifest,
   type ManifestRef,
   type Outcome,
@@ -22,6 +23,7 @@ import {
   MissingPartsError,
   readManifest,
   readStageFile,
+  readStageFileIfParses,
   sealStage as seal,
   stageDir,
   stageKey,
@@ -130,7 +132,7 @@ export function createStageActivities({
       act(async () => {
         const dir = stageDir(store, start.key);
         const owner = `${start.campaignId}/${start.request.name}`;
-        const { codeVersion: planned } = await readStageFile(dir);
+        const planned = (await readStageFileIfParses(dir))?.codeVersion;
         const { kind, domain } = start.request;
         if (codeVersion(kind, projectRoot, domain.name) !== planned) return { kind: 'replan' };
         // The campaign may have been admitted by an older version, or by one whose programs could do more.
@@ -138,14 +140,21 @@ export function createStageActivities({
         for (;;) {
           const before = await latestClaim(dir);
           if (before !== null && before.execution !== start.token) {
-            if (before.owner !== owner && before.released === undefined && (await isOpen(before.owner))) {
+            const isHeld = before.released === undefined && before.unreadable === undefined;
+            if (before.owner !== owner && isHeld && (await isOpen(before.owner))) {
               return { kind: 'busy', owner: before.owner };
             }
             // Its owner may have finished the stage since it was resolved; it seals before it closes.
             const manifest = await readManifest(dir);
             if (manifest !== null) return { kind: 'finished', result: referTo(manifest) };
-            const [campaignId = '', ...stage] = before.owner.split('/');
-            await executor.suspend(jobName(campaignId, stage.join('/'), start.key, before.attempt, before.execution));
+            if (before.unreadable === undefined) {
+              const [campaignId = '', ...stage] = before.owner.split('/');
+              await executor.suspend(jobName(campaignId, stage.join('/'), start.key, before.attempt, before.execution));
+            } else {
+              log.warn({ attempt: before.attempt, why: before.unreadable }, 'claim cannot be read; its jobs are ended');
+              const jobs = (await executor.list()).filter(({ key }) => key === start.key);
+              for (const { name } of jobs) await executor.suspend(name);
+            }
           }
           const attempt = await claimAfter(dir, before?.attempt ?? null, owner, start.token);
           if (attempt !== null) return { kind: 'started', job: await submit(dir, start, attempt) };
@@ -171,14 +180,17 @@ export function createStageActivities({
   };
 }
 
-/** Parts that are missing, or were taken back because they do not hold, come with another attempt. Null for what is no fault of the parts. */
+/**
+ * Parts that are missing, do not parse, or were taken back because they do not hold, come with another attempt. Null for what is no fault
+ * of the parts.
+ */
 function outcomeOfSealing(error: unknown, attempt: number): Outcome | null {
   const failed = (failure: FailureClass, message: string): Outcome => ({
     kind: 'failed',
     failure: { class: failure, message, attempt, exitCode: 0, part: null, node: null },
   });
   if (error instanceof MissingPartsError) return failed('Crashed', `ended with exit code 0, but ${error.message}`);
-  if (error instanceof CorruptFileError) return failed('Crashed', error.message);
+  if (error instanceof CorruptFileError || error instanceof InvalidInputError) return failed('Crashed', error.message);
   return null;
 }
 

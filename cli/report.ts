@@ -24,4 +24,16 @@ export function findReport(campaignId: string): ReportPaths {
   );
 }
 
-export const readReport = ({ json }: ReportPaths): unknown => JSON.parse(readFileSync(json, 'utf8'));
+/** @throws CommandError 66 when the report is no JSON: it was cut short */
+export function readReport({ json }: ReportPaths): unknown {
+  try {
+    return JSON.parse(readFileSync(json, 'utf8'));
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
+    throw new CommandError(
+      EXIT.missing,
+      `${json} is no JSON: ${error.message}`,
+      'submit the campaign again: its finished stages are reused, and the report is written anew',
+    );
+  }
+}

@@ -1,5 +1,7 @@
+import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { InvalidInputError } from '../spec/errors.ts';
 import { createExclusive, readJsonIfThere } from '../store/files.ts';
 
 /**
@@ -18,6 +20,13 @@ export async function noteStopped(store: string, job: string): Promise<string> {
   return (await stoppedSince(store, job)) ?? askedAt;
 }
 
-/** When a job was asked to stop; null if it was not. */
-export const stoppedSince = async (store: string, job: string): Promise<string | null> =>
-  (await readJsonIfThere(stoppedPath(store, job), Stopped))?.askedAt ?? null;
+/** When a job was asked to stop; null if it was not. That the note is there says so, whatever it holds. */
+export async function stoppedSince(store: string, job: string): Promise<string | null> {
+  const path = stoppedPath(store, job);
+  try {
+    return (await readJsonIfThere(path, Stopped))?.askedAt ?? null;
+  } catch (error) {
+    if (error instanceof InvalidInputError) return (await stat(path)).mtime.toISOString();
+    throw error;
+  }
+}

@@ -6,7 +6,7 @@ import { basename, join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { Executor, JobObservation, JobRequest, JobSummary } from '../spec/index.ts';
-import { createExclusive, isMissing, logPath, readJsonIfThere, stageDir } from '../store/index.ts';
+import { createExclusive, isMissing, logPath, stageDir } from '../store/index.ts';
 import { diagnose } from './diagnosis/diagnose.ts';
 import { withoutTemporal } from './environment.ts';
 import { type Gpu, machineGpus } from './gpus.ts';
@@ -17,18 +17,17 @@ import {
   jobFolder,
   jobPath,
   jobsFolder,
-  LocalJob,
+  type LocalJob,
   marksOf,
   newJobId,
   SPARE_FLAG,
-  SupervisorRecord,
   stopPath,
   supervisorLogPath,
-  supervisorPath,
 } from './job-folder.ts';
 import { tail } from './log-tail.ts';
 import { observe, takePlaceOfSupervisor } from './observe.ts';
 import { findMarked, killMarked, sendSignal } from './processes.ts';
+import { readJob, readJobOrEnd, readSupervisor } from './records.ts';
 import { brokenExclusion } from './slots.ts';
 import { keepSpares } from './spares.ts';
 import { watchFolder } from './watch-folder.ts';
@@ -99,15 +98,15 @@ export function createLocalExecutor(options: LocalExecutorOptions): Executor & D
       throw error;
     });
     if (!isNew && spare !== null) spares.giveBack(spare);
-    const standing = isNew ? job : await readJsonIfThere(jobPath(folder), LocalJob);
+    const standing = isNew ? job : await readJobOrEnd(folder);
     if (standing === null) return await submit(request); // a stop of the same name removed it in between
     // Also when it stood already: who created it may have died before this line. Of two supervisors the second leaves at once.
     const startUnlessThere = async (): Promise<void> => {
-      if ((await readJsonIfThere(supervisorPath(folder), SupervisorRecord)) === null) startSupervisor(folder, standing);
+      if ((await readSupervisor(folder)) === null) startSupervisor(folder, standing);
     };
     /** Every supervisor ends; one that has left no record never began. A job that was stopped since has no record of its own. */
     const onSpareEnd = async (): Promise<void> => {
-      if ((await readJsonIfThere(jobPath(folder), LocalJob))?.id === standing.id) await startUnlessThere();
+      if ((await readJobOrEnd(folder))?.id === standing.id) await startUnlessThere();
     };
     const untold = (err: unknown): void => log.warn({ job: request.name, err }, 'supervisor could not be replaced');
     const isTaken = isNew && spare !== null && (await spare.take(folder, () => onSpareEnd().catch(untold)));
@@ -165,7 +164,7 @@ export function createLocalExecutor(options: LocalExecutorOptions): Executor & D
   async function suspend(name: string): Promise<void> {
     const folder = jobFolder(home, name);
     await createExclusive(stopPath(folder), JSON.stringify({ askedAt: new Date().toISOString() }));
-    const job = await readJsonIfThere(jobPath(folder), LocalJob);
+    const job = await readJobOrEnd(folder);
     if (job === null) return;
     const supervisor = await takePlaceOfSupervisor(folder);
     const deadline = performance.now() + job.request.graceSeconds * 1000 + BEYOND_GRACE_MS;
@@ -197,7 +196,7 @@ export function createLocalExecutor(options: LocalExecutorOptions): Executor & D
 
   async function logs(name: string, limits: { maxLines: number; maxBytes: number }): Promise<string> {
     const folder = jobFolder(home, name);
-    const [job, seen] = [await readJsonIfThere(jobPath(folder), LocalJob), await observe(folder)];
+    const [job, seen] = [await readJobOrEnd(folder), await observe(folder)];
     if (job === null || seen === null) return '';
     const { request, store } = job;
     const failed = seen.pods.filter(({ phase }) => phase === 'failed');
@@ -228,7 +227,9 @@ export function createLocalExecutor(options: LocalExecutorOptions): Executor & D
   async function summaryOf(folderName: string): Promise<JobSummary | null> {
     const folder = jobFolder(home, folderName);
     try {
-      const [job, seen] = [await readJsonIfThere(jobPath(folder), LocalJob), await observe(folder)];
+      const job = await readJob(folder);
+      if (job !== null && 'unreadable' in job) throw new Error(job.unreadable); // a list ends no job
+      const seen = await observe(folder);
       if (job === null || seen === null) return null;
       const { name, campaign, stage, key, attempt, ownerRun } = job.request;
       return { name, campaign, stage, key, attempt, ownerRun, phase: seen.phase, submittedAt: job.submittedAt };

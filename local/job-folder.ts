@@ -27,13 +27,19 @@ export const supervisorLogPath = (folder: string): string => join(folder, 'super
 export const sparesFolder = (home: string): string => join(home, 'spares');
 export const spareLogPath = (home: string, id: string): string => join(sparesFolder(home), `${id}.log`);
 
-const is = <T>() => z.custom<T>((value) => typeof value === 'object' && value !== null, 'expected an object');
+/** A request, as far as those rely on it who end jobs and tell of them; the rest is as it was written. */
+const Request = z.looseObject({
+  ...{ name: z.string(), campaign: z.string(), stage: z.string(), key: z.string(), ownerRun: z.string() },
+  ...{ attempt: z.int().min(0), parts: z.int().min(1), parallelism: z.int().min(1), gang: z.boolean() },
+  ...{ resources: z.looseObject({ cpus: z.number(), gpus: z.number() }), main: z.looseObject({}) },
+  ...{ excludedNodes: z.array(z.string()), env: z.record(z.string(), z.string()), graceSeconds: z.number().min(0) },
+}) as unknown as z.ZodType<JobRequest>;
 
 /** `job.json` */
 export const LocalJob = z.object({
   /** Every process of the job carries it in its environment ({@link JOB_ID}), so that none is ever lost. */
   id: z.uuid(),
-  request: is<JobRequest>(),
+  request: Request,
   projectRoot: z.string(),
   store: z.string(),
   /** Interpreters of `Program.runtime`. */
@@ -55,7 +61,22 @@ export type SupervisorRecord = z.infer<typeof SupervisorRecord>;
 export const StopRecord = z.object({ askedAt: z.iso.datetime() });
 
 /** `state.json` */
-export const JobState = is<JobObservation>();
+export const JobState: z.ZodType<JobObservation> = z.object({
+  name: z.string(),
+  phase: z.enum(['pending', 'running', 'succeeded', 'failed', 'stopped']),
+  pods: z.array(
+    z.object({
+      part: z.int().min(0),
+      phase: z.enum(['pending', 'running', 'succeeded', 'failed']),
+      exitCode: z.int().nullable(),
+      signal: z.string().nullable(),
+      container: z.enum(['main', 'policy-server']).nullable(),
+      ...{ message: z.string().nullable(), node: z.string().nullable() },
+      ...{ startedAt: z.string().nullable(), finishedAt: z.string().nullable() },
+    }),
+  ),
+  message: z.string().nullable(),
+});
 
 /** In place of the folder of a job: the supervisor waits to be told it on stdin (spares.ts). */
 export const SPARE_FLAG = '--spare';

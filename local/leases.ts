@@ -1,6 +1,7 @@
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { InvalidInputError } from '../spec/errors.ts';
 import { createExclusive, isMissing, readJsonIfThere, writeFileAtomic } from '../store/files.ts';
 import { numbered } from '../store/layout.ts';
 import { JOB_ID } from './job-folder.ts';
@@ -65,9 +66,15 @@ async function latestLease(
   for (;;) {
     const number = (await listNumbers(home, resource)).at(-1);
     if (number === undefined) return null;
-    const lease = await readJsonIfThere(leasePath(home, resource, number), Lease);
+    const lease = await readJsonIfThere(leasePath(home, resource, number), Lease).catch(takenForReleased);
     if (lease !== null) return { number, lease }; // else a later one has replaced it in between
   }
+}
+
+/** Whose a lease was that does not parse, nobody knows, and nobody would ever give it back. */
+function takenForReleased(error: unknown): z.infer<typeof Lease> {
+  if (!(error instanceof InvalidInputError)) throw error;
+  return { job: '', jobId: '', pid: 0, start: '', released: true };
 }
 
 const isInForce = async ({ released, pid, start }: z.infer<typeof Lease>): Promise<boolean> =>

@@ -1,23 +1,20 @@
 import { stat } from 'node:fs/promises';
 import { FAILURES } from '../spec/failures.ts';
 import type { JobObservation, PodState } from '../spec/index.ts';
-import { createExclusive, readJson, readJsonIfThere, writeFileAtomic } from '../store/files.ts';
+import { createExclusive, writeFileAtomic } from '../store/files.ts';
 import {
   hasEnded,
   JOB_ID,
-  JobState,
-  jobPath,
-  LocalJob,
+  type LocalJob,
   pendingJob,
-  StopRecord,
-  SupervisorRecord,
+  type SupervisorRecord,
   statePath,
-  stopPath,
   supervisorLogPath,
   supervisorPath,
 } from './job-folder.ts';
 import { lastWords } from './log-tail.ts';
 import { bootId, killMarked, processStart } from './processes.ts';
+import { endUnreadable, isStopAsked, NOBODY, readJob, readState, readSupervisor } from './records.ts';
 
 /** How long a supervisor that was started may take to say so, on a machine under load; *ours*. */
 const SUPERVISOR_START_MS = 60_000;
@@ -27,12 +24,13 @@ const SUPERVISOR_START_MS = 60_000;
  * an end here: what is left of it is killed, and only then is it reported as `failed` (or `stopped`, where that was asked for).
  */
 export async function observe(folder: string): Promise<JobObservation | null> {
-  const job = await readJsonIfThere(jobPath(folder), LocalJob);
+  const job = await readJob(folder);
   if (job === null) return null;
-  const state = await readJsonIfThere(statePath(folder), JobState);
+  if ('unreadable' in job) return await endUnreadable(folder, job.unreadable);
+  const state = await readState(folder);
   if (state !== null && hasEnded(state)) return state;
 
-  const supervisor = await readJsonIfThere(supervisorPath(folder), SupervisorRecord);
+  const supervisor = await readSupervisor(folder);
   if (supervisor === null) {
     if ((await watchedWithoutSupervisor(folder)) < SUPERVISOR_START_MS) return pendingJob(job.request);
     return (await takePlaceOfSupervisor(folder)).pid === null ? await observe(folder) : pendingJob(job.request);
@@ -48,19 +46,18 @@ export async function observe(folder: string): Promise<JobObservation | null> {
  * The supervisor of a job; where there is none yet, the caller takes its place as nobody, so that none can start any more.
  */
 export async function takePlaceOfSupervisor(folder: string): Promise<SupervisorRecord> {
-  const nobody: SupervisorRecord = { pid: null, start: '' };
-  const taken = await createExclusive(supervisorPath(folder), JSON.stringify(nobody));
-  return taken ? nobody : await readJson(supervisorPath(folder), SupervisorRecord);
+  const taken = await createExclusive(supervisorPath(folder), JSON.stringify(NOBODY));
+  return taken ? NOBODY : ((await readSupervisor(folder)) ?? NOBODY);
 }
 
 /** Ends a job whose supervisor is gone. May be done by several at once: all come to the same words. */
 async function bury(folder: string, job: LocalJob, supervisor: SupervisorRecord): Promise<JobObservation> {
   await killMarked(JOB_ID, job.id);
-  const state = await readJsonIfThere(statePath(folder), JobState);
+  const state = await readState(folder);
   // It had ended by itself between two looks of ours.
   if (state !== null && hasEnded(state)) return state;
   const seen = state ?? pendingJob(job.request);
-  const asked = (await readJsonIfThere(stopPath(folder), StopRecord)) !== null;
+  const asked = await isStopAsked(folder);
   const rebooted = supervisor.pid !== null && !supervisor.start.startsWith(await bootId());
   const why = asked ? 'stopped' : await reasonOfDeath(folder, supervisor, rebooted);
   const ended: JobObservation = {

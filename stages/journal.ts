@@ -151,7 +151,11 @@ function parseEntry<S extends z.ZodType>(line: Buffer, schema: S): { value: z.ou
 function jsonOf(line: Buffer): unknown {
   const json = line.subarray(9);
   if (line.subarray(0, 9).toString('latin1') !== `${checksum(json)} `) return undefined;
-  return JSON.parse(json.toString('utf8'));
+  try {
+    return JSON.parse(json.toString('utf8'));
+  } catch {
+    return undefined; // not written by us: the checksum is that of a text which is no JSON
+  }
 }
 
 /**

@@ -1,6 +1,7 @@
-import { readdir } from 'node:fs/promises';
+import { readdir, stat } from 'node:fs/promises';
 import { z } from 'zod';
-import { createExclusive, isMissing, readJson, writeFileAtomic } from './files.ts';
+import { InvalidInputError } from '../spec/errors.ts';
+import { createExclusive, isMissing, keepUnreadable, readJson, writeFileAtomic } from './files.ts';
 import { claimPath, claimsDir } from './layout.ts';
 
 /**
@@ -21,6 +22,15 @@ export const Claim = z.object({
   released: z.iso.datetime().optional().describe('When the owner gave it back: nothing of it runs any more.'),
 });
 export type Claim = z.infer<typeof Claim>;
+
+/**
+ * The claim in force as it is found. The number of one whose file does not parse (cut by a crash, written by another hand) is taken all the
+ * same, and fences those before it; whose it is, nobody knows: `owner` and `execution` are empty then.
+ */
+export interface FoundClaim extends Claim {
+  /** Why the file cannot be read, with its name; not set where it can. */
+  readonly unreadable?: string;
+}
 
 /**
  * Takes the attempt after the one that the caller has looked at, and no other: who is faster is not passed over unseen.
@@ -46,19 +56,38 @@ export async function claimAfter(
 /** When the stage was claimed for the first time; null where it never was. */
 export async function firstClaimedAt(stageDir: string): Promise<string | null> {
   const first = (await listAttempts(stageDir))[0];
-  return first === undefined ? null : (await readJson(claimPath(stageDir, first), Claim)).claimedAt;
+  return first === undefined ? null : (await readClaim(stageDir, first)).claimedAt;
 }
 
 /** The claim in force, or null where nobody has claimed the stage. */
-export async function latestClaim(stageDir: string): Promise<Claim | null> {
+export async function latestClaim(stageDir: string): Promise<FoundClaim | null> {
   const latest = (await listAttempts(stageDir)).at(-1);
-  return latest === undefined ? null : await readJson(claimPath(stageDir, latest), Claim);
+  return latest === undefined ? null : await readClaim(stageDir, latest);
+}
+
+/** An empty file younger than this is taken for one that is being written: where there are no hard links, the name comes first. *Ours*. */
+const WRITING_MS = 10_000;
+
+async function readClaim(stageDir: string, attempt: number): Promise<FoundClaim> {
+  const path = claimPath(stageDir, attempt);
+  try {
+    return await readJson(path, Claim);
+  } catch (error) {
+    if (!(error instanceof InvalidInputError)) throw error;
+    const found = await stat(path);
+    const { size, mtimeMs, mtime } = found;
+    if (found.isFile() && size === 0 && Math.abs(Date.now() - mtimeMs) < WRITING_MS) {
+      throw Object.assign(new Error(`${path} is being written`), { code: 'EBUSY' });
+    }
+    return { attempt, owner: '', execution: '', claimedAt: mtime.toISOString(), unreadable: error.message };
+  }
 }
 
 /** Notes that nothing of this attempt runs any more, so that others need not wait for it. Done twice, the first time stands. */
 export async function releaseClaim(stageDir: string, attempt: number): Promise<void> {
   const path = claimPath(stageDir, attempt);
-  const held = await readJson(path, Claim);
+  const { unreadable, ...held } = await readClaim(stageDir, attempt);
+  if (unreadable !== undefined) await keepUnreadable(path);
   if (held.released === undefined) await writeFileAtomic(path, toJson({ ...held, released: new Date().toISOString() }));
 }
 

@@ -1,6 +1,6 @@
 import { createHash, randomUUID } from 'node:crypto';
-import { createReadStream } from 'node:fs';
-import { type FileHandle, link, mkdir, open, readFile, rename, rm, stat, unlink } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { copyFile, type FileHandle, link, mkdir, open, rename, rm, stat, unlink } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import type { z } from 'zod';
@@ -104,18 +104,51 @@ async function renameExclusive(temporary: string, path: string): Promise<boolean
   return true;
 }
 
+/** Largest file that is read as a whole, in bytes; *ours*. A manifest of 100,000 files has some 20 MB. */
+const LARGEST_TEXT = 1 << 28;
+
+/**
+ * Reads a text that must be there, as a whole. Never waits for whoever should write to a pipe.
+ * @throws InvalidInputError naming the file when it is no regular file, or too large to be what is looked for
+ * @throws the error of the file system (`ENOENT`, ...) when it cannot be read
+ */
+export async function readText(path: string): Promise<string> {
+  await using file = await openRegular(path);
+  const { size } = await file.stat();
+  if (size > LARGEST_TEXT) throw unexpected(path, `expected at most ${LARGEST_TEXT} bytes, but it has ${size}`);
+  return await file.readFile('utf8');
+}
+
+async function openRegular(path: string): Promise<FileHandle> {
+  const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  if ((await file.stat()).isFile()) return file;
+  await file.close();
+  throw unexpected(path, 'expected a regular file, but it is a directory, a FIFO or a device');
+}
+
+const unexpected = (path: string, message: string): InvalidInputError =>
+  new InvalidInputError(path, [{ field: '', message }]);
+
+/**
+ * Copies a file that does not parse beside itself, as `<name>.unreadable`, for a person to look at: it is about to be replaced. Its name
+ * is never free meanwhile.
+ */
+export async function keepUnreadable(path: string): Promise<void> {
+  await copyFile(path, `${path}.unreadable`).catch(() => {}); // a folder, or gone: nothing to keep
+}
+
 /**
  * Reads a JSON file that must be there.
  * @throws InvalidInputError naming the file and every bad field
  * @throws the error of the file system (`ENOENT`, ...) when it cannot be read
  */
 export async function readJson<S extends z.ZodType>(path: string, schema: S): Promise<z.output<S>> {
-  const text = await readFile(path, 'utf8');
+  const text = await readText(path);
   let value: unknown;
   try {
     value = JSON.parse(text);
   } catch (error) {
-    throw new InvalidInputError(path, [{ field: '', message: `expected JSON, but got ${(error as Error).message}` }]);
+    throw unexpected(path, `expected JSON, but got ${(error as Error).message}`);
   }
   return parseOrRefuse(schema, value, path);
 }
@@ -132,8 +165,9 @@ export async function readJsonIfThere<S extends z.ZodType>(path: string, schema:
 
 /** SHA-256 of a file's bytes, 64 hexadecimal digits; read as a stream, so any size will do. */
 export async function sha256File(path: string): Promise<string> {
+  await using file = await openRegular(path);
   const hash = createHash('sha256');
-  await pipeline(createReadStream(path), hash);
+  await pipeline(file.createReadStream({ start: 0, autoClose: false }), hash);
   return hash.digest('hex');
 }
 

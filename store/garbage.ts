@@ -2,7 +2,6 @@ import { randomUUID } from 'node:crypto';
 import type { Dirent } from 'node:fs';
 import { mkdir, open, readdir, stat, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
-import { InvalidInputError } from '../spec/index.ts';
 import { type Claim, latestClaim } from './claims.ts';
 import { isMissing } from './files.ts';
 import { checkpointsDir, dataDir, manifestPath, stageDir } from './layout.ts';
@@ -61,11 +60,11 @@ export async function lookThroughStore(store: string): Promise<StoreLook> {
   for (const key of await namesIn(join(store, 'stages'))) {
     const dir = stageDir(store, key);
     temporaries.push(...(await temporariesBelow(dir, now, DEPTH)));
-    const claim = await latestClaim(dir).catch((error: unknown) => {
-      if (error instanceof InvalidInputError) return 'unreadable' as const;
+    const claim = await latestClaim(dir).catch((error: NodeJS.ErrnoException) => {
+      if (error.code === 'EBUSY') return 'being written' as const;
       throw error;
     });
-    if (claim === 'unreadable') continue;
+    if (claim === 'being written' || claim?.unreadable !== undefined) continue;
     const isFinished = (await ageOf(manifestPath(dir), now)) !== null;
     stages.push({ dir, key, isFinished, claim, scratch: await scratchOf(dir, now) });
   }

@@ -8,6 +8,7 @@ import { parse } from 'yaml';
 import type { Deps } from '../../activities/deps.ts';
 import { createActivities, type StartAttempt } from '../../activities/index.ts';
 import { inProject, PROJECT } from '../../cli/paths.ts';
+import { inputRules } from '../../inputs/index.ts';
 import { CampaignSpec, type CampaignSpecInput } from '../../spec/index.ts';
 import { codeVersion, stageDir, writeStageFile } from '../../store/index.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
@@ -22,6 +23,12 @@ function llama(): CampaignSpec {
   return CampaignSpec.parse(spec);
 }
 
+/** A Temporal in which no workflow is open: there is none in this test. */
+const NOTHING_OPEN = {
+  options: { namespace: 'default' },
+  workflowService: { listWorkflowExecutions: async () => ({ executions: [] }) },
+};
+
 /** Activities as a worker on Kubernetes has them; what they submit is noted. */
 async function activitiesOnKubernetes() {
   const store = await temporaryFolder();
@@ -29,6 +36,8 @@ async function activitiesOnKubernetes() {
   const executor = { submit: async ({ name }: { name: string }) => void submitted.push(name) };
   const activities = createActivities({
     ...{ store, projectRoot: PROJECT, executor, refusalOf: () => null, searchAttributes: false },
+    client: NOTHING_OPEN,
+    inputs: inputRules({}, { project: PROJECT, store }),
     log: pino({ level: 'silent' }),
   } as unknown as Deps);
   return { store, submitted, activities, act: new MockActivityEnvironment({}, { logger: silent }) };

@@ -14,12 +14,16 @@ beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'orrery-inputs-'));
   bench = await openWorkbench({ dataRoots: [folder] });
   worker = await bench.startWorker();
-});
+}, 120_000);
 afterAll(async () => {
-  await worker.stop();
-  await bench.close();
+  await worker?.stop();
+  await bench?.close();
   await rm(folder, { recursive: true });
-});
+}, 60_000);
+
+/** A campaign that ends soon. */
+const short = (change: Partial<CampaignSpecInput>): CampaignSpecInput =>
+  aCampaign({ arms: [{ name: 'astro' }], until: 'linearise', ...change });
 
 const files = (paths: readonly string[]): Partial<CampaignSpecInput> => ({
   data: {
@@ -49,7 +53,7 @@ describe('a campaign', () => {
     await symlink('/etc/passwd', join(folder, 'users.jsonl'));
     const [ended, other] = await Promise.all([
       endOf('pipes', aCampaign(files([...pipes, folder, '.', join(folder, 'users.jsonl')]))),
-      endOf('beside', aCampaign({ name: 'beside' })),
+      endOf('beside', short({ name: 'beside' })),
     ]);
     expect(other).toBe('completed');
     expect(ended).toMatch(/^InvalidInput: /);
@@ -78,6 +82,6 @@ describe('a campaign', () => {
   test('of a thousand files is admitted and runs', async () => {
     const paths = Array.from({ length: 1000 }, (_, index) => join(folder, `${index}.jsonl`));
     for (const path of paths) await writeFile(path, '{}');
-    expect(await endOf('many', aCampaign({ name: 'many', ...files(paths) }))).toBe('completed');
+    expect(await endOf('many', short({ name: 'many', ...files(paths) }))).toBe('completed');
   });
 });

@@ -1,5 +1,15 @@
-import { expect, test } from 'vitest';
-import { claimAfter, claimPath, firstClaimedAt, isFenced, latestClaim, releaseClaim } from '../../store/index.ts';
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, utimesSync } from 'node:fs';
+import { describe, expect, test } from 'vitest';
+import {
+  claimAfter,
+  claimPath,
+  firstClaimedAt,
+  isFenced,
+  latestClaim,
+  readText,
+  releaseClaim,
+} from '../../store/index.ts';
 import { aFolder, put } from './support.ts';
 
 /** Claims for one execution after the other. */
@@ -53,10 +63,45 @@ test('a claim is released once, and keeps the first time', async () => {
   expect(await latestClaim(stage)).toEqual(first);
 });
 
-test('a claim that does not parse is refused by its name', async () => {
-  const stage = aFolder();
-  put(stage, 'claims/00000.json', '{"attempt":0}');
-  await expect(latestClaim(stage)).rejects.toThrow(claimPath(stage, 0));
+describe('a claim that does not parse', () => {
+  test.each(['{"attempt":0}', '{"attempt":0,"own', '[]'])(
+    'holds its number, and is told by its name: %s',
+    async (text) => {
+      const stage = aFolder();
+      put(stage, 'claims/00000.json', text);
+      expect(await latestClaim(stage)).toMatchObject({
+        ...{ attempt: 0, owner: '', execution: '' },
+        unreadable: expect.stringContaining(claimPath(stage, 0)),
+      });
+      expect(await firstClaimedAt(stage)).toMatch(/^\d{4}-/);
+      expect(await claimAfter(stage, 0, 'demo', 'run/1')).toBe(1);
+      expect(await isFenced(stage, 0)).toBe(true);
+    },
+  );
+
+  test('is released all the same, and kept beside', async () => {
+    const stage = aFolder();
+    put(stage, 'claims/00000.json', '{"attempt":0,"own');
+    await releaseClaim(stage, 0);
+    expect((await latestClaim(stage))?.released).toBeDefined();
+    expect(await readText(`${claimPath(stage, 0)}.unreadable`)).toBe('{"attempt":0,"own');
+  });
+
+  test('and is a folder or a FIFO is one too', async () => {
+    const stage = aFolder();
+    mkdirSync(claimPath(stage, 0), { recursive: true });
+    execFileSync('mkfifo', [claimPath(stage, 1)]);
+    expect(await latestClaim(stage)).toMatchObject({ attempt: 1, unreadable: expect.stringMatching(/regular file/) });
+    expect(await firstClaimedAt(stage)).toMatch(/^\d{4}-/);
+  });
+
+  test('and is empty is waited for as long as it may be one that is being written', async () => {
+    const stage = aFolder();
+    put(stage, 'claims/00000.json', '');
+    await expect(latestClaim(stage)).rejects.toMatchObject({ code: 'EBUSY' });
+    utimesSync(claimPath(stage, 0), 1e9, 1e9);
+    expect(await latestClaim(stage)).toMatchObject({ attempt: 0, owner: '' });
+  });
 });
 
 test('a claim after the latest that one knows of is taken once, and asked for again with its token it is the same', async () => {
