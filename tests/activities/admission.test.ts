@@ -26,7 +26,7 @@ function llama(): CampaignSpec {
 /** A Temporal in which no workflow is open: there is none in this test. */
 const NOTHING_OPEN = {
   options: { namespace: 'default' },
-  workflowService: { listWorkflowExecutions: async () => ({ executions: [] }) },
+  workflowService: { listWorkflowExecutions: async () => ({ executions: [], nextPageToken: new Uint8Array() }) },
 };
 
 /** Activities as a worker on Kubernetes has them; what they submit is noted. */

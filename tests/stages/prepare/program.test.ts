@@ -18,6 +18,7 @@ import { type ReadContext, readSet } from '../../../stages/prepare/files.ts';
 import { type Generate, generateSets } from '../../../stages/prepare/generated.ts';
 import { openSource } from '../../../stages/prepare/source.ts';
 import { sha256 } from '../../../store/index.ts';
+import { startHttps, testAuthority } from '../../support/https-server.ts';
 import { rulesFor } from '../../support/input-rules.ts';
 import { startStage } from '../../support/stage-process.ts';
 import { plannedStage } from '../../support/stored-stage.ts';
@@ -243,12 +244,12 @@ describe('a file of this machine', () => {
 });
 
 describe('the program', () => {
-  async function prepared(data: unknown, settings: Record<string, unknown> = {}) {
+  async function prepared(data: unknown, settings: Record<string, unknown> = {}, env: NodeJS.ProcessEnv = {}) {
     const store = await temporaryFolder();
-    const dataFiles = await dataFileDigests(data as Data, rulesFor([tmpdir()]));
+    const dataFiles = await dataFileDigests(data as Data, rulesFor([tmpdir()], { hosts: new Set(['localhost']) }));
     const sketch = { kind: 'prepare', data, domain: { name: 'sums', settings } } as const;
     const { path, dir } = await plannedStage(store, { ...sketch, ...(dataFiles && { dataFiles }) });
-    const end = await startStage(path, { store }).ended;
+    const end = await startStage(path, { store, env }).ended;
     const read = (name: string) => readAllJsonl([join(dir, 'data', name)], Problem);
     return { end, dir, read };
   }
@@ -318,5 +319,35 @@ describe('the program', () => {
       code: 65,
       stderr: expect.stringMatching(/expected problems for search, but .* none is left/),
     });
+  });
+
+  test('fetches over https with the headers and the authority of its environment, and tells neither', async () => {
+    using authority = testAuthority();
+    const content = Array.from({ length: 20 }, (_, n) => JSON.stringify({ problem: `add one to ${n}`, answer: n + 1 }));
+    const text = content.join('\n');
+    await using server = await startHttps(authority, (request, response) => {
+      if (request.headers.authorization !== 'Bearer geheim') return void response.writeHead(401).end();
+      response.end(text);
+    });
+    const path = `${server.origin}/train.jsonl`;
+    const local = join(await temporaryFolder(), 'test.jsonl');
+    await writeFile(local, '{"problem":"add one to 99","answer":100}');
+    const data = {
+      ...{ type: 'files', heldBack: 0.25, curriculum: [] },
+      search: [{ name: 'train', path, sha256: sha256(text) }],
+      benchmarks: [{ name: 'test', path: local }],
+    };
+    const env = {
+      NODE_EXTRA_CA_CERTS: authority.caFile,
+      ORRERY_DATA_HOSTS: 'localhost',
+      ORRERY_DATA_HEADERS: JSON.stringify({ [server.host]: { authorization: 'Bearer geheim' } }),
+    };
+    const { end, read } = await prepared(data, {}, env);
+    expect(end).toMatchObject({ code: 0, stderr: '' });
+    expect(end.stdout).not.toContain('geheim');
+    expect(await read(FILES.prepare.search)).toHaveLength(15);
+
+    const refused = await prepared(data, {}, { ...env, ORRERY_DATA_HEADERS: '' });
+    expect(refused.end).toMatchObject({ code: 65, stderr: expect.stringMatching(/answered 401.*ORRERY_DATA_HEADERS/) });
   });
 });
