@@ -1,5 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Client, ServiceError, WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
+import {
+  type Client,
+  isGrpcServiceError,
+  ServiceError,
+  WorkflowExecutionAlreadyStartedError,
+} from '@temporalio/client';
+import type { RawPayload } from './hostile-messages.ts';
 
 /** A campaign under test, by what any client of Temporal can do: nothing of the executor, nothing of our CLI. */
 export interface Campaign {
@@ -13,8 +19,18 @@ export interface Campaign {
   phase(): Promise<string | null>;
   /** State of the workflow, for example `RUNNING`; null when Temporal does not answer. */
   workflow(): Promise<string | null>;
+  /** Ids of its stages' workflows that are open; none when Temporal does not answer. */
+  openStages(): Promise<readonly string[]>;
+  /** Sends a signal as it is, past every check of a client. @returns whether the workflow was there */
+  signal(workflowId: string, name: string, payloads: readonly RawPayload[]): Promise<boolean>;
+  /** Starts a workflow on the queue of the campaign, past every check of a client. */
+  start(workflowId: string, type: string, payloads: readonly RawPayload[]): Promise<void>;
+  /** State of any workflow; null when Temporal does not answer. */
+  stateOf(workflowId: string): Promise<string | null>;
 }
 
+/** Code of gRPC for what is not there. */
+const GRPC_NOT_FOUND = 5;
 const SUBMIT_PATIENCE_MS = 60_000;
 const QUERY_TIMEOUT_MS = 5_000;
 const UPDATE_TIMEOUT_MS = 90_000;
@@ -23,6 +39,13 @@ export function campaignOf(client: Client, id: string, spec: unknown, taskQueue:
   const handle = client.workflow.getHandle(id);
   const within = <T>(ms: number, call: () => Promise<T>): Promise<T> =>
     client.connection.withDeadline(Date.now() + ms, call);
+  const stateOf = async (workflowId: string): Promise<string | null> => {
+    const description = within(QUERY_TIMEOUT_MS, () => client.workflow.getHandle(workflowId).describe());
+    return await description.then(
+      ({ status }) => status.name,
+      () => null,
+    );
+  };
   return {
     id,
     async submit() {
@@ -49,12 +72,35 @@ export function campaignOf(client: Client, id: string, spec: unknown, taskQueue:
         () => null,
       );
     },
-    async workflow() {
-      const description = within(QUERY_TIMEOUT_MS, () => handle.describe());
-      return await description.then(
-        ({ status }) => status.name,
-        () => null,
-      );
+    workflow: () => stateOf(id),
+    stateOf,
+    async openStages() {
+      const query = `WorkflowType = 'stage' AND ExecutionStatus = 'Running' AND WorkflowId STARTS_WITH '${id}/'`;
+      const ids: string[] = [];
+      try {
+        for await (const { workflowId } of client.workflow.list({ query })) ids.push(workflowId);
+      } catch {
+        return [];
+      }
+      return ids;
+    },
+    async signal(workflowId, signalName, payloads) {
+      try {
+        await client.workflowService.signalWorkflowExecution({
+          ...{ namespace: client.options.namespace, workflowExecution: { workflowId }, signalName },
+          input: { payloads: [...payloads] },
+        });
+        return true;
+      } catch (error) {
+        if (isGrpcServiceError(error) && error.code === GRPC_NOT_FOUND) return false;
+        throw error;
+      }
+    },
+    async start(workflowId, type, payloads) {
+      await client.workflowService.startWorkflowExecution({
+        ...{ namespace: client.options.namespace, workflowId, requestId: workflowId },
+        ...{ workflowType: { name: type }, taskQueue: { name: taskQueue }, input: { payloads: [...payloads] } },
+      });
     },
   };
 }

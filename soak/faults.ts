@@ -1,64 +1,15 @@
 import type { Campaign } from './campaign.ts';
 import type { Verdict } from './checker/violations.ts';
 import { cutJournal, damageNewestCheckpoint, hasCheckpoint, hasJournal, isPublished, latestAttempt } from './damage.ts';
-import type { FaultRecord, Hit } from './evidence.ts';
+import type { Hit } from './evidence.ts';
+import type { Done, Fault, Tools } from './fault.ts';
 import type { Random } from './random.ts';
+import { STRANGERS } from './strangers.ts';
 import type { Program, Target } from './target.ts';
-
-/** What a fault acts with. */
-export interface Tools {
-  readonly target: Target;
-  /** The campaign that is disturbed. */
-  readonly campaign: Campaign;
-  /** Submits one more campaign of the same spec under another id. @returns its id; null when that was done before */
-  readonly submitTwin: () => Promise<string | null>;
-  readonly random: Random;
-  /** How often each stage has been struck in this round, by key; kept up to date. */
-  readonly strikes: Map<string, number>;
-  /** Aborts when the round is over: what lasts ends then. */
-  readonly over: AbortSignal;
-  /** Ends early when the round is over. */
-  readonly sleep: (ms: number) => Promise<void>;
-}
-
-/** What a fault has done: a line of the log, but for the number and the times, which the injector adds where they are not given. */
-export type Done = Pick<FaultRecord, 'target' | 'seen'> &
-  Partial<
-    Pick<
-      FaultRecord,
-      'kind' | 'at' | 'endedAt' | 'hits' | 'explains' | 'strikesAll' | 'graceful' | 'checkpointsDamaged' | 'wrong'
-    >
-  >;
-
-/** A row of the table of faults. */
-export interface Fault {
-  readonly kind: string;
-  readonly words: string;
-  /** How often it is drawn, against the others. */
-  readonly weight: number;
-  /** What it needs for itself while it lasts. */
-  readonly needs: readonly Resource[];
-  /** Others go on meanwhile. */
-  readonly lasts: boolean;
-  /** Causes it. Null when there is nothing now that it could be caused on. */
-  act(tools: Tools): Promise<readonly Done[] | null>;
-}
-
-export type Resource =
-  | 'worker'
-  | 'temporal'
-  | 'another worker'
-  | 'pause'
-  | 'disk'
-  | 'stopped program'
-  | 'zombie'
-  | 'twin';
 
 /** Longest wait for what has to follow a fault, on a machine under load. */
 const PATIENCE_MS = 240_000;
 const LOOK_MS = 250;
-/** Exit code of a worker whose task queue belongs to another store. */
-const QUEUE_TAKEN = 73;
 
 /** Every kind of fault. Source: the failure modes of issue reports on schedulers and trainers, and what a laptop does; the weights are *ours*. */
 export const FAULTS: readonly Fault[] = [
@@ -92,20 +43,6 @@ export const FAULTS: readonly Fault[] = [
       await sleep(seconds * 1000);
       await another.stop();
       return [{ target: 'another worker', seen: `stayed for ${seconds.toFixed(1)} s` }];
-    },
-  },
-  {
-    ...{ kind: 'strange-worker', weight: 1, needs: ['another worker', 'temporal'], lasts: true },
-    words: 'the worker of another installation on the same task queue, which must leave at once',
-    async act({ target }) {
-      const end = await target.startStrangeWorker(PATIENCE_MS);
-      const wrong =
-        end?.exitCode === QUEUE_TAKEN && !end.polled
-          ? null
-          : failing(
-              `the worker of another store ended with ${end?.exitCode ?? 'nothing'}; polled: ${end?.polled ?? true}`,
-            );
-      return [{ target: 'another installation', seen: `ended with ${end?.exitCode ?? 'nothing'}`, wrong }];
     },
   },
   {
@@ -261,6 +198,7 @@ export const FAULTS: readonly Fault[] = [
         () => target.disk.free(),
       ),
   },
+  ...STRANGERS,
 ];
 
 const STRIKES_BEFORE_MERCY = 4;

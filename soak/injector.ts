@@ -1,5 +1,5 @@
 import type { FaultRecord } from './evidence.ts';
-import type { Done, Fault, Resource, Tools } from './faults.ts';
+import type { Done, Fault, Resource, Tools } from './fault.ts';
 import type { Random } from './random.ts';
 
 export interface Injection {

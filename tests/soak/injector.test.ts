@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import type { FaultRecord } from '../../soak/evidence.ts';
-import { FAULTS, type Fault, type Resource, type Tools } from '../../soak/faults.ts';
+import type { Fault, Resource, Tools } from '../../soak/fault.ts';
+import { FAULTS } from '../../soak/faults.ts';
 import { injectFaults } from '../../soak/injector.ts';
 import { seededRandom } from '../../soak/random.ts';
 import type { Target } from '../../soak/target.ts';

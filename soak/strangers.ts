@@ -1,0 +1,67 @@
+import type { Done, Fault, Tools } from './fault.ts';
+import { drawMessage, HOSTILE_INPUTS } from './hostile-messages.ts';
+
+/** Longest time until a workflow with an input that cannot run has failed, with workers killed beside it. */
+const REFUSED_MS = 120_000;
+/** Longest time until a worker that may not poll has ended. */
+const TURNED_AWAY_MS = 240_000;
+/** Exit code of a worker whose task queue belongs to another store. */
+const QUEUE_TAKEN = 73;
+const LOOK_MS = 500;
+/** Messages in one go. */
+const MESSAGES = 5;
+
+/** Faults that others than the campaign's own processes cause: whoever reaches Temporal, another installation, whoever writes to the store. */
+export const STRANGERS: readonly Fault[] = [
+  {
+    ...{ kind: 'hostile-message', weight: 2, needs: ['temporal'], lasts: false },
+    words: 'signals that nobody can follow, to the campaign and to one of its stages',
+    async act({ campaign, random }) {
+      if ((await campaign.workflow()) !== 'RUNNING') return null;
+      const stages = await campaign.openStages();
+      const said: string[] = [];
+      for (let sent = 0; sent < MESSAGES; sent += 1) {
+        const stage = stages.length > 0 && random.next() < 0.5 ? random.pick(stages) : null;
+        const message = drawMessage(random, stage === null ? 'campaign' : 'stage');
+        const isThere = await campaign.signal(stage ?? campaign.id, message.name, message.payloads);
+        said.push(`${message.name} to ${stage ?? campaign.id} with ${message.what}${isThere ? '' : ' (it had ended)'}`);
+      }
+      return [{ target: campaign.id, seen: said.join('; ') }];
+    },
+  },
+  {
+    ...{ kind: 'hostile-start', weight: 1, needs: ['temporal'], lasts: true },
+    words:
+      'a campaign or a stage that is started with an input that cannot run; it has to fail, and must not be tried for ever',
+    act: startHostile,
+  },
+  {
+    ...{ kind: 'strange-worker', weight: 1, needs: ['another worker', 'temporal'], lasts: true },
+    words: 'the worker of another installation on the same task queue, which must leave at once',
+    async act({ target }) {
+      const end = await target.startStrangeWorker(TURNED_AWAY_MS);
+      const code = end?.exitCode ?? 'nothing';
+      const what = `the worker of another store ended with ${code}; polled: ${end?.polled ?? true}`;
+      const wrong = end?.exitCode === QUEUE_TAKEN && !end.polled ? null : { verdict: 'doubled' as const, what };
+      return [{ target: 'another installation', seen: `ended with ${code}`, wrong }];
+    },
+  },
+];
+
+async function startHostile({ campaign, random, over }: Tools): Promise<Done[] | null> {
+  const type = random.pick(['campaign', 'stage'] as const);
+  const [what, payloads] = random.pick(HOSTILE_INPUTS);
+  const id = `hostile-${random.integer(0, 2 ** 31)}`;
+  await campaign.start(id, type, payloads);
+  const deadline = performance.now() + REFUSED_MS;
+  let state: string | null = null;
+  while (!over.aborted && performance.now() < deadline) {
+    state = await campaign.stateOf(id);
+    if (state === 'FAILED') break;
+    await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+  }
+  const seen = `${type} with ${what}: ${state ?? 'no answer'}`;
+  const isWrong = state !== 'FAILED' && !over.aborted;
+  const wrong = isWrong ? { verdict: 'false failures' as const, what: `it was not refused: ${seen}` } : null;
+  return [{ target: id, seen, wrong }];
+}
