@@ -97,16 +97,26 @@ export async function keepQueue(
   return null;
 }
 
-/** Waits for the end of a record. @throws where Temporal does not answer, or `signal` aborts */
+/**
+ * Waits for the end of a record, by one long poll after the other.
+ * @throws where Temporal does not answer, or `signal` aborts
+ */
 async function endOf(client: Client, queue: string, runId: string, signal: AbortSignal): Promise<'released' | 'lost'> {
   const record = client.workflow.getHandle(ownerIdOf(queue), runId, { followRuns: false });
+  const { promise: aborted, reject } = Promise.withResolvers<never>();
+  const leave = () => reject(signal.reason);
+  signal.addEventListener('abort', leave, { once: true });
   try {
-    await client.withAbortSignal(signal, () => record.result());
+    signal.throwIfAborted();
+    // The SDK's own `withAbortSignal` leaves a listener behind with every poll, for weeks.
+    await Promise.race([record.result(), aborted]);
     return 'lost';
   } catch (error) {
     if (error instanceof WorkflowNotFoundError) return 'lost';
     if (!(error instanceof WorkflowFailedError)) throw error;
     return error.cause instanceof TerminatedFailure && error.cause.message === RELEASED ? 'released' : 'lost';
+  } finally {
+    signal.removeEventListener('abort', leave);
   }
 }
 
