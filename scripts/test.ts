@@ -8,6 +8,7 @@
  *     npm test -- --faults
  *     npm test -- --repeat 10 --load 4
  *     npm test -- --repeat 30 --load 4 tests/reconciler
+ *     npm test -- --mutations 20000   changed specs, in place of 2,000
  */
 import { type StdioOptions, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -27,6 +28,11 @@ await runMain(async () => {
   const faults = takeFlag(args, '--faults');
   const repeat = takeNumber(args, '--repeat');
   const load = takeNumber(args, '--load');
+  const mutations = takeNumber(args, '--mutations');
+  if (mutations !== null) {
+    process.env.ORRERY_TEST_MUTATIONS = String(mutations);
+    args.push('tests/spec/mutations.test.ts');
+  }
   await setup();
   if (repeat !== null) return await repeatedly(repeat, load ?? 0, (output) => testsPass(args, faults, output));
   return (await testsPass(args, faults, 'inherit')) ? EXIT.ok : EXIT.failed;
@@ -96,6 +102,6 @@ function takeNumber(args: string[], name: string): number | null {
   const at = args.indexOf(name);
   if (at < 0) return null;
   const [, value = ''] = args.splice(at, 2);
-  if (/^\d{1,4}$/.test(value)) return Number(value);
+  if (/^\d{1,6}$/.test(value)) return Number(value);
   throw new CommandError(EXIT.usage, `${name}: expected a whole number, but got "${value}"`);
 }

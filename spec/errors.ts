@@ -53,8 +53,14 @@ export function parseOrRefuse<S extends z.ZodType>(schema: S, value: unknown, wh
   if (parsed.success) return parsed.data;
   throw new InvalidInputError(
     what,
-    parsed.error.issues.flatMap((issue) => complaintsOf(issue, value)),
+    parsed.error.issues.filter(isFirstWord).flatMap((issue) => complaintsOf(issue, value)),
   );
+}
+
+/** Of a value of the wrong type only that is told: its length, which zod measures all the same, is beside the point. */
+function isFirstWord(issue: z.core.$ZodIssue, index: number, issues: readonly z.core.$ZodIssue[]): boolean {
+  const before = issues[index - 1];
+  return before?.code !== 'invalid_type' || before.path.join('.') !== issue.path.join('.');
 }
 
 function complaintsOf(issue: z.core.$ZodIssue, root: unknown): Complaint[] {

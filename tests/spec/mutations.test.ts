@@ -1,0 +1,103 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { parse } from 'yaml';
+import { draftJobs } from '../../cli/drafts.ts';
+import { planLines } from '../../cli/plan-view.ts';
+import { summaryOf } from '../../cli/submit.ts';
+import { gangObjects } from '../../k8s/gang.ts';
+import { jobManifest } from '../../k8s/job.ts';
+import { planOf, pretrainedArchitecture, publishedArchitecture, unsupportedIn } from '../../planner/index.ts';
+import { type CampaignSpec, InvalidInputError, parseCampaignSpec, parseOrRefuse, StageFile } from '../../spec/index.ts';
+import { domainComplaints } from '../../stages/domain.ts';
+import { stageRequest } from '../../workflows/policy/request.ts';
+import { settings } from '../k8s/support.ts';
+import { faultsOfObjects } from '../support/kubernetes-rules.ts';
+import { mutated } from '../support/mutated-specs.ts';
+
+/** Specs tried: 2,000 take some seconds. `ORRERY_TEST_MUTATIONS=20000` (`npm test -- --mutations 20000`) tries more. */
+const MUTATIONS = Number(process.env.ORRERY_TEST_MUTATIONS || 2000);
+const SEED = Number(process.env.ORRERY_TEST_SEED || 20_260_101);
+
+const examples = readdirSync('examples')
+  .filter((name) => name.endsWith('.yaml'))
+  .map((name) => parseCampaignSpec(parse(readFileSync(`examples/${name}`, 'utf8')), name));
+/** Sets what examples leave out, so that a mutation can change it too. */
+const MORE_OF_RUN = {
+  image: 'registry.example/team/image:1',
+  kubernetes: {
+    nodeSelector: { 'nvidia.com/gpu.product': 'NVIDIA-H100' },
+    tolerations: [{ key: 'nvidia.com/gpu', operator: 'Exists', effect: 'NoExecute', tolerationSeconds: 60 }],
+    priorityClass: 'high',
+    queue: 'research',
+    extendedResources: { 'rdma/hca_shared_devices_a': 1 },
+    shmGiB: 1,
+    deadlineSeconds: 3600,
+  },
+  failures: { Crashed: { action: 'retry', budget: 3, backoffSeconds: { initial: 5, max: 300 } } },
+};
+const fuller = (spec: CampaignSpec): CampaignSpec => {
+  const stages = Object.entries(spec.stages).map(([kind, config]) => {
+    const resources = { memoryGiB: 8, ...config.run.resources };
+    return [kind, { ...config, run: { ...config.run, ...MORE_OF_RUN, resources } }];
+  });
+  return parseCampaignSpec({ ...spec, stages: Object.fromEntries(stages) }, 'a fuller example');
+};
+const WHOLE = [...examples, ...examples.map(fuller)].map((spec) => JSON.parse(JSON.stringify(spec)));
+
+/** What a command line and a worker do with a spec that was found valid, but for what asks a disk or a server. */
+async function use(spec: CampaignSpec): Promise<void> {
+  await domainComplaints(spec);
+  const known =
+    spec.policy.type === 'pretrain'
+      ? pretrainedArchitecture(spec.stages.pretrain.model)
+      : publishedArchitecture(spec.policy.name);
+  const plan = planOf(spec, known ?? LLAMA);
+  expect(planLines(plan, unsupportedIn(spec), null).join('\n')).not.toMatch(/NaN|Infinity|undefined/);
+  for (const { slot, request } of draftJobs(spec)) {
+    const { graceSeconds } = request;
+    expect(graceSeconds * 1000).toBeLessThan(2 ** 31);
+    const inputs = new Map(Object.values(slot.reads).map((name) => [name, { kind: slot.kind, key: KEY, digest: KEY }]));
+    parseOrRefuse(StageFile, { ...stageRequest(spec, slot, inputs), key: KEY, codeVersion: 'draft' }, slot.name);
+    const gang = request.gang ? gangObjects(request, POD_GROUPS, 'store', 'uid') : null;
+    const objects = [jobManifest(request, POD_GROUPS, 'store'), ...(gang === null ? [] : [gang.service])];
+    expect(objects.flatMap(faultsOfObjects)).toEqual([]);
+  }
+  // A summary has 400 bytes, a search attribute 2 KiB, and a keyword 255 characters in most databases.
+  expect(Buffer.byteLength(JSON.stringify(summaryOf(spec.description ?? '')))).toBeLessThan(360);
+  expect(spec.policy.name.length).toBeLessThanOrEqual(255);
+  expect(JSON.stringify(spec.arms.map(({ name }) => name)).length).toBeLessThan(2048);
+}
+const KEY = 'a'.repeat(64);
+const LLAMA = publishedArchitecture('meta-llama/Llama-3.1-70B-Instruct')!;
+const POD_GROUPS = settings({ gangScheduling: 'pod-group' });
+
+test(
+  `of ${MUTATIONS} changed specs each is refused with its path, what was expected and what came, or can be used`,
+  async () => {
+    let valid = 0;
+    await fc.assert(
+      fc.asyncProperty(mutated(WHOLE), async (value) => {
+        let spec: CampaignSpec;
+        try {
+          spec = parseCampaignSpec(value, 'the spec');
+        } catch (error) {
+          expect(error).toBeInstanceOf(InvalidInputError);
+          const { message, complaints } = error as InvalidInputError;
+          expect(message.length).toBeLessThan(10_000);
+          expect(message.isWellFormed()).toBe(true);
+          for (const { field, message } of complaints) expect(`${field}: ${message}`).toMatch(COMPLAINT);
+          return;
+        }
+        valid += 1;
+        await use(spec);
+      }),
+      { numRuns: MUTATIONS, seed: SEED },
+    );
+    expect(valid / MUTATIONS).toBeGreaterThan(0.1);
+  },
+  30_000 + MUTATIONS * 60,
+);
+
+/** A path (but of the whole), what was expected, and what came where that may be told. */
+const COMPLAINT = /^.*: (no such field here; is it misspelt\?|.*(expected|Invalid|must).*)$/;
