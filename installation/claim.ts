@@ -1,15 +1,10 @@
 import { stat } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
-import {
-  type Client,
-  TerminatedFailure,
-  WorkflowExecutionAlreadyStartedError,
-  WorkflowFailedError,
-  WorkflowNotFoundError,
-} from '@temporalio/client';
+import { type Client, WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
 import { instancePath, knownStoreId } from '../store/index.ts';
 import { type Holder, holderOf, type Installation } from './holder.ts';
 import { ownerIdOf, QUEUE_OWNER } from './queue.ts';
+import { isNotFound } from './workflows.ts';
 
 /** What came of asking for a task queue. */
 export type Claim =
@@ -27,6 +22,7 @@ const RELEASED = 'orrery queue release';
 /** A record may close between two questions; not five times in a row. */
 const TRIES = 5;
 const AGAIN_MS = 5_000;
+const CLOSE_EVENT = 2; // temporal.api.enums.v1.HistoryEventFilterType
 
 /**
  * Takes a task queue for a store, or finds who has it. Temporal decides: of two workflows of one id it starts one.
@@ -102,21 +98,23 @@ export async function keepQueue(
  * @throws where Temporal does not answer, or `signal` aborts
  */
 async function endOf(client: Client, queue: string, runId: string, signal: AbortSignal): Promise<'released' | 'lost'> {
-  const record = client.workflow.getHandle(ownerIdOf(queue), runId, { followRuns: false });
-  const { promise: aborted, reject } = Promise.withResolvers<never>();
-  const leave = () => reject(signal.reason);
-  signal.addEventListener('abort', leave, { once: true });
-  try {
-    signal.throwIfAborted();
-    // The SDK's own `withAbortSignal` leaves a listener behind with every poll, for weeks.
-    await Promise.race([record.result(), aborted]);
-    return 'lost';
-  } catch (error) {
-    if (error instanceof WorkflowNotFoundError) return 'lost';
-    if (!(error instanceof WorkflowFailedError)) throw error;
-    return error.cause instanceof TerminatedFailure && error.cause.message === RELEASED ? 'released' : 'lost';
-  } finally {
-    signal.removeEventListener('abort', leave);
+  const request = {
+    ...{ namespace: client.options.namespace, execution: { workflowId: ownerIdOf(queue), runId } },
+    ...{ waitNewEvent: true, historyEventFilterType: CLOSE_EVENT, skipArchival: true },
+  };
+  let nextPageToken: Uint8Array | null = null;
+  for (;;) {
+    try {
+      const poll = () => client.workflowService.getWorkflowExecutionHistory({ ...request, nextPageToken });
+      // A signal of its own for each: the SDK leaves its listener on the signal, and polls go on for weeks.
+      const page: Awaited<ReturnType<typeof poll>> = await client.withAbortSignal(AbortSignal.any([signal]), poll);
+      const [end] = page.history?.events ?? [];
+      if (end) return end.workflowExecutionTerminatedEventAttributes?.reason === RELEASED ? 'released' : 'lost';
+      nextPageToken = page.nextPageToken;
+    } catch (error) {
+      if (isNotFound(error)) return 'lost';
+      throw error;
+    }
   }
 }
 

@@ -34,10 +34,13 @@ export async function describeWorkflow(client: Client, workflowId: string): Prom
     });
     return workflowExecutionInfo ? factsOf(workflowExecutionInfo) : null;
   } catch (error) {
-    if (isGrpcServiceError(error) && Number(error.code) === NOT_FOUND) return null;
+    if (isNotFound(error)) return null;
     throw error;
   }
 }
+
+/** Whether an error of a call says that there is no such workflow, or no such namespace. */
+export const isNotFound = (error: unknown): boolean => isGrpcServiceError(error) && Number(error.code) === NOT_FOUND;
 
 /** Open campaigns and stages on a task queue, the newest first. Visibility lags a moment behind what was started. */
 export const openOnQueue = (client: Client, queue: string): AsyncGenerator<WorkflowFacts> =>
