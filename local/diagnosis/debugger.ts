@@ -1,3 +1,9 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { isFree } from '../ports.ts';
+import { patience } from './patience.ts';
+
+const LOOK_EVERY_MS = 20;
+
 /** A message of the Chrome DevTools protocol, as far as it is used. */
 interface Message {
   readonly method?: string;
@@ -45,13 +51,21 @@ export async function jsFramesOf(url: string, timeoutMs: number): Promise<readon
   });
   socket.addEventListener('error', () => resolve(null));
   socket.addEventListener('close', () => resolve(null));
-  const timer = setTimeout(() => resolve(null), timeoutMs);
+  const over = new AbortController();
+  void patience(timeoutMs, over.signal).then(() => resolve(null));
   try {
-    return await promise;
-  } finally {
-    clearTimeout(timer);
+    const frames = await promise;
     socket.close();
+    if (frames !== null) await untilClosed(Number(new URL(url).port), timeoutMs);
+    return frames;
+  } finally {
+    over.abort();
   }
+}
+
+/** A program that is slow to close its debugger would not open it for the next diagnosis. */
+async function untilClosed(port: number, timeoutMs: number): Promise<void> {
+  for (let left = timeoutMs; left > 0 && !(await isFree(port)); left -= LOOK_EVERY_MS) await sleep(LOOK_EVERY_MS);
 }
 
 const frameInWords = (

@@ -1,10 +1,10 @@
-import pTimeout from 'p-timeout';
 import type { JobObservation, PodState } from '../../spec/index.ts';
 import { logPath, numbered, readJsonIfThere, stageDir } from '../../store/index.ts';
 import { JOB_ID, JobState, jobPath, LocalJob, statePath } from '../job-folder.ts';
 import { tail } from '../log-tail.ts';
 import { markedProcesses } from '../processes.ts';
 import { machineLines, nvidiaSmi } from './machine.ts';
+import { inPatience, patience } from './patience.ts';
 import { factsOf, type ProcessFacts, processLines, processLinesByPs } from './processes.ts';
 import { canTell, stackOf } from './stacks.ts';
 
@@ -18,7 +18,7 @@ const LIMITS = {
   stacksMs: 4000,
 } as const;
 /** Of each section, which are taken at the same time. What does not answer in it goes on, and nobody listens. */
-const IN_TIME = { milliseconds: 4000, message: 'no answer within 4 s' };
+const SECTION_MS = 4000;
 
 const HAS_PROC = process.platform === 'linux';
 
@@ -32,14 +32,14 @@ export async function diagnose(folder: string): Promise<Readonly<Sections>> {
   const sections: Sections = {};
   /** Keeps what `take` returns, or says why it could not be had. */
   const section = async (name: string, take: () => Promise<string>): Promise<void> => {
-    sections[name] = await pTimeout(take(), IN_TIME).catch((error: Error) => `cannot be had: ${error.message}\n`);
+    sections[name] = await inPatience(SECTION_MS, take()).catch((error: Error) => `cannot be had: ${error.message}\n`);
   };
 
-  const job = await pTimeout(readJsonIfThere(jobPath(folder), LocalJob), IN_TIME).catch((error: Error) => error);
+  const job = await inPatience(SECTION_MS, readJsonIfThere(jobPath(folder), LocalJob)).catch((error: Error) => error);
   if (job === null || job instanceof Error) {
     return { 'job.txt': job === null ? 'there is no record of this job\n' : `cannot be had: ${job.message}\n` };
   }
-  const state = await pTimeout(readJsonIfThere(statePath(folder), JobState), IN_TIME).catch(() => null);
+  const state = await inPatience(SECTION_MS, readJsonIfThere(statePath(folder), JobState)).catch(() => null);
   sections['job.json'] = `${JSON.stringify(state ?? 'it has no state yet', null, 2)}\n`;
 
   let processes: readonly ProcessFacts[] = [];
@@ -52,7 +52,7 @@ export async function diagnose(folder: string): Promise<Readonly<Sections>> {
   await Promise.all([
     section('processes.txt', look),
     section('machine.txt', () => machineLines({ store: job.store, 'folder of the jobs': folder })),
-    section('nvidia-smi.txt', () => nvidiaSmi(IN_TIME.milliseconds - 1000)),
+    section('nvidia-smi.txt', () => nvidiaSmi(SECTION_MS - 1000)),
     takeLogs(job, state, section),
   ]);
   await takeStacks(processes, folder, section);
@@ -82,16 +82,17 @@ async function takeLogs(job: LocalJob, state: JobObservation | null, section: Se
 async function takeStacks(processes: readonly ProcessFacts[], folder: string, section: Section): Promise<void> {
   if (!HAS_PROC) return section('stacks.txt', async () => 'are taken on Linux alone\n');
   const asked = processes.filter(canTell).slice(0, LIMITS.stacks);
-  const deadline = performance.now() + LIMITS.stacksMs;
+  const [enough, over] = [new AbortController(), new AbortController()];
+  void patience(LIMITS.stacksMs, over.signal).then(() => enough.abort());
   // What two programs print into one file at the same time cannot be told apart.
   const byOutput = Map.groupBy(asked, ({ stderr }) => stderr);
   const takes = [...byOutput.values()].map(async (sharing) => {
     for (const one of sharing) {
       const head = `process ${one.pid}, part ${one.part ?? '?'}: ${one.command}\n\n`;
-      const stack = async () =>
-        performance.now() > deadline ? 'not asked: time was up\n' : await stackOf(one, folder);
+      const stack = async () => (enough.signal.aborted ? 'not asked: time was up\n' : await stackOf(one, folder));
       await section(`stack-${one.pid}.txt`, async () => head + (await stack()));
     }
   });
   await Promise.all(takes);
+  over.abort();
 }

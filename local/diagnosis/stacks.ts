@@ -15,6 +15,8 @@ import { handles, isStopped, type ProcessFacts } from './processes.ts';
 /** How long a program may take to answer. */
 const ANSWER_MS = 1000;
 const LOOK_EVERY_MS = 30;
+/** Looks are counted and not their time: see patience.ts. */
+const LOOKS = ANSWER_MS / LOOK_EVERY_MS;
 /** More of what one program prints is left out. */
 const LONGEST_ANSWER_BYTES = 128 * 1024;
 
@@ -68,7 +70,7 @@ const DEBUGGER = /^Debugger listening on (ws:\/\/127\.0\.0\.1:\d+\/[0-9a-f-]+)$/
 
 /** Waits for the report of a process, condenses it, and removes the file. */
 async function takeReport(pid: number, folder: string): Promise<string | null> {
-  for (const deadline = performance.now() + ANSWER_MS; performance.now() < deadline; await sleep(LOOK_EVERY_MS)) {
+  for (let look = 0; look < LOOKS; look += 1, await sleep(LOOK_EVERY_MS)) {
     const names = await readdir(folder);
     for (const name of names.filter((one) => new RegExp(`^report\\.\\d+\\.\\d+\\.${pid}\\..*json$`).test(one))) {
       const report = condensed(await readFile(join(folder, name), 'utf8'));
@@ -108,7 +110,7 @@ async function follow(path: string | null) {
     text,
     /** What was appended, once it satisfies `enough`; null when it does not in time. */
     async until(enough: (text: string) => boolean): Promise<string | null> {
-      for (const deadline = performance.now() + ANSWER_MS; performance.now() < deadline; await sleep(LOOK_EVERY_MS)) {
+      for (let look = 0; look < LOOKS; look += 1, await sleep(LOOK_EVERY_MS)) {
         const now = await text();
         if (enough(now)) return now;
       }

@@ -13,7 +13,8 @@ type Patch = () => 'changed' | 'gone' | KubeError;
  * Follows a Job whose image is missing, long after its time was over, through a client that plays the API server: one which refuses a change for
  * a moment, or has removed the Job while its watch is late, cannot be had at will.
  */
-async function followed(answers: readonly Patch[]) {
+/** @param signal - of the test: how long it takes says nothing */
+async function followed(answers: readonly Patch[], signal: AbortSignal) {
   const { job, pods } = recorded('image-missing') as { job: Job; pods: readonly Pod[] };
   let removed = false;
   const asked: number[] = [];
@@ -43,7 +44,7 @@ async function followed(answers: readonly Patch[]) {
   const log = { info: (_: object, message: string) => void told.push(message), warn: () => {} };
   const executor = createKubernetesExecutor({ settings: settings(), store: await temporaryFolder(), log, client });
   let last: JobObservation | null = null;
-  for await (const seen of executor.watch(nameOf(job), AbortSignal.timeout(4000))) {
+  for await (const seen of executor.watch(nameOf(job), signal)) {
     last = seen;
     // The pod is not played: it goes on waiting.
     if (seen.message?.startsWith('is ended')) break;
@@ -59,14 +60,16 @@ async function* silence(signal: AbortSignal): AsyncGenerator<WatchEvent> {
 
 const busy: Patch = () => new KubeError('change Job', { status: 503, words: 'busy', retryAfterSeconds: null }, null);
 
-test('a Job is given up by one change, and told so', async () => {
-  const { last, asked } = await followed([]);
+test('a Job is given up by one change, and told so', async ({ signal }) => {
+  const { last, asked } = await followed([], signal);
   expect(asked).toHaveLength(1);
   expect(last?.message).toMatch(/^is ended: main cannot be started: .*ImagePull/);
 });
 
-test('a change that the API server does not take is asked for again ever more slowly, and each time is told', async () => {
-  const { last, asked, told } = await followed([busy, busy, busy]);
+test('a change that the API server does not take is asked for again ever more slowly, and each time is told', async ({
+  signal,
+}) => {
+  const { last, asked, told } = await followed([busy, busy, busy], signal);
   expect(asked).toHaveLength(4);
   const [first = 0, , , fourth = 0] = asked;
   expect(fourth - first).toBeGreaterThan(600); // at least half of 0.2 + 0.4 + 0.8 s
@@ -74,8 +77,10 @@ test('a change that the API server does not take is asked for again ever more sl
   expect(last?.message).toMatch(/^is ended/);
 });
 
-test('a Job that is gone when it is to be given up is not asked for again, although its watch has not said so yet', async () => {
-  const { last, asked } = await followed([() => 'gone']);
+test('a Job that is gone when it is to be given up is not asked for again, although its watch has not said so yet', async ({
+  signal,
+}) => {
+  const { last, asked } = await followed([() => 'gone'], signal);
   expect(asked).toHaveLength(1);
   expect(last).toBeNull(); // as of a Job that never was
 });

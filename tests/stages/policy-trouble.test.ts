@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { backoffMs, type Patience, patienceOf } from '../../stages/patience.ts';
 import { connectPolicy, type Policy } from '../../stages/policy.ts';
 import { type FakePolicyServer, startFakePolicyServer } from '../support/fake-policy-server.ts';
+import { until } from '../support/machine.ts';
 import { TROUBLE } from '../support/policy-trouble.ts';
 import { aStageContext } from '../support/stage-context.ts';
 
@@ -112,8 +113,10 @@ test('a stage that stops does not wait for its next try', async () => {
   const stop = new AbortController();
   const { policy, waits } = await connect(server, {}, stop.signal);
   server.beforeAnswer = () => ({ status: 503, body: '{}', headers: { 'retry-after': '50' } });
-  setTimeout(() => stop.abort(new Error('preempted')), 300);
-  await expect(policy.complete(REQUEST)).rejects.toThrow('preempted');
+  const asked = expect(policy.complete(REQUEST)).rejects.toThrow('preempted');
+  await until('it waits for its next try', () => waits.length > 0);
+  stop.abort(new Error('preempted'));
+  await asked;
   expect(waits).toEqual([50_000]);
 });
 
