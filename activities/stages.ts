@@ -4,6 +4,7 @@ import { dataFileDigests } from '../inputs/index.ts';
 import { isOpenHere } from '../installation/index.ts';
 import { refuseUnsupportedStage } from '../planner/index.ts';
 import {
+  type Failure,
   type FailureClass,
   InvalidInputError,
   type Manifest,
@@ -22,16 +23,20 @@ import {
   latestClaim,
   MissingPartsError,
   readManifest,
+  readParts,
   readStageFile,
   readStageFileIfParses,
   sealStage as seal,
+  setWorkAside,
   stageDir,
   stageKey,
   storeId,
+  sumCounts,
   writeStageFile,
 } from '../store/index.ts';
 import { beating } from './beating.ts';
 import type { Deps } from './deps.ts';
+import { noEffectOf } from './effect.ts';
 import { type JobRef, jobName, jobRequest, publishersOf } from './job-request.ts';
 import { isGivenUp, mustFitNow, noteShortage } from './room.ts';
 import { type Timed, timed } from './timed.ts';
@@ -50,6 +55,14 @@ export interface StartAttempt {
   /** How many of the newest checkpoints not to resume from. */
   readonly earlierCheckpoints: number;
   readonly excludedNodes: readonly string[];
+}
+
+export interface Resolved {
+  readonly key: string;
+  /** Of an equal stage that is finished; null while there is none. */
+  readonly result: ManifestRef | null;
+  /** Why that result is of no use to this campaign. */
+  readonly failure?: Failure | undefined;
 }
 
 export type Started =
@@ -107,9 +120,11 @@ export function createStageActivities({
     /** Names the stage by what goes into it, writes its stage file, and says whether an equal stage is finished. */
     resolveStage: ({
       request,
+      mayBeEmpty = false,
     }: {
       request: StageRequest;
-    }): Promise<Timed<{ key: string; result: ManifestRef | null }>> =>
+      mayBeEmpty?: boolean | undefined;
+    }): Promise<Timed<Resolved>> =>
       act(async () => {
         const version = codeVersion(request.kind, projectRoot, request.domain.name);
         const dataFiles =
@@ -121,7 +136,15 @@ export function createStageActivities({
           const file = { ...request, ...(dataFiles && { dataFiles }), key, codeVersion: version };
           await writeStageFile(store, parseOrRefuse(StageFile, file, `the stage ${request.name}`));
         }
-        return { key, result: manifest === null ? null : referTo(manifest) };
+        if (manifest === null) return { key, result: null };
+        const noEffect = noEffectOf(manifest, manifest.counts, mayBeEmpty);
+        if (noEffect === null) return { key, result: referTo(manifest) };
+        const message = `an earlier campaign had this stage, and ${noEffect.words}`;
+        return {
+          key,
+          result: referTo(manifest),
+          failure: { class: 'NoEffect', message, attempt: manifest.attempt, ...NOT_TOLD },
+        };
       }),
 
     /**
@@ -162,13 +185,24 @@ export function createStageActivities({
         }
       }),
 
-    /** Makes the stage’s manifest from the parts that its pods left. Parts that are missing after exit code 0 are a crash. */
-    sealStage: (job: JobRef): Promise<Timed<Sealed>> =>
+    /**
+     * Makes the stage’s manifest from the parts that its pods left. Parts that are missing after exit code 0 are a crash; parts in which all
+     * work came to nothing are not sealed.
+     */
+    sealStage: ({
+      mayBeEmpty = false,
+      ...job
+    }: JobRef & { mayBeEmpty?: boolean | undefined }): Promise<Timed<Sealed>> =>
       act(async () => {
         const dir = stageDir(store, job.key);
         const stage = await readStageFile(dir);
         const times = { startedAt: job.startedAt, finishedAt: new Date().toISOString() };
         try {
+          const noEffect = await noEffectOfParts(dir, stage, job, mayBeEmpty);
+          if (noEffect !== null) {
+            const failure = { class: 'NoEffect' as const, message: noEffect, attempt: job.attempt, ...NOT_TOLD };
+            return { kind: 'incomplete', outcome: { kind: 'failed', failure } };
+          }
           const manifest = await seal(store, stage, job.publishers, job.attempt, times);
           return { kind: 'sealed', result: referTo(manifest) };
         } catch (error) {
@@ -178,6 +212,27 @@ export function createStageActivities({
         }
       }),
   };
+}
+
+/** Of a failure that no pod told of. */
+const NOT_TOLD = { exitCode: null, part: null, node: null } as const;
+
+/**
+ * Why parts are not sealed, although all are there: nothing came of the work. Where the cause may lie outside they are set aside, so that
+ * another attempt does it anew. Null when there is nothing against them.
+ */
+async function noEffectOfParts(
+  dir: string,
+  stage: StageFile,
+  { publishers, attempt }: JobRef,
+  mayBeEmpty: boolean,
+): Promise<string | null> {
+  // What another has sealed meanwhile stands.
+  const parts = (await readManifest(dir)) === null ? await readParts(dir, publishers) : [];
+  if (parts.length < publishers) return null;
+  const found = noEffectOf(stage, sumCounts(parts.map(({ counts }) => counts)), mayBeEmpty);
+  if (found?.isJudging) await setWorkAside(dir, attempt);
+  return found?.words ?? null;
 }
 
 /**

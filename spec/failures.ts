@@ -48,6 +48,13 @@ export const FAILURES = {
     action: 'retry-other-nodes',
     words: 'the machine under the process failed',
   },
+  NoEffect: {
+    exitCode: 73,
+    budget: 0,
+    backoffSeconds: { initial: 0, max: 0 },
+    action: 'stop',
+    words: 'the stage did its work to the end, and nothing came of it',
+  },
   Preempted: {
     exitCode: 143,
     budget: null,

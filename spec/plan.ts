@@ -40,6 +40,15 @@ export function planCampaign(spec: CampaignSpec): StageSlot[] {
   return [...wanted, slot('analyse', 'analyse', null, Object.fromEntries(everything))];
 }
 
+/** Whether SFT or RL is trained on what a stage leaves, directly or not. Policies do not count, because they are never empty. Pure. */
+export function feedsTraining(name: string, plan: readonly StageSlot[]): boolean {
+  return plan.some(({ name: reader, kind, reads }) => {
+    const isRead = Object.entries(reads).some(([role, read]) => role !== 'policy' && read === name);
+    // The report reads everything, and needs nothing of it.
+    return isRead && kind !== 'analyse' && (kind === 'sft' || kind === 'rl' || feedsTraining(reader, plan));
+  });
+}
+
 /** Whether a campaign that ends early has the stage. A base policy is evaluated to be compared with, so not before there is an SFT. */
 function isWanted(name: string, kind: StageKind, until: CampaignSpec['until']): boolean {
   if (until === undefined) return true;

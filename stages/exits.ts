@@ -13,6 +13,7 @@ export type ExitClass = Extract<FailureClass, keyof typeof EXIT_CODES> | 'Fenced
 
 const EXIT_CODES = {
   InvalidInput: FAILURES.InvalidInput.exitCode,
+  NoEffect: FAILURES.NoEffect.exitCode,
   DependencyDown: FAILURES.DependencyDown.exitCode,
   Preempted: FAILURES.Preempted.exitCode,
   Fenced: FENCED_EXIT_CODE,

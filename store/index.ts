@@ -8,4 +8,5 @@ export * from './key.ts';
 export * from './layout.ts';
 export * from './manifests.ts';
 export * from './secret-paths.ts';
+export * from './set-aside.ts';
 export * from './stage-file.ts';

@@ -133,7 +133,8 @@ async function progressOfPart(stage: string, part: number, attempt: number): Pro
   return done === null ? null : { ...progress, rate: null, from: progress.done, beganAt: null, savingSeconds: 0 };
 }
 
-function sumCounts(all: readonly Counts[]): Counts {
+/** Counts of all parts as one. */
+export function sumCounts(all: readonly Counts[]): Counts {
   const sum: Counts = {};
   for (const [name, value] of all.flatMap((counts) => Object.entries(counts))) sum[name] = (sum[name] ?? 0) + value;
   return sum;

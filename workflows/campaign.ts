@@ -16,6 +16,7 @@ import {
 } from '@temporalio/workflow';
 import type { Activities } from '../activities/index.ts';
 import {
+  feedsTraining,
   type IgnoredMessages,
   type ManifestRef,
   planCampaign,
@@ -256,6 +257,7 @@ export async function campaign(input: unknown, ...more: unknown[]): Promise<Camp
               arm: slot.arm,
               request: stageRequest(spec, slot, board.results()),
               onFailure: spec.onFailure,
+              mayBeEmpty: !feedsTraining(slot.name, [...slots.values()]),
               paused,
             },
           ],

@@ -56,6 +56,8 @@ export interface StageRun {
   readonly request: StageRequest;
   readonly onFailure: 'hold' | 'fail';
   readonly paused: boolean;
+  /** No training follows this stage: it may come to nothing, as a result like another. */
+  readonly mayBeEmpty?: boolean | undefined;
   /** What an earlier run of this workflow hands over when its history grows too long. */
   readonly carried?: {
     readonly ledger: Ledger;
@@ -134,8 +136,12 @@ export async function stage(input: unknown, ...more: unknown[]): Promise<StageSt
           carried: { ledger, books, status, execution, ignored: ignoredMessages() },
         });
       }
-      const resolved = await called(resolveStage({ request }));
+      const resolved = await called(resolveStage({ request, mayBeEmpty: run.mayBeEmpty }));
       status = { ...status, key: resolved.key };
+      if (resolved.result !== null && resolved.failure !== undefined) {
+        await follow({ kind: 'failed', failure: resolved.failure });
+        continue;
+      }
       if (resolved.result !== null) return finish('reused', resolved.result);
 
       // Not to be cancelled half-way: a job that has been started must be known, to be stopped.
@@ -150,7 +156,7 @@ export async function stage(input: unknown, ...more: unknown[]): Promise<StageSt
       ledger = { ...ledger, executions: ledger.executions + 1 };
       const outcome = await execute(started.job);
       if (outcome.kind === 'completed') {
-        const sealed = await called(sealStage(started.job));
+        const sealed = await called(sealStage({ ...started.job, mayBeEmpty: run.mayBeEmpty }));
         if (sealed.kind === 'sealed') return finish('completed', sealed.result);
         await follow(sealed.outcome);
       } else {

@@ -1,3 +1,4 @@
+import { FILES } from '../../spec/index.ts';
 import type { StageContext, StageProgram } from '../context.ts';
 import { StageExit } from '../exits.ts';
 import { prepareFromFiles } from './from-files.ts';
@@ -10,8 +11,10 @@ export const prepare: StageProgram<'prepare'> = async (context) => {
   if (context.part > 0) return { files: [], counts: {} }; // duplicates are found across all sets, so one pod does it all
   const prepared = await prepareData(context);
   const { sets, counts } = prepared;
-  for (const name of SET_NAMES) refuseUnusable(name, sets[name].length, sharedId(sets[name]));
+  for (const name of SET_NAMES) refuseSharedId(name, sharedId(sets[name]));
   const files = await writePrepared(context, prepared);
+  // After the lists are written: they say what became of every record.
+  refuseEmpty(prepared);
   const done = sets.search.length + sets.curriculum.length + sets.benchmarks.length;
   context.report({ unit: 'problem', done, total: done });
   return { files, counts };
@@ -24,17 +27,22 @@ function prepareData(context: StageContext<'prepare'>): Promise<Prepared> {
     : prepareGenerated(stage, stage.data, pythonGenerator(stage, signal));
 }
 
-function refuseUnusable(set: SetName, problems: number, shared: string | null): void {
-  if (problems === 0) {
-    throw new StageExit(
-      'InvalidInput',
-      `data: expected problems for ${set}, but after setting aside, removing duplicates and benchmark problems none is left`,
-    );
-  }
-  if (shared !== null) {
-    throw new StageExit(
-      'InvalidInput',
-      `data: expected ids that differ, but several problems of ${set} are called "${shared}"; name another field as id, or none`,
-    );
-  }
+function refuseEmpty({ sets, counts }: Prepared): void {
+  const empty = SET_NAMES.filter((name) => sets[name].length === 0);
+  if (empty.length === 0) return;
+  const lost = Object.entries(counts).flatMap(([name, count]) =>
+    count > 0 && !(name in sets) ? [`${name} ${count}`] : [],
+  );
+  throw new StageExit(
+    'NoEffect',
+    `data: expected problems for ${empty.join(' and ')}, but after setting aside, removing duplicates and benchmark problems none is left (${lost.join(', ') || 'there was none'}); data/${FILES.dataCard.setAside}, ${FILES.dataCard.duplicates} and ${FILES.dataCard.contamination} of this stage name every record. Another attempt comes to the same: change data or stages.prepare, then cancel the campaign and submit it again`,
+  );
+}
+
+function refuseSharedId(set: SetName, shared: string | null): void {
+  if (shared === null) return;
+  throw new StageExit(
+    'InvalidInput',
+    `data: expected ids that differ, but several problems of ${set} are called "${shared}"; name another field as id, or none`,
+  );
 }

@@ -50,6 +50,12 @@ class NodeFailure(StageFailure):
     exit_code = 72
 
 
+class NoEffect(StageFailure):
+    """The work was done to the end, and nothing came of it: there is nothing to train on, or training changed nothing."""
+
+    exit_code = 73
+
+
 class Fenced(StageFailure):
     """A later attempt has claimed the stage: this one writes nothing more."""
 

@@ -11,7 +11,16 @@ import pytest
 from campaign import PRETRAIN, SFT, claim, environment, finished_stage, part, run_here, solutions, write_stage
 from orrery_trainers import contract
 from orrery_trainers.contract import StageContext, exit_code_of
-from orrery_trainers.failures import DependencyDown, Diverged, Fenced, InvalidInput, OutOfMemory, failure_of
+from orrery_trainers.failures import (
+    DependencyDown,
+    Diverged,
+    Fenced,
+    InvalidInput,
+    NodeFailure,
+    NoEffect,
+    OutOfMemory,
+    failure_of,
+)
 
 
 @pytest.fixture
@@ -203,7 +212,7 @@ def test_a_full_store_is_told_in_words_and_with_the_file():
 
 def test_exit_codes_are_those_of_the_failure_table_in_spec():
     text = (contract.SCHEMA.parents[1] / "failures.ts").read_text()
-    for failure in (InvalidInput, DependencyDown, Diverged, OutOfMemory):
+    for failure in (InvalidInput, DependencyDown, Diverged, OutOfMemory, NodeFailure, NoEffect):
         rule = text[text.index(f"  {failure.__name__}: {{") :]
         assert f"exitCode: {failure.exit_code}," in rule[:60]
 

@@ -13,7 +13,7 @@ import {
 } from '../../spec/index.ts';
 import type { Carried as CarriedCampaign } from '../campaign.ts';
 import type { StageRun } from '../stage.ts';
-import { count, fields, flag, nullable, oneOf, parseShape, text } from './shape.ts';
+import { count, fields, flag, nullable, oneOf, optional, parseShape, text } from './shape.ts';
 import { armName, stageKind, stageName } from './status.ts';
 import { Unreadable } from './unreadable.ts';
 
@@ -77,6 +77,8 @@ const stageRun = fields<Omit<StageRun, 'request' | 'carried'> & { request: objec
     request,
     onFailure: oneOf({ hold: true, fail: true }),
     paused: flag,
+    // Campaigns of older versions do not say.
+    mayBeEmpty: optional(flag, false),
   },
   'dropped',
 );
@@ -92,7 +94,7 @@ export function parseStageStart(input: unknown, more: readonly unknown[]): Stage
     throw new InvalidInputError(what, [{ field: '', message }]);
   }
   refuseMore('a stage', 'one object', more);
-  const { campaignId, campaignRun, arm, onFailure, paused, request } = parseShape(stageRun, input, what);
+  const { campaignId, campaignRun, arm, onFailure, paused, mayBeEmpty, request } = parseShape(stageRun, input, what);
   const given = input as StageRun;
   const fault = jsonFault(given.request, REQUEST_LIMITS);
   if (fault !== null) throw new InvalidInputError(what, [{ ...fault, field: `request.${fault.field}` }]);
@@ -106,7 +108,7 @@ export function parseStageStart(input: unknown, more: readonly unknown[]): Stage
     throw new InvalidInputError(what, [{ field: 'carried', message }]);
   }
   return {
-    ...{ campaignId, campaignRun, arm, onFailure, paused, request: given.request },
+    ...{ campaignId, campaignRun, arm, onFailure, paused, mayBeEmpty, request: given.request },
     ...(given.carried === undefined ? {} : { carried: given.carried }),
   };
 }

@@ -310,15 +310,19 @@ describe('the program', () => {
     expect(files).toHaveLength(7);
   });
 
-  test('ends with 65 when nothing is left but benchmark problems', async () => {
+  test('ends with 73 when nothing is left but benchmark problems, says what became of them, and leaves the lists', async () => {
     const path = join(await temporaryFolder(), 'amc.jsonl');
     await writeFile(path, '{"problem":"1 + 1 =","answer":2}\n');
     const file = { name: 'amc', path };
-    const { end } = await prepared({ type: 'files', search: [file], curriculum: [], benchmarks: [file] });
+    const { end, dir } = await prepared({ type: 'files', search: [file], curriculum: [], benchmarks: [file] });
     expect(end).toMatchObject({
-      code: 65,
-      stderr: expect.stringMatching(/expected problems for search, but .* none is left/),
+      code: 73,
+      stderr: expect.stringMatching(
+        /expected problems for search and curriculum, but .* none is left \(searchInBenchmarks 1\)/,
+      ),
     });
+    expect(await readFile(join(dir, 'data/contamination.jsonl'), 'utf8')).toMatch(/amc/);
+    await expect(readFile(join(dir, 'parts/00000.json'))).rejects.toThrow(/ENOENT/);
   });
 
   test('fetches over https with the headers and the authority of its environment, and tells neither', async () => {

@@ -4,6 +4,7 @@
  * order: an exit code, a signal that it gets, or `hang`. With `checkpoints` each step leaves the folder of one, with its marker; with `talks` it
  * prints a line. `deaths`: the first
  * `count` executions of `stage` get SIGKILL after `after` steps of their own. `hangs`: `part` of `stage` hangs in its first execution.
+ * `counts`: what the executions of a stage count, in order.
  */
 import { appendFileSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -21,6 +22,7 @@ const settings = stage.domain.settings as {
   checkpoints?: boolean;
   talks?: boolean;
   deaths?: { stage: string; count: number; after: number };
+  counts?: Record<string, Record<string, number>[]>;
   hangs?: { stage: string; part: number };
   faults?: Record<string, (number | NodeJS.Signals | 'hang')[]>;
 };
@@ -90,4 +92,10 @@ for (const path of names) {
   writeFileSync(join(dir, path), text);
   files.push({ path, sha256: await sha256File(join(dir, path)), bytes: text.length });
 }
-replace(partPath(dir, part), { part, attempt, files, counts: { steps }, finishedAt: new Date().toISOString() });
+replace(partPath(dir, part), {
+  part,
+  attempt,
+  files,
+  counts: settings.counts?.[stage.name]?.[attempt] ?? { steps },
+  finishedAt: new Date().toISOString(),
+});
