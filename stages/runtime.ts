@@ -7,6 +7,7 @@ import type { StageContext, StageProgram } from './context.ts';
 import { type LoadedDomain, loadDomain } from './domain.ts';
 import { type Ending, endingOf, StageExit } from './exits.ts';
 import { inputFiles } from './inputs.ts';
+import { lookAgain } from './look-again.ts';
 import { type Pod, readPod, storeIsGone } from './pod.ts';
 import { progressWriter } from './progress.ts';
 import { isPublished, publish } from './publish.ts';
@@ -119,6 +120,7 @@ async function runPart(pod: Pod, findProgram: FindProgram, log: Logger, abort: A
     const program = await findProgram(stage.kind);
     const { files, counts } = await program(context);
     signal.throwIfAborted();
+    await lookAgain(stage.kind, dir, files, counts);
     await publish(pod, files, counts, fence);
     log.info({ counts }, 'published');
     return { exitCode: 0, words: 'published' };

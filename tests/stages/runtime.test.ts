@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { readFile, rename, rm, truncate, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rename, rm, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { beforeEach, describe, expect, test } from 'vitest';
@@ -72,6 +72,30 @@ describe('a part', () => {
     expect(ending).toEqual({ exitCode: 0, words: 'published' });
     expect(await part(dir)).toMatchObject({ attempt: 1, files: [{ path: 'out.txt', bytes: 5 }] });
     expect(await readFile(join(dir, 'out.txt'), 'utf8')).toBe('hello');
+  });
+
+  test.each([
+    [
+      'of which a line is cut',
+      '{"id":1}\n{"id":',
+      2,
+      /not published: .*data\/pass-rates-00000\.jsonl:2: expected one JSON/,
+    ],
+    [
+      'with fewer records than are counted',
+      '{"id":1}\n',
+      2,
+      /expected 2 records \(candidates\), but it has 1; not published/,
+    ],
+    ['that is not there', null, 0, /not published: .*expected a JSONL file, but there is none/],
+  ])('with a file %s is not published, and the attempt crashes', async (_, text, candidates, words) => {
+    const { ending, dir } = await runHere(async (context) => {
+      await mkdir(join(context.dir, 'data'), { recursive: true });
+      if (text !== null) await writeFile(join(context.dir, 'data/pass-rates-00000.jsonl'), text);
+      return { files: ['data/pass-rates-00000.jsonl'], counts: { candidates } };
+    });
+    expect(ending).toMatchObject({ exitCode: 1, words: expect.stringMatching(words) });
+    expect(existsSync(join(dir, 'parts/00000.json'))).toBe(false);
   });
 
   test('is not published by an attempt that a later one has replaced', async () => {
