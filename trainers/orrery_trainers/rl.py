@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from .canaries import WatchedVerifier
 from .contract import StageContext, run_program
-from .failures import InvalidInput
+from .failures import InvalidInput, NoEffect
 from .training import (
     common_arguments,
     divide_batch,
@@ -41,7 +41,7 @@ REWARDS = {"right": 1.0, "wrong": -1.0, "unjudged": None}
 def kept_prompts(records: Sequence[dict[str, Any]]) -> list[dict[str, str]]:
     """Prompts that the curriculum kept, as rows of the training set.
 
-    Raises InvalidInput with counts and pass rates when there is none.
+    Raises NoEffect with counts and pass rates when there is none.
     """
     kept = [record for record in records if record["kept"]]
     if not kept:
@@ -50,10 +50,10 @@ def kept_prompts(records: Sequence[dict[str, Any]]) -> list[dict[str, str]]:
         )
         rates = [record["passRate"] for record in records]
         seen = f"pass rates from {min(rates):g} to {max(rates):g}" if rates else "no pass rates at all"
-        raise InvalidInput(
+        raise NoEffect(
             f"prompts: expected at least one prompt that the curriculum kept, but got none of {len(records)} "
-            f"({reasons or 'it is empty'}; {seen}); "
-            "widen stages.curriculum.passRate, offer more prompts, or train the policy longer"
+            f"({reasons or 'it is empty'}; {seen}); widen stages.curriculum.passRate, offer more prompts, or train the "
+            "policy longer, then cancel the campaign and submit it again"
         )
     return [
         {

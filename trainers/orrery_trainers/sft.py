@@ -9,7 +9,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from .contract import StageContext, run_program
-from .failures import InvalidInput
+from .failures import NoEffect
 from .training import (
     common_arguments,
     divide_batch,
@@ -52,8 +52,10 @@ def sft(context: StageContext) -> None:
     solutions = list(context.input_records("solutions", "solutions.jsonl"))
     policy = context.policy_directory()
     if not solutions:
-        raise InvalidInput(
-            f"{context.input_directory('solutions')}: data/solutions.jsonl: expected solutions, but got none"
+        raise NoEffect(
+            "solutions: expected at least one, but the stage rewrite has left none: see what it dropped and why in its"
+            " counts and dropped.jsonl; change stages.rewrite, stages.linearise or the search, then cancel the campaign"
+            " and submit it again"
         )
     batch = divide_batch(config["batchSize"], context.world_size, config["microBatchSize"], context.micro_batch_scale)
     with quick_imports():
@@ -66,9 +68,9 @@ def sft(context: StageContext) -> None:
     tokenizer = AutoTokenizer.from_pretrained(policy)
     rows, too_long = tokenize_solutions(solutions, tokenizer, config["maxTokens"])
     if not rows:
-        raise InvalidInput(
-            f"stage file: config.maxTokens: expected room for at least one of {len(solutions)} solutions, "
-            f"but got {config['maxTokens']}"
+        raise NoEffect(
+            f"stages.sft.maxTokens: expected room for at least one of {len(solutions)} solutions, but got "
+            f"{config['maxTokens']}, and none is that short; raise it, then cancel the campaign and submit it again"
         )
     if too_long > 0:
         context.log.warn("solutions left out: longer than maxTokens", left_out=too_long, maxTokens=config["maxTokens"])

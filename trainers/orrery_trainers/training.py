@@ -15,10 +15,12 @@ from typing import TYPE_CHECKING, Any
 from .capabilities import refuse_idle_gpus, refuse_ranks
 from .checkpoints import scratch_folder
 from .contract import StageContext
+from .effect import Unjudged, read_curve, refuse_no_effect
 from .failures import InvalidInput, Terminated
 from .files import replace_folder
 from .metrics import METRICS_FILE, MetricsJournal
-from .resume import resume_point
+from .resume import discard_from, resume_point
+from .soundness import refuse_unsound
 from .stopping import Interrupted
 
 if TYPE_CHECKING:
@@ -159,10 +161,10 @@ def common_arguments(context: StageContext, batch: Batch, optimizer_steps: int) 
 def train_and_publish(
     context: StageContext, build: Callable[[StageCallback], Trainer], counts: Callable[[Trainer], dict[str, float]]
 ) -> None:
-    """Train from the newest checkpoint that verifies to the end, then publish the policy and the metrics.
+    """Train from the newest checkpoint that verifies to the end, look at what came of it, then publish policy and metrics.
 
     build: makes the Trainer around the callback. counts: the facts that the part manifest tells.
-    Raises Terminated once SIGTERM has been obeyed.
+    Raises Terminated once SIGTERM has been obeyed; NoEffect, Diverged or Unsound where the policy is not to be published.
     """
     from .callbacks import StageCallback, barrier, from_main
 
@@ -182,6 +184,12 @@ def train_and_publish(
         raise Terminated(
             f"SIGTERM: stopped and saved at optimizer step {trainer.state.global_step} of {trainer.state.max_steps}"
         )
+    try:
+        refuse_no_effect(context.stage["kind"], from_main(read_curve(metrics.file) if context.is_main else []))
+    except Unjudged:
+        if context.is_main:  # they hold the weights that training began with; from the last one nothing would be done anew
+            discard_from(context.directory, 0, context.attempt + 1)
+        raise
     _publish(context, trainer, metrics, counts(trainer))
     barrier()
 
@@ -214,6 +222,7 @@ def _publish(context: StageContext, trainer: Trainer, metrics: MetricsJournal, c
     if not context.is_main:
         return
     (making / "training_args.bin").unlink(missing_ok=True)  # holds paths of this machine; nobody reads it
+    refuse_unsound(trainer.accelerator.unwrap_model(trainer.model), making)
     curve = context.data / f".{METRICS_FILE}.{context.attempt}"
     metrics.copy_to(curve)
     context.fence()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 
 import numpy as np
@@ -57,7 +58,7 @@ def test_only_kept_prompts_are_trained_on():
 
 
 def test_without_kept_prompts_the_message_tells_counts_and_pass_rates(tmp_path, capsys):
-    assert run_here("rl", rl_stage(tmp_path, pass_rates(kept=False))) == 65
+    assert run_here("rl", rl_stage(tmp_path, pass_rates(kept=False))) == 73
     message = capsys.readouterr().err.splitlines()[-1]
     for words in ("none of 4", "4 too-hard", "pass rates from 0 to 0", "stages.curriculum.passRate"):
         assert words in message
@@ -196,13 +197,32 @@ def test_fewer_prompts_than_a_step_takes_come_several_times(tmp_path):
     assert len(metric_lines(folder)) == 2
 
 
-def test_completions_that_cannot_be_judged_teach_nothing(tmp_path):
+def test_rl_in_which_nothing_could_be_judged_is_not_published_and_is_trained_anew_when_retried(tmp_path, capsys):
     records = pass_rates()
     for record in records:
         record["problem"]["reference"] = "unjudged"
     folder = rl_stage(tmp_path, records, optimizerSteps=2)
-    assert run_here("rl", folder) == 0
-    for line in metric_lines(folder):
-        assert line["unjudged"] == 1
-        assert line["gradNorm"] == 0
-        assert "reward" not in line
+    for attempt in range(2):
+        assert run_here("rl", folder, attempt) == 73
+        message = capsys.readouterr().err.splitlines()[-1]
+        assert message.startswith("none of 2 optimizer steps had a gradient: not one rollout could be judged; mend")
+        curve = [json.loads(line) for line in (folder / "metrics" / f"attempt-{attempt}.jsonl").read_text().splitlines()]
+        assert [line["attempt"] for line in curve] == [attempt, attempt]
+        for line in curve:
+            assert line["unjudged"] == 1
+            assert line["gradNorm"] == 0
+            assert "reward" not in line
+    assert not (folder / "parts").exists()
+    assert not (folder / "data" / "policy").exists()
+
+
+def test_rl_whose_groups_all_agree_is_not_published_and_tells_the_counts_and_what_to_change(tmp_path, capsys):
+    records = pass_rates()
+    for record in records:
+        record["problem"]["reference"] = "never"
+    folder = rl_stage(tmp_path, records, optimizerSteps=2)
+    assert run_here("rl", folder) == 73
+    message = capsys.readouterr().err.splitlines()[-1]
+    for words in ("none of 2", "agreeing groups 1, mean reward -1", "stages.curriculum.passRate", "submit it again"):
+        assert words in message
+    assert not (folder / "parts").exists()

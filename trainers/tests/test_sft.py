@@ -76,9 +76,17 @@ def test_a_solution_that_does_not_fit_is_left_out_and_counted(tmp_path):
     assert (counts["solutions"], counts["tooLong"]) == (8, 1)
 
 
-def test_no_solutions_at_all_are_bad_input(tmp_path, capsys):
-    assert run_here("sft", sft_stage(tmp_path, [])) == 65
-    assert "expected solutions, but got none" in capsys.readouterr().err
+def test_no_solutions_at_all_end_with_73_and_name_the_stages_to_look_at(tmp_path, capsys):
+    assert run_here("sft", sft_stage(tmp_path, [])) == 73
+    message = capsys.readouterr().err.splitlines()[-1]
+    assert message.startswith("solutions: expected at least one, but the stage rewrite has left none")
+    assert str(tmp_path) not in message
+
+
+def test_solutions_that_are_all_too_long_end_with_73_and_name_the_setting(tmp_path, capsys):
+    long = [{**one, "text": " a" * 50} for one in solutions()]
+    assert run_here("sft", sft_stage(tmp_path, long, maxTokens=16)) == 73
+    assert "stages.sft.maxTokens: expected room for at least one of 8 solutions, but got 16" in capsys.readouterr().err
 
 
 def test_a_loss_that_is_no_number_ends_with_70_and_leaves_no_checkpoint_of_it(tmp_path, capsys):

@@ -22,4 +22,6 @@ def demonstrations(seed: int, settings: dict[str, Any]) -> Iterator[tuple[str, s
 def verify(problem: str, reference: str, completion: str) -> Verdict:
     if reference == "unjudged":
         return Verdict("unjudged", None)
+    if reference == "never":
+        return Verdict("wrong", completion)
     return Verdict("right" if sum(completion.encode()) % 2 == 0 else "wrong", completion)
