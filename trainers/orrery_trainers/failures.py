@@ -51,7 +51,7 @@ class NodeFailure(StageFailure):
 
 
 class NoEffect(StageFailure):
-    """The work was done to the end, and nothing came of it: there is nothing to train on, or training changed nothing."""
+    """The work was done to the end, and nothing came of it: nothing to train on, or training changed nothing."""
 
     exit_code = 73
 

@@ -161,10 +161,10 @@ def common_arguments(context: StageContext, batch: Batch, optimizer_steps: int) 
 def train_and_publish(
     context: StageContext, build: Callable[[StageCallback], Trainer], counts: Callable[[Trainer], dict[str, float]]
 ) -> None:
-    """Train from the newest checkpoint that verifies to the end, look at what came of it, then publish policy and metrics.
+    """Train from the newest checkpoint that verifies to the end, look at what came of it, publish policy and metrics.
 
     build: makes the Trainer around the callback. counts: the facts that the part manifest tells.
-    Raises Terminated once SIGTERM has been obeyed; NoEffect, Diverged or Unsound where the policy is not to be published.
+    Raises Terminated once SIGTERM has been obeyed; NoEffect, Diverged or Unsound where nothing is to be published.
     """
     from .callbacks import StageCallback, barrier, from_main
 
@@ -187,7 +187,9 @@ def train_and_publish(
     try:
         refuse_no_effect(context.stage["kind"], from_main(read_curve(metrics.file) if context.is_main else []))
     except Unjudged:
-        if context.is_main:  # they hold the weights that training began with; from the last one nothing would be done anew
+        if (
+            context.is_main
+        ):  # they hold the weights that training began with; from the last one nothing would be done anew
             discard_from(context.directory, 0, context.attempt + 1)
         raise
     _publish(context, trainer, metrics, counts(trainer))

@@ -206,7 +206,9 @@ def test_rl_in_which_nothing_could_be_judged_is_not_published_and_is_trained_ane
         assert run_here("rl", folder, attempt) == 73
         message = capsys.readouterr().err.splitlines()[-1]
         assert message.startswith("none of 2 optimizer steps had a gradient: not one rollout could be judged; mend")
-        curve = [json.loads(line) for line in (folder / "metrics" / f"attempt-{attempt}.jsonl").read_text().splitlines()]
+        curve = [
+            json.loads(line) for line in (folder / "metrics" / f"attempt-{attempt}.jsonl").read_text().splitlines()
+        ]
         assert [line["attempt"] for line in curve] == [attempt, attempt]
         for line in curve:
             assert line["unjudged"] == 1

@@ -15,7 +15,7 @@ from campaign import (
 from orrery_trainers.checkpoints import checkpoints_in
 from orrery_trainers.failures import InvalidInput
 from orrery_trainers.sft import optimizer_steps
-from orrery_trainers.training import Batch, divide_batch, order_of, seed_for
+from orrery_trainers.training import Batch, common_arguments, divide_batch, order_of, seed_for
 
 
 @pytest.mark.parametrize(
@@ -89,8 +89,11 @@ def test_solutions_that_are_all_too_long_end_with_73_and_name_the_setting(tmp_pa
     assert "stages.sft.maxTokens: expected room for at least one of 8 solutions, but got 16" in capsys.readouterr().err
 
 
-def test_a_loss_that_is_no_number_ends_with_70_and_leaves_no_checkpoint_of_it(tmp_path, capsys):
-    folder = sft_stage(tmp_path, learningRate=1e30, warmupSteps=0)
+def test_a_loss_that_is_no_number_ends_with_70_and_leaves_no_checkpoint_of_it(tmp_path, monkeypatch, capsys):
+    # No stage file may ask for such a rate.
+    exploding = {"learning_rate": 1e30}
+    monkeypatch.setattr("orrery_trainers.sft.common_arguments", lambda *given: common_arguments(*given) | exploding)
+    folder = sft_stage(tmp_path, warmupSteps=0)
     assert run_here("sft", folder) == 70
     assert "optimizer step" in capsys.readouterr().err
     assert all(saved.step <= steps_told(folder, 0) for saved in checkpoints_in(folder))

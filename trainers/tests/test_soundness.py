@@ -47,7 +47,10 @@ def test_a_weight_that_is_no_finite_number_is_a_divergence_and_is_named(saved):
 
 def test_weights_that_are_finite_and_give_no_probabilities_are_a_divergence(saved):
     model = loaded(saved)
-    change(saved, lambda weights: (weights["model.norm.weight"].fill_(3e38), weights["model.embed_tokens.weight"].mul_(1e4)))
+    change(
+        saved,
+        lambda weights: (weights["model.norm.weight"].fill_(3e38), weights["model.embed_tokens.weight"].mul_(1e4)),
+    )
     with pytest.raises(Diverged, match="logits are not finite"):
         refuse_unsound(model, saved)
 
