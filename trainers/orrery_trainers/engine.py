@@ -41,6 +41,8 @@ class Sequence:
     logprobs: list[float] = field(default_factory=list)
     text: str = ""
     finish: Literal["stop", "length"] = "length"
+    begun: bool = False
+    """Whether it was let in."""
     cancelled: bool = False
     """Nobody wants it any more: it leaves at the next token, and `done` is not called."""
 
@@ -51,6 +53,12 @@ class EngineLimits:
 
     rows: int = 256
     cache_bytes: int = 4 * 2**30
+    waiting: int = 16_384
+    """Sequences that wait to be let in. A single request may have more, where nothing waits."""
+
+
+class QueueFull(Exception):
+    """As many sequences wait as may wait."""
 
 
 @dataclass
@@ -74,6 +82,7 @@ class Engine:
         self._running: list[Sequence] = []
         self._changed = threading.Condition()
         self._closed = False
+        self._withdrawn = False
         self._advanced_at = time.monotonic()
         self._error: Exception | None = None
         self.counts = EngineCounts()
@@ -81,9 +90,19 @@ class Engine:
         self._thread.start()
 
     def submit(self, sequences: list[Sequence]) -> None:
-        """Queue sequences. Each `done` is called when it has ended or failed."""
+        """Queue sequences. Each `done` is called when it has ended or failed. Raises QueueFull."""
         with self._changed:
+            if self._waiting and len(self._waiting) + len(sequences) > self._limits.waiting:
+                raise QueueFull(f"{len(self._waiting)} completions wait; come back later")
             self._waiting.extend(sequences)
+            self._changed.notify()
+
+    def withdraw(self, sequences: list[Sequence]) -> None:
+        """Nobody wants these any more: those that wait are forgotten, those that run leave at the next token."""
+        for sequence in sequences:
+            sequence.cancelled = True
+        with self._changed:
+            self._withdrawn = True
             self._changed.notify()
 
     def ailment(self) -> str | None:
@@ -116,6 +135,10 @@ class Engine:
                 self._fail(error, entering)
 
     def _let_in(self) -> list[Sequence]:
+        if self._withdrawn:
+            kept = deque(sequence for sequence in self._waiting if not sequence.cancelled)
+            self.counts.finished["abort"] += len(self._waiting) - len(kept)
+            self._waiting, self._withdrawn = kept, False
         entering: list[Sequence] = []
         longest = max((_reach(sequence) for sequence in self._running), default=0)
         while self._waiting:
@@ -127,10 +150,8 @@ class Engine:
             if rows > 1 and (rows > self._limits.rows or bytes_needed > self._limits.cache_bytes):
                 break
             self._waiting.popleft()
-            if sequence.cancelled:
-                self.counts.finished["abort"] += 1
-            else:
-                entering.append(sequence)
+            sequence.begun = True
+            entering.append(sequence)
         self.counts.waiting = len(self._waiting)
         return entering
 

@@ -4,6 +4,7 @@ In a pod, ``python -m orrery_trainers.policy_server`` reads ORRERY_STAGE_FILE, O
 (docs/architecture.md). By hand, ``python -m orrery_trainers.policy_server --model DIR --port 8000``.
 
     POST /v1/completions   see completions.py
+    POST /tokenize         the tokens of a prompt, and the context, as vLLM has it
     GET /v1/models         the model, with its context in tokens
     GET /health            200 while decoding works
     GET /metrics           Prometheus text, with vLLM's names
@@ -11,8 +12,10 @@ In a pod, ``python -m orrery_trainers.policy_server`` reads ORRERY_STAGE_FILE, O
 Settings, as environment: ORRERY_POLICY_HOST (127.0.0.1), ORRERY_POLICY_DTYPE (auto: bfloat16 weights as they are where
 the processor or GPU computes with them, all else in float32; or float32, float64, bfloat16), ORRERY_POLICY_ROWS (256
 sequences at a time), ORRERY_POLICY_CACHE_MIB (4096, for what is being written), ORRERY_POLICY_PREFIX_MIB (512, for
-prompts that others may go on from). SIGTERM ends it at once, with 0: a policy server has nothing to save. SIGUSR1
-prints its stacks.
+prompts that others may go on from). Bounds of what clients may hold: ORRERY_POLICY_WAITING (16384 sequences that wait),
+ORRERY_POLICY_WAITING_SECONDS (600, after which a request that was not begun is refused), ORRERY_POLICY_CONNECTIONS
+(2048), ORRERY_POLICY_BODY_MIB (4), ORRERY_POLICY_RECEIVE_SECONDS (30, to send a request in). SIGTERM ends the server at
+once, with 0: it has nothing to save. SIGUSR1 prints its stacks.
 
 Equal seeds: a completion is a function of the model, its prompt, the request's seed, and its index in the request. What
 else is in the batch changes nothing about its random numbers; and nothing about its logits where NumPy computes them
@@ -60,12 +63,17 @@ class Settings:
     dtype: str = "auto"
     prefix_bytes: int = 0
     limits: EngineLimits = field(default_factory=EngineLimits)
+    waiting_seconds: int = 600
+    connections: int = 2048
+    body_bytes: int = 4 * 2**20
+    receive_seconds: int = 30
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the server; returns its exit code when it could not start, and does not return otherwise."""
     stacks_on_demand()
     started, log = time.monotonic(), Logger(program="policy-server")
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")  # a prompt at a time; the cores are the model's
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: os._exit(0))
     try:
@@ -83,9 +91,15 @@ def main(arguments: list[str] | None = None) -> int:
             raise
         return _refuse(failure)
 
-    from orrery_trainers.policy_api import create_app, serve
+    from orrery_trainers.http_limits import HttpLimits
+    from orrery_trainers.policy_api import connections_possible, create_app, serve
 
-    app = create_app(engine, text, model, settings.name)
+    limits = HttpLimits(
+        connections=connections_possible(settings.connections),
+        body_bytes=settings.body_bytes,
+        receive_seconds=settings.receive_seconds,
+    )
+    app = create_app(engine, text, model, settings.name, limits, settings.waiting_seconds)
     log.info(
         "policy server ready",
         model=settings.name,
@@ -93,7 +107,7 @@ def main(arguments: list[str] | None = None) -> int:
         port=settings.port,
         seconds=round(time.monotonic() - started, 2),
     )
-    serve(app, listener)
+    serve(app, listener, limits)
     return 0
 
 
@@ -107,10 +121,23 @@ def read_settings(options: argparse.Namespace, environment: Mapping[str, str]) -
     limits = EngineLimits(
         rows=_number(environment, "ORRERY_POLICY_ROWS", 256, 1, 65_536),
         cache_bytes=_number(environment, "ORRERY_POLICY_CACHE_MIB", 4096, 1, 2**20) * 2**20,
+        waiting=_number(environment, "ORRERY_POLICY_WAITING", 16_384, 1, 2**20),
     )
     prefix_bytes = _number(environment, "ORRERY_POLICY_PREFIX_MIB", 512, 0, 2**20) * 2**20
     host = environment.get("ORRERY_POLICY_HOST") or "127.0.0.1"
-    return Settings(folder, name, host, port, dtype, prefix_bytes, limits)
+    return Settings(
+        folder,
+        name,
+        host,
+        port,
+        dtype,
+        prefix_bytes,
+        limits,
+        waiting_seconds=_number(environment, "ORRERY_POLICY_WAITING_SECONDS", 600, 1, 86_400),
+        connections=_number(environment, "ORRERY_POLICY_CONNECTIONS", 2048, 4, 65_536),
+        body_bytes=_number(environment, "ORRERY_POLICY_BODY_MIB", 4, 1, 1024) * 2**20,
+        receive_seconds=_number(environment, "ORRERY_POLICY_RECEIVE_SECONDS", 30, 1, 3600),
+    )
 
 
 def _policy_of_stage(environment: Mapping[str, str]) -> tuple[Path, str]:

@@ -28,8 +28,13 @@ class Text:
         self.piece = lru_cache(maxsize=None)(self._piece)
 
     def encode(self, text: str) -> list[int]:
-        """Tokens of a prompt, with what the tokenizer itself puts around it."""
-        return self._tokenizer.encode(text).ids
+        """Tokens of a prompt, with what the tokenizer itself puts around it.
+
+        As a batch of one: only for batches does the library release the interpreter, so that other threads (those that
+        answer `GET /health`) go on while it reads a long text.
+        """
+        [encoding] = self._tokenizer.encode_batch([text])
+        return encoding.ids
 
     def decode(self, tokens: list[int]) -> str:
         """Text of tokens, without special ones."""

@@ -93,10 +93,11 @@ class Server:
         """The answer of /v1/completions, whatever its status."""
         return json.loads(self.post(json.dumps(body))[1])
 
-    def post(self, body: str) -> tuple[int, str]:
-        """Status and body of /v1/completions."""
+    def post(self, body: str | bytes, path: str = "/v1/completions") -> tuple[int, str]:
+        """Status and body of the answer to a POST."""
         headers = {"content-type": "application/json"}
-        return self._send(urllib.request.Request(f"{self.url}/v1/completions", body.encode(), headers))
+        data = body.encode() if isinstance(body, str) else body
+        return self._send(urllib.request.Request(self.url + path, data, headers))
 
     def _send(self, request: urllib.request.Request) -> tuple[int, str]:
         try:

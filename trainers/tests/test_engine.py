@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 import threading
 
 import numpy as np
 import pytest
 
 from orrery_trainers.engine import Engine, EngineLimits, Sequence
+from orrery_trainers.http_limits import HttpLimits
+from orrery_trainers.policy_api import create_app
 from orrery_trainers.text import StopStrings
 
 PATIENCE_SECONDS = 20
@@ -89,4 +93,44 @@ def test_a_model_that_breaks_fails_those_that_run_and_those_that_are_let_in_each
         assert engine.ailment() is None
         assert (engine.counts.running, engine.counts.finished["abort"]) == (0, 2)
     finally:
+        engine.close()
+
+
+async def post(app, body):
+    """Status, headers and body of the answer to `POST /v1/completions`."""
+    messages = []
+    received = asyncio.Queue()
+    received.put_nowait({"type": "http.request", "body": json.dumps(body).encode(), "more_body": False})
+
+    async def send(message):
+        messages.append(message)
+
+    scope = {"type": "http", "method": "POST", "path": "/v1/completions", "headers": [], "query_string": b""}
+    await app({**scope, "http_version": "1.1", "scheme": "http", "root_path": ""}, received.get, send)
+    start, *rest = messages
+    return start["status"], dict(start["headers"]), b"".join(one.get("body", b"") for one in rest)
+
+
+def test_a_request_that_is_not_begun_in_time_is_told_to_come_back_and_forgotten():
+    """The model is a fake that stands still for as long as the test wants: no real one does."""
+    model = Breaking("none")
+    model.kind, model.vocabulary_size, model.context_tokens = "fake", 10, 96
+    engine = Engine(model, Words(), EngineLimits(rows=1))
+    app = create_app(engine, Words(), model, "fake", HttpLimits(), waiting_seconds=0.2)
+
+    async def ask():
+        first = asyncio.create_task(post(app, {"prompt": [5], "max_tokens": 3}))
+        assert await asyncio.to_thread(model.stepping.wait, PATIENCE_SECONDS)
+        second = await post(app, {"prompt": [5], "max_tokens": 3})
+        model.go.set()
+        return await first, second
+
+    try:
+        (first, _, _), (second, headers, body) = asyncio.run(ask())
+        assert (first, second) == (200, 503)
+        assert headers[b"retry-after"] == b"1"
+        assert b"was not begun" in body
+        assert (engine.counts.running, len(engine._waiting)) == (0, 0)
+    finally:
+        model.go.set()
         engine.close()

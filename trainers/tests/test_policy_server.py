@@ -23,6 +23,21 @@ def server(start_server, policy):
     return start_server("--model", str(policy))
 
 
+HEALTH_SECONDS = 3.0
+"""Within it `GET /health` is answered on a busy machine; a kubelet's probe gives it 5 s."""
+
+
+def slowest_health(server, work):
+    """The slowest answer of `GET /health` until `work` is done, in seconds."""
+    slowest = 0.0
+    while True:
+        done, began = work.done(), time.monotonic()
+        assert server.get("/health")[0] == 200
+        slowest = max(slowest, time.monotonic() - began)
+        if done:
+            return slowest
+
+
 def texts(answer):
     return [choice["text"] for choice in answer["choices"]]
 
@@ -121,10 +136,16 @@ def test_tokens_are_taken_as_they_are_and_text_gets_its_bos(server, policy):
     )
 
 
-def test_a_completion_ends_where_the_context_does(server):
-    answer = server.complete(prompt=[5] * (CONTEXT_TOKENS - 3), n=8, max_tokens=50, seed=0)
+def test_a_completion_may_fill_the_context_to_its_last_token(server):
+    answer = server.complete(prompt=[5] * (CONTEXT_TOKENS - 3), n=8, max_tokens=3, seed=0)
     assert answer["usage"]["completion_tokens"] <= 8 * 3
     assert "length" in {choice["finish_reason"] for choice in answer["choices"]}
+
+
+def test_tokenize_counts_as_completions_do_and_tells_the_context(server):
+    answer = json.loads(server.post(json.dumps({"prompt": PROMPT}), "/tokenize")[1])
+    assert (answer["count"], len(answer["tokens"])) == (PROMPT_TOKENS, PROMPT_TOKENS)
+    assert answer["max_model_len"] == CONTEXT_TOKENS
 
 
 @pytest.mark.parametrize(
@@ -142,6 +163,36 @@ def test_a_completion_ends_where_the_context_does(server):
         ({"prompt": "Use", "stop": [""]}, "stop"),
         ({"prompt": "Use", "stream": True}, "stream"),
         ({"prompt": "Use", "best_of": 3}, "best_of"),
+        # What vLLM refuses.
+        ({"prompt": "Use", "temperature": 0, "n": 2}, "n"),
+        ({"prompt": "Use", "temperature": 1e-6, "n": 2}, "n"),
+        ({"prompt": "Use", "top_p": 0}, "top_p"),
+        ({"prompt": "Use", "stop": ["1", "2", "3", "4", "5"]}, "stop"),
+        ({"prompt": "Use", "max_tokens": CONTEXT_TOKENS + 1}, "max_tokens"),
+        ({"prompt": [5] * 90, "max_tokens": 7}, "max_tokens"),
+        ({"prompt": "Use", "seed": 2**63}, "seed"),
+        ({"prompt": "Use", "n": 16_385}, "n"),
+        ({"prompt": ["Use"] * 16_385}, "n"),
+        # Wrong types.
+        ({"prompt": ["Use", 5]}, "prompt"),
+        ({"prompt": [5, True]}, "prompt"),
+        ({"prompt": [[]]}, "prompt"),
+        ({"prompt": {"a": 1}}, "prompt"),
+        ({"prompt": None}, "prompt"),
+        ({"prompt": "Use", "n": "2"}, "n"),
+        ({"prompt": "Use", "n": True}, "n"),
+        ({"prompt": "Use", "n": 10**300}, "n"),
+        ({"prompt": "Use", "max_tokens": 1.5}, "max_tokens"),
+        ({"prompt": "Use", "temperature": "warm"}, "temperature"),
+        ({"prompt": "Use", "temperature": float("nan")}, "temperature"),
+        ({"prompt": "Use", "temperature": float("inf")}, "temperature"),
+        ({"prompt": "Use", "top_p": float("nan")}, "top_p"),
+        ({"prompt": "Use", "stop": [1]}, "stop"),
+        ({"prompt": "Use", "stop": {"a": 1}}, "stop"),
+        # Half of a surrogate pair.
+        ({"prompt": "\ud800"}, "prompt"),
+        ({"prompt": ["Use", "\udfff"]}, "prompt"),
+        ({"prompt": "Use", "stop": ["\ud800"]}, "stop"),
     ],
 )
 def test_a_request_that_cannot_be_met_names_its_field(server, body, field):
@@ -149,11 +200,39 @@ def test_a_request_that_cannot_be_met_names_its_field(server, body, field):
     error = json.loads(answer)["error"]
     assert (status, error["param"], error["type"]) == (400, field, "invalid_request_error")
     assert error["message"].startswith(f"{field}: ")
+    assert len(error["message"]) <= 500
 
 
-def test_a_body_that_is_no_json_is_refused(server):
-    status, answer = server.post('{"prompt": ')
-    assert (status, json.loads(answer)["error"]["param"]) == (400, "body")
+@pytest.mark.parametrize("path", ["/v1/completions", "/tokenize"])
+@pytest.mark.parametrize(
+    "body",
+    [
+        '{"prompt": ',
+        "",
+        "null",
+        "5",
+        '"text"',
+        "[1, 2]",
+        '{"prompt": "Use", "max_tokens": ' + "9" * 5000 + "}",
+        "[" * 100_000,
+        '{"prompt": "Use"}'.encode("utf-16"),
+        b"\xff\xfe\x00",
+    ],
+)
+def test_a_body_that_is_no_json_object_is_refused(server, body, path):
+    status, answer = server.post(body, path)
+    error = json.loads(answer)["error"]
+    assert (status, error["param"]) == (400, "body")
+    assert len(error["message"]) <= 500
+
+
+def test_a_million_wrong_items_are_refused_in_a_few_words_while_health_is_answered(server):
+    for prompt in ([*[5] * 10**6, "Use"], [[]] * 10**6, [None] * (5 * 10**5)):
+        with ThreadPoolExecutor(1) as one:
+            asked = one.submit(server.post, json.dumps({"prompt": prompt}))
+            assert slowest_health(server, asked) < HEALTH_SECONDS
+        status, answer = asked.result()
+        assert (status, len(answer) < 1000) == (400, True)
 
 
 def test_the_model_says_how_long_a_sequence_may_be(server, policy):
