@@ -7,7 +7,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from test_policy_server import HEALTH_SECONDS, PROMPT, metric, slowest_health, wait_until
+from test_policy_server import PROMPT, metric, wait_until
 
 from conftest import CONTEXT_TOKENS
 
@@ -126,9 +126,14 @@ def test_a_refusal_for_the_load_says_when_to_come_back(server):
 
 def test_a_long_prompt_is_tokenized_while_health_is_answered(server):
     text = json.dumps({"prompt": "Use 3 5 7 to make 26 : " * 40_000})
-    with ThreadPoolExecutor(4) as crowd:
-        answers = [crowd.submit(server.post, text) for _ in range(4)]
-        assert slowest_health(server, answers[-1]) < HEALTH_SECONDS
-    for answer in answers:
-        status, body = answer.result()
-        assert (status, json.loads(body)["error"]["param"]) == (400, "prompt")
+    with ThreadPoolExecutor(1) as one:
+        began = time.monotonic()
+        asked = one.submit(server.post, text)
+        slowest = 0.0
+        while not asked.done():
+            looked = time.monotonic()
+            assert is_healthy(server)
+            slowest = max(slowest, time.monotonic() - looked)
+        status, body = asked.result()
+    assert (status, json.loads(body)["error"]["param"]) == (400, "prompt")
+    assert slowest < (time.monotonic() - began) / 2  # else it waited for the whole text
