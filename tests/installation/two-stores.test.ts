@@ -64,7 +64,16 @@ const environment = ({ store, home, queue }: Place) => ({
 const orrery = (place: Place, ...args: string[]) =>
   execa(process.execPath, [inProject('cli/main.ts'), ...args], { reject: false, env: environment(place) });
 const productWorker = (place: Place) =>
-  execa(process.execPath, [inProject('worker.ts')], { reject: false, all: true, env: environment(place) });
+  execa(process.execPath, [inProject('worker.ts')], { reject: false, all: true as const, env: environment(place) });
+
+/** Waits until a worker of the product says that it polls. */
+async function polls(worker: ReturnType<typeof productWorker>): Promise<void> {
+  let said = '';
+  worker.all.on('data', (chunk: Buffer) => {
+    said += chunk.toString();
+  });
+  await until('the worker polls', () => said.includes('worker started'), 180_000);
+}
 
 /** As short as campaigns are: what is looked at is who runs them. */
 const aShort = (name: string, settings: Record<string, unknown> = {}) =>
@@ -153,11 +162,7 @@ test('an id that is open elsewhere is refused by name, and free again once it is
 
 test('a queue in use is given up by force alone; then its worker leaves, and another store may have it', async () => {
   const worker = productWorker(one);
-  let said = '';
-  worker.all?.on('data', (chunk: Buffer) => {
-    said += chunk.toString();
-  });
-  await until('the worker polls', () => said.includes('worker started'), 180_000);
+  await polls(worker);
   const open = await client.workflow.start('campaign', { taskQueue: 'one', workflowId: 'open', args: [{}] });
   await open.result().catch(() => undefined); // the input is none: it ends at once
   const refused = await orrery(one, 'queue', 'release');
@@ -169,7 +174,11 @@ test('a queue in use is given up by force alone; then its worker leaves, and ano
   const { exitCode, all } = await worker;
   expect(exitCode).toBe(73);
   expect(all).toContain('was given up (orrery queue release)');
-  const successor = await startWorker({ ...two, queue: 'one' });
-  expect((await orrery(two, 'queue')).stdout).toContain(`belongs to the store ${await knownStoreId(two.store)}`);
-  successor.kill('SIGKILL');
+
+  const theirs = { ...two, queue: 'one' };
+  const successor = productWorker(theirs);
+  await polls(successor);
+  expect((await orrery(theirs, 'queue')).stdout).toContain(`belongs to the store ${await knownStoreId(two.store)}`);
+  successor.kill('SIGTERM');
+  expect(await successor).toMatchObject({ exitCode: 0 }); // with the queue still its own
 });
