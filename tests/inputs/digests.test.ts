@@ -11,8 +11,9 @@ import { temporaryFolder } from '../support/temporary-folder.ts';
 
 /** Not by way of the spec, which has bounds of its own. */
 const dataOf = (paths: readonly string[], more: object = {}): Data => {
-  const file = (path: string) => ({ name: 'set', path, layout: 'plain', fields: {}, ...more }) as const;
-  return { type: 'files', search: paths.map(file), curriculum: [], benchmarks: [file(paths[0] as string)], heldBack: 0 };
+  const file = (path: string) => ({ name: 'set', path, layout: 'plain', fields: {} }) as const;
+  const search = paths.map((path) => ({ ...file(path), ...more }));
+  return { type: 'files', search, curriculum: [], benchmarks: [file(paths[0] as string)], heldBack: 0 };
 };
 
 /** Long ago, so that the file is taken to be settled. */
