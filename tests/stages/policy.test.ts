@@ -5,16 +5,16 @@ import { startFakePolicyServer } from '../support/fake-policy-server.ts';
 import { aStageContext } from '../support/stage-context.ts';
 
 const REQUEST = { prompt: 'Solve: 1 + 1 =', n: 2, maxTokens: 8, temperature: 1, topP: 0.9, seed: 5 };
-const QUICK: PolicyOptions = { patience: { failingMs: 1, readyMs: 300 } };
+const QUICK: PolicyOptions['patience'] = { failingMs: 1 };
 
 const aServer = (contextTokens?: number) =>
   startFakePolicyServer((_request, index, chance) => `Answer: ${index} ${chance}`, {
     ...(contextTokens === undefined ? {} : { contextTokens }),
   });
 
-async function connect(url: string, signal = new AbortController().signal) {
+async function connect(url: string, signal = new AbortController().signal, patience: PolicyOptions['patience'] = {}) {
   const context = await aStageContext({ kind: 'curriculum' }, '/nowhere', { signal });
-  return await connectPolicy(context, { ...QUICK, url });
+  return await connectPolicy(context, { patience: { ...QUICK, ...patience }, url });
 }
 
 describe('a request', () => {
@@ -146,7 +146,7 @@ describe('a policy server', () => {
   test('that never becomes healthy is a dependency that is down', async () => {
     const server = await aServer();
     await server[Symbol.asyncDispose]();
-    await expect(connect(server.url)).rejects.toMatchObject({
+    await expect(connect(server.url, undefined, { readyMs: 300 })).rejects.toMatchObject({
       failure: 'DependencyDown',
       message: expect.stringMatching(/is not healthy after 0.3 s: .*ECONNREFUSED/),
     });
