@@ -15,7 +15,7 @@ import { createActivities } from './activities/index.ts';
 import { ensureSearchAttributes } from './activities/search-attributes.ts';
 import { bundleWorkflows } from './bundle.ts';
 import { releaseCommand } from './cli/command-line.ts';
-import { connectionSettings, refuseStranger } from './cli/connect.ts';
+import { CHANNEL_ARGS, connectionSettings, refuseStranger } from './cli/connect.ts';
 import { CommandError, EXIT } from './cli/errors.ts';
 import { deploymentOf } from './deployment.ts';
 import { chooseExecutor } from './executors.ts';
@@ -142,7 +142,10 @@ async function refuseMisfits(): Promise<void> {
 async function connectOrLeave(): Promise<{ connection: NativeConnection; clientConnection: Connection }> {
   try {
     const connection = await NativeConnection.connect(connectionOptions);
-    return { connection, clientConnection: await Connection.connect(connectionOptions) };
+    return {
+      connection,
+      clientConnection: await Connection.connect({ ...connectionOptions, channelArgs: CHANNEL_ARGS }),
+    };
   } catch (error) {
     log.fatal(
       { err: error, address: connectionOptions.address },

@@ -7,6 +7,12 @@ import { type RememberedServer, rememberedServer } from './remembered.ts';
 
 const CONNECT_TIMEOUT_MS = 5_000;
 
+/**
+ * Temporal answers with a page of a history in one message, and anyone can send a workflow signals of 2 MiB. By default a client refuses
+ * messages above 4 MiB, and so would the replay before a worker starts. Temporal ends a history above 50 MiB.
+ */
+export const CHANNEL_ARGS = { 'grpc.max_receive_message_length': 128 * 1024 * 1024 } as const;
+
 /** Where Temporal is, and the queue of this installation there. */
 export interface ConnectionSettings {
   readonly connectionOptions: ReturnType<typeof loadClientConnectConfig>['connectionOptions'] & { address: string };
@@ -66,7 +72,11 @@ export async function connect(settings: ConnectionSettings = connectionSettings(
   const { connectionOptions, namespace } = settings;
   let connection: Connection;
   try {
-    connection = await Connection.connect({ ...connectionOptions, connectTimeout: CONNECT_TIMEOUT_MS });
+    connection = await Connection.connect({
+      ...connectionOptions,
+      channelArgs: CHANNEL_ARGS,
+      connectTimeout: CONNECT_TIMEOUT_MS,
+    });
   } catch (error) {
     throw new CommandError(
       EXIT.unavailable,

@@ -9,6 +9,7 @@ import type { Deps } from '../../activities/deps.ts';
 import { type Activities, createActivities } from '../../activities/index.ts';
 import { ensureSearchAttributes } from '../../activities/search-attributes.ts';
 import { bundleWorkflows } from '../../bundle.ts';
+import { CHANNEL_ARGS } from '../../cli/connect.ts';
 import { inputRules } from '../../inputs/index.ts';
 import { claimQueue, DEFAULT_TASK_QUEUE, thisInstallation } from '../../installation/index.ts';
 import { createLocalExecutor, localOutcome, localRefusal } from '../../local/index.ts';
@@ -104,7 +105,7 @@ export async function openWorkbench({ dataRoots = [] }: Pick<ToyWorkerOptions, '
   const [store, home] = [join(folder, 'store'), join(folder, 'local')];
   const temporal = await startTemporal();
   const { address } = temporal;
-  const connection = await Connection.connect({ address });
+  const connection = await Connection.connect({ address, channelArgs: CHANNEL_ARGS });
   return {
     ...{ client: new Client({ connection }), address, store, home, executor: toyExecutor({ home, store }) },
     async startWorker() {

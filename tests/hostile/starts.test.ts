@@ -1,0 +1,73 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { aCampaign, openWorkbench, type Workbench } from '../support/worker.ts';
+import { hostilePayloads, jsonOf } from './payloads.ts';
+import { failedTasks, rawService } from './support.ts';
+
+/** Both workflows, started with whatever anyone may send. Wrong input ends the run in words, and never leaves a task failing. */
+let bench: Workbench;
+let worker: { stop(): Promise<void> };
+let raw: ReturnType<typeof rawService>;
+
+beforeAll(async () => {
+  bench = await openWorkbench();
+  worker = await bench.startWorker();
+  raw = rawService(bench.client);
+}, 120_000);
+afterAll(async () => {
+  await worker?.stop();
+  await bench?.close();
+}, 60_000);
+
+/** Message of the failure `InvalidInput` that a workflow ends with. */
+async function refusalOf(workflowId: string): Promise<string> {
+  const ended = bench.client.workflow.getHandle(workflowId).result();
+  const error = await ended.then(
+    () => ({ cause: { type: 'none', message: 'it was taken' } }),
+    (error: unknown) => error as { cause: { type: string; message: string } },
+  );
+  expect(error.cause).toMatchObject({ type: 'InvalidInput' });
+  expect(await failedTasks(bench.client, workflowId)).toEqual([]);
+  expect(error.cause.message.length).toBeLessThan(16_000);
+  return error.cause.message;
+}
+
+const spec = aCampaign({ seed: 1 });
+const run = { campaignId: 'c', campaignRun: 'r', arm: null, request: {}, onFailure: 'hold', paused: false };
+
+describe.each([
+  ['campaign', spec],
+  ['stage', run],
+] as const)('a %s that is started with', (type, valid) => {
+  const payloads = Object.entries(hostilePayloads(valid));
+  test.each(payloads)('%s ends with InvalidInput', async (_, payload) => {
+    expect(await refusalOf(await raw.start(type, payload))).toMatch(/expected|no such field/);
+  });
+});
+
+describe('a campaign is not believed', () => {
+  const result = (kind: string) => ({ kind, key: 'a'.repeat(64), digest: 'b'.repeat(64) });
+  test.each([
+    ['{"stages":5}', { stages: 5 }],
+    [
+      'results that nobody made',
+      { stages: [{ name: 'search', result: result('search') }], approved: [], paused: false, searchAttributes: false },
+    ],
+  ])('when its first start hands over %s', async (_, carried) => {
+    expect(await refusalOf(await raw.start('campaign', [jsonOf(spec), jsonOf(carried)]))).toMatch(/2 payloads/);
+  });
+
+  test('when it is to be repeated by a retry policy', async () => {
+    const repeated = await raw.start('campaign', [jsonOf(spec)], { retryPolicy: { maximumAttempts: 5 } });
+    expect(await refusalOf(repeated)).toMatch(/retryPolicy: expected none/);
+  });
+
+  test('when its id is none of a folder', async () => {
+    const workflowId = 'a/b c';
+    await raw.start('campaign', [jsonOf(spec)], { workflowId });
+    expect(await refusalOf(workflowId)).toMatch(/the workflow id/);
+  });
+});
+
+test('a stage that is started by hand says who starts stages', async () => {
+  expect(await refusalOf(await raw.start('stage', [jsonOf(run)]))).toMatch(/start a workflow of type campaign/);
+});
