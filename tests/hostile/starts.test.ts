@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { aCampaign, openWorkbench, type Workbench } from '../support/worker.ts';
-import { hostilePayloads, jsonOf } from './payloads.ts';
-import { failedTasks, rawService } from './support.ts';
+import { encoded, hostilePayloads, json, jsonOf } from './payloads.ts';
+import { campaignStatus, failedTasks, heldCampaign, rawService, until } from './support.ts';
 
 /** Both workflows, started with whatever anyone may send. Wrong input ends the run in words, and never leaves a task failing. */
 let bench: Workbench;
@@ -56,9 +56,23 @@ describe('a campaign is not believed', () => {
     expect(await refusalOf(await raw.start('campaign', [jsonOf(spec), jsonOf(carried)]))).toMatch(/2 payloads/);
   });
 
-  test('when it is to be repeated by a retry policy', async () => {
+  test('when it is to be repeated by cron, or by a retry policy', async () => {
     const repeated = await raw.start('campaign', [jsonOf(spec)], { retryPolicy: { maximumAttempts: 5 } });
     expect(await refusalOf(repeated)).toMatch(/retryPolicy: expected none/);
+    const workflowId = 'by-cron';
+    await raw.start('campaign', [jsonOf(spec)], { workflowId, cronSchedule: '@every 1s' });
+    const { runId } = (await bench.client.workflow.getHandle(workflowId).describe()) as { runId: string };
+    const first = bench.client.workflow.getHandle(workflowId, runId);
+    await until(
+      async () => (await first.fetchHistory()).events?.at(-1)?.workflowExecutionFailedEventAttributes != null,
+      'failed',
+    );
+    const { events } = await first.fetchHistory();
+    expect(events?.at(-1)?.workflowExecutionFailedEventAttributes?.failure).toMatchObject({
+      message: expect.stringMatching(/cronSchedule: expected none/),
+      applicationFailureInfo: { type: 'InvalidInput' },
+    });
+    await bench.client.workflow.getHandle(workflowId).terminate();
   });
 
   test('when its id is none of a folder', async () => {
@@ -71,3 +85,32 @@ describe('a campaign is not believed', () => {
 test('a stage that is started by hand says who starts stages', async () => {
   expect(await refusalOf(await raw.start('stage', [jsonOf(run)]))).toMatch(/start a workflow of type campaign/);
 });
+
+const unreadable = encoded('foo/bar', '{}');
+
+test.each([
+  ['a memo', { memo: { fields: { a: unreadable, b: json('{') } } }],
+  ['headers', { header: { fields: { a: unreadable } } }],
+  ['a last result', { lastCompletionResult: { payloads: [unreadable] } }],
+  ['a last failure without its parts', { continuedFailure: { message: 'x', childWorkflowExecutionFailureInfo: {} } }],
+  [
+    'details of a last failure',
+    {
+      continuedFailure: {
+        message: 'x',
+        cause: { message: 'y', applicationFailureInfo: { type: 't', details: { payloads: [unreadable] } } },
+      },
+    },
+  ],
+])(
+  '%s that nobody can read does not keep a campaign from running',
+  async (_, more) => {
+    const workflowId = await raw.start('campaign', [jsonOf(heldCampaign(7))], more);
+    await until(async () => {
+      return (await campaignStatus(bench.client, workflowId)).stages.some(({ state }) => state !== 'pending');
+    }, 'a stage has begun');
+    expect(await failedTasks(bench.client, workflowId)).toEqual([]);
+    await bench.client.workflow.getHandle(workflowId).cancel();
+  },
+  120_000,
+);
