@@ -1,0 +1,78 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { CampaignStatus, StageStatus } from '../../spec/index.ts';
+import { openWorkbench, type Workbench } from '../support/worker.ts';
+import { encoded } from './payloads.ts';
+import { campaignStatus, failedTasks, longCampaign, stageStatus, until, untilStage } from './support.ts';
+
+/** Messages and results of the right form that nobody of a campaign sent. */
+let bench: Workbench;
+let worker: { stop(): Promise<void> };
+const ID = 'forged';
+const STAGE = `${ID}/pretrain`;
+
+beforeAll(async () => {
+  bench = await openWorkbench();
+  worker = await bench.startWorker();
+  await bench.client.workflow.start('campaign', { taskQueue: 'orrery', workflowId: ID, args: [longCampaign(3)] });
+  await untilStage(bench.client, ID, 'pretrain', 'running');
+}, 180_000);
+afterAll(async () => {
+  await worker?.stop();
+  await bench?.close();
+}, 60_000);
+
+async function forge(change: Partial<StageStatus>): Promise<void> {
+  const handle = bench.client.workflow.getHandle(ID);
+  const { raw } = await handle.describe();
+  const campaignRun = raw.workflowExecutionInfo?.firstRunId || raw.workflowExecutionInfo?.execution?.runId;
+  const status = { ...(await stageStatus(bench.client, STAGE)), ...change };
+  await handle.signal('stageChanged', { campaignRun, status });
+}
+
+test('a result that a signal tells is not taken', async () => {
+  const before = (await campaignStatus(bench.client, ID)).ignored?.times ?? 0;
+  await forge({ state: 'completed', result: { kind: 'pretrain', key: 'a'.repeat(64), digest: 'b'.repeat(64) } });
+  const { ignored, stages } = await campaignStatus(bench.client, ID);
+  expect(ignored).toMatchObject({ times: before + 1, last: { why: expect.stringMatching(/from its workflow alone/) } });
+  expect(stages.find(({ name }) => name === 'pretrain')).toMatchObject({ state: 'running', result: null });
+}, 60_000);
+
+test('a stage that a stranger pauses goes on, since its campaign tells it so', async () => {
+  const { executions } = await stageStatus(bench.client, STAGE);
+  await bench.client.workflow.getHandle(STAGE).signal('setPaused', true);
+  await until(async () => {
+    const now = await stageStatus(bench.client, STAGE);
+    return now.state === 'running' && now.executions > executions;
+  }, 'the stage runs again');
+}, 120_000);
+
+test('a pause returns when the machine is free, whatever strangers tell in the meantime', async () => {
+  const handle = bench.client.workflow.getHandle(ID);
+  await untilStage(bench.client, ID, 'pretrain', 'running');
+  await forge({ state: 'paused' });
+  const paused = await handle.executeUpdate<CampaignStatus, []>('pause');
+  expect(paused.phase).toBe('paused');
+  expect((await stageStatus(bench.client, STAGE)).state).toBe('paused');
+  await handle.executeUpdate('resume');
+  await untilStage(bench.client, ID, 'pretrain', 'running');
+
+  const pausing = handle.executeUpdate<CampaignStatus, []>('pause');
+  for (let times = 0; times < 3; times += 1) await forge({ state: 'running' });
+  expect((await pausing).phase).toBe('paused');
+  await handle.executeUpdate('resume');
+  await untilStage(bench.client, ID, 'pretrain', 'running');
+}, 180_000);
+
+test('a result of an activity that nobody can read fails the task, and the job goes on', async () => {
+  const { raw } = await bench.client.workflow.getHandle(STAGE).describe();
+  const activityId = raw.pendingActivities?.find(({ activityType }) => activityType?.name === 'awaitJob')?.activityId;
+  await bench.client.workflowService.respondActivityTaskCompletedById({
+    ...{ namespace: 'default', workflowId: STAGE, runId: '', activityId: activityId ?? '' },
+    result: { payloads: [encoded('foo/bar', '{}')] },
+  });
+  await until(async () => (await failedTasks(bench.client, STAGE)).length > 0, 'the task has failed');
+  expect((await failedTasks(bench.client, STAGE))[0]).toMatch(/the result of an activity cannot be read.*foo\/bar/);
+  expect((await campaignStatus(bench.client, ID)).stages.find(({ name }) => name === 'pretrain')?.state).toBe(
+    'running',
+  );
+}, 120_000);
