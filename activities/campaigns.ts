@@ -10,20 +10,30 @@ import {
   type CampaignSpec,
   type CampaignStatus,
   type Complaint,
-  FILES,
   InvalidInputError,
   type ManifestRef,
   planCampaign,
   StageStatus,
 } from '../spec/index.ts';
-import { withAccount } from '../stages/analyse/sections/account.ts';
 import { domainComplaints } from '../stages/domain.ts';
-import { campaignDir, dataDir, readJson, readText, stageDir, writeFileAtomic } from '../store/index.ts';
+import {
+  CorruptFileError,
+  campaignDir,
+  OtherResultError,
+  OtherVersionError,
+  readManifest,
+  rejectResult,
+  stageDir,
+  writeFileAtomic,
+} from '../store/index.ts';
 import { beating } from './beating.ts';
 import type { Deps } from './deps.ts';
+import { type PublishedPaths, publishCampaign } from './publish.ts';
 
 /** The door of a campaign, and its last step. */
-export function createCampaignActivities({ store, inputs, refusalOf, engines, searchAttributes, client }: Deps) {
+export function createCampaignActivities({ store, inputs, refusalOf, engines, searchAttributes, client, log }: Deps) {
+  const rejected = (why: string, then: string) => log.warn({ why }, `the store does not hold: ${then}`);
+
   return {
     /** Refuses what only this side can see to be wrong (no such domain, more GPUs than there are), before anything is started. */
     admitCampaign: ({
@@ -69,7 +79,11 @@ export function createCampaignActivities({ store, inputs, refusalOf, engines, se
         return (await Promise.all(asked)).flat();
       }),
 
-    /** Puts the report where a person looks for it, with the account of this very campaign: its stages may be another's. */
+    /**
+     * Puts the report where a person looks for it, with what belongs to this very campaign: its stages, and its analysis, may be another's.
+     * A report that is not what the campaign's analysis left is not published: it is set aside where the store says otherwise than the
+     * history, and the answer asks for the analysis to be made again.
+     */
     publishReport: ({
       campaignId,
       analysis,
@@ -78,21 +92,28 @@ export function createCampaignActivities({ store, inputs, refusalOf, engines, se
       campaignId: string;
       analysis: ManifestRef;
       status: CampaignStatus;
-    }): Promise<{ html: string; json: string }> =>
+    }): Promise<PublishedPaths | { readonly again: string }> =>
       beating(async () => {
-        const dir = campaignDir(store, campaignId);
-        await mkdir(dir, { recursive: true });
-        const from = dataDir(stageDir(store, analysis.key));
-        const html = join(dir, FILES.analyse.html);
-        const json = join(dir, FILES.analyse.json);
-        // Both are read before either is published.
-        const page = await readText(join(from, FILES.analyse.html));
-        const report = await readJson(join(from, FILES.analyse.json), z.looseObject({}));
-        await writeFileAtomic(html, withAccount(page, status));
-        await writeFileAtomic(json, `${JSON.stringify({ ...report, run: status }, null, 2)}\n`);
-        return { html, json };
+        try {
+          return await publishCampaign(store, campaignId, analysis, status, rejected);
+        } catch (error) {
+          if (!(error instanceof CorruptFileError || error instanceof OtherVersionError)) throw error;
+          log.warn(
+            { campaign: campaignId, why: error.message },
+            'the report does not hold; the analysis is made again',
+          );
+          if (error instanceof OtherResultError) await rejectFolder(store, analysis);
+          return { again: error.message };
+        }
       }),
   };
+}
+
+/** What another result stands in the place of the one that the history holds: it has to be made again, not sealed again. */
+async function rejectFolder(store: string, { key }: ManifestRef): Promise<void> {
+  const dir = stageDir(store, key);
+  const other = readManifest(dir);
+  if (other !== null) await rejectResult(dir, other);
 }
 
 const unique = (complaints: readonly Complaint[]): Complaint[] => [

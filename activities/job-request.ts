@@ -23,10 +23,6 @@ export function partsOf({ kind, config }: Pick<StageFile, 'kind' | 'config'>): n
   return IS_TRAINER.has(kind) ? config.run.ranks : config.run.shards;
 }
 
-/** Pods that publish a part and report progress: of a gang rank 0 alone. */
-export const publishersOf = (stage: Pick<StageFile, 'kind' | 'config'>): number =>
-  IS_TRAINER.has(stage.kind) ? 1 : partsOf(stage);
-
 /**
  * Name of the job of one attempt: derived, so that asking twice finds the first. A DNS label that begins with a letter, at most 57
  * characters so that `<name>-<rank>` is one too: readable at the front, unique by the stage's key, the attempt and the claim's token at the end. The token keeps attempt 0 of a store that was removed

@@ -6,11 +6,10 @@ import { refuseUnsupportedStage } from '../planner/index.ts';
 import {
   type Failure,
   type FailureClass,
-  InvalidInputError,
-  type Manifest,
   type ManifestRef,
   type Outcome,
   parseOrRefuse,
+  publishersOf,
   StageFile,
   type StageRequest,
 } from '../spec/index.ts';
@@ -22,12 +21,15 @@ import {
   firstClaimedAt,
   latestClaim,
   MissingPartsError,
-  readManifest,
+  mendInput,
+  OtherVersionError,
   readParts,
   readStageFile,
-  readStageFileIfParses,
+  referTo,
   sealStage as seal,
   setWorkAside,
+  soundManifest,
+  soundResult,
   stageDir,
   stageKey,
   storeId,
@@ -37,7 +39,7 @@ import {
 import { beating } from './beating.ts';
 import type { Deps } from './deps.ts';
 import { noEffectOf } from './effect.ts';
-import { type JobRef, jobName, jobRequest, publishersOf } from './job-request.ts';
+import { type JobRef, jobName, jobRequest } from './job-request.ts';
 import { isGivenUp, mustFitNow, noteShortage } from './room.ts';
 import { type Timed, timed } from './timed.ts';
 
@@ -72,7 +74,9 @@ export type Started =
   /** The code has changed since the stage was resolved: its key is another now. */
   | { readonly kind: 'replan' }
   /** Another campaign has just finished it. */
-  | { readonly kind: 'finished'; readonly result: ManifestRef };
+  | { readonly kind: 'finished'; readonly result: ManifestRef }
+  /** No attempt was claimed: an input is not what the campaign planned with. */
+  | { readonly kind: 'refused'; readonly outcome: Outcome };
 export type Sealed =
   | { readonly kind: 'sealed'; readonly result: ManifestRef }
   | { readonly kind: 'incomplete'; readonly outcome: Outcome };
@@ -91,9 +95,29 @@ export function createStageActivities({
   /** Whether the workflow that owns a claim is open. Silence is no answer: then it throws, and is asked again. */
   const isOpen = async (workflowId: string) => isOpenHere(client, await storeId(store), { workflowId });
 
+  /** Tells of everything in the store that did not hold. */
+  const rejected =
+    ({ key, kind }: Pick<StageFile, 'key' | 'kind'>) =>
+    (why: string, then: string) =>
+      log.warn({ key, kind, why }, `the store does not hold: ${then}`);
+
+  /** Inputs whose manifests were damaged since are mended first; null where all are what the campaign planned with. */
+  async function faultInInputs(stage: StageFile): Promise<Extract<Started, { kind: 'refused' }> | null> {
+    for (const [role, input] of Object.entries(stage.inputs)) {
+      try {
+        await mendInput(store, input, rejected(input));
+      } catch (error) {
+        if (!(error instanceof CorruptFileError || error instanceof OtherVersionError)) throw error;
+        const message = `input "${role}": ${error.message}. Cancel the campaign and submit it again: what does not hold is made again`;
+        const attempt = (await latestClaim(stageDir(store, stage.key)))?.attempt ?? 0;
+        return { kind: 'refused', outcome: failed('InvalidInput', message, attempt, null) };
+      }
+    }
+    return null;
+  }
+
   /** Starts the job of an attempt that is claimed, or adopts it. */
-  async function submit(dir: string, start: StartAttempt, attempt: number): Promise<JobRef> {
-    const stage = await readStageFile(dir);
+  async function submit(dir: string, stage: StageFile, start: StartAttempt, attempt: number): Promise<JobRef> {
     const { campaignId, campaignRun, request, key, token } = start;
     const job: JobRef = {
       ...{ name: jobName(campaignId, request.name, key, attempt, token), campaignId, campaignRun, key, attempt },
@@ -129,15 +153,17 @@ export function createStageActivities({
         const version = codeVersion(request.kind, projectRoot, request.domain.name);
         const dataFiles =
           request.kind === 'prepare' ? await dataFileDigests(request.data, inputs, cancellationSignal()) : undefined;
-        const key = stageKey({ ...request, codeVersion: version, dataFiles });
-        const dir = stageDir(store, key);
-        const manifest = await readManifest(dir);
+        // Parsed first: the key is that of the file as it is written, with what the schema fills in.
+        const asked = { ...request, key: NO_KEY, codeVersion: version, ...(dataFiles && { dataFiles }) };
+        const parsed = parseOrRefuse(StageFile, asked, `the stage ${request.name}`);
+        const stage = { ...parsed, key: stageKey(parsed) };
+        const { key } = stage;
+        const manifest = await soundResult(store, stage, rejected(stage));
         if (manifest === null) {
-          const file = { ...request, ...(dataFiles && { dataFiles }), key, codeVersion: version };
-          await writeStageFile(store, parseOrRefuse(StageFile, file, `the stage ${request.name}`));
+          await writeStageFile(store, stage);
+          return { key, result: null };
         }
-        if (manifest === null) return { key, result: null };
-        const noEffect = noEffectOf(manifest, manifest.counts, mayBeEmpty);
+        const noEffect = noEffectOf({ kind: manifest.kind, config: manifest.identity.config }, manifest.counts, mayBeEmpty);
         if (noEffect === null) return { key, result: referTo(manifest) };
         const message = `an earlier campaign had this stage, and ${noEffect.words}`;
         return {
@@ -155,11 +181,15 @@ export function createStageActivities({
       act(async () => {
         const dir = stageDir(store, start.key);
         const owner = `${start.campaignId}/${start.request.name}`;
-        const planned = (await readStageFileIfParses(dir))?.codeVersion;
+        const planned = await soundStageFile(dir);
         const { kind, domain } = start.request;
-        if (codeVersion(kind, projectRoot, domain.name) !== planned) return { kind: 'replan' };
+        if (planned === null || codeVersion(kind, projectRoot, domain.name) !== planned.codeVersion) {
+          return { kind: 'replan' };
+        }
         // The campaign may have been admitted by an older version, or by one whose programs could do more.
         refuseUnsupportedStage(start.request, engines);
+        const unfit = await faultInInputs(planned);
+        if (unfit !== null) return unfit;
         for (;;) {
           const before = await latestClaim(dir);
           if (before !== null && before.execution !== start.token) {
@@ -168,7 +198,7 @@ export function createStageActivities({
               return { kind: 'busy', owner: before.owner };
             }
             // Its owner may have finished the stage since it was resolved; it seals before it closes.
-            const manifest = await readManifest(dir);
+            const manifest = await soundManifest(store, planned, rejected(planned));
             if (manifest !== null) return { kind: 'finished', result: referTo(manifest) };
             if (before.unreadable === undefined) {
               const [campaignId = '', ...stage] = before.owner.split('/');
@@ -180,7 +210,7 @@ export function createStageActivities({
             }
           }
           const attempt = await claimAfter(dir, before?.attempt ?? null, owner, start.token);
-          if (attempt !== null) return { kind: 'started', job: await submit(dir, start, attempt) };
+          if (attempt !== null) return { kind: 'started', job: await submit(dir, planned, start, attempt) };
           // Another was faster: look at who it is.
         }
       }),
@@ -195,15 +225,14 @@ export function createStageActivities({
     }: JobRef & { mayBeEmpty?: boolean | undefined }): Promise<Timed<Sealed>> =>
       act(async () => {
         const dir = stageDir(store, job.key);
-        const stage = await readStageFile(dir);
-        const times = { startedAt: job.startedAt, finishedAt: new Date().toISOString() };
         try {
+          const stage = await readStageFile(dir);
           const noEffect = await noEffectOfParts(dir, stage, job, mayBeEmpty);
           if (noEffect !== null) {
             const failure = { class: 'NoEffect' as const, message: noEffect, attempt: job.attempt, ...NOT_TOLD };
             return { kind: 'incomplete', outcome: { kind: 'failed', failure } };
           }
-          const manifest = await seal(store, stage, job.publishers, job.attempt, times);
+          const manifest = await seal(store, stage, job.publishers, job.attempt);
           return { kind: 'sealed', result: referTo(manifest) };
         } catch (error) {
           const outcome = outcomeOfSealing(error, job.attempt);
@@ -240,19 +269,32 @@ async function noEffectOfParts(
  * of the parts.
  */
 function outcomeOfSealing(error: unknown, attempt: number): Outcome | null {
-  const failed = (failure: FailureClass, message: string): Outcome => ({
-    kind: 'failed',
-    failure: { class: failure, message, attempt, exitCode: 0, part: null, node: null },
-  });
-  if (error instanceof MissingPartsError) return failed('Crashed', `ended with exit code 0, but ${error.message}`);
-  if (error instanceof CorruptFileError || error instanceof InvalidInputError) return failed('Crashed', error.message);
-  return null;
+  if (error instanceof MissingPartsError) {
+    return failed('Crashed', `ended with exit code 0, but ${error.message}`, attempt, 0);
+  }
+  return error instanceof CorruptFileError ? failed('Crashed', error.message, attempt, 0) : null;
 }
+
+const failed = (failure: FailureClass, message: string, attempt: number, exitCode: number | null): Outcome => ({
+  kind: 'failed',
+  failure: { class: failure, message, attempt, exitCode, part: null, node: null },
+});
+
+/** The stage file; null where it does not hold: whoever resolves the stage anew writes it anew. */
+async function soundStageFile(dir: string): Promise<StageFile | null> {
+  try {
+    return await readStageFile(dir);
+  } catch (error) {
+    if (error instanceof CorruptFileError) return null;
+    throw error;
+  }
+}
+
+/** Stands in the place of a key that is yet to be computed. */
+const NO_KEY = '0'.repeat(64);
 
 /** May run twice; is missed within seconds when its worker dies; tells when it ran. */
 const act = <T>(work: () => Promise<T>): Promise<Timed<T>> => timed(() => beating(work));
-
-const referTo = ({ kind, key, digest }: Manifest): ManifestRef => ({ kind, key, digest });
 
 /** The optimizer step of the `count`-th newest checkpoint; those at or after it are not resumed from. */
 async function stepToAvoid(dir: string, count: number): Promise<number | null> {

@@ -13,7 +13,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { type Counts, FILES, type ManifestRef, partFile, type StageKind, Tree } from '../spec/index.ts';
-import { readManifest, sealStage } from '../store/index.ts';
+import { readManifest, referTo, sealStage } from '../store/index.ts';
 import { startStage } from '../tests/support/stage-process.ts';
 import { finishedStage, plannedStage } from '../tests/support/stored-stage.ts';
 
@@ -50,9 +50,8 @@ interface Ran {
 async function run(name: string, kind: StageKind, config: object, inputs: Record<string, ManifestRef>): Promise<Ran> {
   const sketch = { kind, config: { ...config }, inputs, domain: { name: 'math' }, policy };
   const { stage, dir, path } = await plannedStage(store, sketch, name);
-  let manifest = await readManifest(dir);
+  let manifest = readManifest(dir);
   if (manifest === null) {
-    const startedAt = new Date().toISOString();
     const env = {
       ORRERY_PYTHON: options.python,
       ORRERY_DOMAINS: join(PROJECT, 'domains'),
@@ -60,11 +59,11 @@ async function run(name: string, kind: StageKind, config: object, inputs: Record
     };
     const { code, stderr } = await startStage(path, { store, policyUrl: options.url, env }).ended;
     if (code !== 0) throw new Error(`${name} ended with exit code ${code}: ${stderr.slice(-1000)}`);
-    manifest = await sealStage(store, stage, 1, 0, { startedAt, finishedAt: new Date().toISOString() });
+    manifest = await sealStage(store, stage, 1, 0);
   }
   const seconds = ((Date.parse(manifest.finishedAt) - Date.parse(manifest.startedAt)) / 1000).toFixed(0);
   lines.push(`| ${name} | ${seconds} s | ${countsText(manifest.counts)} |`);
-  return { ref: { kind, key: manifest.key, digest: manifest.digest }, dir };
+  return { ref: referTo(manifest), dir };
 }
 
 const countsText = (counts: Counts): string =>

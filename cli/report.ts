@@ -1,7 +1,7 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { FILES } from '../spec/index.ts';
-import { campaignDir } from '../store/index.ts';
+import { CorruptFileError, campaignDir, OtherVersionError, readPublished } from '../store/index.ts';
 import { orreryCommand } from './command-line.ts';
 import { CommandError, EXIT } from './errors.ts';
 import { storePath } from './paths.ts';
@@ -24,16 +24,21 @@ export function findReport(campaignId: string): ReportPaths {
   );
 }
 
-/** @throws CommandError 66 when the report is no JSON: it was cut short */
-export function readReport({ json }: ReportPaths): unknown {
+/**
+ * The published report, as it was published.
+ * @throws CommandError 65 when it, or the record of its publication, was changed since
+ */
+export async function readReport(campaignId: string): Promise<unknown> {
+  const folder = campaignDir(storePath(), campaignId);
   try {
-    return JSON.parse(readFileSync(json, 'utf8'));
+    const [, json] = await readPublished(folder, campaignId, [FILES.analyse.html, FILES.analyse.json]);
+    return JSON.parse(String(json));
   } catch (error) {
-    if (!(error instanceof SyntaxError)) throw error;
+    if (!(error instanceof CorruptFileError || error instanceof OtherVersionError)) throw error;
     throw new CommandError(
-      EXIT.missing,
-      `${json} is no JSON: ${error.message}`,
-      'submit the campaign again: its finished stages are reused, and the report is written anew',
+      EXIT.invalid,
+      error.message,
+      `publish it again: submit the campaign again under the id ${campaignId}; what is finished is not run again`,
     );
   }
 }

@@ -170,7 +170,7 @@ async function run(
     );
   }
   const paths = findReport(id);
-  console.log(['', ...resultLines(ReportSummary.parse(readReport(paths))), '', `report: ${paths.html}`].join('\n'));
+  console.log(['', ...resultLines(ReportSummary.parse(await readReport(id))), '', `report: ${paths.html}`].join('\n'));
   return EXIT.ok;
 }
 

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { Data, DomainRef, Policy } from './campaign.ts';
 import { Inputs, StageKey } from './manifest.ts';
-import { STAGE_CONFIGS, type StageKind } from './stages/index.ts';
+import { IS_TRAINER, STAGE_CONFIGS, type StageKind } from './stages/index.ts';
 
 /**
  * `stage.json`: everything that a stage program is told. The path comes in `ORRERY_STAGE_FILE`; both sides check it, the Python side
@@ -47,3 +47,7 @@ export type StageFileOf<K extends StageKind> = Extract<StageFile, { kind: K }>;
 
 /** A stage file before its key is known. */
 export type StageRequest = { [K in StageKind]: Omit<StageFileOf<K>, 'key' | 'codeVersion' | 'dataFiles'> }[StageKind];
+
+/** Pods that publish a part and report progress: every shard, but of a gang rank 0 alone. */
+export const publishersOf = ({ kind, config }: Pick<StageFile, 'kind' | 'config'>): number =>
+  IS_TRAINER.has(kind) ? 1 : config.run.shards;

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
-import { closeSync, openSync, readFileSync, readSync } from 'node:fs';
+import { closeSync, openSync, readSync } from 'node:fs';
 import { join } from 'node:path';
-import { type FileEntry, Manifest, parseOrRefuse, type StageFile } from '../spec/index.ts';
-import { manifestPath, stageDir } from '../store/index.ts';
+import type { FileEntry, Manifest, ManifestRef, StageFile } from '../spec/index.ts';
+import { CorruptFileError, manifestPath, OtherVersionError, readManifest, stageDir } from '../store/index.ts';
 import { StageExit } from './exits.ts';
 
 /**
@@ -16,13 +16,7 @@ export function inputFiles(store: string, stage: StageFile, role: string, name: 
     throw new StageExit('InvalidInput', `${stage.name}: expected an input of role "${role}", but it has ${known}`);
   }
   const folder = stageDir(store, ref.key);
-  const manifest = readManifest(manifestPath(folder), `${stage.name}: input "${role}"`);
-  if (manifest.digest !== ref.digest) {
-    throw new StageExit(
-      'InvalidInput',
-      `${folder}: expected the result ${ref.digest}, but its manifest says ${manifest.digest}; it was made anew after ${stage.name} was planned`,
-    );
-  }
+  const manifest = inputManifest(folder, ref, `${stage.name}: input "${role}"`);
   const files = partsOf(manifest.files, name);
   if (files.length === 0) {
     throw new StageExit('InvalidInput', `${folder}: expected data/${name} (or its parts), but the manifest has none`);
@@ -43,13 +37,17 @@ export function partsOf(files: readonly FileEntry[], name: string): FileEntry[] 
     .toSorted((a, b) => (a.path < b.path ? -1 : 1));
 }
 
-function readManifest(path: string, what: string): Manifest {
+/** The manifest of an input, as the stage was planned with it. @throws StageExit `InvalidInput` where it is not there, or another */
+export function inputManifest(folder: string, ref: ManifestRef, what: string): Manifest {
+  let manifest: Manifest | null;
   try {
-    return parseOrRefuse(Manifest, JSON.parse(readFileSync(path, 'utf8')), path);
+    manifest = readManifest(folder, ref);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-    throw new StageExit('InvalidInput', `${what}: expected a finished stage, but ${path} is not there`);
+    if (!(error instanceof CorruptFileError || error instanceof OtherVersionError)) throw error;
+    throw new StageExit('InvalidInput', `${what}: ${error.message}`);
   }
+  if (manifest !== null) return manifest;
+  throw new StageExit('InvalidInput', `${what}: expected a finished stage, but ${manifestPath(folder)} is not there`);
 }
 
 function verified(folder: string, entry: FileEntry): string {
@@ -58,7 +56,7 @@ function verified(folder: string, entry: FileEntry): string {
   if (found === entry.sha256) return path;
   throw new StageExit(
     'InvalidInput',
-    `${path}: expected sha256 ${entry.sha256}, but it is ${found ?? 'not there'}; cancel the campaign, remove the folder of that stage and submit the campaign again: it runs that stage anew`,
+    `${path}: expected sha256 ${entry.sha256}, but it is ${found ?? 'not there'}; cancel the campaign and submit it again: what does not hold is set aside and made again (a file above 256 MiB only once you have moved that stage's manifest.json away)`,
   );
 }
 

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { z } from 'zod';
 import { POD_ENV, parseOrRefuse, StageFile } from '../spec/index.ts';
-import { isMissing, readJson, stageDir, stageFilePath } from '../store/index.ts';
+import { isMissing, readJson, stageDir, stageFilePath, stageKey } from '../store/index.ts';
 import { StageExit } from './exits.ts';
 
 /** What a pod is told (the pod contract of docs/architecture.md). */
@@ -62,7 +62,14 @@ export const storeIsGone = (missing: string): StageExit =>
 
 async function readStage(path: string, store: string): Promise<StageFile> {
   try {
-    return await readJson(path, StageFile);
+    const value = await readJson(path, z.unknown());
+    const stage = parseOrRefuse(StageFile, value, path);
+    // Over the file as it is: the schema may fill in a setting that is younger than the file.
+    if (stageKey(value as StageFile) === stage.key) return stage;
+    throw new StageExit(
+      'DependencyDown',
+      `${path} does not hold: its key is not that of what it says; the next attempt writes it anew`,
+    );
   } catch (error) {
     if (!isMissing(error)) throw error;
     const stages = join(store, 'stages');

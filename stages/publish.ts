@@ -1,8 +1,16 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
-import { type Counts, type FileEntry, InvalidInputError, PartManifest } from '../spec/index.ts';
-import { CorruptFileError, partPath, publishFile, readJsonIfThere, sha256File, verifyFile } from '../store/index.ts';
+import type { Counts, FileEntry, PartManifest } from '../spec/index.ts';
+import {
+  CorruptFileError,
+  partPath,
+  publishFile,
+  readPart,
+  sha256File,
+  verifyFile,
+  withChecksum,
+} from '../store/index.ts';
 import type { Pod } from './pod.ts';
 
 /**
@@ -12,11 +20,11 @@ import type { Pod } from './pod.ts';
  */
 export async function isPublished({ dir, part }: Pick<Pod, 'dir' | 'part'>, log: Logger): Promise<boolean> {
   try {
-    const published = await readJsonIfThere(partPath(dir, part), PartManifest);
+    const published = await readPart(dir, part);
     for (const file of published?.files ?? []) await verifyFile(dir, file);
     return published !== null;
   } catch (error) {
-    if (!(error instanceof CorruptFileError || error instanceof InvalidInputError)) throw error;
+    if (!(error instanceof CorruptFileError)) throw error;
     log.warn({ err: error }, 'this part is published, but its files are damaged; it is done again');
     return false;
   }
@@ -34,7 +42,8 @@ export async function publish(
   fence: () => Promise<void>,
 ): Promise<PartManifest> {
   const entries = await Promise.all(files.map((path) => entryOf(dir, path)));
-  const manifest: PartManifest = { part, attempt, files: entries, counts, finishedAt: new Date().toISOString() };
+  const finishedAt = new Date().toISOString();
+  const manifest: PartManifest = withChecksum({ part, attempt, files: entries, counts, finishedAt });
   const text = `${JSON.stringify(manifest, null, 2)}\n`;
   await publishFile(partPath(dir, part), (file) => file.writeFile(text), fence);
   return manifest;

@@ -24,3 +24,23 @@ export const sha256 = (data: string | Uint8Array): string => createHash('sha256'
 
 /** SHA-256 of the {@link canonicalJson} of a value. */
 export const sha256Canonical = (value: unknown): string => sha256(canonicalJson(value));
+
+/** An object with the checksum of all that it says. */
+export const withChecksum = <T extends object>(value: T): T & { readonly checksum: string } => ({
+  ...value,
+  checksum: sha256Canonical(value),
+});
+
+/** Why an object does not hold by its own `checksum`; null where it does. An object without one does not. */
+export function checksumFault(value: unknown): string | null {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return 'expected an object';
+  const { checksum, ...rest } = value as Record<string, unknown>;
+  let found: string;
+  try {
+    found = sha256Canonical(rest);
+  } catch (error) {
+    // A number beyond what a double holds, or nested too deep.
+    return `cannot be checked: ${(error as Error).message}`;
+  }
+  return checksum === found ? null : `expected the checksum ${found} of what it says, but it has ${String(checksum)}`;
+}

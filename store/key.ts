@@ -1,12 +1,21 @@
 import { basename } from 'node:path';
-import { type Counts, type Data, type FileEntry, IS_TRAINER, type StageFile, type StageKind } from '../spec/index.ts';
+import {
+  type Counts,
+  type Data,
+  type FileEntry,
+  type Identity,
+  type Inputs,
+  IS_TRAINER,
+  type StageFile,
+  type StageKind,
+} from '../spec/index.ts';
 import { sha256Canonical } from './canonical.ts';
 
 /** Everything that decides the result of a stage. A {@link StageFile} but for its `key` and `name` is one. */
 export interface StageIdentity
   extends Pick<StageFile, 'kind' | 'config' | 'domain' | 'policy' | 'codeVersion' | 'seed'> {
-  /** Of the inputs only the role and the digest count: who made them, and where, does not. */
-  readonly inputs: Readonly<Record<string, { readonly digest: string }>>;
+  /** Of the inputs only the role and the digest count: who made them, and where, does not. Kind analyse is the exception. */
+  readonly inputs: Inputs;
   /** Kind prepare only. */
   readonly data?: Data | undefined;
   /** Kind prepare, where problems come from files: their content by path, see `dataFileDigests` of inputs/. */
@@ -16,16 +25,18 @@ export interface StageIdentity
 }
 
 /**
- * Key of a stage: names its folder in the store. An equal key is the same work, and a finished stage of that key is its result.
+ * What the key of a stage is made of.
  *
  * Of `run` these decide a result: shards and ranks divide the work; whether there is a GPU decides device and number type; the engine of
  * the policy server decides what is sampled; an image, where it is pinned by digest, which libraries compute. How many CPUs or GPUs does not,
  * to the last bits: sums are made in another order. Where a stage names no image, its libraries are those of `codeVersion` and the key is
  * the same on every executor; whether the results are, their digests tell.
+ *
+ * Kind analyse tells what its inputs' manifests say besides their outputs (settings, curves), so their keys and checksums count too.
  */
-export function stageKey(stage: StageIdentity): string {
+export function identityOf(stage: StageIdentity): Identity {
   const { run, ...settings } = stage.config;
-  return sha256Canonical({
+  return withoutUndefined({
     kind: stage.kind,
     config: {
       ...settings,
@@ -40,15 +51,28 @@ export function stageKey(stage: StageIdentity): string {
     data: stage.data,
     dataFiles: stage.dataFiles,
     arms: stage.arms,
-    inputs: Object.fromEntries(Object.entries(stage.inputs).map(([role, { digest }]) => [role, digest])),
+    inputs: identityOfInputs(stage.kind, stage.inputs),
     codeVersion: stage.codeVersion,
     seed: stage.seed,
   });
 }
 
+/** What counts of the inputs: by role, what they hold. */
+export function identityOfInputs(kind: StageKind, inputs: StageIdentity['inputs']): Identity['inputs'] {
+  return Object.fromEntries(
+    Object.entries(inputs).map(([role, { key, digest, checksum }]) => [
+      role,
+      kind === 'analyse' ? { key, digest, ...(checksum !== undefined && { checksum }) } : digest,
+    ]),
+  );
+}
+
+/** Key of a stage: names its folder in the store. An equal key is the same work, and a finished stage of that key is its result. */
+export const stageKey = (stage: StageIdentity): string => sha256Canonical(identityOf(stage));
+
 /**
  * Digest of a stage's outputs: equal for equal results, whenever and wherever made. Of trainers it leaves out `metrics.jsonl`, whose
- * lines hold times. Reports (kind analyse) hold times throughout and so get a digest of their own every time: nothing reads it.
+ * lines hold times.
  */
 export function outputDigest(kind: StageKind, files: readonly FileEntry[], counts: Counts): string {
   const counted = files
@@ -67,3 +91,7 @@ function pinned(images: Readonly<Record<string, string | undefined>>): Record<st
     }),
   );
 }
+
+/** As JSON says it. */
+const withoutUndefined = <T extends object>(value: T): T =>
+  Object.fromEntries(Object.entries(value).filter(([, member]) => member !== undefined)) as T;

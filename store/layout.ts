@@ -27,3 +27,5 @@ export const logPath = (stage: string, attempt: number, part: number, container:
   join(logsDir(stage, attempt), `${numbered(part)}-${container}.log`);
 
 export const campaignDir = (store: string, campaignId: string): string => join(store, 'campaigns', campaignId);
+/** @param campaign - a campaign's folder */
+export const publishedRecordPath = (campaign: string): string => join(campaign, 'published.json');

@@ -146,6 +146,11 @@ export function openBoard(
       }
       put({ ...status, progress: status.progress ?? progress });
     },
+    /** A finished stage whose result does not hold any more, and which is to run again. */
+    forget(name: string, why: string): void {
+      settled.delete(name);
+      put({ ...get(name), state: 'pending', why: boundedText(why, WORDS_LENGTH), result: null });
+    },
     progress(name: string, progress: Progress): void {
       refuseUnlessUnderWay(name);
       put({ ...get(name), progress });

@@ -41,6 +41,9 @@ const { admitCampaign, askStages, publishReport } = proxyActivities<Activities>(
   retry: RETRY,
 });
 
+/** How often an analysis whose report does not hold is made again. *Ours*. */
+const PUBLISH_ATTEMPTS = 3;
+
 /** Result of the workflow `campaign`. */
 export interface CampaignResult {
   readonly campaignId: string;
@@ -147,7 +150,7 @@ export async function campaign(input: unknown, ...more: unknown[]): Promise<Camp
   if (searchAttributes) board.tagSearchAttributes();
 
   const { promise: drained, resolve: drain } = Promise.withResolvers<'drained'>();
-  const outcome = await Promise.race([recipe(), drained, fault]);
+  const outcome = await Promise.race([recipe().then(published), drained, fault]);
   if (outcome === 'drained') {
     await condition(allHandlersFinished);
     return continueAsNew<typeof campaign>(input, {
@@ -159,10 +162,25 @@ export async function campaign(input: unknown, ...more: unknown[]): Promise<Camp
       searchAttributes,
     });
   }
-  const report = await publishReport({ campaignId, analysis: outcome, status: board.status() });
-  board.close(report.html);
+  board.close(outcome.html);
   await condition(allHandlersFinished);
-  return { campaignId, report, stages: Object.fromEntries(board.results()) };
+  return { campaignId, report: outcome, stages: Object.fromEntries(board.results()) };
+
+  /** Publishes the report. An analysis that does not hold any more is made again, a few times: the store may be failing for good. */
+  async function published(analysis: ManifestRef): Promise<CampaignResult['report']> {
+    for (let attempts = 1; ; attempts++) {
+      const report = await publishReport({ campaignId, analysis, status: board.status() });
+      if (!('again' in report)) return report;
+      if (attempts === PUBLISH_ATTEMPTS) {
+        throw ApplicationFailure.nonRetryable(
+          `the report did not hold ${attempts} times, right after it was made: ${report.again}`,
+          'InvalidInput',
+        );
+      }
+      board.forget('analyse', report.again);
+      analysis = await run('analyse');
+    }
+  }
 
   /** The recipe, top to bottom. Every name is a stage of `planCampaign`, which says what it reads. */
   async function recipe(): Promise<ManifestRef> {

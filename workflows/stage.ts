@@ -148,6 +148,10 @@ export async function stage(input: unknown, ...more: unknown[]): Promise<StageSt
       const started = await CancellationScope.nonCancellable(() => called(startAttempt(attempt(resolved.key))));
       if (started.kind === 'replan') continue;
       if (started.kind === 'finished') return finish('reused', started.result);
+      if (started.kind === 'refused') {
+        await follow(started.outcome);
+        continue;
+      }
       if (started.kind === 'busy') {
         await waitForOther(started.owner);
         continue;

@@ -164,7 +164,7 @@ async function anyRuns(client: Client, id: string, names: readonly string[]): Pr
 
 async function report(id: string, options: { open?: true; json?: true }): Promise<ExitCode> {
   const paths = findReport(id);
-  const content = readReport(paths);
+  const content = await readReport(id);
   if (options.json) {
     console.log(JSON.stringify(content, null, 2));
   } else {

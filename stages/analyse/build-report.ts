@@ -1,4 +1,3 @@
-import type { Manifest } from '../../spec/index.ts';
 import { random, seedFor } from '../random.ts';
 import { curatedCard } from '../rewrite/card.ts';
 import { compare, pairsToCompare } from './facts/comparisons.ts';
@@ -6,10 +5,11 @@ import { curriculumFacts } from './facts/curriculum.ts';
 import { correlationOverProblems, correlationOverSteps, curveOf } from './facts/curves.ts';
 import { headlineOf } from './facts/headline.ts';
 import { benchmarksOf, type Evaluation, evaluationOf, type Intervals, resultRow } from './facts/results.ts';
+import { sameWeights } from './facts/same-weights.ts';
 import { chooseGraphs, fromCompletions, fromSolutions } from './graphs/choose.ts';
 import type { Reader } from './graphs/segments.ts';
 import { armOf, type CampaignData } from './inputs.ts';
-import type { CloningFacts, Report, StageFacts, TrainingCurve } from './report-schema.ts';
+import type { CloningFacts, Report, TrainingCurve } from './report-schema.ts';
 
 /** Every number of the report. Pure: the same campaign gives the same report, to the last digit of every interval. */
 export function buildReport(data: CampaignData, domain: Reader): Report {
@@ -38,6 +38,8 @@ export function buildReport(data: CampaignData, domain: Reader): Report {
       points: curveOf(records),
     }),
   );
+  const headline = headlineOf(results, comparisons, confidence);
+  const same = sameWeights(data.manifests);
   const afterRl = evaluations.filter(({ phase }) => phase === 'rl');
   return {
     schemaVersion: 1,
@@ -49,7 +51,7 @@ export function buildReport(data: CampaignData, domain: Reader): Report {
     codeVersion: stage.codeVersion,
     confidence,
     bootstrapResamples,
-    headline: headlineOf(results, comparisons, confidence),
+    headline: { ...headline, details: [...same.map(({ sentence }) => sentence), ...headline.details] },
     results,
     comparisons,
     curves,
@@ -62,13 +64,13 @@ export function buildReport(data: CampaignData, domain: Reader): Report {
         .map((evaluation) => correlationOverProblems({ ...evaluation, arm }, confidence)),
     ]),
     curriculum: data.curricula.map(({ name, manifest, records }) =>
-      curriculumFacts(armOf(name) ?? name, manifest.config, records),
+      curriculumFacts(armOf(name) ?? name, manifest.identity.config, records),
     ),
     data: data.dataCard,
     search: [...data.manifests.values()].find(({ kind }) => kind === 'search')?.counts ?? null,
     cloning: stage.arms.map((arm) => cloningFacts(arm, data)),
     curated: data.rewrites.map(({ name, manifest, records }) =>
-      curatedCard(name, manifest.seed, records, data.drops.get(name) ?? []),
+      curatedCard(name, manifest.identity.seed, records, data.drops.get(name) ?? []),
     ),
     graphs: chooseGraphs(
       [
@@ -78,7 +80,8 @@ export function buildReport(data: CampaignData, domain: Reader): Report {
       solutionGraphs,
       random(seedFor(stage.seed, 'solution graphs')),
     ),
-    stages: [...data.manifests].map(([name, manifest]) => stageFacts(name, manifest)),
+    sameWeights: same,
+    stages: [...data.manifests].map(([name, { kind, digest, counts }]) => ({ name, kind, digest, counts })),
   };
 }
 
@@ -101,10 +104,4 @@ function cloningFacts(arm: string, data: CampaignData): CloningFacts {
       [...byK].toSorted(([a], [b]) => a - b).map(([k, group]) => [String(k), group.length]),
     ),
   };
-}
-
-function stageFacts(name: string, manifest: Manifest): StageFacts {
-  const { kind, key, digest, codeVersion, seed, attempt, parts, startedAt, finishedAt, counts, config } = manifest;
-  const seconds = Math.max(0, (Date.parse(finishedAt) - Date.parse(startedAt)) / 1000);
-  return { name, kind, key, digest, codeVersion, seed, attempt, parts, startedAt, finishedAt, seconds, counts, config };
 }

@@ -13,9 +13,9 @@ import {
   type StageKind,
   TrainingMetric,
 } from '../../spec/index.ts';
-import { readJson, readManifest } from '../../store/index.ts';
+import { readJson } from '../../store/index.ts';
 import type { StageContext } from '../context.ts';
-import { StageExit } from '../exits.ts';
+import { inputManifest } from '../inputs.ts';
 import { readAllJsonl } from '../jsonl.ts';
 
 /** A finished stage by its name, with the records that the report is made from. */
@@ -48,12 +48,8 @@ export async function readCampaign(
 ): Promise<CampaignData> {
   const { stage } = context;
   const manifests = new Map<string, Manifest>();
-  for (const [name, { key }] of Object.entries(stage.inputs)) {
-    const folder = join(dirname(context.dir), key);
-    const manifest = await readManifest(folder);
-    if (manifest === null)
-      throw new StageExit('InvalidInput', `${folder}: expected ${name} to be finished, but it has no manifest`);
-    manifests.set(name, manifest);
+  for (const [name, ref] of Object.entries(stage.inputs)) {
+    manifests.set(name, inputManifest(join(dirname(context.dir), ref.key), ref, `${stage.name}: input "${name}"`));
   }
   const read = async <S extends z.ZodType>(kinds: readonly StageKind[], file: string, schema: S) => {
     const found: FinishedStage<z.output<S>>[] = [];

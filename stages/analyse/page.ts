@@ -1,13 +1,13 @@
 import { ARROW_HEADS } from './graphs/draw.ts';
-import { html, trusted } from './html.ts';
-import type { Report } from './report-schema.ts';
-import { ACCOUNT_LINK, ACCOUNT_PLACE } from './sections/account.ts';
+import { html, type Markup, trusted } from './html.ts';
+import type { PublishedReport, Report } from './report-schema.ts';
+import { accountSection } from './sections/account.ts';
 import { correlationSection } from './sections/correlation.ts';
 import { curatedSection } from './sections/curated.ts';
 import { curriculumSection } from './sections/curriculum.ts';
 import { dataSection } from './sections/data.ts';
 import { graphsSection } from './sections/graphs.ts';
-import { headlineSection } from './sections/headline.ts';
+import { fact, headlineSection } from './sections/headline.ts';
 import { resultsSection } from './sections/results.ts';
 import { searchSection } from './sections/search.ts';
 import { provenanceSection, stagesSection } from './sections/stages.ts';
@@ -24,14 +24,22 @@ export const SECTIONS = {
   curated: 'Curated',
   graphs: 'Graphs',
   data: 'Data',
-  stages: 'Time',
-  provenance: 'Provenance',
+} as const;
+
+/** Sections of the campaign, which follow when its report is published. */
+export const CAMPAIGN_SECTIONS = { stages: 'Time', account: 'Account', provenance: 'Provenance' } as const;
+
+/** Places in the page for what belongs to one campaign. Whatever else the page tells is escaped, so it cannot hold one of them. */
+export const PLACES = {
+  facts: '<!-- the campaign -->',
+  links: '<!-- links of the campaign -->',
+  sections: '<!-- sections of the campaign -->',
 } as const;
 
 /** Nothing from anywhere else is loaded, and nothing is run: style and pictures stand in the page. */
 const POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:";
 
-/** The report as one self-contained page. */
+/** The report as one self-contained page, with {@link PLACES} for its campaign. */
 export async function renderPage(report: Report): Promise<string> {
   const page = html`<!doctype html>
 <html lang="en">
@@ -47,8 +55,8 @@ export async function renderPage(report: Report): Promise<string> {
 <body>
 ${ARROW_HEADS}
 <main>
-${headlineSection(report)}
-<nav aria-label="Sections"><ul>${Object.entries(SECTIONS).map(([id, title]) => html`<li><a href="#${id}">${title}</a></li>`)}${trusted(ACCOUNT_LINK)}</ul></nav>
+${headlineSection(report, trusted(PLACES.facts))}
+<nav aria-label="Sections"><ul>${links(SECTIONS)}${trusted(PLACES.links)}</ul></nav>
 ${await resultsSection(report)}
 ${await trainingSection(report)}
 ${await curriculumSection(report)}
@@ -57,12 +65,25 @@ ${searchSection(report)}
 ${curatedSection(report)}
 ${graphsSection(report)}
 ${dataSection(report)}
-${stagesSection(report)}
-${trusted(ACCOUNT_PLACE)}
-${provenanceSection(report)}
+${trusted(PLACES.sections)}
 </main>
 </body>
 </html>
 `;
   return page.text;
 }
+
+/** Puts the campaign into a page of {@link renderPage}: its name and date, times, account, keys and settings. */
+export function publishedPage(page: string, report: PublishedReport): string {
+  const { id, publishedAt } = report.campaign;
+  const contents: Readonly<Record<keyof typeof PLACES, Markup>> = {
+    facts: html`${fact('Campaign', id)}${fact('Published (UTC)', publishedAt.slice(0, 16).replace('T', ' '))}`,
+    links: html`${links(CAMPAIGN_SECTIONS)}`,
+    sections: html`${stagesSection(report)}${accountSection(report.run)}${provenanceSection(report)}`,
+  };
+  const places = Object.entries(PLACES) as [keyof typeof PLACES, string][];
+  return places.reduce((text, [name, place]) => text.replace(place, () => contents[name].text), page);
+}
+
+const links = (sections: Readonly<Record<string, string>>): Markup[] =>
+  Object.entries(sections).map(([id, title]) => html`<li><a href="#${id}">${title}</a></li>`);

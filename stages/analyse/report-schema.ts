@@ -1,9 +1,22 @@
 import { z } from 'zod';
-import { Counts, CuratedCard, DataCard, DomainRef, Policy, Sha256, Span, StageKind } from '../../spec/index.ts';
+import {
+  CampaignStatus,
+  Counts,
+  CuratedCard,
+  DataCard,
+  DomainRef,
+  Policy,
+  Sha256,
+  Span,
+  StageKind,
+} from '../../spec/index.ts';
 import { Estimate } from './statistics/estimate.ts';
 
 /**
- * `report.json`: every number behind `report.html`. Accuracies, shares and pass rates are fractions in [0, 1], lengths are tokens,
+ * `report.json`: every number behind `report.html`. What stage `analyse` writes is determined by its key: it knows no keys, settings, times
+ * and cost of its campaign. These are added when the report is published ({@link PublishedReport}).
+ *
+ * Accuracies, shares and pass rates are fractions in [0, 1], lengths are tokens,
  * times are seconds. `benchmark: null` stands for all benchmarks together, and is there when a campaign has more than one.
  */
 
@@ -150,23 +163,16 @@ export const SolutionGraph = z.strictObject({
 });
 export type SolutionGraph = z.infer<typeof SolutionGraph>;
 
-/** One finished stage: its cost and where it comes from. */
-export const StageFacts = z.strictObject({
-  name: z.string(),
-  kind: StageKind,
-  key: Sha256,
-  digest: Sha256,
-  codeVersion: z.string(),
-  seed: z.int(),
-  attempt: z.int().min(0),
-  parts: z.int().min(1),
-  startedAt: z.iso.datetime(),
-  finishedAt: z.iso.datetime(),
-  seconds: z.number().min(0),
-  counts: Counts,
-  config: z.json(),
+/** What one finished stage left: all that its digest vouches for. */
+export const StageOutputs = z.strictObject({ name: z.string(), kind: StageKind, digest: Sha256, counts: Counts });
+export type StageOutputs = z.infer<typeof StageOutputs>;
+
+/** Trained policies that are the same, to the last byte of their weights. */
+export const SameWeights = z.strictObject({
+  stages: z.array(z.string()).min(2),
+  sentence: z.string(),
 });
-export type StageFacts = z.infer<typeof StageFacts>;
+export type SameWeights = z.infer<typeof SameWeights>;
 
 export const Report = z.strictObject({
   schemaVersion: z.literal(1),
@@ -189,6 +195,39 @@ export const Report = z.strictObject({
   cloning: z.array(CloningFacts),
   curated: z.array(CuratedCard).default([]).describe('One card for each rewrite stage.'),
   graphs: z.array(SolutionGraph),
-  stages: z.array(StageFacts),
+  sameWeights: z.array(SameWeights).default([]),
+  stages: z.array(StageOutputs),
 });
 export type Report = z.infer<typeof Report>;
+
+/** Where the result of a stage comes from, and what it took: of one very campaign, and so added when its report is published. */
+export const StageFacts = z.strictObject({
+  name: z.string(),
+  kind: StageKind,
+  key: Sha256,
+  digest: Sha256,
+  reused: z.boolean().describe('An earlier campaign had finished it.'),
+  made: z
+    .strictObject({
+      codeVersion: z.string(),
+      seed: z.int(),
+      attempt: z.int().min(0),
+      parts: z.int().min(1),
+      startedAt: z.iso.datetime(),
+      finishedAt: z.iso.datetime(),
+      seconds: z.number().min(0),
+      counts: Counts,
+      config: z.json(),
+    })
+    .nullable()
+    .describe('What its manifest says; null where that did not hold any more when the report was published.'),
+});
+export type StageFacts = z.infer<typeof StageFacts>;
+
+/** `report.json` as it is published: the analysis, and the campaign that it belongs to. */
+export const PublishedReport = Report.extend({
+  campaign: z.strictObject({ id: z.string(), name: z.string(), publishedAt: z.iso.datetime() }),
+  provenance: z.array(StageFacts),
+  run: CampaignStatus.describe('The campaign when its analysis had ended.'),
+});
+export type PublishedReport = z.infer<typeof PublishedReport>;

@@ -170,7 +170,10 @@ describe('an input', () => {
 
   test('whose manifest is another than the one planned with is refused', async () => {
     const { ending } = await reading(async () => {}, 'prompts', { digest: 'f'.repeat(64) });
-    expect(ending).toMatchObject({ exitCode: 65, words: expect.stringMatching(/expected the result ffff/) });
+    expect(ending).toMatchObject({
+      exitCode: 65,
+      words: expect.stringMatching(/expected the result with digest ffff/),
+    });
   });
 
   test('of a role that the stage does not have is refused', async () => {

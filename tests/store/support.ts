@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import { type FileEntry, type PartManifest, parseOrRefuse, StageFile } from '../../spec/index.ts';
-import { partPath, sha256, writeFileAtomic } from '../../store/index.ts';
+import { partPath, sha256, stageKey, withChecksum, writeFileAtomic } from '../../store/index.ts';
 
 /** A folder that is gone when the test has finished. */
 export function aFolder(): string {
@@ -22,8 +22,8 @@ export function put(folder: string, path: string, content: string): FileEntry {
 const A = 'a'.repeat(64);
 
 /** A search stage of two shards. */
-export const aStage = (changes: object = {}): StageFile =>
-  parseOrRefuse(
+export function aStage(changes: object = {}): StageFile {
+  const stage = parseOrRefuse(
     StageFile,
     {
       ...{ schemaVersion: 1, kind: 'search', name: 'search', key: A, seed: 7, codeVersion: 'v1' },
@@ -33,19 +33,21 @@ export const aStage = (changes: object = {}): StageFile =>
     },
     'the stage',
   );
+  return 'key' in changes ? stage : { ...stage, key: stageKey(stage) };
+}
 
 /** Publishes a part as a pod does, with one file. */
 export async function publish(stage: string, part: number, changes: Partial<PartManifest> = {}): Promise<FileEntry> {
   const file = put(stage, `data/trees-0000${part}.jsonl`, `{"part":${part}}\n`);
   const times = { finishedAt: '2026-01-01T00:00:00.000Z' };
-  const manifest: PartManifest = {
+  const manifest: PartManifest = withChecksum({
     part,
     attempt: 0,
     files: [file],
     counts: { problems: 10 + part },
     ...times,
     ...changes,
-  };
+  });
   await writeFileAtomic(partPath(stage, part), JSON.stringify(manifest));
   return file;
 }

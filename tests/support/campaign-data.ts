@@ -184,15 +184,20 @@ const COUNTS: Readonly<Partial<Record<StageKind, Record<string, number>>>> = {
 function manifestOf(name: string, kind: StageKind, at: number): Manifest {
   const seconds = kind === 'rl' ? 110 : kind === 'search' ? 62 : 9 + (at % 5) * 3;
   return {
-    schemaVersion: 1,
+    schemaVersion: 2,
     kind,
     name,
     key: sha(`key ${name}`),
     digest: sha(`digest ${name}`),
+    checksum: sha(`checksum ${name}`),
+    identity: {
+      kind,
+      config: kind === 'curriculum' ? { samplesPerPrompt: 8, passRate: { min: 0.1, max: 0.75 } } : {},
+      inputs: {},
+      seed: 7,
+      codeVersion: sha('code'),
+    },
     inputs: {},
-    config: kind === 'curriculum' ? { samplesPerPrompt: 8, passRate: { min: 0.1, max: 0.75 } } : {},
-    seed: 7,
-    codeVersion: sha('code'),
     attempt: name === 'astro/rl' ? 1 : 0,
     parts: kind === 'search' ? 2 : 1,
     files: [],

@@ -1,10 +1,9 @@
-import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import type { ManifestRef, StageFile, StageKind } from '../../spec/index.ts';
 import { parseOrRefuse, StageFile as StageFileSchema } from '../../spec/index.ts';
 import { writeJsonl } from '../../stages/jsonl.ts';
 import { publish } from '../../stages/publish.ts';
-import { sealStage, stageDir, writeStageFile } from '../../store/index.ts';
+import { referTo, sealStage, stageDir, stageKey, writeStageFile } from '../../store/index.ts';
 
 /** What a test says of a stage; the rest is filled in. */
 export interface StageSketch {
@@ -20,13 +19,17 @@ export interface StageSketch {
 
 /** A stage file of the domain `sums`, with a key made of the sketch and `tag`. */
 export function aStageFile({ inputs = {}, domain = { name: 'sums' }, ...sketch }: StageSketch, tag = ''): StageFile {
-  const key = createHash('sha256')
-    .update(JSON.stringify([inputs, domain, sketch, tag]))
-    .digest('hex');
-  return parseOrRefuse(
+  const stage = parseOrRefuse(
     StageFileSchema,
     {
-      ...{ schemaVersion: 1, name: `test/${sketch.kind}`, key, seed: 7, codeVersion: 'test', inputs },
+      ...{
+        schemaVersion: 1,
+        name: `test/${sketch.kind}`,
+        key: '0'.repeat(64),
+        seed: 7,
+        codeVersion: `test ${tag}`,
+        inputs,
+      },
       domain: { settings: {}, ...domain },
       policy: { type: 'pretrain', name: 'tiny' },
       config: {},
@@ -34,6 +37,7 @@ export function aStageFile({ inputs = {}, domain = { name: 'sums' }, ...sketch }
     },
     'the stage file of the test',
   );
+  return { ...stage, key: stageKey(stage) };
 }
 
 /** Puts a stage into the store that is yet to run. Another `tag` makes another stage of the same sketch. */
@@ -56,7 +60,5 @@ export async function finishedStage(
   const paths = Object.keys(files).map((name) => `data/${name}`);
   for (const [name, records] of Object.entries(files)) await writeJsonl(join(dir, 'data', name), records);
   await publish({ dir, part: 0, attempt: 0 }, paths, {}, async () => {});
-  const now = new Date().toISOString();
-  const { kind, key, digest } = await sealStage(store, stage, 1, 0, { startedAt: now, finishedAt: now });
-  return { kind, key, digest };
+  return referTo(await sealStage(store, stage, 1, 0));
 }

@@ -22,6 +22,7 @@ from .failures import DependencyDown, Fenced, InvalidInput, Terminated, failure_
 from .files import durable_entries, fault_in, write_json
 from .inputs import input_folder, verified_files
 from .logs import Logger, adopt_library_logs
+from .manifests import checksum_of
 from .progress import ProgressFile, utc_now
 from .stacks import stacks_on_demand
 from .stopping import Interrupted, Stop
@@ -168,7 +169,10 @@ class StageContext:
     def is_published(self) -> bool:
         """Whether this part is done, by whichever attempt. One whose files are not what it says counts for nothing."""
         try:
-            fault = fault_in(json.loads(self.part_file.read_text(encoding="utf-8"))["files"], self.directory)
+            part = json.loads(self.part_file.read_text(encoding="utf-8"))
+            # A part of an older version has no checksum.
+            holds = "checksum" not in part or part["checksum"] == checksum_of(part)
+            fault = fault_in(part["files"], self.directory) if holds else "its checksum is not that of what it says"
         except FileNotFoundError:
             return False
         except (ValueError, KeyError, TypeError) as error:
@@ -187,7 +191,7 @@ class StageContext:
             "finishedAt": utc_now(),
         }
         self.fence()
-        write_json(self.part_file, manifest)
+        write_json(self.part_file, {**manifest, "checksum": checksum_of(manifest)})
         self.log.info("part published", files=len(files), counts=counts)
 
 

@@ -1,4 +1,4 @@
-"""Input stages, believed only as far as they are what the campaign planned with: digest first, then every file's hash.
+"""Input stages, believed only as far as they are what the campaign planned with: the manifest, then every file's hash.
 
 The same check as ``stages/inputs.ts``. It needs the standard library alone, so that the policy server, which makes it
 before it serves, still starts in a fraction of a second.
@@ -6,12 +6,12 @@ before it serves, still starts in a fraction of a second.
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 from .failures import DependencyDown, InvalidInput
 from .files import fault_in
+from .manifests import DoesNotHold, read_manifest
 
 
 def input_folder(store: Path, inputs: dict[str, Any], role: str) -> Path:
@@ -35,29 +35,21 @@ def verified_files(store: Path, inputs: dict[str, Any], role: str, name: str) ->
     """Verified files of an input: ``solutions.jsonl`` is all its parts, ``policy/`` everything in that folder.
 
     Returns them in the order of their names.
-    Raises InvalidInput when the input was made anew after planning, when it has no such file, or when a file is not
-    what its manifest says; and what :func:`input_folder` raises.
+    Raises InvalidInput when the manifest does not hold or is not the one planned with, when it has no such file, or
+    when a file is not what its manifest says; and what :func:`input_folder` raises.
     """
     folder = input_folder(store, inputs, role)
-    file = folder / "manifest.json"
     try:
-        manifest = json.loads(file.read_text(encoding="utf-8"))
-        digest, files = manifest["digest"], manifest["files"]
-    except (ValueError, KeyError, TypeError) as error:
-        raise InvalidInput(
-            f"{file}: expected a manifest with digest and files: {type(error).__name__}: {error}"
-        ) from None
-    if digest != (planned := inputs[role]["digest"]):
-        raise InvalidInput(
-            f"{folder}: input {role}: expected the result {planned}, but its manifest says {digest}; "
-            "it was made anew after this stage was planned: start the campaign again to plan with it"
-        )
+        files = read_manifest(folder, inputs[role])["files"]
+    except DoesNotHold as error:
+        raise InvalidInput(f"input {role}: {error}") from None
     entries = [entry for entry in files if _is_called(entry["path"], name)]
     if not entries:
-        raise InvalidInput(f"{file}: files: expected data/{name} or its parts, but there is none")
+        raise InvalidInput(f"{folder}: expected data/{name} or its parts, but the manifest has none")
     if (fault := fault_in(entries, folder)) is not None:
         raise InvalidInput(
-            f"{folder}: input {role} is damaged: {fault}; remove the stage's folder to have it made anew"
+            f"{folder}: input {role} is damaged: {fault}; cancel the campaign and submit it again: what does not hold "
+            "is set aside and made again (a file above 256 MiB only once you have moved manifest.json away)"
         )
     return sorted(folder / entry["path"] for entry in entries)
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from orrery_trainers.contract import exit_code_of
+from orrery_trainers.manifests import VERSION, checksum_of, output_digest, sha256_canonical
 
 PROJECT = Path(__file__).resolve().parents[2]
 DOMAINS = Path(__file__).resolve().parent / "domains"
@@ -71,8 +72,7 @@ def write_stage(
     store: Path, kind: str, name: str, config: dict[str, Any], inputs: dict[str, str] | None = None
 ) -> Path:
     """A claimed stage with its stage.json; ``inputs`` is role -> key of a finished stage. Returns its folder."""
-    key = hashlib.sha256(name.encode()).hexdigest()
-    kinds = {"policy": "pretrain", "solutions": "rewrite", "prompts": "curriculum"}
+    key = key_of(kind, name)
     stage = {
         "schemaVersion": 1,
         "name": name,
@@ -82,7 +82,7 @@ def write_stage(
         "domain": {"name": "parity", "settings": {}},
         "policy": {"type": "pretrain", "name": "tiny"},
         "codeVersion": "test",
-        "inputs": {role: {"kind": kinds[role], "key": at, "digest": at} for role, at in (inputs or {}).items()},
+        "inputs": {role: ref_to(store / "stages" / at) for role, at in (inputs or {}).items()},
         "config": {**config, "run": config.get("run", RUN)},
     }
     folder = store / "stages" / key
@@ -92,14 +92,32 @@ def write_stage(
     return folder
 
 
+IDENTITIES: dict[str, dict[str, Any]] = {}
+"""What the stages of the tests are made of, by key: little, because a key is all that is asked of it."""
+
+
+def key_of(kind: str, name: str) -> str:
+    """Key of a stage of the tests."""
+    identity = {"kind": kind, "config": {}, "inputs": {}, "codeVersion": name, "seed": 7}
+    key = sha256_canonical(identity)
+    IDENTITIES[key] = identity
+    return key
+
+
+def ref_to(folder: Path) -> dict[str, Any]:
+    """How a stage file refers to a finished stage."""
+    manifest = json.loads((folder / "manifest.json").read_text())
+    return {name: manifest[name] for name in ("kind", "key", "digest", "checksum")}
+
+
 def claim(folder: Path, attempt: int) -> None:
     """Let an attempt take the stage over."""
     (folder / "claims" / f"{attempt:05d}.json").write_text(json.dumps({"attempt": attempt}))
 
 
 def finished_stage(store: Path, name: str, files: dict[str, list[dict[str, Any]]]) -> str:
-    """A finished stage with JSONL files (path -> records) and its sealed manifest. Returns its key."""
-    key = hashlib.sha256(name.encode()).hexdigest()
+    """A finished stage of kind ``name`` with JSONL files (path -> records) and its sealed manifest. Returns its key."""
+    key = key_of(name, name)
     folder = store / "stages" / key
     (folder / "data").mkdir(parents=True, exist_ok=True)
     for path, records in files.items():
@@ -109,8 +127,7 @@ def finished_stage(store: Path, name: str, files: dict[str, list[dict[str, Any]]
 
 
 def seal(folder: Path) -> str:
-    """Write the manifest over everything in data/, as the worker does once all parts are there; returns the key,
-    which stands for the digest too."""
+    """Write the manifest over everything in data/, as the worker does once all parts are there. Returns the key."""
     entries = [
         {
             "path": file.relative_to(folder).as_posix(),
@@ -120,7 +137,24 @@ def seal(folder: Path) -> str:
         for file in sorted((folder / "data").rglob("*"))
         if file.is_file()
     ]
-    (folder / "manifest.json").write_text(json.dumps({"digest": folder.name, "files": entries}))
+    identity = IDENTITIES[folder.name]
+    kind, when = identity["kind"], "2026-01-01T00:00:00.000Z"
+    manifest = {
+        "schemaVersion": VERSION,
+        "kind": kind,
+        "key": folder.name,
+        "name": f"test/{kind}",
+        "digest": output_digest(kind, entries, {}),
+        "identity": identity,
+        "inputs": {},
+        "attempt": 0,
+        "parts": 1,
+        "files": entries,
+        "counts": {},
+        "startedAt": when,
+        "finishedAt": when,
+    }
+    (folder / "manifest.json").write_text(json.dumps({**manifest, "checksum": checksum_of(manifest)}))
     return folder.name
 
 
@@ -180,7 +214,7 @@ def finished_policy(store: Path) -> str:
 
     torch.manual_seed(0)
     tokenizer = build_tokenizer(domain.vocabulary({}), PRETRAIN["model"]["contextTokens"])
-    key = hashlib.sha256(b"pretrain").hexdigest()
+    key = key_of("pretrain", "pretrain")
     policy = store / "stages" / key / "data" / "policy"
     build_model(PRETRAIN["model"], tokenizer).save_pretrained(policy)
     tokenizer.save_pretrained(policy)

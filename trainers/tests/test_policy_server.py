@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from campaign import seal
+from campaign import key_of, ref_to, seal
 from conftest import CONTEXT_TOKENS, program_environment
 
 PROMPT = "Use 3 5 7 to make 26 :"
@@ -244,12 +244,13 @@ def test_a_request_that_nobody_waits_for_is_let_go(server):
     assert 'finished_reason="abort"} 0' not in server.get("/metrics")[1]
 
 
-def stage_of(policy, store, digest="abc"):
-    """A stage file whose input is `policy`, as the result `digest` of the stage abc."""
-    shutil.copytree(policy, store / "stages" / "abc" / "data" / "policy")
-    seal(store / "stages" / "abc")
+def stage_of(policy, store, **changes):
+    """A stage file whose input is `policy`, as the result of a stage; `changes` are to what it says of that."""
+    folder = store / "stages" / key_of("pretrain", "pretrain")
+    shutil.copytree(policy, folder / "data" / "policy")
+    seal(folder)
     stage = store / "stage.json"
-    inputs = {"policy": {"key": "abc", "digest": digest}}
+    inputs = {"policy": {**ref_to(folder), **changes}}
     stage.write_text(json.dumps({"policy": {"type": "pretrain", "name": "tiny"}, "inputs": inputs}))
     return stage
 
@@ -271,12 +272,12 @@ def test_a_policy_made_anew_after_planning_is_not_served(policy, tmp_path):
     stage = stage_of(policy, tmp_path, digest="of-the-plan")
     code, message = refusal(ORRERY_STAGE_FILE=str(stage), ORRERY_STORE=str(tmp_path), ORRERY_POLICY_PORT="0")
     assert code == 65
-    assert "expected the result of-the-plan, but its manifest says abc" in message
+    assert "expected the result with digest of-the-plan, but its digest is" in message
 
 
 def test_a_policy_whose_bytes_have_changed_is_not_served(policy, tmp_path):
     stage = stage_of(policy, tmp_path)
-    weights = tmp_path / "stages" / "abc" / "data" / "policy" / "model.safetensors"
+    weights = tmp_path / "stages" / key_of("pretrain", "pretrain") / "data" / "policy" / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:-1] + b"!")  # was the end of 1.0
     code, message = refusal(ORRERY_STAGE_FILE=str(stage), ORRERY_STORE=str(tmp_path), ORRERY_POLICY_PORT="0")
     assert code == 65

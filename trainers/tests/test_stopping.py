@@ -14,6 +14,7 @@ from test_kills import assert_equal_runs
 from campaign import (
     PRETRAIN,
     checkpoints,
+    ref_to,
     rl_stage,
     run_here,
     seal,
@@ -151,7 +152,10 @@ def _replace_policy(folder: Path, shape: dict, change) -> None:
     tokenizer = build_tokenizer(domain.vocabulary({}), shape["contextTokens"])
     model = build_model(shape, tokenizer)
     change(model)
-    stage = folder.parent / json.loads((folder / "stage.json").read_text())["inputs"]["policy"]["key"]
+    planned = json.loads((folder / "stage.json").read_text())
+    stage = folder.parent / planned["inputs"]["policy"]["key"]
     model.save_pretrained(stage / "data" / "policy")
     tokenizer.save_pretrained(stage / "data" / "policy")
     seal(stage)
+    planned["inputs"]["policy"] = ref_to(stage)
+    (folder / "stage.json").write_text(json.dumps(planned))

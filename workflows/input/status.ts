@@ -77,7 +77,10 @@ const sha256: Shape<string> = text(64, /^[0-9a-f]{64}$/, '64 hexadecimal digits'
 const failureClass: Shape<FailureClass> = oneOf(FAILURES);
 const shown = words(WORDS_LENGTH);
 
-export const manifestRef: Shape<ManifestRef> = fields({ kind: stageKind, key: sha256, digest: sha256 }, 'dropped');
+export const manifestRef: Shape<ManifestRef> = fields(
+  { kind: stageKind, key: sha256, digest: sha256, checksum: optional(sha256, undefined) },
+  'dropped',
+);
 
 export const progress: Shape<Progress> = fields(
   {

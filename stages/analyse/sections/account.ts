@@ -10,18 +10,8 @@ import { html, type Markup } from '../html.ts';
 import { count, decimal, duration, percent, plain, several } from '../words.ts';
 import { section, table } from './parts.ts';
 
-/** Where the account goes once the campaign has ended: the report itself is a stage, and cannot know it. */
-export const ACCOUNT_PLACE = '<!-- account of the campaign -->';
-export const ACCOUNT_LINK = '<!-- link to the account -->';
-
 /** Kinds of time with a column of their own; the others are small, or a person's. */
 const COLUMNS = ['queued', 'starting', 'working', 'saving', 'lost', 'backing-off', 'waiting-for-worker'] as const;
-
-/** Puts the account of a campaign into its report. @param page - the page that stage `analyse` wrote */
-export const withAccount = (page: string, status: CampaignStatus): string =>
-  page
-    .replace(ACCOUNT_LINK, html`<li><a href="#account">Account</a></li>`.text)
-    .replace(ACCOUNT_PLACE, () => accountSection(status).text);
 
 /** Where the time of every stage went, what was lost, to what, and what was done about it. */
 export function accountSection({ stages, account, gpuHours }: CampaignStatus): Markup {

@@ -9,8 +9,12 @@ const VERDICTS: Record<Report['headline']['verdict'], string> = {
   'not-compared': 'not compared',
 };
 
-/** What was done, and what it says. */
-export function headlineSection({ headline, domain, policy, seed, arms, confidence }: Report): Markup {
+/** One fact of the list below the title. */
+export const fact = (name: string, value: string): Markup => html`<div><dt>${name}</dt><dd>${value}</dd></div>`;
+
+/** What was done, and what it says. @param campaign - facts of the campaign, or a place for them */
+export function headlineSection(report: Report, campaign: Markup): Markup {
+  const { headline, domain, policy, seed, arms, confidence } = report;
   const [first = '', ...others] = arms;
   const title = others.length > 0 ? `${first} against ${others.join(' and ')}` : first;
   const outcome =
@@ -24,7 +28,7 @@ export function headlineSection({ headline, domain, policy, seed, arms, confiden
     ['Intervals', percent(confidence, 0)],
   ];
   return html`<header><p class="eyebrow">Campaign report</p><h1>${title}</h1>
-<dl class="facts">${facts.map(([name, value]) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>
+<dl class="facts">${campaign}${facts.map(([name, value]) => fact(name, value))}</dl>
 <section id="headline" aria-label="What the experiment says" class="finding"><p class="outcome ${headline.verdict}">${outcome}</p>
 <p class="lead">${headline.sentence}</p>
 ${headline.details.length > 0 ? html`<ul>${headline.details.map((detail) => html`<li>${detail}</li>`)}</ul>` : null}</section></header>`;

@@ -1,55 +1,58 @@
 import { html, type Markup } from '../html.ts';
-import type { Report, StageFacts } from '../report-schema.ts';
+import type { PublishedReport, StageFacts } from '../report-schema.ts';
 import { count, duration, plain, several } from '../words.ts';
 import { folded, section, table } from './parts.ts';
 
 /** Time and attempts by stage. */
-export function stagesSection({ stages }: Report): Markup {
-  const longest = Math.max(0, ...stages.map(({ seconds }) => seconds));
-  const total = stages.reduce((sum, { seconds }) => sum + seconds, 0);
+export function stagesSection({ provenance }: Pick<PublishedReport, 'provenance'>): Markup {
+  const seconds = provenance.map(({ made }) => made?.seconds ?? 0);
+  const longest = Math.max(0, ...seconds);
+  const total = seconds.reduce((sum, one) => sum + one, 0);
   return section(
     'stages',
     'Time and attempts',
-    html`<p>${several(stages.length, 'stage')}, ${duration(total)} in all when they are added up (stages of different arms may have run side by side). A stage that an earlier campaign had finished shows the time that it took then.</p>`,
+    html`<p>${several(provenance.length, 'stage')}, ${duration(total)} in all when they are added up (stages of different arms may have run side by side). A stage that an earlier campaign had finished shows the time that it took then.</p>`,
     table(
       'From start to finish of each stage; attempts count every execution, those that were preempted too.',
       ['Stage', 'Time', '', 'Attempts', 'Pods', 'Started (UTC)', 'Counts'],
-      stages.map((stage) => [
-        stage.name,
-        duration(stage.seconds),
-        html`<span class="bar" style="width:${longest === 0 ? 0 : ((100 * stage.seconds) / longest).toFixed(1)}px"></span>`,
-        stage.attempt + 1,
-        stage.parts,
-        stage.startedAt.slice(0, 16).replace('T', ' '),
-        html`<span class="counts">${Object.entries(stage.counts).map(([name, value], at) => `${at > 0 ? ', ' : ''}${count(value)} ${plain(name)}`)}</span>`,
-      ]),
+      provenance.map((stage) => row(stage, longest)),
     ),
   );
 }
 
+function row({ name, reused, made }: StageFacts, longest: number): (Markup | string | number | null)[] {
+  if (made === null) return [name, null, null, null, null, null, 'its manifest does not hold any more'];
+  return [
+    reused ? html`${name} <small>reused</small>` : name,
+    duration(made.seconds),
+    html`<span class="bar" style="width:${longest === 0 ? 0 : ((100 * made.seconds) / longest).toFixed(1)}px"></span>`,
+    made.attempt + 1,
+    made.parts,
+    made.startedAt.slice(0, 16).replace('T', ' '),
+    html`<span class="counts">${Object.entries(made.counts).map(([what, value], at) => `${at > 0 ? ', ' : ''}${count(value)} ${plain(what)}`)}</span>`,
+  ];
+}
+
 /** What the results came from, to the last digit. */
-export function provenanceSection({ stages, key, codeVersion, domain, policy, seed }: Report): Markup {
+export function provenanceSection(report: PublishedReport): Markup {
+  const { provenance, key, codeVersion, domain, policy, seed } = report;
   return section(
     'provenance',
     'Provenance',
     html`<p>The key of a stage names everything that its result depends on; the digest names the result. Equal digests are equal results, whenever and wherever they were made. All numbers of this page are in <code>report.json</code> beside it.</p>`,
-    html`<dl class="provenance">${Object.entries({
-      'Key of the report': key,
-      'Code version': codeVersion,
-      Seed: String(seed),
-    }).map(([name, value]) => html`<div><dt>${name}</dt><dd><code>${value}</code></dd></div>`)}</dl>`,
+    facts({ 'Key of the report': key, 'Code version': codeVersion, Seed: String(seed) }),
     folded('Domain and model', json({ domain, policy })),
-    ...stages.map(oneStage),
+    ...provenance.map(oneStage),
   );
 }
 
-function oneStage(stage: StageFacts): Markup {
-  const facts = { key: stage.key, digest: stage.digest, 'code version': stage.codeVersion, seed: String(stage.seed) };
-  return folded(
-    stage.name,
-    html`<dl class="provenance">${Object.entries(facts).map(([name, value]) => html`<div><dt>${name}</dt><dd><code>${value}</code></dd></div>`)}</dl>`,
-    json(stage.config),
-  );
+function oneStage({ name, key, digest, made }: StageFacts): Markup {
+  if (made === null) return folded(name, facts({ key, digest }));
+  const { codeVersion, seed, config } = made;
+  return folded(name, facts({ key, digest, 'code version': codeVersion, seed: String(seed) }), json(config));
 }
+
+const facts = (values: Readonly<Record<string, string>>): Markup =>
+  html`<dl class="provenance">${Object.entries(values).map(([name, value]) => html`<div><dt>${name}</dt><dd><code>${value}</code></dd></div>`)}</dl>`;
 
 const json = (value: unknown): Markup => html`<pre tabindex="0"><code>${JSON.stringify(value, null, 2)}</code></pre>`;

@@ -10,7 +10,7 @@ import {
   type StageKind,
 } from '../../../spec/index.ts';
 import { PROJECT } from '../../../stages/python.ts';
-import { sealStage } from '../../../store/index.ts';
+import { referTo, sealStage } from '../../../store/index.ts';
 import { type FakePolicyServer, type Reply, startFakePolicyServer } from '../../support/fake-policy-server.ts';
 import { type StagePod, startStage } from '../../support/stage-process.ts';
 import { finishedStage, plannedStage } from '../../support/stored-stage.ts';
@@ -122,8 +122,7 @@ export async function aWorld(
       start: (pod = {}) =>
         startStage(path, { store, policyUrl, ...pod, env: { ORRERY_DOMAINS: join(PROJECT, 'domains'), ...pod.env } }),
       async seal(attempt) {
-        const now = new Date().toISOString();
-        return await sealStage(store, stage, 1, attempt, { startedAt: now, finishedAt: now }, { hash: true });
+        return await sealStage(store, stage, 1, attempt, { hash: true });
       },
       output: () => readFile(join(dir, OUTPUTS[kind]), 'utf8'),
     };
@@ -136,8 +135,7 @@ export async function aWorld(
   }
 
   async function resultOf(kind: Journalled): Promise<ManifestRef> {
-    const { key, digest } = (await calm(kind)).manifest;
-    return { kind, key, digest };
+    return referTo((await calm(kind)).manifest);
   }
 
   function calm(kind: Journalled): Promise<Calm> {

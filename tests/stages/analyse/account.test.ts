@@ -1,9 +1,8 @@
 import { expect, test } from 'vitest';
 import { NEW_ACCOUNT } from '../../../spec/index.ts';
-import { ACCOUNT_LINK, ACCOUNT_PLACE, withAccount } from '../../../stages/analyse/sections/account.ts';
+import { accountSection } from '../../../stages/analyse/sections/account.ts';
 import { aCampaignStatus, anIncident, aStage } from '../../support/builders.ts';
 
-const PAGE = `<nav>${ACCOUNT_LINK}</nav>${ACCOUNT_PLACE}`;
 const account = {
   seconds: { ...NEW_ACCOUNT.seconds, working: 3600, starting: 300, lost: 100, paused: 9000 },
   causes: { NodeFailure: { times: 2, seconds: 400 } },
@@ -23,8 +22,7 @@ test('the report tells the share of time that was kept, what was lost to what, a
     aStage({ name: 'astro/rl', kind: 'rl', executions: 3, account, incidents }),
     aStage({ name: 'search', state: 'reused' }),
   ];
-  const page = withAccount(PAGE, aCampaignStatus({ stages, account, gpuHours: 12 }));
-  expect(page).toContain('href="#account"');
+  const page = accountSection(aCampaignStatus({ stages, account, gpuHours: 12 })).text;
   expect(page).toContain('90.0\u202f% of the time went into work that was kept');
   expect(page).toContain('1 stage had been finished before');
   expect(page).toContain('12.00 GPU-hours');
@@ -34,7 +32,7 @@ test('the report tells the share of time that was kept, what was lost to what, a
 });
 
 test('a campaign that executed nothing of its own says so', () => {
-  const page = withAccount(PAGE, aCampaignStatus({ stages: [aStage({ state: 'reused' })] }));
+  const page = accountSection(aCampaignStatus({ stages: [aStage({ state: 'reused' })] })).text;
   expect(page).toContain('No stage was executed');
   expect(page).not.toContain('Failures, the last');
 });

@@ -7,16 +7,23 @@ import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { buildReport } from '../../../stages/analyse/build-report.ts';
 import type { CampaignData } from '../../../stages/analyse/inputs.ts';
-import { renderPage, SECTIONS } from '../../../stages/analyse/page.ts';
-import { withAccount } from '../../../stages/analyse/sections/account.ts';
+import { CAMPAIGN_SECTIONS, publishedPage, renderPage, SECTIONS } from '../../../stages/analyse/page.ts';
+import { publishedReport } from '../../../stages/analyse/provenance.ts';
 import { loadDomain } from '../../../stages/domain.ts';
+import { referTo } from '../../../store/index.ts';
 import { aCampaignStatus, anIncident, aStage } from '../../support/builders.ts';
 import { aCampaign } from '../../support/campaign-data.ts';
 import { startChromium } from '../../support/chromium.ts';
 
-const STATUS = aCampaignStatus({
-  stages: [aStage({ executions: 2, incidents: [anIncident({ class: 'Crashed', costSeconds: 12 })] })],
-});
+/** Every stage has its result; the first has a failure behind it, too. */
+const statusOf = ({ manifests }: CampaignData) =>
+  aCampaignStatus({
+    campaignId: 'tiny-7',
+    stages: [
+      aStage({ executions: 2, incidents: [anIncident({ class: 'Crashed', costSeconds: 12 })] }),
+      ...[...manifests].map(([name, manifest]) => aStage({ name, kind: manifest.kind, result: referTo(manifest) })),
+    ],
+  });
 
 interface Opened {
   readonly page: Page;
@@ -26,8 +33,11 @@ interface Opened {
 
 async function open(campaign: CampaignData): Promise<Opened> {
   const url = pathToFileURL(join(folder, `${randomUUID()}.html`));
-  const rendered = await renderPage(buildReport(campaign, await loadDomain('countdown')));
-  await writeFile(url, withAccount(rendered, STATUS));
+  const analysis = buildReport(campaign, await loadDomain('countdown'));
+  const published = publishedReport(analysis, statusOf(campaign), '2026-02-03T04:05:06.000Z', ({ key }) => {
+    return [...campaign.manifests.values()].find((manifest) => manifest.key === key) ?? null;
+  });
+  await writeFile(url, publishedPage(await renderPage(analysis), published));
   const page = await browser.newPage();
   const trouble: string[] = [];
   page.on('console', (message) => trouble.push(`console: ${message.text()}`));
@@ -59,7 +69,7 @@ describe('the report in a browser', { timeout: 30_000 }, () => {
   test('has every section, complains of nothing and asks the network for nothing', async () => {
     const { page, trouble } = report;
     expect(trouble).toEqual([]);
-    for (const id of ['headline', ...Object.keys(SECTIONS), 'account']) {
+    for (const id of ['headline', ...Object.keys(SECTIONS), ...Object.keys(CAMPAIGN_SECTIONS)]) {
       expect(await page.locator(`#${id}`).isVisible(), id).toBe(true);
     }
     // Accuracies 2, RL 3, losses 3, curriculum 2, and the scatter of the arm that backtracks.

@@ -1,0 +1,88 @@
+import { join } from 'node:path';
+import { type CampaignStatus, FILES, type Manifest, type ManifestRef, PUBLISHED_VERSION } from '../spec/index.ts';
+import { publishedPage } from '../stages/analyse/page.ts';
+import { publishedReport } from '../stages/analyse/provenance.ts';
+import type { Report } from '../stages/analyse/report-schema.ts';
+import {
+  CorruptFileError,
+  campaignDir,
+  mendInput,
+  OtherVersionError,
+  publishedRecordPath,
+  type Report as Reported,
+  readManifest,
+  readVerified,
+  sha256,
+  stageDir,
+  withChecksum,
+  writeFileAtomic,
+} from '../store/index.ts';
+
+/** Paths in the store. */
+export interface PublishedPaths {
+  readonly html: string;
+  readonly json: string;
+}
+
+/**
+ * Publishes the report of a campaign: the bytes that its analysis left, verified as data is, and the facts of this campaign.
+ * @throws CorruptFileError, OtherVersionError when the analysis is not what the history holds
+ */
+export async function publishCampaign(
+  store: string,
+  campaignId: string,
+  analysis: ManifestRef,
+  status: CampaignStatus,
+  reported: Reported,
+): Promise<PublishedPaths> {
+  const stage = stageDir(store, analysis.key);
+  const manifest = readManifest(stage, analysis);
+  if (manifest === null) throw new CorruptFileError(`${stage}: expected a finished analysis, but there is no manifest`);
+  const read = async (name: string) => (await readVerified(stage, manifest, `data/${name}`)).toString('utf8');
+  const [page, json] = [await read(FILES.analyse.html), await read(FILES.analyse.json)];
+  const manifests = await manifestsOf(store, status, reported);
+  const publishedAt = new Date().toISOString();
+  const report = publishedReport(
+    JSON.parse(json) as Report,
+    status,
+    publishedAt,
+    ({ key }) => manifests.get(key) ?? null,
+  );
+
+  const contents = {
+    [FILES.analyse.html]: publishedPage(page, report),
+    [FILES.analyse.json]: `${JSON.stringify(report, null, 2)}\n`,
+  };
+  const dir = campaignDir(store, campaignId);
+  for (const [name, text] of Object.entries(contents)) await writeFileAtomic(join(dir, name), text);
+  const files = Object.entries(contents).map(([path, text]) => ({
+    path,
+    sha256: sha256(text),
+    bytes: Buffer.byteLength(text),
+  }));
+  const record = withChecksum({ schemaVersion: PUBLISHED_VERSION, campaignId, analysis, publishedAt, files });
+  // Last: whoever reads the report compares it with this.
+  await writeFileAtomic(publishedRecordPath(dir), `${JSON.stringify(record, null, 2)}\n`);
+  return { html: join(dir, FILES.analyse.html), json: join(dir, FILES.analyse.json) };
+}
+
+/** Manifests of the campaign's results, by key. One that does not hold, and cannot be sealed again, is left out. */
+async function manifestsOf(
+  store: string,
+  { stages }: CampaignStatus,
+  reported: Reported,
+): Promise<ReadonlyMap<string, Manifest>> {
+  const found = new Map<string, Manifest>();
+  for (const { name, result } of stages) {
+    if (result === null) continue;
+    try {
+      await mendInput(store, result, reported);
+      const manifest = readManifest(stageDir(store, result.key), result);
+      if (manifest !== null) found.set(result.key, manifest);
+    } catch (error) {
+      if (!(error instanceof CorruptFileError || error instanceof OtherVersionError)) throw error;
+      reported(error.message, `the report leaves out where ${name} comes from`);
+    }
+  }
+  return found;
+}

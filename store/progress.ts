@@ -1,0 +1,24 @@
+import { stat } from 'node:fs/promises';
+import { Progress, progressOfAll } from '../spec/index.ts';
+import { readJsonIfThere } from './files.ts';
+import { partPath, progressPath } from './layout.ts';
+
+/**
+ * Progress of a stage by part: of the pods of this attempt, and of earlier attempts where the part is done. Null where a pod has not reported.
+ * A progress file that does not parse is left out: the next report mends it.
+ */
+export function readPartsProgress(stage: string, parts: number, attempt: number): Promise<(Progress | null)[]> {
+  return Promise.all(Array.from({ length: parts }, (_, part) => progressOfPart(stage, part, attempt)));
+}
+
+/** {@link readPartsProgress} as one; see {@link progressOfAll}. */
+export async function readProgress(stage: string, parts: number, attempt: number): Promise<Progress | null> {
+  return progressOfAll(await readPartsProgress(stage, parts, attempt));
+}
+
+async function progressOfPart(stage: string, part: number, attempt: number): Promise<Progress | null> {
+  const progress = await readJsonIfThere(progressPath(stage, part), Progress).catch(() => null);
+  if (progress === null || progress.attempt === attempt) return progress;
+  const done = await stat(partPath(stage, part)).catch(() => null);
+  return done === null ? null : { ...progress, rate: null, from: progress.done, beganAt: null, savingSeconds: 0 };
+}

@@ -1,0 +1,154 @@
+"""Manifests, believed only as far as they were recomputed: the same checks as ``store/manifests.ts``.
+
+Standard library alone: the policy server reads its input before it serves, and still starts in a fraction of a second.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+VERSION = 2
+"""``MANIFEST_VERSION`` of spec/manifest.ts."""
+
+TRAINERS = ("pretrain", "sft", "rl")
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+class DoesNotHold(Exception):
+    """A manifest was damaged or replaced, or another version made it. The message says what was expected."""
+
+
+def read_manifest(stage: Path, asked: dict[str, Any]) -> dict[str, Any]:
+    """The manifest of the finished stage in the folder ``stage``, whose name is the stage's key.
+
+    asked: what the stage file says of the result: kind, digest, and checksum where it has one.
+    Raises DoesNotHold, and what the file system says.
+    """
+    file = stage / "manifest.json"
+    try:
+        manifest = json.loads(file.read_text(encoding="utf-8"))
+        if not isinstance(manifest, dict):
+            raise DoesNotHold(f"{file} does not hold: expected an object")
+        if (version := manifest.get("schemaVersion")) != VERSION and _is_whole(manifest, version):
+            raise DoesNotHold(
+                f"{file} is of version {version}, and this orrery reads version {VERSION}: another version made it. "
+                "Nothing is damaged; submit the campaign again, and the stage is made again"
+            )
+        fault = _fault(manifest, stage.name)
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise DoesNotHold(f"{file} does not hold: {type(error).__name__}: {error}") from None
+    if fault is not None:
+        raise DoesNotHold(f"{file} does not hold: {fault}")
+    for field in ("kind", "digest", "checksum"):
+        if field in asked and asked[field] != manifest[field]:
+            raise DoesNotHold(
+                f"{file}: expected the result with {field} {asked[field]}, but its {field} is {manifest[field]}; "
+                "the stage was made again, or replaced, after it was planned with"
+            )
+    return manifest
+
+
+def _fault(manifest: dict[str, Any], key: str) -> str | None:
+    """Why a manifest does not hold by itself; None if it does."""
+    if (checksum := checksum_of(manifest)) != manifest.get("checksum"):
+        return f"expected the checksum {checksum} of what it says, but it has {manifest.get('checksum')}"
+    if manifest["schemaVersion"] != VERSION:
+        return f"expected version {VERSION}"
+    kind, identity = manifest["kind"], manifest["identity"]
+    if manifest["key"] != key:
+        return f"it is the manifest of {kind} {manifest['key']}"
+    if (made := sha256_canonical(identity)) != key:
+        return f"what it says went in (identity) makes the key {made}"
+    if identity["kind"] != kind:
+        return f"its kind is {kind}, but that of its identity {identity['kind']}"
+    digests = {role: one["digest"] for role, one in manifest["inputs"].items()}
+    expected = {role: one if isinstance(one, str) else one["digest"] for role, one in identity["inputs"].items()}
+    if digests != expected:
+        return "its inputs are not those of its identity"
+    if (digest := output_digest(kind, manifest["files"], manifest["counts"])) != manifest["digest"]:
+        return f"its files and counts make the digest {digest}, but it says {manifest['digest']}"
+    return None
+
+
+def _is_whole(manifest: dict[str, Any], version: Any) -> bool:
+    """Whether another version made it: the first had no checksum; whatever follows this one keeps it."""
+    if not isinstance(version, int):
+        return False
+    return (version == 1 and "checksum" not in manifest) or checksum_of(manifest) == manifest.get("checksum")
+
+
+def checksum_of(value: dict[str, Any]) -> str:
+    """Checksum of a file that carries one: over everything else that it says."""
+    return sha256_canonical({name: member for name, member in value.items() if name != "checksum"})
+
+
+def output_digest(kind: str, files: list[dict[str, Any]], counts: dict[str, float]) -> str:
+    """``outputDigest`` of store/key.ts: equal for equal results."""
+    counted = [
+        {name: file[name] for name in ("path", "sha256", "bytes")}
+        for file in sorted(files, key=lambda file: _utf16(file["path"]))
+        if not (kind in TRAINERS and PurePosixPath(file["path"]).name == "metrics.jsonl")
+    ]
+    return sha256_canonical({"kind": kind, "files": counted, "counts": counts})
+
+
+def sha256_canonical(value: Any) -> str:
+    """SHA-256 of the :func:`canonical_json` of a value."""
+    return hashlib.sha256(canonical_json(value).encode()).hexdigest()
+
+
+def canonical_json(value: Any) -> str:
+    """Canonical JSON after RFC 8785, as store/canonical.ts writes it: the two have to agree to the byte.
+
+    Raises ValueError for what a double cannot say, TypeError for what JSON cannot.
+    """
+    if isinstance(value, bool) or value is None:
+        return json.dumps(value)
+    if isinstance(value, (int, float)):
+        return _number(value)
+    if isinstance(value, str):
+        return _SURROGATE.sub(lambda lone: f"\\u{ord(lone[0]):04x}", json.dumps(value, ensure_ascii=False))
+    if isinstance(value, list):
+        return f"[{','.join(map(canonical_json, value))}]"
+    if isinstance(value, dict):
+        members = sorted(value.items(), key=lambda member: _utf16(member[0]))
+        return f"{{{','.join(f'{canonical_json(name)}:{canonical_json(member)}' for name, member in members)}}}"
+    raise TypeError(f"expected a value that JSON can say, but got {type(value).__name__}")
+
+
+def _utf16(text: str) -> bytes:
+    """Sorts texts by their UTF-16 code units, as ECMAScript compares them."""
+    return text.encode("utf-16-be", "surrogatepass")
+
+
+def _number(value: float) -> str:
+    """A number as ECMAScript prints it: the shortest digits that read back the same, which ``repr`` finds too."""
+    try:
+        double = float(value)
+    except OverflowError:
+        double = float("inf")
+    if double != double or double in (float("inf"), float("-inf")):
+        raise ValueError(f"expected a number that a double holds, but got {value}")
+    if double == 0:
+        return "0"
+    sign = "-" if double < 0 else ""
+    mantissa, _, exponent = repr(abs(double)).partition("e")
+    whole, _, fraction = mantissa.partition(".")
+    fraction = "" if fraction == "0" else fraction
+    point = len(whole) + int(exponent or 0)  # digits before the point
+    digits = whole + fraction
+    point -= len(digits) - len(digits.lstrip("0"))
+    digits = digits.strip("0")
+    count = len(digits)
+    if count <= point <= 21:
+        return sign + digits + "0" * (point - count)
+    if 0 < point <= 21:
+        return f"{sign}{digits[:point]}.{digits[point:]}"
+    if -6 < point <= 0:
+        return f"{sign}0.{'0' * -point}{digits}"
+    tail = f".{digits[1:]}" if count > 1 else ""
+    return f"{sign}{digits[0]}{tail}e{'+' if point > 0 else '-'}{abs(point - 1)}"
