@@ -1,0 +1,90 @@
+import { readFile } from 'node:fs/promises';
+import { expect, test, vi } from 'vitest';
+import { FILES } from '../../spec/index.ts';
+import { PublishedReport } from '../../stages/analyse/report-schema.ts';
+import { StageExit } from '../../stages/exits.ts';
+import { random, seedFor } from '../../stages/random.ts';
+import { CorruptFileError, campaignDir, OtherVersionError, readPublished } from '../../store/index.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
+import { damage } from './damage.ts';
+import { smallCampaign } from './small-campaign.ts';
+
+const ROUNDS = 250;
+const DAMAGES = 4;
+
+/** What is refused in words, for a person to submit the campaign again. */
+const isRefusal = (error: unknown): boolean => error instanceof CorruptFileError || error instanceof StageExit;
+
+test(`${ROUNDS * DAMAGES} flips, cuts, swaps and forgeries over a whole store: no figure is wrong, and nothing loops`, async () => {
+  // One moment for all: what is made again is then the same, to the byte.
+  vi.useFakeTimers({ toFake: ['Date'], now: new Date('2026-01-01T00:00:00Z') });
+  const store = await temporaryFolder();
+  const campaign = smallCampaign(store);
+  const reference = await textsOf(await campaign.run());
+  const next = random(seedFor(17, 'damage'));
+  let done = 0;
+  let refused = 0;
+  for (let round = 0; round < ROUNDS; round++) {
+    const story: string[] = [];
+    const harm = async () => {
+      const what = await damage(store, next);
+      if (what !== null) story.push(what);
+    };
+    // Half of it while no campaign runs, half of it under one that does.
+    const moments = new Set(
+      Array.from(
+        { length: DAMAGES / 2 },
+        () => [...campaign.results.keys()][Math.floor(next() * campaign.results.size)],
+      ),
+    );
+    while (story.length < DAMAGES / 2) await harm();
+    await publishedIsRightOrRefused(store, reference, story);
+    let published: { html: string; json: string } | null = null;
+    for (let runs = 0; published === null; runs++) {
+      expect(runs, story.join('\n')).toBeLessThan(4);
+      try {
+        published = await campaign.run(async (name) => {
+          if (runs === 0 && moments.has(name)) await harm();
+        });
+      } catch (error) {
+        if (!isRefusal(error)) throw new Error(story.join('\n'), { cause: error });
+        refused += 1;
+      }
+    }
+    expectRight(await textsOf(published), reference, story);
+    done += story.length;
+  }
+  vi.useRealTimers();
+  expect(done).toBeGreaterThan(ROUNDS * DAMAGES * 0.7);
+  // Most of what happens under a running campaign is mended without a word from a person.
+  expect(refused).toBeLessThan(ROUNDS / 2);
+}, 120_000);
+
+const textsOf = async ({ html, json }: { html: string; json: string }) => [
+  await readFile(html, 'utf8'),
+  await readFile(json, 'utf8'),
+];
+
+/** Where a stage comes from may be left out, where its manifest does not hold any more at the very end; that is said. Nothing may differ. */
+function expectRight(
+  [page = '', json = '']: readonly string[],
+  reference: readonly string[],
+  story: readonly string[],
+) {
+  const [expected, published] = [reference[1] ?? '', json].map((text) => PublishedReport.parse(JSON.parse(text)));
+  const lost = published!.provenance.flatMap(({ made, name }) => (made === null ? [name] : []));
+  const leftOut = expected!.provenance.map((stage) => (lost.includes(stage.name) ? { ...stage, made: null } : stage));
+  expect(published, story.join('\n')).toEqual({ ...expected, provenance: leftOut });
+  if (lost.length === 0) expect(page, story.join('\n')).toBe(reference[0]);
+  else expect(page).toContain('its manifest does not hold any more');
+}
+
+async function publishedIsRightOrRefused(store: string, reference: readonly string[], story: readonly string[]) {
+  try {
+    const names = [FILES.analyse.html, FILES.analyse.json];
+    const published = await readPublished(campaignDir(store, 'small'), 'small', names);
+    expectRight(published.map(String), reference, story);
+  } catch (error) {
+    if (!(error instanceof CorruptFileError || error instanceof OtherVersionError)) throw error;
+  }
+}
