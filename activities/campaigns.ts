@@ -2,7 +2,6 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { activityInfo, cancellationSignal } from '@temporalio/activity';
 import { WorkflowNotFoundError } from '@temporalio/common';
-import { z } from 'zod';
 import { inputComplaints } from '../inputs/index.ts';
 import { stagesElsewhere } from '../installation/index.ts';
 import { unsupportedIn } from '../planner/index.ts';

@@ -7,7 +7,7 @@ import {
   type Progress,
   progressOfAll,
 } from '../spec/index.ts';
-import { readPartsProgress, readStageFileIfParses, releaseClaim, stageDir } from '../store/index.ts';
+import { readPartsProgress, readStageFileIfSound, releaseClaim, stageDir } from '../store/index.ts';
 import { beating } from './beating.ts';
 import type { Deps } from './deps.ts';
 import { readStall, saveDiagnosis } from './diagnosis.ts';
@@ -110,7 +110,7 @@ export function createJobActivities({ store, executor, outcomeOf, client, log }:
     failed: number | null,
   ): Promise<KeptWork | null> {
     const dir = stageDir(store, job.key);
-    const stage = await readStageFileIfParses(dir);
+    const stage = await readStageFileIfSound(dir);
     if (stage === null) return null;
     const part = reports.length === 1 ? null : failed;
     const progress = part === null ? progressOfAll(reports) : (reports[part] ?? null);

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { cancellationSignal } from '@temporalio/activity';
 import { dataFileDigests } from '../inputs/index.ts';
@@ -21,10 +22,12 @@ import {
   firstClaimedAt,
   latestClaim,
   MissingPartsError,
+  manifestPath,
   mendInput,
   OtherVersionError,
   readParts,
   readStageFile,
+  readStageFileIfSound,
   referTo,
   sealStage as seal,
   setWorkAside,
@@ -181,7 +184,7 @@ export function createStageActivities({
       act(async () => {
         const dir = stageDir(store, start.key);
         const owner = `${start.campaignId}/${start.request.name}`;
-        const planned = await soundStageFile(dir);
+        const planned = await readStageFileIfSound(dir);
         const { kind, domain } = start.request;
         if (planned === null || codeVersion(kind, projectRoot, domain.name) !== planned.codeVersion) {
           return { kind: 'replan' };
@@ -256,8 +259,12 @@ async function noEffectOfParts(
   { publishers, attempt }: JobRef,
   mayBeEmpty: boolean,
 ): Promise<string | null> {
-  // What another has sealed meanwhile stands.
-  const parts = (await readManifest(dir)) === null ? await readParts(dir, publishers) : [];
+  // What another has sealed meanwhile stands. What does not hold, sealing sets aside.
+  if (existsSync(manifestPath(dir))) return null;
+  const parts = await readParts(dir, publishers).catch((error: unknown) => {
+    if (error instanceof CorruptFileError) return [];
+    throw error;
+  });
   if (parts.length < publishers) return null;
   const found = noEffectOf(stage, sumCounts(parts.map(({ counts }) => counts)), mayBeEmpty);
   if (found?.isJudging) await setWorkAside(dir, attempt);
@@ -279,16 +286,6 @@ const failed = (failure: FailureClass, message: string, attempt: number, exitCod
   kind: 'failed',
   failure: { class: failure, message, attempt, exitCode, part: null, node: null },
 });
-
-/** The stage file; null where it does not hold: whoever resolves the stage anew writes it anew. */
-async function soundStageFile(dir: string): Promise<StageFile | null> {
-  try {
-    return await readStageFile(dir);
-  } catch (error) {
-    if (error instanceof CorruptFileError) return null;
-    throw error;
-  }
-}
 
 /** Stands in the place of a key that is yet to be computed. */
 const NO_KEY = '0'.repeat(64);

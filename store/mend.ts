@@ -5,7 +5,8 @@ import { manifestPath, partPath, stageDir } from './layout.ts';
 import { CorruptFileError, OtherResultError, OtherVersionError, readManifest } from './manifests.ts';
 import { MissingPartsError, sealStage } from './seal.ts';
 import { setAside } from './rejected.ts';
-import { readStageFile } from './stage-file.ts';
+import { MissingPartsError, sealStage } from './seal.ts';
+import { readStageFile, readStageFileIfSound } from './stage-file.ts';
 import { faultInOutputs } from './verify.ts';
 
 /** Told of everything that is set aside: why, and what becomes of it. */
@@ -44,10 +45,7 @@ export async function soundManifest(store: string, stage: StageFile, report: Rep
     report(error.message, 'the manifest is set aside');
   }
   // What went in is said by the file that the parts were made by, where that holds; names and folders of inputs may differ.
-  const planned = await readStageFile(dir).catch((error: unknown) => {
-    if (error instanceof CorruptFileError) return null;
-    throw error;
-  });
+  const planned = await readStageFileIfSound(dir);
   try {
     const sealed = await sealStage(store, planned ?? stage, publishersOf(planned ?? stage), 0, { hash: true });
     report(manifestPath(dir), 'sealed again from its parts');

@@ -41,6 +41,16 @@ export async function readStageFile(stage: string): Promise<StageFile> {
   return checkStageFile(stageFilePath(stage), await readText(stageFilePath(stage)));
 }
 
+/** The same, but null where it does not hold: it is written anew when the stage is next resolved. */
+export async function readStageFileIfSound(stage: string): Promise<StageFile | null> {
+  try {
+    return await readStageFile(stage);
+  } catch (error) {
+    if (error instanceof CorruptFileError) return null;
+    throw error;
+  }
+}
+
 /** The decision of {@link readStageFile} over its text. Pure. */
 export function checkStageFile(path: string, text: string): StageFile {
   let value: StageIdentity & { readonly key?: unknown };

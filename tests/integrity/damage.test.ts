@@ -9,8 +9,8 @@ import { temporaryFolder } from '../support/temporary-folder.ts';
 import { damage } from './damage.ts';
 import { smallCampaign } from './small-campaign.ts';
 
-const ROUNDS = 250;
-const DAMAGES = 4;
+const ROUNDS = 125;
+const DAMAGES = 8;
 
 /** What is refused in words, for a person to submit the campaign again. */
 const isRefusal = (error: unknown): boolean => error instanceof CorruptFileError || error instanceof StageExit;
