@@ -166,7 +166,11 @@ export function createStageActivities({
           await writeStageFile(store, stage);
           return { key, result: null };
         }
-        const noEffect = noEffectOf({ kind: manifest.kind, config: manifest.identity.config }, manifest.counts, mayBeEmpty);
+        const noEffect = noEffectOf(
+          { kind: manifest.kind, config: manifest.identity.config },
+          manifest.counts,
+          mayBeEmpty,
+        );
         if (noEffect === null) return { key, result: referTo(manifest) };
         const message = `an earlier campaign had this stage, and ${noEffect.words}`;
         return {

@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import { type Manifest, type ManifestRef, publishersOf, type StageFile } from '../spec/index.ts';
 import { manifestPath, partPath, stageDir } from './layout.ts';
 import { CorruptFileError, OtherResultError, OtherVersionError, readManifest } from './manifests.ts';
-import { MissingPartsError, sealStage } from './seal.ts';
 import { setAside } from './rejected.ts';
+import { MissingPartsError, sealStage } from './seal.ts';
 import { readStageFile, readStageFileIfSound } from './stage-file.ts';
 import { faultInOutputs } from './verify.ts';
 
