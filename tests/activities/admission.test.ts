@@ -10,10 +10,9 @@ import { createActivities, type StartAttempt } from '../../activities/index.ts';
 import { inProject, PROJECT } from '../../cli/paths.ts';
 import { inputRules } from '../../inputs/index.ts';
 import { CampaignSpec, type CampaignSpecInput } from '../../spec/index.ts';
-import { codeVersion, stageDir, writeStageFile } from '../../store/index.ts';
+import { codeVersion, stageDir, stageKey, writeStageFile } from '../../store/index.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
-const KEY = 'a'.repeat(64);
 const silent = new DefaultLogger('ERROR');
 const REFUSED = { type: 'InvalidInput', nonRetryable: true };
 const WORDS = /sft.*run\.resources\.gpus: expected at most 1, but got 8: a rank of these trainers uses 1 GPU/s;
@@ -54,13 +53,15 @@ test('a stage that the trainers cannot run gets neither a claim nor a Job, whoev
   const { stages, policy, domain, seed } = llama();
   const common = { schemaVersion: 1 as const, name: 'astro/sft', kind: 'sft' as const, seed, domain, policy };
   const request = { ...common, inputs: {}, config: stages.sft };
-  await writeStageFile(store, { ...request, key: KEY, codeVersion: codeVersion('sft', PROJECT, domain.name) });
+  const planned = { ...request, codeVersion: codeVersion('sft', PROJECT, domain.name) };
+  const key = stageKey(planned);
+  await writeStageFile(store, { ...planned, key });
   const start = {
-    ...{ campaignId: 'llama', campaignRun: 'run', arm: 'astro', request, key: KEY, token: 'token', ownerRun: 'run' },
+    ...{ campaignId: 'llama', campaignRun: 'run', arm: 'astro', request, key, token: 'token', ownerRun: 'run' },
     ...{ microBatchScale: 1, earlierCheckpoints: 0, excludedNodes: [] },
   } satisfies StartAttempt;
   const started = act.run(activities.startAttempt, start);
   await expect(started).rejects.toMatchObject({ ...REFUSED, message: expect.stringMatching(WORDS) });
   expect(submitted).toEqual([]);
-  expect(existsSync(join(stageDir(store, KEY), 'claims'))).toBe(false);
+  expect(existsSync(join(stageDir(store, key), 'claims'))).toBe(false);
 });
