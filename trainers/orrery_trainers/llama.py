@@ -4,13 +4,14 @@ At this size a forward pass is hundreds of tiny operations, so what counts is th
 than torch's, and it needs no import of torch. The other property is that a row's numbers do not depend on the other
 rows:
 
-- matrix products see a multiple of 16 rows and columns, so that BLAS computes every row by the same kernel in the same
-  order;
+- matrix products take a fixed number of rows at a time, few enough that BLAS computes each of them in the same order.
+  How many that is depends on its kernel for this processor, so it is tried when the model is loaded: OpenBLAS with
+  AVX-512 takes 16 alike; with AVX2 it takes 6, then 6 in another order, then 4 in a third;
 - attention runs over the cache in blocks of 32 positions that begin at position 0, and sums them from the first to the
   last; blocks that another row needs contribute exact zeros;
 - prompts are read in chunks of 16 tokens that begin at position 0.
 
-With OpenBLAS (NumPy's own wheels) the logits of a sequence are so the same bit for bit alone and in a crowd.
+The logits of a sequence are so the same bit for bit alone and in a crowd.
 
 Shapes: `R` rows, `T` tokens of a row at once, `D` width, `H` heads, `G` query heads per key-value head, `K` key-value
 heads (`H = K G`), `E` width of a head, `N` blocks of the cache.
@@ -30,6 +31,8 @@ BLOCK = 32
 """Positions of the cache that attention takes at a time."""
 ROUND = 16
 """Rows and columns of matrix products are multiples of this; prompts are read so many tokens at a time."""
+TILES = (16, 8, 4, 1)
+"""Rows that a matrix product may take at a time, divisors of ROUND. One row alone is always computed alike."""
 LARGEST_WEIGHTS_BYTES = 128 * 2**20
 """Above it the arithmetic outweighs the overhead, and torch's kernels win. *Ours*."""
 
@@ -84,6 +87,7 @@ class Llama:
         self._layers = [_Layer(weights, number, self._head_width, dtype) for number in range(layers)]
         head = self._embedding if config.get("tie_word_embeddings") else weights["lm_head.weight"]
         self._head = _columns(head.astype(dtype).T * weights["model.norm.weight"].astype(dtype)[:, None])
+        self._tile = _tile([self._head, *(matrix for layer in self._layers for matrix in layer.matrices())])
         self._cos, self._sin = _rotations(self.context_tokens + ROUND, self._head_width, _rope(config), dtype)
         self._rows = 0
         self._lengths = np.zeros(0, np.int64)  # of every place for a row, tokens in the cache
@@ -156,17 +160,18 @@ class Llama:
         cos, sin = self._cos[positions][:, :, None], self._sin[positions][:, :, None]
         state = self._embedding[tokens].reshape(rows * count, -1)
         for layer, keys, values in zip(self._layers, self._keys, self._values, strict=True):
-            mixed = (self._normed(state) @ layer.attention_in)[:, : layer.attention_width]
+            mixed = self._product(self._normed(state), layer.attention_in)[:, : layer.attention_width]
             heads = mixed.reshape(rows, count, -1, self._head_width)
             turned = _rotate(heads[:, :, : -self._key_heads], cos, sin)
             queries, new_keys = turned[:, :, : self._heads], turned[:, :, self._heads :]
             keys[places[:, None], :, positions] = new_keys
             values[places[:, None], :, positions] = heads[:, :, -self._key_heads :]
             attended = self._attend(queries, keys, values, places, blocks, hidden_from)
-            state = state + (attended @ layer.attention_out)[:, : state.shape[1]]
-            inner = self._normed(state) @ layer.feed_in
+            state = state + self._product(attended, layer.attention_out)[:, : state.shape[1]]
+            inner = self._product(self._normed(state), layer.feed_in)
             gate, up = inner[:, : layer.feed_width], inner[:, layer.feed_width : 2 * layer.feed_width]
-            state = state + ((gate / (1 + np.exp(-gate))) * up @ layer.feed_out)[:, : state.shape[1]]
+            fed = self._product((gate / (1 + np.exp(-gate))) * up, layer.feed_out)
+            state = state + fed[:, : state.shape[1]]
         return state.reshape(rows, count, -1)
 
     def _attend(
@@ -205,7 +210,10 @@ class Llama:
         return state / np.sqrt((state * state).mean(axis=-1, keepdims=True) + self._dtype.type(self._epsilon))
 
     def _logits(self, hidden: Array) -> Logits:
-        return (self._normed(hidden) @ self._head)[:, : self.vocabulary_size]
+        return self._product(self._normed(hidden), self._head)[:, : self.vocabulary_size]
+
+    def _product(self, rows: Array, matrix: Array) -> Array:
+        return _product(rows, matrix, self._tile)
 
     def _reserve(self, rows: int, positions: int) -> None:
         """Make room; grows by doubling, so that copying what is there stays rare."""
@@ -244,6 +252,30 @@ class _Layer:
         self.attention_out = _columns(matrix("self_attn.o_proj"))
         self.feed_in = _columns(np.concatenate([gate, up], axis=1) * after)
         self.feed_out = _columns(matrix("mlp.down_proj"))
+
+    def matrices(self) -> list[Array]:
+        return [self.attention_in, self.attention_out, self.feed_in, self.feed_out]
+
+
+def _product(rows: Array, matrix: Array, tile: int) -> Array:
+    """Rows times a matrix, `tile` of them at a time."""
+    return np.matmul(rows.reshape(-1, tile, rows.shape[1]), matrix).reshape(len(rows), -1)
+
+
+def _tile(matrices: list[Array]) -> int:
+    """The most rows at a time that BLAS computes alike, wherever among them a row stands."""
+    shapes = {matrix.shape: matrix for matrix in matrices}
+    draws = np.random.default_rng(0)
+    for tile in TILES:
+        if all(_takes_alike(tile, matrix, draws) for matrix in shapes.values()):
+            return tile
+    return 1
+
+
+def _takes_alike(tile: int, matrix: Array, draws: np.random.Generator) -> bool:
+    row = draws.standard_normal(len(matrix)).astype(matrix.dtype)
+    products = _product(np.tile(row, (ROUND, 1)), matrix, tile)
+    return bool((products == products[0]).all())
 
 
 def _columns(matrix: Array) -> Array:
