@@ -2,6 +2,7 @@ import json
 
 import numpy as np
 import pytest
+
 from orrery_trainers.llama import Llama
 
 PROMPT = list(range(3, 40))
