@@ -11,6 +11,7 @@ import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Client, Connection } from '@temporalio/client';
 import { NativeConnection, Runtime, Worker } from '@temporalio/worker';
+import { ACTIVITY_CONVERTER } from './activities/failure-converter.ts';
 import { createActivities } from './activities/index.ts';
 import { ensureSearchAttributes } from './activities/search-attributes.ts';
 import { bundleWorkflows } from './bundle.ts';
@@ -75,6 +76,7 @@ const worker = await Worker.create({
   taskQueue,
   workflowBundle,
   activities,
+  dataConverter: ACTIVITY_CONVERTER,
   ...(deployment === null ? {} : { workerDeploymentOptions: deployment }),
   // Watching costs little, and every running stage of every campaign has a watch.
   maxConcurrentActivityTaskExecutions: 1000,

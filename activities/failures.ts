@@ -1,7 +1,7 @@
 import { access } from 'node:fs/promises';
 import { join, sep } from 'node:path';
 import { ApplicationFailure, activityInfo } from '@temporalio/activity';
-import { codeOf, InvalidInputError, remedyOf } from '../spec/index.ts';
+import { boundedText, codeOf, InvalidInputError, remedyOf } from '../spec/index.ts';
 
 /**
  * Tries after which a store that holds something else than it should is believed to: a file may be replaced under a look, or a mount come
@@ -44,18 +44,16 @@ export function withFailureMapping<A extends Activities>(activities: A, store: s
  */
 export function failureOf(error: unknown, attempt: number, isFileGone: boolean): unknown {
   if (error instanceof InvalidInputError) {
-    return ApplicationFailure.nonRetryable(bounded(error.message), 'InvalidInput', error.complaints);
+    return ApplicationFailure.nonRetryable(boundedText(error.message, LONGEST), 'InvalidInput', error.complaints);
   }
   const found = remedyOf(error, 'store');
   if (found === null) return error;
-  const message = bounded(`${found.words} (${placeOf(error)})`);
+  const message = boundedText(`${found.words} (${placeOf(error)})`, LONGEST);
   const isWrong = found.remedy === 'wrong' || isFileGone;
   return isWrong && attempt >= FINAL_TRY
     ? ApplicationFailure.create({ message, type: 'InvalidInput', nonRetryable: true, cause: error as Error })
     : ApplicationFailure.create({ message, type: 'DependencyDown', nonRetryable: false, cause: error as Error });
 }
-
-const bounded = (text: string): string => (text.length > LONGEST ? `${text.slice(0, LONGEST - 3)}...` : text);
 
 /** The error's own words, with the path, which those of a read lack. */
 function placeOf(error: unknown): string {

@@ -1,5 +1,6 @@
 export * from './account.ts';
 export * from './assumptions.ts';
+export * from './bounded-failure.ts';
 export * from './campaign.ts';
 export * from './curated-card.ts';
 export * from './data-card.ts';

@@ -1,3 +1,6 @@
+import { boundedText } from './text.ts';
+
+/** In UTF-16 code units. *Ours*. */
 const WORDS_LENGTH = 500;
 
 /**
@@ -9,7 +12,7 @@ export function wordsOf(lines: readonly string[]): string | null {
   const line = lines.findLast((candidate) => !SAYS_NOTHING.some((pattern) => pattern.test(candidate)));
   if (line === undefined) return null;
   const words = messageOfJson(line) ?? line.trim();
-  return words.length > WORDS_LENGTH ? `${words.slice(0, WORDS_LENGTH)}...` : words;
+  return boundedText(words, WORDS_LENGTH);
 }
 
 const SAYS_NOTHING = [

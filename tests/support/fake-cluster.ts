@@ -8,6 +8,7 @@ import { Client, Connection } from '@temporalio/client';
 import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
 import { execa } from 'execa';
 import { pino } from 'pino';
+import { ACTIVITY_CONVERTER } from '../../activities/failure-converter.ts';
 import { createActivities } from '../../activities/index.ts';
 import { ensureSearchAttributes } from '../../activities/search-attributes.ts';
 import { bundleWorkflows } from '../../bundle.ts';
@@ -141,6 +142,7 @@ async function startWorker(at: {
       client: new Client({ connection: clientConnection }),
       searchAttributes: await ensureSearchAttributes(clientConnection, 'default', log),
     }),
+    dataConverter: ACTIVITY_CONVERTER,
     maxConcurrentActivityTaskExecutions: 1000,
     maxHeartbeatThrottleInterval: '2 seconds',
     shutdownGraceTime: '500 milliseconds',

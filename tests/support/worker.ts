@@ -6,6 +6,7 @@ import { Client, Connection } from '@temporalio/client';
 import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
 import { pino } from 'pino';
 import type { Deps } from '../../activities/deps.ts';
+import { ACTIVITY_CONVERTER } from '../../activities/failure-converter.ts';
 import { type Activities, createActivities } from '../../activities/index.ts';
 import { ensureSearchAttributes } from '../../activities/search-attributes.ts';
 import { bundleWorkflows } from '../../bundle.ts';
@@ -94,6 +95,7 @@ export async function createToyWorker(
         searchAttributes: await ensureSearchAttributes(clientConnection, 'default', log),
       }),
     ),
+    dataConverter: ACTIVITY_CONVERTER,
     maxHeartbeatThrottleInterval: '500 milliseconds',
     shutdownGraceTime: '500 milliseconds',
     stickyQueueScheduleToStartTimeout: '5 seconds',

@@ -1,0 +1,22 @@
+import { fileURLToPath } from 'node:url';
+import {
+  DefaultFailureConverter,
+  type FailureConverter,
+  type PayloadConverter,
+  type ProtoFailure,
+  type SerializationContext,
+} from '@temporalio/common';
+import { boundedFailure } from '../spec/index.ts';
+
+/** The one place through which every failure of an activity leaves this program. */
+class BoundedFailureConverter extends DefaultFailureConverter {
+  override errorToFailure(error: unknown, converter: PayloadConverter, context?: SerializationContext): ProtoFailure {
+    return boundedFailure(super.errorToFailure(error, converter, context));
+  }
+}
+
+/** Temporal looks it up by this name. */
+export const failureConverter: FailureConverter = new BoundedFailureConverter();
+
+/** `dataConverter` of a worker: Temporal takes the converter by its path. */
+export const ACTIVITY_CONVERTER = { failureConverterPath: fileURLToPath(import.meta.url) };
