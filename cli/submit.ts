@@ -1,22 +1,10 @@
 import { type Client, WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
 import { describeHolder, describeWorkflow, holderOf } from '../installation/index.ts';
-import { boundedText, CampaignId, parseOrRefuse } from '../spec/index.ts';
+import { CampaignId, parseOrRefuse, summaryText } from '../spec/index.ts';
 import type { CampaignFile } from './campaign-file.ts';
 import { orreryCommand, placeFlags, quoted } from './command-line.ts';
 import { connectionSettings } from './connect.ts';
 import { CommandError, EXIT } from './errors.ts';
-
-/** Of a summary as JSON in UTF-8. Temporal takes 400 of the whole payload (`limit.userMetadataSummarySize`). */
-const SUMMARY_BYTES = 340;
-
-/** A text that Temporal takes as a summary: one that is longer ends in `...`. */
-export function summaryOf(text: string): string {
-  let summary = boundedText(text, SUMMARY_BYTES);
-  while (Buffer.byteLength(JSON.stringify(summary)) > SUMMARY_BYTES) {
-    summary = boundedText(text, Math.floor(summary.length * 0.9));
-  }
-  return summary;
-}
 
 /** Workflow type of a campaign. */
 export const CAMPAIGN = 'campaign';
@@ -43,7 +31,7 @@ export async function submitCampaign(
       taskQueue,
       workflowId: id,
       args: [input],
-      staticSummary: summaryOf(spec.description ?? `Campaign ${spec.name}`),
+      staticSummary: summaryText(spec.description ?? `Campaign ${spec.name}`),
     });
   } catch (error) {
     if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;

@@ -1,4 +1,5 @@
 import type { Complaint } from './errors.ts';
+import { jsonBytes } from './text.ts';
 
 /** How large a value from outside may be. */
 export interface JsonLimits {
@@ -50,22 +51,9 @@ function entriesOf(value: unknown): Entries | null {
 
 /** Brackets, commas, keys. */
 const bytesOfContainer = (entries: Entries): number =>
-  entries.reduce((sum, [key]) => sum + 1 + (typeof key === 'string' ? bytesOfText(key) + 1 : 0), 2);
+  entries.reduce((sum, [key]) => sum + 1 + (typeof key === 'string' ? jsonBytes(key) + 1 : 0), 2);
 
-const bytesOf = (value: unknown): number => (typeof value === 'string' ? bytesOfText(value) : String(value).length);
-
-/** Of a text as JSON in UTF-8, with its quotes. */
-function bytesOfText(text: string): number {
-  let bytes = 2;
-  for (let index = 0; index < text.length; index++) {
-    const code = text.charCodeAt(index);
-    if (code < 0x20) bytes += 6;
-    else if (code < 0x80) bytes += code === 0x22 || code === 0x5c ? 2 : 1;
-    else if (code < 0x800 || (code >= 0xd800 && code <= 0xdfff)) bytes += 2;
-    else bytes += 3;
-  }
-  return bytes;
-}
+const bytesOf = (value: unknown): number => (typeof value === 'string' ? jsonBytes(value) : String(value).length);
 
 /** Why a value cannot stand in JSON, its content aside. */
 function faultOf(value: unknown): string | null {

@@ -14,10 +14,17 @@ import { claimPath, claimsDir } from './layout.ts';
  * nfs(5)). Who claims then runs into the name that it did not see, and looks again. Who looks whether it is fenced may not see the newest
  * claim yet, and publish once more: docs/architecture.md, "Fences", says why no harm comes of it.
  */
+/** Temporal is asked for an owner by this text: anything else would be asked for, for ever. Longest ids of our own: 330. *Ours*. */
+const line = () =>
+  z
+    .string()
+    .max(400)
+    .regex(/^\P{C}*$/u, 'expected text on one line');
+
 export const Claim = z.object({
   attempt: z.int().min(0),
-  owner: z.string().describe('Who runs the attempt: the campaign.'),
-  execution: z.string().describe('Token of the request, so that asking twice takes one attempt.'),
+  owner: line().describe('Who runs the attempt: the campaign.'),
+  execution: line().describe('Token of the request, so that asking twice takes one attempt.'),
   claimedAt: z.iso.datetime(),
   released: z.iso.datetime().optional().describe('When the owner gave it back: nothing of it runs any more.'),
 });

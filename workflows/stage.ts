@@ -24,6 +24,7 @@ import {
   pendingStage,
   type StageRequest,
   type StageStatus,
+  summaryText,
 } from '../spec/index.ts';
 import { stageFailure } from './failures.ts';
 import { countIgnored, ignoredMessages } from './ignored.ts';
@@ -197,7 +198,7 @@ export async function stage(input: unknown, ...more: unknown[]): Promise<StageSt
     const why = `${owner} is running the same stage`;
     if (status.why !== why) await become({ state: 'blocked', why });
     const seconds = Math.min(BUSY_WAIT_SECONDS, 2 ** busyLooks++);
-    await condition(() => paused, seconds * 1000, { summary: why });
+    await condition(() => paused, seconds * 1000, { summary: summaryText(why) });
     books = chargeWait(books, 'blocked', seconds, Date.now());
   }
 

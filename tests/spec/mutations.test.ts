@@ -4,11 +4,17 @@ import { expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { draftJobs } from '../../cli/drafts.ts';
 import { planLines } from '../../cli/plan-view.ts';
-import { summaryOf } from '../../cli/submit.ts';
 import { gangObjects } from '../../k8s/gang.ts';
 import { jobManifest } from '../../k8s/job.ts';
 import { planOf, pretrainedArchitecture, publishedArchitecture, unsupportedIn } from '../../planner/index.ts';
-import { type CampaignSpec, InvalidInputError, parseCampaignSpec, parseOrRefuse, StageFile } from '../../spec/index.ts';
+import {
+  type CampaignSpec,
+  InvalidInputError,
+  parseCampaignSpec,
+  parseOrRefuse,
+  StageFile,
+  summaryText,
+} from '../../spec/index.ts';
 import { domainComplaints } from '../../stages/domain.ts';
 import { stageRequest } from '../../workflows/policy/request.ts';
 import { settings } from '../k8s/support.ts';
@@ -64,7 +70,7 @@ async function use(spec: CampaignSpec): Promise<void> {
     expect(objects.flatMap(faultsOfObjects)).toEqual([]);
   }
   // A summary has 400 bytes, a search attribute 2 KiB, and a keyword 255 characters in most databases.
-  expect(Buffer.byteLength(JSON.stringify(summaryOf(spec.description ?? '')))).toBeLessThan(360);
+  expect(Buffer.byteLength(JSON.stringify(summaryText(spec.description ?? '')))).toBeLessThan(360);
   expect(spec.policy.name.length).toBeLessThanOrEqual(255);
   expect(JSON.stringify(spec.arms.map(({ name }) => name)).length).toBeLessThan(2048);
 }

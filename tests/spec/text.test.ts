@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { boundedText, visibleText } from '../../spec/index.ts';
+import { boundedText, jsonBytes, summaryText, visibleText } from '../../spec/index.ts';
 
 test('a text that leaves is well-formed and no longer than it may be', () => {
   fc.assert(
@@ -24,4 +24,15 @@ test('a cut never divides a pair', () => {
 
 test('control characters are shown and not sent to a terminal', () => {
   expect(visibleText('a\u001b[31m\nb\u202e')).toBe('a\\u001b[31m\\u000ab\\u202e');
+});
+
+test('a summary is one that Temporal takes, whatever it is made of', () => {
+  expect(summaryText('search: again after a crash')).toBe('search: again after a crash');
+  for (const unit of ['x', '"', '\u0001', 'é', '漢', '😀', '\ud800']) {
+    const summary = summaryText(unit.repeat(5_000));
+    expect(summary.isWellFormed()).toBe(true);
+    expect(Buffer.byteLength(JSON.stringify(summary))).toBe(jsonBytes(summary));
+    expect(jsonBytes(summary)).toBeLessThanOrEqual(340);
+    expect(jsonBytes(summary)).toBeGreaterThan(200);
+  }
 });

@@ -128,3 +128,14 @@ test('the first claim tells since when a stage is worked on', async () => {
   await claimAfter(stage, 0, 'demo/search', 'run/1');
   expect(await firstClaimedAt(stage)).toBe(first);
 });
+
+test.each([
+  ['longer than any', 'x'.repeat(10_000)],
+  ['of half a surrogate pair', '\ud800'],
+  ['of several lines', 'demo\nsearch'],
+])('a claim whose owner is a text %s is unreadable, so that nobody asks Temporal for it', async (_, owner) => {
+  const stage = aFolder();
+  const claim = { attempt: 0, owner, execution: 'run/0', claimedAt: '2026-01-01T00:00:00Z' };
+  put(stage, 'claims/00000.json', JSON.stringify(claim));
+  expect(await latestClaim(stage)).toMatchObject({ attempt: 0, owner: '', unreadable: expect.stringMatching(/owner/) });
+});
