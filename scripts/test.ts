@@ -9,6 +9,7 @@
  *     npm test -- --repeat 10 --load 4
  *     npm test -- --repeat 30 --load 4 tests/reconciler
  *     npm test -- --mutations 20000   changed specs, in place of 2,000
+ *     npm test -- --flips 1000        damages to a store, in place of 160
  */
 import { type StdioOptions, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -23,15 +24,22 @@ import { setup } from './setup.ts';
 /** What pytest ends with when nothing is marked. */
 const NO_TESTS = 5;
 
+/** Tests over random cases, whose number can be given: flag, what the test reads, its file. */
+const COUNTED = [
+  ['--mutations', 'ORRERY_TEST_MUTATIONS', 'tests/spec/mutations.test.ts'],
+  ['--flips', 'ORRERY_TEST_FLIPS', 'tests/integrity/damage.test.ts'],
+] as const;
+
 await runMain(async () => {
   const args = process.argv.slice(2);
   const faults = takeFlag(args, '--faults');
   const repeat = takeNumber(args, '--repeat');
   const load = takeNumber(args, '--load');
-  const mutations = takeNumber(args, '--mutations');
-  if (mutations !== null) {
-    process.env.ORRERY_TEST_MUTATIONS = String(mutations);
-    args.push('tests/spec/mutations.test.ts');
+  for (const [flag, variable, file] of COUNTED) {
+    const count = takeNumber(args, flag);
+    if (count === null) continue;
+    process.env[variable] = String(count);
+    args.push(file);
   }
   await setup();
   if (repeat !== null) return await repeatedly(repeat, load ?? 0, (output) => testsPass(args, faults, output));
