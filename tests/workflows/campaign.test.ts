@@ -89,8 +89,8 @@ describe('a campaign', () => {
   });
 
   test('refuses more GPUs than this machine has, naming the field', async () => {
-    const handle = await start(seeded(5, { stages: { sft: { run: { resources: { gpus: 512 } } } } }));
-    await expect(handle.result()).rejects.toMatchObject({ cause: { cause: { message: /stages\.sft\.run: .*512/s } } });
+    const handle = await start(seeded(5, { stages: { sft: { run: { resources: { gpus: 128 } } } } }));
+    await expect(handle.result()).rejects.toMatchObject({ cause: { cause: { message: /stages\.sft\.run: .*128/s } } });
   });
 
   test('tries again after a failure that another attempt can help, with an attempt number that grows', async () => {
