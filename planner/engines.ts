@@ -100,8 +100,34 @@ function policyComplaints({ policy }: CampaignSpec): Complaint[] {
 /** Fields are relative to the stage's settings. */
 function stageComplaints(ask: EngineAsk, engines: Engines, architecture: Architecture | null): Complaint[] {
   if (IS_TRAINER.has(ask.kind)) return trainerComplaints(ask, engines.trainers, architecture);
-  const isEmbedded = USES_POLICY_SERVER.has(ask.kind) && ask.config.run.policyServer.engine === 'embedded';
-  return isEmbedded ? serverComplaints(ask, engines.embeddedServer, architecture) : [];
+  if (!USES_POLICY_SERVER.has(ask.kind)) return [];
+  return ask.config.run.policyServer.engine === 'embedded'
+    ? serverComplaints(ask, engines.embeddedServer, architecture)
+    : vllmComplaints(ask, architecture);
+}
+
+/** Arguments with which vLLM takes a context beyond the model's own. */
+const STRETCHES_CONTEXT = /^--(rope|hf)[-_]/;
+
+/** What vLLM refuses when it starts: by then the machines are paid for. */
+function vllmComplaints({ config: { run } }: EngineAsk, architecture: Architecture | null): Complaint[] {
+  if (architecture === null) return [];
+  const { heads, contextTokens: longest } = architecture;
+  const { tensorParallel = Math.max(1, run.resources.gpus), contextTokens, args } = run.policyServer;
+  const complaints: Complaint[] = [];
+  if (heads % tensorParallel !== 0) {
+    complaints.push({
+      field: 'run.policyServer.tensorParallel',
+      message: `expected a divisor of the ${heads} attention heads of the policy, but got ${tensorParallel}${run.policyServer.tensorParallel === undefined ? ' (all GPUs of the pod)' : ''}: vLLM divides them among the GPUs`,
+    });
+  }
+  if (contextTokens !== undefined && contextTokens > longest && !args.some((arg) => STRETCHES_CONTEXT.test(arg))) {
+    complaints.push({
+      field: 'run.policyServer.contextTokens',
+      message: `expected at most ${longest}, the context of the policy, but got ${contextTokens}`,
+    });
+  }
+  return complaints;
 }
 
 function trainerComplaints(

@@ -51,6 +51,10 @@ test.each(['countdown.yaml', 'math-small.yaml', 'tiny.yaml', 'tiny-full.yaml', '
   (file) => expect(unsupportedIn(CampaignSpec.parse(example(file)))).toEqual([]),
 );
 
+const withVllm = (gpus: number, settings: object = {}) => ({
+  run: { resources: { gpus }, policyServer: { engine: 'vllm', ...settings } },
+});
+
 describe('refused are', () => {
   test.each<{ what: string; spec: CampaignSpec; fields: string[] }>([
     { what: 'a second GPU of a trainer', spec: tiny({ rl: withGpus(2) }), fields: ['stages.rl.run.resources.gpus'] },
@@ -83,6 +87,21 @@ describe('refused are', () => {
       what: 'a policy whose weights the GPU of the embedded policy server does not hold',
       spec: tiny({ evaluate: withGpus(1, { gpuMemoryGiB: 40 }) }, { ...pretrained('Qwen2.5-32B'), until: 'sft' }),
       fields: ['stages.evaluate.run.resources.gpuMemoryGiB'],
+    },
+    {
+      what: 'attention heads that the GPUs of a vLLM server cannot share, and a context beyond the policy’s',
+      spec: tiny(
+        {
+          search: withVllm(8, { tensorParallel: 3, contextTokens: 200_000 }),
+          linearise: withVllm(6),
+          evaluate: withVllm(8, { contextTokens: 200_000, args: ['--rope-scaling', '{}'] }),
+        },
+        { ...pretrained('meta-llama/Llama-3.1-70B-Instruct'), until: 'linearise' },
+      ),
+      fields: [
+        ...['tensorParallel', 'contextTokens'].map((name) => `stages.search.run.policyServer.${name}`),
+        'stages.linearise.run.policyServer.tensorParallel',
+      ],
     },
   ])('$what', ({ spec, fields }) => expect(fieldsOf(spec)).toEqual(fields));
 
