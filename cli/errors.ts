@@ -1,5 +1,5 @@
 import { CommanderError } from 'commander';
-import { InvalidInputError } from '../spec/index.ts';
+import { InvalidInputError, visibleText } from '../spec/index.ts';
 
 /** Exit codes of the CLI and of the scripts. 65, 66, 69 and 73 are those of sysexits.h. Documented in docs/cli.md. */
 export const EXIT = {
@@ -43,7 +43,7 @@ export async function runMain(main: () => Promise<ExitCode>): Promise<void> {
 /** Tells an error on stderr, and says with which code to end. A stack is for errors that nobody foresaw. */
 export function tell(error: unknown): ExitCode {
   if (error instanceof CommandError) {
-    console.error(`orrery: ${error.message.replaceAll('\n', '\n        ')}`);
+    console.error(`orrery: ${shownLines(error.message).join('\n        ')}`);
     return error.exitCode;
   }
   if (error instanceof InvalidInputError) {
@@ -55,5 +55,8 @@ export function tell(error: unknown): ExitCode {
   console.error(error);
   return EXIT.failed;
 }
+
+/** Messages hold what servers and strangers say: nothing of it steers the terminal. */
+const shownLines = (message: string): string[] => message.split('\n').map(visibleText);
 
 export const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

@@ -38,8 +38,8 @@ const BAR_CELLS = 20;
 export function campaignLines(view: CampaignView, now: number): string[] {
   const { status, failure, retrying } = view;
   const head = `${styleText('bold', view.id)}  ${status === null ? view.workflow.toLowerCase() : phaseOf(view)}`;
-  const why = failure ? failure.split('\n').map((line) => styleText('red', `  ${line}`)) : [];
-  if (retrying !== null) why.unshift(styleText('yellow', `  ${firstLine(retrying)}`));
+  const why = failure ? failure.split('\n').map((line) => styleText('red', `  ${visibleText(line)}`)) : [];
+  if (retrying !== null) why.unshift(styleText('yellow', `  ${visibleText(firstLine(retrying))}`));
   if (status === null) return [head, ...why];
   const width = Math.max(...status.stages.map(({ name }) => name.length));
   const account = accountLines(status, now).map((line) => styleText('dim', `  ${line}`));
@@ -81,8 +81,10 @@ export function stageLine(stage: StageStatus, nameWidth: number, now: number): s
     stage.why && firstLine(stage.why),
     failureText(stage),
   ].filter((fact) => fact !== null);
+  // Programs and strangers say some of it: what would move the cursor or colour other lines is shown, not sent.
+  const shown = facts.map(visibleText).join('  ');
   const state = styleText(style, `${sign} ${stage.state.padEnd(11)}`);
-  return `  ${stage.name.padEnd(nameWidth)}  ${state}  ${facts.join('  ')}`.trimEnd();
+  return `  ${stage.name.padEnd(nameWidth)}  ${state}  ${shown}`.trimEnd();
 }
 
 /** What failed last and what was done about it; of a stage that is done, that there were failures and what they cost. */

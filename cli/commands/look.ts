@@ -1,7 +1,7 @@
 import type { Client } from '@temporalio/client';
 import type { Command } from 'commander';
 import openInBrowser from 'open';
-import type { CampaignStatus, StageStatus } from '../../spec/index.ts';
+import { type CampaignStatus, type StageStatus, visibleText } from '../../spec/index.ts';
 import { type CampaignView, isRunning, viewCampaign } from '../campaigns.ts';
 import { orreryCommand } from '../command-line.ts';
 import { withClient } from '../connect.ts';
@@ -168,7 +168,7 @@ async function report(id: string, options: { open?: true; json?: true }): Promis
   if (options.json) {
     console.log(JSON.stringify(content, null, 2));
   } else {
-    console.log([...resultLines(ReportSummary.parse(content)), '', paths.html].join('\n'));
+    console.log([...resultLines(ReportSummary.parse(content)).map(visibleText), '', paths.html].join('\n'));
   }
   if (options.open) await openInBrowser(paths.html);
   return EXIT.ok;

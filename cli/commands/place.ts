@@ -1,6 +1,7 @@
 import type { Client } from '@temporalio/client';
 import type { Command } from 'commander';
 import { describeHolder, describeStore, holderOf, openOnQueue, releaseQueue } from '../../installation/index.ts';
+import { visibleText } from '../../spec/index.ts';
 import { knownStoreId } from '../../store/index.ts';
 import { quoted } from '../command-line.ts';
 import { type ConnectionSettings, connectionSettings, withClient } from '../connect.ts';
@@ -64,7 +65,7 @@ async function list({ json }: { json?: true }): Promise<ExitCode> {
     }
     return open;
   });
-  const lines = campaigns.map(({ id, startedAt }) => `${id}  since ${startedAt ?? 'unknown'}`);
+  const lines = campaigns.map(({ id, startedAt }) => `${visibleText(id)}  since ${startedAt ?? 'unknown'}`);
   if (json) console.log(JSON.stringify(campaigns, null, 2));
   else console.log(lines.length === 0 ? `no campaign is open on the task queue ${taskQueue}` : lines.join('\n'));
   return EXIT.ok;
@@ -132,5 +133,6 @@ async function openCampaigns(client: Client, queue: string): Promise<string[]> {
   return [...open];
 }
 
-const named = (names: readonly string[]): string =>
-  [...names.slice(0, MAX_NAMED), ...(names.length > MAX_NAMED ? ['and more'] : [])].join(', ');
+/** Ids and identities that anyone may have chosen. */
+export const named = (names: readonly string[]): string =>
+  [...names.slice(0, MAX_NAMED).map(visibleText), ...(names.length > MAX_NAMED ? ['and more'] : [])].join(', ');

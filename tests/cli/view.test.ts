@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { retriedFailure } from '../../cli/campaigns.ts';
+import { named } from '../../cli/commands/place.ts';
 import { accountLines, campaignLines, phaseOf, progressText, stageLine } from '../../cli/view.ts';
 import { type CampaignStatus, NEW_ACCOUNT, type StageStatus } from '../../spec/index.ts';
 import { aCampaignStatus, anIncident, aProgress, aStage } from '../support/builders.ts';
@@ -105,4 +106,15 @@ test('an activity that waits for its next try is told with its last failure, by 
   const view = { id: 'tiny', workflow: 'RUNNING', status: aCampaign([aStage()]), failure: null, retrying: why };
   expect(campaignLines(view, NOW).at(-1)).toContain('ENOSPC: no space left');
   expect(retriedFailure(activities.slice(0, 1))).toBeNull();
+});
+
+test('what programs and strangers say steers no terminal', () => {
+  const text = '\u001b[2J\u009b31m\u202e\rgone';
+  const incidents = [anIncident({ class: 'Crashed', message: text, followed: text })];
+  const progress = aProgress({ unit: text, metrics: { [text]: 1 } });
+  const stage = aStage({ state: 'running', why: text, incidents, progress });
+  const view = { id: 'x', workflow: 'FAILED', status: aCampaign([stage]), failure: text, retrying: text } as const;
+  const shown = [...campaignLines(view as never, NOW), named([text])];
+  for (const line of shown) expect(line).not.toMatch(/[\p{Cc}\u202e]/u);
+  expect(shown.join('\n').match(/\\u001b\[2J/g)?.length).toBeGreaterThanOrEqual(6);
 });
