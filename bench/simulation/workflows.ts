@@ -1,5 +1,6 @@
 /** Workflows of the simulations: orrery's own, unchanged, and the people around it. */
 import { executeChild, getExternalWorkflowHandle, setDefaultSignalHandler, sleep } from '@temporalio/workflow';
+import type { StageStatus } from '../../spec/index.ts';
 import type { StageRun } from '../../workflows/index.ts';
 
 export * from '../../workflows/index.ts';
@@ -11,7 +12,7 @@ export async function person(stageWorkflowId: string, answersAfterSeconds: numbe
 }
 
 /** A campaign of one stage: a stage is started by its campaign alone. */
-export async function loneStage(run: StageRun): Promise<void> {
+export async function loneStage(run: StageRun): Promise<StageStatus> {
   setDefaultSignalHandler(() => undefined);
-  await executeChild('stage', { workflowId: `${run.campaignId}/${run.request.name}`, args: [run] });
+  return await executeChild('stage', { workflowId: `${run.campaignId}/${run.request.name}`, args: [run] });
 }
