@@ -20,6 +20,7 @@ import {
   claimAfter,
   codeVersion,
   firstClaimedAt,
+  inputAsCounted,
   latestClaim,
   MissingPartsError,
   manifestPath,
@@ -108,7 +109,7 @@ export function createStageActivities({
   async function faultInInputs(stage: StageFile): Promise<Extract<Started, { kind: 'refused' }> | null> {
     for (const [role, input] of Object.entries(stage.inputs)) {
       try {
-        await mendInput(store, input, rejected(input));
+        await mendInput(store, inputAsCounted(stage.kind, input), rejected(input));
       } catch (error) {
         if (!(error instanceof CorruptFileError || error instanceof OtherVersionError)) throw error;
         const message = `input "${role}": ${error.message}. Cancel the campaign and submit it again: what does not hold is made again`;

@@ -2,7 +2,15 @@ import { createHash } from 'node:crypto';
 import { closeSync, openSync, readSync } from 'node:fs';
 import { join } from 'node:path';
 import type { FileEntry, Manifest, ManifestRef, StageFile } from '../spec/index.ts';
-import { CorruptFileError, manifestPath, OtherVersionError, readManifest, stageDir } from '../store/index.ts';
+import {
+  CorruptFileError,
+  inputAsCounted,
+  manifestPath,
+  OtherResultError,
+  OtherVersionError,
+  readManifest,
+  stageDir,
+} from '../store/index.ts';
 import { StageExit } from './exits.ts';
 
 /**
@@ -16,7 +24,7 @@ export function inputFiles(store: string, stage: StageFile, role: string, name: 
     throw new StageExit('InvalidInput', `${stage.name}: expected an input of role "${role}", but it has ${known}`);
   }
   const folder = stageDir(store, ref.key);
-  const manifest = inputManifest(folder, ref, `${stage.name}: input "${role}"`);
+  const manifest = inputManifest(folder, inputAsCounted(stage.kind, ref), `${stage.name}: input "${role}"`);
   const files = partsOf(manifest.files, name);
   if (files.length === 0) {
     throw new StageExit('InvalidInput', `${folder}: expected data/${name} (or its parts), but the manifest has none`);
@@ -37,17 +45,22 @@ export function partsOf(files: readonly FileEntry[], name: string): FileEntry[] 
     .toSorted((a, b) => (a.path < b.path ? -1 : 1));
 }
 
-/** The manifest of an input, as the stage was planned with it. @throws StageExit `InvalidInput` where it is not there, or another */
+/**
+ * The manifest of an input, as the stage was planned with it.
+ * @throws StageExit `DependencyDown` where it does not hold, or is not there: before the next attempt the worker seals it again from its
+ *   parts, or refuses the stage. `InvalidInput` where it is that of another result or version: another attempt would find the same
+ */
 export function inputManifest(folder: string, ref: ManifestRef, what: string): Manifest {
   let manifest: Manifest | null;
   try {
     manifest = readManifest(folder, ref);
   } catch (error) {
     if (!(error instanceof CorruptFileError || error instanceof OtherVersionError)) throw error;
-    throw new StageExit('InvalidInput', `${what}: ${error.message}`);
+    const isOther = error instanceof OtherResultError || error instanceof OtherVersionError;
+    throw new StageExit(isOther ? 'InvalidInput' : 'DependencyDown', `${what}: ${error.message}`);
   }
   if (manifest !== null) return manifest;
-  throw new StageExit('InvalidInput', `${what}: expected a finished stage, but ${manifestPath(folder)} is not there`);
+  throw new StageExit('DependencyDown', `${what}: expected a finished stage, but ${manifestPath(folder)} is not there`);
 }
 
 function verified(folder: string, entry: FileEntry): string {

@@ -6,6 +6,7 @@ import {
   type Identity,
   type Inputs,
   IS_TRAINER,
+  type ManifestRef,
   type StageFile,
   type StageKind,
 } from '../spec/index.ts';
@@ -62,9 +63,20 @@ export function identityOfInputs(kind: StageKind, inputs: StageIdentity['inputs'
   return Object.fromEntries(
     Object.entries(inputs).map(([role, { key, digest, checksum }]) => [
       role,
-      kind === 'analyse' ? { key, digest, ...(checksum !== undefined && { checksum }) } : digest,
+      readsManifests(kind) ? { key, digest, ...(checksum !== undefined && { checksum }) } : digest,
     ]),
   );
+}
+
+/** Whether a stage tells what the manifests of its inputs say besides their outputs. */
+const readsManifests = (kind: StageKind): boolean => kind === 'analyse';
+
+/**
+ * What a stage compares of an input: what its own key counts. So an input that was made again with the same outputs, at another time, is
+ * the same input, and a running campaign goes on with it. The analysis shows times and curves; it compares the checksum too.
+ */
+export function inputAsCounted(reader: StageKind, { checksum, ...outputs }: ManifestRef): ManifestRef {
+  return readsManifests(reader) && checksum !== undefined ? { ...outputs, checksum } : outputs;
 }
 
 /** Key of a stage: names its folder in the store. An equal key is the same work, and a finished stage of that key is its result. */

@@ -44,10 +44,14 @@ export async function soundManifest(store: string, stage: StageFile, report: Rep
     report(error.message, 'the manifest is set aside');
   }
   // What went in is said by the file that the parts were made by, where that holds; names and folders of inputs may differ.
-  const planned = await readStageFileIfSound(dir);
+  return await sealAgain(store, (await readStageFileIfSound(dir)) ?? stage, report);
+}
+
+/** Seals a finished stage whose manifest is lost. Null, and told, where its parts do not hold. */
+async function sealAgain(store: string, stage: StageFile, report: Report): Promise<Manifest | null> {
   try {
-    const sealed = await sealStage(store, planned ?? stage, publishersOf(planned ?? stage), 0, { hash: true });
-    report(manifestPath(dir), 'sealed again from its parts');
+    const sealed = await sealStage(store, stage, publishersOf(stage), 0, { hash: true });
+    report(manifestPath(stageDir(store, stage.key)), 'sealed again from its parts');
     return sealed;
   } catch (error) {
     if (!(error instanceof CorruptFileError || error instanceof MissingPartsError)) throw error;
@@ -64,14 +68,15 @@ export async function rejectResult(dir: string, { parts }: Pick<Manifest, 'parts
 }
 
 /**
- * Sees that the input of a stage is still what the campaign planned with, before a pod is started for it. A manifest that was damaged since
- * is sealed again from its parts: that needs no other run of the stage.
+ * Sees that the input of a stage is still what the campaign planned with, before a pod is started for it. A manifest that was damaged or
+ * lost since is sealed again from its parts: that needs no other run of the stage. (Another worker may be at it: then it is lost for a moment.)
  * @throws CorruptFileError (OtherResultError among it) and OtherVersionError where that does not help
  */
 export async function mendInput(store: string, input: ManifestRef, report: Report): Promise<void> {
   const dir = stageDir(store, input.key);
   try {
     if (readManifest(dir, input) !== null) return;
+    await sealAgain(store, await readStageFile(dir), report);
   } catch (error) {
     if (!(error instanceof CorruptFileError) || error instanceof OtherResultError) throw error;
     await soundManifest(store, await readStageFile(dir), report);

@@ -104,8 +104,8 @@ class StageContext:
         """Verified files of an input: ``solutions.jsonl`` is all its parts, ``policy/`` everything in that folder.
 
         Returns them in the order of their names.
-        Raises InvalidInput when there is none, or when one is not what its manifest says, or the manifest not what the
-        stage was planned with.
+        Raises InvalidInput when there is none, when one is not what its manifest says, or when the manifest is not of
+        the outputs that the stage was planned with; DependencyDown when the manifest does not hold.
         """
         return verified_files(self.store, self.stage["inputs"], role, name)
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from .failures import DependencyDown, InvalidInput
 from .files import fault_in
-from .manifests import DoesNotHold, read_manifest
+from .manifests import Another, DoesNotHold, read_manifest
 
 
 def input_folder(store: Path, inputs: dict[str, Any], role: str) -> Path:
@@ -35,14 +35,19 @@ def verified_files(store: Path, inputs: dict[str, Any], role: str, name: str) ->
     """Verified files of an input: ``solutions.jsonl`` is all its parts, ``policy/`` everything in that folder.
 
     Returns them in the order of their names.
-    Raises InvalidInput when the manifest does not hold or is not the one planned with, when it has no such file, or
-    when a file is not what its manifest says; and what :func:`input_folder` raises.
+    Raises InvalidInput when the manifest is not of the outputs planned with, when it has no such file, or when a file
+    is not what its manifest says; DependencyDown when it does not hold, because the worker seals it again before the
+    next attempt, or refuses the stage; and what :func:`input_folder` raises.
     """
     folder = input_folder(store, inputs, role)
     try:
-        files = read_manifest(folder, inputs[role])["files"]
-    except DoesNotHold as error:
+        # What the key of the stage counts (inputAsCounted of store/key.ts): made again with the same outputs, it is the
+        # same input.
+        files = read_manifest(folder, {field: inputs[role][field] for field in ("kind", "digest")})["files"]
+    except Another as error:
         raise InvalidInput(f"input {role}: {error}") from None
+    except DoesNotHold as error:
+        raise DependencyDown(f"input {role}: {error}") from None
     entries = [entry for entry in files if _is_called(entry["path"], name)]
     if not entries:
         raise InvalidInput(f"{folder}: expected data/{name} or its parts, but the manifest has none")

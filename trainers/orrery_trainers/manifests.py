@@ -19,14 +19,18 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class DoesNotHold(Exception):
-    """A manifest was damaged or replaced, or another version made it. The message says what was expected."""
+    """A manifest is not what it says. The message says what was expected."""
+
+
+class Another(DoesNotHold):
+    """A manifest holds, but it is of another result than the one asked for, or another version made it."""
 
 
 def read_manifest(stage: Path, asked: dict[str, Any]) -> dict[str, Any]:
     """The manifest of the finished stage in the folder ``stage``, whose name is the stage's key.
 
     asked: what the stage file says of the result: kind, digest, and checksum where it has one.
-    Raises DoesNotHold, and what the file system says.
+    Raises DoesNotHold (Another among it), and what the file system says.
     """
     file = stage / "manifest.json"
     try:
@@ -34,7 +38,7 @@ def read_manifest(stage: Path, asked: dict[str, Any]) -> dict[str, Any]:
         if not isinstance(manifest, dict):
             raise DoesNotHold(f"{file} does not hold: expected an object")
         if (version := manifest.get("schemaVersion")) != VERSION and _is_whole(manifest, version):
-            raise DoesNotHold(
+            raise Another(
                 f"{file} is of version {version}, and this orrery reads version {VERSION}: another version made it. "
                 "Nothing is damaged; submit the campaign again, and the stage is made again"
             )
@@ -45,7 +49,7 @@ def read_manifest(stage: Path, asked: dict[str, Any]) -> dict[str, Any]:
         raise DoesNotHold(f"{file} does not hold: {fault}")
     for field in ("kind", "digest", "checksum"):
         if field in asked and asked[field] != manifest[field]:
-            raise DoesNotHold(
+            raise Another(
                 f"{file}: expected the result with {field} {asked[field]}, but its {field} is {manifest[field]}; "
                 "the stage was made again, or replaced, after it was planned with"
             )

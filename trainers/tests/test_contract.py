@@ -144,12 +144,19 @@ def test_an_input_that_was_made_anew_after_planning_is_refused(tmp_path):
         context_of(folder, "sft").input_files("solutions", "solutions.jsonl")
 
 
+def test_an_input_that_was_made_again_with_the_same_outputs_is_the_same_input(tmp_path):
+    key = finished_stage(tmp_path, "rewrite", {"solutions.jsonl": solutions()})
+    folder = write_stage(tmp_path, "sft", "sft", SFT, {"solutions": key})
+    spoil(folder, lambda stage: stage["inputs"]["solutions"].update(checksum="f" * 64))
+    assert len(context_of(folder, "sft").input_files("solutions", "solutions.jsonl")) == 1
+
+
 @pytest.mark.parametrize("text", ["{torn", "[]", '{"files": []}', "[" * 100_000, '{"schemaVersion": 1e400}', ""])
-def test_an_input_whose_manifest_is_damaged_is_bad_input(tmp_path, text):
+def test_an_input_whose_manifest_is_damaged_is_waited_for_because_the_worker_mends_it(tmp_path, text):
     key = finished_stage(tmp_path, "rewrite", {"solutions.jsonl": solutions()})
     context = context_of(write_stage(tmp_path, "sft", "sft", SFT, {"solutions": key}), "sft")
     (tmp_path / "stages" / key / "manifest.json").write_text(text)
-    with pytest.raises(InvalidInput, match=r"manifest\.json does not hold"):
+    with pytest.raises(DependencyDown, match=r"manifest\.json does not hold"):
         context.input_files("solutions", "solutions.jsonl")
 
 
