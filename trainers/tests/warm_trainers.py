@@ -34,7 +34,7 @@ def load() -> None:
     """Import what the programs import, after the environment that they would set."""
     from orrery_trainers.training import prepare_environment, quick_imports
 
-    prepare_environment(SimpleNamespace(world_size=1))
+    prepare_environment(SimpleNamespace(stage={"kind": "sft"}, world_size=1))
     with quick_imports():
         for name in ("torch", "datasets", "jsonschema", "transformers.models.llama.modeling_llama"):
             importlib.import_module(name)
