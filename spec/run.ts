@@ -40,6 +40,14 @@ export const FailurePolicies = z
         .describe('Wait before the next attempt: initial, doubled with every failure of the class, at most max.'),
     }),
   )
+  .superRefine((policies, check) => {
+    // Nothing that waiting does not mend is tried for ever.
+    for (const name of FailureClass.options) {
+      if (FAILURES[name].action !== 'stop' || policies[name]?.budget !== null) continue;
+      const message = 'expected a number, as no attempt by itself mends a failure of this class';
+      check.addIssue({ code: 'custom', path: [name, 'budget'], message, input: null });
+    }
+  })
   .describe(
     'What follows a failure in this stage, by class name. Unset classes and fields keep the failure table’s values.',
   );

@@ -104,6 +104,10 @@ describe('what can never work, or says nothing where it stands, is refused befor
     },
     // What Kubernetes, Temporal or a timer would refuse later.
     {
+      change: run('sft', { failures: { NoEffect: { action: 'retry', budget: null } } }),
+      want: /sft\.run\.failures\.NoEffect\.budget: expected a number, .* but got null/,
+    },
+    {
       change: run('sft', { failures: { Crashed: { backoffSeconds: { initial: 0, max: 1e308 } } } }),
       want: /backoffSeconds\.max: expected number to be <=86400, but got 1e\+308/,
     },
