@@ -1,3 +1,4 @@
+import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { wordsOf } from '../spec/last-words.ts';
 import { isMissing } from '../store/files.ts';
@@ -6,15 +7,20 @@ export { wordsOf };
 
 const WORDS_BYTES = 16_384;
 
-/** The end of a file as lines, oldest first: at most `maxLines` and `maxBytes`; a line cut in two is left out. Empty when it is not there. */
+/**
+ * The end of a file as lines, oldest first: at most `maxLines` and `maxBytes`; a line cut in two is left out. Empty when it is no
+ * file, or not there. Pods may write where it lies: never waits for the other end of a FIFO.
+ */
 export async function tail(path: string, limits: { maxLines: number; maxBytes: number }): Promise<string[]> {
-  const file = await open(path, 'r').catch((error: unknown) => {
+  const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK).catch((error: unknown) => {
     if (isMissing(error)) return null;
     throw error;
   });
   if (file === null) return [];
   try {
-    const { size } = await file.stat();
+    const found = await file.stat();
+    if (!found.isFile()) return [];
+    const { size } = found;
     const length = Math.min(size, limits.maxBytes);
     const { buffer, bytesRead } = await file.read(Buffer.alloc(length), 0, length, size - length);
     const lines = buffer.toString('utf8', 0, bytesRead).split('\n');

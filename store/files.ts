@@ -1,5 +1,5 @@
 import { createHash, randomUUID } from 'node:crypto';
-import { constants } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs';
 import { copyFile, type FileHandle, link, mkdir, open, rename, rm, stat, unlink } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
@@ -115,17 +115,32 @@ const LARGEST_TEXT = 1 << 28;
 export async function readText(path: string): Promise<string> {
   await using file = await openRegular(path);
   const { size } = await file.stat();
-  if (size > LARGEST_TEXT) throw unexpected(path, `expected at most ${LARGEST_TEXT} bytes, but it has ${size}`);
+  if (size > LARGEST_TEXT) throw unexpected(path, tooLarge(size));
   return await file.readFile('utf8');
+}
+
+/** The same for small records that stage programs need before anything else can begin. */
+export function readTextSync(path: string): string {
+  const file = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  try {
+    const found = fstatSync(file);
+    if (!found.isFile()) throw unexpected(path, NOT_REGULAR);
+    if (found.size > LARGEST_TEXT) throw unexpected(path, tooLarge(found.size));
+    return readFileSync(file, 'utf8');
+  } finally {
+    closeSync(file);
+  }
 }
 
 async function openRegular(path: string): Promise<FileHandle> {
   const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
   if ((await file.stat()).isFile()) return file;
   await file.close();
-  throw unexpected(path, 'expected a regular file, but it is a directory, a FIFO or a device');
+  throw unexpected(path, NOT_REGULAR);
 }
 
+const NOT_REGULAR = 'expected a regular file, but it is a directory, a FIFO or a device';
+const tooLarge = (size: number): string => `expected at most ${LARGEST_TEXT} bytes, but it has ${size}`;
 const unexpected = (path: string, message: string): InvalidInputError =>
   new InvalidInputError(path, [{ field: '', message }]);
 

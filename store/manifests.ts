@@ -1,8 +1,7 @@
-import { readFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import { type Identity, InvalidInputError, Manifest, type ManifestRef, parseOrRefuse } from '../spec/index.ts';
 import { checksumFault, sha256Canonical } from './canonical.ts';
-import { isMissing } from './files.ts';
+import { isMissing, readTextSync } from './files.ts';
 import { identityOfInputs, outputDigest } from './key.ts';
 import { manifestPath } from './layout.ts';
 
@@ -40,11 +39,10 @@ export function readManifest(stage: string, asked: AskedResult = {}): Manifest |
   let text: string;
   try {
     // Synchronous on purpose: small, and stage programs read their inputs before anything else can begin.
-    text = readFileSync(path, 'utf8');
+    text = readTextSync(path);
   } catch (error) {
     if (isMissing(error)) return null;
-    if ((error as NodeJS.ErrnoException).code === 'EISDIR') throw new CorruptFileError(`${path}: expected a file`);
-    throw error;
+    throw asDamage(error);
   }
   return checkManifest(path, text, basename(stage), asked);
 }
@@ -83,6 +81,10 @@ export function checkManifest(path: string, text: string, key: string, asked: As
   }
   return manifest;
 }
+
+/** What is no regular file, or far too large, is damage: of an error of the file system nothing is concluded. */
+export const asDamage = (error: unknown): unknown =>
+  error instanceof InvalidInputError ? new CorruptFileError(error.message) : error;
 
 /** How others refer to a stage by its manifest. */
 export const referTo = ({ kind, key, digest, checksum }: Manifest): ManifestRef => ({ kind, key, digest, checksum });

@@ -1,6 +1,6 @@
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Manifest, type ManifestRef, publishersOf, type StageFile } from '../spec/index.ts';
+import { readText } from './files.ts';
 import { manifestPath, partPath, stageDir } from './layout.ts';
 import { CorruptFileError, OtherResultError, OtherVersionError, readManifest } from './manifests.ts';
 import { setAside } from './rejected.ts';
@@ -35,7 +35,7 @@ export async function soundResult(store: string, stage: StageFile, report: Repor
 export async function soundManifest(store: string, stage: StageFile, report: Report): Promise<Manifest | null> {
   const dir = stageDir(store, stage.key);
   const path = manifestPath(dir);
-  const judged = await readFile(path, 'utf8').catch(() => undefined);
+  const judged = await readText(path).catch(() => undefined);
   try {
     return readManifest(dir);
   } catch (error) {

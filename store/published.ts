@@ -1,9 +1,8 @@
-import { readFile } from 'node:fs/promises';
 import { InvalidInputError, Published, parseOrRefuse } from '../spec/index.ts';
 import { checksumFault } from './canonical.ts';
-import { isMissing } from './files.ts';
+import { isMissing, readText } from './files.ts';
 import { publishedRecordPath } from './layout.ts';
-import { CorruptFileError, OtherVersionError } from './manifests.ts';
+import { asDamage, CorruptFileError, OtherVersionError } from './manifests.ts';
 import { readVerified } from './verify.ts';
 
 /**
@@ -24,9 +23,9 @@ export async function readPublished(folder: string, campaignId: string, names: r
 async function readRecord(path: string): Promise<Published> {
   let text: string;
   try {
-    text = await readFile(path, 'utf8');
+    text = await readText(path);
   } catch (error) {
-    if (!isMissing(error)) throw error;
+    if (!isMissing(error)) throw asDamage(error);
     throw new OtherVersionError(
       `${path} is not there: an older version published this report, and it cannot be verified`,
     );

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
-import { link, mkdir, readFile, rename, rm } from 'node:fs/promises';
+import { link, mkdir, rename, rm } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
-import { isMissing } from './files.ts';
+import { isMissing, readText } from './files.ts';
 import { dataDir } from './layout.ts';
 
 /**
@@ -22,7 +22,7 @@ export async function setAside(stage: string, path: string, judged?: string): Pr
     if (isMissing(error)) return null;
     throw error;
   }
-  if (judged === undefined || (await readFile(place, 'utf8').catch(() => judged)) === judged) return place;
+  if (judged === undefined || (await readText(place).catch(() => judged)) === judged) return place;
   // Another worker has mended it in between. Where yet another has taken the name, that one stands.
   await link(place, path).catch((error: NodeJS.ErrnoException) => {
     if (error.code !== 'EEXIST') throw error;

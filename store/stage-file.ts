@@ -1,10 +1,9 @@
-import { readFile } from 'node:fs/promises';
 import { InvalidInputError, parseOrRefuse, StageFile } from '../spec/index.ts';
 import { canonicalJson } from './canonical.ts';
-import { createExclusive, writeFileAtomic } from './files.ts';
+import { createExclusive, readText, writeFileAtomic } from './files.ts';
 import { type StageIdentity, stageKey } from './key.ts';
 import { stageDir, stageFilePath } from './layout.ts';
-import { CorruptFileError } from './manifests.ts';
+import { asDamage, CorruptFileError } from './manifests.ts';
 import { setAside } from './rejected.ts';
 
 /**
@@ -38,7 +37,11 @@ export async function writeStageFile(store: string, stageFile: StageFile): Promi
  * @throws CorruptFileError when it does not hold
  */
 export async function readStageFile(stage: string): Promise<StageFile> {
-  return checkStageFile(stageFilePath(stage), await readText(stageFilePath(stage)));
+  const path = stageFilePath(stage);
+  const text = await readText(path).catch((error: unknown) => {
+    throw asDamage(error);
+  });
+  return checkStageFile(path, text);
 }
 
 /** The same, but null where it does not hold: it is written anew when the stage is next resolved. */
@@ -65,13 +68,4 @@ export function checkStageFile(path: string, text: string): StageFile {
   const key = stageKey(value);
   if (key === value.key) return stage;
   throw new CorruptFileError(`${path} does not hold: what it says makes the key ${key}, but it says ${value.key}`);
-}
-
-async function readText(path: string): Promise<string> {
-  try {
-    return await readFile(path, 'utf8');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'EISDIR') throw new CorruptFileError(`${path}: expected a file`);
-    throw error;
-  }
 }
