@@ -6,6 +6,7 @@ import {
   type ChildWorkflowHandle,
   condition,
   continueAsNew,
+  getExternalWorkflowHandle,
   isCancellation,
   ParentClosePolicy,
   patched,
@@ -66,6 +67,13 @@ const PAUSING: ReadonlySet<StageState> = new Set(['pausing', 'paused']);
 
 /** How long a pause waits to be told that a stage stands still before it asks the stage itself. *Ours*. */
 const ASK_AFTER_SECONDS = 5;
+
+/**
+ * Wait before a stage is started again under an id that is taken; doubled each time. *Ours*. Temporal ends a workflow of some 50,000 events, and
+ * every try has ten: at the longest wait they last for a month, and the campaign continues as new before.
+ */
+const FIRST_WAIT_SECONDS = 2;
+const LONGEST_WAIT_SECONDS = 600;
 
 /**
  * Runs a campaign from its spec to its report: search, procedure cloning, SFT, curriculum and RL for every arm, evaluation after each.
@@ -220,17 +228,7 @@ export async function campaign(input: unknown, ...more: unknown[]): Promise<Camp
   async function run(name: string): Promise<ManifestRef> {
     const slot = slots.get(name) as StageSlot;
     if (board.isSettled(name)) return settledResult(board.get(name));
-    await gate();
-    starting += 1;
-    let handle: ChildWorkflowHandle<typeof stage>;
-    const sentPaused = paused;
-    board.begin(name);
-    try {
-      handle = await startStage(slot);
-      handles.set(name, handle);
-    } finally {
-      starting -= 1;
-    }
+    const { handle, sentPaused } = await started(slot);
     try {
       if (paused !== sentPaused) await handle.signal(setPausedSignal, paused).catch(ignoreClosed);
       const finished = finishedStage(slot, await handle.result());
@@ -263,34 +261,63 @@ export async function campaign(input: unknown, ...more: unknown[]): Promise<Camp
     await condition(() => false); // the next run takes over
   }
 
-  async function startStage(slot: StageSlot): Promise<ChildWorkflowHandle<typeof stage>> {
-    for (;;) {
+  /**
+   * Starts a stage as soon as its id is free. In between, the campaign pauses and continues as new as if the stage had not begun: nothing says
+   * how long others keep the id.
+   */
+  async function started(slot: StageSlot): Promise<{ handle: ChildWorkflowHandle<typeof stage>; sentPaused: boolean }> {
+    for (let seconds = FIRST_WAIT_SECONDS; ; seconds = Math.min(2 * seconds, LONGEST_WAIT_SECONDS)) {
+      await gate();
+      starting += 1;
+      const sentPaused = paused;
+      board.begin(slot.name);
       try {
-        return await startChild(stage, {
-          workflowId: `${campaignId}/${slot.name}`,
-          args: [
-            {
-              campaignId,
-              campaignRun,
-              arm: slot.arm,
-              request: stageRequest(spec, slot, board.results()),
-              onFailure: spec.onFailure,
-              mayBeEmpty: !feedsTraining(slot.name, [...slots.values()]),
-              paused,
-            },
-          ],
-          staticSummary: `${spec.name}: ${slot.name}`,
-          // Terminated or timed out, the campaign still frees its machines.
-          parentClosePolicy: ParentClosePolicy.REQUEST_CANCEL,
-          cancellationType: ChildWorkflowCancellationType.WAIT_CANCELLATION_COMPLETED,
-        });
+        const handle = await startStage(slot);
+        handles.set(slot.name, handle);
+        return { handle, sentPaused };
       } catch (error) {
         if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
-        // The same stage of a campaign of this id that was terminated is still freeing its machines.
-        board.become(slot.name, 'blocked', 'an earlier run of this campaign is still stopping');
-        await sleep('2 seconds', { summary: `${slot.name} is still stopping` });
+      } finally {
+        starting -= 1;
       }
+      await waitForId(slot.name, seconds);
     }
+  }
+
+  /**
+   * Waits while the id of a stage is taken: by the stage of a run of this campaign that was terminated or reset, which still has machines, or
+   * by a workflow of somebody else. The former is asked to end (as a termination asks it, but a reset does not).
+   */
+  async function waitForId(name: string, seconds: number): Promise<void> {
+    const workflowId = `${campaignId}/${name}`;
+    const why = `a workflow ${workflowId} is open: a stage of an earlier run of this campaign, which still stops, or of somebody else`;
+    board.become(name, 'blocked', `${why}; it is asked to end, and this stage begins when it has`);
+    if (seconds === FIRST_WAIT_SECONDS && patched('end-earlier-stage')) {
+      await getExternalWorkflowHandle(workflowId).cancel().catch(ignoreClosed);
+    }
+    await sleep(seconds * 1000, { summary: `the id of ${name} is taken` });
+  }
+
+  /** @throws WorkflowExecutionAlreadyStartedError when a workflow of the id of this stage is open */
+  function startStage(slot: StageSlot): Promise<ChildWorkflowHandle<typeof stage>> {
+    return startChild(stage, {
+      workflowId: `${campaignId}/${slot.name}`,
+      args: [
+        {
+          campaignId,
+          campaignRun,
+          arm: slot.arm,
+          request: stageRequest(spec, slot, board.results()),
+          onFailure: spec.onFailure,
+          mayBeEmpty: !feedsTraining(slot.name, [...slots.values()]),
+          paused,
+        },
+      ],
+      staticSummary: `${spec.name}: ${slot.name}`,
+      // Terminated or timed out, the campaign still frees its machines.
+      parentClosePolicy: ParentClosePolicy.REQUEST_CANCEL,
+      cancellationType: ChildWorkflowCancellationType.WAIT_CANCELLATION_COMPLETED,
+    });
   }
 
   async function approval(arm: string): Promise<void> {
