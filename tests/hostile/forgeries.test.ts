@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { CampaignStatus, StageStatus } from '../../spec/index.ts';
+import { CampaignStatus, NEW_ACCOUNT, type StageStatus } from '../../spec/index.ts';
 import { openWorkbench, type Workbench } from '../support/worker.ts';
 import { encoded } from './payloads.ts';
 import { campaignStatus, failedTasks, longCampaign, stageStatus, until, untilStage } from './support.ts';
@@ -35,6 +35,17 @@ test('a result that a signal tells is not taken', async () => {
   const { ignored, stages } = await campaignStatus(bench.client, ID);
   expect(ignored).toMatchObject({ times: before + 1, last: { why: expect.stringMatching(/from its workflow alone/) } });
   expect(stages.find(({ name }) => name === 'pretrain')).toMatchObject({ state: 'running', result: null });
+}, 60_000);
+
+test('numbers whose sum would be none are not taken', async () => {
+  const before = (await campaignStatus(bench.client, ID)).ignored?.times ?? 0;
+  await forge({ gpuHours: 1.7e308 });
+  await forge({ account: { seconds: { ...NEW_ACCOUNT.seconds, working: 1e308, paused: 1e308 }, causes: {} } });
+  await forge({ account: { ...NEW_ACCOUNT, causes: { Crashed: { times: Number.MAX_SAFE_INTEGER, seconds: 0 } } } });
+  const status = await campaignStatus(bench.client, ID);
+  expect(status.ignored).toMatchObject({ times: before + 3, last: { why: expect.stringMatching(/times: expected/) } });
+  // What the command line reads the answer with.
+  expect(CampaignStatus.parse(status).gpuHours).toBe(0);
 }, 60_000);
 
 test('a stage that a stranger pauses goes on, since its campaign tells it so', async () => {
