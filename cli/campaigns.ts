@@ -1,15 +1,13 @@
 import {
   type Client,
-  defaultPayloadConverter,
   QueryNotRegisteredError,
   ServiceError,
-  type WorkflowExecutionDescription,
   WorkflowFailedError,
   type WorkflowHandle,
-  WorkflowNotFoundError,
   WorkflowUpdateFailedError,
 } from '@temporalio/client';
 import { z } from 'zod';
+import { decoded, type RawDescription, rawDescription, statusName } from '../installation/index.ts';
 import { CampaignStatus, Progress, type StageState, type StageStatus } from '../spec/index.ts';
 import { orreryCommand } from './command-line.ts';
 import { connectionSettings } from './connect.ts';
@@ -40,15 +38,16 @@ export const isRunning = (view: CampaignView): boolean => view.workflow === 'RUN
  */
 export async function viewCampaign(client: Client, id: string): Promise<CampaignView> {
   const handle = client.workflow.getHandle(id);
-  const { status, raw } = await describeCampaign(handle);
+  const description = await describeCampaign(handle);
+  const workflow = statusName(description);
   const view = {
-    ...{ id, workflow: status.name, retrying: retriedFailure(raw.pendingActivities) },
-    failure: status.name === 'FAILED' ? await failureOf(handle) : null,
+    ...{ id, workflow, retrying: retriedFailure(description.pendingActivities) },
+    failure: workflow === 'FAILED' ? await failureOf(handle) : null,
   };
   try {
     return { ...view, status: await freshened(client, await askStatus(client, handle)) };
   } catch (error) {
-    if (status.name !== 'RUNNING' && isNoWorker(error)) return { ...view, status: null };
+    if (workflow !== 'RUNNING' && isNoWorker(error)) return { ...view, status: null };
     throw error;
   }
 }
@@ -66,20 +65,19 @@ async function askStatus(client: Client, handle: WorkflowHandle): Promise<Campai
 
 const isNoWorker = (error: unknown) => error instanceof CommandError && error.exitCode === EXIT.unavailable;
 
-/** @throws CommandError 66 when this installation has none of this id, though another that shares the namespace may have */
-export async function describeCampaign(handle: WorkflowHandle): Promise<WorkflowExecutionDescription> {
-  let description: WorkflowExecutionDescription;
-  try {
-    description = await handle.describe();
-  } catch (error) {
-    if (error instanceof WorkflowNotFoundError) throw noCampaign(handle.workflowId, error);
-    throw error;
-  }
+/**
+ * Nothing of it is decoded by the SDK, which throws at one memo of an unknown encoding: anyone may have started the campaign.
+ * @throws CommandError 66 when this installation has none of this id, though another that shares the namespace may have
+ */
+export async function describeCampaign({ client, workflowId }: WorkflowHandle): Promise<RawDescription> {
+  const description = await rawDescription(client, workflowId);
+  if (description === null) throw noCampaign(workflowId);
   const { taskQueue } = connectionSettings();
-  if (description.taskQueue === taskQueue) return description;
+  const itsQueue = description.workflowExecutionInfo?.taskQueue ?? '';
+  if (itsQueue === taskQueue) return description;
   throw new CommandError(
     EXIT.missing,
-    `campaign ${handle.workflowId} is on the task queue ${JSON.stringify(description.taskQueue.slice(0, 100))}, not on this installation's, ${taskQueue}`,
+    `campaign ${workflowId} is on the task queue ${JSON.stringify(itsQueue.slice(0, 100))}, not on this installation's, ${taskQueue}`,
     'ORRERY_TASK_QUEUE names another queue; `orrery list` lists the campaigns of this one',
   );
 }
@@ -87,9 +85,9 @@ export async function describeCampaign(handle: WorkflowHandle): Promise<Workflow
 /** @throws CommandError 66 when there is none of this id, 1 when it has ended, 69 when no worker would do what it is asked */
 export async function reachCampaign(client: Client, id: string): Promise<WorkflowHandle> {
   const handle = client.workflow.getHandle(id);
-  const { status } = await describeCampaign(handle);
-  if (status.name !== 'RUNNING') {
-    throw new CommandError(EXIT.failed, `campaign ${id} has ended (${status.name})`, 'submit it again to go on');
+  const status = statusName(await describeCampaign(handle));
+  if (status !== 'RUNNING') {
+    throw new CommandError(EXIT.failed, `campaign ${id} has ended (${status})`, 'submit it again to go on');
   }
   await askStatus(client, handle);
   return handle;
@@ -141,7 +139,7 @@ async function leaveSignal(handle: WorkflowHandle, name: string, args: unknown[]
  */
 export async function untilEnded(client: Client, handle: WorkflowHandle): Promise<void> {
   const deadline = Date.now() + CANCEL_PATIENCE_MS;
-  while ((await describeCampaign(handle)).status.name === 'RUNNING') {
+  while (statusName(await describeCampaign(handle)) === 'RUNNING') {
     if (Date.now() > deadline) {
       const { stages } = await askStatus(client, handle);
       const left = stages.filter(({ state }) => state !== 'pending' && !ENDED.has(state)).map(({ name }) => name);
@@ -155,10 +153,8 @@ export async function untilEnded(client: Client, handle: WorkflowHandle): Promis
   }
 }
 
-const noCampaign = (id: string, cause: unknown) =>
-  new CommandError(EXIT.missing, `there is no campaign ${id}`, `\`${orreryCommand('list')}\` lists those there are`, {
-    cause,
-  });
+const noCampaign = (id: string) =>
+  new CommandError(EXIT.missing, `there is no campaign ${id}`, `\`${orreryCommand('list')}\` lists those there are`);
 
 const noWorker = (cause: unknown) =>
   new CommandError(
@@ -201,14 +197,11 @@ async function freshened(client: Client, status: CampaignStatus): Promise<Campai
 
 const ENDED: ReadonlySet<StageState> = new Set(['completed', 'reused', 'failed', 'cancelled']);
 
-type PendingActivities = WorkflowExecutionDescription['raw']['pendingActivities'];
+type PendingActivities = RawDescription['pendingActivities'];
 
 async function pendingActivities(client: Client, workflowId: string): Promise<PendingActivities> {
-  const description = await client.workflow
-    .getHandle(workflowId)
-    .describe()
-    .catch(() => null); // ended, or not there yet: then there is nothing fresher
-  return description?.raw.pendingActivities;
+  const description = await rawDescription(client, workflowId).catch(() => null); // then there is nothing fresher
+  return description?.pendingActivities ?? [];
 }
 
 const WAITS = 1; // temporal.api.enums.v1.PendingActivityState.SCHEDULED
@@ -229,7 +222,7 @@ export function retriedFailure(activities: PendingActivities): string | null {
 function heartbeatOf(activities: PendingActivities): z.infer<typeof Heartbeat> | null {
   for (const activity of activities ?? []) {
     const [payload] = activity.heartbeatDetails?.payloads ?? [];
-    const beat = Heartbeat.safeParse(payload && defaultPayloadConverter.fromPayload(payload));
+    const beat = Heartbeat.safeParse(payload && decoded(payload));
     if (beat.success) return beat.data;
   }
   return null;

@@ -17,22 +17,45 @@ export interface WorkflowFacts {
   readonly memo: Readonly<Record<string, unknown>>;
 }
 
-type Described = Awaited<ReturnType<Client['workflowService']['describeWorkflowExecution']>>;
-type Info = NonNullable<Described['workflowExecutionInfo']>;
+/** As the service says it, with nothing decoded. */
+export type RawDescription = Awaited<ReturnType<Client['workflowService']['describeWorkflowExecution']>>;
+/** What a call needs of a client; a handle's has it too. */
+type Service = Pick<Client, 'workflowService'> & { readonly options: { readonly namespace: string } };
+type Info = NonNullable<RawDescription['workflowExecutionInfo']>;
 
 const RUNNING = 1; // temporal.api.enums.v1.WorkflowExecutionStatus
 const PAUSED = 8;
 const NOT_FOUND = 5; // grpc.status
 const PAGE = 100;
 
+/** Names of temporal.api.enums.v1.WorkflowExecutionStatus, in its order. */
+const STATUS_NAMES = [
+  ...[
+    'UNSPECIFIED',
+    'RUNNING',
+    'COMPLETED',
+    'FAILED',
+    'CANCELLED',
+    'TERMINATED',
+    'CONTINUED_AS_NEW',
+    'TIMED_OUT',
+    'PAUSED',
+  ],
+] as const;
+export const statusName = ({ workflowExecutionInfo }: RawDescription): string =>
+  STATUS_NAMES[workflowExecutionInfo?.status ?? 0] ?? 'UNSPECIFIED';
+
 /** The latest run of a workflow id; null where Temporal has none. @throws the gRPC error where it does not answer */
-export async function describeWorkflow(client: Client, workflowId: string): Promise<WorkflowFacts | null> {
+export async function describeWorkflow(client: Service, workflowId: string): Promise<WorkflowFacts | null> {
+  const info = (await rawDescription(client, workflowId))?.workflowExecutionInfo;
+  return info ? factsOf(info) : null;
+}
+
+/** The same as the service says it, with what is pending. @throws the gRPC error where it does not answer */
+export async function rawDescription(client: Service, workflowId: string): Promise<RawDescription | null> {
   try {
-    const { workflowExecutionInfo } = await client.workflowService.describeWorkflowExecution({
-      namespace: client.options.namespace,
-      execution: { workflowId },
-    });
-    return workflowExecutionInfo ? factsOf(workflowExecutionInfo) : null;
+    const execution = { workflowId };
+    return await client.workflowService.describeWorkflowExecution({ namespace: client.options.namespace, execution });
   } catch (error) {
     if (isNotFound(error)) return null;
     throw error;
@@ -75,7 +98,8 @@ function factsOf(info: Info): WorkflowFacts {
   };
 }
 
-function decoded(payload: Parameters<typeof defaultPayloadConverter.fromPayload>[0]): unknown {
+/** What a payload says; undefined where it cannot be decoded. Not parsed. */
+export function decoded(payload: Parameters<typeof defaultPayloadConverter.fromPayload>[0]): unknown {
   try {
     return defaultPayloadConverter.fromPayload(payload);
   } catch {

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { viewCampaign } from '../../cli/campaigns.ts';
 import { aCampaign, openWorkbench, type Workbench } from '../support/worker.ts';
 import { encoded, hostilePayloads, json, jsonOf } from './payloads.ts';
 import { campaignStatus, failedTasks, heldCampaign, rawService, until } from './support.ts';
@@ -110,6 +111,7 @@ test.each([
       return (await campaignStatus(bench.client, workflowId)).stages.some(({ state }) => state !== 'pending');
     }, 'a stage has begun');
     expect(await failedTasks(bench.client, workflowId)).toEqual([]);
+    expect(await viewCampaign(bench.client, workflowId)).toMatchObject({ workflow: 'RUNNING' });
     await bench.client.workflow.getHandle(workflowId).cancel();
   },
   120_000,
