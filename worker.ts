@@ -7,6 +7,7 @@
  * cluster that the file `ORRERY_KUBERNETES` describes (docs/kubernetes.md). `ORRERY_DEPLOYMENT` and `ORRERY_BUILD_ID` make it
  * a version of a Temporal worker deployment; `ORRERY_PREFLIGHT=off` skips the replay of what is open (docs/upgrades.md).
  */
+import { mkdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Client, Connection } from '@temporalio/client';
@@ -22,10 +23,10 @@ import { deploymentOf } from './deployment.ts';
 import { chooseExecutor } from './executors.ts';
 import { inputRules } from './inputs/index.ts';
 import { claimQueue, describeLoss, keepQueue, type Loss, thisInstallation } from './installation/index.ts';
-import { createLogger, temporalLogger } from './logging.ts';
+import { createLogger, logLevel, temporalLogger } from './logging.ts';
 import { findMisfits } from './preflight.ts';
 import { startReconciler, temporalOwners } from './reconciler/index.ts';
-import { InvalidInputError } from './spec/index.ts';
+import { InvalidInputError, remedyOf } from './spec/index.ts';
 
 const projectRoot = fileURLToPath(new URL('.', import.meta.url));
 const store = resolve(process.env.ORRERY_STORE ?? join(projectRoot, '.orrery/store'));
@@ -33,6 +34,7 @@ const home = resolve(process.env.ORRERY_HOME ?? join(projectRoot, '.orrery/local
 const python = process.env.ORRERY_PYTHON ?? join(projectRoot, '.venv/bin/python');
 const log = createLogger();
 
+log.level = await orLeave(() => logLevel(process.env));
 const inputs = await orLeave(() => inputRules(process.env, { project: projectRoot, store }));
 Runtime.install({ logger: temporalLogger(log) });
 const settings = await orLeave(() => connectionSettings());
@@ -47,14 +49,10 @@ if (claim.kind !== 'ours') leaveQueue(claim);
 
 /** Two arms start their stages side by side. */
 const SPARES = 2;
-const { machine, close, ...acting } = await chooseExecutor(process.env, {
-  home,
-  projectRoot,
-  store,
-  python,
-  log,
-  spares: SPARES,
-});
+await orLeave(() => mkdir(home, { recursive: true }));
+const { machine, close, ...acting } = await orLeave(() =>
+  chooseExecutor(process.env, { home, projectRoot, store, python, log, spares: SPARES }),
+);
 const activities = createActivities({
   store,
   projectRoot,
@@ -125,6 +123,11 @@ async function orLeave<T>(work: () => T | Promise<T>): Promise<T> {
     if (error instanceof CommandError || error instanceof InvalidInputError) {
       log.fatal(error.message);
       process.exit(error instanceof CommandError ? error.exitCode : EXIT.invalid);
+    }
+    const remedy = remedyOf(error, 'store');
+    if (remedy !== null) {
+      log.fatal({ store, home }, `${remedy.words}: ${(error as Error).message}`);
+      process.exit(remedy.remedy === 'wrong' ? EXIT.invalid : EXIT.unavailable);
     }
     log.fatal({ err: error, store }, 'Temporal or the store does not answer');
     process.exit(EXIT.unavailable);

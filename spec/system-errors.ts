@@ -48,6 +48,7 @@ export const SYSTEM_ERRORS: Readonly<Record<string, Row>> = {
   ENOENT: wrongInput('a file of the store is not there'),
   ENXIO: wrongInput('the disk below the store is gone'),
   ENOTDIR: wrong('a file stands where the store has a folder'),
+  EEXIST: wrong('a file stands where the store has a folder'),
   EISDIR: wrong('a folder stands where the store has a file'),
   ELOOP: wrong('a name of the store is a link that leads nowhere'),
   ENAMETOOLONG: wrong('a name is too long for the store'),

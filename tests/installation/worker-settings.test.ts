@@ -1,0 +1,57 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { execa } from 'execa';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { inProject } from '../../cli/paths.ts';
+import { startTemporal, type TestTemporal } from '../support/temporal.ts';
+
+/** The real worker, in a process of its own, with settings that cannot be right. */
+vi.setConfig({ testTimeout: 120_000 });
+
+let temporal: TestTemporal;
+let folder: string;
+let file: string;
+
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'orrery-settings-'));
+  file = join(folder, 'file');
+  writeFileSync(file, '');
+  temporal = await startTemporal();
+});
+afterAll(async () => {
+  await temporal?.stop();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+const settings = (): Record<string, string> => ({
+  ...{ TEMPORAL_ADDRESS: temporal.address, TEMPORAL_NAMESPACE: 'default', ORRERY_TASK_QUEUE: 'settings' },
+  ...{ ORRERY_STORE: join(folder, 'store'), ORRERY_HOME: join(folder, 'home'), ORRERY_EXECUTOR: 'local' },
+});
+
+test.each<[string, () => Record<string, string>, RegExp]>([
+  [
+    'a level that is none',
+    () => ({ ORRERY_LOG_LEVEL: 'loud' }),
+    /ORRERY_LOG_LEVEL: expected one of trace, .* \\"loud\\"/,
+  ],
+  ['an executor that is none', () => ({ ORRERY_EXECUTOR: 'k8s' }), /ORRERY_EXECUTOR: expected local or kubernetes/],
+  [
+    'a file of settings for Kubernetes that is empty',
+    () => ({ ORRERY_EXECUTOR: 'kubernetes', ORRERY_KUBERNETES: file }),
+    /the file is empty/,
+  ],
+  ['a file in place of the store', () => ({ ORRERY_STORE: file }), /a file stands where the store has a folder/],
+  [
+    'a file above the store',
+    () => ({ ORRERY_STORE: join(file, 'store') }),
+    /a file stands where the store has a folder/,
+  ],
+  ['a file in place of its home', () => ({ ORRERY_HOME: file }), /a file stands where the store has a folder/],
+])('a worker with %s says so in one line, and ends with 65', async (_, wrong, words) => {
+  const env = { ...settings(), ...wrong() };
+  const ended = await execa(process.execPath, [inProject('worker.ts')], { reject: false, all: true, env });
+  expect(ended.all.split('\n').filter((line) => line.includes('"level":60'))).toEqual([expect.stringMatching(words)]);
+  expect(ended.all).not.toMatch(/^ +at /m);
+  expect(ended.exitCode).toBe(65);
+});
