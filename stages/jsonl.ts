@@ -26,21 +26,29 @@ export async function* readJsonLines(path: string): AsyncGenerator<NumberedLine>
   }
 }
 
-/** Lines of an open file as {@link readJsonLines} has them. `path` names it in what is told. */
-export async function* parsedLines(stream: Readable, path: string): AsyncGenerator<NumberedLine> {
+/**
+ * Lines of an open file as {@link readJsonLines} has them. `path` names it in what is told. A byte order mark is passed over, since editors of
+ * Windows write one.
+ */
+export async function* parsedLines(
+  stream: Readable,
+  path: string,
+  longest = LONGEST_LINE,
+): AsyncGenerator<NumberedLine> {
   let line = 0;
-  for await (const text of linesOf(stream, LONGEST_LINE)) {
+  for await (const text of linesOf(stream, longest)) {
     line += 1;
-    if (text === null) throw lineTooLong(`${path}:${line}`);
-    if (text.trim() !== '') yield { line, value: parseLine(text, `${path}:${line}`) };
+    if (text === null) throw lineTooLong(`${path}:${line}`, longest);
+    const json = line === 1 && text.startsWith('\ufeff') ? text.slice(1) : text;
+    if (json.trim() !== '') yield { line, value: parseLine(json, `${path}:${line}`) };
   }
 }
 
 /** Characters of a line; *ours*. A record of a data set has thousands, one of a journal or a tree some millions. */
 const LONGEST_LINE = 1 << 28;
 
-const lineTooLong = (where: string): StageExit =>
-  new StageExit('InvalidInput', `${where}: expected a line of at most ${LONGEST_LINE} characters; is it JSONL?`);
+const lineTooLong = (where: string, longest: number): StageExit =>
+  new StageExit('InvalidInput', `${where}: expected a line of at most ${longest} characters; is it JSONL?`);
 
 /**
  * Records of a JSONL file.

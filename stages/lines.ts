@@ -11,9 +11,13 @@ export async function* linesOf(stream: Readable, longest = Number.POSITIVE_INFIN
   stream.setEncoding('utf8');
   let rest = '';
   for await (const chunk of stream as AsyncIterable<string>) {
-    const lines = (rest + chunk).split('\n');
-    rest = lines.pop() ?? '';
-    for (const line of lines) yield withoutReturn(line);
+    // Only what is new is looked through: a line may come in thousands of chunks.
+    const [first = '', ...more] = chunk.split('\n');
+    rest += first;
+    for (const next of more) {
+      yield withoutReturn(rest);
+      rest = next;
+    }
     if (rest.length > longest) return yield null;
   }
   if (rest !== '') yield withoutReturn(rest);

@@ -1,8 +1,10 @@
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
+import { Readable } from 'node:stream';
+import { expect, test, vi } from 'vitest';
 import { z } from 'zod';
 import { readAllJsonl, writeJsonl } from '../../stages/jsonl.ts';
+import { linesOf } from '../../stages/lines.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
 const Line = z.object({ name: z.string() });
@@ -51,4 +53,20 @@ test('a failing source leaves the old file and no temporary one', async () => {
   await expect(writeJsonl(path, failing())).rejects.toThrow('no more');
   expect(await readFile(path, 'utf8')).toBe('old');
   expect(await readdir(join(path, '..'))).toEqual(['set.jsonl']);
+});
+
+test('a long line is looked through once, in however many pieces it comes', async () => {
+  const text = 'x'.repeat(1 << 10);
+  const pieces = 1 << 13;
+  let searched = 0;
+  const split = String.prototype.split;
+  const counting = vi.spyOn(String.prototype, 'split').mockImplementation(function (this: string, ...given) {
+    searched += this.length;
+    return split.apply(this, given as never);
+  });
+  const lines: number[] = [];
+  for await (const line of linesOf(Readable.from([...Array(pieces).fill(text), '\r\n', 'y']))) lines.push(line.length);
+  counting.mockRestore();
+  expect(lines).toEqual([pieces * text.length, 1]);
+  expect(searched).toBeLessThan(2 * pieces * text.length);
 });

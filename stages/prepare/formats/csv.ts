@@ -1,9 +1,6 @@
 import { type CsvError, parse } from 'csv-parse';
 import type { OpenInput } from '../../../inputs/index.ts';
-import { badFile, type RawRecord } from './raw.ts';
-
-/** Characters of a record; *ours*. More is no record: a quote that is never closed. */
-const LARGEST_RECORD = 1 << 26;
+import { badFile, LARGEST_RECORD, type RawRecord } from './raw.ts';
 
 /**
  * Records of a CSV file (RFC 4180, UTF-8) by the names of its first line. A record with more or fewer cells than that has is handed on

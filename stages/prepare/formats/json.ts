@@ -15,7 +15,8 @@ export async function* readJsonList(file: OpenInput): AsyncGenerator<RawRecord> 
       `expected a JSON file of less than ${LARGEST} bytes, but it has ${size}; JSONL has no such limit`,
     );
   }
-  const text = Buffer.from(await file.slice(0, size)).toString('utf8');
+  // Passes over a byte order mark.
+  const text = new TextDecoder().decode(await file.slice(0, size));
   let value: unknown;
   try {
     value = JSON.parse(text);

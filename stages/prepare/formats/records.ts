@@ -5,7 +5,7 @@ import { parsedLines } from '../../jsonl.ts';
 import { readCsv } from './csv.ts';
 import { readJsonList } from './json.ts';
 import { readParquet } from './parquet.ts';
-import type { RawRecord } from './raw.ts';
+import { LARGEST_RECORD, type RawRecord } from './raw.ts';
 
 export type Format = NonNullable<ProblemFile['format']>;
 
@@ -33,7 +33,8 @@ export async function* readRecords(
   columns: readonly string[],
 ): AsyncGenerator<RawRecord> {
   if (format === 'jsonl') {
-    for await (const { line, value } of parsedLines(file.stream(), file.path)) yield { at: `line ${line}`, value };
+    for await (const { line, value } of parsedLines(file.stream(), file.path, LARGEST_RECORD))
+      yield { at: `line ${line}`, value };
   } else if (format === 'json') yield* readJsonList(file);
   else if (format === 'csv') yield* readCsv(file);
   else yield* readParquet(file, columns);

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { execa } from 'execa';
 import { describe, expect, test } from 'vitest';
 import { openFile } from '../../../inputs/index.ts';
-import type { RawRecord } from '../../../stages/prepare/formats/raw.ts';
+import { LARGEST_RECORD, type RawRecord } from '../../../stages/prepare/formats/raw.ts';
 import { type Format, formatOf, readRecords } from '../../../stages/prepare/formats/records.ts';
 import { PYTHON } from '../../support/stage-process.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
@@ -30,6 +30,21 @@ describe('a format', () => {
     expect(() => of('a.txt')).toThrow(/a.txt: expected .jsonl, .json, .csv or .parquet at the end/);
   });
 });
+
+test.each<[Format, string]>([
+  ['jsonl', '\ufeff{"problem":"a","answer":"1"}\r\n'],
+  ['json', '\ufeff[{"problem":"a","answer":"1"}]'],
+  ['csv', '\ufeffproblem,answer\r\na,1\r\n'],
+])('a byte order mark before %s is passed over', async (format, text) => {
+  expect((await readText(format, text)).map(({ value }) => value)).toEqual([{ problem: 'a', answer: '1' }]);
+});
+
+test('a file whose one line is longer than any record is refused before it is all in memory', async () => {
+  const path = await aFile('jsonl', `{"problem":"${'x'.repeat(LARGEST_RECORD)}`);
+  await expect(read('jsonl', path)).rejects.toMatchObject({
+    ...{ failure: 'InvalidInput', message: expect.stringMatching(/set.jsonl:1: expected a line of at most 67108864/) },
+  });
+}, 30_000);
 
 describe('JSON', () => {
   test.each(['[{"problem":"a"},3]', '{"data":[{"problem":"a"},3],"version":1}'])('%s is two records', async (text) => {
