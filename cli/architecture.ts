@@ -1,5 +1,5 @@
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { readSmallFile, WrongInputError } from '../inputs/index.ts';
 import {
   ARCHITECTURES,
   type Architecture,
@@ -10,6 +10,9 @@ import {
 import { type CampaignSpec, InvalidInputError } from '../spec/index.ts';
 import { messageOf } from './errors.ts';
 
+/** Largest config.json that is read: real ones have some kB. *Ours*. */
+const MAX_CONFIG_BYTES = 1024 * 1024;
+
 /**
  * The architecture of a campaign's policy: what `pretrain` will make, what config.json in the model's folder says, or what is published
  * under its name.
@@ -18,7 +21,10 @@ import { messageOf } from './errors.ts';
 export async function architectureOf({ policy, stages }: CampaignSpec): Promise<Architecture> {
   if (policy.type === 'pretrain') return pretrainedArchitecture(stages.pretrain.model);
   const path = join(policy.uri, 'config.json');
-  const text = await readFile(path, 'utf8').catch(() => null);
+  const text = await readSmallFile(path, MAX_CONFIG_BYTES).catch((error: unknown) => {
+    if (error instanceof WrongInputError) throw new InvalidInputError(path, [{ field: '', message: error.message }]);
+    return null; // it may be there for the pods alone
+  });
   if (text !== null) return architectureFromConfig(parsed(text, path), path);
   const published = publishedArchitecture(policy.name);
   if (published !== null) return published;

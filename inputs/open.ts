@@ -119,7 +119,8 @@ async function sorted<T>(look: () => Promise<T>): Promise<T> {
     return await look();
   } catch (error) {
     if (remedyOf(error, 'input')?.remedy !== 'wrong') throw error;
-    throw new WrongInputError(REFUSALS[codeOf(error)] ?? `expected a file that can be read (${codeOf(error)})`);
+    const code = codeOf(error);
+    throw new WrongInputError(REFUSALS[code] ?? `expected a file that can be read (${code})`, code === 'ENOENT');
   }
 }
 

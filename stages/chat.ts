@@ -1,7 +1,8 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { Template } from '@huggingface/jinja';
 import { z } from 'zod';
+import { readSmallFile, WrongInputError } from '../inputs/index.ts';
 import { InvalidInputError, type Policy, parseOrRefuse } from '../spec/index.ts';
 import type { LoadedDomain } from './domain.ts';
 
@@ -26,49 +27,66 @@ const TokenizerConfig = z.object({
 /** What an instruct model reads before its answer to a message of a user. */
 export type Chat = (message: string) => string;
 
+/** Of `tokenizer.json`, what is read. */
+const Tokenizer = z.object({ post_processor: z.unknown() });
+
+/** Largest file that is read. A tokenizer of 256,000 tokens has 33 MB, the others some kB. *Ours*. */
+const MAX_BYTES = 128 * 1024 * 1024;
+
 /**
  * The chat template of a model folder in Hugging Face layout: `chat_template.jinja`, else that of `tokenizer_config.json`.
  * @param folder - relative ones start at the working directory, which is the project
  * @returns null where the model has none
  * @throws InvalidInputError when the folder cannot be read, or its template not be rendered
  */
-export function readChat(folder: string): Chat | null {
-  const refuse = (file: string, message: string): never => {
-    throw new InvalidInputError('policy.uri', [{ field: file, message }]);
-  };
-  const read = (name: string): string | null => {
-    const file = join(folder, name);
-    return existsSync(file) ? readFileSync(file, 'utf8') : null;
-  };
+export async function readChat(folder: string): Promise<Chat | null> {
   if (!existsSync(folder)) {
     const words =
       'expected the folder of the model, for its chat template, but there is none; or set policy.chat to none';
-    refuse(folder, words);
+    throw refused(folder, words);
   }
-  const file = join(folder, 'tokenizer_config.json');
-  const config = parseOrRefuse(TokenizerConfig, JSON.parse(read('tokenizer_config.json') ?? '{}'), file);
-  const source = read('chat_template.jinja') ?? config.chat_template;
+  const config = await readJson(join(folder, 'tokenizer_config.json'), TokenizerConfig, {});
+  const source = (await readText(join(folder, 'chat_template.jinja'))) ?? config.chat_template;
   if (source === undefined) return null;
   const { bos_token, eos_token } = config;
-  const addsBos = bos_token !== '' && startsWith(read('tokenizer.json'), bos_token);
-  const template = new Template(source);
-  const chat: Chat = (content) => {
-    const messages = [{ role: 'user', content }];
-    const text = template.render({ messages, bos_token, eos_token, add_generation_prompt: true });
-    return addsBos && text.startsWith(bos_token) ? text.slice(bos_token.length) : text;
-  };
+  const addsBos = bos_token !== '' && (await startsWith(join(folder, 'tokenizer.json'), bos_token));
   try {
+    const template = new Template(source);
+    const chat: Chat = (content) => {
+      const messages = [{ role: 'user', content }];
+      const text = template.render({ messages, bos_token, eos_token, add_generation_prompt: true });
+      return addsBos && text.startsWith(bos_token) ? text.slice(bos_token.length) : text;
+    };
     chat('1 + 1 = ?');
+    return chat;
   } catch (error) {
-    refuse(folder, `expected a chat template that renders a message, but it says: ${(error as Error).message}`);
+    throw refused(folder, `expected a chat template that renders a message, but it says: ${(error as Error).message}`);
   }
-  return chat;
+}
+
+const refused = (file: string, message: string) => new InvalidInputError('policy.uri', [{ field: file, message }]);
+
+async function readText(file: string): Promise<string | null> {
+  return await readSmallFile(file, MAX_BYTES).catch((error: unknown) => {
+    throw error instanceof WrongInputError ? refused(file, error.message) : error;
+  });
+}
+
+/** @param absent - what stands for a file that is not there */
+async function readJson<S extends z.ZodType>(file: string, schema: S, absent: unknown): Promise<z.output<S>> {
+  const text = await readText(file);
+  let value = absent;
+  try {
+    if (text !== null) value = JSON.parse(text);
+  } catch (error) {
+    throw refused(file, `expected JSON, but ${(error as Error).message}`);
+  }
+  return parseOrRefuse(schema, value, file);
 }
 
 /** Whether a tokenizer puts the token in front of a text by itself: then the template must not, or it would stand there twice. */
-function startsWith(tokenizer: string | null, token: string): boolean {
-  if (tokenizer === null) return false;
-  const { post_processor } = JSON.parse(tokenizer) as { post_processor?: unknown };
+async function startsWith(file: string, token: string): Promise<boolean> {
+  const { post_processor } = await readJson(file, Tokenizer, { post_processor: null });
   return JSON.stringify(post_processor ?? null).includes(JSON.stringify(token));
 }
 
@@ -100,6 +118,6 @@ function openingOf(chat: Chat): string {
 }
 
 /** The chat template that a campaign wants: the model's own, unless it says `none`. A model trained from scratch has none. */
-export function chatOf(policy: Policy): Chat | null {
-  return policy.type === 'pretrained' && policy.chat === 'model' ? readChat(resolve(policy.uri)) : null;
+export async function chatOf(policy: Policy): Promise<Chat | null> {
+  return policy.type === 'pretrained' && policy.chat === 'model' ? await readChat(resolve(policy.uri)) : null;
 }

@@ -95,7 +95,7 @@ async function runPart(pod: Pod, findProgram: FindProgram, log: Logger, abort: A
   const { signal } = abort;
   const domain = withChat(
     await loadDomain(stage.domain.name),
-    USES_POLICY_SERVER.has(stage.kind) ? chatOf(stage.policy) : null,
+    USES_POLICY_SERVER.has(stage.kind) ? await chatOf(stage.policy) : null,
   );
   checkSettings(domain, stage);
   const fence = () => refuseToGoOn(pod);

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -19,40 +20,50 @@ const put = (name: string, content: unknown) =>
   writeFileSync(join(folder, name), typeof content === 'string' ? content : JSON.stringify(content));
 
 describe('the chat template of a model', () => {
-  test('asks as a user, and opens the answer', () => {
+  test('asks as a user, and opens the answer', async () => {
     put('chat_template.jinja', TEMPLATE);
-    expect(readChat(folder)?.('What is {{ 1 }}?')).toBe(
+    expect((await readChat(folder))?.('What is {{ 1 }}?')).toBe(
       '<s>system\nBe brief.</s>\n<s>user\nWhat is {{ 1 }}?</s>\n<s>assistant\n',
     );
   });
 
-  test('may stand in the settings of the tokenizer, alone or among others', () => {
+  test('may stand in the settings of the tokenizer, alone or among others', async () => {
     put('tokenizer_config.json', { chat_template: '{{ messages[0].content }}:', bos_token: { content: '<s>' } });
-    expect(readChat(folder)?.('x')).toBe('x:');
+    expect((await readChat(folder))?.('x')).toBe('x:');
     const named = { name: 'default', template: '>{{ messages[0].content }}' };
     put('tokenizer_config.json', { chat_template: [{ name: 'rag', template: '-' }, named] });
-    expect(readChat(folder)?.('x')).toBe('>x');
+    expect((await readChat(folder))?.('x')).toBe('>x');
   });
 
-  test('leaves out a first token that the tokenizer puts there by itself', () => {
+  test('leaves out a first token that the tokenizer puts there by itself', async () => {
     put('chat_template.jinja', '{{ bos_token }}{{ messages[0].content }}');
     put('tokenizer_config.json', { bos_token: '<s>' });
-    expect(readChat(folder)?.('x')).toBe('<s>x');
+    expect((await readChat(folder))?.('x')).toBe('<s>x');
     put('tokenizer.json', {
       post_processor: { type: 'TemplateProcessing', single: [{ SpecialToken: { id: '<s>' } }] },
     });
-    expect(readChat(folder)?.('x')).toBe('x');
+    expect((await readChat(folder))?.('x')).toBe('x');
   });
 
-  test('is none where the model has none', () => {
+  test('is none where the model has none', async () => {
     put('tokenizer_config.json', {});
-    expect(readChat(folder)).toBeNull();
+    expect(await readChat(folder)).toBeNull();
   });
 
-  test('that cannot be read or rendered is refused in words', () => {
-    expect(() => readChat(join(folder, 'gone'))).toThrow(/gone: expected the folder of the model/);
+  test('that cannot be read or rendered is refused in words', async () => {
+    await expect(readChat(join(folder, 'gone'))).rejects.toThrow(/gone: expected the folder of the model/);
     put('chat_template.jinja', '{{ raise_exception("no users here") }}');
-    expect(() => readChat(folder)).toThrow(/no users here/);
+    await expect(readChat(folder)).rejects.toThrow(/no users here/);
+    put('chat_template.jinja', '{% for m in');
+    await expect(readChat(folder)).rejects.toThrow(/expected a chat template that renders a message/);
+  });
+
+  test('in files that are not what they seem is refused with the name of the file', async () => {
+    put('tokenizer_config.json', '{"chat_template": ');
+    await expect(readChat(folder)).rejects.toThrow(/tokenizer_config\.json: expected JSON/);
+    put('tokenizer_config.json', { chat_template: 'x', bos_token: '<s>' });
+    execFileSync('mkfifo', [join(folder, 'tokenizer.json')]);
+    await expect(readChat(folder)).rejects.toThrow(/tokenizer\.json: expected a regular file, but it is a FIFO/);
   });
 });
 
@@ -60,7 +71,7 @@ describe('a domain behind a chat template', () => {
   test('asks everything as a user, and writes on right behind the template', async () => {
     put('chat_template.jinja', TEMPLATE);
     const math = await loadDomain('math');
-    const domain = withChat(math, readChat(folder));
+    const domain = withChat(math, await readChat(folder));
     const prompt = domain.prompts.solve('1 + 1 = ?');
     expect(prompt).toContain('Problem: 1 + 1 = ?');
     expect(prompt.endsWith('</s>\n<s>assistant\n')).toBe(true);
