@@ -1,20 +1,25 @@
 import { z } from 'zod';
 
+/** Of a number: so small that sums over all pods stay numbers. *Ours*. */
+const MOST = 1e12;
+const amount = () => z.number().min(0).max(MOST);
+/** Of a file, in bytes. A worker reads one a second for each pod, and hands what it says on in its heartbeat. *Ours*. */
+export const PROGRESS_BYTES = 64 * 1024;
+
 /** `progress/NNNNN.json` of a stage: how far one pod is. Replaced as a whole, never appended to. */
 export const Progress = z.object({
   attempt: z.int().min(0),
-  unit: z.string().describe('What is counted: problem, solution, optimizer step.'),
-  done: z.number().min(0),
-  total: z.number().min(0).nullable().describe('null while it is not known.'),
-  rate: z.number().min(0).nullable().describe('Units per second of this execution; null before the first.'),
-  metrics: z.record(z.string(), z.number()).default({}),
-  from: z
-    .number()
-    .min(0)
-    .default(0)
-    .describe('Units that this execution found done when it began: its checkpoint or journal.'),
+  unit: z.string().max(100).describe('What is counted: problem, solution, optimizer step.'),
+  done: amount(),
+  total: amount().nullable().describe('null while it is not known.'),
+  rate: amount().nullable().describe('Units per second of this execution; null before the first.'),
+  metrics: z
+    .record(z.string().max(100), z.number())
+    .refine((metrics) => Object.keys(metrics).length <= 100, 'expected at most 100 metrics')
+    .default({}),
+  from: amount().default(0).describe('Units that this execution found done when it began: its checkpoint or journal.'),
   beganAt: z.iso.datetime().nullable().default(null).describe('First report of this execution: loading was over.'),
-  savingSeconds: z.number().min(0).default(0).describe('Time that this execution has stood still to save checkpoints.'),
+  savingSeconds: amount().default(0).describe('Time that this execution has stood still to save checkpoints.'),
   updatedAt: z.iso.datetime(),
 });
 export type Progress = z.infer<typeof Progress>;

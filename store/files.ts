@@ -112,10 +112,10 @@ const LARGEST_TEXT = 1 << 28;
  * @throws InvalidInputError naming the file when it is no regular file, or too large to be what is looked for
  * @throws the error of the file system (`ENOENT`, ...) when it cannot be read
  */
-export async function readText(path: string): Promise<string> {
+export async function readText(path: string, maxBytes = LARGEST_TEXT): Promise<string> {
   await using file = await openRegular(path);
   const { size } = await file.stat();
-  if (size > LARGEST_TEXT) throw unexpected(path, tooLarge(size));
+  if (size > maxBytes) throw unexpected(path, tooLarge(size, maxBytes));
   return await file.readFile('utf8');
 }
 
@@ -125,7 +125,7 @@ export function readTextSync(path: string): string {
   try {
     const found = fstatSync(file);
     if (!found.isFile()) throw unexpected(path, NOT_REGULAR);
-    if (found.size > LARGEST_TEXT) throw unexpected(path, tooLarge(found.size));
+    if (found.size > LARGEST_TEXT) throw unexpected(path, tooLarge(found.size, LARGEST_TEXT));
     return readFileSync(file, 'utf8');
   } finally {
     closeSync(file);
@@ -140,7 +140,7 @@ async function openRegular(path: string): Promise<FileHandle> {
 }
 
 const NOT_REGULAR = 'expected a regular file, but it is a directory, a FIFO or a device';
-const tooLarge = (size: number): string => `expected at most ${LARGEST_TEXT} bytes, but it has ${size}`;
+const tooLarge = (size: number, most: number): string => `expected at most ${most} bytes, but it has ${size}`;
 const unexpected = (path: string, message: string): InvalidInputError =>
   new InvalidInputError(path, [{ field: '', message }]);
 
@@ -149,7 +149,9 @@ const unexpected = (path: string, message: string): InvalidInputError =>
  * is never free meanwhile.
  */
 export async function keepUnreadable(path: string): Promise<void> {
-  await copyFile(path, `${path}.unreadable`).catch(() => {}); // a folder, or gone: nothing to keep
+  // A folder, or gone: nothing to keep. A copy of a FIFO would wait for its other end.
+  const isFile = (await stat(path).catch(() => null))?.isFile() ?? false;
+  if (isFile) await copyFile(path, `${path}.unreadable`).catch(() => {});
 }
 
 /**
@@ -157,8 +159,8 @@ export async function keepUnreadable(path: string): Promise<void> {
  * @throws InvalidInputError naming the file and every bad field
  * @throws the error of the file system (`ENOENT`, ...) when it cannot be read
  */
-export async function readJson<S extends z.ZodType>(path: string, schema: S): Promise<z.output<S>> {
-  const text = await readText(path);
+export async function readJson<S extends z.ZodType>(path: string, schema: S, maxBytes?: number): Promise<z.output<S>> {
+  const text = await readText(path, maxBytes);
   let value: unknown;
   try {
     value = JSON.parse(text);
@@ -169,9 +171,13 @@ export async function readJson<S extends z.ZodType>(path: string, schema: S): Pr
 }
 
 /** Like {@link readJson}, but a file that is not there is `null`. */
-export async function readJsonIfThere<S extends z.ZodType>(path: string, schema: S): Promise<z.output<S> | null> {
+export async function readJsonIfThere<S extends z.ZodType>(
+  path: string,
+  schema: S,
+  maxBytes?: number,
+): Promise<z.output<S> | null> {
   try {
-    return await readJson(path, schema);
+    return await readJson(path, schema, maxBytes);
   } catch (error) {
     if (isMissing(error)) return null;
     throw error;

@@ -1,5 +1,5 @@
 import { stat } from 'node:fs/promises';
-import { Progress, progressOfAll } from '../spec/index.ts';
+import { PROGRESS_BYTES, Progress, progressOfAll } from '../spec/index.ts';
 import { readJsonIfThere } from './files.ts';
 import { partPath, progressPath } from './layout.ts';
 
@@ -17,7 +17,7 @@ export async function readProgress(stage: string, parts: number, attempt: number
 }
 
 async function progressOfPart(stage: string, part: number, attempt: number): Promise<Progress | null> {
-  const progress = await readJsonIfThere(progressPath(stage, part), Progress).catch(() => null);
+  const progress = await readJsonIfThere(progressPath(stage, part), Progress, PROGRESS_BYTES).catch(() => null);
   if (progress === null || progress.attempt === attempt) return progress;
   const done = await stat(partPath(stage, part)).catch(() => null);
   return done === null ? null : { ...progress, rate: null, from: progress.done, beganAt: null, savingSeconds: 0 };
