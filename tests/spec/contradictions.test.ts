@@ -176,6 +176,7 @@ describe('what can never work, or says nothing where it stands, is refused befor
       resources: { gpus: 4 },
       policyServer: { engine: 'vllm', tensorParallel: 4 },
     }),
+    run('rl', { kubernetes: { priorityClass: 'x'.repeat(64) } }),
     run('rl', { image: 'registry.example:5000/team/image:v1.2@sha256:'.padEnd(110, '0') }),
     run('rl', {
       kubernetes: {

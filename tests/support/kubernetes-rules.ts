@@ -25,8 +25,11 @@ export function faultsOfObjects(object: unknown): string[] {
 type Rule = (value: unknown, must: (holds: boolean, inner?: string) => void) => void;
 
 const LABEL = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;
+/** As `IsDNS1123Subdomain`: it bounds the whole, and no label within. */
 const isSubdomain = (text: unknown) =>
-  typeof text === 'string' && text.length <= 253 && text.split('.').every((label) => LABEL.test(label));
+  typeof text === 'string' &&
+  text.length <= 253 &&
+  text.split('.').every((part) => /^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/.test(part));
 const NAME = /^([A-Za-z0-9][-A-Za-z0-9_.]{0,61})?[A-Za-z0-9]$/;
 function isQualified(text: string): boolean {
   const parts = text.split('/');
