@@ -6,16 +6,18 @@ import {
   ApplicationFailure,
   DefaultFailureConverter,
   type FailureConverter,
+  type Payload,
   type PayloadConverter,
   type ProtoFailure,
   type SerializationContext,
 } from '@temporalio/common';
 import { boundedFailure } from '../spec/index.ts';
+import { Unreadable } from './input/unreadable.ts';
 import { readOrMark } from './payload-converter.ts';
 
 class BoundedFailureConverter extends DefaultFailureConverter {
   override errorToFailure(error: unknown, converter: PayloadConverter, context?: SerializationContext): ProtoFailure {
-    return boundedFailure(super.errorToFailure(error, converter, context));
+    return boundedFailure(super.errorToFailure(error, converter, context), isReadable);
   }
 
   /** Anyone can send a failure that lacks parts, or whose details nobody can read. It is a failure all the same. */
@@ -28,5 +30,7 @@ class BoundedFailureConverter extends DefaultFailureConverter {
     }
   }
 }
+
+const isReadable = (payload: Payload): boolean => !(readOrMark.fromPayload(payload) instanceof Unreadable);
 
 export const failureConverter: FailureConverter = new BoundedFailureConverter();

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { viewCampaign } from '../../cli/campaigns.ts';
 import { CampaignStatus, NEW_ACCOUNT, type StageStatus } from '../../spec/index.ts';
 import { openWorkbench, type Workbench } from '../support/worker.ts';
 import { encoded } from './payloads.ts';
@@ -20,6 +21,12 @@ afterAll(async () => {
   await worker?.stop();
   await bench?.close();
 }, 60_000);
+
+/** The activity that watches the job of a stage. */
+async function watchOf(workflowId: string): Promise<string> {
+  const { raw } = await bench.client.workflow.getHandle(workflowId).describe();
+  return raw.pendingActivities?.find(({ activityType }) => activityType?.name === 'awaitJob')?.activityId ?? '';
+}
 
 async function forge(change: Partial<StageStatus>): Promise<void> {
   const handle = bench.client.workflow.getHandle(ID);
@@ -74,11 +81,29 @@ test('a pause returns when the machine is free, whatever strangers tell in the m
   await untilStage(bench.client, ID, 'pretrain', 'running');
 }, 180_000);
 
+test('a failure whose details nobody can read ends its campaign with the message that it has', async () => {
+  const id = 'failed';
+  const handle = await bench.client.workflow.start('campaign', {
+    ...{ taskQueue: 'orrery', workflowId: id, args: [longCampaign(4)] },
+  });
+  await untilStage(bench.client, id, 'pretrain', 'running');
+  const workflowId = `${id}/pretrain`;
+  await bench.client.workflowService.respondActivityTaskFailedById({
+    ...{ namespace: 'default', workflowId, runId: '', activityId: await watchOf(workflowId) },
+    failure: {
+      message: 'as it was told',
+      applicationFailureInfo: { type: 't', nonRetryable: true, details: { payloads: [encoded('foo/bar', '{}')] } },
+    },
+  });
+  await expect(handle.result()).rejects.toThrow(/failed/);
+  expect((await viewCampaign(bench.client, id)).failure).toBe('as it was told');
+  expect(await failedTasks(bench.client, workflowId)).toEqual([]);
+}, 120_000);
+
 test('a result of an activity that nobody can read fails the task, and the job goes on', async () => {
-  const { raw } = await bench.client.workflow.getHandle(STAGE).describe();
-  const activityId = raw.pendingActivities?.find(({ activityType }) => activityType?.name === 'awaitJob')?.activityId;
+  const activityId = await watchOf(STAGE);
   await bench.client.workflowService.respondActivityTaskCompletedById({
-    ...{ namespace: 'default', workflowId: STAGE, runId: '', activityId: activityId ?? '' },
+    ...{ namespace: 'default', workflowId: STAGE, runId: '', activityId },
     result: { payloads: [encoded('foo/bar', '{}')] },
   });
   await until(async () => (await failedTasks(bench.client, STAGE)).length > 0, 'the task has failed');
