@@ -20,7 +20,7 @@ function pinnedNode() {
 const node = pinnedNode();
 if (node === null) {
   console.error(
-    `orrery: the Node packages are not installed\n        run \`npm install\` in ${dirname(dirname(main))}`,
+    `orrery: the Node packages are not installed\n        run \`npm run setup\` in ${dirname(dirname(main))}`,
   );
   process.exit(69);
 }

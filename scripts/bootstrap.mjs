@@ -1,7 +1,7 @@
 /**
- * Way in of `npm run demo`, `npm test` and `npm run setup`: plain JavaScript without dependencies, for it is what runs on a bare clone
+ * Way in of `npm run demo`, `npm test`, `npm run setup`, `npm run worker` and others: plain JavaScript without dependencies, for it is what runs on a bare clone
  * under whichever Node (>= 20) is there. It installs the Node packages where they are missing or differ from package-lock.json, then
- * goes on with `scripts/<what>.ts` under the Node that the project pins (npm package `node`).
+ * goes on with `scripts/<what>.ts`, or `<what>.ts` beside package.json, under the Node that the project pins (npm package `node`).
  *
  *     node scripts/bootstrap.mjs demo --seed 1
  */
@@ -88,10 +88,10 @@ function goOnAs(script, args) {
 }
 
 const [what = '', ...args] = process.argv.slice(2);
-const script = join(project, 'scripts', `${what}.ts`);
+const script = [join(project, 'scripts', `${what}.ts`), join(project, `${what}.ts`)].find(existsSync);
 const [major] = process.versions.node.split('.').map(Number);
 
-if (!/^[a-z-]+$/.test(what) || !existsSync(script)) {
+if (!/^[a-z-]+$/.test(what) || script === undefined) {
   refuse(`there is no scripts/${what}.ts`, 'use `npm run demo`, `npm test` or `npm run setup`');
 }
 if (major < OLDEST_NODE) {

@@ -1,4 +1,4 @@
-import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execa } from 'execa';
@@ -68,4 +68,24 @@ test('says what to do when the install script of the package node did not run', 
 
 test('refuses what is no script of the project', async () => {
   expect((await bootstrap('../evil')).stderr).toContain('there is no scripts/../evil.ts');
+});
+
+test.each([
+  { name: 'worker', want: 'npm install failed' },
+  { name: 'orrery', want: 'run `npm run setup`' },
+])('npm run $name on a bare clone installs or says what does, and shows no stack', async ({ name, want }) => {
+  mkdirSync(join(project, 'cli'));
+  for (const file of ['package.json', 'worker.ts', 'cli/main.ts', 'cli/orrery.mjs']) {
+    cpSync(inProject(file), join(project, file));
+  }
+  const { scripts } = JSON.parse(readFileSync(join(project, 'package.json'), 'utf8'));
+  const { stderr, exitCode } = await execa(scripts[name], {
+    shell: true,
+    cwd: project,
+    reject: false,
+    env: { PATH: `${join(project, 'bin')}:${process.env.PATH}` },
+  });
+  expect(stderr).toContain(want);
+  expect(stderr).not.toContain('    at ');
+  expect(exitCode).toBe(69);
 });
