@@ -78,10 +78,25 @@ function complaintsOf(issue: z.core.$ZodIssue, root: unknown): Complaint[] {
   // What came may hold a password: the message of this check says all that may be said.
   const isSecret = issue.code === 'custom' && issue.params?.valueIsSecret === true;
   if (isSecret) return [{ field: at(issue.path), message: issue.message }];
-  const message = issue.message.replace(/^(Invalid input|Too big|Too small): /, '').replace(/, received .*$/, '');
   // What came stands at the end: it must not be what is cut.
-  const expected = boundedText(message, LENGTHS.message - SHOWN - ', but got '.length);
+  const expected = boundedText(expectationOf(issue), LENGTHS.message - SHOWN - ', but got '.length);
   return [{ field: at(issue.path), message: `${expected}, but got ${shownValue(came)}` }];
+}
+
+/** What was expected, in the same words for every kind of check: zod begins some of its messages with what it calls the fault. */
+function expectationOf(issue: z.core.$ZodIssue): string {
+  if (issue.code === 'invalid_value') return `expected ${anyOf(issue.values)}`;
+  if (issue.code === 'invalid_union' && 'options' in issue) return `expected ${anyOf(issue.options ?? [])}`;
+  return issue.message
+    .replace(/^(Invalid input|Too big|Too small): /, '')
+    .replace(/^Invalid (string|number): must /, 'expected $1 to ')
+    .replace(/, received .*$/, '');
+}
+
+/** `"a"`, `"a" or "b"`, `"a", "b" or "c"`. */
+function anyOf(values: readonly unknown[]): string {
+  const shown = values.map(shownValue);
+  return [shown.slice(0, -1).join(', '), shown.at(-1)].filter((part) => part !== '').join(' or ');
 }
 
 /** A value as a message shows it: as JSON where that is short, else cut, or by its kind alone. Addresses are shown without credentials. */

@@ -28,7 +28,17 @@ describe('a campaign spec that is wrong', () => {
     {
       name: 'an unknown variant',
       change: { policy: { type: 'magic' } },
-      want: "policy.type: Invalid discriminator value. Expected 'pretrain' | 'pretrained', but got \"magic\"",
+      want: 'policy.type: expected "pretrain" or "pretrained", but got "magic"',
+    },
+    {
+      name: 'no variant at all',
+      change: { policy: {} },
+      want: 'policy.type: expected "pretrain" or "pretrained", but got nothing',
+    },
+    {
+      name: 'a word that is none of those',
+      change: { until: 'sfd' },
+      want: 'until: expected "linearise", "rewrite", "sft", "curriculum" or "rl", but got "sfd"',
     },
     {
       name: 'a window that is upside down',
