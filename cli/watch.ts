@@ -5,7 +5,7 @@ import { CommandError, EXIT } from './errors.ts';
 import { orAborted, sleepOrAborted } from './interrupt.ts';
 import { campaignLines, phaseOf, stageLine } from './view.ts';
 
-/** Shows a campaign until it has ended: a table that redraws itself on a terminal, else a line for every change. */
+/** Shows a campaign until it has ended: a table that redraws itself on a terminal that has a size, else a line for every change. */
 
 const REDRAW_MS = 1_000;
 /** Without a terminal, running stages are told again after so long. */
@@ -24,7 +24,7 @@ export async function watchCampaign(
   signal: AbortSignal,
   isOver: (view: CampaignView) => boolean = () => false,
 ): Promise<CampaignView | null> {
-  const show = process.stdout.isTTY ? redrawing() : telling();
+  const show = canRedraw(process.stdout) ? redrawing() : telling();
   let view: CampaignView | null = null;
   let answeredAt = performance.now();
   try {
@@ -48,6 +48,9 @@ export async function watchCampaign(
 
 /** 0 when the campaign is completed, else 1. */
 export const exitCodeOf = (view: CampaignView): 0 | 1 => (phaseOf(view) === 'completed' ? EXIT.ok : EXIT.failed);
+
+/** A terminal without a size (a serial line, `script` in a pipe, some CI) has no room for a table: nothing at all would be shown. */
+const canRedraw = ({ isTTY, columns, rows }: NodeJS.WriteStream): boolean => isTTY && columns > 0 && rows > 0;
 
 function redrawing() {
   return {

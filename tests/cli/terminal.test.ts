@@ -77,6 +77,15 @@ test('one Ctrl-C that npm hands on too is one: what it says is not cut short', a
   expect(watch.text().match(/campaign long goes on/g)).toHaveLength(1);
 });
 
+test('a terminal without a size is told in lines: a table would have no room there, and nothing would be shown', async () => {
+  await using watch = onTerminal([process.execPath, inProject('cli/orrery.mjs'), 'watch', 'long'], {
+    env: environment(),
+    size: [0, 0],
+  });
+  await watch.untilShown('● running');
+  expect(watch.hasCursor()).toBe(true);
+});
+
 test('a terminal that closes ends the watch; nothing is left waiting for it', async () => {
   await using watch = orrery('watch', 'long');
   await watch.untilShown('● running');

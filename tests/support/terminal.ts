@@ -23,9 +23,19 @@ export interface OnTerminal extends AsyncDisposable {
   ended(): Promise<number | NodeJS.Signals>;
 }
 
-/** Starts a command as the only one of a terminal of 120 columns and 40 rows. */
-export function onTerminal(command: readonly string[], options: { env?: NodeJS.ProcessEnv; cwd?: string }): OnTerminal {
-  const child = spawn(VENV_PYTHON, [inProject('tests/support/terminal.py'), '120', '40', ...command], {
+interface TerminalOptions {
+  readonly env?: NodeJS.ProcessEnv;
+  readonly cwd?: string;
+  /** Columns and rows; 120 and 40 where nothing else is said. */
+  readonly size?: readonly [number, number];
+}
+
+/** Starts a command as the only one of a terminal. */
+export function onTerminal(
+  command: readonly string[],
+  { size: [columns, rows] = [120, 40], ...options }: TerminalOptions,
+): OnTerminal {
+  const child = spawn(VENV_PYTHON, [inProject('tests/support/terminal.py'), `${columns}`, `${rows}`, ...command], {
     stdio: ['pipe', 'pipe', 'inherit'],
     ...options,
   });
