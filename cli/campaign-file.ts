@@ -1,4 +1,4 @@
-import { inputComplaints, inputRules, type LineComplaint, readBounded, readYaml } from '../inputs/index.ts';
+import { inputComplaints, inputRules, type LineComplaint, readBounded, readYaml, whyUnread } from '../inputs/index.ts';
 import { ENGINES, unsupportedIn } from '../planner/index.ts';
 import {
   type CampaignSpec,
@@ -9,7 +9,7 @@ import {
 } from '../spec/index.ts';
 import { domainComplaints } from '../stages/domain.ts';
 import { architectureOf } from './architecture.ts';
-import { CommandError, EXIT, messageOf } from './errors.ts';
+import { CommandError, EXIT } from './errors.ts';
 import { PROJECT, storePath } from './paths.ts';
 
 /** A campaign file that was found valid. */
@@ -53,7 +53,7 @@ export async function readCampaignFile(file: string, options: ReadOptions = {}):
   try {
     content = readBounded(file);
   } catch (error) {
-    throw new CommandError(EXIT.missing, `${file} cannot be read: ${messageOf(error)}`, undefined, { cause: error });
+    throw new CommandError(EXIT.missing, `${file} cannot be read: ${whyUnread(error)}`, undefined, { cause: error });
   }
   return parseCampaign(content, file, options);
 }

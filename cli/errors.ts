@@ -1,5 +1,6 @@
 import { CommanderError } from 'commander';
-import { InvalidInputError, visibleText } from '../spec/index.ts';
+import type { z } from 'zod';
+import { InvalidInputError, parseOrRefuse, visibleText } from '../spec/index.ts';
 
 /** Exit codes of the CLI and of the scripts. 65, 66, 69 and 73 are those of sysexits.h. Documented in docs/cli.md. */
 export const EXIT = {
@@ -28,6 +29,16 @@ export class CommandError extends Error {
   constructor(exitCode: ExitCode, problem: string, remedy?: string, options?: ErrorOptions) {
     super(remedy === undefined ? problem : `${problem}\n${remedy}`, options);
     this.exitCode = exitCode;
+  }
+}
+
+/** The value of an option as `schema` has it. @throws CommandError 2 which names the option, what was expected and what came */
+export function parseOption<S extends z.ZodType>(schema: S, value: string, option: string): z.output<S> {
+  try {
+    return parseOrRefuse(schema, value, option);
+  } catch (error) {
+    if (!(error instanceof InvalidInputError)) throw error;
+    throw new CommandError(EXIT.usage, error.complaints.map(({ message }) => `${option}: ${message}`).join('\n'));
   }
 }
 

@@ -1,20 +1,20 @@
 import { type Client, WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
 import { describeHolder, describeWorkflow, holderOf } from '../installation/index.ts';
-import { CampaignId, parseOrRefuse, summaryText } from '../spec/index.ts';
+import { CampaignId, summaryText } from '../spec/index.ts';
 import type { CampaignFile } from './campaign-file.ts';
 import { orreryCommand, placeFlags, quoted } from './command-line.ts';
 import { connectionSettings } from './connect.ts';
-import { CommandError, EXIT } from './errors.ts';
+import { CommandError, EXIT, parseOption } from './errors.ts';
 
 /** Workflow type of a campaign. */
 export const CAMPAIGN = 'campaign';
 
 /**
  * The campaign's id: the wished one, else the name in its file.
- * @throws InvalidInputError when the wish cannot be the name of a folder
+ * @throws CommandError 2 when the wish cannot be the name of a folder
  */
 export const idOf = ({ spec }: CampaignFile, wish?: string): string =>
-  wish === undefined ? spec.name : parseOrRefuse(CampaignId, wish, '--id');
+  wish === undefined ? spec.name : parseOption(CampaignId, wish, '--id');
 
 /**
  * Starts a campaign. One of the same id that has ended may be started again: its finished stages are reused.

@@ -13,7 +13,7 @@ import {
   type Node,
   Parser,
 } from 'yaml';
-import type { Complaint } from '../spec/index.ts';
+import { type Complaint, codeOf } from '../spec/index.ts';
 
 /**
  * Reading what a person wrote as YAML or JSON: campaigns, settings of a cluster. The text may be anything, so that it is bounded before a
@@ -57,6 +57,16 @@ export function readBounded(file: string): Uint8Array {
     closeSync(descriptor);
   }
 }
+
+const UNREAD: Readonly<Record<string, string>> = {
+  ENOENT: 'there is no such file',
+  ENOTDIR: 'there is no such file',
+  EISDIR: 'it is a folder',
+  EACCES: 'this user may not read it',
+};
+
+/** Why {@link readBounded} could not read a file, in words. */
+export const whyUnread = (error: unknown): string => UNREAD[codeOf(error)] ?? String(error);
 
 /** Reads one YAML document; JSON is YAML too. Pure. `lineOf` finds the line of a field by its path (`a.0.b`), or of what it is missing in. */
 export function readYaml(content: Uint8Array | string): ReadYaml {

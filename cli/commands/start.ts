@@ -2,11 +2,11 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, extname, relative } from 'node:path';
 import type { Command } from 'commander';
 import { z } from 'zod';
-import { CampaignSpec, parseOrRefuse, planCampaign, UNTIL } from '../../spec/index.ts';
+import { CampaignSpec, planCampaign, UNTIL } from '../../spec/index.ts';
 import { InvalidCampaignFile, readCampaignFile } from '../campaign-file.ts';
 import { orreryCommand } from '../command-line.ts';
 import { withClient } from '../connect.ts';
-import { EXIT, type ExitCode } from '../errors.ts';
+import { EXIT, type ExitCode, parseOption } from '../errors.ts';
 import { finishWith } from '../exit.ts';
 import { inOrrery } from '../paths.ts';
 import { idOf, startCommands, submitCampaign } from '../submit.ts';
@@ -64,9 +64,9 @@ async function submit(
   });
 }
 
-/** @throws InvalidInputError where no campaign can end there */
+/** @throws CommandError 2 where no campaign can end there */
 const untilOf = (wish: string | undefined): CampaignSpec['until'] =>
-  wish === undefined ? undefined : parseOrRefuse(z.enum(UNTIL), wish, '--until');
+  wish === undefined ? undefined : parseOption(z.enum(UNTIL), wish, '--until');
 
 /** The spec as a JSON file under .orrery/: `temporal` and `tctl` read nothing else. */
 function jsonCopy(id: string, input: unknown): string {

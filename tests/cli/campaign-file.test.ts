@@ -1,5 +1,7 @@
 import { expect, test } from 'vitest';
-import { InvalidCampaignFile, parseCampaign } from '../../cli/campaign-file.ts';
+import { InvalidCampaignFile, parseCampaign, readCampaignFile } from '../../cli/campaign-file.ts';
+import type { CommandError } from '../../cli/errors.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 
 const VALID = `name: tiny
 domain:
@@ -131,4 +133,12 @@ test.each([
   ['a spec above what Temporal takes', `${VALID}description: ${'x'.repeat(300_000)}\n`],
 ])('%s is refused in one line', async (_, text) => {
   expect(await complaintsAbout(text)).toEqual(['x.yaml:1: expected at most 262144 bytes as JSON, but it has more']);
+});
+
+test('a file that cannot be read is told in words', async () => {
+  const whyOf = (file: string) =>
+    readCampaignFile(file).catch((error: CommandError) => [error.exitCode, error.message]);
+  const folder = await temporaryFolder();
+  expect(await whyOf(folder)).toEqual([66, `${folder} cannot be read: it is a folder`]);
+  expect(await whyOf(`${folder}/none.yaml`)).toEqual([66, `${folder}/none.yaml cannot be read: there is no such file`]);
 });

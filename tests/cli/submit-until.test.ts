@@ -48,7 +48,7 @@ test('submit --until ends every arm after that stage, with a report; submitted a
 
 test('submit --until refuses a stage that no campaign can end after', async () => {
   const { exitCode, stderr } = await orrery('submit', file, '--until', 'analyse');
-  expect(exitCode).toBe(65);
+  expect(exitCode).toBe(2);
   expect(stderr).toContain('--until');
 });
 
