@@ -1,5 +1,6 @@
-import { open, readdir, readFile, rm, stat, truncate } from 'node:fs/promises';
+import { open, readdir, readFile, rename, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { sha256OfValue } from './checker/read.ts';
 import type { Random } from './random.ts';
 
 /** Damage to files of the store, as a bad disk or a torn write leaves it. Any target's store is such a folder. */
@@ -89,6 +90,77 @@ const sizeOf = async (path: string): Promise<number> =>
     ({ size }) => size,
     () => 0,
   );
+
+const manifestOf = (store: string, key: string): string => join(stageDir(store, key), 'manifest.json');
+
+/** Keys of the stages that are finished, in the order of their keys. */
+export async function finishedStages(store: string): Promise<string[]> {
+  const keys = await namesIn(join(store, 'stages'));
+  const found = await Promise.all(keys.map((key) => sizeOf(manifestOf(store, key))));
+  return keys.filter((_, index) => (found[index] ?? 0) > 0);
+}
+
+/**
+ * Replaces the manifest of a finished stage: by one with other counts and a checksum that fits, by that of another stage, or by a part of it.
+ * @param others - keys of other finished stages
+ * @returns what was done, in words, and whether the manifest is again what it was before; null when the store cannot be written
+ */
+export async function swapManifest(
+  store: string,
+  key: string,
+  others: readonly string[],
+  random: Random,
+): Promise<{ readonly what: string; readonly isMended: () => Promise<boolean> } | null> {
+  const path = manifestOf(store, key);
+  const before = await readFile(path, 'utf8');
+  const [what, after] = await otherManifest(store, before, others, random);
+  // As whoever edits a file does: a new one takes its name.
+  try {
+    await writeFile(`${path}.new`, after);
+    await rename(`${path}.new`, path);
+  } catch {
+    await rm(`${path}.new`, { force: true }).catch(() => undefined);
+    return null; // a full or read-only disk: another fault is at it
+  }
+  return { what, isMended: async () => (await readFile(path, 'utf8').catch(() => null)) === before };
+}
+
+async function otherManifest(
+  store: string,
+  before: string,
+  others: readonly string[],
+  random: Random,
+): Promise<readonly [what: string, after: string]> {
+  const way = random.pick(['counts', 'cut', ...(others.length > 0 ? (['other'] as const) : [])] as const);
+  switch (way) {
+    case 'counts': {
+      const { checksum: _, ...manifest } = JSON.parse(before) as { counts: Record<string, number>; checksum: string };
+      const counts = Object.entries(manifest.counts).map(([name, count]) => [name, count + 100_000]);
+      const forged = { ...manifest, counts: { ...Object.fromEntries(counts), forged: 1 } };
+      return ['with other counts', JSON.stringify({ ...forged, checksum: sha256OfValue(forged) })];
+    }
+    case 'cut': {
+      const left = random.integer(0, before.length - 1);
+      return [`cut to ${left} of ${before.length} characters`, before.slice(0, left)];
+    }
+    case 'other': {
+      const other = random.pick(others);
+      return [`by that of stage ${other.slice(0, 12)}`, await readFile(manifestOf(store, other), 'utf8')];
+    }
+  }
+}
+
+/** Stages that have a finished one among their inputs and are not finished themselves: a program of theirs may be about to read it. */
+export async function readersOf(store: string, key: string): Promise<string[]> {
+  const finished = new Set(await finishedStages(store));
+  const open = (await namesIn(join(store, 'stages'))).filter((name) => !finished.has(name));
+  const reads = open.map(async (name) => {
+    const text = await readFile(join(stageDir(store, name), 'stage.json'), 'utf8').catch(() => '{}');
+    const { inputs = {} } = JSON.parse(text) as { inputs?: Record<string, { key: string }> };
+    return Object.values(inputs).some((input) => input.key === key) ? [name] : [];
+  });
+  return (await Promise.all(reads)).flat();
+}
 
 /** Number of the claim in force; -1 before the first. */
 export async function latestAttempt(store: string, key: string): Promise<number> {

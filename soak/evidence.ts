@@ -64,6 +64,8 @@ export interface FaultRecord {
   readonly strikesAll: boolean;
   /** Checkpoints that it has made unreadable. */
   readonly checkpointsDamaged: number;
+  /** Key of a finished stage whose manifest it has replaced. It may be made again, to what it was, until `endedAt`. */
+  readonly swapped: string | null;
   /** Who is struck is asked to stop, and saves first. */
   readonly graceful: boolean;
   /** What must not have been, if it was: a pause that left processes, a second campaign of one id. */

@@ -24,7 +24,16 @@ export type Done = Pick<FaultRecord, 'target' | 'seen'> &
   Partial<
     Pick<
       FaultRecord,
-      'kind' | 'at' | 'endedAt' | 'hits' | 'explains' | 'strikesAll' | 'graceful' | 'checkpointsDamaged' | 'wrong'
+      | 'kind'
+      | 'at'
+      | 'endedAt'
+      | 'hits'
+      | 'explains'
+      | 'strikesAll'
+      | 'graceful'
+      | 'checkpointsDamaged'
+      | 'swapped'
+      | 'wrong'
     >
   >;
 
@@ -50,4 +59,5 @@ export type Resource =
   | 'disk'
   | 'stopped program'
   | 'zombie'
-  | 'twin';
+  | 'twin'
+  | 'manifest';

@@ -87,7 +87,7 @@ const gap = (random: Random, mean: number): number => Math.min(LONGEST_GAP * mea
 function recordOf(fault: Fault, at: string, id: number, done: Done): FaultRecord {
   return {
     ...{ id, kind: fault.kind, at, endedAt: new Date().toISOString(), hits: [], explains: [], strikesAll: false },
-    ...{ graceful: false, checkpointsDamaged: 0, wrong: null },
+    ...{ graceful: false, checkpointsDamaged: 0, swapped: null, wrong: null },
     ...done,
   };
 }

@@ -1,3 +1,4 @@
+import { finishedStages, latestAttempt, readersOf, swapManifest } from './damage.ts';
 import type { Done, Fault, Tools } from './fault.ts';
 import { drawMessage, HOSTILE_INPUTS } from './hostile-messages.ts';
 
@@ -46,7 +47,40 @@ export const STRANGERS: readonly Fault[] = [
       return [{ target: 'another installation', seen: `ended with ${code}`, wrong }];
     },
   },
+  {
+    ...{ kind: 'swapped-manifest', weight: 2, needs: ['manifest'], lasts: true },
+    words: 'the manifest of a finished stage replaced by one with other counts, by that of another stage, or cut',
+    act: swapOne,
+  },
 ];
+
+/** It is mended when somebody reads it: at the latest when the report is published. Nobody reads it after that. */
+async function swapOne({ target: { store }, random, over }: Tools): Promise<Done[] | null> {
+  const finished = await finishedStages(store);
+  if (finished.length === 0) return null;
+  const key = random.pick(finished);
+  const at = new Date().toISOString();
+  const others = finished.filter((other) => other !== key);
+  const swap = await swapManifest(store, key, others, random);
+  if (swap === null) return null;
+  const { what, isMended } = swap;
+  const attempts = await Promise.all(
+    (await readersOf(store, key)).map(async (reader) => ({ reader, latest: await latestAttempt(store, reader) })),
+  );
+  // What reads it just now, or has been let start before it was swapped, may meet it.
+  const hits = attempts.flatMap(({ reader, latest }) =>
+    [latest, latest + 1].filter((attempt) => attempt >= 0).map((attempt) => ({ key: reader, attempt, part: 0 })),
+  );
+  const began = performance.now();
+  let mended = await isMended();
+  while (!mended && !over.aborted) {
+    await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+    mended = await isMended();
+  }
+  const seconds = ((performance.now() - began) / 1000).toFixed(1);
+  const seen = `${what}; ${mended ? `as it was before after ${seconds} s` : 'nobody read it again'}`;
+  return [{ target: `manifest of ${key}`, at, hits, explains: ['DependencyDown'], swapped: key, seen }];
+}
 
 async function startHostile({ campaign, random, over }: Tools): Promise<Done[] | null> {
   const type = random.pick(['campaign', 'stage'] as const);

@@ -56,14 +56,14 @@ export async function checkRound(folder: string, elsewhere?: string): Promise<Fi
     if (!ends.some((end) => end.id === id)) report('lost', id, 'nothing is known of its end');
   }
   const statuses = checkCampaigns(ends, report);
-  await checkOutputs(round, statuses, store, report);
+  await checkOutputs(round, statuses, store, faults, report);
   for (const stage of store.values()) {
     checkClaims(stage, report);
     checkJournals(stage, faults, report);
     checkTrainingSteps(stage, changes, faults, report);
   }
   checkSightings(sightings, store, report);
-  checkFinishedStays(changes, report);
+  checkFinishedStays(changes, faults, report);
   await checkHistories(join(folder, EVIDENCE.histories), store, report);
   checkIncidents(statuses, store, faults, report);
   const left = await read<LeftBehind>(EVIDENCE.left);

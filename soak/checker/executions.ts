@@ -1,4 +1,6 @@
-import type { Sightings, StoreChange } from '../evidence.ts';
+import type { FaultRecord, Sightings, StoreChange } from '../evidence.ts';
+import { CLOCK_SLACK_MS } from './incidents.ts';
+import { sha256OfValue } from './read.ts';
 import type { StageFolder } from './store.ts';
 import type { Report } from './violations.ts';
 
@@ -71,13 +73,23 @@ export function checkSightings(
   }
 }
 
-/** Nothing that was finished is made again: parts and manifests stay the files that they were, from when they were first seen. */
-export function checkFinishedStays(changes: readonly StoreChange[], report: Report): void {
+/**
+ * Nothing that was finished is made again: parts and manifests stay the files that they were, from when they were first seen. A manifest that
+ * the soak has swapped is sealed again: it says what it said before. What else it says, the soak wrote, while the fault lasted.
+ */
+export function checkFinishedStays(
+  changes: readonly StoreChange[],
+  faults: readonly FaultRecord[],
+  report: Report,
+): void {
   const finished = changes.filter(({ path }) => /^stages\/[^/]+\/(parts\/\d+|manifest)\.json$/.test(path));
   for (const [path, states] of Map.groupBy(finished, ({ path }) => path)) {
     const [first, ...later] = states;
     for (const { seenAt, inode, mtimeMs, content } of later) {
       if (first === undefined || (inode === first.inode && mtimeMs === first.mtimeMs)) continue;
+      const swaps = faults.filter(({ swapped }) => swapped !== null && path === `stages/${swapped}/manifest.json`);
+      const isSame = sha256OfValue(content) === sha256OfValue(first.content);
+      if (swaps.some((fault) => (isSame ? isBegun(fault, seenAt) : isDuring(fault, seenAt)))) continue;
       report(
         'doubled',
         path,
@@ -86,5 +98,9 @@ export function checkFinishedStays(changes: readonly StoreChange[], report: Repo
     }
   }
 }
+
+const isBegun = ({ at }: FaultRecord, time: string): boolean => Date.parse(at) <= Date.parse(time) + CLOCK_SLACK_MS;
+const isDuring = (fault: FaultRecord, time: string): boolean =>
+  isBegun(fault, time) && Date.parse(time) <= Date.parse(fault.endedAt) + CLOCK_SLACK_MS;
 
 const attemptText = (content: unknown): string => `attempt ${(content as { attempt?: number } | null)?.attempt}`;

@@ -4,7 +4,7 @@ import type { StageFolder } from './store.ts';
 import type { Report } from './violations.ts';
 
 /** What happens at once is noted in some order: an execution may be seen to fail a little before the fault is written down. */
-const CLOCK_SLACK_MS = 2_000;
+export const CLOCK_SLACK_MS = 2_000;
 /** What was struck near the end of a full disk fails after it: a write waits, a retry is under way. */
 const AFTERMATH_MS = 15_000;
 

@@ -50,6 +50,8 @@ export interface ManifestJson {
   readonly kind: string;
   readonly key: string;
   readonly digest: string;
+  readonly checksum: string;
+  readonly identity: unknown;
   readonly attempt: number;
   readonly parts: number;
   readonly files: readonly FileJson[];
@@ -89,10 +91,18 @@ async function readStage(dir: string, key: string): Promise<StageFolder> {
     ...{ key, dir, stage: await readJson<StageJson>(join(dir, 'stage.json')) },
     claims: claims as unknown as ClaimFile[],
     parts: parts as unknown as PartJson[],
-    manifest: await readJsonIfThere<ManifestJson>(join(dir, 'manifest.json')),
+    manifest: await readManifest(join(dir, 'manifest.json')),
     journals: await readJournals(join(dir, 'journal')),
     checkpoints: await readMarkers(join(dir, 'checkpoints')),
   };
+}
+
+/** Null where there is none, or one that the soak has cut: whether that may be is looked at elsewhere. */
+async function readManifest(path: string): Promise<ManifestJson | null> {
+  return await readJsonIfThere<ManifestJson>(path).catch((error: unknown) => {
+    if (error instanceof SyntaxError) return null;
+    throw error;
+  });
 }
 
 async function readJournals(folder: string): Promise<JournalFile[]> {

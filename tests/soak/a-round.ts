@@ -3,6 +3,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { digestOf } from '../../soak/checker/outputs.ts';
+import { sha256OfValue } from '../../soak/checker/read.ts';
 import type {
   CampaignEnd,
   FaultRecord,
@@ -19,8 +20,9 @@ import { temporaryFolder } from '../support/temporary-folder.ts';
 export const at = (second: number): string => new Date(Date.UTC(2026, 0, 1) + second * 1000).toISOString();
 
 /** Keys of the two stages of the round: a trainer of two attempts, and a stage of two shards and one attempt. */
-export const SFT = 'a'.repeat(64);
-export const EVALUATE = 'b'.repeat(64);
+const identityOf = (kind: string) => ({ kind, config: {}, seed: 7 });
+export const SFT = sha256OfValue(identityOf('sft'));
+export const EVALUATE = sha256OfValue(identityOf('evaluate'));
 
 /** What a test may plant a violation in, before it is written. */
 export interface Plan {
@@ -82,7 +84,7 @@ export async function aRound(plant: (plan: Plan) => void = () => {}): Promise<st
   const kill: FaultRecord = {
     ...{ id: 1, kind: 'main-kill', at: at(20), endedAt: at(20), target: 'main of sft', seen: 'got SIGKILL' },
     ...{ hits: [{ key: SFT, attempt: 0, part: 0 }], explains: ['Crashed'], strikesAll: false },
-    ...{ graceful: false, checkpointsDamaged: 0, wrong: null },
+    ...{ graceful: false, checkpointsDamaged: 0, swapped: null, wrong: null },
   };
   const plan: Plan = {
     round: { name: 'micro', campaigns: ['micro'], store, startedAt: at(0), endedAt: at(100), reference: results },
@@ -198,6 +200,7 @@ function stageFiles(
   parts: readonly { part: number; attempt: number; finishedAt: string }[],
 ): Record<string, unknown> {
   const attempt = claimedAt.length - 1;
+  const manifest = { kind, key, digest, identity: identityOf(kind) };
   const named = (folder: string, index: number) => `stages/${key}/${folder}/${String(index).padStart(5, '0')}.json`;
   return Object.fromEntries([
     ...Object.entries(contents).map(([path, text]) => [`stages/${key}/${path}`, text]),
@@ -206,9 +209,11 @@ function stageFiles(
       { attempt: index, owner: `micro/${kind}`, execution: `token-${index}`, claimedAt: time },
     ]),
     ...parts.map((part) => [named('parts', part.part), part]),
-    [`stages/${key}/manifest.json`, { kind, key, digest, attempt, parts: parts.length, files, counts }],
+    [`stages/${key}/manifest.json`, sealed({ ...manifest, attempt, parts: parts.length, files, counts })],
   ]);
 }
+
+const sealed = (manifest: object) => ({ ...manifest, checksum: sha256OfValue(manifest) });
 
 function write(path: string, content: unknown): void {
   mkdirSync(dirname(path), { recursive: true });

@@ -61,6 +61,30 @@ const LOST: readonly Planted[] = [
     ...{ verdict: 'lost', says: /its files and counts make/ },
   },
   {
+    name: 'a manifest whose counts were changed by hand',
+    plant: ({ files }) => {
+      files[sftFile('manifest.json')] = {
+        ...(files[sftFile('manifest.json')] as object),
+        counts: { optimizerSteps: 1 },
+      };
+    },
+    ...{ verdict: 'lost', says: /its checksum is [0-9a-f]+, but what it says makes another/ },
+  },
+  {
+    name: 'a manifest that says other things went in',
+    plant: ({ files }) => {
+      files[sftFile('manifest.json')] = { ...(files[sftFile('manifest.json')] as object), identity: { kind: 'sft' } };
+    },
+    ...{ verdict: 'lost', says: /identity\) does not make its key/ },
+  },
+  {
+    name: 'a manifest that is cut',
+    plant: ({ files }) => {
+      files[sftFile('manifest.json')] = '{"kind":';
+    },
+    ...{ verdict: 'lost', says: /there is none/ },
+  },
+  {
     name: 'a manifest that is not there',
     plant: ({ files }) => delete files[sftFile('manifest.json')],
     ...{ verdict: 'lost', says: /there is none/ },
@@ -341,6 +365,57 @@ test('what Temporal asks for once more because a message came in between is no v
         workflowTaskFailedEventAttributes: { cause: 'WORKFLOW_TASK_FAILED_CAUSE_UNHANDLED_COMMAND' },
       }),
     ),
+  );
+  expect(violations).toEqual([]);
+});
+
+/** A fault that swapped the manifest of `sft` from second 60 to 62. */
+const swap = ({ faults }: Plan) =>
+  faults.push({
+    ...faults[0]!,
+    ...{ id: 2, kind: 'swapped-manifest', at: at(60), endedAt: at(62), swapped: SFT },
+    ...{ hits: [{ key: EVALUATE, attempt: 0, part: 0 }], explains: ['DependencyDown'] },
+  });
+
+test('a swapped manifest that was sealed again as it was is no violation; as anything else, or after the fault, it is', async () => {
+  const again = async (second: number, content: unknown, inode = 7) =>
+    await checkRound(
+      await aRound((plan) => {
+        swap(plan);
+        plan.changes.push(aChange(sftFile('manifest.json'), second, content, inode));
+      }),
+    );
+  expect((await again(80, { attempt: 1 })).violations).toEqual([]);
+  expect((await again(61, { attempt: 1, counts: { forged: 1 } })).violations).toEqual([]);
+  expect((await again(80, { attempt: 1, counts: { forged: 1 } })).violations).toHaveLength(1);
+  expect((await again(50, { attempt: 1 })).violations).toHaveLength(1);
+});
+
+test('a swapped manifest that nobody has read since may stay; its parts have to make what the status said', async () => {
+  const left = (spoil: (plan: Plan) => void) =>
+    aRound((plan) => {
+      swap(plan);
+      plan.files[sftFile('manifest.json')] = '{"kind":';
+      spoil(plan);
+    });
+  expect((await checkRound(await left(() => {}))).violations).toEqual([]);
+  const other = await left(({ status }) => {
+    status.stages[0]!.result = { key: SFT, digest: 'f'.repeat(64) };
+  });
+  expect((await checkRound(other)).violations.map(({ what }) => what).join()).toContain('but the status said');
+  const damaged = await left(({ files }) => {
+    files[sftFile('data/policy/weights')] = 'Weights';
+  });
+  expect((await checkRound(damaged)).violations.map(({ what }) => what).join()).toContain('its sha256 is not');
+});
+
+test('a program that met a swapped manifest may say that its dependency was down', async () => {
+  const { violations } = await checkRound(
+    await aRound((plan) => {
+      swap(plan);
+      const incident = { class: 'DependencyDown', message: 'does not hold', attempt: 0, at: at(61) };
+      plan.status.stages[1]!.incidents.push(incident);
+    }),
   );
   expect(violations).toEqual([]);
 });

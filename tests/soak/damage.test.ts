@@ -1,7 +1,14 @@
 import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { cutJournal, damageNewestCheckpoint, latestAttempt } from '../../soak/damage.ts';
+import {
+  cutJournal,
+  damageNewestCheckpoint,
+  finishedStages,
+  latestAttempt,
+  readersOf,
+  swapManifest,
+} from '../../soak/damage.ts';
 import { seededRandom } from '../../soak/random.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
@@ -64,4 +71,28 @@ test('the latest attempt is the highest claim', async () => {
   for (const name of ['00000.json', '00010.json', '00002.json', '.00011.json.tmp'])
     writeFileSync(join(claims, name), '{}');
   expect(await latestAttempt(store, KEY)).toBe(10);
+});
+
+test('the manifest of a finished stage is swapped in one of three ways, and it is known when it is again what it was', async () => {
+  const store = await temporaryFolder();
+  const put = (key: string, name: string, content: object) => {
+    mkdirSync(join(store, 'stages', key), { recursive: true });
+    writeFileSync(join(store, 'stages', key, name), JSON.stringify(content));
+  };
+  const manifest = (key: string) => ({ key, counts: { solved: 240 }, checksum: key });
+  for (const key of ['a', 'b']) put(key, 'manifest.json', manifest(key));
+  put('c', 'stage.json', { inputs: { trees: { key: 'a' } } });
+  put('d', 'stage.json', { inputs: {} });
+  expect(await finishedStages(store)).toEqual(['a', 'b']);
+  expect(await readersOf(store, 'a')).toEqual(['c']);
+  const ways = new Set<string>();
+  for (let seed = 0; seed < 20; seed += 1) {
+    const swap = await swapManifest(store, 'a', ['b'], seededRandom(seed));
+    expect(readFileSync(join(store, 'stages', 'a', 'manifest.json'), 'utf8')).not.toBe(JSON.stringify(manifest('a')));
+    expect(await swap?.isMended()).toBe(false);
+    put('a', 'manifest.json', manifest('a'));
+    expect(await swap?.isMended()).toBe(true);
+    ways.add(/counts|cut|that of/.exec(swap?.what ?? '')?.[0] ?? '');
+  }
+  expect(ways).toEqual(new Set(['counts', 'cut', 'that of']));
 });
