@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { PROJECT } from '../../stages/python.ts';
-import { canonicalJson, manifestPath, referTo, sealStage, stageDir } from '../../store/index.ts';
+import { canonicalJson, manifestPath, referTo, sealStage, stageDir, stageKey } from '../../store/index.ts';
 import { PYTHON } from '../support/stage-process.ts';
 import { aFolder, aStage, publish } from './support.ts';
 
@@ -41,6 +41,27 @@ import json, sys
 from orrery_trainers.manifests import canonical_json
 print(json.dumps([canonical_json(json.loads(text)) for text in json.load(sys.stdin)]))`;
   expect(python(code, JSON.stringify(texts))).toEqual(texts.map((text) => canonicalJson(JSON.parse(text))));
+});
+
+test('TypeScript and Python make the same key of a trainer’s stage file', () => {
+  const A = 'a'.repeat(64);
+  const [pinned, tagged] = [`registry.example/team/image@sha256:${A}`, 'registry.example/team/image:1'];
+  const run = (more: object) => ({ run: { ranks: 2, resources: { gpus: 2 }, ...more } });
+  const inputs = {
+    policy: { kind: 'pretrain', key: A, digest: 'b'.repeat(64), checksum: 'c'.repeat(64) },
+    solutions: { kind: 'rewrite', key: A, digest: 'd'.repeat(64) },
+  };
+  const stages = [
+    aStage({ kind: 'pretrain', name: 'pretrain', config: {}, inputs: {} }),
+    aStage({ kind: 'sft', name: 'astro/sft', config: { learningRate: 1e-7, ...run({ image: pinned }) }, inputs }),
+    aStage({ kind: 'sft', name: 'sft', config: run({ image: tagged }), inputs }),
+    aStage({ kind: 'rl', name: 'rl', config: {}, inputs }),
+  ];
+  const code = `
+import json, sys
+from orrery_trainers.stage_key import stage_key
+print(json.dumps([stage_key(stage) for stage in json.load(sys.stdin)]))`;
+  expect(python(code, JSON.stringify(stages))).toEqual(stages.map(stageKey));
 });
 
 test('Python believes the manifests that TypeScript seals, and refuses what TypeScript refuses', async () => {

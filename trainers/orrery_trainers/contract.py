@@ -25,6 +25,7 @@ from .logs import Logger, adopt_library_logs
 from .manifests import checksum_of
 from .progress import ProgressFile, utc_now
 from .stacks import stacks_on_demand
+from .stage_key import stage_key
 from .stopping import Interrupted, Stop
 
 SCHEMA = Path(__file__).resolve().parents[2] / "spec" / "schemas" / "stage-file.json"
@@ -63,11 +64,17 @@ class StageContext:
         attempt = _number(env, "ORRERY_ATTEMPT", int, default=None, least=0)
         rank = _number(env, "RANK", int, default=0, least=0)
         stage = read_stage_file(file, kind)
+        directory = store / "stages" / stage["key"]
+        if file.resolve().parent != directory.resolve():
+            raise InvalidInput(
+                f"environment: ORRERY_STAGE_FILE: expected {directory / 'stage.json'}, the folder of the stage's key, "
+                f"but got {file}"
+            )
         before = env.get("ORRERY_CHECKPOINT_BEFORE")
         return cls(
             stage=stage,
             store=store,
-            directory=store / "stages" / stage["key"],
+            directory=directory,
             attempt=attempt,
             rank=rank,
             world_size=_number(env, "WORLD_SIZE", int, default=1, least=1),
@@ -196,7 +203,10 @@ class StageContext:
 
 
 def read_stage_file(file: Path, kind: str) -> dict[str, Any]:
-    """Read a stage file, checked against the schema exported from spec/. Raises InvalidInput with every bad field."""
+    """Read a stage file, checked against the schema exported from spec/ and by its key.
+
+    Raises InvalidInput with every bad field; DependencyDown when it says other things than its key was made of.
+    """
     import jsonschema
 
     try:
@@ -216,6 +226,11 @@ def read_stage_file(file: Path, kind: str) -> dict[str, Any]:
     if faults:
         lines = "; ".join(line for fault in faults for line in _complaints(fault))
         raise InvalidInput(f"{file} is not valid: {lines}")
+    if (key := stage_key(stage)) != stage["key"]:
+        raise DependencyDown(
+            f"{file} does not hold: what it says makes the key {key}, but it says {stage['key']}; "
+            "the next attempt writes it anew"
+        )
     return stage
 
 

@@ -16,6 +16,7 @@ from typing import Any
 
 from orrery_trainers.contract import exit_code_of
 from orrery_trainers.manifests import VERSION, checksum_of, output_digest, sha256_canonical
+from orrery_trainers.stage_key import identity_of, stage_key
 
 PROJECT = Path(__file__).resolve().parents[2]
 DOMAINS = Path(__file__).resolve().parent / "domains"
@@ -72,11 +73,9 @@ def write_stage(
     store: Path, kind: str, name: str, config: dict[str, Any], inputs: dict[str, str] | None = None
 ) -> Path:
     """A claimed stage with its stage.json; ``inputs`` is role -> key of a finished stage. Returns its folder."""
-    key = key_of(kind, name)
     stage = {
         "schemaVersion": 1,
         "name": name,
-        "key": key,
         "seed": 7,
         "kind": kind,
         "domain": {"name": "parity", "settings": {}},
@@ -85,19 +84,33 @@ def write_stage(
         "inputs": {role: ref_to(store / "stages" / at) for role, at in (inputs or {}).items()},
         "config": {**config, "run": config.get("run", RUN)},
     }
-    folder = store / "stages" / key
+    folder = store / "stages" / stage_key(stage)
     (folder / "claims").mkdir(parents=True)
-    (folder / "stage.json").write_text(json.dumps(stage))
+    _write_stage_file(folder, stage)
     claim(folder, 0)
     return folder
 
 
+def change_stage(folder: Path, change: Callable[[dict[str, Any]], Any]) -> Path:
+    """Plan a stage otherwise. Its key, and so its folder, is another then. Returns that."""
+    stage = json.loads((folder / "stage.json").read_text())
+    change(stage)
+    folder = folder.rename(folder.with_name(stage_key(stage)))
+    _write_stage_file(folder, stage)
+    return folder
+
+
+def _write_stage_file(folder: Path, stage: dict[str, Any]) -> None:
+    IDENTITIES[folder.name] = identity_of(stage)
+    (folder / "stage.json").write_text(json.dumps({**stage, "key": folder.name}))
+
+
 IDENTITIES: dict[str, dict[str, Any]] = {}
-"""What the stages of the tests are made of, by key: little, because a key is all that is asked of it."""
+"""What the stages of the tests are made of, by key."""
 
 
 def key_of(kind: str, name: str) -> str:
-    """Key of a stage of the tests."""
+    """Key of a finished stage of the tests, made of little: a key is all that is asked of it."""
     identity = {"kind": kind, "config": {}, "inputs": {}, "codeVersion": name, "seed": 7}
     key = sha256_canonical(identity)
     IDENTITIES[key] = identity
@@ -139,6 +152,8 @@ def seal(folder: Path) -> str:
     ]
     identity = IDENTITIES[folder.name]
     kind, when = identity["kind"], "2026-01-01T00:00:00.000Z"
+    planned = folder / "stage.json"
+    inputs = json.loads(planned.read_text())["inputs"] if planned.exists() else {}
     manifest = {
         "schemaVersion": VERSION,
         "kind": kind,
@@ -146,7 +161,7 @@ def seal(folder: Path) -> str:
         "name": f"test/{kind}",
         "digest": output_digest(kind, entries, {}),
         "identity": identity,
-        "inputs": {},
+        "inputs": inputs,
         "attempt": 0,
         "parts": 1,
         "files": entries,

@@ -8,7 +8,18 @@ from pathlib import Path
 
 import pytest
 
-from campaign import PRETRAIN, SFT, claim, environment, finished_stage, part, run_here, solutions, write_stage
+from campaign import (
+    PRETRAIN,
+    SFT,
+    change_stage,
+    claim,
+    environment,
+    finished_stage,
+    part,
+    run_here,
+    solutions,
+    write_stage,
+)
 from orrery_trainers import contract
 from orrery_trainers.contract import StageContext, exit_code_of
 from orrery_trainers.failures import (
@@ -56,6 +67,28 @@ def test_a_bad_stage_file_is_refused_with_the_field_what_was_expected_and_what_c
         context_of(folder)
     for word in [str(folder / "stage.json"), *words]:
         assert word in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda stage: stage.update(seed=8),
+        lambda stage: stage["config"].update(learningRate=0.5),
+        lambda stage: stage["config"]["run"].update(ranks=2),
+        lambda stage: stage.update(key="f" * 64),
+    ],
+)
+def test_a_stage_file_that_says_other_things_than_its_key_is_refused(folder, change):
+    spoil(folder, change)
+    with pytest.raises(DependencyDown, match=r"stage\.json does not hold: what it says makes the key [0-9a-f]{64}"):
+        context_of(folder)
+
+
+def test_a_stage_file_in_the_folder_of_another_stage_is_refused(folder, tmp_path):
+    other = write_stage(tmp_path, "pretrain", "pretrain", {**PRETRAIN, "learningRate": 0.5})
+    (folder / "stage.json").write_text((other / "stage.json").read_text())
+    with pytest.raises(InvalidInput, match=rf"ORRERY_STAGE_FILE: expected {other}/stage\.json, the folder of the"):
+        context_of(folder)
 
 
 def test_every_bad_field_of_a_stage_file_is_told_at_once(folder):
@@ -136,7 +169,7 @@ def test_an_input_that_was_made_anew_after_planning_is_refused(tmp_path):
     key = finished_stage(tmp_path, "rewrite", {"solutions.jsonl": solutions()})
     folder = write_stage(tmp_path, "sft", "sft", SFT, {"solutions": key})
     anew = "f" * 64
-    spoil(folder, lambda stage: stage["inputs"]["solutions"].update(digest=anew))
+    folder = change_stage(folder, lambda stage: stage["inputs"]["solutions"].update(digest=anew))
     with pytest.raises(
         InvalidInput,
         match=rf"input solutions: .*expected the result with digest {anew}, but its .*made again",

@@ -12,7 +12,6 @@ import random
 import signal
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -20,6 +19,7 @@ from campaign import (
     PRETRAIN,
     RL,
     SFT,
+    change_stage,
     checkpoints,
     finished_policy,
     finished_stage,
@@ -199,8 +199,7 @@ def chain_on_change(warm: Warm, store: Path, faults: dict[str, list[Callable]]) 
 
     def run(kind: str, inputs: dict[str, str]) -> None:
         folder = write_stage(store, kind, kind, TINY[kind], inputs)
-        stage: dict[str, Any] = json.loads((folder / "stage.json").read_text())
-        (folder / "stage.json").write_text(json.dumps({**stage, "domain": CHANGE}))
+        folder = change_stage(folder, lambda stage: stage.update(domain=CHANGE))
         endure(warm, kind, folder, faults.get(kind, []), ORRERY_DOMAINS=str(domain.folder.parent))
         seal(folder)
         folders[kind] = folder

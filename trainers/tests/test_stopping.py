@@ -13,6 +13,7 @@ from test_kills import assert_equal_runs
 
 from campaign import (
     PRETRAIN,
+    change_stage,
     checkpoints,
     ref_to,
     rl_stage,
@@ -71,7 +72,7 @@ def test_sigterm_while_it_loads_ends_a_program_at_once(tmp_path):
 
 def test_sigterm_during_a_save_ends_with_that_checkpoint(tmp_path, warm):
     folder = sft_stage(tmp_path, optimizerSteps=40, checkpoints=checkpoints(7))
-    large_policy(folder)
+    folder = large_policy(folder)
     trainer = warm.start("sft", folder)
     until(lambda: any(scratch_folder(folder, 0).glob("checkpoint-7/optimizer.pt")), lambda: trainer.alive)
     trainer.send(signal.SIGTERM)
@@ -84,7 +85,7 @@ def test_sigterm_during_a_save_ends_with_that_checkpoint(tmp_path, warm):
 def test_sigterm_during_a_long_rollout_gives_the_step_up_and_ends(tmp_path, warm):
     """The policy never ends a completion, and 30,000 tokens for each of 8 take hours on a CPU."""
     folder = rl_stage(tmp_path, maxCompletionTokens=30_000)
-    endless_policy(folder, context_tokens=30_100)
+    folder = endless_policy(folder, context_tokens=30_100)
     trainer = warm.start("rl", folder)
     until(lambda: (folder / "progress" / "00000.json").exists(), lambda: trainer.alive)
     trainer.send(signal.SIGTERM)
@@ -124,13 +125,16 @@ def interrupt_at(monkeypatch, kind: type, name: str, call: int) -> None:
     monkeypatch.setattr(kind, name, interrupted)
 
 
-def large_policy(folder: Path) -> None:
-    """Give a stage a policy that takes some time to save."""
-    _replace_policy(folder, {**PRETRAIN["model"], "hiddenSize": 256, "layers": 3}, lambda model: None)
+def large_policy(folder: Path) -> Path:
+    """Give a stage a policy that takes some time to save. Returns its folder, which is another then."""
+    return _replace_policy(folder, {**PRETRAIN["model"], "hiddenSize": 256, "layers": 3}, lambda model: None)
 
 
-def endless_policy(folder: Path, context_tokens: int) -> None:
-    """Give a stage a policy that never says that it is done: of all tokens the last one has the least probability."""
+def endless_policy(folder: Path, context_tokens: int) -> Path:
+    """Give a stage a policy that never says that it is done: of all tokens the last one has the least probability.
+
+    Returns its folder, which is another then.
+    """
 
     def change(model) -> None:
         import torch
@@ -140,10 +144,10 @@ def endless_policy(folder: Path, context_tokens: int) -> None:
             embedding[:, 0], embedding[end, 0] = 1.0, -1.0
             model.model.norm.weight[0] = 20.0
 
-    _replace_policy(folder, {**PRETRAIN["model"], "contextTokens": context_tokens}, change)
+    return _replace_policy(folder, {**PRETRAIN["model"], "contextTokens": context_tokens}, change)
 
 
-def _replace_policy(folder: Path, shape: dict, change) -> None:
+def _replace_policy(folder: Path, shape: dict, change) -> Path:
     import domain
 
     from orrery_trainers.pretrain import build_model
@@ -157,5 +161,4 @@ def _replace_policy(folder: Path, shape: dict, change) -> None:
     model.save_pretrained(stage / "data" / "policy")
     tokenizer.save_pretrained(stage / "data" / "policy")
     seal(stage)
-    planned["inputs"]["policy"] = ref_to(stage)
-    (folder / "stage.json").write_text(json.dumps(planned))
+    return change_stage(folder, lambda stage_file: stage_file["inputs"].update(policy=ref_to(stage)))
