@@ -43,7 +43,8 @@ def verified_files(store: Path, inputs: dict[str, Any], role: str, name: str) ->
     try:
         # What the key of the stage counts (inputAsCounted of store/key.ts): made again with the same outputs, it is the
         # same input.
-        files = read_manifest(folder, {field: inputs[role][field] for field in ("kind", "digest")})["files"]
+        asked = {field: value for field, value in inputs[role].items() if field in ("kind", "digest")}
+        files = read_manifest(folder, asked)["files"]
     except Another as error:
         raise InvalidInput(f"input {role}: {error}") from None
     except DoesNotHold as error:

@@ -154,7 +154,7 @@ def _policy_of_stage(environment: Mapping[str, str]) -> tuple[Path, str]:
         if given is None and policy["type"] == "pretrained":
             return Path(policy["uri"]), policy["name"]
         if given is not None:
-            name, inputs = policy["name"], {"policy": {"key": given["key"], "digest": given["digest"]}}
+            name, inputs = policy["name"], {"policy": {field: given[field] for field in ("kind", "key", "digest")}}
     except OSError as error:
         raise failure_of(error) or InvalidInput(f"{file}: expected a stage file: {error}") from None
     except (ValueError, KeyError, TypeError, AttributeError) as error:
