@@ -394,7 +394,9 @@ export async function campaign(input: unknown, ...more: unknown[]): Promise<Camp
 
   function notHeld(name: string): string {
     const held = board.all().filter(({ state }) => state === 'held');
-    const known = held.map((one) => one.name).join(', ') || 'none';
+    if (held.length === 0)
+      return `stage: no stage of this campaign is held, so there is nothing to retry; got ${shownValue(name)}`;
+    const known = held.map((one) => one.name).join(', ');
     return `stage: expected a held stage (${known}), but got ${shownValue(name)}`;
   }
 

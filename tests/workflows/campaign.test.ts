@@ -146,6 +146,9 @@ describe('a campaign', () => {
     const paused = await handle.executeUpdate<CampaignStatus, []>('pause');
     expect(paused.phase).toBe('paused');
     await expect(handle.executeUpdate('pause')).rejects.toMatchObject({ cause: { message: /paused already/ } });
+    await expect(handle.executeUpdate('retryStage', { args: [{ stage: 'astro/rl' }] })).rejects.toMatchObject({
+      cause: { message: /no stage of this campaign is held/ },
+    });
     expect(await bench.executor.observe(jobNames('pretrain')[0]!)).toMatchObject({ phase: 'stopped' });
     await handle.executeUpdate('resume');
     await until(handle, 'pretrain', 'completed');
