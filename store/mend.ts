@@ -79,7 +79,9 @@ export async function mendInput(store: string, input: ManifestRef, report: Repor
     await sealAgain(store, await readStageFile(dir), report);
   } catch (error) {
     if (!(error instanceof CorruptFileError) || error instanceof OtherResultError) throw error;
-    await soundManifest(store, await readStageFile(dir), report);
+    const stage = await readStageFile(dir);
+    // Null as well where another activity has just set it aside: then both seal it, and the first one stands.
+    if ((await soundManifest(store, stage, report)) === null) await sealAgain(store, stage, report);
   }
   if (readManifest(dir, input) === null) {
     throw new CorruptFileError(`${dir}: expected the result of a finished stage, but its manifest is not there`);

@@ -59,6 +59,15 @@ test.each([
   expect(readFileSync(path, 'utf8')).toBe(text);
 });
 
+test('a damaged manifest is mended by many at once, and nobody is refused', async () => {
+  const { store, input, path, text } = await aFinishedStage();
+  for (let round = 0; round < 20; round += 1) {
+    writeFileSync(path, text.slice(0, 100));
+    await Promise.all(Array.from({ length: 4 }, () => mendInput(store, input, () => {})));
+    expect(readFileSync(path, 'utf8')).toBe(text);
+  }
+});
+
 test('an input whose manifest and parts are lost is refused', async () => {
   const { store, input, path } = await aFinishedStage();
   rmSync(path);
