@@ -1,6 +1,7 @@
 import type { Client } from '@temporalio/client';
 import { Worker, type WorkflowBundleWithSourceMap } from '@temporalio/worker';
 import type { Logger } from 'pino';
+import { ACTIVITY_CONVERTER } from './activities/data-converter.ts';
 import { openOnQueue, type WorkflowFacts } from './installation/index.ts';
 
 /** Open workflows that are looked at, the newest first: a start is not to take minutes where thousands are open. *Ours*. */
@@ -27,7 +28,8 @@ export async function findMisfits(
   const histories = historiesOf(client, firstOf(openOnQueue(client, taskQueue), MAX_WORKFLOWS));
   const misfits: Misfit[] = [];
   let replayed = 0;
-  for await (const { workflowId, error } of Worker.runReplayHistories({ workflowBundle }, histories)) {
+  const options = { workflowBundle, dataConverter: ACTIVITY_CONVERTER };
+  for await (const { workflowId, error } of Worker.runReplayHistories(options, histories)) {
     replayed += 1;
     if (error !== undefined) misfits.push({ workflowId, reason: error.message });
   }

@@ -12,7 +12,7 @@ import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Client, Connection } from '@temporalio/client';
 import { NativeConnection, Runtime, Worker } from '@temporalio/worker';
-import { ACTIVITY_CONVERTER } from './activities/failure-converter.ts';
+import { ACTIVITY_CONVERTER } from './activities/data-converter.ts';
 import { createActivities } from './activities/index.ts';
 import { ensureSearchAttributes } from './activities/search-attributes.ts';
 import { bundleWorkflows } from './bundle.ts';

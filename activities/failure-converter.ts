@@ -1,4 +1,3 @@
-import { fileURLToPath } from 'node:url';
 import {
   DefaultFailureConverter,
   type FailureConverter,
@@ -17,6 +16,3 @@ class BoundedFailureConverter extends DefaultFailureConverter {
 
 /** Temporal looks it up by this name. */
 export const failureConverter: FailureConverter = new BoundedFailureConverter();
-
-/** `dataConverter` of a worker: Temporal takes the converter by its path. */
-export const ACTIVITY_CONVERTER = { failureConverterPath: fileURLToPath(import.meta.url) };

@@ -1,22 +1,27 @@
 import { activityInfo, heartbeat } from '@temporalio/activity';
 import type { Logger } from 'pino';
-import { type PodState, type Progress, progressOfAll } from '../spec/index.ts';
+import { z } from 'zod';
+import { type PodState, Progress, progressOfAll } from '../spec/index.ts';
 import { BEAT_MS } from './beating.ts';
-import { afterLook, type Idle, type IdlePods, type Stall, stallOf } from './stall.ts';
+import { afterLook, type IdlePods, type Stall, stallOf } from './stall.ts';
+
+/** Pods whose idle time the next worker learns: heartbeats stay small. The others begin at 0 with it. *Ours*. */
+const REMEMBERED = 64;
 
 /** What the watch of a job remembers over a change of worker: its heartbeat details, which the CLI reads too. */
-interface Watched {
-  readonly progress: Progress | null;
+const Watched = z.object({
+  progress: Progress.nullable(),
   /** Pods that have made no progress for the longest. By watching alone, so that neither a stepped clock nor a sleeping laptop counts. */
-  readonly idle: readonly (readonly [part: number, idle: Idle])[];
+  idle: z
+    .array(z.tuple([z.int().min(0), z.object({ done: z.number().nullable(), ms: z.number().min(0) })]))
+    .max(REMEMBERED),
   /** What stands in the job's way, in the executor's words; null when nothing does. */
-  readonly message: string | null;
-}
+  message: z.string().nullable(),
+});
+type Watched = z.infer<typeof Watched>;
 
 /** A beat that took longer than this was no beat: the machine slept, or the store did not answer. */
 const LONGEST_BEAT_MS = 10 * BEAT_MS;
-/** Pods whose idle time the next worker learns: heartbeats stay small. The others begin at 0 with it. *Ours*. */
-const REMEMBERED = 64;
 
 export interface ProgressWatch {
   /** By part, of the pods that report. */
@@ -40,7 +45,8 @@ export interface ProgressWatch {
  */
 export function watchProgress(job: ProgressWatch): { stop(): void } {
   const { read, pods, isGang, says, stallTimeoutSeconds, onProgress, onStall, log } = job;
-  const before = activityInfo().heartbeatDetails as Partial<Watched> | undefined;
+  // Anyone who reaches Temporal may have recorded a heartbeat: one that is not ours is forgotten.
+  const before = Watched.safeParse(activityInfo().heartbeatDetails).data;
   let progress: Progress | null = before?.progress ?? null;
   let idle: IdlePods = new Map(before?.idle ?? []);
   let lookedAt = performance.now();

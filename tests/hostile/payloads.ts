@@ -12,6 +12,12 @@ export const encoded = (encoding: string, data: string): Payload => ({
 export const json = (text: string): Payload => encoded('json/plain', text);
 export const jsonOf = (value: unknown): Payload => json(JSON.stringify(value));
 
+/** A payload that says it lies in some other storage. */
+const reference = (data: string): Payload => ({
+  metadata: { encoding: bytes('json/protobuf'), messageType: bytes('temporal.api.sdk.v1.ExternalStorageReference') },
+  data: bytes(data),
+});
+
 const deep = (levels: number): string => '['.repeat(levels) + ']'.repeat(levels);
 
 /**
@@ -43,6 +49,9 @@ export function hostilePayloads(valid: unknown): Readonly<Record<string, readonl
     'no data': [{ metadata: { encoding: bytes('json/plain') } }],
     bytes: [encoded('binary/plain', '\u0000\u0001')],
     protobuf: [encoded('json/protobuf', '{}')],
+    reference: [reference('{"driverName":"somewhere","claimData":{"key":"value"}}')],
+    'empty reference': [reference('{}')],
+    'bad reference': [reference('{"driverName":')],
     'two payloads': [
       valid === undefined ? json('{}') : jsonOf(valid),
       valid === undefined ? json('{}') : jsonOf(valid),

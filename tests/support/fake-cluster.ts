@@ -8,7 +8,7 @@ import { Client, Connection } from '@temporalio/client';
 import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
 import { execa } from 'execa';
 import { pino } from 'pino';
-import { ACTIVITY_CONVERTER } from '../../activities/failure-converter.ts';
+import { ACTIVITY_CONVERTER } from '../../activities/data-converter.ts';
 import { createActivities } from '../../activities/index.ts';
 import { ensureSearchAttributes } from '../../activities/search-attributes.ts';
 import { bundleWorkflows } from '../../bundle.ts';
