@@ -1,4 +1,4 @@
-import { open, readdir, readFile, rm, stat } from 'node:fs/promises';
+import { open, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { REPORT_FLAG, REPORT_SIGNAL } from '../environment.ts';
@@ -54,6 +54,9 @@ async function nodeStack(process: ProcessFacts, reports: string): Promise<string
   const report = await takeReport(process.pid, reports);
   if (report !== null) return report;
   const busy = `no report within ${ANSWER_MS} ms: JavaScript does not return\n`;
+  const remembered = join(reports, `interrupted-${process.pid}.txt`);
+  const before = await readFile(remembered, 'utf8').catch(() => null);
+  if (before !== null) return `${busy}${before}`;
   const output = await follow(process.stderr);
   if (output === null || !handles(process, 'SIGUSR1')) return `${busy}its debugger cannot be asked\n`;
   sendSignal(process.pid, 'SIGUSR1');
@@ -61,9 +64,13 @@ async function nodeStack(process: ProcessFacts, reports: string): Promise<string
   const url = DEBUGGER.exec(answer ?? '')?.[1];
   if (url === undefined) return `${busy}nor did it open its debugger (state ${process.state})\n`;
   const frames = await jsFramesOf(url, ANSWER_MS);
-  return frames === null
-    ? `${busy}nor could its debugger stop it: it waits outside of JavaScript (state ${process.state})\n`
-    : `${busy}interrupted by its debugger, it was in\n${frames.map((frame) => `    at ${frame}\n`).join('')}`;
+  const said =
+    frames === null
+      ? `nor could its debugger stop it: it waits outside of JavaScript (state ${process.state})\n`
+      : `interrupted by its debugger at ${new Date().toISOString()}, it was in\n${frames.map((frame) => `    at ${frame}\n`).join('')}`;
+  // Asked once: a debugger that is opened a second time ends the program now and then (SIGSEGV, seen in Node 24.21).
+  await writeFile(remembered, said);
+  return busy + said;
 }
 
 const DEBUGGER = /^Debugger listening on (ws:\/\/127\.0\.0\.1:\d+\/[0-9a-f-]+)$/m;

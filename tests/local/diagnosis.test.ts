@@ -2,6 +2,7 @@ import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test as it, vi } from 'vitest';
+import { isFree } from '../../local/ports.ts';
 import type { JobRequest, Program } from '../../spec/index.ts';
 import { aJob, doing, eventually, Machine } from './support.ts';
 
@@ -61,8 +62,14 @@ describe.runIf(process.platform === 'linux')('the stack', () => {
     await using here = machine();
     const diagnosis = await diagnosisOf(here, { main: doing('spin') });
     expect(stacks(diagnosis)).toMatch(/at spinForEver \(.*main\.mjs:\d+:\d+\)/);
-    // A debugger that is open already would not say again where it listens.
+    const debuggers = /Debugger listening on ws:\/\/127\.0\.0\.1:(\d+)/g;
+    const log = async () => (await here.executor.diagnose(name))['00000-main.log'] ?? '';
+    const ports = [...(await log()).matchAll(debuggers)].map(([, port]) => Number(port));
+    expect(ports).toHaveLength(1);
+    expect(await isFree(ports[0]!)).toBe(true);
+    // A second look tells what the first has seen: a second debugger could end the program.
     expect(stacks(await here.executor.diagnose(name))).toMatch(/at spinForEver/);
+    expect([...(await log()).matchAll(debuggers)]).toHaveLength(1);
     expect(await here.executor.observe(name)).toMatchObject({ phase: 'running' });
   });
 
