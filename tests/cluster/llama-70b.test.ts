@@ -38,7 +38,7 @@ afterAll(async () => {
 function campaign(): CampaignSpecInput {
   const spec = parse(readFileSync(inProject(EXAMPLE), 'utf8')) as CampaignSpecInput;
   if (spec.data.type !== 'files') throw new Error('expected problem files');
-  const folder = join(cluster.store, '..', 'data');
+  const folder = join(cluster.store, 'inputs');
   mkdirSync(folder, { recursive: true });
   const path = join(folder, 'problems.jsonl');
   writeFileSync(path, '{"problem": "1 + 1", "answer": "2"}\n');

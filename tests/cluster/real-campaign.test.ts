@@ -55,10 +55,13 @@ const manifestsOf = (store: string): Map<string, Manifest> =>
 /** The undisturbed run, as processes of this machine; returns its manifests. */
 async function runLocally(bench: ClusterBench): Promise<Map<string, Manifest>> {
   const store = join(bench.namespace.folder, 'local-store');
+  // A store of its own, so a queue of its own.
+  const taskQueue = 'locally';
   await using _worker = await bench.startWorker({
     ...{ ORRERY_EXECUTOR: 'local', ORRERY_STORE: store, ORRERY_HOME: join(bench.namespace.folder, 'local-home') },
+    ORRERY_TASK_QUEUE: taskQueue,
   });
-  const handle = await startCampaign(bench, 'locally', microCampaign());
+  const handle = await startCampaign(bench, 'locally', microCampaign(), taskQueue);
   await handle.result();
   return manifestsOf(store);
 }
@@ -158,13 +161,13 @@ test('a real campaign in real pods, its RL trainer killed midway, makes what the
   expect(await jobsOf(namespace)).toHaveLength(stages.length + 1);
   expect(await leftovers(namespace)).toEqual([]);
 
-  // Stage by stage the same. The report of `analyse` tells times, so of it only key and counts are.
+  // Stage by stage the same. The report of `analyse` tells times, and its key counts those of what it reads, so of it only counts are.
   const inPods = manifestsOf(store);
   const facts = (manifests: Map<string, Manifest>) =>
     Object.fromEntries(
       [...manifests].map(([name, { key, digest, counts, parts }]) => [
         name,
-        { key, counts, parts, digest: name === 'analyse' ? 'not compared' : digest },
+        { counts, parts, ...(name === 'analyse' ? {} : { key, digest }) },
       ]),
     );
   expect(Object.keys(facts(inPods))).toHaveLength(stages.length);

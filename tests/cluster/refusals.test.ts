@@ -1,7 +1,7 @@
 import { PatchStrategy, RbacAuthorizationV1Api, setHeaderOptions } from '@kubernetes/client-node';
 import { expect, test } from 'vitest';
 import { viewCampaign } from '../../cli/campaigns.ts';
-import type { CampaignSpecInput, StageStatus } from '../../spec/index.ts';
+import type { CampaignSpecInput, StageKind, StageStatus } from '../../spec/index.ts';
 import { leftovers, startCampaign, statusOf, untilStage } from '../support/cluster/campaigns.ts';
 import { eventually } from '../support/cluster/job-story.ts';
 import { aSmallCampaign, type ClusterBench, openClusterBench } from '../support/cluster/workbench.ts';
@@ -10,8 +10,8 @@ import { aSmallCampaign, type ClusterBench, openClusterBench } from '../support/
 
 const LIMIT_MS = 30_000;
 
-const oneStage = (run: object = {}): CampaignSpecInput =>
-  aSmallCampaign({ arms: [{ name: 'astro' }], until: 'linearise', run: { prepare: run } });
+const oneStage = (run: object = {}, stage: StageKind = 'prepare'): CampaignSpecInput =>
+  aSmallCampaign({ arms: [{ name: 'astro' }], until: 'linearise', run: { [stage]: run } });
 
 /** Runs a campaign whose first stage cannot run, against a cluster that the settings describe wrongly. @returns how that stage ended */
 async function refused(bench: ClusterBench, id: string, spec: CampaignSpecInput): Promise<StageStatus> {
@@ -50,19 +50,20 @@ test('an impossible request and a missing claim are told while the stage waits, 
   timeout: 120_000,
 }, async () => {
   const missing = { volumes: [{ claim: 'weights', mountPath: '/weights' }] };
-  for (const [settings, run, words] of [
-    [{}, { resources: { gpus: 16 } }, /Insufficient nvidia\.com\/gpu|16 GPUs/],
-    [missing, {}, /persistentvolumeclaim "weights" not found/],
+  // A stage without a model may ask for no GPU.
+  for (const [settings, waiting, run, words] of [
+    [{}, 'pretrain', { resources: { gpus: 16 } }, /Insufficient nvidia\.com\/gpu|16 GPUs/],
+    [missing, 'prepare', {}, /persistentvolumeclaim "weights" not found/],
   ] as const) {
     await using bench = await openClusterBench('toy', settings);
     await bench.startWorker();
-    const handle = await startCampaign(bench, 'waits', oneStage(run));
+    const handle = await startCampaign(bench, 'waits', oneStage(run, waiting));
     let said = '';
     await eventually(
       'the stage says why it waits',
       async () => {
         const { status } = await viewCampaign(bench.client, 'waits');
-        const stage = status?.stages.find(({ name }) => name === 'prepare');
+        const stage = status?.stages.find(({ name }) => name === waiting);
         said = lastWords(stage as StageStatus);
         return words.test(said);
       },

@@ -1,5 +1,6 @@
 import { BatchV1Api, CoreV1Api, type V1Job, type V1Pod } from '@kubernetes/client-node';
 import type { WorkflowHandle } from '@temporalio/client';
+import { DEFAULT_TASK_QUEUE } from '../../../installation/index.ts';
 import { LABELS } from '../../../k8s/labels.ts';
 import type { CampaignSpecInput, CampaignStatus, StageState, StageStatus } from '../../../spec/index.ts';
 import type { campaign } from '../../../workflows/index.ts';
@@ -11,8 +12,12 @@ import type { ClusterBench } from './workbench.ts';
 
 export type Handle = WorkflowHandle<typeof campaign>;
 
-export const startCampaign = ({ client }: ClusterBench, workflowId: string, spec: CampaignSpecInput): Promise<Handle> =>
-  client.workflow.start<typeof campaign>('campaign', { taskQueue: 'orrery', workflowId, args: [spec] });
+export const startCampaign = (
+  { client }: ClusterBench,
+  workflowId: string,
+  spec: CampaignSpecInput,
+  taskQueue = DEFAULT_TASK_QUEUE,
+): Promise<Handle> => client.workflow.start<typeof campaign>('campaign', { taskQueue, workflowId, args: [spec] });
 
 export const statusOf = (handle: Handle): Promise<CampaignStatus> => handle.query<CampaignStatus>('status');
 
