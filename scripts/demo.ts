@@ -13,7 +13,7 @@ import { Command } from 'commander';
 import { type CampaignFile, readCampaignFile } from '../cli/campaign-file.ts';
 import { type CampaignView, isRunning, updateCampaign, viewCampaign } from '../cli/campaigns.ts';
 import { orreryCommand } from '../cli/command-line.ts';
-import { connectionSettings, namedAddress, withClient } from '../cli/connect.ts';
+import { connectionSettings, namedAddress, queueFrom, withClient } from '../cli/connect.ts';
 import { CommandError, EXIT, type ExitCode, messageOf, runMain } from '../cli/errors.ts';
 import { untilInterrupted } from '../cli/interrupt.ts';
 import { logFiles } from '../cli/logs.ts';
@@ -33,6 +33,8 @@ import { ensureWorker, type Place, stopWorker, type WorkerProcess, type WorkerPu
 
 /** What checkpoints and trees of a run may take. */
 const RUN_GB = 1;
+/** As the person has set it: what the demo sets for itself is not remembered with the server. */
+const ASKED: NodeJS.ProcessEnv = { ...process.env };
 
 interface DemoOptions {
   readonly full?: true;
@@ -133,6 +135,8 @@ async function onKubernetes(): Promise<WorkerPurpose> {
   await clusterUp((line) => console.error(`orrery: ${line}`));
   const env = workerEnvironment();
   process.env.ORRERY_STORE = env.ORRERY_STORE; // where this process reads the report
+  // A queue belongs to one store, and the usual one to that of stages on this machine.
+  process.env.ORRERY_TASK_QUEUE = queueFrom(ASKED) ?? `${connectionSettings(ASKED).taskQueue}-kubernetes`;
   console.log(`on the cluster of this project: KUBECONFIG=${kubeconfigPath()}`);
   return { executor: 'kubernetes', env };
 }
@@ -242,8 +246,9 @@ async function theTemporal(): Promise<DemoTemporal> {
       stop: async () => undefined,
     };
   }
-  const server = await startProjectTemporal();
-  return { ...server, place: { address: server.address, ...server.place } };
+  const server = await startProjectTemporal({}, ASKED);
+  const { taskQueue } = connectionSettings();
+  return { ...server, place: { address: server.address, ...server.place, taskQueue } };
 }
 
 async function chosenCampaign({
