@@ -6,6 +6,7 @@ import { stringify } from 'yaml';
 import { inProject } from '../../../cli/paths.ts';
 import { ensureStageImage } from '../../../cluster/import-image.ts';
 import { workerSettings } from '../../../cluster/worker-settings.ts';
+import { DEFAULT_TASK_QUEUE } from '../../../installation/index.ts';
 import { type CampaignSpecInput, StageKind } from '../../../spec/index.ts';
 import { startTemporal } from '../temporal.ts';
 import { aCampaign } from '../worker.ts';
@@ -57,6 +58,9 @@ export async function openClusterBench(programs: Programs, settings: object = {}
   const env = {
     ...{
       TEMPORAL_ADDRESS: temporal.address,
+      // Whatever the shell of the person has: these tests see its environment.
+      TEMPORAL_NAMESPACE: 'default',
+      ORRERY_TASK_QUEUE: DEFAULT_TASK_QUEUE,
       ORRERY_STORE: namespace.store,
       ORRERY_HOME: join(namespace.folder, 'home'),
     },
