@@ -13,6 +13,14 @@ export interface ChosenExecutor extends Pick<Deps, 'executor' | 'outcomeOf' | 'r
 }
 
 /**
+ * Pods and worker write the same folders of the store: what the one makes, the other's group may change. To be called before anything is
+ * written to the store, its own folder included.
+ */
+export function shareFilesWithPods(env: NodeJS.ProcessEnv): void {
+  if (env.ORRERY_EXECUTOR === 'kubernetes') process.umask(0o002);
+}
+
+/**
  * The executor that the environment asks for: `ORRERY_EXECUTOR` is `local` (default) or `kubernetes`; the latter reads its settings from the file in
  * `ORRERY_KUBERNETES` (docs/kubernetes.md).
  * @throws InvalidInputError when it is neither, or the settings are wrong
@@ -30,8 +38,7 @@ export async function chooseExecutor(env: NodeJS.ProcessEnv, local: LocalExecuto
     const message = `expected local or kubernetes, but got "${name}"`;
     throw new InvalidInputError('the environment', [{ field: 'ORRERY_EXECUTOR', message }]);
   }
-  // Pods and worker write the same folders of the store: what the one makes, the other's group may change.
-  process.umask(0o002);
+  shareFilesWithPods(env);
   // Loaded where it is used: it takes as long as all else of a worker together.
   const { createKubernetesExecutor, createShortage, kubernetesOutcome, readKubernetesSettings } = await import(
     './k8s/index.ts'

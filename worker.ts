@@ -20,7 +20,7 @@ import { releaseCommand } from './cli/command-line.ts';
 import { CHANNEL_ARGS, connectionSettings, refuseStranger } from './cli/connect.ts';
 import { CommandError, EXIT } from './cli/errors.ts';
 import { deploymentOf } from './deployment.ts';
-import { chooseExecutor } from './executors.ts';
+import { chooseExecutor, shareFilesWithPods } from './executors.ts';
 import { inputRules } from './inputs/index.ts';
 import { claimQueue, describeLoss, keepQueue, type Loss, thisInstallation } from './installation/index.ts';
 import { createLogger, logLevel, temporalLogger } from './logging.ts';
@@ -36,6 +36,7 @@ const log = createLogger();
 
 log.level = await orLeave(() => logLevel(process.env));
 const inputs = await orLeave(() => inputRules(process.env, { project: projectRoot, store }));
+shareFilesWithPods(process.env);
 Runtime.install({ logger: temporalLogger(log) });
 const settings = await orLeave(() => connectionSettings());
 const { connectionOptions, namespace, taskQueue } = settings;
