@@ -57,9 +57,6 @@ export type LocalJob = z.infer<typeof LocalJob>;
 export const SupervisorRecord = z.object({ pid: z.int().nullable(), start: z.string() });
 export type SupervisorRecord = z.infer<typeof SupervisorRecord>;
 
-/** `stop.json` */
-export const StopRecord = z.object({ askedAt: z.iso.datetime() });
-
 /** `state.json` */
 export const JobState: z.ZodType<JobObservation> = z.object({
   name: z.string(),

@@ -1,5 +1,5 @@
 import { stat } from 'node:fs/promises';
-import { PROGRESS_BYTES, Progress, progressOfAll } from '../spec/index.ts';
+import { PROGRESS_BYTES, Progress } from '../spec/index.ts';
 import { readJsonIfThere } from './files.ts';
 import { partPath, progressPath } from './layout.ts';
 
@@ -9,11 +9,6 @@ import { partPath, progressPath } from './layout.ts';
  */
 export function readPartsProgress(stage: string, parts: number, attempt: number): Promise<(Progress | null)[]> {
   return Promise.all(Array.from({ length: parts }, (_, part) => progressOfPart(stage, part, attempt)));
-}
-
-/** {@link readPartsProgress} as one; see {@link progressOfAll}. */
-export async function readProgress(stage: string, parts: number, attempt: number): Promise<Progress | null> {
-  return progressOfAll(await readPartsProgress(stage, parts, attempt));
 }
 
 async function progressOfPart(stage: string, part: number, attempt: number): Promise<Progress | null> {

@@ -1,13 +1,13 @@
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, it, test } from 'vitest';
-import type { Progress } from '../../spec/index.ts';
+import { type Progress, progressOfAll } from '../../spec/index.ts';
 import {
   CorruptFileError,
   manifestPath,
   outputDigest,
   readManifest,
-  readProgress,
+  readPartsProgress,
   readStageFile,
   sealStage,
   stageDir,
@@ -16,6 +16,9 @@ import {
 } from '../../store/index.ts';
 import { aProgress } from '../support/builders.ts';
 import { aFolder, aStage, publish, put } from './support.ts';
+
+const readProgress = async (stage: string, parts: number, attempt: number) =>
+  progressOfAll(await readPartsProgress(stage, parts, attempt));
 
 describe('sealing', () => {
   it('composes the manifest from its parts, with counts summed', async () => {
