@@ -41,15 +41,17 @@ test('ten stages in a row, a retry, an arm that fails while the other goes on; a
 
   const lasting = lastingDifferences();
   const disagreements = new Set<string>();
-  let looks = 0;
+  const compared = new Map<string, number>();
   while (!over) {
     const moment = await look(bench, 'troubled', watch.states);
-    looks += unmoved(moment).length === moment.before.stages.length ? 1 : 0;
+    for (const { name } of unmoved(moment)) compared.set(name, (compared.get(name) ?? 0) + 1);
     for (const words of lasting(differences(moment), Date.now())) disagreements.add(words);
     await sleep(300);
   }
   expect([...disagreements]).toEqual([]);
-  expect(looks, 'moments in which nothing changed').toBeGreaterThan(20);
+  // How many looks there are depends on the machine; that the views were compared, for each stage, does not.
+  const { stages } = await statusOf(handle);
+  expect(Math.min(...stages.map(({ name }) => compared.get(name) ?? 0)), 'comparisons of a stage').toBeGreaterThan(5);
 
   expect(await watch.ended, 'exit code of orrery watch').toBe(1);
   let left: Difference[] = [];
@@ -62,7 +64,6 @@ test('ten stages in a row, a retry, an arm that fails while the other goes on; a
     10_000,
   ).catch((error: Error) => expect(left, error.message).toEqual([]));
 
-  const { stages } = await statusOf(handle);
   const ofArm = (arm: string) => stages.filter((stage) => stage.arm === arm);
   expect(ofArm('astro').map(({ state }) => state)).toEqual(ofArm('astro').map(() => 'completed'));
   expect(stages.filter(({ arm, state }) => arm !== 'direct' && state === 'completed').length).toBeGreaterThanOrEqual(
