@@ -2,6 +2,7 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { activityInfo, cancellationSignal } from '@temporalio/activity';
 import { WorkflowNotFoundError } from '@temporalio/common';
+import { domainComplaints } from '../domains/domain.ts';
 import { inputComplaints } from '../inputs/index.ts';
 import { stagesElsewhere } from '../installation/index.ts';
 import { unsupportedIn } from '../planner/index.ts';
@@ -14,7 +15,6 @@ import {
   planCampaign,
   StageStatus,
 } from '../spec/index.ts';
-import { domainComplaints } from '../stages/domain.ts';
 import {
   CorruptFileError,
   campaignDir,

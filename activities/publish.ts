@@ -1,8 +1,8 @@
 import { join } from 'node:path';
+import { publishedPage } from '../report/page.ts';
+import { publishedReport } from '../report/provenance.ts';
+import type { Report } from '../report/report-schema.ts';
 import { type CampaignStatus, FILES, type Manifest, type ManifestRef, PUBLISHED_VERSION } from '../spec/index.ts';
-import { publishedPage } from '../stages/analyse/page.ts';
-import { publishedReport } from '../stages/analyse/provenance.ts';
-import type { Report } from '../stages/analyse/report-schema.ts';
 import {
   CorruptFileError,
   campaignDir,

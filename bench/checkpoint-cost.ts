@@ -1,6 +1,6 @@
 import { execa } from 'execa';
 import { z } from 'zod';
-import { inProject, PROJECT, VENV_PYTHON } from '../cli/paths.ts';
+import { inProject, PROJECT, VENV_PYTHON } from '../config/paths.ts';
 import { parseOrRefuse } from '../spec/index.ts';
 import { asItFell, type Benchmark, numberText } from './benchmark.ts';
 

@@ -1,5 +1,5 @@
 import { execa } from 'execa';
-import { inProject } from '../cli/paths.ts';
+import { inProject } from '../config/paths.ts';
 import { ensureCluster } from '../tests/support/fake-cluster.ts';
 import { asItFell, type Benchmark, numberText, under } from './benchmark.ts';
 import { type Round, STAGE_SECONDS } from './support/kubernetes-round.ts';

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { arch, cpus, loadavg, platform, release, totalmem } from 'node:os';
-import { inProject, TEMPORAL, VENV_PYTHON } from '../cli/paths.ts';
+import { inProject, TEMPORAL, VENV_PYTHON } from '../config/paths.ts';
 
 /** What a number was measured on: without it the number says nothing. */
 export interface Machine {

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client, Connection } from '@temporalio/client';
 import { readCampaignFile } from '../cli/campaign-file.ts';
-import { inProject, PROJECT, VENV_PYTHON } from '../cli/paths.ts';
+import { inProject, PROJECT, VENV_PYTHON } from '../config/paths.ts';
 import {
   type CampaignSpec,
   type CampaignStatus,

@@ -1,4 +1,4 @@
-import { inProject } from '../cli/paths.ts';
+import { inProject } from '../config/paths.ts';
 import type { Goal, Table } from './benchmark.ts';
 import { machineText } from './machine.ts';
 import type { Result } from './result.ts';

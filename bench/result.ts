@@ -1,5 +1,5 @@
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { inProject } from '../cli/paths.ts';
+import { inProject } from '../config/paths.ts';
 import { type Findings, type Verdict, verdictOf } from './benchmark.ts';
 import type { Machine } from './machine.ts';
 

@@ -8,9 +8,9 @@
 import { writeFileSync } from 'node:fs';
 import { Command } from 'commander';
 import { execa } from 'execa';
-import { CommandError, EXIT, runMain } from '../cli/errors.ts';
-import { inProject, PROJECT } from '../cli/paths.ts';
-import { setup } from '../scripts/setup.ts';
+import { CommandError, EXIT, runMain } from '../config/command-errors.ts';
+import { inProject, PROJECT } from '../config/paths.ts';
+import { setup } from '../dev/setup/setup.ts';
 import type { Benchmark, Findings } from './benchmark.ts';
 import { BENCHMARKS } from './benchmarks.ts';
 import { loadNow, thisMachine } from './machine.ts';

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execa } from 'execa';
-import { inProject, VENV_PYTHON } from '../cli/paths.ts';
+import { inProject, VENV_PYTHON } from '../config/paths.ts';
 import { asItFell, type Benchmark, type BenchOptions, type Findings, numberText } from './benchmark.ts';
 import { SPEED } from './policy-server/engine.ts';
 import type { Totals } from './policy-server/server.ts';

@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import type { WorkflowHandle } from '@temporalio/client';
-import { inProject } from '../cli/paths.ts';
+import { inProject } from '../config/paths.ts';
 import { aCampaign, openWorkbench, type Workbench } from '../tests/support/worker.ts';
 import { type Benchmark, numberText, under } from './benchmark.ts';
 import { summarise } from './statistics.ts';

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { messageOf } from '../config/command-errors.ts';
 import { readSmallFile, WrongInputError } from '../inputs/index.ts';
 import {
   ARCHITECTURES,
@@ -8,7 +9,6 @@ import {
   publishedArchitecture,
 } from '../planner/index.ts';
 import { type CampaignSpec, InvalidInputError } from '../spec/index.ts';
-import { messageOf } from './errors.ts';
 
 /** Largest config.json that is read: real ones have some kB. *Ours*. */
 const MAX_CONFIG_BYTES = 1024 * 1024;

@@ -1,3 +1,6 @@
+import { CommandError, EXIT } from '../config/command-errors.ts';
+import { PROJECT, storePath } from '../config/paths.ts';
+import { domainComplaints } from '../domains/domain.ts';
 import { inputComplaints, inputRules, type LineComplaint, readBounded, readYaml, whyUnread } from '../inputs/index.ts';
 import { ENGINES, unsupportedIn } from '../planner/index.ts';
 import {
@@ -7,10 +10,7 @@ import {
   omittedLines,
   parseCampaignSpec,
 } from '../spec/index.ts';
-import { domainComplaints } from '../stages/domain.ts';
 import { architectureOf } from './architecture.ts';
-import { CommandError, EXIT } from './errors.ts';
-import { PROJECT, storePath } from './paths.ts';
 
 /** A campaign file that was found valid. */
 export interface CampaignFile {

@@ -7,11 +7,11 @@ import {
   WorkflowUpdateFailedError,
 } from '@temporalio/client';
 import { z } from 'zod';
+import { CommandError, EXIT, messageOf } from '../config/command-errors.ts';
+import { connectionSettings } from '../config/connect.ts';
+import { orreryCommand } from '../config/printed-commands.ts';
 import { decoded, type RawDescription, rawDescription, statusName } from '../installation/index.ts';
 import { CampaignStatus, Progress, type StageState, type StageStatus } from '../spec/index.ts';
-import { orreryCommand } from './command-line.ts';
-import { connectionSettings } from './connect.ts';
-import { CommandError, EXIT, messageOf } from './errors.ts';
 
 /** A campaign as the CLI sees it. */
 export interface CampaignView {

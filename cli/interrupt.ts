@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { CommandError, EXIT, tell } from './errors.ts';
+import { CommandError, EXIT, tell } from '../config/command-errors.ts';
 
 /** What ends a wait: Ctrl-C, a supervisor, a terminal that closes. */
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;

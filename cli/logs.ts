@@ -1,8 +1,8 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
+import { storePath } from '../config/paths.ts';
 import { logsDir, stageDir } from '../store/index.ts';
-import { storePath } from './paths.ts';
 
 /** Where the present or last execution of a stage writes what its pods print. */
 export interface StageExecution {

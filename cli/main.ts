@@ -1,4 +1,5 @@
 import { Command } from 'commander';
+import { tell } from '../config/command-errors.ts';
 import packageJson from '../package.json' with { type: 'json' };
 import { addDoctorCommand } from './commands/doctor.ts';
 import { addGcCommand } from './commands/gc.ts';
@@ -8,7 +9,6 @@ import { addPlanCommand } from './commands/plan.ts';
 import { addRenderCommand } from './commands/render.ts';
 import { addStartCommands } from './commands/start.ts';
 import { addSteerCommands } from './commands/steer.ts';
-import { tell } from './errors.ts';
 
 /** The command line `orrery`; docs/cli.md tells what each command does and how it ends. */
 export function orrery(): Command {

@@ -1,10 +1,10 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { CommandError, EXIT } from '../config/command-errors.ts';
+import { storePath } from '../config/paths.ts';
+import { orreryCommand } from '../config/printed-commands.ts';
 import { FILES } from '../spec/index.ts';
 import { CorruptFileError, campaignDir, OtherVersionError, readPublished } from '../store/index.ts';
-import { orreryCommand } from './command-line.ts';
-import { CommandError, EXIT } from './errors.ts';
-import { storePath } from './paths.ts';
 
 /** Paths of a campaign's report. */
 export interface ReportPaths {

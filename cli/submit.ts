@@ -1,10 +1,10 @@
 import { type Client, WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
+import { CommandError, EXIT, parseOption } from '../config/command-errors.ts';
+import { connectionSettings } from '../config/connect.ts';
+import { orreryCommand, placeFlags, quoted } from '../config/printed-commands.ts';
 import { describeHolder, describeWorkflow, holderOf } from '../installation/index.ts';
 import { CampaignId, summaryText } from '../spec/index.ts';
 import type { CampaignFile } from './campaign-file.ts';
-import { orreryCommand, placeFlags, quoted } from './command-line.ts';
-import { connectionSettings } from './connect.ts';
-import { CommandError, EXIT, parseOption } from './errors.ts';
 
 /** Workflow type of a campaign. */
 export const CAMPAIGN = 'campaign';

@@ -1,7 +1,7 @@
 import type { Client } from '@temporalio/client';
 import logUpdate from 'log-update';
+import { CommandError, EXIT } from '../config/command-errors.ts';
 import { type CampaignView, isRunning, viewCampaign } from './campaigns.ts';
-import { CommandError, EXIT } from './errors.ts';
 import { orAborted, sleepOrAborted } from './interrupt.ts';
 import { campaignLines, phaseOf, stageLine } from './view.ts';
 

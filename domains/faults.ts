@@ -1,4 +1,4 @@
-import type { FaultyRewrite, Phrases } from '../stages/domain.ts';
+import type { FaultyRewrite, Phrases } from './domain.ts';
 
 /**
  * A fixed phrase that a rewritten step has no business to hold: reflections, verdicts and jumps are put in by the rewriting itself, so one

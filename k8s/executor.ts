@@ -8,22 +8,22 @@ import {
   type KubernetesSettings,
 } from '../spec/index.ts';
 import { storeId } from '../store/index.ts';
-import { createKubeClient, type KubeClient } from './client.ts';
-import { diagnose } from './diagnose.ts';
-import { isRefusal, KubeError } from './errors.ts';
-import { gangObjects } from './gang.ts';
-import { jobManifest } from './job.ts';
-import { ANNOTATIONS, LABELS } from './labels.ts';
-import { keepLogs, logsForPerson } from './logs.ts';
-import { createLook } from './look.ts';
-import { annotationOf, type Job, nameOf, type Pod } from './objects.ts';
-import { type GivenUp, type Judgement, judge, type Seen } from './outcome.ts';
-import { excludable } from './placement.ts';
-import { hasEnded } from './pod-state.ts';
-import { pauseAfter } from './reflector.ts';
-import type { SeenPod } from './seen-pod.ts';
-import { noteStopped, stoppedSince } from './store-notes.ts';
-import { createClusterView, type Log } from './view.ts';
+import { createKubeClient, type KubeClient } from './api/client.ts';
+import { isRefusal, KubeError } from './api/errors.ts';
+import { annotationOf, type Job, nameOf, type Pod } from './api/objects.ts';
+import { pauseAfter } from './api/reflector.ts';
+import { createClusterView, type Log } from './api/watch-cache.ts';
+import { keepLogs, logsForPerson } from './logs/logs.ts';
+import { gangObjects } from './manifests/gang.ts';
+import { jobManifest } from './manifests/job.ts';
+import { ANNOTATIONS, LABELS } from './manifests/labels.ts';
+import { excludable } from './manifests/placement.ts';
+import { diagnose } from './status/diagnose.ts';
+import { type GivenUp, type Judgement, judge, type Seen } from './status/outcome.ts';
+import { hasEnded } from './status/pod-state.ts';
+import type { SeenPod } from './status/seen-pod.ts';
+import { createLook } from './status/snapshot.ts';
+import { noteStopped, stoppedSince } from './status/store-notes.ts';
 
 export interface KubernetesExecutorOptions {
   readonly settings: KubernetesSettings;

@@ -3,8 +3,8 @@
  *
  *     npm run cluster:down
  */
-import { EXIT, runMain } from '../cli/errors.ts';
-import { clusterDown } from '../cluster/down.ts';
+import { EXIT, runMain } from '../config/command-errors.ts';
+import { clusterDown } from '../dev/cluster/down.ts';
 
 await runMain(async () => {
   const removed = await clusterDown((line) => console.error(`orrery: ${line}`));

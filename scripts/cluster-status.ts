@@ -3,11 +3,11 @@
  *
  *     npm run cluster:status
  */
-import { EXIT, type ExitCode, runMain } from '../cli/errors.ts';
-import { binaryPath } from '../cluster/binaries.ts';
-import { foreignCluster, foreignKubeconfig } from '../cluster/foreign.ts';
-import { kubeconfigPath } from '../cluster/paths.ts';
-import { type ClusterStatus, clusterStatus } from '../cluster/status.ts';
+import { EXIT, type ExitCode, runMain } from '../config/command-errors.ts';
+import { binaryPath } from '../dev/cluster/binaries.ts';
+import { foreignCluster, foreignKubeconfig } from '../dev/cluster/foreign.ts';
+import { kubeconfigPath } from '../dev/cluster/paths.ts';
+import { type ClusterStatus, clusterStatus } from '../dev/cluster/status.ts';
 
 await runMain(async () => {
   const foreign = foreignKubeconfig();

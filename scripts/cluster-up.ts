@@ -5,11 +5,11 @@
  *     npm run cluster:up
  */
 import prettyMs from 'pretty-ms';
-import { EXIT, runMain } from '../cli/errors.ts';
-import { foreignCluster, foreignKubeconfig } from '../cluster/foreign.ts';
-import { kubeconfigPath } from '../cluster/paths.ts';
-import { clusterUp, workerEnvironment } from '../cluster/up.ts';
-import { setup } from './setup.ts';
+import { EXIT, runMain } from '../config/command-errors.ts';
+import { foreignCluster, foreignKubeconfig } from '../dev/cluster/foreign.ts';
+import { kubeconfigPath } from '../dev/cluster/paths.ts';
+import { clusterUp, workerEnvironment } from '../dev/cluster/up.ts';
+import { setup } from '../dev/setup/setup.ts';
 
 await runMain(async () => {
   const foreign = foreignKubeconfig();

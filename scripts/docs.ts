@@ -5,7 +5,7 @@
  */
 import { writeFileSync } from 'node:fs';
 import { z } from 'zod';
-import { inProject } from '../cli/paths.ts';
+import { inProject } from '../config/paths.ts';
 import { CampaignSpec } from '../spec/index.ts';
 
 /** What the JSON Schema of a field tells; `source` is metadata of our own. */

@@ -5,10 +5,10 @@
  *
  * Stages run in processes of their own and go on; a campaign that is to rest is paused first (`npx orrery pause ID`).
  */
-import { EXIT, runMain } from '../cli/errors.ts';
-import { SERVER_FILES } from './project-temporal.ts';
-import { stopTemporal } from './temporal-server.ts';
-import { stopWorker } from './worker-process.ts';
+import { EXIT, runMain } from '../config/command-errors.ts';
+import { SERVER_FILES } from '../dev/project-temporal.ts';
+import { stopTemporal } from '../dev/temporal-server.ts';
+import { stopWorker } from '../dev/worker-process.ts';
 
 await runMain(async () => {
   console.log((await stopWorker()) ? 'the worker has stopped' : 'no worker of this project was running');

@@ -5,8 +5,8 @@
  *     npm run lint
  */
 import { execa } from 'execa';
-import { EXIT, runMain } from '../cli/errors.ts';
-import { inProject, PROJECT, VENV } from '../cli/paths.ts';
+import { EXIT, runMain } from '../config/command-errors.ts';
+import { inProject, PROJECT, VENV } from '../config/paths.ts';
 
 const biome = inProject('node_modules', '.bin', 'biome');
 const ruff = `${VENV}/bin/ruff`;

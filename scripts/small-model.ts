@@ -11,11 +11,11 @@ import { existsSync } from 'node:fs';
 import { mkdir, readdir, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { execa } from 'execa';
-import { CommandError, EXIT, runMain } from '../cli/errors.ts';
-import { inOrrery, inProject, VENV_PYTHON } from '../cli/paths.ts';
-import { findPython } from './setup/interpreter.ts';
-import { findUv } from './setup/uv.ts';
-import { setup } from './setup.ts';
+import { CommandError, EXIT, runMain } from '../config/command-errors.ts';
+import { inOrrery, inProject, VENV_PYTHON } from '../config/paths.ts';
+import { findPython } from '../dev/setup/interpreter.ts';
+import { setup } from '../dev/setup/setup.ts';
+import { findUv } from '../dev/setup/uv.ts';
 
 export const SMALL_MODEL = inOrrery('models', 'smollm2-135m-instruct');
 const UNPACKED = inOrrery('tools', 'small-model');

@@ -8,11 +8,11 @@
 import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command } from 'commander';
-import { CommandError, EXIT, runMain } from '../cli/errors.ts';
-import { inProject } from '../cli/paths.ts';
-import { hasPassed, resultPage } from '../soak/result.ts';
-import { runSoak } from '../soak/soak.ts';
-import { setup } from './setup.ts';
+import { CommandError, EXIT, runMain } from '../config/command-errors.ts';
+import { inProject } from '../config/paths.ts';
+import { setup } from '../dev/setup/setup.ts';
+import { hasPassed, resultPage } from '../dev/soak/result.ts';
+import { runSoak } from '../dev/soak/soak.ts';
 
 /** `--short`: one campaign, in which some ten faults find room. */
 const SHORT = { faults: 10, minutes: 4 };
@@ -38,7 +38,7 @@ await runMain(async () => {
       numberFrom('--gap', 0, 600),
     )
     .option('--short', 'some ten faults in at most four minutes, for CI')
-    .option('--commit-result', 'keep the result in soak/results/')
+    .option('--commit-result', 'keep the result in dev/soak/results/')
     .exitOverride()
     .parse()
     .opts<Options>();
@@ -57,7 +57,7 @@ await runMain(async () => {
 });
 
 function keep(folder: string, name: string): void {
-  const results = inProject('soak', 'results');
+  const results = inProject('dev', 'soak', 'results');
   mkdirSync(results, { recursive: true });
   for (const kind of ['json', 'md']) copyFileSync(join(folder, `result.${kind}`), join(results, `${name}.${kind}`));
 }

@@ -5,11 +5,11 @@
  *     npm run temporal -- --stop
  */
 import { Command } from 'commander';
-import { EXIT, runMain } from '../cli/errors.ts';
-import { parsePort } from '../cli/ports.ts';
-import { SERVER_FILES, startProjectTemporal } from './project-temporal.ts';
-import { setup } from './setup.ts';
-import { stopTemporal } from './temporal-server.ts';
+import { EXIT, runMain } from '../config/command-errors.ts';
+import { parsePort } from '../config/ports.ts';
+import { SERVER_FILES, startProjectTemporal } from '../dev/project-temporal.ts';
+import { setup } from '../dev/setup/setup.ts';
+import { stopTemporal } from '../dev/temporal-server.ts';
 
 await runMain(async () => {
   const { port, uiPort, stop } = new Command('npm run temporal --')

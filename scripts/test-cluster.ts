@@ -6,13 +6,13 @@
  *     npm run test:cluster -- --keep tests/cluster/pause.test.ts
  */
 import { execa } from 'execa';
-import { CommandError, EXIT, runMain } from '../cli/errors.ts';
-import { inProject, PROJECT } from '../cli/paths.ts';
-import { clusterDown } from '../cluster/down.ts';
-import { foreignKubeconfig } from '../cluster/foreign.ts';
-import { readSettings } from '../cluster/settings.ts';
-import { clusterUp } from '../cluster/up.ts';
-import { setup } from './setup.ts';
+import { CommandError, EXIT, runMain } from '../config/command-errors.ts';
+import { inProject, PROJECT } from '../config/paths.ts';
+import { clusterDown } from '../dev/cluster/down.ts';
+import { foreignKubeconfig } from '../dev/cluster/foreign.ts';
+import { readSettings } from '../dev/cluster/settings.ts';
+import { clusterUp } from '../dev/cluster/up.ts';
+import { setup } from '../dev/setup/setup.ts';
 
 const keep = process.argv.includes('--keep');
 const args = process.argv.slice(2).filter((arg) => arg !== '--keep');

@@ -17,9 +17,9 @@ import { closeSync, mkdirSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
 import { execa } from 'execa';
-import { CommandError, EXIT, type ExitCode, runMain } from '../cli/errors.ts';
-import { inOrrery, inProject, PROJECT, VENV_PYTHON } from '../cli/paths.ts';
-import { setup } from './setup.ts';
+import { CommandError, EXIT, type ExitCode, runMain } from '../config/command-errors.ts';
+import { inOrrery, inProject, PROJECT, VENV_PYTHON } from '../config/paths.ts';
+import { setup } from '../dev/setup/setup.ts';
 
 /** What pytest ends with when nothing is marked. */
 const NO_TESTS = 5;

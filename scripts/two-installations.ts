@@ -1,6 +1,6 @@
 /**
  * Two clones of the project run the demo at the same time, beside `npm test` in this one. Each must come to its end, on a Temporal of its own and
- * with nothing of the other's in its store. It takes as long as the slowest of them, so it is run by hand; the result goes to soak/results/.
+ * with nothing of the other's in its store. It takes as long as the slowest of them, so it is run by hand; the result goes to dev/soak/results/.
  *
  *     node scripts/bootstrap.mjs two-installations [--short] [--no-tests]
  */
@@ -9,11 +9,11 @@ import { join } from 'node:path';
 import { Command } from 'commander';
 import { execa } from 'execa';
 import { loadNow, machineText, thisMachine } from '../bench/machine.ts';
-import { EXIT, runMain } from '../cli/errors.ts';
-import { inProject, PROJECT } from '../cli/paths.ts';
-import { rememberedServer } from '../cli/remembered.ts';
+import { EXIT, runMain } from '../config/command-errors.ts';
+import { inProject, PROJECT } from '../config/paths.ts';
+import { rememberedServer } from '../config/remembered.ts';
+import { setup } from '../dev/setup/setup.ts';
 import { secondClone } from '../tests/support/second-clone.ts';
-import { setup } from './setup.ts';
 
 interface Row {
   readonly what: string;
@@ -49,8 +49,8 @@ await runMain(async () => {
     `${machineText(thisMachine())}; load ${load} before, ${loadNow()} after`,
     startedAt,
   );
-  mkdirSync(inProject('soak', 'results'), { recursive: true });
-  writeFileSync(inProject('soak', 'results', `${name}.md`), page);
+  mkdirSync(inProject('dev', 'soak', 'results'), { recursive: true });
+  writeFileSync(inProject('dev', 'soak', 'results', `${name}.md`), page);
   console.log(page);
   return failures.length === 0 ? EXIT.ok : EXIT.failed;
 });

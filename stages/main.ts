@@ -4,9 +4,9 @@
  */
 import { writeSync } from 'node:fs';
 import type { StageKind } from '../spec/index.ts';
-import type { StageProgram } from './context.ts';
-import { type Ending, endingOf, StageExit } from './exits.ts';
-import { runStage } from './runtime.ts';
+import type { StageProgram } from './runtime/context.ts';
+import { type Ending, endingOf, StageExit } from './runtime/exits.ts';
+import { runStage } from './runtime/run.ts';
 
 const PROGRAMS: { readonly [K in StageKind]?: () => Promise<StageProgram<K>> } = {
   prepare: async () => (await import('./prepare/program.ts')).prepare,

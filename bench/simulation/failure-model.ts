@@ -1,5 +1,5 @@
 import type { FailureClass } from '../../spec/index.ts';
-import { random, seedFor } from '../../stages/random.ts';
+import { random, seedFor } from '../../stages/runtime/random.ts';
 
 /**
  * How machines fail under a gang, as published. Every node fails on its own as a Poisson process, so that a gang of N nodes fails N times

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { inProject, PROJECT } from '../../cli/paths.ts';
+import { inProject, PROJECT } from '../../config/paths.ts';
 import type { Totals } from '../policy-server/server.ts';
 import { answerOf, statementOf } from '../policy-server/text-model.ts';
 import type { Moment, Shard, ShardResult } from './search-shard.ts';

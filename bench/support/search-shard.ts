@@ -7,10 +7,10 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pino } from 'pino';
+import { loadDomain } from '../../domains/domain.ts';
 import { type Counts, type Problem, STAGE_CONFIGS, type StageFileOf } from '../../spec/index.ts';
-import type { StageContext } from '../../stages/context.ts';
-import { loadDomain } from '../../stages/domain.ts';
-import { connectPolicy } from '../../stages/policy.ts';
+import { connectPolicy } from '../../stages/policy/policy.ts';
+import type { StageContext } from '../../stages/runtime/context.ts';
 import { searchWith } from '../../stages/search/program.ts';
 
 export interface Shard {

@@ -1,9 +1,9 @@
 import type { Command } from 'commander';
+import { EXIT } from '../../config/command-errors.ts';
+import { finishWith } from '../../config/exit.ts';
 import { checkLines } from '../doctor/check.ts';
 import { examineMachine } from '../doctor/machine.ts';
 import { examineTemporal } from '../doctor/temporal.ts';
-import { EXIT } from '../errors.ts';
-import { finishWith } from '../exit.ts';
 
 /** `doctor`: what is installed, reachable and missing, and the command that mends it. */
 export function addDoctorCommand(program: Command): void {

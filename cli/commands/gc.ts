@@ -1,10 +1,10 @@
 import type { Command } from 'commander';
-import { chooseExecutor } from '../../executors.ts';
+import { EXIT, type ExitCode } from '../../config/command-errors.ts';
+import { withClient } from '../../config/connect.ts';
+import { finishWith } from '../../config/exit.ts';
+import { homePath, PROJECT, storePath, VENV_PYTHON } from '../../config/paths.ts';
 import { type Reconciliation, reconcile, subjectOf, temporalOwners } from '../../reconciler/index.ts';
-import { withClient } from '../connect.ts';
-import { EXIT, type ExitCode } from '../errors.ts';
-import { finishWith } from '../exit.ts';
-import { homePath, PROJECT, storePath, VENV_PYTHON } from '../paths.ts';
+import { chooseExecutor } from '../../worker/executors.ts';
 
 /** `gc`: cleans up now what workers clean up by themselves every some minutes, and tells what and why. */
 export function addGcCommand(program: Command): void {

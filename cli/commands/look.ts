@@ -1,12 +1,12 @@
 import type { Client } from '@temporalio/client';
 import type { Command } from 'commander';
 import openInBrowser from 'open';
+import { CommandError, EXIT, type ExitCode } from '../../config/command-errors.ts';
+import { withClient } from '../../config/connect.ts';
+import { finishWith } from '../../config/exit.ts';
+import { orreryCommand } from '../../config/printed-commands.ts';
 import { type CampaignStatus, type StageStatus, visibleText } from '../../spec/index.ts';
 import { type CampaignView, isRunning, viewCampaign } from '../campaigns.ts';
-import { orreryCommand } from '../command-line.ts';
-import { withClient } from '../connect.ts';
-import { CommandError, EXIT, type ExitCode } from '../errors.ts';
-import { finishWith } from '../exit.ts';
 import { orAborted, sleepOrAborted, untilInterrupted } from '../interrupt.ts';
 import { logFiles, type Offsets, printNew } from '../logs.ts';
 import { findReport, readReport } from '../report.ts';

@@ -1,14 +1,14 @@
 import type { Client } from '@temporalio/client';
 import type { Command } from 'commander';
+import { CommandError, EXIT, type ExitCode } from '../../config/command-errors.ts';
+import { type ConnectionSettings, connectionSettings, withClient } from '../../config/connect.ts';
+import { finishWith } from '../../config/exit.ts';
+import { storePath } from '../../config/paths.ts';
+import { quoted } from '../../config/printed-commands.ts';
 import { describeHolder, describeStore, holderOf, openOnQueue, releaseQueue } from '../../installation/index.ts';
 import { visibleText } from '../../spec/index.ts';
 import { knownStoreId } from '../../store/index.ts';
-import { quoted } from '../command-line.ts';
-import { type ConnectionSettings, connectionSettings, withClient } from '../connect.ts';
 import { livePollers } from '../doctor/temporal.ts';
-import { CommandError, EXIT, type ExitCode } from '../errors.ts';
-import { finishWith } from '../exit.ts';
-import { storePath } from '../paths.ts';
 
 /** Campaigns of one queue that are listed. *Ours*. */
 const MAX_LISTED = 1000;

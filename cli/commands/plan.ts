@@ -2,15 +2,15 @@ import { createReadStream, statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Command } from 'commander';
+import { CommandError, EXIT, type ExitCode, messageOf } from '../../config/command-errors.ts';
+import { finishWith } from '../../config/exit.ts';
+import { PROJECT } from '../../config/paths.ts';
 import { type Counts, ENGINES, planOf, type Qualification, unsupportedIn } from '../../planner/index.ts';
 import type { CampaignSpec, ProblemFile } from '../../spec/index.ts';
 import { architectureOf } from '../architecture.ts';
 import { readCampaignFile } from '../campaign-file.ts';
 import { draftJobs } from '../drafts.ts';
-import { CommandError, EXIT, type ExitCode, messageOf } from '../errors.ts';
-import { finishWith } from '../exit.ts';
 import { SETTINGS_OF_NO_CLUSTER, settingsFile } from '../kubernetes-settings.ts';
-import { PROJECT } from '../paths.ts';
 import { planLines } from '../plan-view.ts';
 
 interface PlanOptions {

@@ -1,9 +1,9 @@
 import type { Command } from 'commander';
 import { stringify } from 'yaml';
+import { CommandError, EXIT, type ExitCode } from '../../config/command-errors.ts';
+import { finishWith } from '../../config/exit.ts';
 import { readCampaignFile } from '../campaign-file.ts';
 import { draftJobs } from '../drafts.ts';
-import { CommandError, EXIT, type ExitCode } from '../errors.ts';
-import { finishWith } from '../exit.ts';
 import { settingsFile } from '../kubernetes-settings.ts';
 
 interface RenderOptions {

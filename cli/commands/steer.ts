@@ -1,9 +1,9 @@
 import type { Command } from 'commander';
+import { EXIT, type ExitCode } from '../../config/command-errors.ts';
+import { withClient } from '../../config/connect.ts';
+import { finishWith } from '../../config/exit.ts';
 import type { CampaignStatus } from '../../spec/index.ts';
 import { reachCampaign, untilEnded, updateCampaign } from '../campaigns.ts';
-import { withClient } from '../connect.ts';
-import { EXIT, type ExitCode } from '../errors.ts';
-import { finishWith } from '../exit.ts';
 
 /** `pause`, `resume`, `retry`, `approve` and `cancel`: each returns when it is done, not when it is asked. */
 export function addSteerCommands(program: Command): void {

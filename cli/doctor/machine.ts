@@ -1,7 +1,7 @@
 import { accessSync, constants, mkdirSync, readFileSync, statfsSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { execa } from 'execa';
-import { inProject, storePath, TEMPORAL, VENV_PYTHON } from '../paths.ts';
+import { inProject, storePath, TEMPORAL, VENV_PYTHON } from '../../config/paths.ts';
 import { type Check, missing, ok, optional } from './check.ts';
 
 /** What is installed on this machine. */

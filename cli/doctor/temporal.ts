@@ -1,11 +1,11 @@
 import type { Client, Connection } from '@temporalio/client';
+import { CommandError, messageOf } from '../../config/command-errors.ts';
+import { type ConnectionSettings, connect, connectionSettings } from '../../config/connect.ts';
+import { storePath } from '../../config/paths.ts';
+import { placeFlags, releaseCommand } from '../../config/printed-commands.ts';
 import { describeHolder, holderOf } from '../../installation/index.ts';
 import { SEARCH_ATTRIBUTES } from '../../spec/index.ts';
 import { knownStoreId } from '../../store/index.ts';
-import { placeFlags, releaseCommand } from '../command-line.ts';
-import { type ConnectionSettings, connect, connectionSettings } from '../connect.ts';
-import { CommandError, messageOf } from '../errors.ts';
-import { storePath } from '../paths.ts';
 import { type Check, missing, ok, optional } from './check.ts';
 
 /** Temporal keeps a poller in its list for some minutes after it is gone; a living one polls again within one. */

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { Domain } from '../../stages/domain.ts';
+import type { Domain } from '../domain.ts';
 import { leakedPhrase } from '../faults.ts';
 import phrases from './phrases.json' with { type: 'json' };
 

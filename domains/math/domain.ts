@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import { parseOrRefuse } from '../../spec/index.ts';
-import type { Domain } from '../../stages/domain.ts';
+import type { Domain } from '../domain.ts';
 import { leakedPhrase } from '../faults.ts';
 import { faultOfNumbers } from './numbers.ts';
 import phrases from './phrases.json' with { type: 'json' };

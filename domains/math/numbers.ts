@@ -1,4 +1,4 @@
-import type { FaultyRewrite, StepToRewrite } from '../../stages/domain.ts';
+import type { FaultyRewrite, StepToRewrite } from '../domain.ts';
 
 /**
  * Numbers of a rewritten step, held against those that it may have.

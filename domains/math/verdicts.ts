@@ -1,4 +1,4 @@
-import type { FaultyRewrite, StepToRewrite } from '../../stages/domain.ts';
+import type { FaultyRewrite, StepToRewrite } from '../domain.ts';
 
 /** Words that judge a solution, or turn back in it. `right` and `true` are not among them: triangles and statements are. */
 const JUDGING =

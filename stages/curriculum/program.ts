@@ -1,14 +1,14 @@
 import { join } from 'node:path';
 import { z } from 'zod';
 import { type Counts, FILES, type PassRate, Problem, partFile } from '../../spec/index.ts';
-import { isMine, type StageContext, type StageProgram } from '../context.ts';
-import { forEachProblem } from '../each-problem.ts';
-import { openJournal } from '../journal.ts';
-import { readAllJsonl, writeJsonl } from '../jsonl.ts';
-import { type Completion, connectPolicy, type Policy } from '../policy.ts';
-import { refuseUnlessSomeFit, unlessNoRoom } from '../policy-room.ts';
-import { seedFor } from '../random.ts';
-import { startVerifier, type Verifier } from '../verifier.ts';
+import { openJournal } from '../io/journal.ts';
+import { readAllJsonl, writeJsonl } from '../io/jsonl.ts';
+import { refuseUnlessSomeFit, unlessNoRoom } from '../policy/capacity.ts';
+import { type Completion, connectPolicy, type Policy } from '../policy/policy.ts';
+import { isMine, type StageContext, type StageProgram } from '../runtime/context.ts';
+import { forEachProblem } from '../runtime/each-problem.ts';
+import { seedFor } from '../runtime/random.ts';
+import { startVerifier, type Verifier } from '../verifier/verifier.ts';
 import { decide, shareOfTarget, type Tally } from './window.ts';
 
 /** Journal entry of one prompt. */

@@ -1,15 +1,15 @@
 import { join } from 'node:path';
 import { z } from 'zod';
+import { countBacktracks } from '../../domains/backtracks.ts';
 import { type Counts, EvaluatedCompletion, FILES, Problem, partFile } from '../../spec/index.ts';
-import { countBacktracks } from '../backtracks.ts';
-import { isMine, type StageContext, type StageProgram } from '../context.ts';
-import { forEachProblem } from '../each-problem.ts';
-import { openJournal } from '../journal.ts';
-import { readAllJsonl, writeJsonl } from '../jsonl.ts';
-import { type Completion, connectPolicy, type Policy } from '../policy.ts';
-import { refuseUnlessSomeFit, unlessNoRoom } from '../policy-room.ts';
-import { seedFor } from '../random.ts';
-import { startVerifier, type Verifier } from '../verifier.ts';
+import { openJournal } from '../io/journal.ts';
+import { readAllJsonl, writeJsonl } from '../io/jsonl.ts';
+import { refuseUnlessSomeFit, unlessNoRoom } from '../policy/capacity.ts';
+import { type Completion, connectPolicy, type Policy } from '../policy/policy.ts';
+import { isMine, type StageContext, type StageProgram } from '../runtime/context.ts';
+import { forEachProblem } from '../runtime/each-problem.ts';
+import { seedFor } from '../runtime/random.ts';
+import { startVerifier, type Verifier } from '../verifier/verifier.ts';
 
 /** Number of the greedy completion among the samples. */
 const GREEDY = -1;

@@ -1,6 +1,6 @@
+import type { LoadedDomain } from '../../domains/domain.ts';
 import type { LineariseConfig, Trace, TraceStep, Tree, TreeNode } from '../../spec/index.ts';
-import type { LoadedDomain } from '../domain.ts';
-import { shuffled } from '../random.ts';
+import { shuffled } from '../runtime/random.ts';
 import { nodeAt, pathTo } from '../search/tree.ts';
 import { reasoningOf } from './terminal-step.ts';
 import type { Terminals } from './terminals.ts';

@@ -1,12 +1,12 @@
 import { join } from 'node:path';
 import { z } from 'zod';
 import { type Counts, FILES, partFile, SelfEvaluation, Trace, Tree, type TreeNode } from '../../spec/index.ts';
-import { isMine, type StageContext, type StageProgram } from '../context.ts';
-import { forEachProblem } from '../each-problem.ts';
-import { openJournal } from '../journal.ts';
-import { readAllJsonl, writeJsonl } from '../jsonl.ts';
-import { connectPolicy, type Policy } from '../policy.ts';
-import { random, seedFor } from '../random.ts';
+import { openJournal } from '../io/journal.ts';
+import { readAllJsonl, writeJsonl } from '../io/jsonl.ts';
+import { connectPolicy, type Policy } from '../policy/policy.ts';
+import { isMine, type StageContext, type StageProgram } from '../runtime/context.ts';
+import { forEachProblem } from '../runtime/each-problem.ts';
+import { random, seedFor } from '../runtime/random.ts';
 import { pathTo } from '../search/tree.ts';
 import { linearise as lineariseTree } from './linearise.ts';
 import { selfEvaluate } from './self-evaluation.ts';

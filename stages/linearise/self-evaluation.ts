@@ -1,7 +1,7 @@
+import type { Domain } from '../../domains/domain.ts';
 import type { Problem, TreeNode } from '../../spec/index.ts';
-import type { Domain } from '../domain.ts';
-import type { Completion, Policy } from '../policy.ts';
-import { unlessNoRoom } from '../policy-room.ts';
+import { unlessNoRoom } from '../policy/capacity.ts';
+import type { Completion, Policy } from '../policy/policy.ts';
 
 /** Longest self-evaluation in tokens: a sentence or two and the verdict. *Ours*. */
 const MAX_TOKENS = 256;

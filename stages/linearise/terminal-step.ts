@@ -1,5 +1,5 @@
+import type { Domain } from '../../domains/domain.ts';
 import type { TreeNode } from '../../spec/index.ts';
-import type { Domain } from '../domain.ts';
 
 type Splits = Pick<Domain, 'splitSteps' | 'join'>;
 

@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { type SetAside, Verdict } from '../../spec/index.ts';
-import type { StageContext } from '../context.ts';
-import { forEachProblem } from '../each-problem.ts';
-import { openJournal } from '../journal.ts';
-import { startVerifier, type Verifier } from '../verifier.ts';
+import { openJournal } from '../io/journal.ts';
+import type { StageContext } from '../runtime/context.ts';
+import { forEachProblem } from '../runtime/each-problem.ts';
+import { startVerifier, type Verifier } from '../verifier/verifier.ts';
 import type { Candidate } from './files.ts';
 import type { SetName } from './sets.ts';
 

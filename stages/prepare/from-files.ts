@@ -1,9 +1,9 @@
 import { dirname, join } from 'node:path';
 import { inputRules } from '../../inputs/index.ts';
 import type { Counts, DataCard, DataStep } from '../../spec/index.ts';
-import type { StageContext } from '../context.ts';
-import { PROJECT } from '../python.ts';
-import { random, seedFor, shuffled } from '../random.ts';
+import type { StageContext } from '../runtime/context.ts';
+import { PROJECT } from '../runtime/python.ts';
+import { random, seedFor, shuffled } from '../runtime/random.ts';
 import { stepOf } from './card.ts';
 import { type CheckedCandidates, checkAnswers } from './check-answers.ts';
 import { type Candidate, type FileData, type ReadSet, readSet } from './files.ts';

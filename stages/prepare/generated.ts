@@ -1,8 +1,8 @@
 import { execa } from 'execa';
 import { type Contamination, type Data, FAILURES, Problem, parseOrRefuse, type StageFileOf } from '../../spec/index.ts';
-import { StageExit } from '../exits.ts';
-import { pythonCommand, pythonEnvironment } from '../python.ts';
-import { seedFor } from '../random.ts';
+import { StageExit } from '../runtime/exits.ts';
+import { pythonCommand, pythonEnvironment } from '../runtime/python.ts';
+import { seedFor } from '../runtime/random.ts';
 import { stepOf } from './card.ts';
 import type { Prepared } from './prepared.ts';
 import { type ProblemSets, SET_NAMES, type SetName, withoutEquals } from './sets.ts';

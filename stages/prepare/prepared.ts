@@ -9,8 +9,8 @@ import {
   type SetAside,
 } from '../../spec/index.ts';
 import { publishFile } from '../../store/index.ts';
-import type { StageContext } from '../context.ts';
-import { writeJsonl } from '../jsonl.ts';
+import { writeJsonl } from '../io/jsonl.ts';
+import type { StageContext } from '../runtime/context.ts';
 import { type ProblemSets, SET_NAMES } from './sets.ts';
 
 /** Everything that the stage leaves. */

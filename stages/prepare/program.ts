@@ -1,6 +1,6 @@
 import { FILES } from '../../spec/index.ts';
-import type { StageContext, StageProgram } from '../context.ts';
-import { StageExit } from '../exits.ts';
+import type { StageContext, StageProgram } from '../runtime/context.ts';
+import { StageExit } from '../runtime/exits.ts';
 import { prepareFromFiles } from './from-files.ts';
 import { prepareGenerated, pythonGenerator } from './generated.ts';
 import { type Prepared, writePrepared } from './prepared.ts';

@@ -11,8 +11,8 @@ import {
   WrongInputError,
 } from '../../inputs/index.ts';
 import { locationOf, type ProblemFile } from '../../spec/index.ts';
-import type { StageContext } from '../context.ts';
-import { StageExit } from '../exits.ts';
+import type { StageContext } from '../runtime/context.ts';
+import { StageExit } from '../runtime/exits.ts';
 
 /** What a problem file is opened with. */
 export interface FetchContext {

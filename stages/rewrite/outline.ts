@@ -1,5 +1,5 @@
+import type { LoadedDomain } from '../../domains/domain.ts';
 import type { RewriteConfig, Span, Trace } from '../../spec/index.ts';
-import type { LoadedDomain } from '../domain.ts';
 import { reasoningOf, splitTerminal } from '../linearise/terminal-step.ts';
 
 /** A stretch of a solution before it is written: fixed words, or a step that is still to be put into prose. */

@@ -1,6 +1,6 @@
+import type { Domain, FaultyRewrite, StepToRewrite } from '../../domains/domain.ts';
 import type { RewriteConfig } from '../../spec/index.ts';
-import type { Domain, FaultyRewrite, StepToRewrite } from '../domain.ts';
-import type { Completion, Policy } from '../policy.ts';
+import type { Completion, Policy } from '../policy/policy.ts';
 
 export type RewriteStepSettings = Pick<RewriteConfig, 'attemptsPerStep' | 'temperature' | 'maxStepTokens'>;
 

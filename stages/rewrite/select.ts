@@ -1,6 +1,6 @@
 import type { Trace } from '../../spec/index.ts';
-import { isMine, type StageContext } from '../context.ts';
-import { seedFor } from '../random.ts';
+import { isMine, type StageContext } from '../runtime/context.ts';
+import { seedFor } from '../runtime/random.ts';
 
 /** Shares of what are kept: k, the source of the problem, its level where the set gives one. */
 const stratumOf = ({ k, problem: { source, level } }: Stratified): string => JSON.stringify([k, source, level ?? null]);

@@ -1,4 +1,4 @@
-import { type EachProblem, forEachProblem } from '../each-problem.ts';
+import { type EachProblem, forEachProblem } from '../runtime/each-problem.ts';
 
 /** What {@link untilEnough} is told beside the loop. */
 export interface Wanted<Entry> {

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { Verdict } from '../../spec/index.ts';
-import type { Asked } from '../policy.ts';
+import type { Asked } from '../policy/policy.ts';
 
 /** What answers took. */
 export const Cost = z.object({

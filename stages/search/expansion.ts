@@ -1,7 +1,7 @@
+import { type Domain, ownSolution, searchPrompt } from '../../domains/domain.ts';
 import type { Problem, Verdict } from '../../spec/index.ts';
-import { type Domain, ownSolution, searchPrompt } from '../domain.ts';
-import type { Asked, Completion, PolicyDriver } from '../policy.ts';
-import type { Verifier } from '../verifier.ts';
+import type { Asked, Completion, PolicyDriver } from '../policy/policy.ts';
+import type { Verifier } from '../verifier/verifier.ts';
 import { unjudgedAmong } from './cost.ts';
 import type { Candidate } from './mcts.ts';
 

@@ -1,4 +1,4 @@
-import { type Moment, rateOf, withMoment } from '../progress.ts';
+import { type Moment, rateOf, withMoment } from '../runtime/progress.ts';
 import { addCosts, type Cost, NO_COST } from './cost.ts';
 
 /** What a search shows while it runs: `progress.metrics`. */

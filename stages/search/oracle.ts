@@ -1,9 +1,9 @@
+import type { Domain } from '../../domains/domain.ts';
 import type { Problem, SearchConfig } from '../../spec/index.ts';
-import type { Domain } from '../domain.ts';
-import type { PolicyDriver } from '../policy.ts';
-import { unlessNoRoom } from '../policy-room.ts';
-import { seedFor } from '../random.ts';
-import type { Verifier } from '../verifier.ts';
+import { unlessNoRoom } from '../policy/capacity.ts';
+import type { PolicyDriver } from '../policy/policy.ts';
+import { seedFor } from '../runtime/random.ts';
+import type { Verifier } from '../verifier/verifier.ts';
 import type { SolutionOracle } from './best-of-n.ts';
 import { addCosts, type Cost, costOf, NO_COST } from './cost.ts';
 import { sampleCandidates } from './expansion.ts';

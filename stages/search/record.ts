@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { type Counts, type Problem, Tree } from '../../spec/index.ts';
-import type { Place } from '../journal.ts';
+import type { Place } from '../io/journal.ts';
 import { Cost } from './cost.ts';
 import { isSolved, type SearchTree } from './tree.ts';
 

@@ -1,6 +1,6 @@
+import { searchPrompt } from '../../domains/domain.ts';
 import type { Verdict } from '../../spec/index.ts';
-import { searchPrompt } from '../domain.ts';
-import type { Asked } from '../policy.ts';
+import type { Asked } from '../policy/policy.ts';
 import type { Solution } from './best-of-n.ts';
 import { unjudgedAmong } from './cost.ts';
 import { type RolloutSettings, type RolloutWorld, untilAnswer } from './rollout.ts';

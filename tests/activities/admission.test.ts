@@ -7,7 +7,7 @@ import { expect, test } from 'vitest';
 import { parse } from 'yaml';
 import type { Deps } from '../../activities/deps.ts';
 import { createActivities, type StartAttempt } from '../../activities/index.ts';
-import { inProject, PROJECT } from '../../cli/paths.ts';
+import { inProject, PROJECT } from '../../config/paths.ts';
 import { inputRules } from '../../inputs/index.ts';
 import { CampaignSpec, type CampaignSpecInput } from '../../spec/index.ts';
 import { codeVersion, stageDir, stageKey, writeStageFile } from '../../store/index.ts';

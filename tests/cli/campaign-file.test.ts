@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { InvalidCampaignFile, parseCampaign, readCampaignFile } from '../../cli/campaign-file.ts';
-import type { CommandError } from '../../cli/errors.ts';
+import type { CommandError } from '../../config/command-errors.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
 const VALID = `name: tiny

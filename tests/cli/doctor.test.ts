@@ -2,7 +2,7 @@ import { execa } from 'execa';
 import { expect, test } from 'vitest';
 import { type Check, checkLines, missing, ok } from '../../cli/doctor/check.ts';
 import { wrongPackages } from '../../cli/doctor/machine.ts';
-import { inProject } from '../../cli/paths.ts';
+import { inProject } from '../../config/paths.ts';
 
 test('packages are compared by their normalised names', () => {
   const requirements =

@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
-import { inProject } from '../../cli/paths.ts';
+import { inProject } from '../../config/paths.ts';
 import { until } from '../support/machine.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 import { CTRL_C, onTerminal } from '../support/terminal.ts';

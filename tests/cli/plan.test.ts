@@ -2,7 +2,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { expect, test } from 'vitest';
-import { inProject, PROJECT } from '../../cli/paths.ts';
+import { inProject, PROJECT } from '../../config/paths.ts';
 import type { CampaignPlan } from '../../planner/index.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 

@@ -2,7 +2,7 @@ import { existsSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { inOrrery, inProject } from '../../cli/paths.ts';
+import { inOrrery, inProject } from '../../config/paths.ts';
 import type { CampaignStatus } from '../../spec/index.ts';
 import { aCampaign, openWorkbench, type Workbench } from '../support/worker.ts';
 

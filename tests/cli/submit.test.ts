@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { inProject } from '../../cli/paths.ts';
+import { inProject } from '../../config/paths.ts';
 import { startTemporal, type TestTemporal } from '../support/temporal.ts';
 
 const SPEC = {

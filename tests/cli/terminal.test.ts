@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { inProject } from '../../cli/paths.ts';
+import { inProject } from '../../config/paths.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 import { CTRL_C, type OnTerminal, onTerminal } from '../support/terminal.ts';
 import { aCampaign, openWorkbench, type Workbench } from '../support/worker.ts';

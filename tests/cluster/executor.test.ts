@@ -3,9 +3,9 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { BatchV1Api, CoreV1Api, KubernetesObjectApi, loadAllYaml, type V1Pod } from '@kubernetes/client-node';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { inProject } from '../../cli/paths.ts';
-import { ensureStageImage } from '../../cluster/import-image.ts';
-import { workerSettings } from '../../cluster/worker-settings.ts';
+import { inProject } from '../../config/paths.ts';
+import { ensureStageImage } from '../../dev/cluster/import-image.ts';
+import { workerSettings } from '../../dev/cluster/worker-settings.ts';
 import { createKubernetesExecutor, type KubernetesExecutor, kubernetesOutcome } from '../../k8s/index.ts';
 import {
   type JobObservation,

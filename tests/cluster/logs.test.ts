@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { BatchV1Api } from '@kubernetes/client-node';
 import { execa } from 'execa';
 import { expect, test } from 'vitest';
-import { inProject } from '../../cli/paths.ts';
+import { inProject } from '../../config/paths.ts';
 import { logPath, stageDir } from '../../store/index.ts';
 import { isRunning, jobsOf, podsOf, stageOf, startCampaign } from '../support/cluster/campaigns.ts';
 import { eventually } from '../support/cluster/job-story.ts';

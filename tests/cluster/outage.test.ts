@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { viewCampaign } from '../../cli/campaigns.ts';
-import { isReady } from '../../cluster/api.ts';
-import { startComponent, stopComponent } from '../../cluster/processes.ts';
-import { readSettings } from '../../cluster/settings.ts';
-import { LABELS } from '../../k8s/labels.ts';
+import { isReady } from '../../dev/cluster/api.ts';
+import { startComponent, stopComponent } from '../../dev/cluster/processes.ts';
+import { readSettings } from '../../dev/cluster/settings.ts';
+import { LABELS } from '../../k8s/manifests/labels.ts';
 import type { StageStatus } from '../../spec/index.ts';
 import { isRunning, jobsOf, podsOf, startCampaign } from '../support/cluster/campaigns.ts';
 import { eventually } from '../support/cluster/job-story.ts';

@@ -1,7 +1,7 @@
 import { CoreV1Api } from '@kubernetes/client-node';
 import { expect, test } from 'vitest';
 import { updateCampaign, viewCampaign } from '../../cli/campaigns.ts';
-import { ensureStageImage } from '../../cluster/import-image.ts';
+import { ensureStageImage } from '../../dev/cluster/import-image.ts';
 import {
   isRunning,
   jobsOf,

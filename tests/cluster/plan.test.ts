@@ -4,10 +4,10 @@ import { join } from 'node:path';
 import { CoreV1Api, PatchStrategy, setHeaderOptions } from '@kubernetes/client-node';
 import { execa } from 'execa';
 import { expect, test } from 'vitest';
-import { inProject, PROJECT } from '../../cli/paths.ts';
-import { kubeConfigFrom } from '../../cluster/api.ts';
-import { addFakeNodes, removeFakeNodes } from '../../cluster/fake-nodes.ts';
-import { kubeconfigPath } from '../../cluster/paths.ts';
+import { inProject, PROJECT } from '../../config/paths.ts';
+import { kubeConfigFrom } from '../../dev/cluster/api.ts';
+import { addFakeNodes, removeFakeNodes } from '../../dev/cluster/fake-nodes.ts';
+import { kubeconfigPath } from '../../dev/cluster/paths.ts';
 import type { Qualification } from '../../planner/index.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 

@@ -4,8 +4,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { V1Pod } from '@kubernetes/client-node';
 import { expect, onTestFinished, test } from 'vitest';
 import { parse } from 'yaml';
-import { inProject } from '../../cli/paths.ts';
-import { LABELS, MAIN } from '../../k8s/labels.ts';
+import { inProject } from '../../config/paths.ts';
+import { LABELS, MAIN } from '../../k8s/manifests/labels.ts';
 import type { CampaignSpecInput, Manifest, Progress } from '../../spec/index.ts';
 import { checkpointsDir, manifestPath, progressPath, stageDir } from '../../store/layout.ts';
 import { isRunning, jobsOf, leftovers, podsOf, startCampaign, statusOf } from '../support/cluster/campaigns.ts';
@@ -20,7 +20,7 @@ const RL_INTERVAL = 12;
 
 /** The campaign of the soak in one arm, with two ranks in SFT and in RL, which halve the micro-batches, and with steps enough in RL to be killed among them. */
 function microCampaign(): CampaignSpecInput {
-  const spec = parse(readFileSync(inProject('soak/micro.yaml'), 'utf8'));
+  const spec = parse(readFileSync(inProject('dev/soak/micro.yaml'), 'utf8'));
   const stages: Record<string, { run: { shards?: number } }> = spec.stages;
   const run = ({ run: { shards } }: { run: { shards?: number } }, more = {}) => ({
     ...(shards === undefined ? {} : { shards }),

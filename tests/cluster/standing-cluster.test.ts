@@ -3,10 +3,10 @@ import { join } from 'node:path';
 import { CoreV1Api } from '@kubernetes/client-node';
 import { execa } from 'execa';
 import { expect, test } from 'vitest';
-import { inProject } from '../../cli/paths.ts';
-import { ensureStageImage } from '../../cluster/import-image.ts';
-import { prepareNamespace } from '../../cluster/namespace.ts';
-import { CLAIMS } from '../../cluster/volumes.ts';
+import { inProject } from '../../config/paths.ts';
+import { ensureStageImage } from '../../dev/cluster/import-image.ts';
+import { prepareNamespace } from '../../dev/cluster/namespace.ts';
+import { CLAIMS } from '../../dev/cluster/volumes.ts';
 import { eventually } from '../support/cluster/job-story.ts';
 import { SECURITY } from '../support/cluster/recorded-job.ts';
 import { type TestNamespace, testNamespace } from '../support/cluster/test-namespace.ts';
@@ -43,7 +43,7 @@ test('what a killed test has left is removed by the next one: namespace, volumes
 }, async () => {
   const program = `
     const { testNamespace } = await import('${inProject('tests/support/cluster/test-namespace.ts')}');
-    const { addFakeNodes } = await import('${inProject('cluster/fake-nodes.ts')}');
+    const { addFakeNodes } = await import('${inProject('dev/cluster/fake-nodes.ts')}');
     const { POOL } = await import('${inProject('tests/support/cluster/abandoned.ts')}');
     const { name, admin, folder } = await testNamespace('killed');
     await addFakeNodes(admin, { prefix: name, count: 2, labels: { [POOL]: name } });

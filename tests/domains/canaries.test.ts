@@ -2,8 +2,8 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { pino } from 'pino';
 import { describe, expect, test } from 'vitest';
-import { domainsFolder, loadDomain } from '../../stages/domain.ts';
-import { Canary, startVerifier } from '../../stages/verifier.ts';
+import { domainsFolder, loadDomain } from '../../domains/domain.ts';
+import { Canary, startVerifier } from '../../stages/verifier/verifier.ts';
 import { aStageFile } from '../support/stored-stage.ts';
 
 const folder = domainsFolder();

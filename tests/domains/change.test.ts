@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { loadDomain } from '../../stages/domain.ts';
+import { loadDomain } from '../../domains/domain.ts';
 
 const change = await loadDomain('change');
 const PROBLEM = 'Pay 33 with 4 coins of 1 12 7 :';

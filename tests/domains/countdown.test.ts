@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { loadDomain } from '../../stages/domain.ts';
+import { loadDomain } from '../../domains/domain.ts';
 
 const countdown = await loadDomain('countdown');
 const PROBLEM = 'Use 3 5 7 to make 26 :';

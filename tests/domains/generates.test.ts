@@ -1,7 +1,7 @@
 import { execa } from 'execa';
 import { expect, test } from 'vitest';
-import { inProject } from '../../cli/paths.ts';
-import { loadDomain } from '../../stages/domain.ts';
+import { inProject } from '../../config/paths.ts';
+import { loadDomain } from '../../domains/domain.ts';
 
 test.each(['change', 'countdown', 'math'])(
   'the domain %s says of itself what its Python does not make',

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { loadDomain, ownSolution } from '../../stages/domain.ts';
+import { loadDomain, ownSolution } from '../../domains/domain.ts';
 
 const math = await loadDomain('math');
 

@@ -1,8 +1,8 @@
 import { cp, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, expect, test, vi } from 'vitest';
-import { inProject } from '../../cli/paths.ts';
-import { loadDomain } from '../../stages/domain.ts';
+import { inProject } from '../../config/paths.ts';
+import { loadDomain } from '../../domains/domain.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
 afterEach(() => vi.unstubAllEnvs());

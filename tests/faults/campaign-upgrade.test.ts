@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { cpSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { inProject } from '../../cli/paths.ts';
+import { inProject } from '../../config/paths.ts';
 import type { CampaignStatus } from '../../spec/index.ts';
 import { type Machine, openMachine, until } from '../support/machine.ts';
 import { secondClone } from '../support/second-clone.ts';

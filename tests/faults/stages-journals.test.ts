@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { random, seedFor } from '../../stages/random.ts';
+import { random, seedFor } from '../../stages/runtime/random.ts';
 import type { FakePolicyServer } from '../support/fake-policy-server.ts';
 import { aFaultFolder } from './support/folder.ts';
 import { appendLate, DAMAGES, type Damage, damage, entriesOnDisk, seedsBehind } from './support/journals.ts';

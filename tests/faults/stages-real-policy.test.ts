@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { beforeAll, expect, test } from 'vitest';
-import { random, seedFor } from '../../stages/random.ts';
+import { random, seedFor } from '../../stages/runtime/random.ts';
 import { aFaultFolder } from './support/folder.ts';
 import { DAMAGES, damage, entriesOnDisk } from './support/journals.ts';
 import { aRealPolicyServer, type RealPolicyServer, writeTinyPolicy } from './support/real-policy.ts';

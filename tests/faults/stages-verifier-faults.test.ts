@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { FILES, PassRate, partFile } from '../../spec/index.ts';
-import { readAllJsonl } from '../../stages/jsonl.ts';
+import { readAllJsonl } from '../../stages/io/jsonl.ts';
 import { type FakePolicyServer, startFakePolicyServer } from '../support/fake-policy-server.ts';
 import { PYTHON, startStage } from '../support/stage-process.ts';
 import { finishedStage, plannedStage } from '../support/stored-stage.ts';

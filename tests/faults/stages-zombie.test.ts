@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { mkdir, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
-import { random, seedFor } from '../../stages/random.ts';
+import { random, seedFor } from '../../stages/runtime/random.ts';
 import { claimAfter } from '../../store/index.ts';
 import type { FakePolicyServer } from '../support/fake-policy-server.ts';
 import type { StagePod, StageProcess } from '../support/stage-process.ts';

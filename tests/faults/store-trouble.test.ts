@@ -2,7 +2,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { PartManifest } from '../../spec/index.ts';
-import { random, seedFor } from '../../stages/random.ts';
+import { random, seedFor } from '../../stages/runtime/random.ts';
 import { stageDir } from '../../store/index.ts';
 import type { FakePolicyServer } from '../support/fake-policy-server.ts';
 import { aBrittleDisk, aRemovableDisk, aSmallDisk } from './support/disks.ts';

@@ -4,7 +4,6 @@ import { join } from 'node:path';
 import { Client, Connection } from '@temporalio/client';
 import { DefaultLogger } from '@temporalio/worker';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
-import { bundleWorkflows } from '../../bundle.ts';
 import {
   claimQueue,
   describeHolder,
@@ -20,8 +19,9 @@ import {
   stagesElsewhere,
   thisInstallation,
 } from '../../installation/index.ts';
-import { findMisfits } from '../../preflight.ts';
 import { storeId } from '../../store/index.ts';
+import { bundleWorkflows } from '../../worker/bundle.ts';
+import { findMisfits } from '../../worker/preflight.ts';
 import { until } from '../support/machine.ts';
 import { startTemporal, type TestTemporal } from '../support/temporal.ts';
 

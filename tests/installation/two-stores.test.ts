@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { Client, Connection } from '@temporalio/client';
 import { execa } from 'execa';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
-import { inProject } from '../../cli/paths.ts';
+import { inProject } from '../../config/paths.ts';
 import { claimQueue, thisInstallation } from '../../installation/index.ts';
 import { knownStoreId, latestClaim } from '../../store/index.ts';
 import { until } from '../support/machine.ts';

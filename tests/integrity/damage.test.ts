@@ -1,9 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import { expect, test, vi } from 'vitest';
+import { PublishedReport } from '../../report/report-schema.ts';
 import { FILES } from '../../spec/index.ts';
-import { PublishedReport } from '../../stages/analyse/report-schema.ts';
-import { StageExit } from '../../stages/exits.ts';
-import { random, seedFor } from '../../stages/random.ts';
+import { StageExit } from '../../stages/runtime/exits.ts';
+import { random, seedFor } from '../../stages/runtime/random.ts';
 import { CorruptFileError, campaignDir, OtherVersionError, readPublished } from '../../store/index.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 import { damage } from './damage.ts';

@@ -13,10 +13,10 @@ import {
   type StageKind,
 } from '../../spec/index.ts';
 import { analyse } from '../../stages/analyse/program.ts';
-import { StageExit } from '../../stages/exits.ts';
-import { inputFiles } from '../../stages/inputs.ts';
-import { isPublished, publish } from '../../stages/publish.ts';
-import { runStage } from '../../stages/runtime.ts';
+import { inputFiles } from '../../stages/io/inputs.ts';
+import { StageExit } from '../../stages/runtime/exits.ts';
+import { isPublished, publish } from '../../stages/runtime/publish.ts';
+import { runStage } from '../../stages/runtime/run.ts';
 import {
   CorruptFileError,
   dataDir,

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { timeOf } from '../../k8s/objects.ts';
-import { judge } from '../../k8s/outcome.ts';
+import { timeOf } from '../../k8s/api/objects.ts';
+import { judge } from '../../k8s/status/outcome.ts';
 import { type Recorded, recorded, seenOf, settings } from './support.ts';
 
 const { limits } = settings();

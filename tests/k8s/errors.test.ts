@@ -1,5 +1,5 @@
 import { expect, it, test } from 'vitest';
-import { isRefusal, KubeError, kubeError } from '../../k8s/errors.ts';
+import { isRefusal, KubeError, kubeError } from '../../k8s/api/errors.ts';
 
 /** As the client library throws what the API server answered. */
 const answered = (code: number, message: string, headers = {}) => ({

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
-import type { KubeClient, WatchEvent } from '../../k8s/client.ts';
-import { KubeError } from '../../k8s/errors.ts';
+import type { KubeClient, WatchEvent } from '../../k8s/api/client.ts';
+import { KubeError } from '../../k8s/api/errors.ts';
+import { type Job, nameOf, type Pod } from '../../k8s/api/objects.ts';
 import { createKubernetesExecutor } from '../../k8s/executor.ts';
-import { type Job, nameOf, type Pod } from '../../k8s/objects.ts';
 import type { JobObservation } from '../../spec/index.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 import { recorded, settings } from './support.ts';

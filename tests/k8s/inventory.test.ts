@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
-import { nodeFacts, podFacts, podRequests } from '../../k8s/inventory.ts';
-import type { KubeNode, Pod } from '../../k8s/objects.ts';
-import { quantity } from '../../k8s/quantity.ts';
+import type { KubeNode, Pod } from '../../k8s/api/objects.ts';
+import { nodeFacts, podFacts, podRequests } from '../../k8s/capacity/facts.ts';
+import { quantity } from '../../k8s/capacity/quantity.ts';
 
 test.each([
   ['0', 0],

@@ -1,8 +1,8 @@
 import { describe, expect, it, test } from 'vitest';
-import { ANNOTATIONS } from '../../k8s/labels.ts';
-import type { Pod } from '../../k8s/objects.ts';
-import { judge, kubernetesOutcome } from '../../k8s/outcome.ts';
-import { type SeenPod, seePod } from '../../k8s/seen-pod.ts';
+import type { Pod } from '../../k8s/api/objects.ts';
+import { ANNOTATIONS } from '../../k8s/manifests/labels.ts';
+import { judge, kubernetesOutcome } from '../../k8s/status/outcome.ts';
+import { type SeenPod, seePod } from '../../k8s/status/seen-pod.ts';
 import { recorded, recordings, seenOf, settings } from './support.ts';
 
 const { limits } = settings();

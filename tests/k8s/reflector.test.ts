@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
-import type { Page, WatchEvent } from '../../k8s/client.ts';
-import { KubeError } from '../../k8s/errors.ts';
-import type { KubeObject } from '../../k8s/objects.ts';
-import { BACKOFF, pauseAfter, reflect } from '../../k8s/reflector.ts';
+import type { Page, WatchEvent } from '../../k8s/api/client.ts';
+import { KubeError } from '../../k8s/api/errors.ts';
+import type { KubeObject } from '../../k8s/api/objects.ts';
+import { BACKOFF, pauseAfter, reflect } from '../../k8s/api/reflector.ts';
 
 const anObject = (name: string, version: number): KubeObject => ({
   metadata: { name, uid: `uid-${name}`, resourceVersion: String(version) },

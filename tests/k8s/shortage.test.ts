@@ -1,5 +1,5 @@
 import { describe, expect, test, vi } from 'vitest';
-import { createShortage, shortageIn } from '../../k8s/shortage.ts';
+import { createShortage, shortageIn } from '../../k8s/capacity/shortage.ts';
 import type { Qualification } from '../../planner/index.ts';
 import { type JobRequest, KubernetesSettings } from '../../spec/index.ts';
 

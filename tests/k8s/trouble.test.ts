@@ -1,9 +1,9 @@
 import { describe, expect, it, test } from 'vitest';
-import { ANNOTATIONS, LABELS } from '../../k8s/labels.ts';
-import { admissionInWords } from '../../k8s/look.ts';
-import type { Job, KubeEvent, Pod } from '../../k8s/objects.ts';
-import { judge, type Seen } from '../../k8s/outcome.ts';
-import { seePod } from '../../k8s/seen-pod.ts';
+import type { Job, KubeEvent, Pod } from '../../k8s/api/objects.ts';
+import { ANNOTATIONS, LABELS } from '../../k8s/manifests/labels.ts';
+import { judge, type Seen } from '../../k8s/status/outcome.ts';
+import { seePod } from '../../k8s/status/seen-pod.ts';
+import { admissionInWords } from '../../k8s/status/snapshot.ts';
 import { settings } from './support.ts';
 
 const limits = { ...settings().limits, pendingSeconds: 600, imageGraceSeconds: 60 };

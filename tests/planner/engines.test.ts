@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { execa } from 'execa';
 import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
-import { inProject, PROJECT } from '../../cli/paths.ts';
+import { inProject, PROJECT } from '../../config/paths.ts';
 import { unsupportedIn } from '../../planner/index.ts';
 import { CampaignSpec, type CampaignSpecInput } from '../../spec/index.ts';
 import { ANY_SIZE } from '../support/engines.ts';

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { parse } from 'yaml';
-import { inProject } from '../../cli/paths.ts';
+import { inProject } from '../../config/paths.ts';
 import { ARCHITECTURES, type CampaignPlan, planOf, pretrainedArchitecture } from '../../planner/index.ts';
 import { CampaignSpec, type CampaignSpecInput } from '../../spec/index.ts';
 

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { inProject } from '../../cli/paths.ts';
+import { inProject } from '../../config/paths.ts';
 
 /** A project as bootstrap.mjs sees it: itself, a lockfile, a script to go on with, and an npm that writes down that it was called. */
 let project: string;

@@ -4,9 +4,9 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import getPort from 'get-port';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
-import { inProject } from '../../cli/paths.ts';
+import { inProject } from '../../config/paths.ts';
+import { readPidFile } from '../../dev/processes.ts';
 import { findMarked, killMarked } from '../../local/processes.ts';
-import { readPidFile } from '../../scripts/processes.ts';
 import { secondClone } from '../support/second-clone.ts';
 import { CTRL_C, onTerminal } from '../support/terminal.ts';
 
@@ -29,7 +29,7 @@ afterAll(async () => {
 });
 
 const demoOnTerminal = () =>
-  onTerminal([process.execPath, 'scripts/bootstrap.mjs', 'demo', '--file', inProject('soak/micro.yaml')], {
+  onTerminal([process.execPath, 'scripts/bootstrap.mjs', 'demo', '--file', inProject('dev/soak/micro.yaml')], {
     env,
     cwd: clone,
   });

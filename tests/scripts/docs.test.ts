@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { inProject } from '../../cli/paths.ts';
+import { inProject } from '../../config/paths.ts';
 import { REFERENCE, specReference } from '../../scripts/docs.ts';
 import { schemas } from '../../scripts/export-schemas.ts';
 

@@ -1,8 +1,8 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
+import { loadDomain } from '../../domains/domain.ts';
 import { CampaignSpec, parseOrRefuse, planCampaign } from '../../spec/index.ts';
-import { loadDomain } from '../../stages/domain.ts';
 
 const examples = readdirSync('examples').filter((name) => name.endsWith('.yaml'));
 const load = (name: string): unknown => parse(readFileSync(`examples/${name}`, 'utf8'));

@@ -4,8 +4,9 @@ import { expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { draftJobs } from '../../cli/drafts.ts';
 import { planLines } from '../../cli/plan-view.ts';
-import { gangObjects } from '../../k8s/gang.ts';
-import { jobManifest } from '../../k8s/job.ts';
+import { domainComplaints } from '../../domains/domain.ts';
+import { gangObjects } from '../../k8s/manifests/gang.ts';
+import { jobManifest } from '../../k8s/manifests/job.ts';
 import { planOf, pretrainedArchitecture, publishedArchitecture, unsupportedIn } from '../../planner/index.ts';
 import {
   type CampaignSpec,
@@ -15,7 +16,6 @@ import {
   StageFile,
   summaryText,
 } from '../../spec/index.ts';
-import { domainComplaints } from '../../stages/domain.ts';
 import { stageRequest } from '../../workflows/policy/request.ts';
 import { settings } from '../k8s/support.ts';
 import { faultsOfObjects } from '../support/kubernetes-rules.ts';

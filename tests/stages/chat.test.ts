@@ -3,8 +3,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { readChat, withChat } from '../../stages/chat.ts';
-import { loadDomain } from '../../stages/domain.ts';
+import { loadDomain } from '../../domains/domain.ts';
+import { readChat, withChat } from '../../stages/policy/chat.ts';
 
 /** As SmolLM2's: with a system message of its own, and a token for the beginning that is part of every message. */
 const TEMPLATE =

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { FILES, ManifestRef, PassRate, type Problem, partFile } from '../../spec/index.ts';
 import { decide, passRateOf, shareOfTarget, type Tally } from '../../stages/curriculum/window.ts';
-import { readAllJsonl } from '../../stages/jsonl.ts';
+import { readAllJsonl } from '../../stages/io/jsonl.ts';
 import { type FakePolicyServer, type Reply, startFakePolicyServer } from '../support/fake-policy-server.ts';
 import { startStage } from '../support/stage-process.ts';
 import { finishedStage, plannedStage } from '../support/stored-stage.ts';

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
-import type { ProgressReport } from '../../stages/context.ts';
-import { type EachProblem, forEachProblem } from '../../stages/each-problem.ts';
-import { StageExit } from '../../stages/exits.ts';
+import type { ProgressReport } from '../../stages/runtime/context.ts';
+import { type EachProblem, forEachProblem } from '../../stages/runtime/each-problem.ts';
+import { StageExit } from '../../stages/runtime/exits.ts';
 
 interface Entry {
   readonly of: string;

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { EvaluatedCompletion, FILES, type Problem, partFile } from '../../spec/index.ts';
-import { readAllJsonl } from '../../stages/jsonl.ts';
+import { readAllJsonl } from '../../stages/io/jsonl.ts';
 import { type Reply, startFakePolicyServer } from '../support/fake-policy-server.ts';
 import { startStage } from '../support/stage-process.ts';
 import { finishedStage, plannedStage } from '../support/stored-stage.ts';

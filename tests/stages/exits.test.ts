@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { InvalidInputError } from '../../spec/index.ts';
-import { endingOf, StageExit } from '../../stages/exits.ts';
+import { endingOf, StageExit } from '../../stages/runtime/exits.ts';
 
 const aSystemError = (code: string) => Object.assign(new Error(`${code}: something`), { code });
 

@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { pino } from 'pino';
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
-import { journalFile, openJournal, readEntries } from '../../stages/journal.ts';
+import { journalFile, openJournal, readEntries } from '../../stages/io/journal.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
 const Entry = z.object({ id: z.string(), value: z.number() });

@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { expect, test, vi } from 'vitest';
 import { z } from 'zod';
-import { readAllJsonl, writeJsonl } from '../../stages/jsonl.ts';
-import { linesOf } from '../../stages/lines.ts';
+import { readAllJsonl, writeJsonl } from '../../stages/io/jsonl.ts';
+import { linesOf } from '../../stages/io/lines.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
 const Line = z.object({ name: z.string() });

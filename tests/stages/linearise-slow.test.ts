@@ -5,7 +5,7 @@ import type { TreeNode } from '../../spec/index.ts';
 import { linearise } from '../../stages/linearise/linearise.ts';
 import { reasoningOf } from '../../stages/linearise/terminal-step.ts';
 import { collectTerminals } from '../../stages/linearise/terminals.ts';
-import { random } from '../../stages/random.ts';
+import { random } from '../../stages/runtime/random.ts';
 import { anyTree } from '../support/random-trees.ts';
 import { slowMayStandTogether, slowSequence, slowTerminals } from '../support/slow-linearise.ts';
 import { PROBLEM } from '../support/toy-countdown.ts';

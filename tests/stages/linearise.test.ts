@@ -6,7 +6,7 @@ import type { Trace, TreeNode } from '../../spec/index.ts';
 import { type LineariseSettings, linearise } from '../../stages/linearise/linearise.ts';
 import { reasoningOf, splitTerminal } from '../../stages/linearise/terminal-step.ts';
 import { collectTerminals } from '../../stages/linearise/terminals.ts';
-import { random } from '../../stages/random.ts';
+import { random } from '../../stages/runtime/random.ts';
 import { pathTo, type SearchTree } from '../../stages/search/tree.ts';
 import { anyTree } from '../support/random-trees.ts';
 import { PROBLEM } from '../support/toy-countdown.ts';

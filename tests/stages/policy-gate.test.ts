@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { createGate } from '../../stages/policy-gate.ts';
+import { createGate } from '../../stages/policy/gate.ts';
 
 const aGate = (limit: number, signal = new AbortController().signal) => createGate(limit, signal);
 const settled = () => new Promise((resolve) => setImmediate(resolve));

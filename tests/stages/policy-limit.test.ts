@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { FIRST_LIMIT, type Limit, nextLimit, type Observation } from '../../stages/policy-limit.ts';
-import { readLoad } from '../../stages/policy-metrics.ts';
+import { FIRST_LIMIT, type Limit, nextLimit, type Observation } from '../../stages/policy/limit.ts';
+import { readLoad } from '../../stages/policy/metrics.ts';
 
 const seen = (change: Partial<Observation> = {}): Observation => ({
   ...{ running: 100, waiting: 0, inFlight: 100, endedPerSecond: 4, latencyMs: null, wanted: true, overloaded: false },

@@ -1,7 +1,7 @@
 import { pino } from 'pino';
 import { describe, expect, test } from 'vitest';
-import { connectPolicy } from '../../stages/policy.ts';
-import { createRouter } from '../../stages/policy-router.ts';
+import { connectPolicy } from '../../stages/policy/policy.ts';
+import { createRouter } from '../../stages/policy/router.ts';
 import { type FakePolicyServer, startFakePolicyServer } from '../support/fake-policy-server.ts';
 import { aStageContext } from '../support/stage-context.ts';
 

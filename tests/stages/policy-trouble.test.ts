@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { pino } from 'pino';
 import { describe, expect, test } from 'vitest';
-import { backoffMs, type Patience, patienceOf } from '../../stages/patience.ts';
-import { connectPolicy, type Policy } from '../../stages/policy.ts';
+import { backoffMs, type Patience, patienceOf } from '../../stages/policy/patience.ts';
+import { connectPolicy, type Policy } from '../../stages/policy/policy.ts';
 import { type FakePolicyServer, startFakePolicyServer } from '../support/fake-policy-server.ts';
 import { until } from '../support/machine.ts';
 import { TROUBLE } from '../support/policy-trouble.ts';

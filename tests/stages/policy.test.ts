@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { connectPolicy, type PolicyOptions } from '../../stages/policy.ts';
-import { NoRoom } from '../../stages/policy-room.ts';
+import { NoRoom } from '../../stages/policy/capacity.ts';
+import { connectPolicy, type PolicyOptions } from '../../stages/policy/policy.ts';
 import { startFakePolicyServer } from '../support/fake-policy-server.ts';
 import { aStageContext } from '../support/stage-context.ts';
 

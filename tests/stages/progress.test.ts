@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { Progress } from '../../spec/index.ts';
-import { type Moment, progressWriter, rateOf, WRITE_INTERVAL_MS, withMoment } from '../../stages/progress.ts';
+import { type Moment, progressWriter, rateOf, WRITE_INTERVAL_MS, withMoment } from '../../stages/runtime/progress.ts';
 
 const moments = (...pairs: [seconds: number, done: number][]): Moment[] =>
   pairs.reduce<Moment[]>((all, [seconds, done]) => withMoment(all, { atMs: seconds * 1000, done }), []);

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { random, seedFor, shuffled } from '../../stages/random.ts';
+import { random, seedFor, shuffled } from '../../stages/runtime/random.ts';
 
 test('a seed is a whole number that every sampler takes', () => {
   fc.assert(

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { type LoadedDomain, loadDomain } from '../../domains/domain.ts';
 import type { TraceStep } from '../../spec/index.ts';
-import { type LoadedDomain, loadDomain } from '../../stages/domain.ts';
 import { compose } from '../../stages/rewrite/compose.ts';
 import { outline, type Part } from '../../stages/rewrite/outline.ts';
 

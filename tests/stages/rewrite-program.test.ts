@@ -2,10 +2,10 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { loadDomain } from '../../domains/domain.ts';
 import { Solution, type Trace } from '../../spec/index.ts';
-import { loadDomain } from '../../stages/domain.ts';
-import { journalFile } from '../../stages/journal.ts';
-import type { Completion, CompletionRequest, Policy } from '../../stages/policy.ts';
+import { journalFile } from '../../stages/io/journal.ts';
+import type { Completion, CompletionRequest, Policy } from '../../stages/policy/policy.ts';
 import { rewriteWith } from '../../stages/rewrite/program.ts';
 import { rewriteStep } from '../../stages/rewrite/rewrite-step.ts';
 import { countdownStage } from '../support/countdown-stage.ts';

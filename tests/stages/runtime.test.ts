@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { type ManifestRef, PartManifest, Progress } from '../../spec/index.ts';
-import { type FindProgram, isMine, runStage, StageExit, type StageProgram } from '../../stages/runtime.ts';
+import { type FindProgram, isMine, runStage, StageExit, type StageProgram } from '../../stages/runtime/run.ts';
 import { claimAfter, readJson } from '../../store/index.ts';
 import { startFakePolicyServer } from '../support/fake-policy-server.ts';
 import { startStage, TEST_DOMAINS } from '../support/stage-process.ts';

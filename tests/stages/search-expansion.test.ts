@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest';
 import { domain } from '../../domains/countdown/domain.ts';
-import type { Completion, CompletionRequest, PolicyDriver } from '../../stages/policy.ts';
+import type { Completion, CompletionRequest, PolicyDriver } from '../../stages/policy/policy.ts';
 import { distinctSteps, sampleCandidates } from '../../stages/search/expansion.ts';
 import type { Path } from '../../stages/search/mcts.ts';
 import { type RolloutSettings, untilAnswer, valueByRollouts } from '../../stages/search/rollout.ts';
-import type { Verifier } from '../../stages/verifier.ts';
+import type { Verifier } from '../../stages/verifier/verifier.ts';
 import { PROBLEM, toyVerifier } from '../support/toy-countdown.ts';
 
 const says = (text: string, logprob = -1, finishReason: Completion['finishReason'] = 'stop'): Completion => ({

@@ -1,11 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
+import { loadDomain } from '../../domains/domain.ts';
 import { SearchConfig } from '../../spec/index.ts';
-import { loadDomain } from '../../stages/domain.ts';
-import { StageExit } from '../../stages/exits.ts';
-import { NoRoom } from '../../stages/policy-room.ts';
-import { random, seedFor } from '../../stages/random.ts';
+import { NoRoom } from '../../stages/policy/capacity.ts';
+import { StageExit } from '../../stages/runtime/exits.ts';
+import { random, seedFor } from '../../stages/runtime/random.ts';
 import { addCosts, NO_COST } from '../../stages/search/cost.ts';
 import { type Oracle, type SearchLimits, search } from '../../stages/search/mcts.ts';
 import { type MeteredOracle, oracleOf } from '../../stages/search/oracle.ts';

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { domain } from '../../domains/countdown/domain.ts';
-import { random, seedFor } from '../../stages/random.ts';
+import { random, seedFor } from '../../stages/runtime/random.ts';
 import { distinctSteps } from '../../stages/search/expansion.ts';
 import { type Candidate, type Oracle, type SearchLimits, search } from '../../stages/search/mcts.ts';
 import { grow, ROOTED } from '../../stages/search/tree.ts';

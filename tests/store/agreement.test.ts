@@ -3,7 +3,7 @@ import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { PROJECT } from '../../stages/python.ts';
+import { PROJECT } from '../../stages/runtime/python.ts';
 import { canonicalJson, manifestPath, referTo, sealStage, stageDir, stageKey } from '../../store/index.ts';
 import { PYTHON } from '../support/stage-process.ts';
 import { aFolder, aStage, publish } from './support.ts';

@@ -2,8 +2,8 @@ import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import type { Manifest, ManifestRef, StageFile } from '../../spec/index.ts';
-import { StageExit } from '../../stages/exits.ts';
-import { inputFiles } from '../../stages/inputs.ts';
+import { inputFiles } from '../../stages/io/inputs.ts';
+import { StageExit } from '../../stages/runtime/exits.ts';
 import {
   inputAsCounted,
   mendInput,

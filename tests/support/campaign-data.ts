@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import type { CampaignData } from '../../report/inputs.ts';
 import type {
   DataCard,
   DroppedTrace,
@@ -13,8 +14,7 @@ import type {
   TrainingMetric,
 } from '../../spec/index.ts';
 import { STAGE_CONFIGS } from '../../spec/index.ts';
-import type { CampaignData } from '../../stages/analyse/inputs.ts';
-import { random, seedFor } from '../../stages/random.ts';
+import { random, seedFor } from '../../stages/runtime/random.ts';
 
 /** Builders of a finished campaign that nobody ran: made up from a seed, in the shapes that the stages write. */
 

@@ -1,9 +1,9 @@
 import { join } from 'node:path';
 import { pino } from 'pino';
+import { loadDomain } from '../../domains/domain.ts';
 import { STAGE_CONFIGS, type StageFileOf, type StageKind } from '../../spec/index.ts';
-import type { ProgressReport, StageContext } from '../../stages/context.ts';
-import { loadDomain } from '../../stages/domain.ts';
-import { writeJsonl } from '../../stages/jsonl.ts';
+import { writeJsonl } from '../../stages/io/jsonl.ts';
+import type { ProgressReport, StageContext } from '../../stages/runtime/context.ts';
 
 /** What a test says of a countdown stage; `records` are the lines of its only input. */
 export interface CountdownStage {

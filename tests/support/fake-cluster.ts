@@ -11,13 +11,12 @@ import { pino } from 'pino';
 import { ACTIVITY_CONVERTER } from '../../activities/data-converter.ts';
 import { createActivities } from '../../activities/index.ts';
 import { ensureSearchAttributes } from '../../activities/search-attributes.ts';
-import { bundleWorkflows } from '../../bundle.ts';
-import { inProject, PROJECT } from '../../cli/paths.ts';
-import { applyObjects, kubeConfigFrom, objectsIn } from '../../cluster/api.ts';
-import { addFakeNodes } from '../../cluster/fake-nodes.ts';
-import { prepareNamespace, writeWorkerKubeconfig } from '../../cluster/namespace.ts';
-import { kubeconfigPath } from '../../cluster/paths.ts';
-import { clusterUp } from '../../cluster/up.ts';
+import { inProject, PROJECT } from '../../config/paths.ts';
+import { applyObjects, kubeConfigFrom, objectsIn } from '../../dev/cluster/api.ts';
+import { addFakeNodes } from '../../dev/cluster/fake-nodes.ts';
+import { prepareNamespace, writeWorkerKubeconfig } from '../../dev/cluster/namespace.ts';
+import { kubeconfigPath } from '../../dev/cluster/paths.ts';
+import { clusterUp } from '../../dev/cluster/up.ts';
 import { inputRules } from '../../inputs/index.ts';
 import {
   createKubeClient,
@@ -27,6 +26,7 @@ import {
   kubernetesOutcome,
 } from '../../k8s/index.ts';
 import { KubernetesSettings } from '../../spec/index.ts';
+import { bundleWorkflows } from '../../worker/bundle.ts';
 import { madeByThisProcess, POOL, removeAbandoned, removeClusterWide } from './cluster/abandoned.ts';
 import { ANY_SIZE } from './engines.ts';
 import { startTemporal } from './temporal.ts';

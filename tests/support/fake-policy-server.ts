@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { random, seedFor } from '../../stages/random.ts';
+import { random, seedFor } from '../../stages/runtime/random.ts';
 
 /** Body of a completion request, as far as the fake reads it. */
 export interface FakeRequest {
@@ -39,7 +39,7 @@ export interface FakePolicyServer extends AsyncDisposable {
 
 /**
  * A fake of the policy server: no model, but the same completions for the same request, whenever it is asked. Speaks what
- * `stages/policy.ts` needs of the protocol. A word is a token.
+ * `stages/policy/policy.ts` needs of the protocol. A word is a token.
  * @param contextTokens - told as vLLM does, with `POST /tokenize` and vLLM's refusals; a server that tells nothing of it without
  */
 export async function startFakePolicyServer(

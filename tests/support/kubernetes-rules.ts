@@ -1,4 +1,4 @@
-import { quantity } from '../../k8s/quantity.ts';
+import { quantity } from '../../k8s/capacity/quantity.ts';
 
 /**
  * What the API server would refuse of an object, as far as its validation is patterns and ranges. Written from Kubernetes' own rules

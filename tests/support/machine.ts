@@ -7,10 +7,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { Client, Connection } from '@temporalio/client';
 import getPort from 'get-port';
+import { ensureTemporal } from '../../dev/temporal-server.ts';
 import { JOB_ID } from '../../local/job-folder.ts';
 import { isFree } from '../../local/ports.ts';
 import { findMarked } from '../../local/processes.ts';
-import { ensureTemporal } from '../../scripts/temporal-server.ts';
 
 const WORKER = fileURLToPath(new URL('./toy-worker.ts', import.meta.url));
 

@@ -1,7 +1,7 @@
 import { cpSync, mkdtempSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { inProject } from '../../cli/paths.ts';
+import { inProject } from '../../config/paths.ts';
 
 /** What no program of a clone needs, or what it has of its own. */
 const LEFT_OUT = new Set(['.git', '.orrery', '.venv', 'node_modules', 'tests', 'bench', 'docs', 'data', 'soak']);

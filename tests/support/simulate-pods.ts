@@ -1,5 +1,5 @@
 /** {@link simulatePods} as a process of its own, so that a benchmark's numbers are its worker's: `node simulate-pods.ts KUBECONFIG NAMESPACE STORE SECONDS`. */
-import { kubeConfigFrom } from '../../cluster/api.ts';
+import { kubeConfigFrom } from '../../dev/cluster/api.ts';
 import { simulatePods } from './simulated-pods.ts';
 
 const [kubeconfig = '', namespace = '', store = '', seconds = '1'] = process.argv.slice(2);

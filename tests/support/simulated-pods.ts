@@ -36,7 +36,7 @@ export interface SimulationOptions {
   readonly secondsOf: (stage: string) => number;
 }
 
-/** The annotation by which a pod of a fake node ends (cluster/kwok/pod-complete.yaml). */
+/** The annotation by which a pod of a fake node ends (dev/cluster/kwok/pod-complete.yaml). */
 const COMPLETE = 'pod-complete.stage.kwok.x-k8s.io/delay';
 const REPORTS = 4;
 

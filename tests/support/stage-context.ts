@@ -1,7 +1,7 @@
 import { pino } from 'pino';
+import { loadDomain } from '../../domains/domain.ts';
 import type { StageFileOf, StageKind } from '../../spec/index.ts';
-import type { ProgressReport, StageContext } from '../../stages/context.ts';
-import { loadDomain } from '../../stages/domain.ts';
+import type { ProgressReport, StageContext } from '../../stages/runtime/context.ts';
 import { TEST_DOMAINS } from './stage-process.ts';
 import { aStageFile, type StageSketch } from './stored-stage.ts';
 

@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, mkdirSync, openSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { PROJECT } from '../../stages/python.ts';
+import { PROJECT } from '../../stages/runtime/python.ts';
 
 /** Interpreter with the packages of `trainers/`. */
 export const PYTHON = process.env.ORRERY_PYTHON ?? join(PROJECT, '.venv/bin/python');

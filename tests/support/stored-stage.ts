@@ -1,8 +1,8 @@
 import { join } from 'node:path';
 import type { ManifestRef, StageFile, StageKind } from '../../spec/index.ts';
 import { parseOrRefuse, StageFile as StageFileSchema } from '../../spec/index.ts';
-import { writeJsonl } from '../../stages/jsonl.ts';
-import { publish } from '../../stages/publish.ts';
+import { writeJsonl } from '../../stages/io/jsonl.ts';
+import { publish } from '../../stages/runtime/publish.ts';
 import { referTo, sealStage, stageDir, stageKey, writeStageFile } from '../../store/index.ts';
 
 /** What a test says of a stage; the rest is filled in. */

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import getPort from 'get-port';
-import { ensureTemporal } from '../../scripts/temporal-server.ts';
+import { ensureTemporal } from '../../dev/temporal-server.ts';
 
 export interface TestTemporal {
   /** `host:port` of the service. */

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { stripVTControlCharacters } from 'node:util';
-import { inProject, VENV_PYTHON } from '../../cli/paths.ts';
+import { inProject, VENV_PYTHON } from '../../config/paths.ts';
 import { until } from './machine.ts';
 
 export const CTRL_C = '\x03';

@@ -1,7 +1,7 @@
 import type { Problem } from '../../spec/index.ts';
-import type { Completion, CompletionRequest, PolicyDriver } from '../../stages/policy.ts';
-import { random, seedFor } from '../../stages/random.ts';
-import type { Verifier } from '../../stages/verifier.ts';
+import type { Completion, CompletionRequest, PolicyDriver } from '../../stages/policy/policy.ts';
+import { random, seedFor } from '../../stages/runtime/random.ts';
+import type { Verifier } from '../../stages/verifier/verifier.ts';
 
 /**
  * A world for countdown in memory: a policy that plays legal steps blindly and judges well, and a verifier. Deterministic by seed, and

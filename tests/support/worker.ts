@@ -9,12 +9,12 @@ import { ACTIVITY_CONVERTER } from '../../activities/data-converter.ts';
 import type { Deps } from '../../activities/deps.ts';
 import { type Activities, createActivities } from '../../activities/index.ts';
 import { ensureSearchAttributes } from '../../activities/search-attributes.ts';
-import { bundleWorkflows } from '../../bundle.ts';
-import { CHANNEL_ARGS } from '../../cli/connect.ts';
+import { CHANNEL_ARGS } from '../../config/connect.ts';
 import { inputRules } from '../../inputs/index.ts';
 import { claimQueue, DEFAULT_TASK_QUEUE, thisInstallation } from '../../installation/index.ts';
 import { createLocalExecutor, localOutcome, localRefusal } from '../../local/index.ts';
 import type { CampaignSpecInput, Executor } from '../../spec/index.ts';
+import { bundleWorkflows } from '../../worker/bundle.ts';
 import { ANY_SIZE } from './engines.ts';
 import { startTemporal } from './temporal.ts';
 

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { DefaultLogger, Worker, type WorkflowBundle } from '@temporalio/worker';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { bundleWorkflows } from '../../bundle.ts';
+import { bundleWorkflows } from '../../worker/bundle.ts';
 
 const histories = readdirSync('tests/histories').filter((name) => name.endsWith('.json'));
 /** A stage looks whether its id is that of a stage of its campaign. */

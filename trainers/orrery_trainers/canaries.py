@@ -1,7 +1,7 @@
 """Canaries: cases with known verdicts, judged before work and again and again during it.
 
 A verifier that has gone wrong (another version of a library, a broken edit, a damaged file) would otherwise teach the
-policy nonsense in silence. The TypeScript side does the same (``stages/canaries.ts``).
+policy nonsense in silence. The TypeScript side does the same (``stages/verifier/canaries.ts``).
 """
 
 from __future__ import annotations

@@ -128,7 +128,7 @@ def load_domain(name: str) -> Domain:
 
 
 def read_phrases(folder: Path) -> Phrases:
-    """Read ``phrases.json`` of a domain's folder. Raises DomainError unless it is as stages/domain.ts describes it."""
+    """Read ``phrases.json`` of a domain's folder. Raises DomainError unless it is as domains/domain.ts describes it."""
     file = folder / "phrases.json"
     try:
         raw = json.loads(file.read_text(encoding="utf-8"))

@@ -1,6 +1,6 @@
 """Input stages, believed only as far as they are what the campaign planned with: the manifest, then every file's hash.
 
-The same check as ``stages/inputs.ts``. It needs the standard library alone, so that the policy server, which makes it
+The same check as ``stages/io/inputs.ts``. It needs the standard library alone, so that the policy server, which makes it
 before it serves, still starts in a fraction of a second.
 """
 

@@ -1,4 +1,4 @@
-import { StageExit } from '../../exits.ts';
+import { StageExit } from '../../runtime/exits.ts';
 
 /** One record of a file, and where it stands in it, for a person to look: `line 12`, `record 3`. */
 export interface RawRecord {

@@ -1,7 +1,7 @@
 import type { OpenInput } from '../../../inputs/index.ts';
 import type { ProblemFile } from '../../../spec/index.ts';
-import { StageExit } from '../../exits.ts';
-import { parsedLines } from '../../jsonl.ts';
+import { parsedLines } from '../../io/jsonl.ts';
+import { StageExit } from '../../runtime/exits.ts';
 import { readCsv } from './csv.ts';
 import { readJsonList } from './json.ts';
 import { readParquet } from './parquet.ts';

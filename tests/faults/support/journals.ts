@@ -1,7 +1,7 @@
 import { appendFile, readdir, readFile, truncate, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { crc32 } from 'node:zlib';
-import { seedFor } from '../../../stages/random.ts';
+import { seedFor } from '../../../stages/runtime/random.ts';
 import type { Journalled } from './world.ts';
 
 /** Journals as an outsider sees them: read, cut, spoiled and written to without the code that wrote them. */

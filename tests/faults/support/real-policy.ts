@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import getPort from 'get-port';
 import { afterAll } from 'vitest';
-import { pythonEnvironment } from '../../../stages/python.ts';
+import { pythonEnvironment } from '../../../stages/runtime/python.ts';
 import { PYTHON } from '../../support/stage-process.ts';
 
 const ENV = { ...pythonEnvironment(), OMP_NUM_THREADS: '1' };

@@ -9,7 +9,7 @@ import {
   type StageFile,
   type StageKind,
 } from '../../../spec/index.ts';
-import { PROJECT } from '../../../stages/python.ts';
+import { PROJECT } from '../../../stages/runtime/python.ts';
 import { referTo, sealStage } from '../../../store/index.ts';
 import { type FakePolicyServer, type Reply, startFakePolicyServer } from '../../support/fake-policy-server.ts';
 import { type StagePod, startStage } from '../../support/stage-process.ts';

@@ -1,7 +1,7 @@
 import { BatchV1Api, CoreV1Api, type V1Job, type V1Pod } from '@kubernetes/client-node';
 import type { WorkflowHandle } from '@temporalio/client';
 import { DEFAULT_TASK_QUEUE } from '../../../installation/index.ts';
-import { LABELS } from '../../../k8s/labels.ts';
+import { LABELS } from '../../../k8s/manifests/labels.ts';
 import type { CampaignSpecInput, CampaignStatus, StageState, StageStatus } from '../../../spec/index.ts';
 import type { campaign } from '../../../workflows/index.ts';
 import { eventually } from './job-story.ts';

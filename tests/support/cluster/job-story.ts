@@ -8,7 +8,7 @@ import {
   type V1Pod,
   Watch,
 } from '@kubernetes/client-node';
-import { isNotFound } from '../../../cluster/api.ts';
+import { isNotFound } from '../../../dev/cluster/api.ts';
 import type { TestNamespace } from './test-namespace.ts';
 
 /**

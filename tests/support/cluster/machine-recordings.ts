@@ -1,9 +1,9 @@
 import { BatchV1Api, CoreV1Api, SchedulingV1Api } from '@kubernetes/client-node';
-import { addFakeNodes, FAKE_TAINT, removeFakeNodes } from '../../../cluster/fake-nodes.ts';
-import { reconfigureKubelet } from '../../../cluster/kubelet.ts';
-import { readyNode } from '../../../cluster/node.ts';
-import { startComponent, stopComponent } from '../../../cluster/processes.ts';
-import { NODE } from '../../../cluster/settings.ts';
+import { addFakeNodes, FAKE_TAINT, removeFakeNodes } from '../../../dev/cluster/fake-nodes.ts';
+import { reconfigureKubelet } from '../../../dev/cluster/kubelet.ts';
+import { readyNode } from '../../../dev/cluster/node.ts';
+import { startComponent, stopComponent } from '../../../dev/cluster/processes.ts';
+import { NODE } from '../../../dev/cluster/settings.ts';
 import { POOL } from './abandoned.ts';
 import { eventually } from './job-story.ts';
 import { recordedJob } from './recorded-job.ts';

@@ -1,6 +1,6 @@
 import { readdir, readFile } from 'node:fs/promises';
 import type { V1Pod } from '@kubernetes/client-node';
-import { MAIN } from '../../../k8s/labels.ts';
+import { MAIN } from '../../../k8s/manifests/labels.ts';
 
 /** Processes of pods as the node sees them, which is this machine: to do to them what no API does. */
 

@@ -8,12 +8,12 @@
  * The files in tests/k8s/recorded/ are what `outcome` (k8s/) is tested against.
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
-import { inProject } from '../../../cli/paths.ts';
-import { ensureStageImage } from '../../../cluster/import-image.ts';
-import { readyNode } from '../../../cluster/node.ts';
-import { startComponent } from '../../../cluster/processes.ts';
-import { readSettings } from '../../../cluster/settings.ts';
-import { clusterStatus } from '../../../cluster/status.ts';
+import { inProject } from '../../../config/paths.ts';
+import { ensureStageImage } from '../../../dev/cluster/import-image.ts';
+import { readyNode } from '../../../dev/cluster/node.ts';
+import { startComponent } from '../../../dev/cluster/processes.ts';
+import { readSettings } from '../../../dev/cluster/settings.ts';
+import { clusterStatus } from '../../../dev/cluster/status.ts';
 import { followJobs } from './job-story.ts';
 import { RECORDINGS } from './recordings.ts';
 import { testNamespace } from './test-namespace.ts';

@@ -7,8 +7,8 @@ import {
   type V1Job,
   type V1Pod,
 } from '@kubernetes/client-node';
-import { applyObjects } from '../../../cluster/api.ts';
-import type { ClusterSettings } from '../../../cluster/settings.ts';
+import { applyObjects } from '../../../dev/cluster/api.ts';
+import type { ClusterSettings } from '../../../dev/cluster/settings.ts';
 import { eventually, type JobFollower } from './job-story.ts';
 import { type RecordedJob, recordedJob } from './recorded-job.ts';
 import type { TestNamespace } from './test-namespace.ts';

@@ -4,10 +4,10 @@ import { chmod, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { CoreV1Api, type KubeConfig } from '@kubernetes/client-node';
-import { kubeConfigFrom } from '../../../cluster/api.ts';
-import { prepareNamespace, writeWorkerKubeconfig } from '../../../cluster/namespace.ts';
-import { kubeconfigPath } from '../../../cluster/paths.ts';
-import type { VolumeFolders } from '../../../cluster/volumes.ts';
+import { kubeConfigFrom } from '../../../dev/cluster/api.ts';
+import { prepareNamespace, writeWorkerKubeconfig } from '../../../dev/cluster/namespace.ts';
+import { kubeconfigPath } from '../../../dev/cluster/paths.ts';
+import type { VolumeFolders } from '../../../dev/cluster/volumes.ts';
 import { emptyNamespace, madeByThisProcess, removeAbandoned, removeClusterWide } from './abandoned.ts';
 
 /** A namespace for one test file, with everything that a worker needs, and a store of its own. */

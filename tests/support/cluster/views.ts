@@ -1,10 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { execa } from 'execa';
-import { inProject } from '../../../cli/paths.ts';
-import { binaryPath } from '../../../cluster/binaries.ts';
-import { kubeconfigPath } from '../../../cluster/paths.ts';
-import { LABELS } from '../../../k8s/labels.ts';
+import { inProject } from '../../../config/paths.ts';
+import { binaryPath } from '../../../dev/cluster/binaries.ts';
+import { kubeconfigPath } from '../../../dev/cluster/paths.ts';
+import { LABELS } from '../../../k8s/manifests/labels.ts';
 
 /** What a person sees of a campaign elsewhere than in `orrery status`: in the columns of kubectl, in the Temporal UI, and in `orrery watch`. */
 

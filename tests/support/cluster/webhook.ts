@@ -2,8 +2,8 @@ import { readFileSync } from 'node:fs';
 import { createServer } from 'node:https';
 import { AdmissionregistrationV1Api } from '@kubernetes/client-node';
 import getPort from 'get-port';
-import { inCluster } from '../../../cluster/paths.ts';
-import { addressOf, type ClusterSettings } from '../../../cluster/settings.ts';
+import { inCluster } from '../../../dev/cluster/paths.ts';
+import { addressOf, type ClusterSettings } from '../../../dev/cluster/settings.ts';
 import { eventually } from './job-story.ts';
 import type { TestNamespace } from './test-namespace.ts';
 

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { Domain } from '../../../../stages/domain.ts';
+import type { Domain } from '../../../../domains/domain.ts';
 
 /** The smallest domain there can be, for tests of the stage programs: `2 + 3 =`, answered by `Answer: 5`. */
 export const domain: Domain = {

@@ -1,0 +1,106 @@
+import { existsSync } from 'node:fs';
+import { arch, platform } from 'node:os';
+import { execa } from 'execa';
+import { CommandError, EXIT } from '../../config/command-errors.ts';
+import { clusterPath } from './paths.ts';
+
+/** What a machine has to be and to have for a cluster of its own. */
+
+/** Facts about this machine that decide whether it can. */
+export interface MachineFacts {
+  readonly platform: string;
+  readonly arch: string;
+  readonly isRoot: boolean;
+  /** `go1.26.8`; null where there is no Go. */
+  readonly go: string | null;
+  /** Whether everything has been built already. */
+  readonly built: boolean;
+  /** Whether Debian packages can be installed. */
+  readonly apt: boolean;
+  /** Debian packages that are needed and not there. */
+  readonly missingPackages: readonly string[];
+  readonly folder: string;
+}
+
+/** By Debian package: one of these files tells that it is there, whoever installed it. */
+const PACKAGES: Readonly<Record<string, readonly string[]>> = {
+  runc: ['/usr/sbin/runc', '/usr/bin/runc', '/usr/local/bin/runc', '/usr/local/sbin/runc'],
+  'containernetworking-plugins': ['/usr/lib/cni/bridge', '/opt/cni/bin/bridge'],
+  'busybox-static': ['/bin/busybox', '/usr/bin/busybox'],
+  iproute2: ['/usr/sbin/ip', '/sbin/ip', '/usr/bin/ip', '/bin/ip'],
+};
+
+/** Sockets lie in the cluster's folder, and the path of one has 108 bytes at most; the longest of ours takes 47 of them. */
+const LONGEST_FOLDER = 60;
+
+const ALTERNATIVE =
+  'use another cluster instead: make one with kind (https://kind.sigs.k8s.io), or name any in KUBECONFIG (docs/cluster.md)';
+
+/** Why the machine cannot have a cluster of its own, and what would help; null if it can. */
+export function refusalOf(facts: MachineFacts): string | null {
+  if (facts.platform !== 'linux') return `a cluster of its own needs Linux, and this is ${facts.platform}`;
+  if (!['x64', 'arm64'].includes(facts.arch))
+    return `a cluster of its own needs x64 or arm64, and this is ${facts.arch}`;
+  if (!facts.isRoot)
+    return 'a cluster of its own needs root (network, mounts, control groups): run the command with sudo';
+  if (facts.go === null && !facts.built) {
+    return 'the programs of the cluster are built with Go 1.26 or newer (https://go.dev/dl), and there is none on the PATH';
+  }
+  if (facts.missingPackages.length > 0 && !facts.apt) {
+    return `these are needed, by their names in Debian: ${facts.missingPackages.join(', ')}; and there is no apt-get to install them with`;
+  }
+  if (facts.folder.length > LONGEST_FOLDER) {
+    return `sockets lie in ${facts.folder}, whose path is longer than ${LONGEST_FOLDER} characters: name a shorter one in ORRERY_CLUSTER`;
+  }
+  return null;
+}
+
+/** The first of a Debian package's files that is there; null where it is not installed. */
+export const packageFile = (name: string): string | null => PACKAGES[name]?.find((file) => existsSync(file)) ?? null;
+
+export async function machineFacts(built: boolean): Promise<MachineFacts> {
+  const [go, apt] = await Promise.all([
+    execa('go', ['env', 'GOVERSION'], { reject: false }),
+    execa('apt-get', ['--version'], { reject: false }),
+  ]);
+  return {
+    platform: platform(),
+    arch: arch(),
+    isRoot: process.getuid?.() === 0,
+    go: go.failed ? null : go.stdout.trim(),
+    built,
+    apt: !apt.failed,
+    missingPackages: Object.keys(PACKAGES).filter((name) => packageFile(name) === null),
+    folder: clusterPath(),
+  };
+}
+
+/** @throws CommandError 69 that says what is missing, and the alternatives */
+export function refuseWhereImpossible(facts: MachineFacts): void {
+  const refusal = refusalOf(facts);
+  if (refusal !== null) throw new CommandError(EXIT.unavailable, refusal, ALTERNATIVE);
+}
+
+/** Installs Debian packages. @throws CommandError 69 with what apt-get said */
+export async function installPackages(names: readonly string[], tell: (line: string) => void): Promise<void> {
+  if (names.length === 0) return;
+  tell(`installing ${names.join(', ')} (apt-get)`);
+  const env = { DEBIAN_FRONTEND: 'noninteractive' };
+  const install = () =>
+    execa('apt-get', ['install', '--yes', '--quiet', '--no-install-recommends', ...names], {
+      env,
+      all: true,
+      reject: false,
+    });
+  let result = await install();
+  if (result.failed) {
+    await execa('apt-get', ['update', '--quiet'], { env, reject: false });
+    result = await install();
+  }
+  if (!result.failed) return;
+  throw new CommandError(
+    EXIT.unavailable,
+    `apt-get install ${names.join(' ')} failed:\n${result.all.split('\n').slice(-6).join('\n')}`,
+    `install them by hand, or ${ALTERNATIVE}`,
+  );
+}

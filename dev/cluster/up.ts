@@ -1,0 +1,152 @@
+import { generateKeyPairSync } from 'node:crypto';
+import { existsSync, readFileSync } from 'node:fs';
+import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { execa } from 'execa';
+import { CommandError, EXIT } from '../../config/command-errors.ts';
+import { isReady, kubeConfigFrom } from './api.ts';
+import { buildBinaries, missingBinaries } from './binaries.ts';
+import { COMPONENTS, type ComponentName, containerdSocket } from './components.ts';
+import { configurationOf, kubeconfigOf, type Snapshotter } from './configuration.ts';
+import { weighPods } from './cpu-shares.ts';
+import { pauseImage, stageImage } from './images.ts';
+import { importImage, standingSnapshotter } from './import-image.ts';
+import { unmountAll } from './mounts.ts';
+import { NAMESPACE, prepareNamespace, writeWorkerKubeconfig } from './namespace.ts';
+import { ensureBridge, machineAddresses } from './network.ts';
+import { readyNode } from './node.ts';
+import { clusterPath, clusterStorePath, inCluster, kubeconfigPath } from './paths.ts';
+import { componentLog, componentPid, startComponent } from './processes.ts';
+import { installPackages, machineFacts, packageFile, refuseWhereImpossible } from './requirements.ts';
+import { type ClusterSettings, ensureSettings, serverOf } from './settings.ts';
+import { workerSettingsText } from './worker-settings.ts';
+
+/** Says one line of progress. */
+export type Tell = (line: string) => void;
+
+const START_TIMEOUT_MS = 60_000;
+
+/** The worker's own kubeconfig: it may do what its ServiceAccount may. */
+export const workerKubeconfigPath = (): string => inCluster('worker.kubeconfig');
+/** What `ORRERY_KUBERNETES` names for a worker on this cluster. */
+export const workerSettingsPath = (): string => inCluster('kubernetes.yaml');
+
+/** With this environment a process is a worker of this project's cluster, and the CLI finds what it does. */
+export const workerEnvironment = (): Record<string, string> => ({
+  ORRERY_EXECUTOR: 'kubernetes',
+  ORRERY_KUBERNETES: workerSettingsPath(),
+  ORRERY_STORE: clusterStorePath(),
+  KUBECONFIG: workerKubeconfigPath(),
+});
+
+/**
+ * Makes the cluster, or completes what stands: every step leaves alone what is there already, so that it may be killed anywhere and run again.
+ * @throws CommandError 69 where this machine cannot have one, or when a part of it does not start
+ */
+export async function clusterUp(tell: Tell): Promise<ClusterSettings> {
+  const facts = await machineFacts(missingBinaries().length === 0);
+  refuseWhereImpossible(facts);
+  await installPackages(facts.missingPackages, tell);
+  await buildBinaries(tell);
+
+  const settings = await ensureSettings(await machineAddresses());
+  const runtime = await runtimeOf();
+  await writeConfiguration(settings, runtime);
+  await ensureBridge(settings);
+  weighPods();
+  await start('etcd', settings);
+  await start('containerd', settings);
+  await start('kube-apiserver', settings);
+  const stage = await stageImage();
+  await until(() => existsSync(containerdSocket()), 'containerd');
+  for (const image of [await pauseImage(), stage]) await importImage(image, runtime.snapshotter, tell);
+
+  await until(() => existsSync(inCluster('certs', 'apiserver.crt')), 'kube-apiserver');
+  await writeAdminKubeconfig(settings);
+  const admin = kubeConfigFrom(kubeconfigPath());
+  await until(() => isReady(admin), 'kube-apiserver');
+  for (const name of COMPONENTS.slice(3)) await start(name, settings);
+  await readyNode(admin, START_TIMEOUT_MS).catch((error: Error) => {
+    throw failed('kubelet', error.message);
+  });
+  await prepareNamespace(admin, { namespace: NAMESPACE, store: clusterStorePath() });
+  await writeWorkerKubeconfig(admin, NAMESPACE, workerKubeconfigPath());
+  await replace(workerSettingsPath(), workerSettingsText(NAMESPACE, stage.name));
+  tell(`node ready, store in ${clusterStorePath()}`);
+  return settings;
+}
+
+async function start(name: ComponentName, settings: ClusterSettings): Promise<void> {
+  await startComponent(name, settings);
+}
+
+/** Waits for a sign that a component is ready. @throws CommandError 69 with the end of its log when it has ended, or takes too long */
+async function until(sign: () => boolean | Promise<boolean>, name: ComponentName): Promise<void> {
+  const deadline = Date.now() + START_TIMEOUT_MS;
+  for (let looks = 0; !(await sign()); looks += 1) {
+    if (looks > 20 && (await componentPid(name)) === null) throw failed(name, 'it has ended');
+    if (Date.now() > deadline) throw failed(name, `it is not ready after ${START_TIMEOUT_MS / 1000} s`);
+    await sleep(100);
+  }
+}
+
+function failed(name: ComponentName, what: string): CommandError {
+  const log = componentLog(name);
+  const said = existsSync(log) ? readFileSync(log, 'utf8').trimEnd().split('\n').slice(-6).join('\n') : '';
+  return new CommandError(
+    EXIT.unavailable,
+    `${name}: ${what}\n${said}`,
+    `the whole log is ${log}; \`npm run cluster:down\` removes everything, then try again`,
+  );
+}
+
+/** Overlay mounts where the file system of the cluster's folder takes them, copies elsewhere. */
+async function runtimeOf(): Promise<Snapshotter> {
+  const plugins = packageFile('containernetworking-plugins');
+  if (plugins === null) throw new Error('there are no network plugins');
+  const standing = standingSnapshotter();
+  return { snapshotter: standing ?? ((await takesOverlays()) ? 'overlayfs' : 'native'), cni: dirname(plugins) };
+}
+
+async function takesOverlays(): Promise<boolean> {
+  await unmountAll(inCluster('overlay')); // of one that was killed just here
+  const [lower, upper, work, merged] = ['lower', 'upper', 'work', 'merged'].map((name) => inCluster('overlay', name));
+  for (const folder of [lower, upper, work, merged]) await mkdir(folder ?? '', { recursive: true });
+  const options = `lowerdir=${lower},upperdir=${upper},workdir=${work}`;
+  const mount = await execa('mount', ['-t', 'overlay', 'overlay', '-o', options, merged ?? ''], { reject: false });
+  if (!mount.failed) await execa('umount', [merged ?? '']);
+  await rm(inCluster('overlay'), { recursive: true });
+  return !mount.failed;
+}
+
+async function writeConfiguration(settings: ClusterSettings, runtime: Snapshotter): Promise<void> {
+  await mkdir(inCluster('certs'), { recursive: true });
+  for (const [path, text] of Object.entries(configurationOf(settings, runtime))) {
+    await mkdir(dirname(inCluster(path)), { recursive: true });
+    await replace(inCluster(path), text);
+  }
+  // Pods resolve names of the cluster, and nothing outside of it.
+  await replace(inCluster('resolv.conf'), '');
+  const key = inCluster('certs', 'service-accounts.key');
+  if (existsSync(key)) return;
+  const { privateKey, publicKey } = generateKeyPairSync('rsa', {
+    modulusLength: 2048,
+    publicKeyEncoding: { type: 'spki', format: 'pem' },
+    privateKeyEncoding: { type: 'pkcs1', format: 'pem' },
+  });
+  await replace(inCluster('certs', 'service-accounts.pub'), publicKey);
+  await replace(key, privateKey);
+}
+
+async function replace(file: string, text: string): Promise<void> {
+  await writeFile(`${file}.new`, text, { mode: 0o600 });
+  await rename(`${file}.new`, file);
+}
+
+async function writeAdminKubeconfig(settings: ClusterSettings): Promise<void> {
+  const certificateAuthority = readFileSync(inCluster('certs', 'apiserver.crt'), 'utf8');
+  await mkdir(clusterPath(), { recursive: true });
+  const access = { server: serverOf(settings), token: settings.adminToken, certificateAuthority, namespace: NAMESPACE };
+  await replace(kubeconfigPath(), kubeconfigOf(access));
+}

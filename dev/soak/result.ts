@@ -1,0 +1,96 @@
+import { type Machine, machineText } from '../../bench/machine.ts';
+import type { Verdict, Violation } from './checker/violations.ts';
+import { FAULTS } from './faults.ts';
+
+/** What a soak came to: written as JSON, and as a page for people. */
+export interface SoakResult {
+  readonly startedAt: string;
+  readonly seed: number;
+  readonly machine: Machine;
+  /** Load averages of one minute: before, at the end, and the highest at the end of a round. */
+  readonly load: { readonly before: number; readonly after: number; readonly highest: number };
+  readonly seconds: number;
+  readonly campaigns: number;
+  readonly faults: number;
+  readonly faultsByKind: Readonly<Record<string, number>>;
+  /** Kinds that could not be caused here, with the reason. */
+  readonly skipped: Readonly<Record<string, string>>;
+  /** Attempts over all stages; without faults, one a stage. */
+  readonly executions: number;
+  /** Failures that orrery told of, by class; each follows from a fault. */
+  readonly incidents: Readonly<Record<string, number>>;
+  readonly filesVerified: number;
+  readonly verdicts: Readonly<Record<Verdict, number>>;
+  readonly violations: readonly (Violation & { readonly round: string })[];
+  /** Temporary files and folders that the reconciler had to clean up; what it leaves is leaked. */
+  readonly temporaries: number;
+  readonly rounds: readonly RoundResult[];
+}
+
+export interface RoundResult {
+  readonly name: string;
+  readonly seconds: number;
+  readonly campaigns: number;
+  readonly faults: number;
+  readonly executions: number;
+  readonly violations: number;
+}
+
+/** A soak that caused no fault has shown nothing. */
+export const hasPassed = ({ violations, faults }: Pick<SoakResult, 'violations' | 'faults'>): boolean =>
+  violations.length === 0 && faults > 0;
+
+/** The result as a page. */
+export function resultPage(result: SoakResult): string {
+  const { verdicts, load, faultsByKind, skipped, incidents, violations } = result;
+  const words = new Map(FAULTS.map((fault) => [fault.kind, fault.words]));
+  const facts: readonly (readonly [string, string | number])[] = [
+    ['faults', result.faults],
+    ['campaigns', result.campaigns],
+    ['executions of stages', result.executions],
+    ['output files verified', result.filesVerified],
+    ['wall time', `${(result.seconds / 60).toFixed(1)} min`],
+    ...Object.entries(verdicts).map(([verdict, count]) => [`**${verdict}**`, `**${count}**`] as const),
+    ['temporary files for the reconciler, which left none unless it says so below', result.temporaries],
+  ];
+  return [
+    `# Soak of ${result.startedAt}, seed ${result.seed}`,
+    '',
+    `${machineText(result.machine)}. Load ${load.before} before, ${load.after} after, ${load.highest} at most between rounds.`,
+    '',
+    ...table(['what', 'number'], facts),
+    '',
+    ...table(
+      ['fault', 'times', 'what it is'],
+      Object.entries(faultsByKind)
+        .toSorted(([, a], [, b]) => b - a)
+        .map(([kind, times]) => [kind, times, words.get(kind) ?? '']),
+    ),
+    ...(Object.keys(skipped).length === 0
+      ? []
+      : ['', 'Not caused here:', '', ...Object.entries(skipped).map(([kind, why]) => `- ${kind}: ${why}`)]),
+    '',
+    ...table(['failure class', 'incidents that orrery told of'], Object.entries(incidents)),
+    '',
+    ...table(
+      ['round', 'campaigns', 'faults', 'executions', 'seconds', 'violations'],
+      result.rounds.map((one) => [
+        ...[one.name, one.campaigns, one.faults, one.executions, Math.round(one.seconds), one.violations],
+      ]),
+    ),
+    ...(violations.length === 0
+      ? []
+      : [
+          '',
+          'Violations:',
+          '',
+          ...violations.map((one) => `- ${one.verdict}, ${one.round}, ${one.where}: ${one.what}`),
+        ]),
+    '',
+  ].join('\n');
+}
+
+function table(columns: readonly string[], rows: readonly (readonly (string | number)[])[]): string[] {
+  const line = (cells: readonly (string | number)[]) => `| ${cells.join(' | ')} |`;
+  return [line(columns), line(columns.map(() => '---')), ...rows.map(line)];
+}

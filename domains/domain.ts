@@ -1,0 +1,187 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { z } from 'zod';
+import {
+  type Complaint,
+  DomainRef,
+  InvalidInputError,
+  jsonFault,
+  parseOrRefuse,
+  type RewriteFault,
+  SPEC_LIMITS,
+} from '../spec/index.ts';
+
+/** Fixed sentences of the reflections (paper, procedure cloning), in the words of the domain. `domains/<name>/phrases.json`. */
+export const Phrases = z.strictObject({
+  reflection: z.string().describe('Pause to doubt; the verdict follows it.'),
+  negative: z.string().describe('Verdict: not right.'),
+  positive: z.string().describe('Verdict: right so far.'),
+  goBack: z.string().includes('{place}').describe('Backtrack to an ancestor; {place} is its name.'),
+  restart: z.string().describe('Backtrack to the root.'),
+  finalAnswer: z.string().describe('Precedes the final answer.'),
+});
+export type Phrases = z.infer<typeof Phrases>;
+
+/** One step that is to be put into prose, with all that its rewriting may draw on. */
+export interface StepToRewrite {
+  readonly problem: string;
+  /** Text of the solution so far, as it was rewritten. */
+  readonly written: string;
+  readonly step: string;
+}
+
+/** What is wrong with a rewritten step: `detail` goes on from "it was turned down: ". */
+export interface FaultyRewrite {
+  readonly reason: RewriteFault;
+  readonly detail: string;
+}
+
+/**
+ * Everything that belongs to a subject, on the TypeScript side. A domain is one folder of `domains/`:
+ * `domain.ts` (exports `domain`), `domain.py` (problems, demonstrations, verifier), `phrases.json`, `canaries.jsonl`.
+ */
+export interface Domain {
+  readonly name: string;
+  /** Settings that the campaign may give as `domain.settings`. */
+  readonly settings: z.ZodType<Record<string, unknown>>;
+  /**
+   * Whether the domain makes problems (`data.type: generated`) and demonstrations for a stand-in (`policy.type: pretrain`), in its `domain.py`.
+   * It does where left out.
+   */
+  readonly generates?: boolean;
+  readonly prompts: {
+    /** What the policy continues to solve the problem. */
+    solve(problem: string): string;
+    /** The same for a search, which asks a policy that was never taught the form: with examples of it. `solve` where left out. */
+    steps?(problem: string): string;
+    /** What the policy continues with a verdict on a finished solution; see {@link Domain.approves}. */
+    selfEvaluate(problem: string, steps: readonly string[]): string;
+    /** What the policy continues with one step as prose. `written`: the solution's text so far. */
+    rewrite(problem: string, written: string, step: string): string;
+  };
+  /** Strings that end a step; they are part of it. */
+  readonly stepStops: readonly string[];
+  /** Strings by which a policy that does not stop goes on to another problem: the solution is over before them, and they are no part of it. */
+  readonly solutionStops?: readonly string[];
+  /** Strings that end a self-evaluation and a rewritten step. Empty: the end of the text. */
+  readonly rewriteStops: readonly string[];
+  /** Joins stretches of text as the policy would have written them (`prompt`, then steps). */
+  join(parts: readonly string[]): string;
+  /** Steps of a completion from any state on; a malformed tail is the last step as it is. */
+  splitSteps(completion: string): string[];
+  /** Whether the step holds a final answer. */
+  isTerminal(step: string): boolean;
+  /** Name of the place a step has led to, for "Let's go back to ...". */
+  placeAfter(step: string): string;
+  /** Whether a self-evaluation's text says that the solution is right. */
+  approves(selfEvaluation: string): boolean;
+  /**
+   * A completion whose final answer is this reference answer. `prepare` has the verifier judge it against the reference, so that a
+   * reference that cannot be judged is found before anything is judged by it. Left out where a reference is no answer.
+   */
+  answering?(reference: string): string;
+  /** Why a rewritten step may not stand for the step (lost or invented numbers, leaked verdict, ...); null if it may. */
+  faultOfRewrite(asked: StepToRewrite, rewritten: string): FaultyRewrite | null;
+}
+
+/** What the policy continues in a search. */
+export const searchPrompt = ({ prompts }: Pick<Domain, 'prompts'>, problem: string): string =>
+  (prompts.steps ?? prompts.solve)(problem);
+
+/** A completion up to where the policy went on to another problem: what it says there is of that one. */
+export function ownSolution({ solutionStops = [] }: Pick<Domain, 'solutionStops'>, completion: string): string {
+  const ends = solutionStops.map((stop) => completion.indexOf(stop)).filter((at) => at !== -1);
+  return completion.slice(0, Math.min(...ends, completion.length));
+}
+
+export interface LoadedDomain extends Domain {
+  readonly phrases: Phrases;
+  readonly folder: string;
+}
+
+const DOMAINS = fileURLToPath(new URL('./', import.meta.url));
+
+/** Folder that holds the domains. Tests point elsewhere with `ORRERY_DOMAINS`. */
+export const domainsFolder = (): string => process.env.ORRERY_DOMAINS ?? DOMAINS;
+
+/**
+ * Loads `domains/<name>`.
+ * @throws InvalidInputError when there is no such domain, when its phrases are malformed, or when it has stop strings that servers refuse
+ */
+export async function loadDomain(name: string): Promise<LoadedDomain> {
+  const folder = join(domainsFolder(), name);
+  const module = join(folder, 'domain.ts');
+  if (!existsSync(module)) {
+    const known = readdirSync(domainsFolder()).filter((entry) => existsSync(join(domainsFolder(), entry, 'domain.ts')));
+    throw new InvalidInputError('the campaign', [
+      { field: 'domain.name', message: `expected a folder of domains/ (${known.join(', ')}), but got "${name}"` },
+    ]);
+  }
+  const { domain } = (await import(pathToFileURL(module).href)) as { domain: Domain };
+  checkStops(domain, name);
+  const file = join(folder, 'phrases.json');
+  return { ...domain, folder, phrases: parseOrRefuse(Phrases, JSON.parse(readFileSync(file, 'utf8')), file) };
+}
+
+/** Stop strings of one request: more are refused by vLLM (VLLM_MAX_STOP_STRINGS) and OpenAI. */
+const MOST_STOPS = 4;
+
+/** @throws InvalidInputError when a policy server would refuse the stop strings of the domain */
+function checkStops({ stepStops, solutionStops = [], rewriteStops }: Domain, name: string): void {
+  const requests = { 'stepStops and solutionStops': [...stepStops, ...solutionStops], rewriteStops };
+  const complaints = Object.entries(requests).flatMap(([field, stops]) =>
+    stops.length <= MOST_STOPS && !stops.includes('')
+      ? []
+      : [
+          {
+            field: 'domain.name',
+            message: `expected at most ${MOST_STOPS} stop strings in a request, none of them empty, but ${field} of ${name} has ${stops.length}`,
+          },
+        ],
+  );
+  if (complaints.length > 0) throw new InvalidInputError(`domains/${name}`, complaints);
+}
+
+/** What decides whether a domain takes a campaign; the rest of the campaign may be anything. */
+const Asked = z.object({
+  domain: DomainRef,
+  data: z.object({ type: z.string() }).optional().catch(undefined),
+  policy: z.object({ type: z.string() }).optional().catch(undefined),
+});
+
+/** What the domain of a campaign refuses: its settings, and work that it cannot do. Other fields of the campaign may be wrong. */
+export async function domainComplaints(campaign: unknown): Promise<Complaint[]> {
+  if (jsonFault(campaign, SPEC_LIMITS) !== null) return [];
+  const asked = Asked.safeParse(campaign);
+  if (!asked.success) return [];
+  const { domain: ref, data, policy } = asked.data;
+  try {
+    const domain = await loadDomain(ref.name);
+    const cannot = (field: string, instead: string): Complaint => ({
+      field,
+      message: `expected ${instead}: domain ${ref.name} makes no problems and no demonstrations of its own`,
+    });
+    return [
+      ...settingsComplaints(domain, ref.settings),
+      ...(domain.generates === false && data?.type === 'generated' ? [cannot('data.type', 'files')] : []),
+      ...(domain.generates === false && policy?.type === 'pretrain' ? [cannot('policy.type', 'pretrained')] : []),
+    ];
+  } catch (error) {
+    if (error instanceof InvalidInputError) return [...error.complaints];
+    throw error;
+  }
+}
+
+function settingsComplaints(domain: Domain, settings: Record<string, unknown>): Complaint[] {
+  try {
+    parseOrRefuse(domain.settings, settings, 'domain.settings');
+    return [];
+  } catch (error) {
+    if (!(error instanceof InvalidInputError)) throw error;
+    return error.complaints.map(({ field, message }) => ({
+      field: ['domain.settings', field].filter(Boolean).join('.'),
+      message,
+    }));
+  }
+}

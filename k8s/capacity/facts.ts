@@ -1,0 +1,80 @@
+import type { Amounts, Need, NodeFacts, PodFacts } from '../../planner/index.ts';
+import type { JobRequest, KubernetesSettings } from '../../spec/index.ts';
+import { type KubeNode, nameOf, type Pod, trueCondition } from '../api/objects.ts';
+import { jobManifest } from '../manifests/job.ts';
+import { quantity } from './quantity.ts';
+
+/** From the objects of a cluster to what the planner asks of them. Pure. */
+
+export function nodeFacts(node: KubeNode): NodeFacts {
+  return {
+    name: nameOf(node),
+    ready: trueCondition(node.status?.conditions, 'Ready') !== undefined,
+    cordoned: node.spec?.unschedulable === true,
+    labels: node.metadata?.labels ?? {},
+    taints: node.spec?.taints ?? [],
+    allocatable: amountsOf(node.status?.allocatable),
+  };
+}
+
+/** What a pod holds of its node; null where it holds nothing: it is on none, or has ended. */
+export function podFacts(pod: Pod): PodFacts | null {
+  const node = pod.spec?.nodeName;
+  const ended = pod.status?.phase === 'Succeeded' || pod.status?.phase === 'Failed';
+  if (node === undefined || ended || pod.spec === undefined) return null;
+  return { node, requests: podRequests(pod.spec) };
+}
+
+type PodSpec = NonNullable<Pod['spec']>;
+type Container = PodSpec['containers'][number];
+
+/**
+ * What the scheduler counts of a pod: its containers and native sidecars together, or the largest of its other init containers with the sidecars
+ * that run by then, and the pod's overhead. Source: Kubernetes, "Pod Lifecycle", resource sharing within containers.
+ */
+export function podRequests({ containers, initContainers = [], overhead }: PodSpec): Amounts {
+  let sidecars: Amounts = {};
+  let starting: Amounts = {};
+  for (const one of initContainers) {
+    const asked = requestsOf(one);
+    if (one.restartPolicy === 'Always') sidecars = sum(sidecars, asked);
+    else starting = most(starting, sum(sidecars, asked));
+  }
+  const running = containers.map(requestsOf).reduce(sum, sidecars);
+  return sum(most(running, starting), amountsOf(overhead));
+}
+
+/** Limits count as requests where there are none. */
+function requestsOf({ resources }: Container): Amounts {
+  return { ...amountsOf(resources?.limits), ...amountsOf(resources?.requests) };
+}
+
+const amountsOf = (quantities: Readonly<Record<string, string>> | undefined): Amounts =>
+  Object.fromEntries(Object.entries(quantities ?? {}).map(([name, text]) => [name, quantity(text)]));
+
+const combine =
+  (how: (a: number, b: number) => number) =>
+  (first: Amounts, second: Amounts): Amounts =>
+    Object.fromEntries(
+      [...new Set([...Object.keys(first), ...Object.keys(second)])].map((name) => [
+        name,
+        how(first[name] ?? 0, second[name] ?? 0),
+      ]),
+    );
+const sum = combine((a, b) => a + b);
+const most = combine(Math.max);
+
+/** What a job needs of a cluster: read from the very manifest that would be sent. */
+export function needOf(request: JobRequest, settings: KubernetesSettings): Need {
+  const pod = jobManifest(request, settings, 'unsent').spec?.template.spec;
+  if (pod === undefined) throw new Error(`the Job of ${request.name} has no pods`);
+  return {
+    pods: request.gang ? request.parts : request.parallelism,
+    gang: request.gang,
+    requests: podRequests(pod),
+    gpuMemoryGiB: request.resources.gpuMemoryGiB,
+    nodeSelector: pod.nodeSelector ?? {},
+    tolerations: pod.tolerations ?? [],
+    excludedNodes: request.excludedNodes,
+  };
+}

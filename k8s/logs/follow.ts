@@ -1,0 +1,91 @@
+import type { KubeClient } from '../api/client.ts';
+import type { KubeError } from '../api/errors.ts';
+import { annotationOf, nameOf, type Pod } from '../api/objects.ts';
+import { ANNOTATIONS, LABELS, MANAGED_BY } from '../manifests/labels.ts';
+import { partOf } from '../status/pod-state.ts';
+import { containersOf } from './logs.ts';
+
+/** A line that a container of one execution has printed. */
+export interface LogLine {
+  readonly part: number;
+  readonly container: string;
+  readonly text: string;
+}
+
+/** New pods are looked for so often: they begin one after the other. */
+const LOOK_EVERY_MS = 2000;
+
+/**
+ * What the pods of one execution print, from their beginning and live, lines of all in the order in which they come. Ends when `signal`
+ * aborts; without `follow` when all that has been printed was told.
+ * @param key - of the stage
+ */
+export async function* podLines(
+  client: Pick<KubeClient, 'list' | 'followLog' | 'podLog'>,
+  { key, attempt }: { key: string; attempt: number },
+  follow: boolean,
+  signal: AbortSignal,
+): AsyncGenerator<LogLine> {
+  const labels = `${LABELS.managedBy}=${MANAGED_BY},${LABELS.key}=${key.slice(0, 16)},${LABELS.attempt}=${attempt}`;
+  const lines: LogLine[] = [];
+  let wake = (): void => {};
+  const begun = new Set<string>();
+  let reading = 0;
+
+  async function read(pod: Pod, container: string): Promise<void> {
+    reading += 1;
+    const source = { part: partOf(pod), container };
+    let rest = '';
+    const tell = (chunk: string): void => {
+      const texts = (rest + chunk).split('\n');
+      rest = texts.pop() ?? '';
+      lines.push(...texts.map((text) => ({ ...source, text })));
+      wake();
+    };
+    try {
+      if (follow) for await (const chunk of client.followLog(nameOf(pod), container, signal)) tell(chunk);
+      else tell((await client.podLog(nameOf(pod), container, { tailLines: 10_000, limitBytes: 16 * 2 ** 20 })) ?? '');
+    } catch {
+      // Its pod went away: what it had printed by then is told.
+    }
+    if (rest !== '') tell('\n');
+    reading -= 1;
+    wake();
+  }
+
+  async function look(): Promise<void> {
+    const { items } = await client.list('pods', { labels }, null).catch((error: KubeError) => {
+      if (!follow || !error.retryable) throw error;
+      return { items: [] }; // asked again
+    });
+    for (const pod of items as Pod[]) {
+      if (annotationOf(pod, ANNOTATIONS.key) !== key) continue;
+      for (const container of containersOf(pod)) {
+        const id = `${pod.metadata?.uid} ${container}`;
+        if (begun.has(id)) continue;
+        begun.add(id);
+        void read(pod, container);
+      }
+    }
+  }
+
+  signal.addEventListener('abort', () => wake(), { once: true });
+  let lookedAt = 0;
+  while (!signal.aborted) {
+    if (Date.now() - lookedAt >= LOOK_EVERY_MS && (follow || lookedAt === 0)) {
+      await look();
+      lookedAt = Date.now();
+    }
+    for (let line = lines.shift(); line !== undefined; line = lines.shift()) yield line;
+    if (!follow && reading === 0 && lines.length === 0) return;
+    if (lines.length > 0) continue;
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, LOOK_EVERY_MS);
+      wake = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+  yield* lines;
+}

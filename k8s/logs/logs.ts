@@ -1,0 +1,101 @@
+import { mkdir } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { logPath, stageDir, writeFileAtomic } from '../../store/index.ts';
+import type { KubeClient } from '../api/client.ts';
+import { annotationOf, type Job, nameOf, type Pod } from '../api/objects.ts';
+import type { Log } from '../api/watch-cache.ts';
+import { ANNOTATIONS, LABELS, MAIN, POLICY_SERVER } from '../manifests/labels.ts';
+import { hasPhase, isRunning, mainStatus, partOf, serverStatus } from '../status/pod-state.ts';
+import type { SeenPod } from '../status/seen-pod.ts';
+
+/** What is kept of the logs of one execution; *ours*. What is beyond stays in the cluster as long as the pods do. */
+export const KEPT = { pods: 16, maxLines: 2000, maxBytes: 1024 * 1024 } as const;
+const AT_ONCE = 4;
+
+export interface LogLimits {
+  readonly maxLines: number;
+  readonly maxBytes: number;
+}
+
+/** Containers of a pod that have begun, the server first. */
+export function containersOf(pod: Pod): (typeof MAIN | typeof POLICY_SERVER)[] {
+  const hasBegun = (status: ReturnType<typeof mainStatus>): boolean =>
+    status !== undefined && (status.state?.waiting === undefined || status.restartCount > 0);
+  return [...(hasBegun(serverStatus(pod)) ? [POLICY_SERVER] : []), ...(hasBegun(mainStatus(pod)) ? [MAIN] : [])] as (
+    | typeof MAIN
+    | typeof POLICY_SERVER
+  )[];
+}
+
+/** Pods that are worth reading: those that failed; those that run, if none did; else all. */
+export function tellingPods(pods: readonly SeenPod[]): SeenPod[] {
+  const there = pods.filter(({ gone }) => !gone).toSorted((a, b) => partOf(a.pod) - partOf(b.pod));
+  const failed = there.filter(({ pod }) => hasPhase(pod, 'Failed'));
+  const running = there.filter(({ pod }) => isRunning(pod));
+  return failed.length > 0 ? failed : running.length > 0 ? running : there;
+}
+
+/** The end of what a container printed, at most `maxLines` and `maxBytes`; a line cut in two is left out. */
+export async function tailOf(
+  client: Pick<KubeClient, 'podLog'>,
+  pod: Pod,
+  container: string,
+  { maxLines, maxBytes }: LogLimits,
+): Promise<string | null> {
+  // The server's own limit of bytes cuts off the end, which is what is wanted; this one only bounds what travels.
+  const text = await client.podLog(nameOf(pod), container, { tailLines: maxLines, limitBytes: 16 * maxBytes });
+  if (text === null || Buffer.byteLength(text) <= maxBytes) return text;
+  const end = Buffer.from(text).subarray(-maxBytes).toString();
+  return end.slice(end.indexOf('\n') + 1);
+}
+
+/**
+ * Keeps the end of the logs of an execution where the store has its logs: the pods go, the attempt stays. What cannot be had is told, and
+ * nothing waits for it.
+ */
+export async function keepLogs(
+  client: Pick<KubeClient, 'podLog'>,
+  store: string,
+  job: Job,
+  pods: readonly SeenPod[],
+  log: Log,
+): Promise<void> {
+  const key = annotationOf(job, ANNOTATIONS.key);
+  const attempt = Number(job.metadata?.labels?.[LABELS.attempt]);
+  if (key === null || !Number.isInteger(attempt)) return;
+  const stage = stageDir(store, key);
+  const wanted = tellingPods(pods)
+    .slice(0, KEPT.pods)
+    .flatMap(({ pod }) => containersOf(pod).map((container) => ({ pod, container })))
+    .values();
+  const keepInTurn = async (): Promise<void> => {
+    for (const { pod, container } of wanted) {
+      try {
+        const text = await tailOf(client, pod, container, KEPT);
+        if (text === null || text === '') continue;
+        const path = logPath(stage, attempt, partOf(pod), container);
+        await mkdir(dirname(path), { recursive: true });
+        await writeFileAtomic(path, text);
+      } catch (error) {
+        log.warn({ pod: nameOf(pod), container, error: (error as Error).message }, 'a log could not be kept');
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, keepInTurn));
+}
+
+/** The end of the logs of a job, for a person. */
+export async function logsForPerson(
+  client: Pick<KubeClient, 'podLog'>,
+  pods: readonly SeenPod[],
+  limits: LogLimits,
+): Promise<string> {
+  const sections: string[] = [];
+  for (const { pod } of tellingPods(pods).slice(0, KEPT.pods)) {
+    for (const container of containersOf(pod)) {
+      const text = await tailOf(client, pod, container, limits);
+      if (text) sections.push(`== part ${partOf(pod)}, ${container}\n${text.endsWith('\n') ? text : `${text}\n`}`);
+    }
+  }
+  return sections.join('\n');
+}

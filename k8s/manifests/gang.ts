@@ -1,0 +1,40 @@
+import type { JobRequest, KubernetesSettings } from '../../spec/index.ts';
+import type { Service } from '../api/objects.ts';
+import { jobLabels } from './metadata.ts';
+import { gangService } from './service.ts';
+
+/** An object that the client library has no stable type for. */
+export interface CustomObject {
+  readonly group: string;
+  readonly version: string;
+  readonly plural: string;
+  readonly body: object;
+}
+
+/**
+ * What a gang needs beside its Job, owned by it. The PodGroup is the cluster's native gang scheduling: no rank is placed before all can be.
+ * @param uid - of the Job
+ */
+export function gangObjects(
+  request: JobRequest,
+  { gangScheduling }: KubernetesSettings,
+  instance: string,
+  uid: string,
+): { service: Service; podGroup: CustomObject | null } {
+  const service = gangService(request, instance, uid);
+  if (gangScheduling === 'none' || request.parts === 1) return { service, podGroup: null };
+  const podGroup: CustomObject = {
+    ...{ group: 'scheduling.k8s.io', version: 'v1alpha2', plural: 'podgroups' },
+    body: {
+      apiVersion: 'scheduling.k8s.io/v1alpha2',
+      kind: 'PodGroup',
+      metadata: {
+        name: request.name,
+        labels: jobLabels(request, instance),
+        ownerReferences: service.metadata?.ownerReferences,
+      },
+      spec: { schedulingPolicy: { gang: { minCount: request.parts } } },
+    },
+  };
+  return { service, podGroup };
+}

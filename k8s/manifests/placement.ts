@@ -1,0 +1,98 @@
+import type { V1Affinity, V1NodeSelectorRequirement, V1Toleration } from '@kubernetes/client-node';
+import {
+  type JobRequest,
+  type KubernetesPlacement,
+  type KubernetesSettings,
+  leastReportedGiB,
+} from '../../spec/index.ts';
+import { type KubeNode, nameOf } from '../api/objects.ts';
+import { LABELS } from './labels.ts';
+
+/** What the cluster's defaults and the stage's own settings come to: labels and taints of both, of the rest the stage's. */
+export function placementOf({ defaults }: KubernetesSettings, request: JobRequest): KubernetesPlacement {
+  const own = request.kubernetes ?? {};
+  return {
+    ...defaults,
+    ...own,
+    nodeSelector: { ...defaults.nodeSelector, ...own.nodeSelector },
+    tolerations: [...(defaults.tolerations ?? []), ...(own.tolerations ?? [])],
+    extendedResources: own.extendedResources ?? defaults.extendedResources,
+  };
+}
+
+/** Which machines pods may be put on, and how close to each other. Undefined where any will do. */
+export function affinityOf(request: JobRequest, settings: KubernetesSettings): V1Affinity | undefined {
+  const node = nodeAffinityOf(request, settings);
+  const { topology } = placementOf(settings, request);
+  const near = request.gang && request.parts > 1 ? topology : undefined;
+  if (node === undefined && near === undefined) return undefined;
+  return {
+    ...(node === undefined ? {} : { nodeAffinity: node }),
+    ...(near === undefined ? {} : { podAffinity: podAffinityOf(request.name, near) }),
+  };
+}
+
+function nodeAffinityOf(request: JobRequest, { gpu }: KubernetesSettings): V1Affinity['nodeAffinity'] {
+  const { gpus, gpuMemoryGiB } = request.resources;
+  const ofGpu: V1NodeSelectorRequirement[] =
+    gpus > 0 && gpuMemoryGiB !== undefined
+      ? [
+          {
+            key: gpu.memoryLabel,
+            operator: 'Gt',
+            values: [String(Math.ceil(leastReportedGiB(gpuMemoryGiB) * 1024) - 1)],
+          },
+        ]
+      : [];
+  // By the name of the object: the label of the host name may say something else.
+  const notOn = [...new Set(request.excludedNodes)]
+    .toSorted()
+    .map((name): V1NodeSelectorRequirement => ({ key: 'metadata.name', operator: 'NotIn', values: [name] }));
+  if (ofGpu.length === 0 && notOn.length === 0) return undefined;
+  const term = {
+    ...(ofGpu.length > 0 ? { matchExpressions: ofGpu } : {}),
+    ...(notOn.length > 0 ? { matchFields: notOn } : {}),
+  };
+  return { requiredDuringSchedulingIgnoredDuringExecution: { nodeSelectorTerms: [term] } };
+}
+
+function podAffinityOf(
+  job: string,
+  { key, mode }: NonNullable<KubernetesPlacement['topology']>,
+): V1Affinity['podAffinity'] {
+  const term = { topologyKey: key, labelSelector: { matchLabels: { [LABELS.jobName]: job } } };
+  return mode === 'required'
+    ? { requiredDuringSchedulingIgnoredDuringExecution: [term] }
+    : { preferredDuringSchedulingIgnoredDuringExecution: [{ weight: 100, podAffinityTerm: term }] };
+}
+
+/** A machine that does not answer gives its pods up after so long, and not after the five minutes that are Kubernetes' default. */
+export function tolerationsOf(placement: KubernetesPlacement, nodeLostSeconds: number): V1Toleration[] {
+  const lost = ['node.kubernetes.io/not-ready', 'node.kubernetes.io/unreachable'];
+  return [
+    ...(placement.tolerations ?? []),
+    ...lost.map((key) => ({
+      ...{ key, operator: 'Exists', effect: 'NoExecute', tolerationSeconds: nodeLostSeconds },
+    })),
+  ];
+}
+
+/**
+ * Which of the excluded machines can be done without: all, as long as another has the labels that are asked for and takes pods; else none. Pure.
+ */
+export function excludable(
+  request: JobRequest,
+  settings: KubernetesSettings,
+  nodes: readonly KubeNode[],
+): readonly string[] {
+  const wanted = Object.entries(placementOf(settings, request).nodeSelector ?? {});
+  const { gpus } = request.resources;
+  const others = nodes.filter(
+    (node) =>
+      !request.excludedNodes.includes(nameOf(node)) &&
+      node.spec?.unschedulable !== true &&
+      wanted.every(([key, value]) => node.metadata?.labels?.[key] === value) &&
+      Number(node.status?.allocatable?.[settings.gpu.resource] ?? 0) >= gpus,
+  );
+  return others.length > 0 ? request.excludedNodes : [];
+}

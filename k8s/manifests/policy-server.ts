@@ -1,0 +1,40 @@
+import type { V1Container, V1Probe } from '@kubernetes/client-node';
+import { type JobRequest, type KubernetesSettings, POD_ENV, type Program } from '../../spec/index.ts';
+import { container } from './container.ts';
+import { POLICY_PORT, POLICY_SERVER } from './labels.ts';
+import { serverResources } from './resources.ts';
+
+const STARTUP_PERIOD_SECONDS = 2;
+/** A server that decodes may be slow to answer; one that is silent for two minutes hangs. *Ours*. */
+const LIVENESS = { periodSeconds: 10, timeoutSeconds: 5, failureThreshold: 12 } as const;
+
+/**
+ * The policy server as a native sidecar: started before the program that asks it, ready when `GET /health` answers 200, ended after it. One that
+ * dies or hangs is started again by the kubelet; the program waits for it as long as its patience lasts.
+ */
+export function policyServerContainer(
+  program: Program,
+  request: JobRequest,
+  settings: KubernetesSettings,
+): V1Container {
+  const health: V1Probe = { httpGet: { path: '/health', port: POLICY_PORT } };
+  return {
+    ...container(POLICY_SERVER, program, request, settings, {
+      env: [
+        { name: POD_ENV.policyPort, value: String(POLICY_PORT) },
+        // Probes come from outside of the pod.
+        { name: POD_ENV.policyHost, value: '0.0.0.0' },
+      ],
+      resources: serverResources(request, settings),
+    }),
+    restartPolicy: 'Always',
+    ports: [{ name: 'policy', containerPort: POLICY_PORT }],
+    startupProbe: {
+      ...health,
+      periodSeconds: STARTUP_PERIOD_SECONDS,
+      timeoutSeconds: LIVENESS.timeoutSeconds,
+      failureThreshold: Math.ceil(settings.limits.policyStartSeconds / STARTUP_PERIOD_SECONDS),
+    },
+    livenessProbe: { ...health, ...LIVENESS },
+  };
+}

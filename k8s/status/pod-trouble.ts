@@ -1,0 +1,131 @@
+import { FAILURES, type FailureClass, failureOfExitCode, type KubernetesSettings } from '../../spec/index.ts';
+import { falseCondition, type KubeEvent, type KubeNode, type Pod, timeOf, trueCondition } from '../api/objects.ts';
+import { isReady, nodeInWords } from './pod-failure.ts';
+import { hasEnded, isRunning, lastWords, mainStatus, partOf, serverStatus } from './pod-state.ts';
+
+export type Limits = KubernetesSettings['limits'];
+
+/** Why a pod that has neither ended nor is well does not get on. */
+export interface PodTrouble {
+  readonly words: string;
+  readonly class: FailureClass;
+  /** When waiting any longer is of no use, in ms since the epoch; null: as long as it takes. */
+  readonly hopelessAt: number | null;
+  /** Nothing to tell before that time: it is as it should be. */
+  readonly quiet?: boolean;
+  readonly exitCode: number | null;
+  readonly part: number | null;
+  readonly node: string | null;
+}
+
+/** A kubelet that answers has ended a pod so long after its grace. *Ours*. */
+const OVERDUE_MS = 30_000;
+/** Starts of a policy server that did not become ready, after which it never will. *Ours*. */
+const SERVER_STARTS = 3;
+
+/** What stands in the way of a pod; null where nothing does. Pure. @param events - warnings about it, oldest first */
+export function podTrouble(
+  pod: Pod,
+  events: readonly KubeEvent[],
+  node: KubeNode | null,
+  limits: Limits,
+): PodTrouble | null {
+  if (hasEnded(pod)) return null;
+  const common = { exitCode: null, part: partOf(pod), node: pod.spec?.nodeName ?? null };
+  const createdAt = timeOf(pod.metadata?.creationTimestamp) ?? 0;
+  return (
+    lostTrouble(pod, node, common) ??
+    containerTrouble(pod, limits, createdAt, common) ??
+    serverTrouble(pod, common) ??
+    placeTrouble(pod, events, limits, createdAt, common)
+  );
+}
+
+type Common = Pick<PodTrouble, 'exitCode' | 'part' | 'node'>;
+
+/** A pod on a machine that does not answer: once it is to go, nobody will ever say that it has. */
+function lostTrouble(pod: Pod, node: KubeNode | null, common: Common): PodTrouble | null {
+  const goneBy = timeOf(pod.metadata?.deletionTimestamp);
+  const silent = node !== null && !isReady(node);
+  if (common.node === null || (goneBy === null && !silent)) return null;
+  const told = silent ? nodeInWords(node) : `${common.node} has not ended the pod in time`;
+  const lost = { ...common, class: 'NodeFailure', words: `the machine does not answer: ${told}` } as const;
+  // It may come back before it is given up.
+  if (goneBy === null) return { ...lost, hopelessAt: null };
+  const byTaint = trueCondition(pod.status?.conditions, 'DisruptionTarget')?.reason === 'DeletionByTaintManager';
+  return { ...lost, hopelessAt: silent && byTaint ? 0 : goneBy + OVERDUE_MS, quiet: !silent };
+}
+
+/** Reasons for which a container waits that time may mend, and those that it will not. */
+const WAITS: Readonly<Record<string, 'grace' | 'never'>> = {
+  ErrImagePull: 'grace',
+  ImagePullBackOff: 'grace',
+  RegistryUnavailable: 'grace',
+  CreateContainerConfigError: 'grace',
+  CreateContainerError: 'grace',
+  RunContainerError: 'grace',
+  InvalidImageName: 'never',
+  ErrImageNeverPull: 'never',
+};
+
+function containerTrouble(pod: Pod, limits: Limits, createdAt: number, common: Common): PodTrouble | null {
+  for (const status of [serverStatus(pod), mainStatus(pod)]) {
+    const { reason = '', message } = status?.state?.waiting ?? {};
+    const kind = WAITS[reason];
+    if (kind === undefined) continue;
+    const since = timeOf(pod.status?.startTime) ?? createdAt;
+    const words = `${status?.name} cannot be started: ${reason}${message === undefined ? '' : `: ${message}`}`;
+    const hopelessAt = kind === 'never' ? 0 : since + limits.imageGraceSeconds * 1000;
+    return { ...common, class: 'ImageError', words, hopelessAt };
+  }
+  return null;
+}
+
+/** A policy server that ends before the program has begun. Once that runs, it says itself that it misses the server. */
+function serverTrouble(pod: Pod, common: Common): PodTrouble | null {
+  const server = serverStatus(pod);
+  const end = server?.lastState?.terminated ?? server?.state?.terminated;
+  const main = mainStatus(pod)?.state;
+  const begun = main?.running !== undefined || main?.terminated !== undefined || server?.started === true;
+  if (server === undefined || begun) return null;
+  if (end === undefined) {
+    return server.state?.running === undefined
+      ? null
+      : { ...common, class: 'DependencyDown', words: 'the policy server is starting', hopelessAt: null };
+  }
+  const own = failureOfExitCode(end.exitCode);
+  const killed = end.exitCode === 143 || end.exitCode === 137 ? 'it was not ready in time, and started again' : null;
+  const said =
+    end.reason === 'OOMKilled' ? 'OOMKilled' : (lastWords(end.message) ?? killed ?? `exit code ${end.exitCode}`);
+  const words = `the policy server does not start: ${said}`;
+  const hopeless = end.exitCode === FAILURES.InvalidInput.exitCode || server.restartCount >= SERVER_STARTS;
+  const failure =
+    end.reason === 'OOMKilled' ? 'OutOfMemory' : own === 'Crashed' || own === 'Preempted' ? 'DependencyDown' : own;
+  return { ...common, exitCode: end.exitCode, class: failure, words, hopelessAt: hopeless ? 0 : null };
+}
+
+/** It has no machine yet, or has one and its volumes are not there. */
+function placeTrouble(
+  pod: Pod,
+  events: readonly KubeEvent[],
+  limits: Limits,
+  createdAt: number,
+  common: Common,
+): PodTrouble | null {
+  const pendingUntil = createdAt + limits.pendingSeconds * 1000;
+  const unplaced = falseCondition(pod.status?.conditions, 'PodScheduled');
+  if (unplaced !== undefined) {
+    const words = unplaced.message ?? unplaced.reason ?? 'no machine was found yet';
+    // A claim that is not there is no matter of room.
+    if (/persistentvolumeclaim ".*" (not found|is being deleted)/.test(words)) {
+      return { ...common, class: 'ImageError', words, hopelessAt: createdAt + limits.imageGraceSeconds * 1000 };
+    }
+    return { ...common, class: 'Unschedulable', words, hopelessAt: pendingUntil };
+  }
+  if (isRunning(pod)) return null;
+  if (common.node === null)
+    return { ...common, class: 'Unschedulable', words: 'waits for the scheduler', hopelessAt: pendingUntil };
+  const warning = events.at(-1);
+  const words = warning === undefined ? 'is being started' : `is being started: ${warning.reason}: ${warning.message}`;
+  return { ...common, class: 'Unschedulable', words, hopelessAt: pendingUntil };
+}

@@ -1,0 +1,104 @@
+import { dirname, join } from 'node:path';
+import type { z } from 'zod';
+import {
+  DataCard,
+  DroppedTrace,
+  EvaluatedCompletion,
+  FILES,
+  type Manifest,
+  PassRate,
+  partFile,
+  Solution,
+  type StageFileOf,
+  type StageKind,
+  TrainingMetric,
+} from '../spec/index.ts';
+import { inputManifest } from '../stages/io/inputs.ts';
+import { readAllJsonl } from '../stages/io/jsonl.ts';
+import type { StageContext } from '../stages/runtime/context.ts';
+import { readJson } from '../store/index.ts';
+
+/** A finished stage by its name, with the records that the report is made from. */
+export interface FinishedStage<T> {
+  readonly name: string;
+  readonly manifest: Manifest;
+  readonly records: readonly T[];
+}
+
+/** Everything that the report is made from. Trees are left out: they are large, and their counts are in the manifest of the search. */
+export interface CampaignData {
+  readonly stage: StageFileOf<'analyse'>;
+  readonly manifests: ReadonlyMap<string, Manifest>;
+  readonly evaluations: readonly FinishedStage<EvaluatedCompletion>[];
+  readonly trainings: readonly FinishedStage<TrainingMetric>[];
+  readonly curricula: readonly FinishedStage<PassRate>[];
+  /** Null where the problems were prepared without one. */
+  readonly dataCard: DataCard | null;
+  readonly rewrites: readonly FinishedStage<Solution>[];
+  /** Traces that became no solution, by name of the rewrite stage. */
+  readonly drops: ReadonlyMap<string, readonly DroppedTrace[]>;
+}
+
+/**
+ * Reads the finished stages of the campaign.
+ * @throws StageExit `InvalidInput` when a file is missing, or is not what its manifest or schema says
+ */
+export async function readCampaign(
+  context: Pick<StageContext<'analyse'>, 'stage' | 'dir' | 'inputFiles'>,
+): Promise<CampaignData> {
+  const { stage } = context;
+  const manifests = new Map<string, Manifest>();
+  for (const [name, ref] of Object.entries(stage.inputs)) {
+    manifests.set(name, inputManifest(join(dirname(context.dir), ref.key), ref, `${stage.name}: input "${name}"`));
+  }
+  const read = async <S extends z.ZodType>(kinds: readonly StageKind[], file: string, schema: S) => {
+    const found: FinishedStage<z.output<S>>[] = [];
+    for (const [name, manifest] of manifests) {
+      if (!kinds.includes(manifest.kind)) continue;
+      found.push({ name, manifest, records: await readAllJsonl(context.inputFiles(name, file), schema) });
+    }
+    return found;
+  };
+  return {
+    stage,
+    manifests,
+    dataCard: await readDataCard(context, manifests),
+    evaluations: await read(['evaluate'], FILES.evaluate.completions, EvaluatedCompletion),
+    trainings: await read(['pretrain', 'sft', 'rl'], FILES.trainer.metrics, TrainingMetric),
+    curricula: await read(['curriculum'], FILES.curriculum.passRates, PassRate),
+    rewrites: await read(['rewrite'], FILES.rewrite.solutions, Solution),
+    drops: await readDrops(context, manifests),
+  };
+}
+
+/** Empty for a stage that was finished before the file was written. */
+async function readDrops(
+  context: Pick<StageContext<'analyse'>, 'inputFiles'>,
+  manifests: ReadonlyMap<string, Manifest>,
+): Promise<Map<string, DroppedTrace[]>> {
+  const drops = new Map<string, DroppedTrace[]>();
+  const first = `data/${partFile(FILES.rewrite.dropped, 0)}`;
+  for (const [name, { kind, files }] of manifests) {
+    if (kind !== 'rewrite' || !files.some(({ path }) => path === first)) continue;
+    drops.set(name, await readAllJsonl(context.inputFiles(name, FILES.rewrite.dropped), DroppedTrace));
+  }
+  return drops;
+}
+
+async function readDataCard(
+  context: Pick<StageContext<'analyse'>, 'inputFiles'>,
+  manifests: ReadonlyMap<string, Manifest>,
+): Promise<DataCard | null> {
+  for (const [name, { kind, files }] of manifests) {
+    if (kind !== 'prepare' || !files.some(({ path }) => path === `data/${FILES.dataCard.card}`)) continue;
+    const [path] = context.inputFiles(name, FILES.dataCard.card);
+    return path === undefined ? null : await readJson(path, DataCard);
+  }
+  return null;
+}
+
+/** Arm of a stage by its name: `astro/sft` -> `astro`; null for stages that all arms share. */
+export function armOf(name: string): string | null {
+  const slash = name.indexOf('/');
+  return slash < 0 ? null : name.slice(0, slash);
+}

@@ -1,0 +1,30 @@
+import type { CampaignStatus, Manifest, ManifestRef } from '../spec/index.ts';
+import type { PublishedReport, Report, StageFacts } from './report-schema.ts';
+
+/**
+ * A report with what belongs to one campaign. Its analysis may have been made by another one with equal results, so nothing of this is
+ * taken from there. Pure.
+ * @param manifestOf - what a result of this campaign says of itself; null where it does not hold any more
+ */
+export function publishedReport(
+  report: Report,
+  status: CampaignStatus,
+  publishedAt: string,
+  manifestOf: (result: ManifestRef) => Manifest | null,
+): PublishedReport {
+  const provenance = status.stages.flatMap(({ name, state, result }): StageFacts[] =>
+    result === null || name === 'analyse' ? [] : [stageFacts(name, state === 'reused', result, manifestOf(result))],
+  );
+  const { campaignId: id, name } = status;
+  return { ...report, campaign: { id, name, publishedAt }, provenance, run: status };
+}
+
+function stageFacts(name: string, reused: boolean, result: ManifestRef, manifest: Manifest | null): StageFacts {
+  const { kind, key, digest } = result;
+  if (manifest === null) return { name, kind, key, digest, reused, made: null };
+  const { identity, attempt, parts, startedAt, finishedAt, counts } = manifest;
+  const { codeVersion, seed, config } = identity;
+  const seconds = Math.max(0, (Date.parse(finishedAt) - Date.parse(startedAt)) / 1000);
+  const made = { codeVersion, seed, attempt, parts, startedAt, finishedAt, seconds, counts, config };
+  return { name, kind, key, digest, reused, made };
+}

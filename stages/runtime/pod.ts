@@ -1,0 +1,79 @@
+import { existsSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import { z } from 'zod';
+import { POD_ENV, parseOrRefuse, StageFile } from '../../spec/index.ts';
+import { isMissing, readJson, stageDir, stageFilePath, stageKey } from '../../store/index.ts';
+import { StageExit } from './exits.ts';
+
+/** What a pod is told (the pod contract of docs/architecture.md). */
+export interface Pod {
+  readonly stage: StageFile;
+  readonly store: string;
+  /** The stage's folder in the store. */
+  readonly dir: string;
+  readonly attempt: number;
+  readonly part: number;
+  readonly parts: number;
+}
+
+const count = (fallback?: string) =>
+  z
+    .string({ error: 'expected a whole number from 0' })
+    .regex(/^\d+$/, 'expected a whole number from 0')
+    .transform(Number)
+    .prefault(fallback as string);
+
+const PodEnvironment = z.object({
+  [POD_ENV.stageFile]: z.string({ error: 'expected the path of a stage.json' }).min(1),
+  [POD_ENV.store]: z.string({ error: 'expected the folder of the store' }).min(1),
+  [POD_ENV.attempt]: count(),
+  [POD_ENV.shard]: count('0'),
+});
+
+/**
+ * Reads the pod contract.
+ * @throws InvalidInputError naming every variable or field that is not as expected
+ * @throws StageExit `InvalidInput` when the parts do not fit together
+ */
+export async function readPod(env: NodeJS.ProcessEnv): Promise<Pod> {
+  const pod = parseOrRefuse(PodEnvironment, env, 'the environment of the pod');
+  const path = resolve(pod[POD_ENV.stageFile]);
+  const stage = await readStage(path, resolve(pod[POD_ENV.store]));
+  const dir = stageDir(resolve(pod[POD_ENV.store]), stage.key);
+  if (dirname(path) !== dir) {
+    throw new StageExit(
+      'InvalidInput',
+      `${POD_ENV.stageFile}: expected ${stageFilePath(dir)}, the folder of the stage's key, but got ${path}`,
+    );
+  }
+  const [part, parts] = [pod[POD_ENV.shard], stage.config.run.shards];
+  if (part >= parts) {
+    throw new StageExit(
+      'InvalidInput',
+      `${POD_ENV.shard}: expected a number below config.run.shards (${parts}), but got ${part}`,
+    );
+  }
+  return { stage, store: resolve(pod[POD_ENV.store]), dir, attempt: pod[POD_ENV.attempt], part, parts };
+}
+
+/** What is missing with the whole store is not missing because someone was wrong: another attempt finds it once the mount is back. */
+export const storeIsGone = (missing: string): StageExit =>
+  new StageExit('DependencyDown', `the store is gone: ${missing} is not there any more; is it mounted?`);
+
+async function readStage(path: string, store: string): Promise<StageFile> {
+  try {
+    const value = await readJson(path, z.unknown());
+    const stage = parseOrRefuse(StageFile, value, path);
+    // Over the file as it is: the schema may fill in a setting that is younger than the file.
+    if (stageKey(value as StageFile) === stage.key) return stage;
+    throw new StageExit(
+      'DependencyDown',
+      `${path} does not hold: its key is not that of what it says; the next attempt writes it anew`,
+    );
+  } catch (error) {
+    if (!isMissing(error)) throw error;
+    const stages = join(store, 'stages');
+    if (!existsSync(stages)) throw storeIsGone(stages);
+    throw new StageExit('InvalidInput', `${POD_ENV.stageFile}: expected a stage file, but ${path} is not there`);
+  }
+}
