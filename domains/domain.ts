@@ -2,15 +2,10 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { z } from 'zod';
-import {
-  type Complaint,
-  DomainRef,
-  InvalidInputError,
-  jsonFault,
-  parseOrRefuse,
-  type RewriteFault,
-  SPEC_LIMITS,
-} from '../spec/index.ts';
+import { DomainRef, SPEC_LIMITS } from '../spec/campaign.ts';
+import type { RewriteFault } from '../spec/curated-card.ts';
+import { type Complaint, InvalidInputError, parseOrRefuse } from '../spec/errors.ts';
+import { jsonFault } from '../spec/json-limits.ts';
 
 /** Fixed sentences of the reflections (paper, procedure cloning), in the words of the domain. `domains/<name>/phrases.json`. */
 export const Phrases = z.strictObject({

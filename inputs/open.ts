@@ -2,7 +2,7 @@ import { type BigIntStats, constants } from 'node:fs';
 import { type FileHandle, lstat, open, readlink, realpath } from 'node:fs/promises';
 import { dirname, join, relative, resolve, sep } from 'node:path';
 import { Readable } from 'node:stream';
-import { codeOf, remedyOf } from '../spec/index.ts';
+import { codeOf, remedyOf } from '../spec/system-errors.ts';
 import { WrongInputError } from './errors.ts';
 import type { InputRules } from './rules.ts';
 

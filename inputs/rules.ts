@@ -1,6 +1,6 @@
 import { delimiter, join, resolve } from 'node:path';
 import { z } from 'zod';
-import { InvalidInputError } from '../spec/index.ts';
+import { InvalidInputError } from '../spec/errors.ts';
 
 /** What campaigns may read and fetch: settings of whoever runs the worker, from its environment (docs/data.md). */
 export interface InputRules {

@@ -13,7 +13,8 @@ import {
   type Node,
   Parser,
 } from 'yaml';
-import { type Complaint, codeOf } from '../spec/index.ts';
+import type { Complaint } from '../spec/errors.ts';
+import { codeOf } from '../spec/system-errors.ts';
 
 /**
  * Reading what a person wrote as YAML or JSON: campaigns, settings of a cluster. The text may be anything, so that it is bounded before a

@@ -1,5 +1,6 @@
 import { max, mean, min, quantile } from 'simple-statistics';
-import type { CuratedCard, DroppedTrace, Lengths, Solution } from '../spec/index.ts';
+import type { CuratedCard, DroppedTrace, Lengths } from '../spec/curated-card.ts';
+import type { Solution } from '../spec/records.ts';
 import { seedFor } from '../stages/runtime/random.ts';
 
 /** Samples of every k, of how many k at most, and how much of one text. *Ours*: enough to read, little to carry. */

@@ -1,22 +1,15 @@
 import { dirname, join } from 'node:path';
 import type { z } from 'zod';
-import {
-  DataCard,
-  DroppedTrace,
-  EvaluatedCompletion,
-  FILES,
-  type Manifest,
-  PassRate,
-  partFile,
-  Solution,
-  type StageFileOf,
-  type StageKind,
-  TrainingMetric,
-} from '../spec/index.ts';
+import { DroppedTrace } from '../spec/curated-card.ts';
+import { DataCard } from '../spec/data-card.ts';
+import type { Manifest } from '../spec/manifest.ts';
+import { EvaluatedCompletion, FILES, PassRate, partFile, Solution, TrainingMetric } from '../spec/records.ts';
+import type { StageFileOf } from '../spec/stage-file.ts';
+import type { StageKind } from '../spec/stages/index.ts';
 import { inputManifest } from '../stages/io/inputs.ts';
 import { readAllJsonl } from '../stages/io/jsonl.ts';
 import type { StageContext } from '../stages/runtime/context.ts';
-import { readJson } from '../store/index.ts';
+import { readJson } from '../store/files.ts';
 
 /** A finished stage by its name, with the records that the report is made from. */
 export interface FinishedStage<T> {

@@ -1,4 +1,5 @@
-import type { CampaignStatus, Manifest, ManifestRef } from '../spec/index.ts';
+import type { Manifest, ManifestRef } from '../spec/manifest.ts';
+import type { CampaignStatus } from '../spec/status.ts';
 import type { PublishedReport, Report, StageFacts } from './report-schema.ts';
 
 /**

@@ -1,15 +1,11 @@
 import { z } from 'zod';
-import {
-  CampaignStatus,
-  Counts,
-  CuratedCard,
-  DataCard,
-  DomainRef,
-  Policy,
-  Sha256,
-  Span,
-  StageKind,
-} from '../spec/index.ts';
+import { DomainRef, Policy } from '../spec/campaign.ts';
+import { CuratedCard } from '../spec/curated-card.ts';
+import { DataCard } from '../spec/data-card.ts';
+import { Counts, Sha256 } from '../spec/manifest.ts';
+import { Span } from '../spec/records.ts';
+import { StageKind } from '../spec/stages/index.ts';
+import { CampaignStatus } from '../spec/status.ts';
 import { Estimate } from './statistics/estimate.ts';
 
 /**

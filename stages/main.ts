@@ -3,7 +3,7 @@
  * The exit code says how it ended, the last line on stderr says so in words.
  */
 import { writeSync } from 'node:fs';
-import type { StageKind } from '../spec/index.ts';
+import type { StageKind } from '../spec/stages/index.ts';
 import type { StageProgram } from './runtime/context.ts';
 import { type Ending, endingOf, StageExit } from './runtime/exits.ts';
 import { runStage } from './runtime/run.ts';

@@ -1,6 +1,6 @@
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join, relative, sep } from 'node:path';
-import { IS_TRAINER, type StageKind } from '../spec/index.ts';
+import { IS_TRAINER, type StageKind } from '../spec/stages/index.ts';
 import { sha256 } from './canonical.ts';
 
 /** Python programs that the TypeScript kinds talk to. What these do not import, only trainers run. */

@@ -1,15 +1,8 @@
 import { basename } from 'node:path';
-import {
-  type Counts,
-  type Data,
-  type FileEntry,
-  type Identity,
-  type Inputs,
-  IS_TRAINER,
-  type ManifestRef,
-  type StageFile,
-  type StageKind,
-} from '../spec/index.ts';
+import type { Data } from '../spec/campaign.ts';
+import type { Counts, FileEntry, Identity, Inputs, ManifestRef } from '../spec/manifest.ts';
+import type { StageFile } from '../spec/stage-file.ts';
+import { IS_TRAINER, type StageKind } from '../spec/stages/index.ts';
 import { sha256Canonical } from './canonical.ts';
 
 /** Everything that decides the result of a stage. A {@link StageFile} but for its `key` and `name` is one. */

@@ -1,5 +1,6 @@
 import { basename } from 'node:path';
-import { type Identity, InvalidInputError, Manifest, type ManifestRef, parseOrRefuse } from '../spec/index.ts';
+import { InvalidInputError, parseOrRefuse } from '../spec/errors.ts';
+import { type Identity, Manifest, type ManifestRef } from '../spec/manifest.ts';
 import { checksumFault, sha256Canonical } from './canonical.ts';
 import { isMissing, readTextSync } from './files.ts';
 import { identityOfInputs, outputDigest } from './key.ts';

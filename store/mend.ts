@@ -1,5 +1,6 @@
 import { join } from 'node:path';
-import { type Manifest, type ManifestRef, publishersOf, type StageFile } from '../spec/index.ts';
+import type { Manifest, ManifestRef } from '../spec/manifest.ts';
+import { publishersOf, type StageFile } from '../spec/stage-file.ts';
 import { readText } from './files.ts';
 import { manifestPath, partPath, stageDir } from './layout.ts';
 import { CorruptFileError, OtherResultError, OtherVersionError, readManifest } from './manifests.ts';

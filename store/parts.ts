@@ -1,4 +1,5 @@
-import { InvalidInputError, PartManifest } from '../spec/index.ts';
+import { InvalidInputError } from '../spec/errors.ts';
+import { PartManifest } from '../spec/manifest.ts';
 import { checksumFault } from './canonical.ts';
 import { readJsonIfThere } from './files.ts';
 import { partPath } from './layout.ts';

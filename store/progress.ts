@@ -1,5 +1,5 @@
 import { stat } from 'node:fs/promises';
-import { PROGRESS_BYTES, Progress } from '../spec/index.ts';
+import { PROGRESS_BYTES, Progress } from '../spec/progress.ts';
 import { readJsonIfThere } from './files.ts';
 import { partPath, progressPath } from './layout.ts';
 

@@ -1,4 +1,5 @@
-import { InvalidInputError, Published, parseOrRefuse } from '../spec/index.ts';
+import { InvalidInputError, parseOrRefuse } from '../spec/errors.ts';
+import { Published } from '../spec/manifest.ts';
 import { checksumFault } from './canonical.ts';
 import { isMissing, readText } from './files.ts';
 import { publishedRecordPath } from './layout.ts';

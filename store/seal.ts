@@ -1,5 +1,6 @@
-import type { Counts, Manifest, PartManifest, StageFile } from '../spec/index.ts';
-import { MANIFEST_VERSION } from '../spec/index.ts';
+import type { Counts, Manifest, PartManifest } from '../spec/manifest.ts';
+import { MANIFEST_VERSION } from '../spec/manifest.ts';
+import type { StageFile } from '../spec/stage-file.ts';
 import { withChecksum } from './canonical.ts';
 import { firstClaimedAt } from './claims.ts';
 import { createExclusive } from './files.ts';

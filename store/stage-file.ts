@@ -1,4 +1,5 @@
-import { InvalidInputError, parseOrRefuse, StageFile } from '../spec/index.ts';
+import { InvalidInputError, parseOrRefuse } from '../spec/errors.ts';
+import { StageFile } from '../spec/stage-file.ts';
 import { canonicalJson } from './canonical.ts';
 import { createExclusive, readText, writeFileAtomic } from './files.ts';
 import { type StageIdentity, stageKey } from './key.ts';

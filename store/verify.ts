@@ -1,6 +1,6 @@
 import { readFile, stat } from 'node:fs/promises';
 import { resolve, sep } from 'node:path';
-import type { FileEntry, Manifest } from '../spec/index.ts';
+import type { FileEntry, Manifest } from '../spec/manifest.ts';
 import { sha256 } from './canonical.ts';
 import { isMissing, sha256File } from './files.ts';
 import { CorruptFileError } from './manifests.ts';

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
-import { parseOrRefuse } from '../../spec/index.ts';
+import { parseOrRefuse } from '../../spec/errors.ts';
 import type { Domain } from '../domain.ts';
 import { leakedPhrase } from '../faults.ts';
 import { faultOfNumbers } from './numbers.ts';

@@ -1,4 +1,5 @@
-import { CurriculumConfig, type PassRate } from '../../spec/index.ts';
+import type { PassRate } from '../../spec/records.ts';
+import { CurriculumConfig } from '../../spec/stages/curriculum.ts';
 import type { CurriculumFacts } from '../report-schema.ts';
 
 /** Histogram of the pass rates: one bin for each share of the samples that can be right. */

@@ -1,4 +1,4 @@
-import type { TrainingMetric } from '../../spec/index.ts';
+import type { TrainingMetric } from '../../spec/records.ts';
 import type { Correlation, CurvePoint, TrainingCurve } from '../report-schema.ts';
 import { type Point, pearson } from '../statistics/pearson.ts';
 import type { Evaluation } from './results.ts';

@@ -1,4 +1,4 @@
-import type { EvaluatedCompletion } from '../../spec/index.ts';
+import type { EvaluatedCompletion } from '../../spec/records.ts';
 import type { Phase, ResultRow } from '../report-schema.ts';
 import { bootstrapMean } from '../statistics/bootstrap.ts';
 import { missing } from '../statistics/estimate.ts';

@@ -1,4 +1,4 @@
-import type { Manifest } from '../../spec/index.ts';
+import type { Manifest } from '../../spec/manifest.ts';
 import type { SameWeights } from '../report-schema.ts';
 
 /** Weights of a policy as trainers write them; its tokenizer and settings stay the same when it learns. */

@@ -1,4 +1,4 @@
-import type { EvaluatedCompletion } from '../../spec/index.ts';
+import type { EvaluatedCompletion } from '../../spec/records.ts';
 import { majorityRight } from '../statistics/majority.ts';
 
 /**

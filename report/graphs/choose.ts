@@ -1,4 +1,4 @@
-import type { EvaluatedCompletion, Solution } from '../../spec/index.ts';
+import type { EvaluatedCompletion, Solution } from '../../spec/records.ts';
 import { shuffled } from '../../stages/runtime/random.ts';
 import type { SolutionGraph } from '../report-schema.ts';
 import { several } from '../words.ts';

@@ -1,5 +1,5 @@
 import type { LoadedDomain } from '../../domains/domain.ts';
-import type { Span } from '../../spec/index.ts';
+import type { Span } from '../../spec/records.ts';
 
 /** What is asked of a domain to read a completion. */
 export type Reader = Pick<LoadedDomain, 'phrases' | 'splitSteps' | 'placeAfter' | 'isTerminal'>;

@@ -1,4 +1,4 @@
-import type { Span } from '../../spec/index.ts';
+import type { Span } from '../../spec/records.ts';
 import type { GraphEdge, GraphNode } from '../report-schema.ts';
 
 /** Number of the node that stands for the problem: where a solution begins, and where a restart leads. */

@@ -1,11 +1,5 @@
-import {
-  type Account,
-  type CampaignStatus,
-  effectiveRatio,
-  type LossCause,
-  type StageStatus,
-  TimeKind,
-} from '../../spec/index.ts';
+import { type Account, effectiveRatio, type LossCause, TimeKind } from '../../spec/account.ts';
+import type { CampaignStatus, StageStatus } from '../../spec/status.ts';
 import { html, type Markup } from '../html.ts';
 import { count, decimal, duration, percent, plain, several } from '../words.ts';
 import { section, table } from './parts.ts';

@@ -1,4 +1,4 @@
-import type { CuratedCard, Lengths } from '../../spec/index.ts';
+import type { CuratedCard, Lengths } from '../../spec/curated-card.ts';
 import { html, type Markup } from '../html.ts';
 import type { Report } from '../report-schema.ts';
 import { count, percent, plain, several } from '../words.ts';

@@ -1,4 +1,4 @@
-import type { DataCard, DataStep } from '../../spec/index.ts';
+import type { DataCard, DataStep } from '../../spec/data-card.ts';
 import { html, type Markup } from '../html.ts';
 import type { Report } from '../report-schema.ts';
 import { count, plain } from '../words.ts';

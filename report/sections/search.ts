@@ -1,4 +1,4 @@
-import type { Counts } from '../../spec/index.ts';
+import type { Counts } from '../../spec/manifest.ts';
 import { html, type Markup } from '../html.ts';
 import type { Report } from '../report-schema.ts';
 import { count, percent, plain } from '../words.ts';

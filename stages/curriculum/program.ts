@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { z } from 'zod';
-import { type Counts, FILES, type PassRate, Problem, partFile } from '../../spec/index.ts';
+import type { Counts } from '../../spec/manifest.ts';
+import { FILES, type PassRate, Problem, partFile } from '../../spec/records.ts';
 import { openJournal } from '../io/journal.ts';
 import { readAllJsonl, writeJsonl } from '../io/jsonl.ts';
 import { refuseUnlessSomeFit, unlessNoRoom } from '../policy/capacity.ts';

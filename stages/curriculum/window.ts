@@ -1,4 +1,5 @@
-import type { CurriculumConfig, PassRate } from '../../spec/index.ts';
+import type { PassRate } from '../../spec/records.ts';
+import type { CurriculumConfig } from '../../spec/stages/curriculum.ts';
 
 /** What was seen of one prompt. */
 export interface Tally {

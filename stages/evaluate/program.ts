@@ -1,7 +1,8 @@
 import { join } from 'node:path';
 import { z } from 'zod';
 import { countBacktracks } from '../../domains/backtracks.ts';
-import { type Counts, EvaluatedCompletion, FILES, Problem, partFile } from '../../spec/index.ts';
+import type { Counts } from '../../spec/manifest.ts';
+import { EvaluatedCompletion, FILES, Problem, partFile } from '../../spec/records.ts';
 import { openJournal } from '../io/journal.ts';
 import { readAllJsonl, writeJsonl } from '../io/jsonl.ts';
 import { refuseUnlessSomeFit, unlessNoRoom } from '../policy/capacity.ts';

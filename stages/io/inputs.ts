@@ -1,16 +1,11 @@
 import { createHash } from 'node:crypto';
 import { closeSync, openSync, readSync } from 'node:fs';
 import { join } from 'node:path';
-import type { FileEntry, Manifest, ManifestRef, StageFile } from '../../spec/index.ts';
-import {
-  CorruptFileError,
-  inputAsCounted,
-  manifestPath,
-  OtherResultError,
-  OtherVersionError,
-  readManifest,
-  stageDir,
-} from '../../store/index.ts';
+import type { FileEntry, Manifest, ManifestRef } from '../../spec/manifest.ts';
+import type { StageFile } from '../../spec/stage-file.ts';
+import { inputAsCounted } from '../../store/key.ts';
+import { manifestPath, stageDir } from '../../store/layout.ts';
+import { CorruptFileError, OtherResultError, OtherVersionError, readManifest } from '../../store/manifests.ts';
 import { StageExit } from '../runtime/exits.ts';
 
 /**

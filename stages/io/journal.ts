@@ -2,8 +2,8 @@ import { mkdir, open, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import type { z } from 'zod';
-import type { StageKind } from '../../spec/index.ts';
-import { numbered } from '../../store/index.ts';
+import type { StageKind } from '../../spec/stages/index.ts';
+import { numbered } from '../../store/layout.ts';
 import type { StageContext } from '../runtime/context.ts';
 
 /**

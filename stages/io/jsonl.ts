@@ -2,8 +2,8 @@ import { createReadStream } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
 import type { z } from 'zod';
-import { InvalidInputError, parseOrRefuse } from '../../spec/index.ts';
-import { publishFile } from '../../store/index.ts';
+import { InvalidInputError, parseOrRefuse } from '../../spec/errors.ts';
+import { publishFile } from '../../store/files.ts';
 import { StageExit } from '../runtime/exits.ts';
 import { linesOf } from './lines.ts';
 

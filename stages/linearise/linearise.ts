@@ -1,5 +1,6 @@
 import type { LoadedDomain } from '../../domains/domain.ts';
-import type { LineariseConfig, Trace, TraceStep, Tree, TreeNode } from '../../spec/index.ts';
+import type { Trace, TraceStep, Tree, TreeNode } from '../../spec/records.ts';
+import type { LineariseConfig } from '../../spec/stages/linearise.ts';
 import { shuffled } from '../runtime/random.ts';
 import { nodeAt, pathTo } from '../search/tree.ts';
 import { reasoningOf } from './terminal-step.ts';

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { z } from 'zod';
-import { type Counts, FILES, partFile, SelfEvaluation, Trace, Tree, type TreeNode } from '../../spec/index.ts';
+import type { Counts } from '../../spec/manifest.ts';
+import { FILES, partFile, SelfEvaluation, Trace, Tree, type TreeNode } from '../../spec/records.ts';
 import { openJournal } from '../io/journal.ts';
 import { readAllJsonl, writeJsonl } from '../io/jsonl.ts';
 import { connectPolicy, type Policy } from '../policy/policy.ts';

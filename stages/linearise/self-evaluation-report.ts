@@ -1,4 +1,5 @@
-import type { Counts, SelfEvaluation } from '../../spec/index.ts';
+import type { Counts } from '../../spec/manifest.ts';
+import type { SelfEvaluation } from '../../spec/records.ts';
 
 /** Below it most rollouts from the same reasoning fail: a right answer there looks like luck. *Ours*. */
 const LOW_VALUE = 0.5;

@@ -1,5 +1,5 @@
 import type { Domain } from '../../domains/domain.ts';
-import type { Problem, TreeNode } from '../../spec/index.ts';
+import type { Problem, TreeNode } from '../../spec/records.ts';
 import { unlessNoRoom } from '../policy/capacity.ts';
 import type { Completion, Policy } from '../policy/policy.ts';
 

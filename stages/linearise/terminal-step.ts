@@ -1,5 +1,5 @@
 import type { Domain } from '../../domains/domain.ts';
-import type { TreeNode } from '../../spec/index.ts';
+import type { TreeNode } from '../../spec/records.ts';
 
 type Splits = Pick<Domain, 'splitSteps' | 'join'>;
 

@@ -1,4 +1,4 @@
-import type { TreeNode } from '../../spec/index.ts';
+import type { TreeNode } from '../../spec/records.ts';
 import { pathTo } from '../search/tree.ts';
 
 /** Terminal nodes of a tree that can be taught from. */

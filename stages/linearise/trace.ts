@@ -1,4 +1,4 @@
-import type { Move, TreeNode } from '../../spec/index.ts';
+import type { Move, TreeNode } from '../../spec/records.ts';
 
 /** A node of the sequence L, and how the sequence gets there. */
 export interface Visit {

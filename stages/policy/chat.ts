@@ -4,7 +4,8 @@ import { Template } from '@huggingface/jinja';
 import { z } from 'zod';
 import type { LoadedDomain } from '../../domains/domain.ts';
 import { readSmallFile, WrongInputError } from '../../inputs/index.ts';
-import { InvalidInputError, type Policy, parseOrRefuse } from '../../spec/index.ts';
+import type { Policy } from '../../spec/campaign.ts';
+import { InvalidInputError, parseOrRefuse } from '../../spec/errors.ts';
 
 /** A special token as tokenizers write it down. */
 const Token = z

@@ -1,5 +1,5 @@
 import { Agent, request } from 'undici';
-import { CONNECTION_TROUBLE } from '../../spec/index.ts';
+import { CONNECTION_TROUBLE } from '../../spec/system-errors.ts';
 import { StageExit } from '../runtime/exits.ts';
 import { garbage } from './answer.ts';
 import { Trouble } from './patience.ts';

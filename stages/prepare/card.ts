@@ -1,4 +1,5 @@
-import type { DataStep, Problem } from '../../spec/index.ts';
+import type { DataStep } from '../../spec/data-card.ts';
+import type { Problem } from '../../spec/records.ts';
 
 /** Of what a count tells apart. */
 export interface Counted {

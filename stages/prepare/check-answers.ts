@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
-import { type SetAside, Verdict } from '../../spec/index.ts';
+import type { SetAside } from '../../spec/data-card.ts';
+import { Verdict } from '../../spec/records.ts';
 import { openJournal } from '../io/journal.ts';
 import type { StageContext } from '../runtime/context.ts';
 import { forEachProblem } from '../runtime/each-problem.ts';

@@ -1,4 +1,5 @@
-import type { PrepareConfig, Problem } from '../../spec/index.ts';
+import type { Problem } from '../../spec/records.ts';
+import type { PrepareConfig } from '../../spec/stages/prepare.ts';
 import { commonWords, ngramsOf, wordsOf } from './words.ts';
 
 export type Rule = PrepareConfig['decontamination'];

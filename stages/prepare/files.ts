@@ -1,7 +1,9 @@
 import { basename } from 'node:path';
 import type { Logger } from 'pino';
 import type { OpenInput } from '../../inputs/index.ts';
-import type { Data, DataCard, Problem, ProblemFile, SetAside } from '../../spec/index.ts';
+import type { Data, ProblemFile } from '../../spec/campaign.ts';
+import type { DataCard, SetAside } from '../../spec/data-card.ts';
+import type { Problem } from '../../spec/records.ts';
 import { StageExit } from '../runtime/exits.ts';
 import { random, seedFor, shuffled } from '../runtime/random.ts';
 import { type Counter, counterOf } from './card.ts';

@@ -1,6 +1,7 @@
 import { dirname, join } from 'node:path';
 import { inputRules } from '../../inputs/index.ts';
-import type { Counts, DataCard, DataStep } from '../../spec/index.ts';
+import type { DataCard, DataStep } from '../../spec/data-card.ts';
+import type { Counts } from '../../spec/manifest.ts';
 import type { StageContext } from '../runtime/context.ts';
 import { PROJECT } from '../runtime/python.ts';
 import { random, seedFor, shuffled } from '../runtime/random.ts';

@@ -1,5 +1,10 @@
 import { execa } from 'execa';
-import { type Contamination, type Data, FAILURES, Problem, parseOrRefuse, type StageFileOf } from '../../spec/index.ts';
+import type { Data } from '../../spec/campaign.ts';
+import type { Contamination } from '../../spec/data-card.ts';
+import { parseOrRefuse } from '../../spec/errors.ts';
+import { FAILURES } from '../../spec/failures.ts';
+import { Problem } from '../../spec/records.ts';
+import type { StageFileOf } from '../../spec/stage-file.ts';
 import { StageExit } from '../runtime/exits.ts';
 import { pythonCommand, pythonEnvironment } from '../runtime/python.ts';
 import { seedFor } from '../runtime/random.ts';

@@ -1,14 +1,8 @@
 import { join } from 'node:path';
-import {
-  type Contamination,
-  type Counts,
-  type DataCard,
-  type Duplicate,
-  FILES,
-  Problem,
-  type SetAside,
-} from '../../spec/index.ts';
-import { publishFile } from '../../store/index.ts';
+import type { Contamination, DataCard, Duplicate, SetAside } from '../../spec/data-card.ts';
+import type { Counts } from '../../spec/manifest.ts';
+import { FILES, Problem } from '../../spec/records.ts';
+import { publishFile } from '../../store/files.ts';
 import { writeJsonl } from '../io/jsonl.ts';
 import type { StageContext } from '../runtime/context.ts';
 import { type ProblemSets, SET_NAMES } from './sets.ts';

@@ -1,4 +1,4 @@
-import { FILES } from '../../spec/index.ts';
+import { FILES } from '../../spec/records.ts';
 import type { StageContext, StageProgram } from '../runtime/context.ts';
 import { StageExit } from '../runtime/exits.ts';
 import { prepareFromFiles } from './from-files.ts';

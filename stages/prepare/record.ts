@@ -1,4 +1,4 @@
-import { LAYOUTS, type ProblemFile } from '../../spec/index.ts';
+import { LAYOUTS, type ProblemFile } from '../../spec/campaign.ts';
 import { answerOfField, answerOfSolution, type Found } from './answers.ts';
 
 /** Where the parts of a problem stand in a record: dotted paths, null for what there is not. */

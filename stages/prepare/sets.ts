@@ -1,4 +1,6 @@
-import type { Contamination, DataStep, Duplicate, PrepareConfig, Problem, SetAside } from '../../spec/index.ts';
+import type { Contamination, DataStep, Duplicate, SetAside } from '../../spec/data-card.ts';
+import type { Problem } from '../../spec/records.ts';
+import type { PrepareConfig } from '../../spec/stages/prepare.ts';
 import { stepOf } from './card.ts';
 import { benchmarkFinder } from './contamination.ts';
 import { nearDuplicates } from './near.ts';

@@ -10,7 +10,8 @@ import {
   openFile,
   WrongInputError,
 } from '../../inputs/index.ts';
-import { locationOf, type ProblemFile } from '../../spec/index.ts';
+import type { ProblemFile } from '../../spec/campaign.ts';
+import { locationOf } from '../../spec/location.ts';
 import type { StageContext } from '../runtime/context.ts';
 import { StageExit } from '../runtime/exits.ts';
 

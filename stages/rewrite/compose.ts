@@ -1,5 +1,5 @@
 import type { Domain } from '../../domains/domain.ts';
-import type { Span } from '../../spec/index.ts';
+import type { Span } from '../../spec/records.ts';
 import type { Part } from './outline.ts';
 
 /**

@@ -1,5 +1,6 @@
 import type { LoadedDomain } from '../../domains/domain.ts';
-import type { RewriteConfig, Span, Trace } from '../../spec/index.ts';
+import type { Span, Trace } from '../../spec/records.ts';
+import type { RewriteConfig } from '../../spec/stages/rewrite.ts';
 import { reasoningOf, splitTerminal } from '../linearise/terminal-step.ts';
 
 /** A stretch of a solution before it is written: fixed words, or a step that is still to be put into prose. */

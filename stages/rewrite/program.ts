@@ -1,6 +1,8 @@
 import { join } from 'node:path';
 import { z } from 'zod';
-import { type Counts, DroppedTrace, FILES, partFile, RewriteFault, Solution, Trace } from '../../spec/index.ts';
+import { DroppedTrace, RewriteFault } from '../../spec/curated-card.ts';
+import type { Counts } from '../../spec/manifest.ts';
+import { FILES, partFile, Solution, Trace } from '../../spec/records.ts';
 import { openJournal } from '../io/journal.ts';
 import { readAllJsonl, writeJsonl } from '../io/jsonl.ts';
 import { unlessNoRoom } from '../policy/capacity.ts';

@@ -1,5 +1,5 @@
 import type { Domain, FaultyRewrite, StepToRewrite } from '../../domains/domain.ts';
-import type { RewriteConfig } from '../../spec/index.ts';
+import type { RewriteConfig } from '../../spec/stages/rewrite.ts';
 import type { Completion, Policy } from '../policy/policy.ts';
 
 export type RewriteStepSettings = Pick<RewriteConfig, 'attemptsPerStep' | 'temperature' | 'maxStepTokens'>;

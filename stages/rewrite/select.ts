@@ -1,4 +1,4 @@
-import type { Trace } from '../../spec/index.ts';
+import type { Trace } from '../../spec/records.ts';
 import { isMine, type StageContext } from '../runtime/context.ts';
 import { seedFor } from '../runtime/random.ts';
 

@@ -1,6 +1,8 @@
 import type { Logger } from 'pino';
 import type { LoadedDomain } from '../../domains/domain.ts';
-import type { Counts, StageFileOf, StageKind } from '../../spec/index.ts';
+import type { Counts } from '../../spec/manifest.ts';
+import type { StageFileOf } from '../../spec/stage-file.ts';
+import type { StageKind } from '../../spec/stages/index.ts';
 
 /** How far a program is, in its own unit. `total` is null while it is not known. */
 export interface ProgressReport {

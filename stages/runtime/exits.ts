@@ -1,12 +1,6 @@
-import {
-  CONNECTION_TROUBLE,
-  codeOf,
-  FAILURES,
-  type FailureClass,
-  FENCED_EXIT_CODE,
-  InvalidInputError,
-  remedyOf,
-} from '../../spec/index.ts';
+import { InvalidInputError } from '../../spec/errors.ts';
+import { FAILURES, type FailureClass, FENCED_EXIT_CODE } from '../../spec/failures.ts';
+import { CONNECTION_TROUBLE, codeOf, remedyOf } from '../../spec/system-errors.ts';
 
 /** Ways to end that a stage program can say by an exit code: rows of the failure table, and being fenced off. */
 export type ExitClass = Extract<FailureClass, keyof typeof EXIT_CODES> | 'Fenced';

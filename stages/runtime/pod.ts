@@ -1,8 +1,12 @@
 import { existsSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { z } from 'zod';
-import { POD_ENV, parseOrRefuse, StageFile } from '../../spec/index.ts';
-import { isMissing, readJson, stageDir, stageFilePath, stageKey } from '../../store/index.ts';
+import { parseOrRefuse } from '../../spec/errors.ts';
+import { POD_ENV } from '../../spec/pod-env.ts';
+import { StageFile } from '../../spec/stage-file.ts';
+import { isMissing, readJson } from '../../store/files.ts';
+import { stageKey } from '../../store/key.ts';
+import { stageDir, stageFilePath } from '../../store/layout.ts';
 import { StageExit } from './exits.ts';
 
 /** What a pod is told (the pod contract of docs/architecture.md). */

@@ -1,4 +1,4 @@
-import type { Progress } from '../../spec/index.ts';
+import type { Progress } from '../../spec/progress.ts';
 import type { ProgressReport } from './context.ts';
 
 /** Stretch of time that the rate is measured over. *Ours*: long enough for a step of a large model, short enough to show a slowdown. */

@@ -1,16 +1,13 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
-import type { Counts, FileEntry, PartManifest } from '../../spec/index.ts';
-import {
-  CorruptFileError,
-  partPath,
-  publishFile,
-  readPart,
-  sha256File,
-  verifyFile,
-  withChecksum,
-} from '../../store/index.ts';
+import type { Counts, FileEntry, PartManifest } from '../../spec/manifest.ts';
+import { withChecksum } from '../../store/canonical.ts';
+import { publishFile, sha256File } from '../../store/files.ts';
+import { partPath } from '../../store/layout.ts';
+import { CorruptFileError } from '../../store/manifests.ts';
+import { readPart } from '../../store/parts.ts';
+import { verifyFile } from '../../store/verify.ts';
 import type { Pod } from './pod.ts';
 
 /**

@@ -1,8 +1,14 @@
 import { access } from 'node:fs/promises';
 import { type DestinationStream, type Logger, pino } from 'pino';
 import { type LoadedDomain, loadDomain } from '../../domains/domain.ts';
-import { POD_ENV, parseOrRefuse, type StageFileOf, type StageKind, USES_POLICY_SERVER } from '../../spec/index.ts';
-import { isFenced, isMissing, progressPath, SECRET_PATHS, stageFilePath, writeFileAtomic } from '../../store/index.ts';
+import { parseOrRefuse } from '../../spec/errors.ts';
+import { POD_ENV } from '../../spec/pod-env.ts';
+import type { StageFileOf } from '../../spec/stage-file.ts';
+import { type StageKind, USES_POLICY_SERVER } from '../../spec/stages/index.ts';
+import { isFenced } from '../../store/claims.ts';
+import { isMissing, writeFileAtomic } from '../../store/files.ts';
+import { progressPath, stageFilePath } from '../../store/layout.ts';
+import { SECRET_PATHS } from '../../store/secret-paths.ts';
 import { inputFiles } from '../io/inputs.ts';
 import { chatOf, withChat } from '../policy/chat.ts';
 import type { StageContext, StageProgram } from './context.ts';

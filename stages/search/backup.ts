@@ -1,4 +1,4 @@
-import type { TreeNode } from '../../spec/index.ts';
+import type { TreeNode } from '../../spec/records.ts';
 
 /**
  * Backs one evaluation R up from node `from` to the root. For every node S on the way:

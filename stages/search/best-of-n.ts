@@ -1,4 +1,4 @@
-import type { TreeNode } from '../../spec/index.ts';
+import type { TreeNode } from '../../spec/records.ts';
 import type { Candidate } from './mcts.ts';
 import { ROOTED } from './tree.ts';
 

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { Verdict } from '../../spec/index.ts';
+import type { Verdict } from '../../spec/records.ts';
 import type { Asked } from '../policy/policy.ts';
 
 /** What answers took. */

@@ -1,5 +1,5 @@
 import { type Domain, ownSolution, searchPrompt } from '../../domains/domain.ts';
-import type { Problem, Verdict } from '../../spec/index.ts';
+import type { Problem, Verdict } from '../../spec/records.ts';
 import type { Asked, Completion, PolicyDriver } from '../policy/policy.ts';
 import type { Verifier } from '../verifier/verifier.ts';
 import { unjudgedAmong } from './cost.ts';

@@ -1,4 +1,4 @@
-import type { TreeNode } from '../../spec/index.ts';
+import type { TreeNode } from '../../spec/records.ts';
 import { selectLeaf } from './puct.ts';
 import { grow, isExhausted, type NewNode, pathTo, ROOTED, type SearchTree, type TreeEvent } from './tree.ts';
 

@@ -1,5 +1,6 @@
 import type { Domain } from '../../domains/domain.ts';
-import type { Problem, SearchConfig } from '../../spec/index.ts';
+import type { Problem } from '../../spec/records.ts';
+import type { SearchConfig } from '../../spec/stages/search.ts';
 import { unlessNoRoom } from '../policy/capacity.ts';
 import type { PolicyDriver } from '../policy/policy.ts';
 import { seedFor } from '../runtime/random.ts';

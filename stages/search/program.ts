@@ -1,5 +1,6 @@
 import { join } from 'node:path';
-import { FILES, Problem, partFile, type SearchConfig, type Tree, type TreeNode } from '../../spec/index.ts';
+import { FILES, Problem, partFile, type Tree, type TreeNode } from '../../spec/records.ts';
+import type { SearchConfig } from '../../spec/stages/search.ts';
 import { openJournal, readPlace } from '../io/journal.ts';
 import { readAllJsonl, writeJsonl } from '../io/jsonl.ts';
 import { refuseUnlessSomeFit } from '../policy/capacity.ts';

@@ -1,4 +1,4 @@
-import type { TreeNode } from '../../spec/index.ts';
+import type { TreeNode } from '../../spec/records.ts';
 import { nodeAt, type SearchTree } from './tree.ts';
 
 /** What selection looks at in a child: Q(S,a) = `q`, P(a|S) = `prior`, N(S,a) = `visits`. */

@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { type Counts, type Problem, Tree } from '../../spec/index.ts';
+import type { Counts } from '../../spec/manifest.ts';
+import { type Problem, Tree } from '../../spec/records.ts';
 import type { Place } from '../io/journal.ts';
 import { Cost } from './cost.ts';
 import { isSolved, type SearchTree } from './tree.ts';

@@ -1,5 +1,5 @@
 import { type Domain, ownSolution, searchPrompt } from '../../domains/domain.ts';
-import type { Problem } from '../../spec/index.ts';
+import type { Problem } from '../../spec/records.ts';
 import type { Asked, PolicyDriver } from '../policy/policy.ts';
 import type { Verifier } from '../verifier/verifier.ts';
 import { unjudgedAmong } from './cost.ts';

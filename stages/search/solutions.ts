@@ -1,5 +1,5 @@
 import { searchPrompt } from '../../domains/domain.ts';
-import type { Verdict } from '../../spec/index.ts';
+import type { Verdict } from '../../spec/records.ts';
 import type { Asked } from '../policy/policy.ts';
 import type { Solution } from './best-of-n.ts';
 import { unjudgedAmong } from './cost.ts';

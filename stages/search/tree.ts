@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { TreeNode } from '../../spec/index.ts';
+import { TreeNode } from '../../spec/records.ts';
 import { backUp } from './backup.ts';
 
 /**

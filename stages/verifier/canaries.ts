@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import type { LoadedDomain } from '../../domains/domain.ts';
-import { Verdict } from '../../spec/index.ts';
+import { Verdict } from '../../spec/records.ts';
 import { readAllJsonl } from '../io/jsonl.ts';
 import { StageExit } from '../runtime/exits.ts';
 import type { VerifierProcess } from './process.ts';
