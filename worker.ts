@@ -12,8 +12,7 @@ import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Client, Connection } from '@temporalio/client';
 import { NativeConnection, Runtime, Worker } from '@temporalio/worker';
-import { ACTIVITY_CONVERTER } from './activities/data-converter.ts';
-import { createActivities } from './activities/index.ts';
+import { activityOptions } from './activities/index.ts';
 import { ensureSearchAttributes } from './activities/search-attributes.ts';
 import { CommandError, EXIT } from './config/command-errors.ts';
 import { CHANNEL_ARGS, connectionSettings, refuseStranger } from './config/connect.ts';
@@ -54,7 +53,7 @@ await orLeave(() => mkdir(home, { recursive: true }));
 const { machine, close, ...acting } = await orLeave(() =>
   chooseExecutor(process.env, { home, projectRoot, store, python, log, spares: SPARES }),
 );
-const activities = createActivities({
+const activities = activityOptions({
   store,
   projectRoot,
   inputs,
@@ -74,8 +73,7 @@ const worker = await Worker.create({
   namespace,
   taskQueue,
   workflowBundle,
-  activities,
-  dataConverter: ACTIVITY_CONVERTER,
+  ...activities,
   ...(deployment === null ? {} : { workerDeploymentOptions: deployment }),
   // Watching costs little, and every running stage of every campaign has a watch.
   maxConcurrentActivityTaskExecutions: 1000,

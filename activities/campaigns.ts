@@ -25,7 +25,6 @@ import {
   stageDir,
   writeFileAtomic,
 } from '../store/index.ts';
-import { beating } from './beating.ts';
 import type { Deps } from './deps.ts';
 import { type PublishedPaths, publishCampaign } from './publish.ts';
 
@@ -35,55 +34,53 @@ export function createCampaignActivities({ store, inputs, refusalOf, engines, se
 
   return {
     /** Refuses what only this side can see to be wrong (no such domain, more GPUs than there are), before anything is started. */
-    admitCampaign: ({
+    async admitCampaign({
       campaignId,
       spec,
     }: {
       campaignId: string;
       spec: CampaignSpec;
-    }): Promise<{ searchAttributes: boolean }> =>
-      beating(async () => {
-        // All at once: who mends one field is not to be told of the next only then.
-        const complaints = await domainComplaints(spec);
-        for (const slot of planCampaign(spec)) {
-          const message = refusalOf({ ...slot, config: spec.stages[slot.kind] } as never);
-          if (message !== null) complaints.push({ field: `stages.${slot.kind}.run`, message });
-        }
-        complaints.push(...unsupportedIn(spec, engines));
-        complaints.push(...(await inputComplaints(spec.data, inputs, cancellationSignal())));
-        const elsewhere = await stagesElsewhere(client, campaignId, activityInfo().taskQueue);
-        if (elsewhere !== null) complaints.push({ field: 'the workflow id', message: elsewhere });
-        if (complaints.length > 0) throw new InvalidInputError('the campaign spec', unique(complaints));
-        const dir = campaignDir(store, campaignId);
-        await mkdir(dir, { recursive: true });
-        await writeFileAtomic(join(dir, 'spec.json'), `${JSON.stringify(spec, null, 2)}\n`);
-        return { searchAttributes };
-      }),
+    }): Promise<{ searchAttributes: boolean }> {
+      // All at once: who mends one field is not to be told of the next only then.
+      const complaints = await domainComplaints(spec);
+      for (const slot of planCampaign(spec)) {
+        const message = refusalOf({ ...slot, config: spec.stages[slot.kind] } as never);
+        if (message !== null) complaints.push({ field: `stages.${slot.kind}.run`, message });
+      }
+      complaints.push(...unsupportedIn(spec, engines));
+      complaints.push(...(await inputComplaints(spec.data, inputs, cancellationSignal())));
+      const elsewhere = await stagesElsewhere(client, campaignId, activityInfo().taskQueue);
+      if (elsewhere !== null) complaints.push({ field: 'the workflow id', message: elsewhere });
+      if (complaints.length > 0) throw new InvalidInputError('the campaign spec', unique(complaints));
+      const dir = campaignDir(store, campaignId);
+      await mkdir(dir, { recursive: true });
+      await writeFileAtomic(join(dir, 'spec.json'), `${JSON.stringify(spec, null, 2)}\n`);
+      return { searchAttributes };
+    },
 
     /**
      * How stages stand by their own word. Anyone can send a campaign signals in their name; nobody can answer a query in their place.
      * @param stages - their names
      * @returns of each that there is; one whose workflow is gone is left out
      */
-    askStages: ({ campaignId, stages }: { campaignId: string; stages: readonly string[] }): Promise<StageStatus[]> =>
-      beating(async () => {
-        const asked = stages.map(async (name) => {
-          try {
-            return [StageStatus.parse(await client.workflow.getHandle(`${campaignId}/${name}`).query('status'))];
-          } catch (error) {
-            if (error instanceof WorkflowNotFoundError) return [];
-            throw error; // no worker has answered: ask again
-          }
-        });
-        return (await Promise.all(asked)).flat();
-      }),
+    async askStages({ campaignId, stages }: { campaignId: string; stages: readonly string[] }): Promise<StageStatus[]> {
+      const asked = stages.map(async (name) => {
+        try {
+          return [StageStatus.parse(await client.workflow.getHandle(`${campaignId}/${name}`).query('status'))];
+        } catch (error) {
+          if (error instanceof WorkflowNotFoundError) return [];
+          throw error; // no worker has answered: ask again
+        }
+      });
+      return (await Promise.all(asked)).flat();
+    },
 
     /**
      * Puts the report where a person looks for it, with what belongs to this very campaign: its stages, and its analysis, may be another's.
      * A report that is not what the campaign's analysis left is not published: it is set aside where the store says otherwise than the
      * history, and the answer asks for the analysis to be made again.
      */
-    publishReport: ({
+    async publishReport({
       campaignId,
       analysis,
       status,
@@ -91,20 +88,16 @@ export function createCampaignActivities({ store, inputs, refusalOf, engines, se
       campaignId: string;
       analysis: ManifestRef;
       status: CampaignStatus;
-    }): Promise<PublishedPaths | { readonly again: string }> =>
-      beating(async () => {
-        try {
-          return await publishCampaign(store, campaignId, analysis, status, rejected);
-        } catch (error) {
-          if (!(error instanceof CorruptFileError || error instanceof OtherVersionError)) throw error;
-          log.warn(
-            { campaign: campaignId, why: error.message },
-            'the report does not hold; the analysis is made again',
-          );
-          if (error instanceof OtherResultError) await rejectFolder(store, analysis);
-          return { again: error.message };
-        }
-      }),
+    }): Promise<PublishedPaths | { readonly again: string }> {
+      try {
+        return await publishCampaign(store, campaignId, analysis, status, rejected);
+      } catch (error) {
+        if (!(error instanceof CorruptFileError || error instanceof OtherVersionError)) throw error;
+        log.warn({ campaign: campaignId, why: error.message }, 'the report does not hold; the analysis is made again');
+        if (error instanceof OtherResultError) await rejectFolder(store, analysis);
+        return { again: error.message };
+      }
+    },
   };
 }
 

@@ -11,10 +11,8 @@ const FINAL_TRY = 5;
 /** Characters of a message: it stands in a history. */
 const LONGEST = 8000;
 
-type Activities = Readonly<Record<string, (...input: never[]) => Promise<unknown>>>;
-
 /**
- * Has every activity fail in a way that Temporal understands.
+ * Runs an activity. Its errors become failures that Temporal understands.
  *
  * - input that will be as wrong next time is not tried again: `InvalidInput`
  * - what a person or time can mend (a full disk, a store that does not answer) is tried until it is mended, and says what: `DependencyDown`
@@ -23,18 +21,12 @@ type Activities = Readonly<Record<string, (...input: never[]) => Promise<unknown
  * - everything else is an error of ours: it stays visible, and goes on under code that is mended
  * @param store - folder of the store: what is missing with all of it is not missing for good
  */
-export function withFailureMapping<A extends Activities>(activities: A, store: string): A {
-  const mapped = Object.entries(activities).map(([name, act]) => [
-    name,
-    async (...input: never[]) => {
-      try {
-        return await act(...input);
-      } catch (error) {
-        throw failureOf(error, activityInfo().attempt, await isGone(error, store));
-      }
-    },
-  ]);
-  return Object.fromEntries(mapped) as A;
+export async function withFailureMapping<T>(store: string, act: () => Promise<T>): Promise<T> {
+  try {
+    return await act();
+  } catch (error) {
+    throw failureOf(error, activityInfo().attempt, await isGone(error, store));
+  }
 }
 
 /**

@@ -1,23 +1,33 @@
+import type { WorkerOptions } from '@temporalio/worker';
 import { createCampaignActivities } from './campaigns.ts';
+import { ACTIVITY_CONVERTER } from './data-converter.ts';
 import type { Deps } from './deps.ts';
-import { withFailureMapping } from './failures.ts';
+import { type Answered, activityInterceptor } from './interceptor.ts';
 import { createJobActivities } from './jobs.ts';
 import { createStageActivities } from './stages.ts';
 
 export type { Deps } from './deps.ts';
+export type { Timed } from './interceptor.ts';
 export type { JobRef } from './job-request.ts';
 export type { StartAttempt } from './stages.ts';
-export type { Timed } from './timed.ts';
 
 /** Every activity of orrery. Each may run twice: names are derived, and what is there is adopted. */
-export const createActivities = (deps: Deps) =>
-  withFailureMapping(
-    {
-      ...createCampaignActivities(deps),
-      ...createStageActivities(deps),
-      ...createJobActivities(deps),
-    },
-    deps.store,
-  );
+const createActivities = (deps: Deps) => ({
+  ...createCampaignActivities(deps),
+  ...createStageActivities(deps),
+  ...createJobActivities(deps),
+});
 
-export type Activities = ReturnType<typeof createActivities>;
+/** The functions that a worker registers. */
+export type ActivityFunctions = ReturnType<typeof createActivities>;
+
+/** Activities as workflows see them. */
+export type Activities = Answered<ActivityFunctions>;
+
+/** What a worker needs for the activities of orrery: always together, so that no worker runs them without the interceptor. */
+export const activityOptions = (deps: Deps) =>
+  ({
+    activities: createActivities(deps),
+    interceptors: { activity: [activityInterceptor(deps.store)] },
+    dataConverter: ACTIVITY_CONVERTER,
+  }) satisfies Partial<WorkerOptions>;

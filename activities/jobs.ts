@@ -8,7 +8,6 @@ import {
   progressOfAll,
 } from '../spec/index.ts';
 import { readPartsProgress, readStageFileIfSound, releaseClaim, stageDir } from '../store/index.ts';
-import { beating } from './beating.ts';
 import type { Deps } from './deps.ts';
 import { readStall, saveDiagnosis } from './diagnosis.ts';
 import { factsOf } from './facts.ts';
@@ -18,7 +17,6 @@ import { progressSchedule } from './progress-schedule.ts';
 import { watchProgress } from './progress-watch.ts';
 import { unscheduled } from './room.ts';
 import type { Stall } from './stall.ts';
-import { type Timed, timed } from './timed.ts';
 
 /** How an execution ended, and what is known of its times. */
 export interface Ended {
@@ -30,8 +28,8 @@ export interface Ended {
 export function createJobActivities({ store, executor, outcomeOf, client, log }: Deps) {
   return {
     /** Nothing of the attempt runs any more: another campaign may take the stage up. */
-    releaseStage: (attempt: Pick<JobRef, 'key' | 'attempt'>): Promise<Timed<void>> =>
-      timed(() => beating(() => release(attempt))),
+    releaseStage: ({ key, attempt }: Pick<JobRef, 'key' | 'attempt'>): Promise<void> =>
+      releaseClaim(stageDir(store, key), attempt),
 
     /**
      * Watches a job to its end. Its heartbeat carries the progress, which the CLI reads; the campaign is told more sparsely, so that
@@ -79,22 +77,17 @@ export function createJobActivities({ store, executor, outcomeOf, client, log }:
     },
 
     /** SIGTERM, the grace, SIGKILL; returns when none of its processes is left. */
-    suspendJob: (job: JobRef): Promise<Timed<void>> => timed(() => ending(() => executor.suspend(job.name), job)),
+    async suspendJob({ name, key, attempt }: JobRef): Promise<void> {
+      await executor.suspend(name);
+      await releaseClaim(stageDir(store, key), attempt);
+    },
 
     /** The same, and forgets the job: for a cancelled stage. */
-    stopJob: (job: JobRef): Promise<Timed<void>> => timed(() => ending(() => executor.stop(job.name), job)),
+    async stopJob({ name, key, attempt }: JobRef): Promise<void> {
+      await executor.stop(name);
+      await releaseClaim(stageDir(store, key), attempt);
+    },
   };
-
-  function release({ key, attempt }: Pick<JobRef, 'key' | 'attempt'>): Promise<void> {
-    return releaseClaim(stageDir(store, key), attempt);
-  }
-
-  function ending(end: () => Promise<void>, job: JobRef): Promise<void> {
-    return beating(async () => {
-      await end();
-      await release(job);
-    });
-  }
 
   async function tellCampaign(job: JobRef, progress: Progress): Promise<void> {
     // Typed by name: activities know no workflow code.
@@ -118,13 +111,13 @@ export function createJobActivities({ store, executor, outcomeOf, client, log }:
   }
 
   async function stopStalled(job: JobRef, stall: Stall): Promise<Outcome> {
-    const told = await beating(() => saveDiagnosis(store, executor, job, stall)).catch((error: unknown) => {
-      cancellationSignal().throwIfAborted();
-      // What cannot be diagnosed is not left hanging for that.
+    const told = await saveDiagnosis(store, executor, job, stall).catch((error: unknown) => {
+      // A job that cannot be diagnosed is stopped all the same.
       log.warn({ job: job.name, err: error }, 'no diagnosis could be kept');
       return { ...stall, words: `${stall.words}; what it was doing could not be kept` };
     });
-    await beating(() => executor.suspend(job.name));
+    cancellationSignal().throwIfAborted();
+    await executor.suspend(job.name);
     const last = await executor.observe(job.name);
     return last?.phase === 'succeeded' ? outcomeOf(last, job.attempt) : stalledOutcome(job, told);
   }

@@ -1,8 +1,8 @@
-import { activityInfo, heartbeat } from '@temporalio/activity';
+import { activityInfo } from '@temporalio/activity';
 import type { Logger } from 'pino';
 import { z } from 'zod';
 import { type PodState, Progress, progressOfAll } from '../spec/index.ts';
-import { BEAT_MS } from './beating.ts';
+import { BEAT_MS, setHeartbeatDetails } from './heartbeat.ts';
 import { afterLook, type IdlePods, type Stall, stallOf } from './stall.ts';
 
 /** Pods whose idle time the next worker learns: heartbeats stay small. The others begin at 0 with it. *Ours*. */
@@ -40,8 +40,8 @@ export interface ProgressWatch {
 }
 
 /**
- * Looks at the progress of a job every second and heartbeats it, until `stop`. A store that answers slowly, or not at all, delays only the
- * looks: the heartbeat goes on, and nothing is concluded from silence.
+ * Looks at the progress of a job every second, until `stop`, and gives it to the heartbeats of the activity. A store that answers slowly, or not
+ * at all, delays only the looks: the heartbeat goes on, and a silent store is never evidence of a stall.
  */
 export function watchProgress(job: ProgressWatch): { stop(): void } {
   const { read, pods, isGang, says, stallTimeoutSeconds, onProgress, onStall, log } = job;
@@ -68,8 +68,8 @@ export function watchProgress(job: ProgressWatch): { stop(): void } {
     onStall(stall);
   }
 
+  setHeartbeatDetails(() => ({ progress, idle: longest(idle), message: says() }) satisfies Watched);
   const timer = setInterval(() => {
-    heartbeat({ progress, idle: longest(idle), message: says() } satisfies Watched);
     if (looking) return;
     looking = true;
     look()

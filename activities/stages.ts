@@ -40,12 +40,10 @@ import {
   sumCounts,
   writeStageFile,
 } from '../store/index.ts';
-import { beating } from './beating.ts';
 import type { Deps } from './deps.ts';
 import { noEffectOf } from './effect.ts';
 import { type JobRef, jobName, jobRequest } from './job-request.ts';
 import { isGivenUp, mustFitNow, noteShortage } from './room.ts';
-import { type Timed, timed } from './timed.ts';
 
 export interface StartAttempt {
   readonly campaignId: string;
@@ -146,108 +144,102 @@ export function createStageActivities({
 
   return {
     /** Names the stage by what goes into it, writes its stage file, and says whether an equal stage is finished. */
-    resolveStage: ({
+    async resolveStage({
       request,
       mayBeEmpty = false,
     }: {
       request: StageRequest;
       mayBeEmpty?: boolean | undefined;
-    }): Promise<Timed<Resolved>> =>
-      act(async () => {
-        const version = codeVersion(request.kind, projectRoot, request.domain.name);
-        const dataFiles =
-          request.kind === 'prepare' ? await dataFileDigests(request.data, inputs, cancellationSignal()) : undefined;
-        // Parsed first: the key is that of the file as it is written, with what the schema fills in.
-        const asked = { ...request, key: NO_KEY, codeVersion: version, ...(dataFiles && { dataFiles }) };
-        const parsed = parseOrRefuse(StageFile, asked, `the stage ${request.name}`);
-        const stage = { ...parsed, key: stageKey(parsed) };
-        const { key } = stage;
-        const manifest = await soundResult(store, stage, rejected(stage));
-        if (manifest === null) {
-          await writeStageFile(store, stage);
-          return { key, result: null };
-        }
-        const noEffect = noEffectOf(
-          { kind: manifest.kind, config: manifest.identity.config },
-          manifest.counts,
-          mayBeEmpty,
-        );
-        if (noEffect === null) return { key, result: referTo(manifest) };
-        const message = `an earlier campaign had this stage, and ${noEffect.words}`;
-        return {
-          key,
-          result: referTo(manifest),
-          failure: { class: 'NoEffect', message, attempt: manifest.attempt, ...NOT_TOLD },
-        };
-      }),
+    }): Promise<Resolved> {
+      const version = codeVersion(request.kind, projectRoot, request.domain.name);
+      const dataFiles =
+        request.kind === 'prepare' ? await dataFileDigests(request.data, inputs, cancellationSignal()) : undefined;
+      // Parsed first: the key is that of the file as it is written, with what the schema fills in.
+      const asked = { ...request, key: NO_KEY, codeVersion: version, ...(dataFiles && { dataFiles }) };
+      const parsed = parseOrRefuse(StageFile, asked, `the stage ${request.name}`);
+      const stage = { ...parsed, key: stageKey(parsed) };
+      const { key } = stage;
+      const manifest = await soundResult(store, stage, rejected(stage));
+      if (manifest === null) {
+        await writeStageFile(store, stage);
+        return { key, result: null };
+      }
+      const noEffect = noEffectOf(
+        { kind: manifest.kind, config: manifest.identity.config },
+        manifest.counts,
+        mayBeEmpty,
+      );
+      if (noEffect === null) return { key, result: referTo(manifest) };
+      const message = `an earlier campaign had this stage, and ${noEffect.words}`;
+      return {
+        key,
+        result: referTo(manifest),
+        failure: { class: 'NoEffect', message, attempt: manifest.attempt, ...NOT_TOLD },
+      };
+    },
 
     /**
      * Claims the next attempt and starts its job, or says who is at it. An older execution that still lives though its owner is gone (or
      * is this very stage of a campaign that was started anew) is stopped first: no two executions of a stage at a time.
      */
-    startAttempt: (start: StartAttempt): Promise<Timed<Started>> =>
-      act(async () => {
-        const dir = stageDir(store, start.key);
-        const owner = `${start.campaignId}/${start.request.name}`;
-        const planned = await readStageFileIfSound(dir);
-        const { kind, domain } = start.request;
-        if (planned === null || codeVersion(kind, projectRoot, domain.name) !== planned.codeVersion) {
-          return { kind: 'replan' };
-        }
-        // The campaign may have been admitted by an older version, or by one whose programs could do more.
-        refuseUnsupportedStage(start.request, engines);
-        const unfit = await faultInInputs(planned);
-        if (unfit !== null) return unfit;
-        for (;;) {
-          const before = await latestClaim(dir);
-          if (before !== null && before.execution !== start.token) {
-            const isHeld = before.released === undefined && before.unreadable === undefined;
-            if (before.owner !== owner && isHeld && (await isOpen(before.owner))) {
-              return { kind: 'busy', owner: before.owner };
-            }
-            // Its owner may have finished the stage since it was resolved; it seals before it closes.
-            const manifest = await soundManifest(store, planned, rejected(planned));
-            if (manifest !== null) return { kind: 'finished', result: referTo(manifest) };
-            if (before.unreadable === undefined) {
-              const [campaignId = '', ...stage] = before.owner.split('/');
-              await executor.suspend(jobName(campaignId, stage.join('/'), start.key, before.attempt, before.execution));
-            } else {
-              log.warn({ attempt: before.attempt, why: before.unreadable }, 'claim cannot be read; its jobs are ended');
-              const jobs = (await executor.list()).filter(({ key }) => key === start.key);
-              for (const { name } of jobs) await executor.suspend(name);
-            }
+    async startAttempt(start: StartAttempt): Promise<Started> {
+      const dir = stageDir(store, start.key);
+      const owner = `${start.campaignId}/${start.request.name}`;
+      const planned = await readStageFileIfSound(dir);
+      const { kind, domain } = start.request;
+      if (planned === null || codeVersion(kind, projectRoot, domain.name) !== planned.codeVersion) {
+        return { kind: 'replan' };
+      }
+      // The campaign may have been admitted by an older version, or by one whose programs could do more.
+      refuseUnsupportedStage(start.request, engines);
+      const unfit = await faultInInputs(planned);
+      if (unfit !== null) return unfit;
+      for (;;) {
+        const before = await latestClaim(dir);
+        if (before !== null && before.execution !== start.token) {
+          const isHeld = before.released === undefined && before.unreadable === undefined;
+          if (before.owner !== owner && isHeld && (await isOpen(before.owner))) {
+            return { kind: 'busy', owner: before.owner };
           }
-          const attempt = await claimAfter(dir, before?.attempt ?? null, owner, start.token);
-          if (attempt !== null) return { kind: 'started', job: await submit(dir, planned, start, attempt) };
-          // Another was faster: look at who it is.
+          // Its owner may have finished the stage since it was resolved; it seals before it closes.
+          const manifest = await soundManifest(store, planned, rejected(planned));
+          if (manifest !== null) return { kind: 'finished', result: referTo(manifest) };
+          if (before.unreadable === undefined) {
+            const [campaignId = '', ...stage] = before.owner.split('/');
+            await executor.suspend(jobName(campaignId, stage.join('/'), start.key, before.attempt, before.execution));
+          } else {
+            log.warn({ attempt: before.attempt, why: before.unreadable }, 'claim cannot be read; its jobs are ended');
+            const jobs = (await executor.list()).filter(({ key }) => key === start.key);
+            for (const { name } of jobs) await executor.suspend(name);
+          }
         }
-      }),
+        const attempt = await claimAfter(dir, before?.attempt ?? null, owner, start.token);
+        if (attempt !== null) return { kind: 'started', job: await submit(dir, planned, start, attempt) };
+        // Another was faster: look at who it is.
+      }
+    },
 
     /**
      * Makes the stage’s manifest from the parts that its pods left. Parts that are missing after exit code 0 are a crash; parts in which all
      * work came to nothing are not sealed.
      */
-    sealStage: ({
-      mayBeEmpty = false,
-      ...job
-    }: JobRef & { mayBeEmpty?: boolean | undefined }): Promise<Timed<Sealed>> =>
-      act(async () => {
-        const dir = stageDir(store, job.key);
-        try {
-          const stage = await readStageFile(dir);
-          const noEffect = await noEffectOfParts(dir, stage, job, mayBeEmpty);
-          if (noEffect !== null) {
-            const failure = { class: 'NoEffect' as const, message: noEffect, attempt: job.attempt, ...NOT_TOLD };
-            return { kind: 'incomplete', outcome: { kind: 'failed', failure } };
-          }
-          const manifest = await seal(store, stage, job.publishers, job.attempt);
-          return { kind: 'sealed', result: referTo(manifest) };
-        } catch (error) {
-          const outcome = outcomeOfSealing(error, job.attempt);
-          if (outcome === null) throw error;
-          return { kind: 'incomplete', outcome };
+    async sealStage({ mayBeEmpty = false, ...job }: JobRef & { mayBeEmpty?: boolean | undefined }): Promise<Sealed> {
+      const dir = stageDir(store, job.key);
+      try {
+        const stage = await readStageFile(dir);
+        const noEffect = await noEffectOfParts(dir, stage, job, mayBeEmpty);
+        if (noEffect !== null) {
+          const failure = { class: 'NoEffect' as const, message: noEffect, attempt: job.attempt, ...NOT_TOLD };
+          return { kind: 'incomplete', outcome: { kind: 'failed', failure } };
         }
-      }),
+        const manifest = await seal(store, stage, job.publishers, job.attempt);
+        return { kind: 'sealed', result: referTo(manifest) };
+      } catch (error) {
+        const outcome = outcomeOfSealing(error, job.attempt);
+        if (outcome === null) throw error;
+        return { kind: 'incomplete', outcome };
+      }
+    },
   };
 }
 
@@ -294,9 +286,6 @@ const failed = (failure: FailureClass, message: string, attempt: number, exitCod
 
 /** Stands in the place of a key that is yet to be computed. */
 const NO_KEY = '0'.repeat(64);
-
-/** May run twice; is missed within seconds when its worker dies; tells when it ran. */
-const act = <T>(work: () => Promise<T>): Promise<Timed<T>> => timed(() => beating(work));
 
 /** The optimizer step of the `count`-th newest checkpoint; those at or after it are not resumed from. */
 async function stepToAvoid(dir: string, count: number): Promise<number | null> {

@@ -26,6 +26,7 @@ import {
   type StageStatus,
   shownValue,
 } from '../spec/index.ts';
+import { answerOf } from './answers.ts';
 import { AT_REST, type KnownStages, openBoard } from './board.ts';
 import { messageOf, stageFailure } from './failures.ts';
 import { countIgnored, ignoredMessages } from './ignored.ts';
@@ -154,7 +155,8 @@ export async function campaign(input: unknown, ...more: unknown[]): Promise<Camp
     },
   });
 
-  const searchAttributes = carried?.searchAttributes ?? (await admitCampaign({ campaignId, spec })).searchAttributes;
+  const searchAttributes =
+    carried?.searchAttributes ?? answerOf(await admitCampaign({ campaignId, spec })).searchAttributes;
   if (searchAttributes) board.tagSearchAttributes();
 
   const { promise: drained, resolve: drain } = Promise.withResolvers<'drained'>();
@@ -177,7 +179,7 @@ export async function campaign(input: unknown, ...more: unknown[]): Promise<Camp
   /** Publishes the report. An analysis that does not hold any more is made again, a few times: the store may be failing for good. */
   async function published(analysis: ManifestRef): Promise<CampaignResult['report']> {
     for (let attempts = 1; ; attempts++) {
-      const report = await publishReport({ campaignId, analysis, status: board.status() });
+      const report = answerOf(await publishReport({ campaignId, analysis, status: board.status() }));
       if (!('again' in report)) return report;
       if (attempts === PUBLISH_ATTEMPTS) {
         throw ApplicationFailure.nonRetryable(
@@ -369,7 +371,7 @@ export async function campaign(input: unknown, ...more: unknown[]): Promise<Camp
   /** Asks stages how they stand, and corrects the table. */
   async function ask(names: readonly string[]): Promise<void> {
     if (names.length === 0) return;
-    for (const answer of await askStages({ campaignId, stages: names })) {
+    for (const answer of answerOf(await askStages({ campaignId, stages: names }))) {
       // One that has ended meanwhile answers by its result.
       if (handles.has(answer.name) && answer.result === null) board.told(answer);
     }

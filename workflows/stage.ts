@@ -26,6 +26,7 @@ import {
   type StageStatus,
   summaryText,
 } from '../spec/index.ts';
+import { answerOf } from './answers.ts';
 import { stageFailure } from './failures.ts';
 import { countIgnored, ignoredMessages } from './ignored.ts';
 import { admitted, parseStageStart } from './input/entry.ts';
@@ -222,7 +223,7 @@ export async function stage(input: unknown, ...more: unknown[]): Promise<StageSt
         await become({ state: 'pausing', why: 'saving, then freeing its machines' });
         await suspendJob(started);
       }
-      const { outcome, facts } = await ended;
+      const { outcome, facts } = answerOf(await ended);
       // Of an activity of an older version nothing is known.
       if (outcome.kind === 'failed') ledger = afterKeptWork(ledger, facts.kept ?? null);
       books = chargeExecution(books, facts, Date.now(), outcome.kind === 'failed' ? outcome.failure.class : null);

@@ -81,13 +81,13 @@ export function gangActivities(env: TestWorkflowEnvironment, runs: ReadonlyMap<s
         unit: 'optimizer step',
         savingSeconds: execution.savingSeconds,
       };
-      if (execution.end === 'completed') return { outcome: { kind: 'completed' }, facts };
+      if (execution.end === 'completed') return instant({ outcome: { kind: 'completed' }, facts });
       const told = gang.classOf(execution.end);
       const failure = {
         ...{ class: told, message: `simulated: ${execution.end}`, attempt, exitCode: null, part: null },
         node: told === 'NodeFailure' ? execution.node : null,
       };
-      return { outcome: { kind: 'failed', failure }, facts };
+      return instant({ outcome: { kind: 'failed', failure }, facts });
     },
 
     sealStage: () => instant({ kind: 'sealed', result: RESULT }),

@@ -29,8 +29,8 @@ export function campaignActivities(env: TestWorkflowEnvironment, plan: CampaignP
   }
 
   return {
-    admitCampaign: async () => ({ searchAttributes: false }),
-    publishReport: async () => ({ html: 'report.html', json: 'report.json' }),
+    admitCampaign: () => instant({ searchAttributes: false }),
+    publishReport: () => instant({ html: 'report.html', json: 'report.json' }),
     resolveStage: ({ request }) => instant({ key: keyOf(request.name), result: null }),
 
     async startAttempt({ campaignId, campaignRun, request, key, excludedNodes }) {
@@ -64,13 +64,13 @@ export function campaignActivities(env: TestWorkflowEnvironment, plan: CampaignP
         savingSeconds: execution?.savingSeconds ?? 0,
       };
       if (gang === undefined || execution === undefined || execution.end === 'completed') {
-        return { outcome: { kind: 'completed' }, facts };
+        return instant({ outcome: { kind: 'completed' }, facts });
       }
       const failure = {
         ...{ class: gang.classOf(execution.end), message: `simulated: ${execution.end}`, attempt: job.attempt },
         ...{ exitCode: null, part: null, node: execution.end === 'NodeFailure' ? execution.node : null },
       };
-      return { outcome: { kind: 'failed', failure }, facts };
+      return instant({ outcome: { kind: 'failed', failure }, facts });
     },
 
     sealStage: (job) => {

@@ -6,7 +6,7 @@ import { pino } from 'pino';
 import { expect, test } from 'vitest';
 import { parse } from 'yaml';
 import type { Deps } from '../../activities/deps.ts';
-import { createActivities, type StartAttempt } from '../../activities/index.ts';
+import { activityOptions, type StartAttempt } from '../../activities/index.ts';
 import { inProject, PROJECT } from '../../config/paths.ts';
 import { inputRules } from '../../inputs/index.ts';
 import { CampaignSpec, type CampaignSpecInput } from '../../spec/index.ts';
@@ -33,13 +33,18 @@ async function activitiesOnKubernetes() {
   const store = await temporaryFolder();
   const submitted: string[] = [];
   const executor = { submit: async ({ name }: { name: string }) => void submitted.push(name) };
-  const activities = createActivities({
+  const { activities, interceptors } = activityOptions({
     ...{ store, projectRoot: PROJECT, executor, refusalOf: () => null, searchAttributes: false },
     client: NOTHING_OPEN,
     inputs: inputRules({}, { project: PROJECT, store }),
     log: pino({ level: 'silent' }),
   } as unknown as Deps);
-  return { store, submitted, activities, act: new MockActivityEnvironment({}, { logger: silent }) };
+  return {
+    store,
+    submitted,
+    activities,
+    act: new MockActivityEnvironment({}, { logger: silent, interceptors: interceptors.activity }),
+  };
 }
 
 test('a worker does not admit a campaign whose training its trainers cannot do', async () => {

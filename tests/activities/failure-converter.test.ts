@@ -1,7 +1,6 @@
 import { ActivityFailure, ApplicationFailure, WorkflowFailedError } from '@temporalio/client';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { withFailureMapping } from '../../activities/failures.ts';
-import type { Activities } from '../../activities/index.ts';
+import type { ActivityFunctions } from '../../activities/index.ts';
 import { aCampaign, createToyWorker, openWorkbench, type Workbench } from '../support/worker.ts';
 
 let bench: Workbench;
@@ -20,18 +19,14 @@ const ERRORS = [
 test('an error of any text fails an activity and nothing else: the worker goes on, and tries it again', async () => {
   const errors = [...ERRORS];
   const told: string[] = [];
-  const around = (activities: Activities): object =>
-    withFailureMapping(
-      {
-        ...activities,
-        admitCampaign: async () => {
-          const next = errors.shift();
-          if (next !== undefined) throw next();
-          throw ApplicationFailure.nonRetryable(`the last word ${'z'.repeat(5_000_000)}\ud800`);
-        },
-      },
-      bench.store,
-    );
+  const around = (activities: ActivityFunctions): object => ({
+    ...activities,
+    admitCampaign: async () => {
+      const next = errors.shift();
+      if (next !== undefined) throw next();
+      throw ApplicationFailure.nonRetryable(`the last word ${'z'.repeat(5_000_000)}\ud800`);
+    },
+  });
   const worker = await createToyWorker(bench, around);
   const running = worker.run();
   const handle = await bench.client.workflow.start('campaign', {

@@ -41,7 +41,7 @@ function startWorker(env: NodeJS.ProcessEnv = {}): { worker: ChildProcess; said:
 function changeWorkflowCode(): void {
   const path = join(copy, 'workflows/campaign.ts');
   const code = readFileSync(path, 'utf8');
-  const changed = code.replace('(await admitCampaign({ campaignId, spec })).searchAttributes', 'false');
+  const changed = code.replace('answerOf(await admitCampaign({ campaignId, spec })).searchAttributes', 'false');
   expect(changed).not.toBe(code);
   writeFileSync(path, changed);
 }

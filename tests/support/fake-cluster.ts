@@ -8,8 +8,7 @@ import { Client, Connection } from '@temporalio/client';
 import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
 import { execa } from 'execa';
 import { pino } from 'pino';
-import { ACTIVITY_CONVERTER } from '../../activities/data-converter.ts';
-import { createActivities } from '../../activities/index.ts';
+import { activityOptions } from '../../activities/index.ts';
 import { ensureSearchAttributes } from '../../activities/search-attributes.ts';
 import { inProject, PROJECT } from '../../config/paths.ts';
 import { applyObjects, kubeConfigFrom, objectsIn } from '../../dev/cluster/api.ts';
@@ -134,7 +133,7 @@ async function startWorker(at: {
     connection,
     taskQueue: 'orrery',
     workflowBundle: await bundleWorkflows(silent),
-    activities: createActivities({
+    ...activityOptions({
       ...{ store, projectRoot: PROJECT, executor, outcomeOf: kubernetesOutcome, refusalOf: () => null, log },
       inputs: inputRules({}, { project: PROJECT, store }),
       shortageOf: createShortage(kube, settings, log),
@@ -142,7 +141,6 @@ async function startWorker(at: {
       client: new Client({ connection: clientConnection }),
       searchAttributes: await ensureSearchAttributes(clientConnection, 'default', log),
     }),
-    dataConverter: ACTIVITY_CONVERTER,
     maxConcurrentActivityTaskExecutions: 1000,
     maxHeartbeatThrottleInterval: '2 seconds',
     shutdownGraceTime: '500 milliseconds',

@@ -5,9 +5,8 @@ import { fileURLToPath } from 'node:url';
 import { Client, Connection } from '@temporalio/client';
 import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
 import { pino } from 'pino';
-import { ACTIVITY_CONVERTER } from '../../activities/data-converter.ts';
 import type { Deps } from '../../activities/deps.ts';
-import { type Activities, createActivities } from '../../activities/index.ts';
+import { type ActivityFunctions, activityOptions } from '../../activities/index.ts';
 import { ensureSearchAttributes } from '../../activities/search-attributes.ts';
 import { CHANNEL_ARGS } from '../../config/connect.ts';
 import { inputRules } from '../../inputs/index.ts';
@@ -62,7 +61,7 @@ const locally = (executor: Executor): Acting => ({ executor, outcomeOf: localOut
  */
 export async function createToyWorker(
   { address, store, home, dataRoots = [], taskQueue = DEFAULT_TASK_QUEUE }: ToyWorkerOptions,
-  change: (activities: Activities) => object = (activities) => activities,
+  change: (activities: ActivityFunctions) => object = (activities) => activities,
   acting: Acting = locally(toyExecutor({ home, store }, SPARES)),
 ): Promise<Worker> {
   try {
@@ -77,25 +76,17 @@ export async function createToyWorker(
   const client = new Client({ connection: clientConnection });
   const claim = await claimQueue(client, taskQueue, await thisInstallation(store));
   if (claim.kind !== 'ours') throw new Error(`expected the queue ${taskQueue}, but got ${JSON.stringify(claim)}`);
+  const registered = activityOptions({
+    ...{ store, projectRoot: TOY, ...acting, engines: ANY_SIZE, client, log },
+    inputs: inputRules({ ORRERY_DATA_ROOTS: dataRoots.join(delimiter) }, { project: TOY, store }),
+    searchAttributes: await ensureSearchAttributes(clientConnection, 'default', log),
+  });
   return await Worker.create({
     connection,
     taskQueue,
     workflowBundle: await bundleWorkflows(silent),
-    activities: change(
-      createActivities({
-        ...{
-          store,
-          projectRoot: TOY,
-          inputs: inputRules({ ORRERY_DATA_ROOTS: dataRoots.join(delimiter) }, { project: TOY, store }),
-          ...acting,
-          engines: ANY_SIZE,
-          log,
-        },
-        client,
-        searchAttributes: await ensureSearchAttributes(clientConnection, 'default', log),
-      }),
-    ),
-    dataConverter: ACTIVITY_CONVERTER,
+    ...registered,
+    activities: change(registered.activities),
     maxHeartbeatThrottleInterval: '500 milliseconds',
     shutdownGraceTime: '500 milliseconds',
     stickyQueueScheduleToStartTimeout: '5 seconds',

@@ -1,0 +1,36 @@
+import type { ActivityInterceptorsFactory } from '@temporalio/worker';
+import { withFailureMapping } from './failures.ts';
+import { withHeartbeat } from './heartbeat.ts';
+
+/** What an activity answers, and when it ran by the clock of its worker (ms since the epoch). The workflow measures its waits by it. */
+export interface Timed<T> {
+  readonly value: T;
+  readonly startedAt: number;
+  readonly finishedAt: number;
+}
+
+/** Activities as a workflow sees them: every answer comes with its times. */
+export type Answered<A> = {
+  [Name in keyof A]: A[Name] extends (...input: infer Input) => Promise<infer Value>
+    ? (...input: Input) => Promise<Timed<Value>>
+    : never;
+};
+
+/**
+ * What every activity has, registered once for a worker: it heartbeats, its errors become failures that Temporal understands, and its answer
+ * comes with its times.
+ * @param store - folder of the store
+ */
+export const activityInterceptor =
+  (store: string): ActivityInterceptorsFactory =>
+  () => ({
+    inbound: {
+      execute: (input, next) => withFailureMapping(store, () => withTimes(() => withHeartbeat(() => next(input)))),
+    },
+  });
+
+async function withTimes<T>(act: () => Promise<T>): Promise<Timed<T>> {
+  const startedAt = Date.now();
+  const value = await act();
+  return { value, startedAt, finishedAt: Date.now() };
+}

@@ -1,0 +1,76 @@
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { ApplicationFailure, CancelledFailure, heartbeat } from '@temporalio/activity';
+import { MockActivityEnvironment } from '@temporalio/testing';
+import { DefaultLogger } from '@temporalio/worker';
+import { describe, expect, test } from 'vitest';
+import type { Deps } from '../../activities/deps.ts';
+import { setHeartbeatDetails } from '../../activities/heartbeat.ts';
+import { activityOptions } from '../../activities/index.ts';
+import { answerOf } from '../../workflows/answers.ts';
+
+/** What `worker.ts` registers. No activity of this test gets as far as what it acts on. */
+const { activities, interceptors } = activityOptions({ store: join(tmpdir(), 'no-store') } as Deps);
+
+type Act = (...input: unknown[]) => Promise<unknown>;
+
+function environment() {
+  const logger = new DefaultLogger('ERROR', () => {});
+  const act = new MockActivityEnvironment({}, { logger, interceptors: interceptors.activity });
+  const beats: unknown[] = [];
+  act.on('heartbeat', (details: unknown) => beats.push(details));
+  return { act, beats };
+}
+
+/** What the operating system says when a disk is full. */
+const diskFull = () => Object.assign(new Error('ENOSPC: no space left on device'), { code: 'ENOSPC' });
+
+describe.concurrent.each(Object.entries(activities))('the activity %s', (_name, activity) => {
+  test('heartbeats while it works, and answers with its times', async () => {
+    const { act, beats } = environment();
+    const before = Date.now();
+    // In its place one that is slow: all that its worker puts around it is real.
+    const answer = await act.run(async () => {
+      await sleep(1200);
+      return 'done';
+    });
+    expect(beats.length).toBeGreaterThan(0);
+    expect(answer).toEqual({ value: 'done', startedAt: expect.any(Number), finishedAt: expect.any(Number) });
+    const { startedAt, finishedAt } = answer as unknown as { startedAt: number; finishedAt: number };
+    expect(startedAt).toBeGreaterThanOrEqual(before);
+    expect(finishedAt - startedAt).toBeGreaterThan(1000);
+  });
+
+  test('fails in a way that Temporal understands', async () => {
+    const { act } = environment();
+    const unreadable = new Proxy({}, { get: () => { throw diskFull(); }, ownKeys: () => { throw diskFull(); } }); // biome-ignore format: one line
+    const running = act.run(activity as Act, unreadable);
+    await expect(running).rejects.toBeInstanceOf(ApplicationFailure);
+    await expect(running).rejects.toMatchObject({ type: 'DependencyDown', nonRetryable: false });
+  });
+});
+
+test('the heartbeats of an activity carry the details that it gives them', async () => {
+  const { act, beats } = environment();
+  let looks = 0;
+  await act.run(async () => {
+    setHeartbeatDetails(() => ({ looks: ++looks }));
+    await sleep(2200);
+  });
+  expect(beats).toEqual([{ looks: 1 }, { looks: 2 }]);
+});
+
+test('an activity that is cancelled ends at once, whatever it waits for', async () => {
+  const { act } = environment();
+  const running = act.run(() => new Promise(() => heartbeat()));
+  act.cancel('WORKER_SHUTDOWN');
+  await expect(running).rejects.toBeInstanceOf(CancelledFailure);
+});
+
+test('a workflow reads the bare answers of earlier versions too', () => {
+  const bare = [{ searchAttributes: true }, [], { html: 'a', json: 'b' }, undefined, null];
+  const times = { startedAt: 1, finishedAt: 2 };
+  expect(bare.map((value) => answerOf({ value, ...times }))).toEqual(bare);
+  expect(bare.map((value) => answerOf(value as never))).toEqual(bare);
+});
