@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto';
 import { IS_TRAINER, type JobRequest, POD_ENV, type StageFile } from '../spec/index.ts';
 import { programsOf } from './programs.ts';
-import type { StartAttempt } from './stages.ts';
 
 /** What the workflow holds of a job: enough to find it, watch it, and seal what it leaves. */
 export interface JobRef {
@@ -16,6 +15,16 @@ export interface JobRef {
   readonly publishers: number;
   readonly stallTimeoutSeconds: number;
   readonly startedAt: string;
+}
+
+/** What the workflow decides for one attempt. */
+export interface AttemptSettings {
+  readonly arm: string | null;
+  /** First run of the stage's workflow. */
+  readonly ownerRun: string;
+  /** Fraction of the micro-batch that the stage asks for, in (0, 1]. */
+  readonly microBatchScale: number;
+  readonly excludedNodes: readonly string[];
 }
 
 /** Pods of a stage: ranks of a trainer, shards of all others. */
@@ -44,7 +53,7 @@ export function jobName(campaignId: string, stage: string, key: string, attempt:
  */
 export function jobRequest(
   ref: Pick<JobRef, 'name' | 'campaignId' | 'attempt'>,
-  asked: Pick<StartAttempt, 'arm' | 'ownerRun' | 'microBatchScale' | 'excludedNodes'>,
+  asked: AttemptSettings,
   stage: StageFile,
   checkpointBefore: number | null,
 ): JobRequest {

@@ -42,23 +42,18 @@ import {
 } from '../store/index.ts';
 import type { Deps } from './deps.ts';
 import { noEffectOf } from './effect.ts';
-import { type JobRef, jobName, jobRequest } from './job-request.ts';
+import { type AttemptSettings, type JobRef, jobName, jobRequest } from './job-request.ts';
 import { isGivenUp, mustFitNow, noteShortage } from './room.ts';
 
-export interface StartAttempt {
+export interface StartAttempt extends AttemptSettings {
   readonly campaignId: string;
   readonly campaignRun: string;
-  readonly arm: string | null;
   readonly request: StageRequest;
   readonly key: string;
   /** Names this execution before it has an attempt number: asked twice with one token, the claim is made once. */
   readonly token: string;
-  /** First run of the stage's workflow. */
-  readonly ownerRun: string;
-  readonly microBatchScale: number;
   /** How many of the newest checkpoints not to resume from. */
   readonly earlierCheckpoints: number;
-  readonly excludedNodes: readonly string[];
 }
 
 export interface Resolved {

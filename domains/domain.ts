@@ -4,7 +4,8 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 import { z } from 'zod';
 import { DomainRef, SPEC_LIMITS } from '../spec/campaign.ts';
 import type { RewriteFault } from '../spec/curated-card.ts';
-import { type Complaint, InvalidInputError, parseOrRefuse } from '../spec/errors.ts';
+import type { Complaint } from '../spec/complaint.ts';
+import { InvalidInputError, parseOrRefuse } from '../spec/errors.ts';
 import { jsonFault } from '../spec/json-limits.ts';
 
 /** Fixed sentences of the reflections (paper, procedure cloning), in the words of the domain. `domains/<name>/phrases.json`. */

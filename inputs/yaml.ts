@@ -13,7 +13,7 @@ import {
   type Node,
   Parser,
 } from 'yaml';
-import type { Complaint } from '../spec/errors.ts';
+import type { Complaint } from '../spec/complaint.ts';
 import { codeOf } from '../spec/system-errors.ts';
 
 /**

@@ -9,6 +9,7 @@ import {
   USES_POLICY_SERVER,
 } from '../spec/index.ts';
 import { type Architecture, parametersOf } from './architecture.ts';
+import type { Asked } from './asked.ts';
 import { type ServerPlan, servePlan } from './serve.ts';
 import { secondsOf } from './time.ts';
 import { type TrainerPlan, trainPlan } from './train.ts';
@@ -105,16 +106,6 @@ function planStage(
     gpuHours: gpus === 0 ? 0 : wallSeconds === null ? null : (wallSeconds / 3600) * gpus,
   };
   return { stage, complaints, advice: served?.advice ?? [] };
-}
-
-/** What every planner of a stage is given. */
-export interface Asked {
-  readonly slot: StageSlot;
-  readonly spec: CampaignSpec;
-  readonly architecture: Architecture;
-  readonly work: Work;
-  readonly gpus: number;
-  readonly gpusPerPod: number;
 }
 
 function podComplaints({ slot, spec, gpusPerPod }: Asked): Complaint[] {

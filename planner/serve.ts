@@ -1,7 +1,7 @@
 import type { Complaint } from '../spec/index.ts';
+import type { Asked } from './asked.ts';
 import { type InferenceAsk, type InferencePlan, inferencePlan, smallestServer } from './inference.ts';
 import type { MemoryNeed } from './memory.ts';
-import type { Asked } from './plan.ts';
 
 /** Policy servers of one pod. */
 export interface ServerPlan extends InferencePlan {

@@ -1,5 +1,5 @@
 import { GPUS, IS_TRAINER } from '../spec/index.ts';
-import type { Asked } from './plan.ts';
+import type { Asked } from './asked.ts';
 import type { RlPlan } from './rl.ts';
 import { generationFlopsPerToken, trainingFlopsPerToken } from './training.ts';
 

@@ -1,6 +1,6 @@
 import type { Complaint } from '../spec/index.ts';
+import type { Asked } from './asked.ts';
 import type { MemoryNeed } from './memory.ts';
-import type { Asked } from './plan.ts';
 import { type RlPlan, rlPlan } from './rl.ts';
 import { needWords } from './serve.ts';
 import { fewestNodes, largestMicroBatch, type TrainingAsk, trainingMemory } from './training.ts';

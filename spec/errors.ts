@@ -1,14 +1,8 @@
 import type { z } from 'zod';
+import type { Complaint } from './complaint.ts';
 import { jsonFault } from './json-limits.ts';
 import { withoutCredentials } from './location.ts';
 import { boundedText, visibleText } from './text.ts';
-
-/** One thing wrong with an input: where, and what was expected and came. */
-export interface Complaint {
-  /** Path of the field, for example `stages.search.rollouts`; empty for the whole. */
-  readonly field: string;
-  readonly message: string;
-}
 
 /** Complaints that are told; more of them would not help, and whoever sent the input decides how many there are. *Ours*. */
 const MOST_COMPLAINTS = 20;

@@ -2,6 +2,7 @@ export * from './account.ts';
 export * from './assumptions.ts';
 export * from './bounded-failure.ts';
 export * from './campaign.ts';
+export * from './complaint.ts';
 export * from './curated-card.ts';
 export * from './data-card.ts';
 export * from './errors.ts';

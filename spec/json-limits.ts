@@ -1,4 +1,4 @@
-import type { Complaint } from './errors.ts';
+import type { Complaint } from './complaint.ts';
 import { jsonBytes } from './text.ts';
 
 /** How large a value from outside may be. */

@@ -18,13 +18,10 @@ import {
 } from '../api/objects.ts';
 import { ANNOTATIONS, LABELS } from '../manifests/labels.ts';
 import { endByPods } from './ended-pods.ts';
-import { type PodFailure, podFailure } from './pod-failure.ts';
+import { type GivenUp, type PodFailure, podFailure } from './pod-failure.ts';
 import { hasEnded, noPod, partOf, podState } from './pod-state.ts';
 import { type Limits, type PodTrouble, podTrouble } from './pod-trouble.ts';
 import type { SeenPod } from './seen-pod.ts';
-
-/** A failure, but for the attempt. */
-export type GivenUp = Omit<Failure, 'attempt'>;
 
 /** All that is looked at to say how a Job stands. */
 export interface Seen {

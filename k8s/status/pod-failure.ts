@@ -1,8 +1,11 @@
-import { type FailureClass, FENCED_EXIT_CODE, failureOfExitCode } from '../../spec/index.ts';
+import { type Failure, type FailureClass, FENCED_EXIT_CODE, failureOfExitCode } from '../../spec/index.ts';
 import { type KubeNode, type Pod, timeOf, trueCondition } from '../api/objects.ts';
-import type { GivenUp, Seen } from './outcome.ts';
+import { isReady, nodeInWords } from './node-state.ts';
 import { lastWords, mainStatus, partOf, serverStatus } from './pod-state.ts';
 import type { SeenPod } from './seen-pod.ts';
+
+/** A failure, but for the attempt. */
+export type GivenUp = Omit<Failure, 'attempt'>;
 
 /** Why a pod failed, and since when that was so: of several the earliest is the cause, what others say is mostly its echo. */
 export interface PodFailure extends GivenUp {
@@ -13,7 +16,10 @@ export interface PodFailure extends GivenUp {
 }
 
 /** The failure that a pod stands for; null for one that has not failed. Pure. */
-export function podFailure({ pod, gone, deletedAt }: SeenPod, seen: Pick<Seen, 'nodes'>): PodFailure | null {
+export function podFailure(
+  { pod, gone, deletedAt }: SeenPod,
+  seen: { readonly nodes: ReadonlyMap<string, KubeNode> },
+): PodFailure | null {
   const phase = pod.status?.phase;
   if (phase === 'Succeeded' || (phase !== 'Failed' && !gone)) return null;
   const end = mainStatus(pod)?.state?.terminated;
@@ -107,15 +113,6 @@ function disruptionOf(pod: Pod, node: KubeNode | null): { class: FailureClass; w
     default:
       return { class: 'Preempted', words: `taken away (${disruption.reason}): ${words}` };
   }
-}
-
-export const isReady = (node: KubeNode): boolean => trueCondition(node.status?.conditions, 'Ready') !== undefined;
-
-export function nodeInWords(node: KubeNode): string {
-  const ready = node.status?.conditions?.find(({ type }) => type === 'Ready');
-  return ready === undefined || ready.status === 'True'
-    ? ''
-    : `${node.metadata?.name}: ${ready.message ?? ready.reason ?? 'not ready'}`;
 }
 
 /** What the policy server died of stands behind what the program says of it. */

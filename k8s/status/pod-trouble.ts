@@ -1,6 +1,6 @@
 import { FAILURES, type FailureClass, failureOfExitCode, type KubernetesSettings } from '../../spec/index.ts';
 import { falseCondition, type KubeEvent, type KubeNode, type Pod, timeOf, trueCondition } from '../api/objects.ts';
-import { isReady, nodeInWords } from './pod-failure.ts';
+import { isReady, nodeInWords } from './node-state.ts';
 import { hasEnded, isRunning, lastWords, mainStatus, partOf, serverStatus } from './pod-state.ts';
 
 export type Limits = KubernetesSettings['limits'];
