@@ -13,8 +13,9 @@
  */
 import { type StdioOptions, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, mkdirSync, openSync, readFileSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
+import { closeSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
 import { execa } from 'execa';
 import { CommandError, EXIT, type ExitCode, runMain } from '../config/command-errors.ts';
@@ -51,17 +52,25 @@ type Output = 'inherit' | number;
 
 async function testsPass(args: readonly string[], faults: boolean, output: Output): Promise<boolean> {
   const env = { PYTHONPATH: inProject('trainers'), OMP_NUM_THREADS: '1', ORRERY_TEST_FAULTS: faults ? '1' : '0' };
-  const run = async (command: string, commandArgs: readonly string[]): Promise<number> => {
-    const stdio: StdioOptions = ['ignore', output, output];
+  const run = async (to: Output, command: string, commandArgs: readonly string[]): Promise<number> => {
+    const stdio: StdioOptions = ['ignore', to, to];
     const child = spawn(command, commandArgs, { cwd: PROJECT, stdio, env: { ...process.env, ...env } });
     const [exitCode] = (await once(child, 'exit')) as [number | null];
     return exitCode ?? EXIT.failed;
   };
-  const vitest = await run(process.execPath, [inProject('node_modules/vitest/vitest.mjs'), 'run', ...args]);
-  if (args.length > 0) return vitest === EXIT.ok;
+  const vitest = run(output, process.execPath, [inProject('node_modules/vitest/vitest.mjs'), 'run', ...args]);
+  if (args.length > 0) return (await vitest) === EXIT.ok;
+
+  // Tests of vitest wait for processes and timers most of the time: pytest runs meanwhile, and prints when vitest has ended.
   const marks = faults ? ['-m', 'slow'] : [];
-  const pytest = await run(VENV_PYTHON, ['-m', 'pytest', '-q', ...marks, 'trainers/tests']);
-  return vitest === EXIT.ok && (pytest === EXIT.ok || (faults && pytest === NO_TESTS));
+  const printed = join(mkdtempSync(join(tmpdir(), 'orrery-pytest-')), 'output');
+  const file = openSync(printed, 'w');
+  const pytest = run(file, VENV_PYTHON, ['-m', 'pytest', '-q', ...marks, 'trainers/tests']);
+  const exitCodes = await Promise.all([vitest, pytest]);
+  closeSync(file);
+  writeSync(output === 'inherit' ? process.stdout.fd : output, readFileSync(printed));
+  rmSync(dirname(printed), { recursive: true });
+  return exitCodes[0] === EXIT.ok && (exitCodes[1] === EXIT.ok || (faults && exitCodes[1] === NO_TESTS));
 }
 
 /** Runs the tests so many times, says how each run ended, and keeps what the failed ones printed. */
