@@ -14,11 +14,11 @@ import {
   StageFile,
   type StageRequest,
 } from '../spec/index.ts';
+import { codeVersion } from '../store/code-version.ts';
 import {
   CorruptFileError,
   checkpointsDir,
   claimAfter,
-  codeVersion,
   firstClaimedAt,
   inputAsCounted,
   latestClaim,
@@ -43,6 +43,7 @@ import {
 import type { Deps } from './deps.ts';
 import { noEffectOf } from './effect.ts';
 import { type AttemptSettings, type JobRef, jobName, jobRequest } from './job-request.ts';
+import { programsOf } from './programs.ts';
 import { isGivenUp, mustFitNow, noteShortage } from './room.ts';
 
 export interface StartAttempt extends AttemptSettings {
@@ -91,6 +92,13 @@ export function createStageActivities({
 }: Deps) {
   /** Whether the workflow that owns a claim is open. Silence is no answer: then it throws, and is asked again. */
   const isOpen = async (workflowId: string) => isOpenHere(client, await storeId(store), { workflowId });
+
+  /** Version of the code that the pods of a stage load on this machine. */
+  const codeOf = (request: StageRequest): string => {
+    const { main, policyServer } = programsOf(request);
+    const programs = policyServer === null ? [main] : [main, policyServer];
+    return codeVersion({ programs, projectRoot, kind: request.kind, domain: request.domain.name });
+  };
 
   /** Tells of everything in the store that did not hold. */
   const rejected =
@@ -146,7 +154,7 @@ export function createStageActivities({
       request: StageRequest;
       mayBeEmpty?: boolean | undefined;
     }): Promise<Resolved> {
-      const version = codeVersion(request.kind, projectRoot, request.domain.name);
+      const version = codeOf(request);
       const dataFiles =
         request.kind === 'prepare' ? await dataFileDigests(request.data, inputs, cancellationSignal()) : undefined;
       // Parsed first: the key is that of the file as it is written, with what the schema fills in.
@@ -181,10 +189,7 @@ export function createStageActivities({
       const dir = stageDir(store, start.key);
       const owner = `${start.campaignId}/${start.request.name}`;
       const planned = await readStageFileIfSound(dir);
-      const { kind, domain } = start.request;
-      if (planned === null || codeVersion(kind, projectRoot, domain.name) !== planned.codeVersion) {
-        return { kind: 'replan' };
-      }
+      if (planned === null || codeOf(start.request) !== planned.codeVersion) return { kind: 'replan' };
       // The campaign may have been admitted by an older version, or by one whose programs could do more.
       refuseUnsupportedStage(start.request, engines);
       const unfit = await faultInInputs(planned);

@@ -96,6 +96,7 @@ export interface LoadedDomain extends Domain {
   readonly folder: string;
 }
 
+// @loads domains/{domain}/phrases.json
 const DOMAINS = fileURLToPath(new URL('./', import.meta.url));
 
 /** Folder that holds the domains. Tests point elsewhere with `ORRERY_DOMAINS`. */
@@ -114,6 +115,7 @@ export async function loadDomain(name: string): Promise<LoadedDomain> {
       { field: 'domain.name', message: `expected a folder of domains/ (${known.join(', ')}), but got "${name}"` },
     ]);
   }
+  // @loads domains/{domain}/domain.ts
   const { domain } = (await import(pathToFileURL(module).href)) as { domain: Domain };
   checkStops(domain, name);
   const file = join(folder, 'phrases.json');

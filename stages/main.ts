@@ -8,6 +8,7 @@ import type { StageProgram } from './runtime/context.ts';
 import { type Ending, endingOf, StageExit } from './runtime/exits.ts';
 import { runStage } from './runtime/run.ts';
 
+// @loads stages/{kind}/program.ts
 const PROGRAMS: { readonly [K in StageKind]?: () => Promise<StageProgram<K>> } = {
   prepare: async () => (await import('./prepare/program.ts')).prepare,
   search: async () => (await import('./search/program.ts')).search,

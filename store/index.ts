@@ -1,6 +1,5 @@
 export * from './canonical.ts';
 export * from './claims.ts';
-export * from './code-version.ts';
 export * from './files.ts';
 export * from './garbage.ts';
 export * from './instance.ts';

@@ -20,6 +20,7 @@ from typing import Any
 
 from orrery_trainers.domains import DomainError, Problem, Verdict, read_phrases
 
+# @loads domains/{domain}/phrases.json
 PHRASES = read_phrases(Path(__file__).parent)
 HELD_OUT_ONE_IN = 8
 """One problem in so many, by hash, is never seen in pretraining, search or RL."""

@@ -17,6 +17,7 @@ from typing import Any
 
 from orrery_trainers.domains import DomainError, Problem, Verdict, read_phrases
 
+# @loads domains/{domain}/phrases.json
 PHRASES = read_phrases(Path(__file__).parent)
 WRONG_SHARE = 0.4
 """Share of demonstrated solutions that are blind walks: a policy never wrong gives search nothing to tell apart."""

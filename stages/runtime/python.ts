@@ -1,6 +1,7 @@
 import { fileURLToPath } from 'node:url';
 
 /** The project's folder; relative paths of a campaign start here. */
+// @loads nothing
 export const PROJECT = fileURLToPath(new URL('../../', import.meta.url));
 
 /** Interpreter that Python helpers of a stage run with: `ORRERY_PYTHON` of the pod contract. */

@@ -26,6 +26,7 @@ export interface CanaryFile {
 
 /** @throws StageExit `InvalidInput` when the domain has none, or a line is none */
 export async function readCanaries({ name, folder }: Pick<LoadedDomain, 'name' | 'folder'>): Promise<CanaryFile> {
+  // @loads domains/{domain}/canaries.jsonl?
   const path = join(folder, 'canaries.jsonl');
   if (existsSync(path)) return { path, canaries: await readAllJsonl([path], Canary) };
   throw new StageExit(

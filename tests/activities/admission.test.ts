@@ -7,10 +7,12 @@ import { expect, test } from 'vitest';
 import { parse } from 'yaml';
 import type { Deps } from '../../activities/deps.ts';
 import { activityOptions, type StartAttempt } from '../../activities/index.ts';
+import { programsOf } from '../../activities/programs.ts';
 import { inProject, PROJECT } from '../../config/paths.ts';
 import { inputRules } from '../../inputs/index.ts';
 import { CampaignSpec, type CampaignSpecInput } from '../../spec/index.ts';
-import { codeVersion, stageDir, stageKey, writeStageFile } from '../../store/index.ts';
+import { codeVersion } from '../../store/code-version.ts';
+import { stageDir, stageKey, writeStageFile } from '../../store/index.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
 const silent = new DefaultLogger('ERROR');
@@ -58,7 +60,9 @@ test('a stage that the trainers cannot run gets neither a claim nor a Job, whoev
   const { stages, policy, domain, seed } = llama();
   const common = { schemaVersion: 1 as const, name: 'astro/sft', kind: 'sft' as const, seed, domain, policy };
   const request = { ...common, inputs: {}, config: stages.sft };
-  const planned = { ...request, codeVersion: codeVersion('sft', PROJECT, domain.name) };
+  const { main } = programsOf(request);
+  const version = codeVersion({ programs: [main], kind: 'sft', projectRoot: PROJECT, domain: domain.name });
+  const planned = { ...request, codeVersion: version };
   const key = stageKey(planned);
   await writeStageFile(store, { ...planned, key });
   const start = {

@@ -1,85 +1,287 @@
-import { basename } from 'node:path';
+import { execFileSync } from 'node:child_process';
+import { globSync, readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { beforeEach, describe, expect, it, test } from 'vitest';
-import { codeVersion, sourcesOf } from '../../store/index.ts';
+import { findInPython } from '../../store/code/python.ts';
+import { type Loading, sourcesOf } from '../../store/code/sources.ts';
+import { findInTypeScript } from '../../store/code/typescript.ts';
+import { codeVersion } from '../../store/code-version.ts';
 import { aFolder, put } from './support.ts';
 
+const ROOT = fileURLToPath(new URL('../../', import.meta.url));
+const NODE = { runtime: 'node', args: ['stages/main.ts'] } as const;
+const python = (module: string) => ({ runtime: 'python', args: ['-m', `orrery_trainers.${module}`] }) as const;
+
+/** An expression within a template of the sources below. */
+const NAME = '$'.concat('{name}');
+
 let project: string;
+const inProject = (changes: Partial<Loading> = {}): Loading => ({
+  ...{ kind: 'search', domain: 'countdown', programs: [NODE], projectRoot: project, domains: join(project, 'domains') },
+  ...changes,
+});
+const names = (changes: Partial<Loading> = {}) => [...sourcesOf(inProject(changes)).keys()].toSorted();
+/** What a stage loads when its entry is this text; the entry left out. */
+const loadedBy = (text: string) => {
+  put(project, 'stages/main.ts', text);
+  return names().filter((name) => name !== 'stages/main.ts');
+};
+/** What a trainer loads when its module is this text; it, its package and the requirements left out. */
+const loadedByPython = (text: string, module = 'training.sft') => {
+  put(project, `trainers/orrery_trainers/${module.replaceAll('.', '/')}.py`, text);
+  const own = new Set(['trainers/orrery_trainers/__init__.py', 'trainers/orrery_trainers/training/__init__.py']);
+  own.add(`trainers/orrery_trainers/${module.replaceAll('.', '/')}.py`);
+  own.add('trainers/requirements.txt');
+  return names({ kind: 'sft', programs: [python(module)] })
+    .filter((name) => !own.has(name))
+    .map((name) => name.replace('trainers/orrery_trainers/', ''));
+};
+
 beforeEach(() => {
   project = aFolder();
-  put(project, 'spec/index.ts', 'export const spec = 1;');
-  put(project, 'stages/main.ts', "const program = () => import('./search/program.ts');");
-  put(project, 'stages/shared.ts', "import { spec } from '../spec/index.ts';");
-  put(project, 'stages/search/program.ts', "import { a } from '../shared.ts';");
-  put(project, 'stages/search/README.md', 'words');
+  put(project, 'stages/a.ts', 'export const a = 1;');
+  put(project, 'stages/b.ts', "export * from './deep/c.ts';");
+  put(project, 'stages/deep/c.ts', 'export const c = 1;');
+  put(project, 'stages/table.json', '{}');
+  put(project, 'stages/prompts/one.md', 'one');
+  put(project, 'stages/prompts/more/two.md', 'two');
+  put(project, 'stages/prompts/README.md', 'words');
+  put(project, 'stages/search/program.ts', "import '../a.ts';");
   put(project, 'stages/rewrite/program.ts', 'export const rewrite = 1;');
   put(project, 'domains/countdown/domain.ts', 'export const domain = 1;');
-  put(project, 'domains/countdown/phrases.json', '{}');
   put(project, 'domains/math/domain.ts', 'export const domain = 1;');
-  put(project, 'trainers/orrery_trainers/sft.py', 'pass');
-  put(project, 'trainers/orrery_trainers/verifier.py', 'from orrery_trainers.pool import Pool');
-  put(project, 'trainers/orrery_trainers/pool.py', '    from .work import run');
-  put(project, 'trainers/orrery_trainers/work.py', 'pass');
-  put(project, 'trainers/orrery_trainers/metrics.py', 'pass');
-  put(project, 'trainers/orrery_trainers/tests/test_sft.py', 'pass');
+  const trainers = 'trainers/orrery_trainers';
+  for (const folder of ['', 'training/', 'checkpoints/', 'deep/', 'deep/er/']) {
+    put(project, `${trainers}/${folder}__init__.py`, '');
+  }
+  put(project, `${trainers}/files.py`, 'pass');
+  put(project, `${trainers}/training/loop.py`, 'pass');
+  put(project, `${trainers}/checkpoints/marker.py`, 'from .. import files');
+  put(project, `${trainers}/deep/er/module.py`, 'pass');
+  put(project, `${trainers}/verifier.py`, 'from orrery_trainers.files import fsync');
   put(project, 'trainers/requirements.txt', 'torch');
 });
 
-describe.each([
-  { kind: 'search', path: 'stages/search/program.ts', changes: true },
-  { kind: 'search', path: 'stages/search/table.json', changes: true },
-  { kind: 'search', path: 'stages/shared.ts', changes: true },
-  { kind: 'search', path: 'spec/index.ts', changes: true },
-  { kind: 'search', path: 'domains/countdown/phrases.json', changes: true },
-  { kind: 'search', path: 'trainers/orrery_trainers/verifier.py', changes: true },
-  { kind: 'search', path: 'trainers/orrery_trainers/work.py', changes: true },
-  { kind: 'search', path: 'trainers/orrery_trainers/metrics.py', changes: false },
-  { kind: 'sft', path: 'trainers/orrery_trainers/metrics.py', changes: true },
-  { kind: 'search', path: 'trainers/requirements.txt', changes: true },
-  { kind: 'search', path: 'trainers/orrery_trainers/sft.py', changes: false },
-  { kind: 'search', path: 'stages/rewrite/program.ts', changes: false },
-  { kind: 'search', path: 'stages/search/README.md', changes: false },
-  { kind: 'search', path: 'domains/countdown/prompts/solve.md', changes: true },
-  { kind: 'search', path: 'domains/math/domain.ts', changes: false },
-  { kind: 'sft', path: 'trainers/orrery_trainers/sft.py', changes: true },
-  { kind: 'sft', path: 'domains/countdown/domain.py', changes: true },
-  { kind: 'sft', path: 'domains/countdown/domain.ts', changes: false },
-  { kind: 'sft', path: 'stages/shared.ts', changes: false },
-  { kind: 'sft', path: 'trainers/orrery_trainers/tests/test_sft.py', changes: false },
-] as const)('the code version of $kind', ({ kind, path, changes }) => {
-  it(`${changes ? 'changes' : 'stays'} with ${path}`, () => {
-    const before = codeVersion(kind, project, 'countdown');
-    put(project, path, 'const changed = 1;');
-    const after = codeVersion(kind, project, 'countdown');
-    expect(after !== before).toBe(changes);
+describe('of TypeScript', () => {
+  it.each([
+    ["import { a } from './a.ts';", ['stages/a.ts']],
+    ['import { a } from "./a.ts";', ['stages/a.ts']],
+    ["import {\n  a, // from './b.ts'\n  c,\n} from './a.ts';", ['stages/a.ts']],
+    ["import './a.ts';", ['stages/a.ts']],
+    ["import { type A } from './a.ts';", ['stages/a.ts']],
+    ["import './b.ts';", ['stages/b.ts', 'stages/deep/c.ts']],
+    ["export { c } from './b.ts';", ['stages/b.ts', 'stages/deep/c.ts']],
+    ["export * as b from './deep/c.ts';", ['stages/deep/c.ts']],
+    ["import table from './table.json' with { type: 'json' };", ['stages/table.json']],
+    ["const later = async () => await import('./a.ts');", ['stages/a.ts']],
+    ['const later = () => import(`./a.ts`);', ['stages/a.ts']],
+    ["const text = read(new URL('./prompts/one.md', import.meta.url));", ['stages/prompts/one.md']],
+    [
+      `const text = (name: string) => read(new URL(\`./prompts/${NAME}.md\`, import.meta.url));`,
+      ['stages/prompts/more/two.md', 'stages/prompts/one.md'],
+    ],
+    ["const path = import.meta.resolve('./a.ts');", ['stages/a.ts']],
+    ['const isProgram = import.meta.main;', []],
+    ["import type { A } from './a.ts';", []],
+    ["export type { A } from './a.ts';", []],
+    ["type A = import('./a.ts').A; const a = 1 as unknown as A;", []],
+    ["// import './a.ts';\nconst text = \"import './a.ts'\";", []],
+    ["import fs from 'node:fs'; import { z } from 'zod';", []],
+    [
+      "// ä 🎂\n// @loads stages/{kind}/program.ts\nconst table = { a: () => import('./b.ts') };",
+      ['stages/a.ts', 'stages/search/program.ts'],
+    ],
+    ['// @loads nothing\nconst at = import.meta.dirname;', []],
+    ['// @loads stages/prompts/one.md, stages/missing.md?\nconst at = import.meta.dirname;', ['stages/prompts/one.md']],
+    [
+      "const command = ['-m', 'orrery_trainers.verifier'];",
+      [
+        'trainers/orrery_trainers/__init__.py',
+        'trainers/orrery_trainers/files.py',
+        'trainers/orrery_trainers/verifier.py',
+        'trainers/requirements.txt',
+      ],
+    ],
+  ])('%j loads %j', (text, expected) => {
+    expect(loadedBy(text)).toEqual(expected);
+  });
+
+  it.each([
+    ['const later = (name: string) => import(name);', 'line 1: an import of a module whose name is no literal'],
+    [`const later = (name: string) => import(\`./${NAME}.ts\`);`, 'an import of a module whose name is no literal'],
+    ["\n\nconst require = createRequire('x');", 'line 3: createRequire'],
+    ['const at = import.meta.dirname;', 'import.meta outside'],
+    ['const at = fileURLToPath(import.meta.url);', 'import.meta outside'],
+    ['const file = (name: string) => new URL(name, import.meta.url);', 'a file whose folder is computed'],
+    ["const file = new URL('./prompts', import.meta.url);", 'names the folder'],
+    ["import './missing.ts';", 'missing.ts, which is not there'],
+    ["import '#inside';", 'names of package.json are not followed'],
+    [`const kind = \`orrery_trainers.${NAME}\`;`, 'a program whose name is put together'],
+    ["const command = ['-m', 'orrery_trainers.missing'];", 'orrery_trainers.missing: it is not there'],
+    ['// @loads stages/missing.ts\nconst at = import.meta.dirname;', 'missing.ts, which is not there'],
+    ['const a = 1;\n// @loads nothing\n', 'line 3: no statement stands below @loads'],
+    ['const = 1;', 'stages/main.ts: '],
+  ])('%j is an error', (text, words) => {
+    expect(() => loadedBy(text)).toThrow(words);
+  });
+});
+
+describe('of Python', () => {
+  it.each([
+    ['from .loop import run', ['training/loop.py']],
+    ['from . import loop', ['training/loop.py']],
+    ['from . import (  # more\n    loop as other,\n)', ['training/loop.py']],
+    ['from ..files import fsync', ['files.py']],
+    ['from .. import files', ['files.py']],
+    ['from ..checkpoints import marker', ['checkpoints/__init__.py', 'checkpoints/marker.py', 'files.py']],
+    ['from ..checkpoints.marker import Marker', ['checkpoints/__init__.py', 'checkpoints/marker.py', 'files.py']],
+    ['import orrery_trainers.deep.er.module as c', ['deep/__init__.py', 'deep/er/__init__.py', 'deep/er/module.py']],
+    ['import os, orrery_trainers.files as f', ['files.py']],
+    ['from orrery_trainers.deep.er import module', ['deep/__init__.py', 'deep/er/__init__.py', 'deep/er/module.py']],
+    ['from orrery_trainers.deep import Nothing', ['deep/__init__.py']],
+    ['from \\\n    .loop \\\n    import run', ['training/loop.py']],
+    ['def later():\n    if True: from .loop import run; return run', ['training/loop.py']],
+    ['try:\n\timport orrery_trainers.files\nexcept ImportError:\n\tpass', ['files.py']],
+    ['if TYPE_CHECKING:\n    from .loop import run\nelse:\n    from .. import files', ['files.py']],
+    ['if typing.TYPE_CHECKING: from .loop import run\nx = 1', []],
+    ['"""\nfrom .loop import run\n"""\n# from .loop import run', []],
+    ['x = f"from {1}"\ny = r"\\"  # "\nz = """ \\""" from .loop import run"""', []],
+    ['def f():\n    yield from g()\n    raise ValueError from None', []],
+    ['import numpy as np\nfrom torch import nn', []],
+    ['command = [sys.executable, "-m", "orrery_trainers.verifier"]', ['files.py', 'verifier.py']],
+    ['model.eval()\nre.compile("a").exec', []],
+    ['# @loads stages/table.json\nTABLE = Path(__file__).parents[2]', ['stages/table.json']],
+    [
+      '# @loads trainers/orrery_trainers/training/loop.py\ndef load(name):\n    return importlib.import_module(name)',
+      ['training/loop.py'],
+    ],
+  ])('%j loads %j', (text, expected) => {
+    expect(loadedByPython(text)).toEqual(expected);
+  });
+
+  it.each([
+    ['import importlib\n\nm = importlib.import_module("x")', 'line 3: importlib'],
+    ['from importlib import import_module', 'line 1: from importlib'],
+    ['from importlib import import_module as f; from .loop import x', 'line 1: from importlib'],
+    ['m = __import__("x")', '__import__'],
+    ['here = Path(__file__).parent', '__file__'],
+    ['here = f"{__file__}/x"', '__file__'],
+    ['exec(text)', 'exec'],
+    ['sys.path.append("x")', 'path'],
+    ['name = f"orrery_trainers.{kind}"', 'a program whose name is put together'],
+    ['from ..deep import *', 'imports all of ..deep'],
+    ['from .missing import x', 'orrery_trainers.training.missing: it is not there'],
+    ['import orrery_trainers.missing', 'it is not there'],
+    ['from .... import x', 'there is no such package'],
+    ['x = """ never ends', 'line 1: expected Python, but a string does not end'],
+    ['x = (1, 2', '"(" is never closed'],
+    ['x = 1 $ 2', '"$" is none'],
+    ['# @loads nothing\ndef f():\n    pass\nhere = __file__', 'line 4: __file__'],
+  ])('%j is an error', (text, words) => {
+    expect(() => loadedByPython(text)).toThrow(words);
+  });
+
+  it('finds what Python itself finds, in all of this project, the standard library and some large packages', () => {
+    const script = `
+import ast, json, sys
+def found(tree):
+    imports = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.If) and ast.unparse(node.test) in ("TYPE_CHECKING", "typing.TYPE_CHECKING"):
+            node.body = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            imports |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            module = "." * node.level + (node.module or "")
+            imports |= {f"{module} {alias.name}" for alias in node.names}
+    return sorted(imports)
+import glob, os, warnings
+warnings.simplefilter("ignore")
+library = os.path.dirname(os.__file__)
+packages = os.path.dirname(os.path.dirname(__import__("numpy").__file__))
+patterns = [f"{library}/*.py", f"{library}/asyncio/*.py", f"{packages}/numpy/lib/*.py", f"{packages}/sympy/core/*.py", f"{packages}/transformers/*.py"]
+files = [file for pattern in [*sys.argv[1:], *patterns] for file in glob.glob(pattern, recursive=True)]
+for file in files:
+    print(json.dumps([file, found(ast.parse(open(file, encoding="utf-8").read()))]))
+`;
+    const out = execFileSync(
+      `${ROOT}.venv/bin/python`,
+      ['-c', script, `${ROOT}trainers/**/*.py`, `${ROOT}domains/**/*.py`],
+      {
+        maxBuffer: 1 << 26,
+        encoding: 'utf8',
+      },
+    );
+    const files = out
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as [string, string[]]);
+    expect(files.length).toBeGreaterThan(300);
+    for (const [file, expected] of files) {
+      // Modules that load modules are looked at by their names, and are no imports here.
+      const { imports, members } = findInPython(readFileSync(file, 'utf8'));
+      const froms = new Set(members.map(({ module }) => module));
+      const ours = [
+        ...members.map(({ module, name }) => `${module} ${name}`),
+        ...imports.filter((name) => !froms.has(name)),
+      ];
+      const loaders = /^(?:importlib|imp|runpy|pkgutil|zipimport)\b/;
+      const wanted = expected.filter((name) => !loaders.test(name) && !froms.has(name));
+      expect([file, [...new Set(ours)].toSorted()]).toEqual([file, wanted]);
+    }
   });
 });
 
 test('a source that is put back as it was has its old version again', () => {
-  const before = codeVersion('search', project, 'countdown');
-  put(project, 'stages/search/program.ts', 'const changed = 1;');
-  expect(codeVersion('search', project, 'countdown')).not.toBe(before);
-  put(project, 'stages/search/program.ts', "import { a } from '../shared.ts';");
-  expect(codeVersion('search', project, 'countdown')).toBe(before);
+  put(project, 'stages/main.ts', "import './a.ts';");
+  const before = codeVersion(inProject());
+  put(project, 'stages/a.ts', 'const changed = 1;');
+  expect(codeVersion(inProject())).not.toBe(before);
+  put(project, 'stages/a.ts', 'export const a = 1;');
+  expect(codeVersion(inProject())).toBe(before);
 });
 
-test('of Python only what the served programs import counts for a search', () => {
-  const root = fileURLToPath(new URL('../../', import.meta.url));
-  const sources = (kind: 'search' | 'rl') =>
-    sourcesOf(kind, root, `${root}domains/countdown`)
-      .filter((path) => path.endsWith('.py'))
-      .map((path) => basename(path));
-  expect(sources('search')).toEqual(
-    expect.arrayContaining(['verdict_worker.py', 'engine.py', 'transformers_model.py', 'domain.py']),
+test('a domain that loads what cannot be followed counts with all of its folder', () => {
+  put(project, 'stages/main.ts', '// @loads domains/{domain}/domain.ts\nconst load = (name: string) => import(name);');
+  put(project, 'domains/countdown/domain.ts', 'const at = import.meta.dirname;');
+  put(project, 'domains/countdown/words.txt', 'words');
+  expect(names()).toEqual(['domains/countdown/domain.ts', 'domains/countdown/words.txt', 'stages/main.ts']);
+});
+
+test('domains have the same names wherever their folder lies', () => {
+  const elsewhere = aFolder();
+  put(project, 'stages/main.ts', '// @loads domains/{domain}/domain.ts\nconst load = (name: string) => import(name);');
+  put(elsewhere, 'countdown/domain.ts', "import '../shared.ts';");
+  put(elsewhere, 'shared.ts', 'export const shared = 1;');
+  const expected = ['domains/countdown/domain.ts', 'domains/shared.ts', 'stages/main.ts'];
+  expect(names({ domains: elsewhere })).toEqual(expected);
+});
+
+test('every TypeScript and Python file of the programs can be read, and says what it loads', () => {
+  const followed = globSync(
+    ['{stages,store,spec,inputs,domains}/**/*.ts', '{trainers/orrery_trainers,domains}/**/*.py'],
+    { cwd: ROOT },
   );
-  for (const name of ['metrics.py', 'rollouts.py', 'training.py', 'callbacks.py', 'rl.py']) {
-    expect(sources('search')).not.toContain(name);
-    expect(sources('rl')).toContain(name);
+  for (const file of followed) {
+    const text = readFileSync(join(ROOT, file), 'utf8');
+    const { unfollowed } = file.endsWith('.py') ? findInPython(text) : findInTypeScript(text);
+    expect([file, unfollowed]).toEqual([file, []]);
   }
 });
 
-test('this project has a version for every kind, which does not depend on where it lies', () => {
-  const root = fileURLToPath(new URL('../../', import.meta.url));
-  expect(codeVersion('search', root, 'countdown')).toMatch(/^[0-9a-f]{64}$/);
-  expect(codeVersion('search', root, 'countdown')).toBe(codeVersion('search', root.slice(0, -1), 'countdown'));
+test('a version does not depend on where the project lies', () => {
+  const loading = { kind: 'search', programs: [NODE], domain: 'countdown' } as const;
+  expect(codeVersion({ ...loading, projectRoot: ROOT })).toMatch(/^[0-9a-f]{64}$/);
+  expect(codeVersion({ ...loading, projectRoot: ROOT })).toBe(
+    codeVersion({ ...loading, projectRoot: ROOT.slice(0, -1) }),
+  );
+});
+
+test('a source that is gone is an error and no other version', () => {
+  put(project, 'stages/main.ts', "import './a.ts';");
+  codeVersion(inProject());
+  rmSync(join(project, 'stages/a.ts'));
+  expect(() => codeVersion(inProject())).toThrow('a.ts, which is not there');
 });

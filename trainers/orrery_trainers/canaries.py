@@ -64,6 +64,7 @@ def misjudged(domain: Domain, verifier: Verifier, *, before: bool = False) -> li
 
     before: no work is done yet, so that a canary which the machine was too slow for counts too.
     """
+    # @loads domains/{domain}/canaries.jsonl?
     file = domain.folder / "canaries.jsonl"
     if not file.is_file():
         raise InvalidInput(

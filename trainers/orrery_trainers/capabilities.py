@@ -11,6 +11,7 @@ from typing import Any
 
 from .failures import InvalidInput
 
+# @loads spec/engines/capabilities.json
 CAPABILITIES: dict[str, Any] = json.loads(
     (Path(__file__).resolve().parents[2] / "spec" / "engines" / "capabilities.json").read_text(encoding="utf-8")
 )

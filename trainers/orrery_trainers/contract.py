@@ -28,6 +28,7 @@ from .stacks import stacks_on_demand
 from .stage_key import stage_key
 from .stopping import Interrupted, Stop
 
+# @loads spec/schemas/stage-file.json
 SCHEMA = Path(__file__).resolve().parents[2] / "spec" / "schemas" / "stage-file.json"
 
 

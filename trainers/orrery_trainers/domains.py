@@ -96,6 +96,7 @@ class Domain:
 
 def domains_folder() -> Path:
     """Folder that holds the domains: ``ORRERY_DOMAINS``, or ``domains/`` of the project."""
+    # @loads domains/{domain}/phrases.json
     return Path(os.environ.get("ORRERY_DOMAINS") or Path(__file__).resolve().parents[2] / "domains")
 
 
@@ -155,6 +156,7 @@ def read_phrases(folder: Path) -> Phrases:
     )
 
 
+# @loads domains/{domain}/domain.py
 def _import(name: str, file: Path) -> ModuleType:
     qualified = f"orrery_domain_{name.replace('-', '_')}"
     spec = importlib.util.spec_from_file_location(qualified, file)

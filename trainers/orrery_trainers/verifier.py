@@ -102,6 +102,7 @@ class Verifier:
     def _running(self) -> subprocess.Popen[bytes]:
         if self._process is None or self._process.poll() is not None:
             self.close()
+            # @loads nothing
             package = str(Path(__file__).resolve().parents[1])
             path = os.pathsep.join(filter(None, [package, os.environ.get("PYTHONPATH")]))
             self._process = subprocess.Popen(
