@@ -1,6 +1,6 @@
 import { inProject } from '../config/paths.ts';
+import { machineText } from '../dev/machine.ts';
 import type { Goal, Table } from './benchmark.ts';
-import { machineText } from './machine.ts';
 import type { Result } from './result.ts';
 
 export const PAGE = inProject('docs', 'benchmarks.md');

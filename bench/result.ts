@@ -1,7 +1,7 @@
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { inProject } from '../config/paths.ts';
+import type { Machine } from '../dev/machine.ts';
 import { type Findings, type Verdict, verdictOf } from './benchmark.ts';
-import type { Machine } from './machine.ts';
 
 /** `bench/results/<name>.json`: one run of a benchmark, written by it alone. */
 export interface Result extends Findings {

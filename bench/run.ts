@@ -10,10 +10,10 @@ import { Command } from 'commander';
 import { execa } from 'execa';
 import { CommandError, EXIT, runMain } from '../config/command-errors.ts';
 import { inProject, PROJECT } from '../config/paths.ts';
+import { loadNow, thisMachine } from '../dev/machine.ts';
 import { setup } from '../dev/setup/setup.ts';
 import type { Benchmark, Findings } from './benchmark.ts';
 import { BENCHMARKS } from './benchmarks.ts';
-import { loadNow, thisMachine } from './machine.ts';
 import { benchmarkPage, PAGE, section } from './page.ts';
 import { type Result, readResults, resultOf, writeResult } from './result.ts';
 

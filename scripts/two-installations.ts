@@ -8,10 +8,10 @@ import { createWriteStream, existsSync, mkdirSync, readdirSync, rmSync, writeFil
 import { join } from 'node:path';
 import { Command } from 'commander';
 import { execa } from 'execa';
-import { loadNow, machineText, thisMachine } from '../bench/machine.ts';
 import { EXIT, runMain } from '../config/command-errors.ts';
 import { inProject, PROJECT } from '../config/paths.ts';
 import { rememberedServer } from '../config/remembered.ts';
+import { loadNow, machineText, thisMachine } from '../dev/machine.ts';
 import { setup } from '../dev/setup/setup.ts';
 import { secondClone } from '../tests/support/second-clone.ts';
 

@@ -5,7 +5,7 @@ import type { Client } from '@temporalio/client';
 import { execa } from 'execa';
 import PQueue from 'p-queue';
 import { TEMPORAL } from '../../config/paths.ts';
-import { type CampaignEnd, EVIDENCE } from './evidence.ts';
+import { type CampaignEnd, EVIDENCE } from './checker/evidence.ts';
 
 const PATIENCE_MS = 60_000;
 const MAX_HISTORY_BYTES = 256 * 2 ** 20;

@@ -1,5 +1,5 @@
 import type { Campaign } from './campaign.ts';
-import type { FaultRecord } from './evidence.ts';
+import type { FaultRecord } from './checker/evidence.ts';
 import type { Random } from './random.ts';
 import type { Target } from './target.ts';
 

@@ -1,7 +1,7 @@
 import type { Campaign } from './campaign.ts';
+import type { Hit } from './checker/evidence.ts';
 import type { Verdict } from './checker/violations.ts';
 import { cutJournal, damageNewestCheckpoint, hasCheckpoint, hasJournal, isPublished, latestAttempt } from './damage.ts';
-import type { Hit } from './evidence.ts';
 import type { Done, Fault, Tools } from './fault.ts';
 import type { Random } from './random.ts';
 import { STRANGERS } from './strangers.ts';

@@ -1,4 +1,4 @@
-import type { FaultRecord } from './evidence.ts';
+import type { FaultRecord } from './checker/evidence.ts';
 import type { Done, Fault, Resource, Tools } from './fault.ts';
 import type { Random } from './random.ts';
 

@@ -1,4 +1,4 @@
-import { type Machine, machineText } from '../../bench/machine.ts';
+import { type Machine, machineText } from '../machine.ts';
 import type { Verdict, Violation } from './checker/violations.ts';
 import { FAULTS } from './faults.ts';
 

@@ -1,7 +1,7 @@
 import { appendFileSync } from 'node:fs';
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { StoreChange } from './evidence.ts';
+import type { StoreChange } from './checker/evidence.ts';
 
 const LOOK_MS = 300;
 /** Folders of a stage in which every file is small, and tells of its course. */

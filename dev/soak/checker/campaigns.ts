@@ -1,4 +1,4 @@
-import type { CampaignEnd } from '../evidence.ts';
+import type { CampaignEnd } from './evidence.ts';
 import type { Report } from './violations.ts';
 
 /** Of the answer to the query `status`, what is looked at. */

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { checkCampaigns } from './campaigns.ts';
 import {
   type CampaignEnd,
   EVIDENCE,
@@ -7,8 +8,7 @@ import {
   type Round,
   type Sightings,
   type StoreChange,
-} from '../evidence.ts';
-import { checkCampaigns } from './campaigns.ts';
+} from './evidence.ts';
 import { checkClaims, checkFinishedStays, checkSightings } from './executions.ts';
 import { checkHistories } from './histories.ts';
 import { checkIncidents } from './incidents.ts';

@@ -1,4 +1,4 @@
-import type { FaultRecord, Sightings, StoreChange } from '../evidence.ts';
+import type { FaultRecord, Sightings, StoreChange } from './evidence.ts';
 import { CLOCK_SLACK_MS } from './incidents.ts';
 import { sha256OfValue } from './read.ts';
 import type { StageFolder } from './store.ts';

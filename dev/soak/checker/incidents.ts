@@ -1,5 +1,5 @@
-import type { FaultRecord } from '../evidence.ts';
 import type { CampaignStatusJson } from './campaigns.ts';
+import type { FaultRecord } from './evidence.ts';
 import type { StageFolder } from './store.ts';
 import type { Report } from './violations.ts';
 

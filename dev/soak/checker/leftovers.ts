@@ -1,6 +1,6 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { LeftBehind, LeftProcess } from '../evidence.ts';
+import type { LeftBehind, LeftProcess } from './evidence.ts';
 import type { Report } from './violations.ts';
 
 /** Leaked processes 0: after the campaigns nothing of an execution is there, after the workers nothing at all. */

@@ -1,7 +1,7 @@
 import { stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import type { FaultRecord, Round } from '../evidence.ts';
 import { type CampaignStatusJson, isEnded } from './campaigns.ts';
+import type { FaultRecord, Round } from './evidence.ts';
 import { sha256OfFile, sha256OfValue } from './read.ts';
 import { type FileJson, inForceAt, type ManifestJson, type PartJson, type StageFolder } from './store.ts';
 import type { Report } from './violations.ts';

@@ -1,4 +1,4 @@
-import type { FaultRecord, StoreChange } from '../evidence.ts';
+import type { FaultRecord, StoreChange } from './evidence.ts';
 import { strikes } from './incidents.ts';
 import type { StageFolder } from './store.ts';
 import type { Report } from './violations.ts';

@@ -1,4 +1,4 @@
-import type { Overlap, Sighting, Sightings } from '../evidence.ts';
+import type { Overlap, Sighting, Sightings } from '../checker/evidence.ts';
 import { isAlive, type Process, processesWith } from './proc.ts';
 import { executionOf, idOf, SOAK_MARK, ZOMBIE_MARK } from './programs.ts';
 

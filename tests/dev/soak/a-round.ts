@@ -2,8 +2,6 @@ import { createHash } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { crc32 } from 'node:zlib';
-import { digestOf } from '../../../dev/soak/checker/outputs.ts';
-import { sha256OfValue } from '../../../dev/soak/checker/read.ts';
 import type {
   CampaignEnd,
   FaultRecord,
@@ -13,7 +11,9 @@ import type {
   Sighting,
   Sightings,
   StoreChange,
-} from '../../../dev/soak/evidence.ts';
+} from '../../../dev/soak/checker/evidence.ts';
+import { digestOf } from '../../../dev/soak/checker/outputs.ts';
+import { sha256OfValue } from '../../../dev/soak/checker/read.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
 
 /** Seconds after the start of the round, as a time. */

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { FaultRecord } from '../../../dev/soak/evidence.ts';
+import type { FaultRecord } from '../../../dev/soak/checker/evidence.ts';
 import type { Fault, Resource, Tools } from '../../../dev/soak/fault.ts';
 import { FAULTS } from '../../../dev/soak/faults.ts';
 import { injectFaults } from '../../../dev/soak/injector.ts';

@@ -1,4 +1,4 @@
-import type { Verdict } from './checker/violations.ts';
+import type { Verdict } from './violations.ts';
 
 /**
  * What a round of the soak leaves behind for the checker, as JSON files in one folder. Types only: the checker shares them with who writes

@@ -4,10 +4,10 @@ import { numbered } from '../../store/index.ts';
 import type { KubeClient } from '../api/client.ts';
 import { KubeError } from '../api/errors.ts';
 import { type KubeEvent, nameOf, type Pod } from '../api/objects.ts';
-import { containersOf, tailOf, tellingPods } from '../logs/logs.ts';
 import { MAIN } from '../manifests/labels.ts';
-import type { Seen } from './outcome.ts';
-import { isRunning, partOf } from './pod-state.ts';
+import type { Seen } from '../status/outcome.ts';
+import { isRunning, partOf } from '../status/pod-state.ts';
+import { containersOf, tailOf, tellingPods } from './logs.ts';
 
 /** Bounds of one diagnosis; *ours*. */
 const LIMITS = { pods: 16, logs: { maxLines: 400, maxBytes: 64 * 1024 }, execMs: 4000 } as const;
