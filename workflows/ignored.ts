@@ -1,40 +1,40 @@
 import { boundedText, type IgnoredMessages, visibleText } from '../spec/index.ts';
 
-/** Longest name of a message and longest reason that the status tells, in UTF-16 code units. *Ours*. */
+/** Longest message name and longest reason in the status, in UTF-16 code units. *Ours*. */
 const LENGTHS = { message: 120, why: 500 } as const;
 
-/** State of this workflow alone: the SDK gives every workflow modules of its own. */
+/** State of one workflow execution: the SDK loads all modules separately for each. */
 let ignored: IgnoredMessages | undefined;
 let show: () => void = () => undefined;
 
 /**
- * Takes up the count of the run before, and says how a change is shown.
- * @param onChange - called after every message that was ignored
+ * Continues the count of the previous run.
+ * @param onChange - called after every ignored message, to show the new count
  */
-export function countIgnored(before: IgnoredMessages | undefined, onChange: () => void): void {
-  ignored = merge(before, ignored);
+export function trackIgnored(carried: IgnoredMessages | undefined, onChange: () => void): void {
+  ignored = merge(carried, ignored);
   show = onChange;
 }
 
-/** Messages that this workflow ignored. */
+/** How many messages this workflow has ignored, and the last one; undefined if there was none. */
 export const ignoredMessages = (): IgnoredMessages | undefined => ignored;
 
 /**
- * Notes a message that changes nothing.
- * @param message - its kind and name, such as `signal approve`
- * @param reason - words, or what its handler threw
+ * Counts a message that changes nothing.
+ * @param message - its kind and name, for example `signal approve`
+ * @param reason - a text, or what the handler of the message threw
  */
 export function ignoreMessage(message: string, reason: unknown): void {
   const why = reason instanceof Error ? reason.message : String(reason);
   ignored = {
     times: (ignored?.times ?? 0) + 1,
-    last: { message: shown(message, LENGTHS.message), why: shown(why, LENGTHS.why), at: new Date().toISOString() },
+    last: { message: oneLine(message, LENGTHS.message), why: oneLine(why, LENGTHS.why), at: new Date().toISOString() },
   };
   show();
 }
 
-/** One line. Cut first: the text may be megabytes long. */
-const shown = (text: string, length: number): string =>
+/** Cuts the text first, because it may be megabytes long. */
+const oneLine = (text: string, length: number): string =>
   boundedText(visibleText(boundedText(text, length).replaceAll(/\s+/g, ' ')), length);
 
 const merge = (before: IgnoredMessages | undefined, after: IgnoredMessages | undefined): IgnoredMessages | undefined =>

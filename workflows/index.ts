@@ -1,3 +1,4 @@
 export { type CampaignResult, campaign } from './campaign.ts';
+export type { StageRun } from './input/start.ts';
 export * from './messages.ts';
-export { type StageRun, stage } from './stage.ts';
+export { stage } from './stage.ts';

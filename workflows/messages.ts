@@ -1,10 +1,10 @@
 /**
- * Every message that orrery's workflows take, each with the form of its argument. Handlers are set from these tables alone, so that no
- * argument reaches the state of a workflow before it is parsed.
+ * Every message that orrery's workflows accept, with the shape of its argument. Handlers are set only through these tables, so every argument
+ * is parsed before it reaches the state of a workflow. When the argument is invalid, or the workflow cannot follow the message:
  *
- * - A signal that does not parse, or that cannot be followed, changes nothing; it is counted, and the status tells the last one.
- * - An update is refused in words, by its validator, before it is in the history.
- * - A query fails in words.
+ * - a signal changes nothing. It is counted, and the status shows the last one.
+ * - an update is refused by its validator, before it is in the history. The sender gets the reason.
+ * - a query fails. The sender gets the reason.
  */
 import {
   ApplicationFailure,
@@ -23,26 +23,27 @@ import { armName, progress, stageName, stageStatus } from './input/status.ts';
 
 export { Refusal } from './input/refusal.ts';
 
-/** A message: its argument, and what it is for in the words that the Temporal UI shows. */
+/** A message: its argument, and its description in the Temporal UI. */
 interface Message<T> {
   readonly argument: Argument<T>;
   readonly description: string;
 }
-type Argument<T> = { readonly shape: Shape<T>; readonly whenNone: (() => T) | null };
+/** `whenMissing` gives the value of a missing argument. Null when the argument is required. */
+type Argument<T> = { readonly shape: Shape<T>; readonly whenMissing: (() => T) | null };
 
-/** No argument. Clients that have to send something may send `null` or `{}`. */
+/** No argument. Clients that must send something may send `null` or `{}`. */
 const empty = nullable(fields<object>({}, 'refused'));
 const none: Argument<null> = {
   shape: (value, at) => {
     empty(value, at);
     return null;
   },
-  whenNone: () => null,
+  whenMissing: () => null,
 };
-const one = <T>(shape: Shape<T>): Argument<T> => ({ shape, whenNone: null });
-const oneOrNone = <T>(shape: Shape<T>, absent: T): Argument<T> => ({ shape, whenNone: () => absent });
+const one = <T>(shape: Shape<T>): Argument<T> => ({ shape, whenMissing: null });
+const oneOrNone = <T>(shape: Shape<T>, absent: T): Argument<T> => ({ shape, whenMissing: () => absent });
 
-/** The run of the campaign that a stage belongs to: a campaign that took over an id does not listen to the stages of the one before. */
+/** First run id of the campaign that the stage belongs to. A later campaign with the same id ignores this stage. */
 const campaignRun = text(100);
 
 const retry = one(fields<{ stage: string }>({ stage: stageName }, 'refused'));
@@ -51,22 +52,21 @@ const approval = oneOrNone(fields<{ arm?: string | undefined }>({ arm: optional(
 export const CAMPAIGN_MESSAGES = {
   updates: {
     pause: { argument: none, description: 'Save, free every machine, and wait.' },
-    resume: { argument: none, description: 'Go on where the pause stopped.' },
+    resume: { argument: none, description: 'Continue where the pause stopped.' },
     retryStage: { argument: retry, description: 'Start a held stage again, with its budgets restored.' },
-    approve: { argument: approval, description: 'Let the RL of an arm begin; of all, when none is named.' },
+    approve: { argument: approval, description: 'Approve the RL stage of one arm, or of all arms.' },
   },
-  // The same as signals, for clients that have no updates (tctl), and for the time in which no worker is there: a signal is kept, an update
-  // is not.
+  // The same messages as signals: for clients without updates (tctl), and while no worker runs. Temporal keeps a signal but not an update.
   signals: {
-    pause: { argument: none, description: 'As the update, without an answer.' },
-    resume: { argument: none, description: 'As the update, without an answer.' },
-    retryStage: { argument: retry, description: 'As the update, without an answer.' },
-    approve: { argument: approval, description: 'As the update, without an answer.' },
+    pause: { argument: none, description: 'Like the update, without a reply.' },
+    resume: { argument: none, description: 'Like the update, without a reply.' },
+    retryStage: { argument: retry, description: 'Like the update, without a reply.' },
+    approve: { argument: approval, description: 'Like the update, without a reply.' },
     stageChanged: {
       argument: one(
         fields<{ campaignRun: string; status: StageStatus }>({ campaignRun, status: stageStatus }, 'dropped'),
       ),
-      description: 'From a stage: how it stands. It changes what is shown, and nothing else.',
+      description: 'From a stage: its status. Changes only what is shown.',
     },
     stageProgress: {
       argument: one(
@@ -75,19 +75,19 @@ export const CAMPAIGN_MESSAGES = {
           'dropped',
         ),
       ),
-      description: 'From the watch of a job: how far it is. Sparse; the heartbeat is fresher.',
+      description: 'From the activity that watches a job: its progress. Sent rarely; the heartbeat has newer values.',
     },
   },
-  queries: { status: { argument: none, description: 'Where the campaign stands. Answered after its end too.' } },
+  queries: { status: { argument: none, description: 'Status of the campaign and its stages, also after its end.' } },
 } as const satisfies Messages;
 
 export const STAGE_MESSAGES = {
   updates: {},
   signals: {
-    setPaused: { argument: one(flag), description: 'From the campaign: pause, or go on.' },
+    setPaused: { argument: one(flag), description: 'From the campaign: pause or continue.' },
     retry: { argument: none, description: 'From the campaign to a held stage: try again.' },
   },
-  queries: { status: { argument: none, description: 'Where the stage stands.' } },
+  queries: { status: { argument: none, description: 'Status of the stage.' } },
 } as const satisfies Messages;
 
 export const stageChangedSignal = defineSignal<[{ campaignRun: string; status: StageStatus }]>('stageChanged');
@@ -99,49 +99,49 @@ export interface Messages {
   readonly signals: Readonly<Record<string, Message<unknown>>>;
   readonly queries: Readonly<Record<string, Message<unknown>>>;
 }
-type Given<M> = M extends Message<infer T> ? T : never;
+type ArgumentOf<M> = M extends Message<infer T> ? T : never;
 
 /** A handler for each message of a table. */
 export interface Handlers<M extends Messages> {
   readonly updates: {
     readonly [K in keyof M['updates']]: {
-      /** @throws Refusal when it cannot be followed now. Must change nothing */
-      readonly accept?: (given: Given<M['updates'][K]>) => void;
-      /** One that may still be refused wraps itself in {@link answering}. */
-      readonly handle: (given: Given<M['updates'][K]>) => Promise<CampaignStatus>;
+      /** Validates the update. Must change nothing. @throws Refusal when the workflow cannot follow it now */
+      readonly accept?: (argument: ArgumentOf<M['updates'][K]>) => void;
+      /** A handler that may still throw `Refusal` uses {@link asRefused}. */
+      readonly handle: (argument: ArgumentOf<M['updates'][K]>) => Promise<CampaignStatus>;
     };
   };
-  /** @throws Refusal when it cannot be followed now; state is then as it was */
-  readonly signals: { readonly [K in keyof M['signals']]: (given: Given<M['signals'][K]>) => void | Promise<void> };
-  readonly queries: { readonly [K in keyof M['queries']]: (given: Given<M['queries'][K]>) => unknown };
+  /** @throws Refusal when the workflow cannot follow the signal now; the state is unchanged then */
+  readonly signals: {
+    readonly [K in keyof M['signals']]: (argument: ArgumentOf<M['signals'][K]>) => void | Promise<void>;
+  };
+  readonly queries: { readonly [K in keyof M['queries']]: (argument: ArgumentOf<M['queries'][K]>) => unknown };
 }
 
-/** Sets the handlers of all messages, and one for signals that have none. */
+/** Sets the handlers of all messages, and a default handler for signals with other names. */
 export function listen<M extends Messages>(messages: M, handlers: Handlers<M>): void {
   for (const [name, { argument, description }] of Object.entries(messages.queries)) {
-    const handle = handlers.queries[name] as (given: unknown) => unknown;
+    const handle = handlers.queries[name] as (argument: unknown) => unknown;
     setHandler(
       defineQuery<unknown, unknown[]>(name),
-      (...args) => refusing(() => handle(parse(name, argument, args))),
-      {
-        description,
-      },
+      (...args) => withRefusal(() => handle(parseArgument(name, argument, args))),
+      { description },
     );
   }
   for (const [name, { argument, description }] of Object.entries(messages.updates)) {
     const { accept, handle } = handlers.updates[name] as Handlers<Messages>['updates'][string];
     setHandler(
       defineUpdate<CampaignStatus, unknown[]>(name),
-      // Without `async`: one step more would order the commands of recorded histories anew.
-      (...args) => handle(refusing(() => parse(name, argument, args))),
-      { validator: (...args) => refusing(() => accept?.(parse(name, argument, args))), description },
+      // Not `async`: one more microtask would change the order of commands in recorded histories.
+      (...args) => handle(withRefusal(() => parseArgument(name, argument, args))),
+      { validator: (...args) => withRefusal(() => accept?.(parseArgument(name, argument, args))), description },
     );
   }
   for (const [name, { argument, description }] of Object.entries(messages.signals)) {
-    const handle = handlers.signals[name] as (given: unknown) => void | Promise<void>;
+    const handle = handlers.signals[name] as (argument: unknown) => void | Promise<void>;
     setHandler(
       defineSignal<unknown[]>(name),
-      (...args) => heed(`signal ${name}`, () => handle(parse(name, argument, args))),
+      (...args) => handleSignal(`signal ${name}`, () => handle(parseArgument(name, argument, args))),
       { description },
     );
   }
@@ -150,19 +150,19 @@ export function listen<M extends Messages>(messages: M, handlers: Handlers<M>): 
 }
 
 /**
- * Follows a signal. What its handler throws would fail the workflow, or its task for ever; so it is counted and told instead. A cancellation
- * of the workflow reaches the workflow itself: thrown from here, it would close it before its machines are free.
+ * Runs the handler of a signal. An error of the handler would fail the workflow, or its task for ever, so it is counted as an ignored message.
+ * A cancellation is dropped: the workflow receives it anyway, and thrown from here it would close the workflow before its machines are free.
  */
-async function heed(message: string, follow: () => void | Promise<void>): Promise<void> {
+async function handleSignal(message: string, handle: () => void | Promise<void>): Promise<void> {
   try {
-    await follow();
+    await handle();
   } catch (error) {
     if (!isCancellation(error)) ignoreMessage(message, error);
   }
 }
 
-/** Turns wrong input into a failure that the sender is told. Anything else is a fault of ours, and fails the task. */
-function refusing<T>(act: () => T): T {
+/** Turns invalid input into a failure for the sender. Any other error is a programming error and fails the workflow task. */
+function withRefusal<T>(act: () => T): T {
   try {
     return act();
   } catch (error) {
@@ -170,20 +170,20 @@ function refusing<T>(act: () => T): T {
   }
 }
 
-/** The same of what takes a while. */
-export const answering = <T>(act: () => Promise<T>): Promise<T> => act().catch(refuse);
+/** The same for an asynchronous handler. */
+export const asRefused = <T>(act: () => Promise<T>): Promise<T> => act().catch(refuse);
 
 function refuse(error: unknown): never {
-  const wrong = error instanceof InvalidInputError || error instanceof Refusal;
-  throw wrong ? ApplicationFailure.nonRetryable(error.message, 'Refused') : error;
+  const isRefusal = error instanceof InvalidInputError || error instanceof Refusal;
+  throw isRefusal ? ApplicationFailure.nonRetryable(error.message, 'Refused') : error;
 }
 
-function parse<T>(name: string, { shape, whenNone }: Argument<T>, args: readonly unknown[]): T {
+function parseArgument<T>(name: string, { shape, whenMissing }: Argument<T>, args: readonly unknown[]): T {
   const what = `the argument of ${name}`;
   if (args.length > 1) {
-    const expected = whenNone === null ? 'one argument' : 'at most one argument';
+    const expected = whenMissing === null ? 'one argument' : 'at most one argument';
     throw new InvalidInputError(what, [{ field: '', message: `expected ${expected}, but got ${args.length}` }]);
   }
-  if (args[0] === undefined && whenNone !== null) return whenNone();
+  if (args[0] === undefined && whenMissing !== null) return whenMissing();
   return parseShape(shape, args[0], what);
 }

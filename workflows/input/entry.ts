@@ -1,8 +1,7 @@
-/** What the two workflows are started with. Anyone may start them, with anything; wrong input ends the run in words. */
+/** Parses the inputs of the two workflows. Anyone can start them with anything. Invalid input ends the workflow with an error message. */
 import { ApplicationFailure, workflowInfo } from '@temporalio/workflow';
 import {
   CampaignId,
-  type CampaignSpec,
   InvalidInputError,
   type JsonLimits,
   jsonFault,
@@ -11,17 +10,16 @@ import {
   SPEC_LIMITS,
   type StageRequest,
 } from '../../spec/index.ts';
-import type { Carried as CarriedCampaign } from '../campaign.ts';
-import type { StageRun } from '../stage.ts';
 import { count, fields, flag, nullable, oneOf, optional, parseShape, text } from './shape.ts';
+import type { CampaignStart, CarriedCampaign, StageRun } from './start.ts';
 import { armName, stageKind, stageName } from './status.ts';
 import { Unreadable } from './unreadable.ts';
 
 /**
- * Runs `parse`; input that it refuses ends the workflow at once, with the failure `InvalidInput`. Any other error is a fault of ours, and fails
- * the workflow task until it is mended.
+ * Ends the workflow with the failure `InvalidInput` when `parse` refuses the input. Any other error is a programming error: it fails the
+ * workflow task until the code is repaired.
  */
-export function admitted<T>(parse: () => T): T {
+export function parseInput<T>(parse: () => T): T {
   try {
     return parse();
   } catch (error) {
@@ -30,11 +28,8 @@ export function admitted<T>(parse: () => T): T {
   }
 }
 
-/** Start of a campaign: its id, its spec, and what its run before hands over. @throws InvalidInputError */
-export function parseCampaignStart(
-  input: unknown,
-  more: readonly unknown[],
-): { campaignId: string; spec: CampaignSpec; carried: CarriedCampaign | undefined } {
+/** Parses the input of a campaign. @throws InvalidInputError */
+export function parseCampaignStart(input: unknown, more: readonly unknown[]): CampaignStart {
   refuseRepetition();
   const campaignId = parseOrRefuse(CampaignId, workflowInfo().workflowId, 'the workflow id');
   const carried = isContinued() && more.length === 1 ? more[0] : undefined;
@@ -44,14 +39,14 @@ export function parseCampaignStart(
       { field: '', message: `expected the spec as one JSON object, but got ${input.reason}` },
     ]);
   }
-  // Made by this very code, and by nobody else: only a run that goes on has it.
+  // `carried` needs no parser: only a continued run has it, and this code wrote it.
   return { campaignId, spec: parseCampaignSpec(input, 'the campaign spec'), carried: carried as CarriedCampaign };
 }
 
-/** A request holds part of a spec, and references to the stages that it reads. */
+/** A request holds a part of the spec and references to input stages. */
 const REQUEST_LIMITS: JsonLimits = { bytes: 2 * SPEC_LIMITS.bytes, depth: SPEC_LIMITS.depth + 2 };
 
-/** Of the request what the workflow itself reads; the activities check all of it. */
+/** The part of a request that the workflow reads. The activities check the whole request. */
 const request = fields<Pick<StageRequest, 'name' | 'kind'> & { config: object }>(
   {
     name: stageName,
@@ -77,20 +72,20 @@ const stageRun = fields<Omit<StageRun, 'request' | 'carried'> & { request: objec
     request,
     onFailure: oneOf({ hold: true, fail: true }),
     paused: flag,
-    // Campaigns of older versions do not say.
+    // Absent in campaigns of older versions.
     mayBeEmpty: optional(flag, false),
   },
   'dropped',
 );
 
-/** Start of a stage. Only its campaign starts one. @throws InvalidInputError */
+/** Parses the input of a stage. Only a campaign may start a stage. @throws InvalidInputError */
 export function parseStageStart(input: unknown, more: readonly unknown[]): StageRun {
   refuseRepetition();
   const { parent, workflowId } = workflowInfo();
   const what = 'the input of the stage';
   if (parent === undefined) {
     const message =
-      'expected to be started by its campaign, but was started by hand; start a workflow of type campaign';
+      'expected a start by its campaign, but got a start by a client; start a workflow of type campaign instead';
     throw new InvalidInputError(what, [{ field: '', message }]);
   }
   refuseMore('a stage', 'one object', more);
@@ -104,28 +99,26 @@ export function parseStageStart(input: unknown, more: readonly unknown[]): Stage
     throw new InvalidInputError(what, [{ field: 'campaignId', message }]);
   }
   if (given.carried !== undefined && !isContinued()) {
-    const message = 'expected nothing at the first start: only a run that goes on hands anything over';
+    const message = 'expected nothing at the first start: only a run that continues as new carries state over';
     throw new InvalidInputError(what, [{ field: 'carried', message }]);
   }
-  return {
-    ...{ campaignId, campaignRun, arm, onFailure, paused, mayBeEmpty, request: given.request },
-    ...(given.carried === undefined ? {} : { carried: given.carried }),
-  };
+  const parsed = { campaignId, campaignRun, arm, onFailure, paused, mayBeEmpty, request: given.request };
+  return given.carried === undefined ? parsed : { ...parsed, carried: given.carried };
 }
 
-/** Whether an earlier run of this code goes on here. Cron and retries set the same field, and are refused before. */
+/** Whether this run continues an earlier run. Cron and retries set the same field; both are refused before. */
 const isContinued = (): boolean => (workflowInfo().continuedFromExecutionRunId ?? '') !== '';
 
-/** Temporal would start the workflow again by itself, with its first input, and as if it went on. */
+/** With cron or a retry policy, Temporal would start the workflow again with its first input, and the run would look continued. */
 function refuseRepetition(): void {
   const { cronSchedule, retryPolicy } = workflowInfo();
   const complaints = [
     ...((cronSchedule ?? '') === '' ? [] : [{ field: 'cronSchedule', message: 'expected none: start it once' }]),
     ...(retryPolicy === undefined
       ? []
-      : [{ field: 'retryPolicy', message: 'expected none: stages are tried again by themselves, step by step' }]),
+      : [{ field: 'retryPolicy', message: 'expected none: a campaign retries its stages itself' }]),
   ];
-  if (complaints.length > 0) throw new InvalidInputError('the way in which the workflow was started', complaints);
+  if (complaints.length > 0) throw new InvalidInputError('the start options of the workflow', complaints);
 }
 
 function refuseMore(who: string, what: string, more: readonly unknown[]): void {

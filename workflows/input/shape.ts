@@ -2,12 +2,13 @@ import { boundedText, type Complaint, InvalidInputError, shownValue } from '../.
 import { Unreadable } from './unreadable.ts';
 
 /**
- * Parsers of what a workflow is given: small and pure, because every workflow loads the schemas of its bundle anew. They take `unknown` and
- * give a value of known form, built anew from the fields that they know. None follows a value deeper than its own form goes.
+ * Parser of an input of a workflow: takes an unknown value and returns a new value of a known shape that holds only known fields. A parser
+ * never reads a value deeper than its own shape. Workflows use these small parsers and not zod, because each workflow execution loads its
+ * whole bundle.
  */
 export type Shape<T> = (value: unknown, at: string) => T;
 
-/** A value that has not the expected form. */
+/** A value does not have the expected shape. */
 class WrongShape extends Error {
   readonly complaint: Complaint;
   constructor(field: string, expected: string, value: unknown) {
@@ -17,7 +18,10 @@ class WrongShape extends Error {
   }
 }
 
-/** @throws InvalidInputError that names the first wrong field, what was expected and what came; `what` names the input */
+/**
+ * @param what - name of the input for the error message
+ * @throws InvalidInputError names the first wrong field, what was expected and what came
+ */
 export function parseShape<T>(shape: Shape<T>, value: unknown, what: string): T {
   try {
     return shape(value, '');
@@ -26,7 +30,7 @@ export function parseShape<T>(shape: Shape<T>, value: unknown, what: string): T 
   }
 }
 
-/** A shape by a test. */
+/** A shape defined by a test. */
 const when =
   <T>(expected: string, holds: (value: unknown) => value is T): Shape<T> =>
   (value, at) => {
@@ -34,7 +38,7 @@ const when =
     return value;
   };
 
-/** An identifier: taken as it is, or refused. */
+/** An identifier: used unchanged, or refused. */
 export const text = (longest: number, pattern?: RegExp, expected = `text of at most ${longest} characters`) =>
   when(
     expected,
@@ -42,8 +46,8 @@ export const text = (longest: number, pattern?: RegExp, expected = `text of at m
       typeof value === 'string' && value.length <= longest && value.isWellFormed() && (pattern?.test(value) ?? true),
   );
 
-/** Words that are only shown: cut to a bounded length and made well-formed. */
-export const words =
+/** A text for people: cut to a bounded length and made well-formed. */
+export const displayText =
   (longest: number): Shape<string> =>
   (value, at) =>
     boundedText(isText(value, at), longest);
@@ -51,7 +55,9 @@ const isText: Shape<string> = when('text', (value) => typeof value === 'string')
 
 export const flag: Shape<boolean> = when('true or false', (value) => typeof value === 'boolean');
 
-/** Far above what is ever counted or measured, and so small that sums over all stages of a campaign stay whole, or finite. *Ours*. */
+/**
+ * Largest count or amount. Far above real values, and small enough that sums over all stages of a campaign stay exact or finite. *Ours*.
+ */
 const MOST = 1e12;
 const numberWithin = (expected: string, integer: boolean, least: number, most: number): Shape<number> =>
   when(
@@ -59,14 +65,14 @@ const numberWithin = (expected: string, integer: boolean, least: number, most: n
     (value): value is number =>
       typeof value === 'number' && value >= least && value <= most && (!integer || Number.isSafeInteger(value)),
   );
-/** A whole number from `least`. */
+/** A whole number of at least `least`. */
 export const count = (least = 0): Shape<number> =>
   numberWithin(`a whole number from ${least} to ${MOST}`, true, least, MOST);
 export const whole: Shape<number> = numberWithin('a whole number', true, -MOST, MOST);
 export const amount: Shape<number> = numberWithin(`a number from 0 to ${MOST}`, false, 0, MOST);
 export const finite: Shape<number> = numberWithin('a number', false, -Number.MAX_VALUE, Number.MAX_VALUE);
 
-/** A moment in UTC: `2026-01-31T12:00:00Z`, with or without parts of a second. The day has to exist. */
+/** A time in UTC: `2026-01-31T12:00:00Z`, with or without a fraction of a second. The date must exist. */
 export const moment: Shape<string> = when(
   'a time like 2026-01-31T12:00:00Z',
   (value): value is string =>
@@ -88,7 +94,7 @@ export const nullable =
   (value, at) =>
     value === null ? null : shape(value, at);
 
-/** What may be absent, and what then stands in its place. */
+/** A field that may be missing. @param absent - its value then */
 export const optional =
   <T, D>(shape: Shape<T>, absent: D): Shape<T | D> =>
   (value, at) =>
@@ -110,7 +116,7 @@ const isMapping = when(
     typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Unreadable),
 );
 
-/** An object whose fields have one form. */
+/** An object whose fields all have the same shape. */
 export const record =
   <K extends string, T>(key: Shape<K>, shape: Shape<T>, most: number): Shape<Record<K, T>> =>
   (value, at) => {
@@ -121,9 +127,9 @@ export const record =
   };
 
 /**
- * An object of known fields.
- * @param others - `refused`: a field that is not known is an error, as in what a person sends. `dropped`: it is left out, as in what a newer
- *   version of this program may send
+ * An object with known fields.
+ * @param others - what happens to unknown fields. `refused`: an error, for input that a person sends. `dropped`: left out, for input that a
+ *   newer version of this program may send
  */
 export const fields =
   <T extends object>(shapes: { readonly [K in keyof T]-?: Shape<T[K]> }, others: 'refused' | 'dropped'): Shape<T> =>

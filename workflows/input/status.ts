@@ -18,6 +18,7 @@ import {
 import {
   amount,
   count,
+  displayText,
   fields,
   finite,
   list,
@@ -30,16 +31,15 @@ import {
   type Shape,
   text,
   whole,
-  words,
 } from './shape.ts';
 
 /**
- * Forms of what stages tell their campaign. At least as strict as the schemas in spec/, with which the command line reads what the campaign
- * then tells. Fields that are not known are dropped: a stage may run newer code than its campaign.
+ * Shapes of the reports that stages send to their campaign. They are at least as strict as the schemas in spec/, because the command line
+ * reads the status of the campaign with those. Unknown fields are dropped: a stage may run newer code than its campaign.
  */
 
-/** Longest text in a status, in UTF-16 code units: a query answers with all of them. *Ours*. */
-export const WORDS_LENGTH = 1_000;
+/** Longest text in a status, in UTF-16 code units. A query returns the texts of all stages. *Ours*. */
+export const STATUS_TEXT_LENGTH = 1_000;
 
 const KINDS: Readonly<Record<StageKind, true>> = {
   prepare: true,
@@ -70,12 +70,12 @@ const STATES: Readonly<Record<StageState, true>> = {
   cancelled: true,
 };
 
-/** `<arm>/<kind>`, or a kind with what it works on. */
+/** `<arm>/<kind>`, or a kind with its subject, such as `evaluate-base`. */
 export const stageName: Shape<string> = text(200, /^[a-z0-9-]+(\/[a-z0-9-]+)?$/, 'the name of a stage');
 export const armName: Shape<string> = text(48, /^[a-z0-9-]+$/, 'the name of an arm');
 const sha256: Shape<string> = text(64, /^[0-9a-f]{64}$/, '64 hexadecimal digits');
 const failureClass: Shape<FailureClass> = oneOf(FAILURES);
-const shown = words(WORDS_LENGTH);
+const shown = displayText(STATUS_TEXT_LENGTH);
 
 export const manifestRef: Shape<ManifestRef> = fields(
   { kind: stageKind, key: sha256, digest: sha256, checksum: optional(sha256, undefined) },
@@ -85,7 +85,7 @@ export const manifestRef: Shape<ManifestRef> = fields(
 export const progress: Shape<Progress> = fields(
   {
     attempt: count(),
-    unit: words(100),
+    unit: displayText(100),
     done: amount,
     total: nullable(amount),
     rate: nullable(amount),
@@ -105,7 +105,7 @@ const incident: Shape<Incident> = fields(
     attempt: count(),
     exitCode: optional(nullable(whole), null),
     part: optional(nullable(count()), null),
-    node: optional(nullable(words(253)), null),
+    node: optional(nullable(displayText(253)), null),
     at: moment,
     followed: shown,
     costSeconds: amount,
@@ -160,8 +160,8 @@ export const stageStatus: Shape<StageStatus> = fields<StageStatus>(
 );
 
 /**
- * What the workflow of a stage returned: the status of that stage at its end, with a result of its kind.
- * @throws Error when it is anything else. That is a fault of ours or a forgery: it fails the task, and is not taken for the end of the stage
+ * Parses the return value of a stage's workflow: the final status of that stage, with a result of its kind.
+ * @throws Error for any other value. It comes from a programming error or a forgery. It fails the workflow task and never ends the stage
  */
 export function finishedStage({ name, kind }: StageSlot, returned: unknown): StageStatus & { result: ManifestRef } {
   const status = parseShape(stageStatus, returned, `what the workflow of ${name} returned`);

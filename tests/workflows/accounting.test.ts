@@ -2,15 +2,15 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { type ExecutionFacts, effectiveRatio, NEW_LEDGER, TimeKind } from '../../spec/index.ts';
 import {
-  type Books,
+  type Accounting,
   beginRecovery,
   charge,
-  chargeCall,
+  chargeActivity,
   chargeExecution,
   chargeWait,
-  incidentsOf,
-  openBooks,
-} from '../../workflows/policy/books.ts';
+  incidentsWithCost,
+  newAccounting,
+} from '../../workflows/policy/accounting.ts';
 import { anIncident } from '../support/builders.ts';
 
 const T0 = Date.parse('2026-01-01T00:00:00Z');
@@ -30,33 +30,34 @@ const facts = (change: Partial<ExecutionFacts> = {}): ExecutionFacts => ({
   ...change,
 });
 
-const total = ({ account }: Books): number => TimeKind.options.reduce((sum, kind) => sum + account.seconds[kind], 0);
-const spent = ({ account }: Books) => Object.fromEntries(Object.entries(account.seconds).filter(([, s]) => s > 0));
+const total = ({ account }: Accounting): number =>
+  TimeKind.options.reduce((sum, kind) => sum + account.seconds[kind], 0);
+const spent = ({ account }: Accounting) => Object.fromEntries(Object.entries(account.seconds).filter(([, s]) => s > 0));
 
-describe('the books of a stage', () => {
+describe('the time accounting of a stage', () => {
   test('an execution is queued, starts, works and saves', () => {
-    const books = chargeExecution(openBooks(T0), facts(), at(100));
-    expect(spent(books)).toEqual({ queued: 10, starting: 20, working: 65, saving: 5 });
-    expect(effectiveRatio(books.account)).toBeCloseTo(0.65);
-    expect(books.podSeconds).toBe(90);
+    const accounting = chargeExecution(newAccounting(T0), facts(), at(100));
+    expect(spent(accounting)).toEqual({ queued: 10, starting: 20, working: 65, saving: 5 });
+    expect(effectiveRatio(accounting.account)).toBeCloseTo(0.65);
+    expect(accounting.podSeconds).toBe(90);
   });
 
   test('an end that nobody was there to see is waiting for the worker', () => {
-    const books = chargeExecution(openBooks(T0), facts(), at(700));
-    expect(spent(books)).toEqual({ queued: 10, starting: 20, working: 65, saving: 5, 'waiting-for-worker': 600 });
-    expect(books.account.causes).toEqual({ NoWorker: { times: 1, seconds: 600 } });
+    const accounting = chargeExecution(newAccounting(T0), facts(), at(700));
+    expect(spent(accounting)).toEqual({ queued: 10, starting: 20, working: 65, saving: 5, 'waiting-for-worker': 600 });
+    expect(accounting.account.causes).toEqual({ NoWorker: { times: 1, seconds: 600 } });
   });
 
   test('an execution that no machine was found for was queued, one that never reported was starting', () => {
     const none = facts({ firstPodAt: null, beganAt: null, from: null, done: null, savingSeconds: 0 });
-    expect(spent(chargeExecution(openBooks(T0), none, at(100)))).toEqual({ queued: 100 });
+    expect(spent(chargeExecution(newAccounting(T0), none, at(100)))).toEqual({ queued: 100 });
     const silent = facts({ beganAt: null, from: null, done: null, savingSeconds: 0 });
-    expect(spent(chargeExecution(openBooks(T0), silent, at(100)))).toEqual({ queued: 10, starting: 90 });
+    expect(spent(chargeExecution(newAccounting(T0), silent, at(100)))).toEqual({ queued: 10, starting: 90 });
   });
 
   test('work that the next execution does not find was lost to the failure, with what it took to begin again', () => {
     // 70 steps in 65 s of work; the newest checkpoint is of step 56, so 14 steps (13 s) are done again.
-    const failed = beginRecovery(chargeExecution(openBooks(T0), facts(), at(100)), 'Crashed', 0);
+    const failed = beginRecovery(chargeExecution(newAccounting(T0), facts(), at(100)), 'Crashed', 0);
     const waited = chargeWait(failed, 'backing-off', 5, at(105));
     const next = facts({
       firstPodAt: iso(107),
@@ -66,8 +67,8 @@ describe('the books of a stage', () => {
       done: 100,
       savingSeconds: 0,
     });
-    const books = chargeExecution(waited, next, at(200));
-    expect(spent(books)).toEqual({
+    const accounting = chargeExecution(waited, next, at(200));
+    expect(spent(accounting)).toEqual({
       queued: 10 + 2,
       starting: 20 + 10,
       working: 65 - 13 + 83,
@@ -75,15 +76,15 @@ describe('the books of a stage', () => {
       lost: 13,
       'backing-off': 5,
     });
-    expect(books.account.causes).toEqual({ Crashed: { times: 1, seconds: 5 + 2 + 10 + 13 } });
+    expect(accounting.account.causes).toEqual({ Crashed: { times: 1, seconds: 5 + 2 + 10 + 13 } });
     const ledger = { ...NEW_LEDGER, history: [anIncident({ class: 'Crashed', attempt: 0 })] };
-    expect(incidentsOf(ledger, books)).toMatchObject([{ attempt: 0, costSeconds: 30, lostUnits: 14 }]);
+    expect(incidentsWithCost(ledger, accounting)).toMatchObject([{ attempt: 0, costSeconds: 30, lostUnits: 14 }]);
   });
 
   test('what a failed execution did after its last word was lost: the unit under way, or the time in which it hung', () => {
     // At work for 65 s, then silent for 600 s until the stall limit.
     const hung = beginRecovery(
-      chargeExecution(openBooks(T0), facts({ endedAt: iso(700) }), at(700), 'Stalled'),
+      chargeExecution(newAccounting(T0), facts({ endedAt: iso(700) }), at(700), 'Stalled'),
       'Stalled',
       0,
     );
@@ -96,20 +97,20 @@ describe('the books of a stage', () => {
       from: 56,
       done: 100,
     });
-    const books = chargeExecution(hung, { ...next, savingSeconds: 0 }, at(740));
-    expect(spent(books)).toMatchObject({ working: 65 - 13 + 30, lost: 600 + 13 });
-    expect(books.account.causes).toEqual({ Stalled: { times: 1, seconds: 600 + 10 + 13 } });
+    const accounting = chargeExecution(hung, { ...next, savingSeconds: 0 }, at(740));
+    expect(spent(accounting)).toMatchObject({ working: 65 - 13 + 30, lost: 600 + 13 });
+    expect(accounting.account.causes).toEqual({ Stalled: { times: 1, seconds: 600 + 10 + 13 } });
     const ledger = { ...NEW_LEDGER, history: [anIncident({ class: 'Stalled', attempt: 0 })] };
-    expect(incidentsOf(ledger, books)).toMatchObject([{ attempt: 0, costSeconds: 623, lostUnits: 14 }]);
+    expect(incidentsWithCost(ledger, accounting)).toMatchObject([{ attempt: 0, costSeconds: 623, lostUnits: 14 }]);
   });
 
   test('what a completed execution did after its last word was work: it wrote its results', () => {
-    const books = chargeExecution(openBooks(T0), facts({ toldAt: iso(80) }), at(100));
-    expect(spent(books)).toEqual({ queued: 10, starting: 20, working: 65, saving: 5 });
+    const accounting = chargeExecution(newAccounting(T0), facts({ toldAt: iso(80) }), at(100));
+    expect(spent(accounting)).toEqual({ queued: 10, starting: 20, working: 65, saving: 5 });
   });
 
   test('an execution that dies before it works leaves the question of what was lost to the one after it', () => {
-    const first = beginRecovery(chargeExecution(openBooks(T0), facts(), at(100)), 'NodeFailure', 0);
+    const first = beginRecovery(chargeExecution(newAccounting(T0), facts(), at(100)), 'NodeFailure', 0);
     const dead = facts({
       firstPodAt: iso(100),
       beganAt: null,
@@ -127,9 +128,9 @@ describe('the books of a stage', () => {
       done: 90,
       savingSeconds: 0,
     });
-    const books = chargeExecution(second, third, at(150));
-    expect(books.account.seconds.lost).toBe(0);
-    expect(books.account.causes).toEqual({
+    const accounting = chargeExecution(second, third, at(150));
+    expect(accounting.account.seconds.lost).toBe(0);
+    expect(accounting.account.causes).toEqual({
       NodeFailure: { times: 1, seconds: 10 },
       Crashed: { times: 1, seconds: 10 },
     });
@@ -137,7 +138,7 @@ describe('the books of a stage', () => {
 
   test('a pause costs what it takes to begin again; the paused time itself is left out of the ratio', () => {
     const stopped = beginRecovery(
-      chargeExecution(openBooks(T0), facts({ savingSeconds: 0, beganAt: iso(10) }), at(100)),
+      chargeExecution(newAccounting(T0), facts({ savingSeconds: 0, beganAt: iso(10) }), at(100)),
       'Pause',
       null,
     );
@@ -150,21 +151,21 @@ describe('the books of a stage', () => {
       done: 140,
       savingSeconds: 0,
     });
-    const books = chargeExecution(paused, next, at(10_100));
-    expect(spent(books)).toEqual({ queued: 10, starting: 10, working: 180, paused: 9900 });
-    expect(books.account.causes).toEqual({ Pause: { times: 1, seconds: 10 } });
-    expect(effectiveRatio(books.account)).toBeCloseTo(0.9);
+    const accounting = chargeExecution(paused, next, at(10_100));
+    expect(spent(accounting)).toEqual({ queued: 10, starting: 10, working: 180, paused: 9900 });
+    expect(accounting.account.causes).toEqual({ Pause: { times: 1, seconds: 10 } });
+    expect(effectiveRatio(accounting.account)).toBeCloseTo(0.9);
   });
 
   test('an activity is orrery’s own time, but for the time in which no worker took it up', () => {
-    const quick = chargeCall(openBooks(T0), { startedAt: at(0.1), finishedAt: at(0.4) }, at(0.5));
+    const quick = chargeActivity(newAccounting(T0), { startedAt: at(0.1), finishedAt: at(0.4) }, at(0.5));
     expect(spent(quick)).toEqual({ orchestrating: 0.5 });
-    const late = chargeCall(openBooks(T0), { startedAt: at(60), finishedAt: at(61) }, at(61));
+    const late = chargeActivity(newAccounting(T0), { startedAt: at(60), finishedAt: at(61) }, at(61));
     expect(spent(late)).toEqual({ orchestrating: 1, 'waiting-for-worker': 60 });
   });
 
   test('a wait that took longer than meant is the want of a worker', () => {
-    expect(spent(chargeWait(openBooks(T0), 'backing-off', 5, at(65)))).toEqual({
+    expect(spent(chargeWait(newAccounting(T0), 'backing-off', 5, at(65)))).toEqual({
       'backing-off': 5,
       'waiting-for-worker': 60,
     });
@@ -179,22 +180,22 @@ describe('the books of a stage', () => {
     });
     fc.assert(
       fc.property(fc.array(fc.tuple(someFacts, fc.nat(1000), fc.nat(20)), { maxLength: 8 }), (executions) => {
-        let books = openBooks(T0);
+        let accounting = newAccounting(T0);
         let now = 0;
         for (const [index, [someone, length, wait]] of executions.entries()) {
           now += length;
-          books = beginRecovery(chargeExecution(books, someone, at(now), 'Crashed'), 'Crashed', index);
+          accounting = beginRecovery(chargeExecution(accounting, someone, at(now), 'Crashed'), 'Crashed', index);
           now += wait;
-          books = chargeWait(books, 'backing-off', 5, at(now));
+          accounting = chargeWait(accounting, 'backing-off', 5, at(now));
         }
-        expect(total(books)).toBeCloseTo(now, 6);
-        for (const kind of TimeKind.options) expect(books.account.seconds[kind]).toBeGreaterThanOrEqual(0);
+        expect(total(accounting)).toBeCloseTo(now, 6);
+        for (const kind of TimeKind.options) expect(accounting.account.seconds[kind]).toBeGreaterThanOrEqual(0);
       }),
     );
   });
 
   test('a clock that is set back charges nothing twice', () => {
-    const books = charge(charge(openBooks(T0), 'working', at(100)), 'paused', at(50));
-    expect(spent(charge(books, 'paused', at(110)))).toEqual({ working: 100, paused: 10 });
+    const accounting = charge(charge(newAccounting(T0), 'working', at(100)), 'paused', at(50));
+    expect(spent(charge(accounting, 'paused', at(110)))).toEqual({ working: 100, paused: 10 });
   });
 });

@@ -1,0 +1,38 @@
+import { TemporalFailure } from '@temporalio/common';
+import { CancellationScope, condition } from '@temporalio/workflow';
+import type { JobRef } from '../activities/index.ts';
+import type { Outcome } from '../spec/index.ts';
+import { answerOf } from './answers.ts';
+import type { StageActivities } from './stage-activities.ts';
+import type { StageTracker } from './stage-tracker.ts';
+
+/** Watches a job until it ends. A pause asks the job to save and stop. A cancellation stops the job before anything else. */
+export async function watchJob(
+  job: JobRef,
+  tracker: StageTracker,
+  { awaitJob, suspendJob, stopJob }: StageActivities,
+): Promise<Outcome> {
+  try {
+    await tracker.executionStarted(job.attempt);
+    const ended = awaitJob(job);
+    // If `awaitJob` fails during a pause, nobody awaits this promise yet. An unhandled rejection would fail the workflow task.
+    ended.catch(() => undefined);
+    const first = await Promise.race([
+      ended.then(() => 'ended' as const),
+      condition(() => tracker.paused).then(() => 'paused' as const),
+    ]);
+    if (first === 'paused') {
+      await tracker.change({ state: 'pausing', why: 'saving, then freeing its machines' });
+      await suspendJob(job);
+    }
+    const { outcome, facts } = answerOf(await ended);
+    tracker.executionEnded(outcome, facts);
+    return outcome;
+  } catch (error) {
+    // A programming error fails the workflow task. The job runs on, and repaired code continues here.
+    if (!(error instanceof TemporalFailure)) throw error;
+    await CancellationScope.nonCancellable(() => stopJob(job));
+    tracker.charge('working');
+    throw error;
+  }
+}
