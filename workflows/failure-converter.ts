@@ -1,6 +1,6 @@
 /**
- * The failure converter of the workflow bundle (`failureConverterPath`): the one place through which every failure leaves a workflow (of the
- * workflow itself, of its task, of an update, of a query), and through which failures of others come in.
+ * The failure converter of the workflow bundle (`failureConverterPath`). Every failure passes through it: failures of the workflow, its tasks,
+ * updates and queries on their way out, and failures of activities and other workflows on their way in.
  */
 import {
   ApplicationFailure,
@@ -20,13 +20,15 @@ class BoundedFailureConverter extends DefaultFailureConverter {
     return boundedFailure(super.errorToFailure(error, converter, context), isReadable);
   }
 
-  /** Anyone can send a failure that lacks parts, or whose details nobody can read. It is a failure all the same. */
+  /** Anyone can send a failure with missing parts or undecodable details. It still counts as a failure. */
   override failureToError(failure: ProtoFailure, _converter: PayloadConverter, context?: SerializationContext): Error {
     try {
       return super.failureToError(failure, readOrMark, context);
     } catch (error) {
       const why = error instanceof Error ? error.message : String(error);
-      return ApplicationFailure.nonRetryable(`${failure.message ?? 'a failure'} (its parts cannot be read: ${why})`);
+      return ApplicationFailure.nonRetryable(
+        `${failure.message ?? 'a failure'} (its details cannot be decoded: ${why})`,
+      );
     }
   }
 }

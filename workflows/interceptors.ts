@@ -1,10 +1,10 @@
 import type { WorkflowInterceptors } from '@temporalio/workflow';
 import { ignoreMessage } from './ignored.ts';
 
-/** Names that the SDK keeps for itself. A signal of such a name fails the workflow task where a default handler is set, as it is here. */
+/** Prefix of names that the SDK reserves. Where a default signal handler is set, a signal with such a name fails the workflow task. */
 const RESERVED = '__temporal_';
 
-/** Interceptors of the workflow bundle: signals with reserved names are ignored and counted, as all signals without a handler are. */
+/** Interceptors of the workflow bundle: ignore and count signals with reserved names, like all signals without a handler. */
 export const interceptors = (): WorkflowInterceptors => ({
   internals: [
     {

@@ -1,10 +1,10 @@
 /**
- * The payload converter of the workflow bundle (`payloadConverterPath`). The SDK decodes arguments, memo and headers before any code of ours
- * runs, and what it cannot decode fails the workflow task for ever. So a payload that stays unreadable becomes a marker, which the parsers
- * of the arguments refuse.
+ * The payload converter of the workflow bundle (`payloadConverterPath`). The SDK decodes arguments, memo and headers before our code runs. A
+ * payload that it cannot decode would fail the workflow task for ever. This converter returns a marker instead, which the parsers of the
+ * arguments refuse.
  *
- * A payload codec runs outside of the workflow and before this. A key that is missing there still fails the task: a payload that is unreadable
- * now and readable at replay would make the replay another run.
+ * A payload codec runs outside the workflow, before this converter. A key that is missing there still fails the task: the payload may become
+ * readable later, and then a replay would differ from the first run.
  */
 import {
   type ConverterHint,
@@ -17,10 +17,10 @@ import { workflowInfo } from '@temporalio/workflow';
 import { boundedText } from '../spec/index.ts';
 import { Unreadable } from './input/unreadable.ts';
 
-/** Longest reason that is told, in UTF-16 code units. *Ours*. */
+/** Longest reason in an error message, in UTF-16 code units. *Ours*. */
 const REASON_LENGTH = 200;
 
-/** Reads what it can and answers with {@link Unreadable} otherwise. Writes as the default converter does. */
+/** Decodes a payload, or returns {@link Unreadable}. Encodes like the default converter. */
 export const readOrMark: PayloadConverter = {
   toPayload: <T>(value: T, context?: SerializationContext, hint?: ConverterHint<T>): Payload =>
     defaultPayloadConverter.toPayload(value, context, hint),
@@ -28,27 +28,27 @@ export const readOrMark: PayloadConverter = {
     try {
       return defaultPayloadConverter.fromPayload(payload, context, hint);
     } catch (error) {
-      // What depends on the room that is left on the stack may be readable elsewhere.
+      // A stack overflow depends on the caller: the same payload may be readable at replay.
       if (error instanceof RangeError) throw error;
       return new Unreadable(reasonOf(payload, error)) as T;
     }
   },
 };
 
-/** As {@link readOrMark}, but the result of an activity or of a child has to be readable: there a marker would be taken for an answer. */
+/** Like {@link readOrMark}, but throws for the result of an activity or a child workflow: the workflow would take the marker for the result. */
 export const payloadConverter: PayloadConverter = {
   ...readOrMark,
   fromPayload: <T>(payload: Payload, context?: SerializationContext, hint?: ConverterHint<T>): T => {
     const read = readOrMark.fromPayload(payload, context, hint);
-    if (read instanceof Unreadable && isAnswer(context)) {
+    if (read instanceof Unreadable && isResult(context)) {
       throw new TypeError(`the result of ${sourceOf(context)} cannot be read: ${read.reason}`);
     }
     return read;
   },
 };
 
-/** The SDK gives a payload the context of who made it: an activity, another workflow, or this one for what came to it. */
-const isAnswer = (context: SerializationContext | undefined): boolean =>
+/** The SDK sets the context to the producer of the payload: an activity or another workflow. Messages to this workflow have its own context. */
+const isResult = (context: SerializationContext | undefined): boolean =>
   context?.type === 'activity' || (context?.type === 'workflow' && context.workflowId !== workflowInfo().workflowId);
 
 const sourceOf = (context: SerializationContext | undefined): string =>

@@ -91,7 +91,7 @@ test('a class that has spent its budget ends the stage, and says so', async () =
   const { stages } = await run('spent', aCampaign({ seed: 5, settings, stages: EVERYWHERE! }));
   const [prepare] = stages;
   expect(prepare).toMatchObject({ state: 'failed', executions: 4, failures: 4 });
-  expect(prepare?.incidents.at(-1)?.followed).toBe('no other attempt: the 3 that Crashed may cost are spent');
+  expect(prepare?.incidents.at(-1)?.followed).toBe('no other attempt: the budget of 3 for Crashed is used up');
 }, 120_000);
 
 test('12 kills, each after a step that was kept, do not end a stage whose budget is 3', async () => {

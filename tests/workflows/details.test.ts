@@ -52,6 +52,6 @@ test('the details of a stage tell every failure, what was done and what it cost,
   ];
   const result = { kind: 'sft', key: 'a'.repeat(64), digest: 'b'.repeat(64) } as const;
   const details = stageDetails(aStage({ state: 'completed', executions: 2, failures: 1, incidents, result }));
-  expect(details).toContain('Diverged: loss is NaN; another attempt from an earlier checkpoint; it cost 5 min');
+  expect(details).toContain('Diverged: loss is NaN; another attempt from an earlier checkpoint; cost 5 min');
   expect(details).toContain('a'.repeat(64));
 });

@@ -101,7 +101,7 @@ describe('the restart decision', () => {
     );
     expect(followed(NEW_LEDGER, failed('Preempted'))).toBe('another attempt at once');
     expect(followed(having('Crashed', 3), failed('Crashed'))).toBe(
-      'no other attempt: the 3 that Crashed may cost are spent',
+      'no other attempt: the budget of 3 for Crashed is used up',
     );
     expect(followed(NEW_LEDGER, failed('InvalidInput'))).toMatch(/^no other attempt: the spec or the data is wrong/);
   });
@@ -228,7 +228,9 @@ describe('a budget', () => {
     expect(action).toMatchObject({
       kind: 'give-up',
       failure: {
-        followed: expect.stringMatching(/^no other attempt: Crashed came more than 200 times in 24 h, although work/),
+        followed: expect.stringMatching(
+          /^no other attempt: more than 200 failures of class Crashed in 24 h, although executions kept work/,
+        ),
       },
     });
     expect(lives(1000, step, { everyMs: HOUR_MS / 6 }).survived).toBe(1000); // 144 a day

@@ -1,4 +1,4 @@
-/** A message that has the right form and cannot be followed now. The sender of an update is told why; of a signal, the status tells. */
+/** A valid message that the workflow cannot follow now. The sender of an update gets the reason; for a signal the status shows it. */
 export class Refusal extends Error {
   override readonly name = 'Refusal';
 }

@@ -1,15 +1,15 @@
 /**
- * Stands for a payload that nobody can read: an unknown encoding, or bytes that are not what their encoding says. It comes from the payload
- * converter, and is no value that JSON can hold, so that nobody can send one.
+ * Replaces a payload that cannot be decoded: its encoding is unknown, or its bytes do not match its encoding. Only the payload converter
+ * creates one. JSON cannot express it, so nobody can send one.
  */
 export class Unreadable {
-  /** What is wrong with the payload, in words; for whoever sent it. */
+  /** What is wrong with the payload, for its sender. */
   readonly reason: string;
   constructor(reason: string) {
     this.reason = reason;
   }
-  /** A marker never leaves the workflow: what would hand it on fails the task. */
+  /** A marker must not leave the workflow. Code that passes it on fails the task. */
   toJSON(): never {
-    throw new TypeError(`an unreadable payload cannot be handed on: ${this.reason}`);
+    throw new TypeError(`an unreadable payload cannot be passed on: ${this.reason}`);
   }
 }

@@ -11,7 +11,7 @@ import {
   type StageStatus,
 } from '../../spec/index.ts';
 
-/** The campaign as Markdown: what the Temporal UI shows as its current details. */
+/** The campaign as Markdown, for the current details in the Temporal UI. */
 export function campaignDetails(status: CampaignStatus): string {
   const header =
     '| stage | state | progress | ETA | attempts | GPU-hours | effective | last failure |\n|---|---|---|---|---|---|---|---|';
@@ -20,7 +20,7 @@ export function campaignDetails(status: CampaignStatus): string {
   return [`**${status.name}**: ${status.phase}`, table, ...report, ...ignoredLines(status.ignored)].join('\n\n');
 }
 
-/** One stage as Markdown: the current details of its own workflow. */
+/** One stage as Markdown, for the current details of its own workflow. */
 export function stageDetails(stage: StageStatus): string {
   const lines = [
     `**${stage.name}**: ${stage.state}${stage.why === null ? '' : `: ${stage.why}`}`,
@@ -32,15 +32,15 @@ export function stageDetails(stage: StageStatus): string {
   return lines.join('\n\n');
 }
 
-/** States in which the last progress that was told says nothing any more. */
+/** States in which the last reported progress has no meaning any more. */
 const DONE: ReadonlySet<StageState> = new Set(['completed', 'reused']);
 
-/** In a code span, since anyone can send a message. */
+/** In a code span: anyone can send a message, so its text must not become Markdown. */
 const ignoredLines = (ignored: IgnoredMessages | undefined): string[] => {
   if (ignored === undefined) return [];
   const { times, last } = ignored;
-  const words = `${last.message}: ${last.why}`.replaceAll('`', "'");
-  return [`messages ignored: ${times}; the last at ${last.at}: \`${words}\``];
+  const text = `${last.message}: ${last.why}`.replaceAll('`', "'");
+  return [`ignored messages: ${times}; the last at ${last.at}: \`${text}\``];
 };
 
 function row(stage: StageStatus): string {
@@ -58,16 +58,16 @@ function row(stage: StageStatus): string {
 }
 
 function incidentText({ class: name, message, followed, costSeconds }: Incident): string {
-  const cost = costSeconds === 0 ? '' : `; it cost ${durationText(costSeconds)}`;
+  const cost = costSeconds === 0 ? '' : `; cost ${durationText(costSeconds)}`;
   return `${name}: ${message}; ${followed}${cost}`;
 }
 
 const percentText = (share: number | null): string => (share === null ? '' : `${(100 * share).toFixed(1)} %`);
 
-// A bar or a line break inside a cell would end it.
+// A bar or a line break would end the cell.
 const cell = (text: string): string => boundedText(text, CELL_LENGTH).replaceAll('|', '\\|').replaceAll(/\s+/g, ' ');
 
-/** Longest text of a cell, in UTF-16 code units: the table has a row for every stage. *Ours*. */
+/** Longest text of a cell, in UTF-16 code units. The table has a row for every stage. *Ours*. */
 const CELL_LENGTH = 500;
 
 function progressText(progress: Progress): string {

@@ -1,8 +1,8 @@
 import type { CampaignSpec, Inputs, ManifestRef, StageKind, StageRequest, StageSlot } from '../../spec/index.ts';
 
 /**
- * What a stage of the campaign is asked to do, from the spec and the stages that it reads.
- * @throws Error when an input has no result yet: a fault in the order of the recipe
+ * Builds the request of a stage from the campaign spec and the results of the stages that it reads.
+ * @throws Error when an input has no result yet: the recipe runs the stages in the wrong order
  */
 export function stageRequest(
   spec: CampaignSpec,
@@ -28,7 +28,7 @@ export function stageRequest(
   }
 }
 
-/** Settings of a stage: the campaign's, with what its arm overrides. */
+/** Settings of a stage: those of the campaign, with the overrides of its arm. */
 function configOf(spec: CampaignSpec, slot: StageSlot): CampaignSpec['stages'][StageKind] {
   if (slot.kind !== 'linearise') return spec.stages[slot.kind];
   const { name, ...own } = spec.arms.find(({ name }) => name === slot.arm) ?? {};

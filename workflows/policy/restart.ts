@@ -15,7 +15,7 @@ import {
   spentOn,
 } from '../../spec/index.ts';
 
-/** What follows from the end of an execution. */
+/** What a stage does after the end of an execution. */
 export type Action =
   | { readonly kind: 'seal' }
   | { readonly kind: 'again'; readonly ledger: Ledger; readonly failure: Incident; readonly delaySeconds: number }
@@ -23,10 +23,10 @@ export type Action =
   | { readonly kind: 'give-up'; readonly ledger: Ledger; readonly failure: Incident };
 
 /**
- * The decision over the failure table: is there another attempt, when, and what has been spent?
- * A preemption takes a new attempt and spares the budget; every class has a budget of its own, which begins anew whenever work was kept,
- * and one of the day, which does not.
- * @param ledger - as {@link afterKeptWork} leaves it
+ * Applies the failure table: decides whether there is another attempt, and when, and counts the failure. A preemption takes a new attempt but
+ * does not count towards a budget. Each failure class has two budgets: one that resets whenever an execution keeps new work, and one per day
+ * that does not reset.
+ * @param ledger - result of {@link afterKeptWork}
  * @param at - now, ISO 8601
  */
 export function nextAction(ledger: Ledger, outcome: Outcome, run: Pick<Run, 'failures'>, at: string): Action {
@@ -39,38 +39,40 @@ export function nextAction(ledger: Ledger, outcome: Outcome, run: Pick<Run, 'fai
   const isDaySpent = rule.budgetPerDay !== null && spentInDay(ledger, failure.class, at) + 1 > rule.budgetPerDay;
   const givesUp = rule.action === 'stop' || isSpent || isDaySpent;
   const delaySeconds = backoffSeconds(rule, spent);
-  const followed = givesUp ? gaveUp(failure, rule, isSpent) : wentOn(failure, rule, spent, delaySeconds);
+  const followed = givesUp
+    ? describeGivingUp(failure, rule, isSpent)
+    : describeRetry(failure, rule, spent, delaySeconds);
   const incident: Incident = { ...failure, at, followed, costSeconds: 0, lostUnits: 0 };
   const after = afterFailure(ledger, incident);
   if (givesUp) return { kind: 'give-up', ledger: after, failure: incident };
   return { kind: 'again', ledger: excluding(after, failure, rule), failure: incident, delaySeconds };
 }
 
-/** Wait before the next attempt after the `failures`-th failure of a class: `initial`, doubled each time, at most `max`. */
+/** Wait before the next attempt after the `failures`-th failure of a class: `initial`, doubled for each further failure, at most `max`. */
 export function backoffSeconds(
   { backoffSeconds: { initial, max } }: Pick<FailureRule, 'backoffSeconds'>,
   failures: number,
 ): number {
-  // Bounded, because 0 times an infinite power is not a number.
+  // The exponent is bounded because 0 times infinity is NaN.
   return Math.min(max, initial * 2 ** Math.min(30, Math.max(0, failures - 1)));
 }
 
-/** A micro-batch of 65,536 sequences is one sequence by then. *Ours*. */
-const MOST_HALVINGS = 16;
+/** So many halvings turn a micro-batch of 65,536 sequences into one sequence. *Ours*. */
+const MAX_HALVINGS = 16;
 
-/** What the next execution does differently because of what has happened. */
+/** What the next execution does differently because of earlier failures. */
 export interface Remedies {
-  /** Factor on the micro-batch: halved by every failure that asks for it, and never doubled again: what did not fit will not. */
+  /** Factor for the micro-batch. Halved by each failure whose action asks for it. Never raised again: what did not fit will not fit later. */
   readonly microBatchScale: number;
-  /** How many of the newest checkpoints are given up. */
+  /** How many of the newest checkpoints to skip. */
   readonly earlierCheckpoints: number;
   readonly excludedNodes: readonly string[];
 }
 
 /**
- * The remedies of the failure table, or of the spec in its place.
- * @param lastAttempt - the attempt before; null if there was none. Only right after a divergence are checkpoints given up, so that
- *   those made since then are kept
+ * The remedies that the failure table asks for, with the overrides of the spec.
+ * @param lastAttempt - number of the previous attempt; null if there was none. Checkpoints are skipped only in the attempt right after the
+ *   failure that asks for it. Later attempts use the checkpoints made since then
  */
 export function remedies(ledger: Ledger, run: Pick<Run, 'failures'>, lastAttempt: number | null): Remedies {
   const last = ledger.history.at(-1);
@@ -81,28 +83,36 @@ export function remedies(ledger: Ledger, run: Pick<Run, 'failures'>, lastAttempt
     .filter((name) => actionOf(name) === 'retry-smaller-micro-batch')
     .reduce((sum, name) => sum + (ledger.failures[name] ?? 0), 0);
   return {
-    microBatchScale: 0.5 ** Math.min(MOST_HALVINGS, halvings),
+    microBatchScale: 0.5 ** Math.min(MAX_HALVINGS, halvings),
     earlierCheckpoints: asks ? spentOn(ledger, last.class) : 0,
     excludedNodes: ledger.excludedNodes,
   };
 }
 
-/** Keeps away from the node that failed, also after work was kept: that mends no machine. Of many the oldest are tried again first. */
+/**
+ * Excludes the node of a failure. Work that is kept later does not end the exclusion, because it repairs no machine. The oldest exclusions
+ * end first when there are too many.
+ */
 function excluding(ledger: Ledger, { node }: Failure, { action }: FailureRule): Ledger {
   if (action !== 'retry-other-nodes' || node === null) return ledger;
   const excludedNodes = [...ledger.excludedNodes.filter((name) => name !== node), node].slice(-MAX_EXCLUDED_NODES);
   return { ...ledger, excludedNodes };
 }
 
-function gaveUp(failure: Failure, { action, budget, budgetPerDay }: FailureRule, isSpent: boolean): string {
+function describeGivingUp(failure: Failure, { action, budget, budgetPerDay }: FailureRule, isSpent: boolean): string {
   if (action === 'stop') return `no other attempt: ${FAILURES[failure.class].words}`;
   if (!isSpent) {
-    return `no other attempt: ${failure.class} came more than ${budgetPerDay} times in 24 h, although work was kept between them`;
+    return `no other attempt: more than ${budgetPerDay} failures of class ${failure.class} in 24 h, although executions kept work between them`;
   }
-  return `no other attempt: the ${budget} that ${failure.class} may cost ${budget === 1 ? 'is' : 'are'} spent`;
+  return `no other attempt: the budget of ${budget} for ${failure.class} is used up`;
 }
 
-function wentOn({ node }: Failure, { action, budget }: FailureRule, spent: number, delaySeconds: number): string {
+function describeRetry(
+  { node }: Failure,
+  { action, budget }: FailureRule,
+  spent: number,
+  delaySeconds: number,
+): string {
   const how: Record<Exclude<FailureAction, 'stop'>, string> = {
     retry: 'another attempt',
     'retry-earlier-checkpoint': 'another attempt from an earlier checkpoint',
