@@ -3,7 +3,9 @@ import type { Activities } from '../activities/index.ts';
 import { type CampaignSpec, type StageStatus, shownValue } from '../spec/index.ts';
 import { answerOf } from './answers.ts';
 import type { CampaignStages } from './campaign-stages.ts';
-import { asRefused, type CAMPAIGN_MESSAGES, type Handlers, Refusal, retrySignal, setPausedSignal } from './messages.ts';
+import { Refusal } from './input/refusal.ts';
+import { asRefused, type Handlers } from './listen.ts';
+import { type CAMPAIGN_MESSAGES, retrySignal, setPausedSignal } from './messages.ts';
 import { contradictsPause, isAtRest } from './policy/stage-states.ts';
 import { ignoreUnlessCancelled } from './settle.ts';
 import { ACTIVITY_OPTIONS } from './timeouts.ts';
@@ -56,8 +58,8 @@ export class CampaignControl {
           },
         },
         retryStage: {
-          // The table may be wrong: the handler asks the stage.
-          accept: ({ stage }) => refuseIf(!this.isHeld(stage) && !stages.running.has(stage), this.notHeld(stage)),
+          // Any running stage passes here. The table may show a wrong state, so the handler asks the stage whether it is held.
+          accept: ({ stage }) => refuseIf(!stages.running.has(stage), this.notHeld(stage)),
           handle: ({ stage }) =>
             asRefused(async () => {
               await this.retryStage(stage);

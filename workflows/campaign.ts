@@ -7,7 +7,8 @@ import { publishReport, type Report } from './campaign-report.ts';
 import { CampaignStages } from './campaign-stages.ts';
 import { ignoredMessages, trackIgnored } from './ignored.ts';
 import { parseCampaignStart, parseInput } from './input/entry.ts';
-import { CAMPAIGN_MESSAGES, listen } from './messages.ts';
+import { listen } from './listen.ts';
+import { CAMPAIGN_MESSAGES } from './messages.ts';
 import { allOrFirstError } from './settle.ts';
 import { ACTIVITY_OPTIONS } from './timeouts.ts';
 

@@ -17,9 +17,11 @@ import {
   type TimeKind,
 } from '../spec/index.ts';
 import { ignoredMessages } from './ignored.ts';
+import { Refusal } from './input/refusal.ts';
 import type { CarriedStage, StageRun } from './input/start.ts';
 import { STATUS_TEXT_LENGTH } from './input/status.ts';
-import { type Handlers, Refusal, type STAGE_MESSAGES, stageChangedSignal } from './messages.ts';
+import type { Handlers } from './listen.ts';
+import { type STAGE_MESSAGES, stageChangedSignal } from './messages.ts';
 import * as accounting from './policy/accounting.ts';
 import { stageDetails } from './policy/details.ts';
 import { remedies } from './policy/restart.ts';

@@ -2,7 +2,8 @@ import { CancellationScope, continueAsNew, isCancellation, workflowInfo } from '
 import type { StageStatus } from '../spec/index.ts';
 import { trackIgnored } from './ignored.ts';
 import { parseInput, parseStageStart } from './input/entry.ts';
-import { listen, STAGE_MESSAGES } from './messages.ts';
+import { listen } from './listen.ts';
+import { STAGE_MESSAGES } from './messages.ts';
 import { stageActivities } from './stage-activities.ts';
 import { watchJob } from './stage-job.ts';
 import { recover } from './stage-recovery.ts';
