@@ -97,7 +97,7 @@ export function createStageActivities({
   const codeOf = (request: StageRequest): string => {
     const { main, policyServer } = programsOf(request);
     const programs = policyServer === null ? [main] : [main, policyServer];
-    return codeVersion({ programs, projectRoot, kind: request.kind, domain: request.domain.name });
+    return codeVersion(programs, { projectRoot, kind: request.kind, domain: request.domain.name });
   };
 
   /** Tells of everything in the store that did not hold. */

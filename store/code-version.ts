@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import type { Program } from '../spec/job.ts';
 import { sha256 } from './canonical.ts';
 import { readSource } from './code/read-source.ts';
 import { type Loading, sourcesOf } from './code/sources.ts';
@@ -11,8 +12,16 @@ import { type Loading, sourcesOf } from './code/sources.ts';
  * version. A source that has not changed since is not read again, so that asking costs a `stat` of each.
  * @throws Error when a source loads what cannot be followed
  */
-export function codeVersion(loading: Omit<Loading, 'domains'>): string {
+export function codeVersion(
+  programs: readonly Pick<Program, 'runtime' | 'args'>[],
+  loading: Omit<Loading, 'domains'>,
+): string {
   const domains = process.env.ORRERY_DOMAINS ?? join(loading.projectRoot, 'domains');
-  const lines = [...sourcesOf({ ...loading, domains })].map(([name, path]) => `${name} ${readSource(path).digest}\n`);
-  return sha256(lines.toSorted().join(''));
+  const lines = new Set<string>();
+  for (const program of programs) {
+    for (const [name, path] of sourcesOf(program, { ...loading, domains })) {
+      lines.add(`${name} ${readSource(path).digest}\n`);
+    }
+  }
+  return sha256([...lines].toSorted().join(''));
 }

@@ -44,7 +44,7 @@ export function findInPython(text: string): Found {
       if (kind !== 'name' || index < inImport) continue;
       if (word === 'import') {
         const end = endOfImport(tokens, index);
-        if (!isSpoken) visitImport(tokens, index, end);
+        visitImport(tokens, index, end);
         inImport = end;
       } else if (!isSpoken && isUnfollowed(tokens, index)) complain(token, word);
     }

@@ -1,14 +1,14 @@
-import { type Dirent, existsSync, readdirSync, statSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { dirname, join, relative, resolve, sep } from 'node:path';
 import type { Program } from '../../spec/job.ts';
+import { filesUnder, isFolder } from './folders.ts';
 import type { Found } from './found.ts';
+import { filesOfImports, filesOfProgram } from './python-modules.ts';
 import { readSource } from './read-source.ts';
 
-/** What decides which sources a stage loads. */
+/** What decides which sources a program loads. */
 export interface Loading {
   readonly kind: string;
-  /** Programs of the stage's pods. */
-  readonly programs: readonly Pick<Program, 'runtime' | 'args'>[];
   readonly projectRoot: string;
   /** Folder of the domains, and the one that the stage loads. */
   readonly domains: string;
@@ -16,149 +16,96 @@ export interface Loading {
 }
 
 /**
- * The sources that the programs of a stage load, directly or not: absolute paths by the names that they have in the project. A domain is
+ * The sources that a program loads, directly or not: absolute paths by the names that they have in the project. A domain is
  * `domains/<name>` wherever its folder lies.
  * @throws Error when a source of the project loads what cannot be followed, or is not there
  */
-export function sourcesOf(loading: Loading): Map<string, string> {
-  const { projectRoot, domains, domain } = loading;
-  const python = join(projectRoot, 'trainers');
+export function sourcesOf({ runtime, args }: Pick<Program, 'runtime' | 'args'>, loading: Loading): Map<string, string> {
+  const { projectRoot } = loading;
+  const entries =
+    runtime === 'node'
+      ? [there(join(projectRoot, args[0]!), 'the stage')]
+      : runtime === 'python'
+        ? pythonProgram(args[1]!, 'the stage', projectRoot)
+        : [];
   const sources = new Map<string, string>();
-
-  function add(path: string): void {
-    const name = nameOf(path);
-    if (sources.has(name)) return;
+  const waiting = entries.map((path) => ({ path, by: path }));
+  // A list may grow while it is walked: what is added is visited too.
+  for (const { path, by } of waiting) {
+    const name = nameOf(path, by, loading);
+    if (sources.has(name)) continue;
     sources.set(name, path);
-    const found = readSource(path).found;
-    if (found === null) return;
-    if (path.endsWith('.py')) addPython(path, found);
-    else addTypeScript(path, found);
-    for (const program of found.programs) addProgram(program, path);
-    for (const file of found.files) addFiles(resolve(dirname(path), file), file.endsWith('/'), path);
-    for (const declared of found.declared) addDeclared(declared, path);
-    if (found.unfollowed.length > 0) addUnfollowed(path, found.unfollowed);
-  }
-
-  /** The name of a source does not depend on where the project or the domains lie. */
-  function nameOf(path: string): string {
-    for (const [root, name] of [
-      [domains, 'domains/'],
-      [projectRoot, ''],
-    ] as const) {
-      const below = relative(root, path);
-      if (!below.startsWith('..')) return name + below.replaceAll(sep, '/');
-    }
-    throw new Error(`${path} is loaded by a stage, and is neither in ${projectRoot} nor in ${domains}`);
-  }
-
-  function addTypeScript(path: string, { imports }: Found): void {
-    for (const specifier of imports) {
-      if (specifier.startsWith('#'))
-        throw new Error(`${path} imports ${specifier}: names of package.json are not followed`);
-      if (/^\.\.?\//.test(specifier)) addFiles(resolve(dirname(path), specifier), false, path);
-    }
-  }
-
-  function addPython(path: string, { imports, members }: Found): void {
-    for (const module of imports) addModule(absolute(module, path), path, true);
-    for (const { module, name } of members) {
-      const parent = absolute(module, path);
-      const folder = join(python, ...parent);
-      if (name !== '*') addModule([...parent, name], path, false);
-      else if (isOfProject(parent) && isFolder(folder))
-        throw new Error(`${path} imports all of ${module}: name what it needs`);
-    }
-    addIfThere(join(projectRoot, 'trainers', 'requirements.txt'));
-  }
-
-  const isOfProject = ([top = '']: readonly string[]): boolean =>
-    top !== '' && (isFolder(join(python, top)) || existsSync(join(python, `${top}.py`)));
-
-  /** The parts of a module's whole name; one dot is the package that the importer is in, each further one its parent. */
-  function absolute(module: string, importer: string): string[] {
-    const dots = /^\.*/.exec(module)![0].length;
-    const parts = module.slice(dots).split('.').filter(Boolean);
-    if (dots === 0) return parts;
-    const own = relative(python, dirname(importer)).split(sep).filter(Boolean);
-    if (own[0] === '..' || dots > own.length)
-      throw new Error(`${importer} imports ${module}: there is no such package`);
-    return [...own.slice(0, own.length - dots + 1), ...parts];
-  }
-
-  /** A module with the packages that it is in. A member that is no module is a name within its module. */
-  function addModule(parts: readonly string[], importer: string, mustBeThere: boolean): void {
-    if (!isOfProject(parts)) return;
-    for (let length = 1; length <= parts.length; length++) {
-      const base = join(python, ...parts.slice(0, length));
-      if (existsSync(`${base}.py`) && !isFolder(base)) {
-        add(`${base}.py`);
-        if (length < parts.length && mustBeThere)
-          throw new Error(`${importer} imports ${parts.join('.')}: it is not there`);
-        return;
-      }
-      if (!isFolder(base)) {
-        if (mustBeThere) throw new Error(`${importer} imports ${parts.join('.')}: it is not there`);
-        return;
-      }
-      addIfThere(join(base, '__init__.py'));
-    }
-  }
-
-  /** `python -m module` */
-  function addProgram(module: string, by: string): void {
-    const parts = module.split('.');
-    const base = join(python, ...parts);
-    addModule(parts, by, true);
-    if (isFolder(base)) addFiles(join(base, '__main__.py'), false, by);
-  }
-
-  function addDeclared(declared: string, by: string): void {
-    const name = declared.replaceAll('{kind}', loading.kind).replaceAll('{domain}', domain).replace(/\?$/, '');
-    const path = name.startsWith('domains/') ? join(domains, name.slice('domains/'.length)) : join(projectRoot, name);
-    if (declared.endsWith('?')) addIfThere(path);
-    else addFiles(path, name.endsWith('/'), by);
-  }
-
-  /** A domain may do as it likes: all of its folder counts then. */
-  function addUnfollowed(path: string, unfollowed: readonly string[]): void {
-    const own = join(domains, domain);
-    if (relative(own, path).startsWith('..')) {
-      throw new Error(
-        `${path} loads what cannot be followed (${unfollowed.join('; ')}): name it by a comment @loads above the statement`,
-      );
-    }
-    for (const file of filesUnder(own)) add(file);
-  }
-
-  function addFiles(path: string, isWholeFolder: boolean, by: string): void {
-    if (!existsSync(path)) throw new Error(`${by} loads ${path}, which is not there`);
-    if (isWholeFolder) for (const file of filesUnder(path)) add(file);
-    else if (isFolder(path))
-      throw new Error(`${by} names the folder ${path}: name its files, or end its name with a slash`);
-    else add(path);
-  }
-
-  function addIfThere(path: string): void {
-    if (existsSync(path)) add(path);
-  }
-
-  for (const { runtime, args } of loading.programs) {
-    if (runtime === 'node') addFiles(join(projectRoot, args[0]!), false, 'the stage');
-    else if (runtime === 'python') addProgram(args[1]!, 'the stage');
+    const { found } = readSource(path);
+    if (found !== null) waiting.push(...loadedBy(path, found, loading).map((loaded) => ({ path: loaded, by: path })));
   }
   return sources;
 }
 
-const isFolder = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
+/** A name does not depend on where the project or the domains lie. What is in neither is named from where its importer is. */
+function nameOf(path: string, by: string, { domains, projectRoot }: Loading): string {
+  const from = (root: string, file: string) => relative(root, file).replaceAll(sep, '/');
+  const [inDomains, inProject] = [from(domains, path), from(projectRoot, path)];
+  if (!inDomains.startsWith('..')) return `domains/${inDomains}`;
+  if (!inProject.startsWith('..')) return inProject;
+  return from(domains, by).startsWith('..') ? inProject : `domains/${inDomains}`;
+}
 
-/** Made by tools, or words about the code that nothing reads. */
-const isLeftOut = ({ name }: Dirent): boolean =>
-  name.startsWith('.') || name === '__pycache__' || name === 'node_modules' || name === 'README.md';
+/** The files that a source loads itself. */
+function loadedBy(path: string, found: Found, loading: Loading): string[] {
+  const { projectRoot } = loading;
+  return [
+    ...(path.endsWith('.py') ? filesOfImports(path, found, join(projectRoot, 'trainers')) : modulesOf(path, found)),
+    ...found.programs.flatMap((module) => pythonProgram(module, path, projectRoot)),
+    ...found.files.flatMap((file) => named(resolve(dirname(path), file), file.endsWith('/'), path)),
+    ...found.declared.flatMap((declared) => declaredBy(path, declared, loading)),
+    ...(found.unfollowed.length > 0 ? unfollowed(path, found.unfollowed, loading) : []),
+  ];
+}
 
-function filesUnder(folder: string): string[] {
-  return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
-    const path = join(folder, entry.name);
-    if (isLeftOut(entry)) return [];
-    return entry.isDirectory() ? filesUnder(path) : [path];
+/** Modules that a TypeScript module imports. Packages are in the lock file, and not among the sources. */
+function modulesOf(path: string, { imports }: Found): string[] {
+  return imports.flatMap((specifier) => {
+    if (specifier.startsWith('#')) {
+      throw new Error(`${path} imports ${specifier}: names of package.json are not followed`);
+    }
+    return /^\.\.?\//.test(specifier) ? named(resolve(dirname(path), specifier), false, path) : [];
   });
+}
+
+/** `python -m module`, with what its packages are pinned to. */
+function pythonProgram(module: string, by: string, projectRoot: string): string[] {
+  const requirements = join(projectRoot, 'trainers', 'requirements.txt');
+  return [
+    ...filesOfProgram(module, by, join(projectRoot, 'trainers')),
+    ...(existsSync(requirements) ? [requirements] : []),
+  ];
+}
+
+function declaredBy(path: string, declared: string, { kind, domain, domains, projectRoot }: Loading): string[] {
+  const name = declared.replaceAll('{kind}', kind).replaceAll('{domain}', domain).replace(/\?$/, '');
+  const file = name.startsWith('domains/') ? join(domains, name.slice('domains/'.length)) : join(projectRoot, name);
+  if (declared.endsWith('?') && !existsSync(file)) return [];
+  return named(file, name.endsWith('/'), path);
+}
+
+/** A domain may do as it likes: all of its folder counts then. */
+function unfollowed(path: string, what: readonly string[], { domains, domain }: Loading): string[] {
+  const own = join(domains, domain);
+  if (!relative(own, path).startsWith('..')) return filesUnder(own);
+  throw new Error(
+    `${path} loads what cannot be followed (${what.join('; ')}): name the files by a comment @loads above the statement`,
+  );
+}
+
+/** A file that is named, or all below a folder that is named with a slash at its end. */
+function named(path: string, isWholeFolder: boolean, by: string): string[] {
+  there(path, by);
+  if (isWholeFolder) return filesUnder(path);
+  if (isFolder(path)) throw new Error(`${by} names the folder ${path}: name its files, or end its name with a slash`);
+  return [path];
+}
+
+function there(path: string, by: string): string {
+  if (!existsSync(path)) throw new Error(`${by} loads ${path}, which is not there`);
+  return path;
 }

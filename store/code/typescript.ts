@@ -30,7 +30,8 @@ export function findInTypeScript(text: string): Found {
 
   /** `spoken`: a declaration speaks for what is below, which is not followed itself. */
   function visit(node: Node, spoken: boolean): void {
-    const names = spoken || node === tree ? undefined : declared.get(node.span?.start ?? -1);
+    const isNamed = node === tree || /^(?:Import|Export(?:All|Named))Declaration$/.test(node.type);
+    const names = spoken || isNamed ? undefined : declared.get(node.span?.start ?? -1);
     if (names !== undefined) {
       declared.delete(node.span!.start);
       found.declared.push(...names);
@@ -42,6 +43,7 @@ export function findInTypeScript(text: string): Found {
       case 'ExportAllDeclaration':
       case 'ExportNamedDeclaration': {
         const source = node.source as Node | null;
+        if (declared.delete(node.span?.start ?? -1)) complain(node, '@loads stands above an import, which is followed');
         if (source && node.typeOnly !== true) found.imports.push(source.value as string);
         return;
       }

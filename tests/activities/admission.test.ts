@@ -61,7 +61,7 @@ test('a stage that the trainers cannot run gets neither a claim nor a Job, whoev
   const common = { schemaVersion: 1 as const, name: 'astro/sft', kind: 'sft' as const, seed, domain, policy };
   const request = { ...common, inputs: {}, config: stages.sft };
   const { main } = programsOf(request);
-  const version = codeVersion({ programs: [main], kind: 'sft', projectRoot: PROJECT, domain: domain.name });
+  const version = codeVersion([main], { kind: 'sft', projectRoot: PROJECT, domain: domain.name });
   const planned = { ...request, codeVersion: version };
   const key = stageKey(planned);
   await writeStageFile(store, { ...planned, key });

@@ -18,10 +18,11 @@ const NAME = '$'.concat('{name}');
 
 let project: string;
 const inProject = (changes: Partial<Loading> = {}): Loading => ({
-  ...{ kind: 'search', domain: 'countdown', programs: [NODE], projectRoot: project, domains: join(project, 'domains') },
+  ...{ kind: 'search', domain: 'countdown', projectRoot: project, domains: join(project, 'domains') },
   ...changes,
 });
-const names = (changes: Partial<Loading> = {}) => [...sourcesOf(inProject(changes)).keys()].toSorted();
+const names = (changes: Partial<Loading> = {}, program: typeof NODE | ReturnType<typeof python> = NODE) =>
+  [...sourcesOf(program, inProject(changes)).keys()].toSorted();
 /** What a stage loads when its entry is this text; the entry left out. */
 const loadedBy = (text: string) => {
   put(project, 'stages/main.ts', text);
@@ -33,7 +34,7 @@ const loadedByPython = (text: string, module = 'training.sft') => {
   const own = new Set(['trainers/orrery_trainers/__init__.py', 'trainers/orrery_trainers/training/__init__.py']);
   own.add(`trainers/orrery_trainers/${module.replaceAll('.', '/')}.py`);
   own.add('trainers/requirements.txt');
-  return names({ kind: 'sft', programs: [python(module)] })
+  return names({}, python(module))
     .filter((name) => !own.has(name))
     .map((name) => name.replace('trainers/orrery_trainers/', ''));
 };
@@ -121,6 +122,7 @@ describe('of TypeScript', () => {
     ["const command = ['-m', 'orrery_trainers.missing'];", 'orrery_trainers.missing: it is not there'],
     ['// @loads stages/missing.ts\nconst at = import.meta.dirname;', 'missing.ts, which is not there'],
     ['const a = 1;\n// @loads nothing\n', 'line 3: no statement stands below @loads'],
+    ["// @loads nothing\nimport './a.ts';", 'line 2: @loads stands above an import, which is followed'],
     ['const = 1;', 'stages/main.ts: '],
   ])('%j is an error', (text, words) => {
     expect(() => loadedBy(text)).toThrow(words);
@@ -236,11 +238,11 @@ for file in files:
 
 test('a source that is put back as it was has its old version again', () => {
   put(project, 'stages/main.ts', "import './a.ts';");
-  const before = codeVersion(inProject());
+  const before = codeVersion([NODE], inProject());
   put(project, 'stages/a.ts', 'const changed = 1;');
-  expect(codeVersion(inProject())).not.toBe(before);
+  expect(codeVersion([NODE], inProject())).not.toBe(before);
   put(project, 'stages/a.ts', 'export const a = 1;');
-  expect(codeVersion(inProject())).toBe(before);
+  expect(codeVersion([NODE], inProject())).toBe(before);
 });
 
 test('a domain that loads what cannot be followed counts with all of its folder', () => {
@@ -259,6 +261,15 @@ test('domains have the same names wherever their folder lies', () => {
   expect(names({ domains: elsewhere })).toEqual(expected);
 });
 
+test('what a program imports from outside of the project is named from where the importer is', () => {
+  const [elsewhere, root] = [aFolder(), join(project, 'root')];
+  put(root, 'stages/main.ts', "import '../../stages/a.ts';\n// @loads domains/{domain}/domain.ts\nconst at = import.meta.dirname;");
+  put(elsewhere, 'domains/countdown/domain.ts', "import '../../shared.ts';");
+  put(elsewhere, 'shared.ts', 'export const shared = 1;');
+  const expected = ['../stages/a.ts', 'domains/../shared.ts', 'domains/countdown/domain.ts', 'stages/main.ts'];
+  expect(names({ projectRoot: root, domains: join(elsewhere, 'domains') })).toEqual(expected);
+});
+
 test('every TypeScript and Python file of the programs can be read, and says what it loads', () => {
   const followed = globSync(
     ['{stages,store,spec,inputs,domains}/**/*.ts', '{trainers/orrery_trainers,domains}/**/*.py'],
@@ -272,16 +283,16 @@ test('every TypeScript and Python file of the programs can be read, and says wha
 });
 
 test('a version does not depend on where the project lies', () => {
-  const loading = { kind: 'search', programs: [NODE], domain: 'countdown' } as const;
-  expect(codeVersion({ ...loading, projectRoot: ROOT })).toMatch(/^[0-9a-f]{64}$/);
-  expect(codeVersion({ ...loading, projectRoot: ROOT })).toBe(
-    codeVersion({ ...loading, projectRoot: ROOT.slice(0, -1) }),
+  const loading = { kind: 'search', domain: 'countdown' } as const;
+  expect(codeVersion([NODE], { ...loading, projectRoot: ROOT })).toMatch(/^[0-9a-f]{64}$/);
+  expect(codeVersion([NODE], { ...loading, projectRoot: ROOT })).toBe(
+    codeVersion([NODE], { ...loading, projectRoot: ROOT.slice(0, -1) }),
   );
 });
 
 test('a source that is gone is an error and no other version', () => {
   put(project, 'stages/main.ts', "import './a.ts';");
-  codeVersion(inProject());
+  codeVersion([NODE], inProject());
   rmSync(join(project, 'stages/a.ts'));
-  expect(() => codeVersion(inProject())).toThrow('a.ts, which is not there');
+  expect(() => codeVersion([NODE], inProject())).toThrow('a.ts, which is not there');
 });
