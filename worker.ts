@@ -50,14 +50,14 @@ if (claim.kind !== 'ours') leaveQueue(claim);
 /** Two arms start their stages side by side. */
 const SPARES = 2;
 await orLeave(() => mkdir(home, { recursive: true }));
-const { machine, close, ...acting } = await orLeave(() =>
+const { executor, machine } = await orLeave(() =>
   chooseExecutor(process.env, { home, projectRoot, store, python, log, spares: SPARES }),
 );
 const activities = activityOptions({
   store,
   projectRoot,
   inputs,
-  ...acting,
+  executor,
   client,
   searchAttributes: await ensureSearchAttributes(clientConnection, namespace, log),
   log,
@@ -96,13 +96,13 @@ const keeping = keepQueue(client, taskQueue, installation, claim.runId, leaving.
   if (worker.getState() === 'RUNNING') worker.shutdown();
 });
 const reconciling = startReconciler({
-  ...{ store, executor: acting.executor, machine, log, signal: leaving.signal },
+  ...{ store, executor, machine, log, signal: leaving.signal },
   owners: () => temporalOwners(client, store),
 });
 await worker.run();
 leaving.abort();
 await Promise.all([reconciling, keeping]);
-close();
+executor[Symbol.dispose]();
 await Promise.all([connection.close(), clientConnection.close()]);
 
 function tellLoss(loss: Loss): void {

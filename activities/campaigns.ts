@@ -29,7 +29,7 @@ import type { Deps } from './deps.ts';
 import { type PublishedPaths, publishCampaign } from './publish.ts';
 
 /** The door of a campaign, and its last step. */
-export function createCampaignActivities({ store, inputs, refusalOf, engines, searchAttributes, client, log }: Deps) {
+export function createCampaignActivities({ store, inputs, executor, engines, searchAttributes, client, log }: Deps) {
   const rejected = (why: string, then: string) => log.warn({ why }, `the store does not hold: ${then}`);
 
   return {
@@ -44,7 +44,7 @@ export function createCampaignActivities({ store, inputs, refusalOf, engines, se
       // All at once: who mends one field is not to be told of the next only then.
       const complaints = await domainComplaints(spec);
       for (const slot of planCampaign(spec)) {
-        const message = refusalOf({ ...slot, config: spec.stages[slot.kind] } as never);
+        const message = executor.refuse({ ...slot, config: spec.stages[slot.kind] } as never);
         if (message !== null) complaints.push({ field: `stages.${slot.kind}.run`, message });
       }
       complaints.push(...unsupportedIn(spec, engines));

@@ -1,9 +1,8 @@
 import { mkdir } from 'node:fs/promises';
 import { basename, join, relative } from 'node:path';
 import { z } from 'zod';
-import type { Executor } from '../spec/index.ts';
+import type { Executor, JobRef } from '../executor/index.ts';
 import { logsDir, readJsonIfThere, stageDir, writeFileAtomic } from '../store/index.ts';
-import type { JobRef } from './job-request.ts';
 import type { Stall } from './stall.ts';
 
 /** Written first: who finds a stopped job with it knows that it was stopped for a stall, even if who stopped it died since. */

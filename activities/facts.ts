@@ -1,4 +1,5 @@
-import type { ExecutionFacts, JobObservation, KeptWork, Progress } from '../spec/index.ts';
+import type { JobObservation } from '../executor/index.ts';
+import type { ExecutionFacts, KeptWork, Progress } from '../spec/index.ts';
 
 /**
  * Times and work of an execution that has ended. Pure.

@@ -6,10 +6,9 @@ import { type Answered, activityInterceptor } from './interceptor.ts';
 import { createJobActivities } from './jobs.ts';
 import { createStageActivities } from './stages.ts';
 
+export type { JobRef, StartAttempt } from '../executor/index.ts';
 export type { Deps } from './deps.ts';
 export type { Timed } from './interceptor.ts';
-export type { JobRef } from './job-request.ts';
-export type { StartAttempt } from './stages.ts';
 
 /** Every activity of orrery. Each may run twice: names are derived, and what is there is adopted. */
 const createActivities = (deps: Deps) => ({

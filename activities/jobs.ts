@@ -1,21 +1,14 @@
 import { cancellationSignal } from '@temporalio/activity';
-import {
-  type ExecutionFacts,
-  type JobObservation,
-  type KeptWork,
-  type Outcome,
-  type Progress,
-  progressOfAll,
-} from '../spec/index.ts';
+import type { JobObservation, JobRef } from '../executor/index.ts';
+import { type ExecutionFacts, type KeptWork, type Outcome, type Progress, progressOfAll } from '../spec/index.ts';
 import { readPartsProgress, readStageFileIfSound, releaseClaim, stageDir } from '../store/index.ts';
+import { unscheduled } from './capacity.ts';
 import type { Deps } from './deps.ts';
 import { readStall, saveDiagnosis } from './diagnosis.ts';
 import { factsOf } from './facts.ts';
-import type { JobRef } from './job-request.ts';
 import { keptWork } from './kept.ts';
 import { progressSchedule } from './progress-schedule.ts';
 import { watchProgress } from './progress-watch.ts';
-import { unscheduled } from './room.ts';
 import type { Stall } from './stall.ts';
 
 /** How an execution ended, and what is known of its times. */
@@ -25,7 +18,7 @@ export interface Ended {
 }
 
 /** Watching and ending jobs. All may run twice, on two workers. */
-export function createJobActivities({ store, executor, outcomeOf, client, log }: Deps) {
+export function createJobActivities({ store, executor, client, log }: Deps) {
   return {
     /** Nothing of the attempt runs any more: another campaign may take the stage up. */
     releaseStage: ({ key, attempt }: Pick<JobRef, 'key' | 'attempt'>): Promise<void> =>
@@ -70,7 +63,7 @@ export function createJobActivities({ store, executor, outcomeOf, client, log }:
         if (last === null) return await ended((await unscheduled(store, job)) ?? lost(job), last);
         // Who found it stalled may have died before it could say so.
         const before = last.phase === 'stopped' ? await readStall(store, job) : null;
-        return await ended(before === null ? outcomeOf(last, job.attempt) : stalledOutcome(job, before), last);
+        return await ended(before === null ? executor.outcome(last, job.attempt) : stalledOutcome(job, before), last);
       } finally {
         watch.stop();
       }
@@ -119,7 +112,7 @@ export function createJobActivities({ store, executor, outcomeOf, client, log }:
     cancellationSignal().throwIfAborted();
     await executor.suspend(job.name);
     const last = await executor.observe(job.name);
-    return last?.phase === 'succeeded' ? outcomeOf(last, job.attempt) : stalledOutcome(job, told);
+    return last?.phase === 'succeeded' ? executor.outcome(last, job.attempt) : stalledOutcome(job, told);
   }
 }
 

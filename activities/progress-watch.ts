@@ -1,7 +1,8 @@
 import { activityInfo } from '@temporalio/activity';
 import type { Logger } from 'pino';
 import { z } from 'zod';
-import { type PodState, Progress, progressOfAll } from '../spec/index.ts';
+import type { PodState } from '../executor/index.ts';
+import { Progress, progressOfAll } from '../spec/index.ts';
 import { BEAT_MS, setHeartbeatDetails } from './heartbeat.ts';
 import { afterLook, type IdlePods, type Stall, stallOf } from './stall.ts';
 

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { cancellationSignal } from '@temporalio/activity';
+import { type JobRef, jobName, jobRequest, programsOf, type StartAttempt } from '../executor/index.ts';
 import { dataFileDigests } from '../inputs/index.ts';
 import { isOpenHere } from '../installation/index.ts';
 import { refuseUnsupportedStage } from '../planner/index.ts';
@@ -40,22 +41,9 @@ import {
   sumCounts,
   writeStageFile,
 } from '../store/index.ts';
+import { isGivenUp, mustFitNow, noteShortage } from './capacity.ts';
 import type { Deps } from './deps.ts';
 import { noEffectOf } from './effect.ts';
-import { type AttemptSettings, type JobRef, jobName, jobRequest } from './job-request.ts';
-import { programsOf } from './programs.ts';
-import { isGivenUp, mustFitNow, noteShortage } from './room.ts';
-
-export interface StartAttempt extends AttemptSettings {
-  readonly campaignId: string;
-  readonly campaignRun: string;
-  readonly request: StageRequest;
-  readonly key: string;
-  /** Names this execution before it has an attempt number: asked twice with one token, the claim is made once. */
-  readonly token: string;
-  /** How many of the newest checkpoints not to resume from. */
-  readonly earlierCheckpoints: number;
-}
 
 export interface Resolved {
   readonly key: string;
@@ -80,16 +68,7 @@ export type Sealed =
   | { readonly kind: 'incomplete'; readonly outcome: Outcome };
 
 /** From a stage that is asked for to a claimed execution of it, and from its parts to its manifest. */
-export function createStageActivities({
-  store,
-  projectRoot,
-  inputs,
-  executor,
-  shortageOf,
-  engines,
-  client,
-  log,
-}: Deps) {
+export function createStageActivities({ store, projectRoot, inputs, executor, engines, client, log }: Deps) {
   /** Whether the workflow that owns a claim is open. Silence is no answer: then it throws, and is asked again. */
   const isOpen = async (workflowId: string) => isOpenHere(client, await storeId(store), { workflowId });
 
@@ -134,7 +113,7 @@ export function createStageActivities({
     const checkpointBefore = await stepToAvoid(dir, start.earlierCheckpoints);
     const asked = jobRequest(job, start, stage, checkpointBefore);
     const { run } = stage.config;
-    const shortage = (await shortageOf?.(asked, mustFitNow(run))) ?? null;
+    const shortage = await executor.capacity(asked, mustFitNow(run));
     // A job that stands has its room, or its place in the queue.
     if (shortage !== null && isGivenUp(shortage, run) && (await executor.observe(job.name)) === null) {
       log.warn({ job: job.name, why: shortage.why }, 'no room for a job, and it is not submitted');

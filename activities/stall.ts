@@ -1,4 +1,5 @@
-import type { PodState, Progress } from '../spec/index.ts';
+import type { PodState } from '../executor/index.ts';
+import type { Progress } from '../spec/index.ts';
 
 /** A pod at work as the watch remembers it. */
 export interface Idle {

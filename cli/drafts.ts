@@ -1,13 +1,7 @@
 import { createHash } from 'node:crypto';
-import { jobName, jobRequest } from '../activities/job-request.ts';
-import {
-  type CampaignSpec,
-  type JobRequest,
-  type ManifestRef,
-  planCampaign,
-  type StageFile,
-  type StageSlot,
-} from '../spec/index.ts';
+import type { JobRequest } from '../executor/index.ts';
+import { jobName, jobRequest } from '../executor/index.ts';
+import { type CampaignSpec, type ManifestRef, planCampaign, type StageFile, type StageSlot } from '../spec/index.ts';
 import { stageRequest } from '../workflows/policy/request.ts';
 
 /** The first attempt at a stage as it would be asked for, before anything has run. */

@@ -1,25 +1,26 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import {
   type Executor,
-  InvalidInputError,
   type JobObservation,
   type JobRequest,
   type JobSummary,
-  type KubernetesSettings,
-} from '../spec/index.ts';
+  jobHasEnded,
+} from '../executor/index.ts';
+import { InvalidInputError, type KubernetesSettings } from '../spec/index.ts';
 import { storeId } from '../store/index.ts';
 import { createKubeClient, type KubeClient } from './api/client.ts';
 import { isRefusal, KubeError } from './api/errors.ts';
 import { annotationOf, type Job, nameOf, type Pod } from './api/objects.ts';
 import { pauseAfter } from './api/reflector.ts';
 import { createClusterView, type Log } from './api/watch-cache.ts';
+import { createShortage } from './capacity/shortage.ts';
 import { diagnose } from './logs/diagnose.ts';
 import { keepLogs, logsForPerson } from './logs/logs.ts';
 import { gangObjects } from './manifests/gang.ts';
 import { jobManifest } from './manifests/job.ts';
 import { ANNOTATIONS, LABELS } from './manifests/labels.ts';
 import { excludable } from './manifests/placement.ts';
-import { type Judgement, judge, type Seen } from './status/outcome.ts';
+import { type Judgement, judge, kubernetesOutcome, type Seen } from './status/outcome.ts';
 import type { GivenUp } from './status/pod-failure.ts';
 import { hasEnded } from './status/pod-state.ts';
 import type { SeenPod } from './status/seen-pod.ts';
@@ -35,10 +36,8 @@ export interface KubernetesExecutorOptions {
   readonly client?: KubeClient;
 }
 
-export interface KubernetesExecutor extends Executor {
+export interface KubernetesExecutor extends Executor, Disposable {
   readonly client: KubeClient;
-  /** Ends the watches. */
-  close(): void;
 }
 
 /** Time alone changes what is to be concluded: a limit is over. */
@@ -176,7 +175,7 @@ export function createKubernetesExecutor(options: KubernetesExecutorOptions): Ku
           await giveUpOn(job, giveUp, seen, signal);
           continue;
         }
-        if (isEnd(observation)) {
+        if (jobHasEnded(observation)) {
           yield await settled(job, signal);
           return;
         }
@@ -246,7 +245,7 @@ export function createKubernetesExecutor(options: KubernetesExecutorOptions): Ku
     view.note(job);
     await view.ready();
     const { observation, seen } = await judged(job);
-    if (isEnd(observation)) return;
+    if (jobHasEnded(observation)) return;
     if (annotationOf(job, ANNOTATIONS.stoppedAt) === null) {
       await keepLogs(client, store, job, seen.pods, log);
       const note = { [ANNOTATIONS.stoppedAt]: askedAt };
@@ -255,7 +254,7 @@ export function createKubernetesExecutor(options: KubernetesExecutorOptions): Ku
     }
     await until(name, async () => {
       const now = await find(name);
-      return now === null || isEnd((await judged(now)).observation);
+      return now === null || jobHasEnded((await judged(now)).observation);
     });
     log.info({ job: name }, 'job suspended');
   }
@@ -328,11 +327,13 @@ export function createKubernetesExecutor(options: KubernetesExecutorOptions): Ku
         return { 'job.txt': `cannot be had: ${(error as Error).message}\n` };
       }
     },
-    close: () => void opened?.then(({ view }) => view.close()),
+    outcome: kubernetesOutcome,
+    refuse: () => null,
+    capacity: createShortage(client, settings, log),
+    [Symbol.dispose]: () => void opened?.then(({ view }) => view.close()),
   };
 }
 
-const isEnd = ({ phase }: JobObservation): boolean => phase !== 'pending' && phase !== 'running';
 const isLeft = ({ pod, gone }: SeenPod): boolean => !gone && !hasEnded(pod);
 
 /** The Job as if its stop had been asked for and seen. */

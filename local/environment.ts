@@ -1,5 +1,5 @@
 import { delimiter, join } from 'node:path';
-import type { Program } from '../spec/index.ts';
+import type { Program } from '../executor/index.ts';
 import { POD_ENV } from '../spec/pod-env.ts';
 import { stageDir, stageFilePath } from '../store/layout.ts';
 import { homeOf, type LocalJob, marksOf } from './job-folder.ts';

@@ -5,13 +5,19 @@ import { hostname } from 'node:os';
 import { basename, join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import type { Executor, JobObservation, JobRequest, JobSummary } from '../spec/index.ts';
+import {
+  type Executor,
+  type JobObservation,
+  type JobRequest,
+  type JobSummary,
+  jobHasEnded,
+} from '../executor/index.ts';
 import { createExclusive, isMissing, logPath, stageDir } from '../store/index.ts';
+import { localRefusal } from './capacity.ts';
 import { diagnose } from './diagnosis/diagnose.ts';
 import { withoutTemporal } from './environment.ts';
 import { type Gpu, machineGpus } from './gpus.ts';
 import {
-  hasEnded,
   JOB_HOME,
   JOB_ID,
   jobFolder,
@@ -26,6 +32,7 @@ import {
 } from './job-folder.ts';
 import { tail } from './log-tail.ts';
 import { observe, takePlaceOfSupervisor } from './observe.ts';
+import { localOutcome } from './outcome.ts';
 import { findMarked, killMarked, sendSignal } from './processes.ts';
 import { readJob, readJobOrEnd, readSupervisor } from './records.ts';
 import { brokenExclusion } from './slots.ts';
@@ -156,7 +163,7 @@ export function createLocalExecutor(options: LocalExecutorOptions): Executor & D
       const telling = JSON.stringify(job);
       if (telling !== told) yield job;
       told = telling;
-      if (hasEnded(job)) return;
+      if (jobHasEnded(job)) return;
       await changed;
     }
   }
@@ -171,7 +178,7 @@ export function createLocalExecutor(options: LocalExecutorOptions): Executor & D
     let signalled = false;
     for (;;) {
       const seen = await observe(folder);
-      if (seen === null || hasEnded(seen)) break;
+      if (seen === null || jobHasEnded(seen)) break;
       if (supervisor.pid !== null && (!signalled || performance.now() > deadline)) {
         sendSignal(supervisor.pid, signalled ? 'SIGKILL' : 'SIGTERM');
         signalled = true;
@@ -243,6 +250,9 @@ export function createLocalExecutor(options: LocalExecutorOptions): Executor & D
     ...{ submit, watch, suspend, stop, logs, list },
     observe: (name) => observe(jobFolder(home, name)),
     diagnose: (name) => diagnose(jobFolder(home, name)),
+    ...{ outcome: localOutcome, refuse: localRefusal },
+    // Each job waits for what it needs of the machine (slots.ts).
+    capacity: async () => null,
     /** Lets the spares go; jobs run on. */
     [Symbol.dispose]: () => spares[Symbol.dispose](),
   };

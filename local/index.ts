@@ -1,4 +1,4 @@
-export { type Capacity, localRefusal, machineCapacity, refusalFor } from './capacity.ts';
+export { type Capacity, machineCapacity, refusalFor } from './capacity.ts';
 export { createLocalExecutor, type LocalExecutorOptions } from './executor.ts';
 export type { Gpu } from './gpus.ts';
 export { localOutcome } from './outcome.ts';

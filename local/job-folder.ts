@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
-import type { JobObservation, JobRequest } from '../spec/index.ts';
+import type { JobObservation, JobRequest } from '../executor/index.ts';
 import { Gpu } from './gpus.ts';
 
 /**
@@ -93,8 +93,6 @@ export const marksOf = (home: string, { id, request }: Pick<LocalJob, 'id' | 're
 });
 
 export const newJobId = (): string => randomUUID();
-
-export const hasEnded = ({ phase }: JobObservation): boolean => phase !== 'pending' && phase !== 'running';
 
 /** A job of which nothing has started. */
 export function pendingJob({ name, parts }: JobRequest): JobObservation {

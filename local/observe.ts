@@ -1,9 +1,8 @@
 import { stat } from 'node:fs/promises';
+import { type JobObservation, jobHasEnded, type PodState } from '../executor/index.ts';
 import { FAILURES } from '../spec/failures.ts';
-import type { JobObservation, PodState } from '../spec/index.ts';
 import { createExclusive, writeFileAtomic } from '../store/files.ts';
 import {
-  hasEnded,
   JOB_ID,
   type LocalJob,
   pendingJob,
@@ -28,7 +27,7 @@ export async function observe(folder: string): Promise<JobObservation | null> {
   if (job === null) return null;
   if ('unreadable' in job) return await endUnreadable(folder, job.unreadable);
   const state = await readState(folder);
-  if (state !== null && hasEnded(state)) return state;
+  if (state !== null && jobHasEnded(state)) return state;
 
   const supervisor = await readSupervisor(folder);
   if (supervisor === null) {
@@ -55,7 +54,7 @@ async function bury(folder: string, job: LocalJob, supervisor: SupervisorRecord)
   await killMarked(JOB_ID, job.id);
   const state = await readState(folder);
   // It had ended by itself between two looks of ours.
-  if (state !== null && hasEnded(state)) return state;
+  if (state !== null && jobHasEnded(state)) return state;
   const seen = state ?? pendingJob(job.request);
   const asked = await isStopAsked(folder);
   const rebooted = supervisor.pid !== null && !supervisor.start.startsWith(await bootId());

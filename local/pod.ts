@@ -1,4 +1,4 @@
-import type { PodState } from '../spec/index.ts';
+import type { PodState } from '../executor/index.ts';
 import { POD_ENV } from '../spec/pod-env.ts';
 import { logPath, stageDir } from '../store/layout.ts';
 import { type ContainerEnd, type ContainerSpec, startContainer } from './container.ts';

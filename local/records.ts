@@ -1,7 +1,7 @@
 import { access, rename } from 'node:fs/promises';
 import { basename } from 'node:path';
+import type { JobObservation } from '../executor/index.ts';
 import { InvalidInputError } from '../spec/errors.ts';
-import type { JobObservation } from '../spec/index.ts';
 import { isMissing, readJsonIfThere } from '../store/files.ts';
 import {
   homeOf,

@@ -1,4 +1,4 @@
-import type { JobSummary } from '../spec/index.ts';
+import type { JobSummary } from '../executor/index.ts';
 import type { Scratch, StageLook, StoreLook, Temporary } from '../store/index.ts';
 
 /**

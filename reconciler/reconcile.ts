@@ -1,5 +1,5 @@
 import { rm, unlink } from 'node:fs/promises';
-import type { Executor } from '../spec/index.ts';
+import type { Executor } from '../executor/index.ts';
 import { isMissing, lookForTemporaries, lookThroughStore, releaseClaim, type Temporary } from '../store/index.ts';
 import {
   type Finding,

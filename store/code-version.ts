@@ -1,8 +1,7 @@
 import { join } from 'node:path';
-import type { Program } from '../spec/job.ts';
 import { sha256 } from './canonical.ts';
 import { readSource } from './code/read-source.ts';
-import { type Loading, sourcesOf } from './code/sources.ts';
+import { type Loading, type ProgramStart, sourcesOf } from './code/sources.ts';
 
 /**
  * Version of the code that makes the results of one stage: a sha256 over the sources that its programs load. It is part of the stage's
@@ -12,10 +11,7 @@ import { type Loading, sourcesOf } from './code/sources.ts';
  * version. A source that has not changed since is not read again, so that asking costs a `stat` of each.
  * @throws Error when a source loads what cannot be followed
  */
-export function codeVersion(
-  programs: readonly Pick<Program, 'runtime' | 'args'>[],
-  loading: Omit<Loading, 'domains'>,
-): string {
+export function codeVersion(programs: readonly ProgramStart[], loading: Omit<Loading, 'domains'>): string {
   const domains = process.env.ORRERY_DOMAINS ?? join(loading.projectRoot, 'domains');
   const lines = new Set<string>();
   for (const program of programs) {

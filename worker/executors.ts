@@ -1,15 +1,13 @@
-import type { Deps } from '../activities/index.ts';
-import type { LocalExecutorOptions } from '../local/index.ts';
-import { createLocalExecutor, localMachine, localOutcome, localRefusal } from '../local/index.ts';
+import type { Executor } from '../executor/index.ts';
+import { createLocalExecutor, type LocalExecutorOptions, localMachine } from '../local/index.ts';
 import type { Machine } from '../reconciler/index.ts';
 import { InvalidInputError } from '../spec/index.ts';
 
-/** An executor, and what activities and reconciler have to know of it. */
-export interface ChosenExecutor extends Pick<Deps, 'executor' | 'outcomeOf' | 'refusalOf' | 'shortageOf'> {
-  /** What it keeps on this machine; null for one that keeps nothing here. */
+export interface ChosenExecutor {
+  /** Disposing it ends what it has open in this process; jobs run on. */
+  readonly executor: Executor & Disposable;
+  /** What the executor keeps on this machine, for the reconciler; null for one that keeps nothing here. */
   readonly machine: Machine | null;
-  /** Ends what it has open. */
-  close(): void;
 }
 
 /**
@@ -28,25 +26,15 @@ export function shareFilesWithPods(env: NodeJS.ProcessEnv): void {
 export async function chooseExecutor(env: NodeJS.ProcessEnv, local: LocalExecutorOptions): Promise<ChosenExecutor> {
   const name = env.ORRERY_EXECUTOR || 'local';
   if (name === 'local') {
-    const executor = createLocalExecutor(local);
-    return {
-      ...{ executor, outcomeOf: localOutcome, refusalOf: localRefusal, machine: localMachine(local.home) },
-      close() {},
-    };
+    return { executor: createLocalExecutor(local), machine: localMachine(local.home) };
   }
   if (name !== 'kubernetes') {
     const message = `expected local or kubernetes, but got "${name}"`;
     throw new InvalidInputError('the environment', [{ field: 'ORRERY_EXECUTOR', message }]);
   }
   shareFilesWithPods(env);
-  // Loaded where it is used: it takes as long as all else of a worker together.
-  const { createKubernetesExecutor, createShortage, kubernetesOutcome, readKubernetesSettings } = await import(
-    '../k8s/index.ts'
-  );
+  // Loaded only where it is used: loading it takes as long as the rest of a worker together.
+  const { createKubernetesExecutor, readKubernetesSettings } = await import('../k8s/index.ts');
   const settings = readKubernetesSettings(env.ORRERY_KUBERNETES);
-  const executor = createKubernetesExecutor({ settings, store: local.store, log: local.log });
-  return {
-    ...{ executor, outcomeOf: kubernetesOutcome, refusalOf: () => null, machine: null, close: executor.close },
-    shortageOf: createShortage(executor.client, settings, local.log),
-  };
+  return { executor: createKubernetesExecutor({ settings, store: local.store, log: local.log }), machine: null };
 }

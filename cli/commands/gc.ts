@@ -20,11 +20,11 @@ async function collect({ dryRun = false, json }: { dryRun?: boolean; json?: true
   const [store, home] = [storePath(), homePath()];
   const log = { info() {}, warn: (facts: object, message: string) => console.error(`orrery: ${message}`, facts) };
   const local = { home, store, projectRoot: PROJECT, python: VENV_PYTHON, log };
-  const { executor, machine, close } = await chooseExecutor(process.env, local);
+  const { executor, machine } = await chooseExecutor(process.env, local);
   const found = await withClient((client) =>
     reconcile({ store, executor, owners: () => temporalOwners(client, store), machine }, { dryRun }),
   );
-  close();
+  executor[Symbol.dispose]();
   console.log(json ? JSON.stringify(found, null, 2) : linesOf(found).join('\n'));
   return found.cleaned.some(({ error }) => error !== null) ? EXIT.failed : EXIT.ok;
 }

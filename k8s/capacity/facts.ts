@@ -1,5 +1,6 @@
+import type { JobRequest } from '../../executor/index.ts';
 import type { Amounts, Need, NodeFacts, PodFacts } from '../../planner/index.ts';
-import type { JobRequest, KubernetesSettings } from '../../spec/index.ts';
+import type { KubernetesSettings } from '../../spec/index.ts';
 import { type KubeNode, nameOf, type Pod, trueCondition } from '../api/objects.ts';
 import { jobManifest } from '../manifests/job.ts';
 import { quantity } from './quantity.ts';

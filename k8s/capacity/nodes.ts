@@ -1,5 +1,6 @@
+import type { JobRequest } from '../../executor/index.ts';
 import { type NodeFacts, type PodFacts, type Qualification, qualify } from '../../planner/index.ts';
-import type { JobRequest, KubernetesSettings } from '../../spec/index.ts';
+import type { KubernetesSettings } from '../../spec/index.ts';
 import type { KubeClient } from '../api/client.ts';
 import { needOf, nodeFacts, podFacts } from './facts.ts';
 

@@ -1,5 +1,6 @@
+import type { JobRequest, Shortage } from '../../executor/index.ts';
 import type { Qualification } from '../../planner/index.ts';
-import type { JobRequest, KubernetesSettings, Shortage } from '../../spec/index.ts';
+import type { KubernetesSettings } from '../../spec/index.ts';
 import type { KubeClient } from '../api/client.ts';
 import type { Log } from '../api/watch-cache.ts';
 import { qualifyJob, surveyCluster } from './nodes.ts';

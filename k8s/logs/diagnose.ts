@@ -1,5 +1,5 @@
 import pTimeout from 'p-timeout';
-import type { JobObservation } from '../../spec/index.ts';
+import type { JobObservation } from '../../executor/index.ts';
 import { numbered } from '../../store/index.ts';
 import type { KubeClient } from '../api/client.ts';
 import { KubeError } from '../api/errors.ts';

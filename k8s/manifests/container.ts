@@ -5,7 +5,8 @@ import type {
   V1SecurityContext,
   V1VolumeMount,
 } from '@kubernetes/client-node';
-import { type JobRequest, type KubernetesSettings, POD_ENV, type Program } from '../../spec/index.ts';
+import type { JobRequest, Program } from '../../executor/index.ts';
+import { type KubernetesSettings, POD_ENV } from '../../spec/index.ts';
 import { stageDir, stageFilePath } from '../../store/layout.ts';
 import { ANNOTATIONS, MAIN, POLICY_PORT } from './labels.ts';
 

@@ -1,4 +1,5 @@
-import type { JobRequest, KubernetesSettings } from '../../spec/index.ts';
+import type { JobRequest } from '../../executor/index.ts';
+import type { KubernetesSettings } from '../../spec/index.ts';
 import type { Service } from '../api/objects.ts';
 import { jobLabels } from './metadata.ts';
 import { gangService } from './service.ts';

@@ -1,4 +1,5 @@
-import type { JobRequest, KubernetesSettings } from '../../spec/index.ts';
+import type { JobRequest } from '../../executor/index.ts';
+import type { KubernetesSettings } from '../../spec/index.ts';
 import type { Job } from '../api/objects.ts';
 import { podFailurePolicy } from './failure-policy.ts';
 import { ANNOTATIONS, LABELS } from './labels.ts';

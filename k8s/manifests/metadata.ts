@@ -1,4 +1,4 @@
-import type { JobRequest } from '../../spec/index.ts';
+import type { JobRequest } from '../../executor/index.ts';
 import { ANNOTATIONS, LABELS, labelValue, MANAGED_BY } from './labels.ts';
 
 /** Labels of all objects of one job. @param instance - of the store, see store/instance.ts */

@@ -1,10 +1,6 @@
 import type { V1Affinity, V1NodeSelectorRequirement, V1Toleration } from '@kubernetes/client-node';
-import {
-  type JobRequest,
-  type KubernetesPlacement,
-  type KubernetesSettings,
-  leastReportedGiB,
-} from '../../spec/index.ts';
+import type { JobRequest } from '../../executor/index.ts';
+import { type KubernetesPlacement, type KubernetesSettings, leastReportedGiB } from '../../spec/index.ts';
 import { type KubeNode, nameOf } from '../api/objects.ts';
 import { LABELS } from './labels.ts';
 

@@ -1,5 +1,6 @@
 import type { V1EnvVar, V1PodSpec, V1Volume } from '@kubernetes/client-node';
-import { type JobRequest, type KubernetesSettings, POD_ENV } from '../../spec/index.ts';
+import type { JobRequest } from '../../executor/index.ts';
+import { type KubernetesSettings, POD_ENV } from '../../spec/index.ts';
 import { container, named, SCRATCH, volumeName } from './container.ts';
 import { ANNOTATIONS, MAIN, MASTER_PORT, POLICY_PORT } from './labels.ts';
 import { affinityOf, placementOf, tolerationsOf } from './placement.ts';

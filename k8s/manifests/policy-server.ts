@@ -1,5 +1,6 @@
 import type { V1Container, V1Probe } from '@kubernetes/client-node';
-import { type JobRequest, type KubernetesSettings, POD_ENV, type Program } from '../../spec/index.ts';
+import type { JobRequest, Program } from '../../executor/index.ts';
+import { type KubernetesSettings, POD_ENV } from '../../spec/index.ts';
 import { container } from './container.ts';
 import { POLICY_PORT, POLICY_SERVER } from './labels.ts';
 import { serverResources } from './resources.ts';

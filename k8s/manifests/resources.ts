@@ -1,5 +1,6 @@
 import type { V1ResourceRequirements } from '@kubernetes/client-node';
-import type { JobRequest, KubernetesSettings } from '../../spec/index.ts';
+import type { JobRequest } from '../../executor/index.ts';
+import type { KubernetesSettings } from '../../spec/index.ts';
 import { placementOf } from './placement.ts';
 
 /** Beside a policy server, the share of the pod that the program gets which asks it; *ours*: it reads and writes text. */

@@ -1,4 +1,4 @@
-import type { JobRequest } from '../../spec/index.ts';
+import type { JobRequest } from '../../executor/index.ts';
 import type { Service } from '../api/objects.ts';
 import { LABELS } from './labels.ts';
 import { jobLabels } from './metadata.ts';

@@ -1,4 +1,4 @@
-import type { PodState } from '../../spec/index.ts';
+import type { PodState } from '../../executor/index.ts';
 
 /**
  * For so long after the end of its pods a Job's own word is waited for. It mostly comes within a second; a Job controller that lost its API server

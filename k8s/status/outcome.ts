@@ -1,12 +1,5 @@
-import {
-  Failure,
-  type FailureClass,
-  failureOfExitCode,
-  type JobObservation,
-  type Outcome,
-  outcomeOfEnded,
-  type PodState,
-} from '../../spec/index.ts';
+import { type JobObservation, outcomeOfEnded, type PodState } from '../../executor/index.ts';
+import { Failure, type FailureClass, failureOfExitCode, type Outcome } from '../../spec/index.ts';
 import {
   annotationOf,
   type Job,

@@ -1,4 +1,4 @@
-import type { PodState } from '../../spec/index.ts';
+import type { PodState } from '../../executor/index.ts';
 import { wordsOf } from '../../spec/last-words.ts';
 import { annotationOf, type Pod } from '../api/objects.ts';
 import { ANNOTATIONS, MAIN, POLICY_SERVER } from '../manifests/labels.ts';

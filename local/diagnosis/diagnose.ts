@@ -1,4 +1,4 @@
-import type { JobObservation, PodState } from '../../spec/index.ts';
+import type { JobObservation, PodState } from '../../executor/index.ts';
 import { logPath, numbered, readJsonIfThere, stageDir } from '../../store/index.ts';
 import { JOB_ID, JobState, jobPath, LocalJob, statePath } from '../job-folder.ts';
 import { tail } from '../log-tail.ts';

@@ -1,10 +1,15 @@
 import { existsSync } from 'node:fs';
 import { dirname, join, relative, resolve, sep } from 'node:path';
-import type { Program } from '../../spec/job.ts';
 import { filesUnder, isFolder } from './folders.ts';
 import type { Found } from './found.ts';
 import { filesOfImports, filesOfProgram } from './python-modules.ts';
 import { readSource } from './read-source.ts';
+
+/** What starts a program: as `Program` of executor/, which store/ does not import. */
+export interface ProgramStart {
+  readonly runtime: 'node' | 'python' | 'vllm';
+  readonly args: readonly string[];
+}
 
 /** What decides which sources a program loads. */
 export interface Loading {
@@ -20,7 +25,7 @@ export interface Loading {
  * `domains/<name>` wherever its folder lies.
  * @throws Error when a source of the project loads what cannot be followed, or is not there
  */
-export function sourcesOf({ runtime, args }: Pick<Program, 'runtime' | 'args'>, loading: Loading): Map<string, string> {
+export function sourcesOf({ runtime, args }: ProgramStart, loading: Loading): Map<string, string> {
   const { projectRoot } = loading;
   const entries =
     runtime === 'node'

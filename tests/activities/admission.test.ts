@@ -6,9 +6,9 @@ import { pino } from 'pino';
 import { expect, test } from 'vitest';
 import { parse } from 'yaml';
 import type { Deps } from '../../activities/deps.ts';
-import { activityOptions, type StartAttempt } from '../../activities/index.ts';
-import { programsOf } from '../../activities/programs.ts';
+import { activityOptions } from '../../activities/index.ts';
 import { inProject, PROJECT } from '../../config/paths.ts';
+import { programsOf, type StartAttempt } from '../../executor/index.ts';
 import { inputRules } from '../../inputs/index.ts';
 import { CampaignSpec, type CampaignSpecInput } from '../../spec/index.ts';
 import { codeVersion } from '../../store/code-version.ts';
@@ -34,9 +34,9 @@ const NOTHING_OPEN = {
 async function activitiesOnKubernetes() {
   const store = await temporaryFolder();
   const submitted: string[] = [];
-  const executor = { submit: async ({ name }: { name: string }) => void submitted.push(name) };
+  const executor = { submit: async ({ name }: { name: string }) => void submitted.push(name), refuse: () => null };
   const { activities, interceptors } = activityOptions({
-    ...{ store, projectRoot: PROJECT, executor, refusalOf: () => null, searchAttributes: false },
+    ...{ store, projectRoot: PROJECT, executor, searchAttributes: false },
     client: NOTHING_OPEN,
     inputs: inputRules({}, { project: PROJECT, store }),
     log: pino({ level: 'silent' }),

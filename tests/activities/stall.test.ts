@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { afterLook, type IdlePods, stallOf } from '../../activities/stall.ts';
-import type { PodState, Progress } from '../../spec/index.ts';
+import type { PodState } from '../../executor/index.ts';
+import type { Progress } from '../../spec/index.ts';
 import { aProgress } from '../support/builders.ts';
 
 const SECOND = 1000;

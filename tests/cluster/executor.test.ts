@@ -6,14 +6,9 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { inProject } from '../../config/paths.ts';
 import { ensureStageImage } from '../../dev/cluster/import-image.ts';
 import { workerSettings } from '../../dev/cluster/worker-settings.ts';
+import type { JobObservation, JobRequest, Program } from '../../executor/index.ts';
 import { createKubernetesExecutor, type KubernetesExecutor, kubernetesOutcome } from '../../k8s/index.ts';
-import {
-  type JobObservation,
-  type JobRequest,
-  KubernetesSettings,
-  type Outcome,
-  type Program,
-} from '../../spec/index.ts';
+import { KubernetesSettings, type Outcome } from '../../spec/index.ts';
 import { logPath, stageDir } from '../../store/index.ts';
 import { aRequest } from '../k8s/support.ts';
 import { eventually } from '../support/cluster/job-story.ts';
@@ -36,7 +31,7 @@ beforeAll(async () => {
   process.umask(0o002);
 });
 afterAll(async () => {
-  for (const executor of open) executor.close();
+  for (const executor of open) executor[Symbol.dispose]();
   await namespace[Symbol.asyncDispose]();
 });
 

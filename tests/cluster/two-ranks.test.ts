@@ -2,9 +2,10 @@ import { BatchV1Api, CoreV1Api, type V1Job, type V1Service } from '@kubernetes/c
 import { expect, test } from 'vitest';
 import { stageImage } from '../../dev/cluster/images.ts';
 import { workerSettings } from '../../dev/cluster/worker-settings.ts';
+import type { JobRequest } from '../../executor/index.ts';
 import { jobManifest } from '../../k8s/manifests/job.ts';
 import { gangService } from '../../k8s/manifests/service.ts';
-import { type JobRequest, KubernetesSettings } from '../../spec/index.ts';
+import { KubernetesSettings } from '../../spec/index.ts';
 import { eventually } from '../support/cluster/job-story.ts';
 import { testNamespace } from '../support/cluster/test-namespace.ts';
 

@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest';
+import type { JobObservation } from '../../executor/index.ts';
 import type { KubeClient, WatchEvent } from '../../k8s/api/client.ts';
 import { KubeError } from '../../k8s/api/errors.ts';
 import { type Job, nameOf, type Pod } from '../../k8s/api/objects.ts';
 import { createKubernetesExecutor } from '../../k8s/executor.ts';
-import type { JobObservation } from '../../spec/index.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 import { recorded, settings } from './support.ts';
 
@@ -49,7 +49,7 @@ async function followed(answers: readonly Patch[], signal: AbortSignal) {
     // The pod is not played: it goes on waiting.
     if (seen.message?.startsWith('is ended')) break;
   }
-  executor.close();
+  executor[Symbol.dispose]();
   return { last: last as JobObservation | null, asked, told };
 }
 

@@ -2,11 +2,12 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { describe, expect, it, test } from 'vitest';
 import { stringify } from 'yaml';
 import { inProject } from '../../config/paths.ts';
+import type { JobRequest } from '../../executor/index.ts';
 import { TOLD_EXIT_CODES } from '../../k8s/manifests/failure-policy.ts';
 import { gangObjects } from '../../k8s/manifests/gang.ts';
 import { jobManifest } from '../../k8s/manifests/job.ts';
 import { labelValue } from '../../k8s/manifests/labels.ts';
-import { FAILURES, type JobRequest, type KubernetesSettingsInput } from '../../spec/index.ts';
+import { FAILURES, type KubernetesSettingsInput } from '../../spec/index.ts';
 import { aRequest, settings } from './support.ts';
 
 const EMBEDDED = { runtime: 'python', args: ['-m', 'orrery_trainers.policy_server'] } as const;

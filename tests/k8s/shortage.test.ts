@@ -1,7 +1,8 @@
 import { describe, expect, test, vi } from 'vitest';
+import type { JobRequest } from '../../executor/index.ts';
 import { createShortage, shortageIn } from '../../k8s/capacity/shortage.ts';
 import type { Qualification } from '../../planner/index.ts';
-import { type JobRequest, KubernetesSettings } from '../../spec/index.ts';
+import { KubernetesSettings } from '../../spec/index.ts';
 
 const aGang = { resources: { cpus: 64, gpus: 8 } };
 const found = (given: Partial<Qualification>): Qualification => ({

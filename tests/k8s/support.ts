@@ -1,9 +1,10 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { inProject } from '../../config/paths.ts';
+import type { JobRequest } from '../../executor/index.ts';
 import type { Job, KubeEvent, KubeNode, Pod } from '../../k8s/api/objects.ts';
 import type { Seen } from '../../k8s/status/outcome.ts';
 import { seePod } from '../../k8s/status/seen-pod.ts';
-import { type JobRequest, KubernetesSettings, type KubernetesSettingsInput } from '../../spec/index.ts';
+import { KubernetesSettings, type KubernetesSettingsInput } from '../../spec/index.ts';
 
 /** Objects of one Job as they stood on the real cluster; written by tests/support/cluster/record-outcomes.ts. */
 export interface Recorded {

@@ -2,8 +2,8 @@ import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test as it, vi } from 'vitest';
+import type { JobRequest, Program } from '../../executor/index.ts';
 import { isFree } from '../../local/ports.ts';
-import type { JobRequest, Program } from '../../spec/index.ts';
 import { aJob, doing, eventually, Machine } from './support.ts';
 
 // Real programs that really hang.

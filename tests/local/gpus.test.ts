@@ -2,8 +2,8 @@ import { mkdirSync, readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test as it, vi } from 'vitest';
+import type { JobRequest } from '../../executor/index.ts';
 import { type Gpu, localOutcome } from '../../local/index.ts';
-import type { JobRequest } from '../../spec/index.ts';
 import { aJob, doing, eventually, Machine } from './support.ts';
 
 // The GPUs are made up, for the machine that runs the tests may have none: what is tested is who is given which. Real processes.

@@ -1,6 +1,6 @@
 import { describe, expect, it, test } from 'vitest';
+import type { JobObservation, PodState } from '../../executor/index.ts';
 import { localOutcome } from '../../local/index.ts';
-import type { JobObservation, PodState } from '../../spec/index.ts';
 import { aPod } from './support.ts';
 
 const failed = (...pods: Partial<PodState>[]): JobObservation => ({

@@ -5,10 +5,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import type { Executor, JobObservation, JobRequest, PodState, Program } from '../../executor/index.ts';
 import { createLocalExecutor, type LocalExecutorOptions } from '../../local/index.ts';
 import { JOB_HOME } from '../../local/job-folder.ts';
 import { findMarked, sendSignal } from '../../local/processes.ts';
-import type { Executor, JobObservation, JobRequest, PodState, Program } from '../../spec/index.ts';
 
 const programs = fileURLToPath(new URL('./programs/', import.meta.url));
 // Each test has its own folder; compiled TypeScript may be shared by all.

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import type { JobSummary } from '../../executor/index.ts';
 import {
   type Finding,
   findGarbage,
@@ -9,7 +10,6 @@ import {
   type Seen,
   TEMPORARY_AGE_MS,
 } from '../../reconciler/garbage.ts';
-import type { JobSummary } from '../../spec/index.ts';
 import type { Claim, Scratch, StageLook } from '../../store/index.ts';
 
 const NOW = Date.parse('2026-06-01T00:00:00.000Z');

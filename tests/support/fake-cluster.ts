@@ -17,13 +17,7 @@ import { prepareNamespace, writeWorkerKubeconfig } from '../../dev/cluster/names
 import { kubeconfigPath } from '../../dev/cluster/paths.ts';
 import { clusterUp } from '../../dev/cluster/up.ts';
 import { inputRules } from '../../inputs/index.ts';
-import {
-  createKubeClient,
-  createKubernetesExecutor,
-  createShortage,
-  type KubeClient,
-  kubernetesOutcome,
-} from '../../k8s/index.ts';
+import { createKubeClient, createKubernetesExecutor, type KubeClient } from '../../k8s/index.ts';
 import { KubernetesSettings } from '../../spec/index.ts';
 import { bundleWorkflows } from '../../worker/bundle.ts';
 import { madeByThisProcess, POOL, removeAbandoned, removeClusterWide } from './cluster/abandoned.ts';
@@ -134,9 +128,8 @@ async function startWorker(at: {
     taskQueue: 'orrery',
     workflowBundle: await bundleWorkflows(silent),
     ...activityOptions({
-      ...{ store, projectRoot: PROJECT, executor, outcomeOf: kubernetesOutcome, refusalOf: () => null, log },
+      ...{ store, projectRoot: PROJECT, executor, log },
       inputs: inputRules({}, { project: PROJECT, store }),
-      shortageOf: createShortage(kube, settings, log),
       engines: ANY_SIZE,
       client: new Client({ connection: clientConnection }),
       searchAttributes: await ensureSearchAttributes(clientConnection, 'default', log),
@@ -151,7 +144,7 @@ async function startWorker(at: {
     async stop() {
       if (worker.getState() === 'RUNNING') worker.shutdown();
       await ended;
-      executor.close();
+      executor[Symbol.dispose]();
       await Promise.all([connection.close(), clientConnection.close()]);
     },
   };

@@ -5,14 +5,14 @@ import { fileURLToPath } from 'node:url';
 import { Client, Connection } from '@temporalio/client';
 import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
 import { pino } from 'pino';
-import type { Deps } from '../../activities/deps.ts';
 import { type ActivityFunctions, activityOptions } from '../../activities/index.ts';
 import { ensureSearchAttributes } from '../../activities/search-attributes.ts';
 import { CHANNEL_ARGS } from '../../config/connect.ts';
+import type { Executor } from '../../executor/index.ts';
 import { inputRules } from '../../inputs/index.ts';
 import { claimQueue, DEFAULT_TASK_QUEUE, thisInstallation } from '../../installation/index.ts';
-import { createLocalExecutor, localOutcome, localRefusal } from '../../local/index.ts';
-import type { CampaignSpecInput, Executor } from '../../spec/index.ts';
+import { createLocalExecutor } from '../../local/index.ts';
+import type { CampaignSpecInput } from '../../spec/index.ts';
 import { bundleWorkflows } from '../../worker/bundle.ts';
 import { ANY_SIZE } from './engines.ts';
 import { startTemporal } from './temporal.ts';
@@ -50,11 +50,6 @@ const SPARES = 2;
 const toyExecutor = ({ home, store }: Pick<ToyWorkerOptions, 'home' | 'store'>, spares = 0): Executor & Disposable =>
   createLocalExecutor({ home, projectRoot: TOY, store, python: join(PROJECT, '.venv/bin/python'), log, spares });
 
-/** An executor, and what activities have to know of it. */
-type Acting = Pick<Deps, 'executor' | 'outcomeOf' | 'refusalOf'>;
-
-const locally = (executor: Executor): Acting => ({ executor, outcomeOf: localOutcome, refusalOf: localRefusal });
-
 /**
  * A worker as `worker.ts` composes it, but with toy stage programs. Runs until it is shut down.
  * @param change - puts something around activities, to cause a fault at one of them
@@ -62,7 +57,7 @@ const locally = (executor: Executor): Acting => ({ executor, outcomeOf: localOut
 export async function createToyWorker(
   { address, store, home, dataRoots = [], taskQueue = DEFAULT_TASK_QUEUE }: ToyWorkerOptions,
   change: (activities: ActivityFunctions) => object = (activities) => activities,
-  acting: Acting = locally(toyExecutor({ home, store }, SPARES)),
+  executor: Executor = toyExecutor({ home, store }, SPARES),
 ): Promise<Worker> {
   try {
     Runtime.install({ logger: silent });
@@ -77,7 +72,7 @@ export async function createToyWorker(
   const claim = await claimQueue(client, taskQueue, await thisInstallation(store));
   if (claim.kind !== 'ours') throw new Error(`expected the queue ${taskQueue}, but got ${JSON.stringify(claim)}`);
   const registered = activityOptions({
-    ...{ store, projectRoot: TOY, ...acting, engines: ANY_SIZE, client, log },
+    ...{ store, projectRoot: TOY, executor, engines: ANY_SIZE, client, log },
     inputs: inputRules({ ORRERY_DATA_ROOTS: dataRoots.join(delimiter) }, { project: TOY, store }),
     searchAttributes: await ensureSearchAttributes(clientConnection, 'default', log),
   });
@@ -103,7 +98,7 @@ export async function openWorkbench({ dataRoots = [] }: Pick<ToyWorkerOptions, '
     ...{ client: new Client({ connection }), address, store, home, executor: toyExecutor({ home, store }) },
     async startWorker() {
       const executor = toyExecutor({ home, store }, SPARES);
-      const worker = await createToyWorker({ address, store, home, dataRoots }, undefined, locally(executor));
+      const worker = await createToyWorker({ address, store, home, dataRoots }, undefined, executor);
       const ended = worker.run();
       return {
         async stop() {

@@ -3,8 +3,8 @@
 import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { JobRequest } from '../../../executor/index.ts';
 import { createLocalExecutor } from '../../../local/index.ts';
-import type { JobRequest } from '../../../spec/index.ts';
 
 const [home, store, request, then, spares] = process.argv.slice(2);
 const silent = { info() {}, warn() {} };

@@ -1,8 +1,9 @@
 import type { V1Container, V1Job, V1JobSpec, V1PodSpec } from '@kubernetes/client-node';
 import { NAMESPACE } from '../../../dev/cluster/namespace.ts';
 import { workerSettings } from '../../../dev/cluster/worker-settings.ts';
+import type { JobRequest } from '../../../executor/index.ts';
 import { jobManifest } from '../../../k8s/manifests/job.ts';
-import { type JobRequest, KubernetesSettings } from '../../../spec/index.ts';
+import { KubernetesSettings } from '../../../spec/index.ts';
 
 /** Jobs as the executor makes them, with a shell in the place of a stage's program, and what a test changes about them. */
 export interface RecordedJob {

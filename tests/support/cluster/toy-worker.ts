@@ -6,15 +6,11 @@ import { createToyWorker } from '../worker.ts';
 
 const { TEMPORAL_ADDRESS: address = '', ORRERY_STORE: store = '', ORRERY_HOME: home = '' } = process.env;
 const log = createLogger();
-const {
-  machine: _,
-  close,
-  ...acting
-} = await chooseExecutor(process.env, {
+const { executor } = await chooseExecutor(process.env, {
   ...{ home, projectRoot: process.cwd(), store, python: 'python3', log, spares: 0 },
 });
-const worker = await createToyWorker({ address, store, home }, dying, acting);
+const worker = await createToyWorker({ address, store, home }, dying, executor);
 log.info('worker started');
 await worker.run();
-close();
+executor[Symbol.dispose]();
 process.exit(0);

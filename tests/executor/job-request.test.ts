@@ -1,7 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { jobName } from '../../activities/job-request.ts';
-import { programsOf } from '../../activities/programs.ts';
 import { progressSchedule } from '../../activities/progress-schedule.ts';
+import { jobName, programsOf } from '../../executor/index.ts';
 import { STAGE_CONFIGS } from '../../spec/index.ts';
 
 const KEY = 'a'.repeat(64);

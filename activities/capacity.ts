@@ -1,8 +1,8 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type Outcome, type Run, ruleOf, type Shortage } from '../spec/index.ts';
+import type { JobRef, Shortage } from '../executor/index.ts';
+import { type Outcome, type Run, ruleOf } from '../spec/index.ts';
 import { isMissing, logsDir, readText, stageDir, writeFileAtomic } from '../store/index.ts';
-import type { JobRef } from './job-request.ts';
 
 /**
  * Whether an attempt is given up before its job is submitted. What can never run is, whatever follows: pods would only wait. What has to wait

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import type { JobRef } from '../../activities/job-request.ts';
-import { isGivenUp, noteShortage, unscheduled } from '../../activities/room.ts';
+import { isGivenUp, noteShortage, unscheduled } from '../../activities/capacity.ts';
+import type { JobRef } from '../../executor/index.ts';
 import { Run } from '../../spec/index.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
-import { IS_TRAINER, type JobRequest, POD_ENV, type StageFile } from '../spec/index.ts';
+import { IS_TRAINER, POD_ENV, type StageFile, type StageRequest } from '../spec/index.ts';
+import type { JobRequest } from './job.ts';
 import { programsOf } from './programs.ts';
 
 /** What the workflow holds of a job: enough to find it, watch it, and seal what it leaves. */
@@ -17,25 +18,33 @@ export interface JobRef {
   readonly startedAt: string;
 }
 
-/** What the workflow decides for one attempt. */
-export interface AttemptSettings {
+/** What the workflow asks for: the next execution of a stage. */
+export interface StartAttempt {
+  readonly campaignId: string;
+  readonly campaignRun: string;
   readonly arm: string | null;
+  readonly request: StageRequest;
+  readonly key: string;
+  /** Names this execution before it has an attempt number: asked twice with one token, the claim is made once. */
+  readonly token: string;
   /** First run of the stage's workflow. */
   readonly ownerRun: string;
   /** Fraction of the micro-batch that the stage asks for, in (0, 1]. */
   readonly microBatchScale: number;
+  /** How many of the newest checkpoints not to resume from. */
+  readonly earlierCheckpoints: number;
   readonly excludedNodes: readonly string[];
 }
 
 /** Pods of a stage: ranks of a trainer, shards of all others. */
-export function partsOf({ kind, config }: Pick<StageFile, 'kind' | 'config'>): number {
+function partsOf({ kind, config }: Pick<StageFile, 'kind' | 'config'>): number {
   return IS_TRAINER.has(kind) ? config.run.ranks : config.run.shards;
 }
 
 /**
- * Name of the job of one attempt: derived, so that asking twice finds the first. A DNS label that begins with a letter, at most 57
- * characters so that `<name>-<rank>` is one too: readable at the front, unique by the stage's key, the attempt and the claim's token at the end. The token keeps attempt 0 of a store that was removed
- * from being taken for attempt 0 of the store that followed.
+ * Name of the job of one attempt. It is derived, so that asking twice finds the first job. It is a DNS label that begins with a letter, and at
+ * most 57 characters, so that `<name>-<rank>` is a label too. Its front is readable; its end is unique by the stage's key, the claim's token and
+ * the attempt. The token tells attempt 0 of a store that was removed from attempt 0 of the store that followed it.
  */
 export function jobName(campaignId: string, stage: string, key: string, attempt: number, token: string): string {
   const readable = `${campaignId}-${stage}`
@@ -53,7 +62,7 @@ export function jobName(campaignId: string, stage: string, key: string, attempt:
  */
 export function jobRequest(
   ref: Pick<JobRef, 'name' | 'campaignId' | 'attempt'>,
-  asked: AttemptSettings,
+  asked: Pick<StartAttempt, 'arm' | 'ownerRun' | 'microBatchScale' | 'excludedNodes'>,
   stage: StageFile,
   checkpointBefore: number | null,
 ): JobRequest {

@@ -1,5 +1,6 @@
-import { IS_TRAINER, type Program, type StageFile, USES_POLICY_SERVER } from '../spec/index.ts';
-import { dataDir, stageDir } from '../store/index.ts';
+import { IS_TRAINER, type StageFile, USES_POLICY_SERVER } from '../spec/index.ts';
+import { dataDir, stageDir } from '../store/layout.ts';
+import type { Program } from './job.ts';
 
 /** What of a stage decides its programs. */
 type Stage = Pick<StageFile, 'kind' | 'config' | 'inputs' | 'policy'>;
