@@ -1,23 +1,24 @@
 /**
- * Way in of `npm run demo`, `npm test`, `npm run setup`, `npm run worker` and others: plain JavaScript without dependencies, for it is what runs on a bare clone
- * under whichever Node (>= 20) is there. It installs the Node packages where they are missing or differ from package-lock.json, then
- * goes on with `scripts/<what>.ts`, or `<what>.ts` beside package.json, under the Node that the project pins (npm package `node`).
+ * Entry point of `npm run demo`, `npm test`, `npm run setup`, `npm run worker` and others. It runs on a bare clone, under any Node >= 20, so it
+ * is plain JavaScript without dependencies. It runs `npm ci` if node_modules is missing or differs from package-lock.json. Then it runs
+ * `scripts/<what>.ts`, or `<what>.ts` beside package.json, under the Node that the project pins (npm package `node`).
  *
  *     node scripts/bootstrap.mjs demo --seed 1
  */
 import { spawn, spawnSync } from 'node:child_process';
-import { existsSync, readFileSync, statfsSync } from 'node:fs';
+import { existsSync, lstatSync, readFileSync, statfsSync, unlinkSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const OLDEST_NODE = 20;
-/** What node_modules takes, with room for npm's cache. Measured: 0.7 GB. */
+/** Space for node_modules and npm's cache. Measured: 0.7 GB. */
 const NODE_MODULES_GB = 2;
 
 const project = dirname(dirname(fileURLToPath(import.meta.url)));
-const pinnedNode = join(project, 'node_modules', 'node', 'bin', 'node');
+const nodeModules = join(project, 'node_modules');
+const pinnedNode = join(nodeModules, 'node', 'bin', 'node');
 
-/** Says in one line what stands in the way and what mends it, and ends. 69: something needed is not there. */
+/** Prints the problem and its remedy, and exits with 69 (something required is missing). */
 function refuse(problem, remedy) {
   console.error(`orrery: ${problem}\n        ${remedy}`);
   process.exit(69);
@@ -25,9 +26,9 @@ function refuse(problem, remedy) {
 
 const packagesOf = (lockfile) => JSON.parse(readFileSync(lockfile, 'utf8')).packages ?? {};
 
-/** Whether node_modules holds what package-lock.json asks for. npm keeps its own account of it in a hidden lockfile. */
+/** Whether node_modules holds the versions of package-lock.json. npm records what it installed in a hidden lockfile. */
 function isInstalled() {
-  const hidden = join(project, 'node_modules', '.package-lock.json');
+  const hidden = join(nodeModules, '.package-lock.json');
   if (!existsSync(hidden)) return false;
   const installed = packagesOf(hidden);
   return Object.entries(packagesOf(join(project, 'package-lock.json'))).every(
@@ -47,42 +48,36 @@ function install() {
       'free some space there, then run the same command again',
     );
   }
-  console.error('orrery: installing the Node packages (npm install)');
-  // Not `npm ci`: it refuses a lockfile that was written against a registry without every platform's binaries. This takes the locked
-  // versions all the same, checks their hashes, and leaves the lockfile as it is.
-  const { status, error } = spawnSync('npm', ['install', '--no-save', '--no-audit', '--no-fund'], {
-    cwd: project,
-    stdio: 'inherit',
-  });
+  // `npm ci` empties node_modules first. If node_modules is a link, that would empty a folder that other clones use.
+  if (lstatSync(nodeModules, { throwIfNoEntry: false })?.isSymbolicLink()) unlinkSync(nodeModules);
+  console.error('orrery: installing the Node packages (npm ci)');
+  const { status, error } = spawnSync('npm', ['ci', '--no-audit', '--no-fund'], { cwd: project, stdio: 'inherit' });
   if (error)
     refuse('npm was not found on the PATH', 'install Node 20 or newer with npm: https://nodejs.org/en/download');
   if (status !== 0) {
     refuse(
-      'npm install failed; what it said stands above',
-      'run `npm install` by itself once that is mended (is the registry reachable?)',
+      'npm ci failed; its error is printed above',
+      'mend it, then run the same command again (is the registry reachable? after a change of package.json, run `npm install` once)',
     );
   }
 }
 
-/** The program's exit is ours. Ctrl-C reaches it by itself, so here it is only survived; SIGTERM and SIGHUP are handed on. */
-function goOnAs(script, args) {
+/** Runs the script and exits as it exits. Ctrl-C reaches the script directly, so SIGINT is ignored here; SIGTERM and SIGHUP are forwarded. */
+function runUnderPinnedNode(script, args) {
   const child = spawn(pinnedNode, [script, ...args], {
     cwd: project,
     stdio: 'inherit',
-    // Programs that the script starts by name come from the project first, as under `npm run`.
-    env: { ...process.env, PATH: `${join(project, 'node_modules', '.bin')}:${process.env.PATH ?? ''}` },
+    // As under `npm run`: programs of the project come before those of the system.
+    env: { ...process.env, PATH: `${join(nodeModules, '.bin')}:${process.env.PATH ?? ''}` },
   });
   process.on('SIGINT', () => {});
   for (const signal of ['SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
   child.on('error', (error) =>
-    refuse(
-      `the pinned Node does not start (${error.message})`,
-      'run `rm -rf node_modules`, then the same command again',
-    ),
+    refuse(`the pinned Node does not start (${error.message})`, 'remove node_modules, then run the same command again'),
   );
   child.on('exit', (code, signal) => {
     if (!signal) process.exit(code ?? 1);
-    process.removeAllListeners(signal); // else it would be survived here, and the end would look like a success
+    process.removeAllListeners(signal); // Otherwise this process would ignore the signal and exit with 0.
     process.kill(process.pid, signal);
   });
 }
@@ -103,8 +98,8 @@ if (major < OLDEST_NODE) {
 if (!isInstalled()) install();
 if (!existsSync(pinnedNode)) {
   refuse(
-    'node_modules/node has no bin/node: its install script, which places Node 24, did not run',
+    'node_modules/node has no bin/node: its install script, which downloads Node 24, did not run',
     'run `npm rebuild node --ignore-scripts=false`',
   );
 }
-goOnAs(script, args);
+runUnderPinnedNode(script, args);

@@ -23,7 +23,7 @@ async function node(): Promise<Check> {
     : missing(
         'Node',
         `${running}, not the pinned ${dependencies.node}`,
-        'npm install, then start it by `npm run` or `npx orrery`',
+        'npm ci, then start it by `npm run` or `npx orrery`',
       );
 }
 

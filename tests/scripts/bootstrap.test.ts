@@ -1,11 +1,21 @@
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { inProject } from '../../config/paths.ts';
 
-/** A project as bootstrap.mjs sees it: itself, a lockfile, a script to go on with, and an npm that writes down that it was called. */
+/** What bootstrap.mjs needs of a project: itself, a lockfile, a script to run, and an `npm` that prints its arguments and fails. */
 let project: string;
 
 beforeEach(() => {
@@ -42,36 +52,59 @@ const bootstrap = (...args: string[]) =>
     env: { PATH: `${join(project, 'bin')}:${process.env.PATH}` },
   });
 
-test('goes on under the pinned Node, with its arguments, and ends as it ends', async () => {
+test('runs the script under the pinned Node with its arguments, and exits as it exits', async () => {
   installed({ 'node_modules/a': { version: '1.0.0' } });
   expect(await bootstrap('demo', '--full')).toMatchObject({ stdout: 'pinned: demo.ts --full', exitCode: 7 });
 });
 
-test('installs where there are no packages yet, and says so when that fails', async () => {
+test('runs npm ci if there are no packages yet, and says so if that fails', async () => {
   const { stdout, stderr, exitCode } = await bootstrap('demo');
-  expect(stdout).toContain('npm install');
-  expect(stderr).toContain('npm install failed');
+  expect(stdout).toContain('npm ci');
+  expect(stderr).toContain('npm ci failed');
   expect(exitCode).toBe(69);
 });
 
-test('installs where a package has another version than the lockfile', async () => {
+test('runs npm ci if a package has another version than the lockfile', async () => {
   installed({ 'node_modules/a': { version: '0.9.0' } });
-  expect((await bootstrap('demo')).stdout).toContain('npm install');
+  expect((await bootstrap('demo')).stdout).toContain('npm ci');
 });
 
-test('says what to do when the install script of the package node did not run', async () => {
+/** Moves node_modules to a folder that a link leads to, as if several clones shared it. */
+function share(): string {
+  const shared = join(project, 'shared');
+  renameSync(join(project, 'node_modules'), shared);
+  symlinkSync(shared, join(project, 'node_modules'));
+  return shared;
+}
+
+test('a linked node_modules is used if it is current', async () => {
+  installed({ 'node_modules/a': { version: '1.0.0' } });
+  share();
+  expect(await bootstrap('demo')).toMatchObject({ stdout: 'pinned: demo.ts ', exitCode: 7 });
+});
+
+test('a linked node_modules is replaced if it is not current, and the folder behind the link is kept', async () => {
+  installed({ 'node_modules/a': { version: '0.9.0' } });
+  const shared = share();
+  // What `npm ci` does first. A fake, because the real one needs a registry.
+  program('bin/npm', 'rm -rf node_modules/*; exit 3');
+  expect((await bootstrap('demo')).exitCode).toBe(69);
+  expect(existsSync(join(shared, 'node/bin/node'))).toBe(true);
+});
+
+test('says what to do if the install script of the package node did not run', async () => {
   installed({ 'node_modules/a': { version: '1.0.0' } }, { withNode: false });
   const { stderr, exitCode } = await bootstrap('demo');
   expect(stderr).toContain('npm rebuild node');
   expect(exitCode).toBe(69);
 });
 
-test('refuses what is no script of the project', async () => {
+test('refuses a name that is not a script of the project', async () => {
   expect((await bootstrap('../evil')).stderr).toContain('there is no scripts/../evil.ts');
 });
 
 test.each([
-  { name: 'worker', want: 'npm install failed' },
+  { name: 'worker', want: 'npm ci failed' },
   { name: 'orrery', want: 'run `npm run setup`' },
 ])('npm run $name on a bare clone installs or says what does, and shows no stack', async ({ name, want }) => {
   mkdirSync(join(project, 'cli'));
