@@ -4,6 +4,7 @@ import os
 import sys
 from pathlib import Path
 
+# @loads stages/main.ts
 PROGRAM = Path(__file__).parents[2] / "stages" / "main.ts"
 
 
