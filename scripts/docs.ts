@@ -1,11 +1,14 @@
 /**
- * Writes docs/spec-reference.md: every field of a campaign file, from the zod schemas of spec/.
+ * Writes docs/spec-reference.md: every field of a campaign file, from the zod schemas of spec/. Writes the table of folders into
+ * docs/architecture.md, from lint/walls.ts.
  *
  *     npm run docs
  */
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { z } from 'zod';
 import { inProject } from '../config/paths.ts';
+import { withTable } from '../lint/page.ts';
+import { PACKAGES, WALLS } from '../lint/walls.ts';
 import { CampaignSpec } from '../spec/index.ts';
 
 /** What the JSON Schema of a field tells; `source` is metadata of our own. */
@@ -42,6 +45,10 @@ interface Row {
 }
 
 export const REFERENCE = inProject('docs', 'spec-reference.md');
+export const ARCHITECTURE = inProject('docs', 'architecture.md');
+
+/** docs/architecture.md as it should be. */
+export const architecture = (): string => withTable(readFileSync(ARCHITECTURE, 'utf8'), WALLS, PACKAGES);
 
 /** The page as Markdown. */
 export function specReference(): string {
@@ -151,4 +158,7 @@ function table(entries: readonly Row[]): string[] {
   ];
 }
 
-if (import.meta.main) writeFileSync(REFERENCE, specReference());
+if (import.meta.main) {
+  writeFileSync(REFERENCE, specReference());
+  writeFileSync(ARCHITECTURE, architecture());
+}

@@ -1,12 +1,13 @@
 /**
- * Everything that reads the code without running it: Biome (with the import table of docs/architecture.md, which is
- * lint/imports.json) and ruff. All are run, whichever fails.
+ * Everything that reads the code without running it: Biome, ruff, and the walls between folders (lint/walls.ts). All are run, whichever fails.
  *
  *     npm run lint
  */
 import { execa } from 'execa';
 import { EXIT, runMain } from '../config/command-errors.ts';
 import { inProject, PROJECT, VENV } from '../config/paths.ts';
+import { sourcesOf, wallFaults } from '../lint/check.ts';
+import { PACKAGES, WALLS } from '../lint/walls.ts';
 
 const biome = inProject('node_modules', '.bin', 'biome');
 const ruff = `${VENV}/bin/ruff`;
@@ -20,7 +21,10 @@ const CHECKS: readonly (readonly [command: string, ...args: string[]])[] = [
 ];
 
 await runMain(async () => {
-  let passed = true;
+  const faults = wallFaults(WALLS, PACKAGES, sourcesOf(PROJECT));
+  for (const fault of faults) console.error(`walls: ${fault}`);
+  if (faults.length > 0) console.error('walls: what each folder may import stands in lint/walls.ts');
+  let passed = faults.length === 0;
   for (const [command, ...args] of CHECKS) {
     const { failed } = await execa(command, args, { cwd: PROJECT, stdio: 'inherit', reject: false });
     passed &&= !failed;

@@ -1,13 +1,17 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { inProject } from '../../config/paths.ts';
-import { REFERENCE, specReference } from '../../scripts/docs.ts';
+import { ARCHITECTURE, architecture, REFERENCE, specReference } from '../../scripts/docs.ts';
 import { schemas } from '../../scripts/export-schemas.ts';
 
 const STALE = 'is stale: run `npm run docs`';
 
 test('docs/spec-reference.md is what the schemas say', () => {
   expect(readFileSync(REFERENCE, 'utf8') === specReference(), `docs/spec-reference.md ${STALE}`).toBe(true);
+});
+
+test('docs/architecture.md has the table of lint/walls.ts', () => {
+  expect(readFileSync(ARCHITECTURE, 'utf8') === architecture(), `docs/architecture.md ${STALE}`).toBe(true);
 });
 
 test.each(Object.entries(schemas()))('spec/schemas/%s is what the schemas say', (name, text) => {

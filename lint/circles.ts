@@ -1,0 +1,38 @@
+type Graph = ReadonlyMap<string, ReadonlySet<string>>;
+
+/**
+ * Circles in a graph: for each point on a circle a shortest one, but none that shares a point with a circle listed before it. The list is empty
+ * only when the graph has no circle.
+ * @returns paths whose first point is repeated at the end
+ */
+export function circles(edges: Iterable<readonly [from: string, to: string]>): string[][] {
+  const graph = new Map<string, Set<string>>();
+  for (const [from, to] of edges) graph.set(from, (graph.get(from) ?? new Set()).add(to));
+  const listed = new Set<string>();
+  return [...graph.keys()].sort().flatMap((start) => {
+    const circle = shortestCircle(graph, start);
+    if (circle === null || circle.some((point) => listed.has(point))) return [];
+    for (const point of circle) listed.add(point);
+    return [circle];
+  });
+}
+
+/** Breadth first, so that the first way back is a shortest one. */
+function shortestCircle(graph: Graph, start: string): string[] | null {
+  const cameFrom = new Map<string, string>();
+  const queue = [start];
+  for (const point of queue) {
+    for (const next of graph.get(point) ?? []) {
+      if (next === start) return [...wayTo(point, cameFrom), start];
+      if (cameFrom.has(next)) continue;
+      cameFrom.set(next, point);
+      queue.push(next);
+    }
+  }
+  return null;
+}
+
+function wayTo(point: string, cameFrom: ReadonlyMap<string, string>): string[] {
+  const before = cameFrom.get(point);
+  return before === undefined ? [point] : [...wayTo(before, cameFrom), point];
+}

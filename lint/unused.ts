@@ -1,0 +1,68 @@
+import { relative } from 'node:path/posix';
+import { type Edge, packageOf } from './edges.ts';
+import { allowanceOf, labelOf, type Packages, rowOf, type Walls } from './table.ts';
+
+/** How one row uses another, or a package. */
+interface Use {
+  readonly isLoaded: boolean;
+  /** Paths within the other row. */
+  readonly files: ReadonlySet<string>;
+}
+type Uses = ReadonlyMap<string, Use>;
+
+/** What the table allows and nobody needs, a line each. So it stays as tight as the code. */
+export function unused(table: Walls, packages: Packages, edges: readonly Edge[], files: Iterable<string>): string[] {
+  const uses = usesOf(table, edges);
+  const named = [...files, ...edges.flatMap(({ to }) => to ?? [])];
+  const held = new Set(named.map((file) => rowOf(table, file)));
+  const imported = new Set(
+    edges.flatMap(({ to, specifier }) => (to === null && specifier !== null ? packageOf(specifier) : [])),
+  );
+  return [
+    ...Object.keys(packages)
+      .filter((name) => !imported.has(name))
+      .map((name) => `nothing imports ${name}: remove it from the table of packages`),
+    ...Object.keys(table).flatMap((row) =>
+      held.has(row) ? unusedOfRow(table, row, uses) : [`${labelOf(row)} does not exist: remove its row`],
+    ),
+  ];
+}
+
+/** Uses by `from -> to`; what is computed is `from -> *`. */
+function usesOf(table: Walls, edges: readonly Edge[]): Uses {
+  const uses = new Map<string, { isLoaded: boolean; files: Set<string> }>();
+  for (const { from, to, specifier, typesOnly } of edges) {
+    const other = to !== null ? (rowOf(table, to) ?? '') : specifier === null ? '*' : packageOf(specifier);
+    const key = `${rowOf(table, from)} -> ${other}`;
+    const use = uses.get(key) ?? { isLoaded: false, files: new Set() };
+    use.isLoaded ||= !typesOnly;
+    if (to !== null) use.files.add(relative(other, to));
+    uses.set(key, use);
+  }
+  return uses;
+}
+
+function unusedOfRow(table: Walls, row: string, uses: Uses): string[] {
+  const { imports = {}, packages = [], packageTypes = [], computed } = table[row] ?? {};
+  const others = imports === 'anything' ? [] : Object.keys(imports);
+  const faults = (other: string, label: string, typesOnly = false, files: readonly string[] = []): string[] => {
+    const use = uses.get(`${row} -> ${other}`);
+    if (use === undefined) return [`${labelOf(row)} may import ${label} and does not: remove this from the table`];
+    if (!use.isLoaded && !typesOnly) return [`${labelOf(row)} imports types alone of ${label}: say so in the table`];
+    const idle = files.filter((file) => !use.files.has(file));
+    return idle.map(
+      (file) => `${labelOf(row)} may import ${file} of ${label} and does not: remove this from the table`,
+    );
+  };
+  return [
+    ...others.flatMap((other) => {
+      const allowed = allowanceOf(table, row, other);
+      return faults(other, labelOf(other), allowed?.typesOnly, allowed?.files);
+    }),
+    ...(packages === 'anything' ? [] : packages).flatMap((name) => faults(name, name)),
+    ...packageTypes.flatMap((name) => faults(name, name, true)),
+    ...(computed === undefined || uses.has(`${row} -> *`)
+      ? []
+      : [`${labelOf(row)} computes no import: remove this from the table`]),
+  ];
+}
