@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { z } from 'zod';
 import { DomainRef, SPEC_LIMITS } from '../spec/campaign.ts';
-import type { RewriteFault } from '../spec/curated-card.ts';
 import type { Complaint } from '../spec/complaint.ts';
+import type { RewriteFault } from '../spec/curated-card.ts';
 import { InvalidInputError, parseOrRefuse } from '../spec/errors.ts';
 import { jsonFault } from '../spec/json-limits.ts';
 

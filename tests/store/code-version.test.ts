@@ -263,7 +263,11 @@ test('domains have the same names wherever their folder lies', () => {
 
 test('what a program imports from outside of the project is named from where the importer is', () => {
   const [elsewhere, root] = [aFolder(), join(project, 'root')];
-  put(root, 'stages/main.ts', "import '../../stages/a.ts';\n// @loads domains/{domain}/domain.ts\nconst at = import.meta.dirname;");
+  put(
+    root,
+    'stages/main.ts',
+    "import '../../stages/a.ts';\n// @loads domains/{domain}/domain.ts\nconst at = import.meta.dirname;",
+  );
   put(elsewhere, 'domains/countdown/domain.ts', "import '../../shared.ts';");
   put(elsewhere, 'shared.ts', 'export const shared = 1;');
   const expected = ['../stages/a.ts', 'domains/../shared.ts', 'domains/countdown/domain.ts', 'stages/main.ts'];

@@ -1,7 +1,7 @@
 """Input stages, believed only as far as they are what the campaign planned with: the manifest, then every file's hash.
 
-The same check as ``stages/io/inputs.ts``. It needs the standard library alone, so that the policy server, which makes it
-before it serves, still starts in a fraction of a second.
+The same check as ``stages/io/inputs.ts``. It needs the standard library alone, so that the policy server, which makes
+it before it serves, still starts in a fraction of a second.
 """
 
 from __future__ import annotations
