@@ -125,8 +125,8 @@ async function orLeave<T>(work: () => T | Promise<T>): Promise<T> {
     }
     const remedy = remedyOf(error, 'store');
     if (remedy !== null) {
-      log.fatal({ store, home }, `${remedy.words}: ${(error as Error).message}`);
-      process.exit(remedy.remedy === 'wrong' ? EXIT.invalid : EXIT.unavailable);
+      log.fatal({ store, home }, `${remedy.message}: ${(error as Error).message}`);
+      process.exit(remedy.remedy === 'invalid' ? EXIT.invalid : EXIT.unavailable);
     }
     log.fatal({ err: error, store }, 'Temporal or the store does not answer');
     process.exit(EXIT.unavailable);

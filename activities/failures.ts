@@ -40,8 +40,8 @@ export function failureOf(error: unknown, attempt: number, isFileGone: boolean):
   }
   const found = remedyOf(error, 'store');
   if (found === null) return error;
-  const message = boundedText(`${found.words} (${placeOf(error)})`, LONGEST);
-  const isWrong = found.remedy === 'wrong' || isFileGone;
+  const message = boundedText(`${found.message} (${placeOf(error)})`, LONGEST);
+  const isWrong = found.remedy === 'invalid' || isFileGone;
   return isWrong && attempt >= FINAL_TRY
     ? ApplicationFailure.create({ message, type: 'InvalidInput', nonRetryable: true, cause: error as Error })
     : ApplicationFailure.create({ message, type: 'DependencyDown', nonRetryable: false, cause: error as Error });

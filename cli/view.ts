@@ -3,9 +3,9 @@ import prettyMilliseconds from 'pretty-ms';
 import {
   accountAt,
   type CampaignStatus,
+  describeSearchMetrics,
   effectiveRatio,
   etaSeconds,
-  liveFacts,
   type Progress,
   type StageState,
   type StageStatus,
@@ -125,7 +125,7 @@ export function progressText(progress: Progress): string {
     `${count(done)}${total === null ? '' : `/${count(total)}`} ${unit}${(total ?? done) === 1 ? '' : 's'}`,
     ...(rate ? [`${count(rate)}/s`] : []),
     ...(eta === null || share === 1 ? [] : [`${duration(eta)} to go`]),
-    ...liveFacts(progress),
+    ...describeSearchMetrics(progress),
   ].join('  ');
 }
 

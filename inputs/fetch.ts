@@ -4,7 +4,7 @@ import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { Agent, type Dispatcher, request } from 'undici';
 import { LOOPBACK_HOSTS } from '../spec/location.ts';
-import { CONNECTION_TROUBLE, codeOf, remedyOf } from '../spec/system-errors.ts';
+import { CONNECTION_ERRORS, codeOf, remedyOf } from '../spec/system-errors.ts';
 import { InputAwayError, WrongInputError } from './errors.ts';
 import { lookupFor, PrivateHostError, refusalOfHost } from './hosts.ts';
 import { type InputRules, ofHost } from './rules.ts';
@@ -158,7 +158,7 @@ function away(error: unknown, signal: AbortSignal, what: string): unknown {
       `expected a server whose certificate is trusted (${code}); NODE_EXTRA_CA_CERTS names a file with further authorities`,
     );
   }
-  if (!CONNECTION_TROUBLE.has(code) && remedyOf(error, 'store') !== null) return error; // of the disk
+  if (!CONNECTION_ERRORS.has(code) && remedyOf(error, 'store') !== null) return error; // of the disk
   return new InputAwayError(`${what}: ${code === '' && error instanceof Error ? error.message : code}`, {
     cause: error,
   });

@@ -118,7 +118,7 @@ async function sorted<T>(look: () => Promise<T>): Promise<T> {
   try {
     return await look();
   } catch (error) {
-    if (remedyOf(error, 'input')?.remedy !== 'wrong') throw error;
+    if (remedyOf(error, 'input')?.remedy !== 'invalid') throw error;
     const code = codeOf(error);
     throw new WrongInputError(REFUSALS[code] ?? `expected a file that can be read (${code})`, code === 'ENOENT');
   }

@@ -1,9 +1,7 @@
 import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
-import { wordsOf } from '../spec/last-words.ts';
+import { lastMessageOfLog } from '../spec/last-log-message.ts';
 import { isMissing } from '../store/files.ts';
-
-export { wordsOf };
 
 const WORDS_BYTES = 16_384;
 
@@ -34,5 +32,5 @@ export async function tail(path: string, limits: { maxLines: number; maxBytes: n
 
 /** What a program said last, in words, by its log; null when it said nothing. */
 export async function lastWords(path: string): Promise<string | null> {
-  return wordsOf(await tail(path, { maxLines: 100, maxBytes: WORDS_BYTES }));
+  return lastMessageOfLog(await tail(path, { maxLines: 100, maxBytes: WORDS_BYTES }));
 }

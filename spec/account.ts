@@ -1,23 +1,23 @@
 import { z } from 'zod';
 import { FailureClass } from './failures.ts';
 
-/** What the time of a stage goes into. Every second from its first start to its end is charged to exactly one. */
+/** What a stage spends its time on. Every second from its first start to its end is charged to exactly one kind. */
 export const TimeKind = z.enum([
   'orchestrating', // orrery's own work: keys, claims, sealing, deciding
-  'queued', // asked for, and no machine yet
+  'queued', // submitted, and waiting for a machine
   'starting', // processes start, load weights, read their journal or checkpoint
-  'working', // what is kept of the work
-  'saving', // stands still for a checkpoint, the one before a pause included
+  'working', // work that was kept
+  'saving', // work stops while a checkpoint is saved, including the one before a pause
   'lost', // work that had to be done again
   'backing-off', // waits before the next attempt
-  'held', // waits for a person, after its attempts were spent
+  'held', // has used up its attempts and waits for a person
   'blocked', // waits for another campaign that runs the same stage
-  'paused', // as asked for
-  'waiting-for-worker', // something had ended or was due, and no worker was there to see to it
+  'paused', // paused by a person
+  'waiting-for-worker', // a job had ended or a timer was due, and no worker was running
 ]);
 export type TimeKind = z.infer<typeof TimeKind>;
 
-/** What time was lost to: a failure class, a pause, or the want of a worker. */
+/** What time was lost to: a failure class, a pause, or a missing worker. */
 export const LossCause = z.enum([...FailureClass.options, 'Pause', 'NoWorker']);
 export type LossCause = z.infer<typeof LossCause>;
 
@@ -28,7 +28,7 @@ export const Account = z.object({
   seconds: z.record(TimeKind, seconds),
   causes: z
     .partialRecord(LossCause, z.object({ times: z.int().min(0), seconds }))
-    .describe('What each cause has cost: from the event until work stood where it had stood before.'),
+    .describe('Cost of each cause: the time from the event until work was back at the point where it had been.'),
 });
 export type Account = z.infer<typeof Account>;
 
@@ -37,26 +37,26 @@ export const NEW_ACCOUNT: Account = {
   causes: {},
 };
 
-/** Work of one execution that is safe in the store: in checkpoints with their marker in force, journal lines, finished parts. */
+/** Work of one execution that is safe in the store: complete checkpoints, journal lines and finished parts. */
 export const KeptWork = z.object({
-  part: z.int().min(0).nullable().describe('Whose work: the shard that failed; null: the whole stage.'),
-  from: z.number().min(0).describe('Units found done when the execution began.'),
-  units: z.number().min(0).describe('Units safe when it ended.'),
+  part: z.int().min(0).nullable().describe('The shard that failed; null for the whole stage.'),
+  from: z.number().min(0).describe('Units already done when the execution began.'),
+  units: z.number().min(0).describe('Units safe in the store when it ended.'),
 });
 export type KeptWork = z.infer<typeof KeptWork>;
 
-/** Facts of one execution that only who watched it knows; the clocks are those of the machines that it ran on. */
+/** Facts about one execution, recorded while it was watched. Times come from the clocks of the machines that it ran on. */
 export const ExecutionFacts = z.object({
   firstPodAt: z.iso.datetime().nullable().describe('When its first pod started.'),
-  beganAt: z.iso.datetime().nullable().describe('When it first reported progress: loading was over.'),
-  toldAt: z.iso.datetime().nullable().describe('When it last told how far it was, or that it had saved.'),
+  beganAt: z.iso.datetime().nullable().describe('When it first reported progress, which means that loading was over.'),
+  toldAt: z.iso.datetime().nullable().describe('When it last reported progress or a saved checkpoint.'),
   endedAt: z.iso.datetime().nullable().describe('When its last pod ended.'),
-  from: z.number().min(0).nullable().describe('Units found done when it began.'),
+  from: z.number().min(0).nullable().describe('Units already done when it began.'),
   done: z.number().min(0).nullable().describe('Units done when it ended.'),
   unit: z.string().nullable(),
   savingSeconds: seconds,
   kept: KeptWork.nullish().describe(
-    'What the next execution will find done; null where nothing is known of it. Not in histories of older versions.',
+    'Work that the next execution will find done; null when unknown. Missing in histories of older versions.',
   ),
 });
 export type ExecutionFacts = z.infer<typeof ExecutionFacts>;
@@ -64,9 +64,9 @@ export type ExecutionFacts = z.infer<typeof ExecutionFacts>;
 const NOT_COUNTED: ReadonlySet<TimeKind> = new Set(['paused', 'blocked']);
 
 /**
- * Effective training time ratio: the share of its time in which a stage did work that was kept. Time that it was paused by a person, or
- * blocked by another campaign that did its work, is left out. Null before anything was charged.
- * Source: the ratio that published runs of this size report (ETTR); what is left out is *ours*.
+ * Effective training time ratio (ETTR): the share of its time in which a stage did work that was kept. Pauses by a person do not count,
+ * nor does waiting for another campaign that runs the same stage. Null before any time was charged.
+ * Source: published training runs of this size report ETTR. The choice of what does not count is *ours*.
  */
 export function effectiveRatio({ seconds }: Account): number | null {
   const counted = TimeKind.options.filter((kind) => !NOT_COUNTED.has(kind));
@@ -74,9 +74,9 @@ export function effectiveRatio({ seconds }: Account): number | null {
   return total === 0 ? null : seconds.working / total;
 }
 
-/** Several accounts as one: of the stages of a campaign, or of what went before. */
+/** Adds up several accounts: those of a campaign's stages, or those of a stage's earlier runs. */
 export function sumAccounts(accounts: readonly Account[]): Account {
-  const sum = structuredCloneOf(NEW_ACCOUNT);
+  const sum = copyOf(NEW_ACCOUNT);
   for (const account of accounts) {
     for (const kind of TimeKind.options) sum.seconds[kind] += account.seconds[kind];
     for (const [cause, cost] of Object.entries(account.causes) as [LossCause, { times: number; seconds: number }][]) {
@@ -87,7 +87,7 @@ export function sumAccounts(accounts: readonly Account[]): Account {
   return sum;
 }
 
-const structuredCloneOf = (account: Account): Account => ({
+const copyOf = (account: Account): Account => ({
   seconds: { ...account.seconds },
   causes: { ...account.causes },
 });

@@ -1,6 +1,6 @@
 import { boundedText } from './text.ts';
 
-/** What a failure may take, so that all of it stays far below the 2 MiB of Temporal's payloads. *Ours*. */
+/** Size limits of a failure, far below the 2 MiB limit of a Temporal payload. *Ours*. */
 const LENGTHS = { message: 16_000, stackTrace: 8_000, type: 200, source: 200 } as const;
 const DETAILS_BYTES = 64 * 1024;
 const LONGEST_CHAIN = 20;
@@ -11,7 +11,7 @@ interface WirePayload {
 }
 type Details = { payloads?: WirePayload[] | null } | null | undefined;
 
-/** Of a failure on the wire (temporal.api.failure.v1.Failure) what is bounded. */
+/** The fields of a failure on the wire (temporal.api.failure.v1.Failure) that {@link boundedFailure} limits. */
 interface WireFailure {
   message?: string | null;
   stackTrace?: string | null;
@@ -24,9 +24,11 @@ interface WireFailure {
 }
 
 /**
- * A failure as it may leave this program, from a workflow or from an activity: texts well-formed and bounded, details that are too large or
- * unreadable left out, causes down to a bounded depth. Temporal's core ends the whole worker over half a surrogate pair. Pure.
- * @param isReadable - of a payload that somebody else may have made: whoever reads a failure fails at the first that is not
+ * Limits a failure before it leaves a workflow or an activity. Texts become well-formed and bounded, details that are too large or
+ * unreadable are removed, and the chain of causes is cut at a bounded depth. Without this, half a surrogate pair in a text makes Temporal's
+ * core end the whole worker. Pure.
+ * @param isReadable - whether a payload can be decoded. Somebody else may have written it, and an unreadable payload makes every reader of
+ *   the failure fail
  */
 export function boundedFailure<F extends WireFailure>(
   failure: F,

@@ -1,7 +1,7 @@
-import type { RuleOf } from './fields.ts';
+import type { Rule } from './fields.ts';
 import type { LineariseConfig, SearchConfig } from './stages/index.ts';
 
-/** What the rules look at of a campaign; a type of its own, since the campaign's is made with them. */
+/** The fields of a campaign that the rules read. The type of the campaign itself is built from these rules, so it cannot be used here. */
 interface Campaign {
   readonly arms: readonly {
     readonly searchTraces?: number | undefined;
@@ -14,45 +14,46 @@ interface Campaign {
     | { readonly type: 'files'; readonly curriculum: readonly unknown[]; readonly heldBack: number };
 }
 
-/** The fewest different ends that a tree needs, so that an arm has what it trains on: a right one, and the wrong branches before it. */
-function fewestEnds({ arms, stages: { linearise } }: Campaign): number {
+/** The minimum number of different terminals in a tree from which every arm can be taught: a right one, and the wrong branches before it. */
+function minTerminals({ arms, stages: { linearise } }: Campaign): number {
   const wanted = arms
     .filter(({ searchTraces }) => (searchTraces ?? linearise.searchTraces) > 0)
     .map(({ wrongBranches }) => (wrongBranches ?? linearise.wrongBranches).min);
   return wanted.length === 0 ? 1 : 1 + Math.max(...wanted);
 }
 
-/** Rules over several stages: what can be known to leave an arm without anything to train on, or to say nothing. */
-export const CAMPAIGN_RULES: readonly RuleOf<Campaign>[] = [
+/** Rules over several stages. They refuse settings that leave an arm without training data, and settings that have no effect. */
+export const CAMPAIGN_RULES: readonly Rule<Campaign>[] = [
   {
     path: ['stages', 'search', 'samples'],
     expected:
-      'more solutions a problem: an arm wants a right one and its wrong branches (wrongBranches.min + 1), or searchTraces: 0 for every arm',
-    holds: (campaign) => (campaign.stages.search.samples ?? Number.POSITIVE_INFINITY) >= fewestEnds(campaign),
+      'more solutions per problem: an arm needs a right one and its wrong branches (wrongBranches.min + 1), unless every arm has searchTraces: 0',
+    holds: (campaign) => (campaign.stages.search.samples ?? Number.POSITIVE_INFINITY) >= minTerminals(campaign),
   },
   {
     path: ['stages', 'search', 'candidates'],
     expected:
-      'at least 2: with one candidate a tree is a single path, without the wrong branches that an arm wants (or searchTraces: 0 for every arm)',
-    holds: (campaign) => !isTreeSearch(campaign) || campaign.stages.search.candidates > 1 || fewestEnds(campaign) === 1,
+      'at least 2: with one candidate a tree is a single path, without the wrong branches that an arm needs (unless every arm has searchTraces: 0)',
+    holds: (campaign) =>
+      !isTreeSearch(campaign) || campaign.stages.search.candidates > 1 || minTerminals(campaign) === 1,
   },
   {
     path: ['stages', 'search', 'iterations'],
     expected:
-      'more: iterations x candidates steps have to hold a right end and the wrong branches that an arm wants (wrongBranches.min + 1)',
+      'more: iterations x candidates must be at least wrongBranches.min + 1, for a right solution and the wrong branches that an arm needs',
     holds: (campaign) =>
       !isTreeSearch(campaign) ||
-      campaign.stages.search.iterations * campaign.stages.search.candidates >= fewestEnds(campaign),
+      campaign.stages.search.iterations * campaign.stages.search.candidates >= minTerminals(campaign),
   },
   {
     path: ['stages', 'search', 'temperature'],
     expected:
-      'a temperature above 0: at 0 all samples are equal, and no tree has the wrong branches that an arm wants (or searchTraces: 0 for every arm)',
-    holds: (campaign) => campaign.stages.search.temperature > 0 || fewestEnds(campaign) === 1,
+      'a temperature above 0: at 0 all samples are equal, and no tree has the wrong branches that an arm needs (unless every arm has searchTraces: 0)',
+    holds: (campaign) => campaign.stages.search.temperature > 0 || minTerminals(campaign) === 1,
   },
   {
     path: ['arms'],
-    expected: 'neither wrongBranches nor merge in an arm without search traces (searchTraces: 0)',
+    expected: 'an arm without search traces (searchTraces: 0) to set no wrongBranches and no merge',
     holds: ({ arms, stages: { linearise } }) =>
       arms.every(
         ({ searchTraces, wrongBranches, merge }) =>
@@ -61,7 +62,7 @@ export const CAMPAIGN_RULES: readonly RuleOf<Campaign>[] = [
   },
   {
     path: ['data', 'heldBack'],
-    expected: '0 where the curriculum has sets of its own: it is offered those, and nothing that was held back',
+    expected: '0 when the curriculum has its own sets: it uses those, and ignores problems that are held back',
     holds: ({ data }) => data.type === 'generated' || data.curriculum.length === 0 || data.heldBack === 0,
   },
 ];

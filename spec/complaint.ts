@@ -1,6 +1,6 @@
-/** One thing wrong with an input: where, and what was expected and came. */
+/** One fault of an input: the field, what was expected, and what came. */
 export interface Complaint {
-  /** Path of the field, for example `stages.search.rollouts`; empty for the whole. */
+  /** Path of the field, for example `stages.search.rollouts`; empty for the whole input. */
   readonly field: string;
   readonly message: string;
 }

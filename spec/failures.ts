@@ -1,16 +1,16 @@
 import { z } from 'zod';
 
 /**
- * The failure table: how an execution of a stage can end badly, and what follows.
+ * The failure table: how an execution of a stage can fail, and what follows.
  *
- * - `exitCode`: the code by which a stage program says so itself; `null` where only the executor can tell.
- * - `action`: what follows: nothing more (`stop`), or another attempt, and what that does differently.
- * - `budget`: attempts that may be spent on this class, since work was last kept, before the stage gives up. `null`: without limit.
- * - `budgetPerDay` ({@link BUDGET_PER_DAY} where there is a budget): attempts in 24 h, whatever was kept between them.
- * - `backoffSeconds`: wait before the next attempt; doubles with every failure of the same class up to `max`.
- * - `words`: what a person is told.
+ * - `exitCode`: the exit code by which a stage program reports this failure; `null` when only the executor can detect it.
+ * - `action`: no further attempt (`stop`), or another attempt and what it does differently.
+ * - `budget`: number of retries for this class since work was last kept. After that the stage gives up. `null`: no limit.
+ * - `budgetPerDay` ({@link BUDGET_PER_DAY} for classes with a budget): retries in 24 h, even if work was kept between them.
+ * - `backoffSeconds`: wait before the next attempt. It doubles with every failure of the same class, up to `max`.
+ * - `message`: explanation for a person.
  *
- * Action, budget and back-off are defaults: `run.failures` of a stage sets others. Source: the design's table; the budgets are *ours*.
+ * Action, budget and back-off are defaults, which `run.failures` of a stage can override. Source: the design's table; the budgets are *ours*.
  */
 export const FAILURES = {
   InvalidInput: {
@@ -18,83 +18,83 @@ export const FAILURES = {
     budget: 0,
     backoffSeconds: { initial: 0, max: 0 },
     action: 'stop',
-    words: 'the spec or the data is wrong, and will be again',
+    message: 'the spec or the data is invalid, so another attempt would fail too',
   },
   DependencyDown: {
     exitCode: 69,
     budget: 10,
     backoffSeconds: { initial: 5, max: 300 },
     action: 'retry',
-    words: 'the policy server, the verifier or the store could not be reached',
+    message: 'the policy server, the verifier or the store could not be reached',
   },
   Diverged: {
     exitCode: 70,
     budget: 1,
     backoffSeconds: { initial: 0, max: 0 },
     action: 'retry-earlier-checkpoint',
-    words: 'the loss became NaN or exploded',
+    message: 'the loss became NaN or exploded',
   },
   OutOfMemory: {
     exitCode: 71,
     budget: 2,
     backoffSeconds: { initial: 0, max: 0 },
     action: 'retry-smaller-micro-batch',
-    words: 'the process ran out of memory',
+    message: 'the process ran out of memory',
   },
   NodeFailure: {
     exitCode: 72,
     budget: 10,
     backoffSeconds: { initial: 0, max: 0 },
     action: 'retry-other-nodes',
-    words: 'the machine under the process failed',
+    message: 'the machine that ran the process failed',
   },
   NoEffect: {
     exitCode: 73,
     budget: 0,
     backoffSeconds: { initial: 0, max: 0 },
     action: 'stop',
-    words: 'the stage did its work to the end, and nothing came of it',
+    message: 'the stage finished its work without any usable result',
   },
   Preempted: {
     exitCode: 143,
     budget: null,
     backoffSeconds: { initial: 0, max: 0 },
     action: 'retry',
-    words: 'the machine was taken for other work',
+    message: 'the machine was taken for other work',
   },
   Stalled: {
     exitCode: null,
     budget: 2,
     backoffSeconds: { initial: 0, max: 0 },
     action: 'retry',
-    words: 'no progress was made for longer than the stall limit',
+    message: 'no progress was made for longer than the stall limit',
   },
   Unschedulable: {
     exitCode: null,
     budget: null,
     backoffSeconds: { initial: 30, max: 300 },
     action: 'retry',
-    words: 'no machine with the requested resources is free',
+    message: 'no machine with the requested resources is free',
   },
   ImageError: {
     exitCode: null,
     budget: 0,
     backoffSeconds: { initial: 0, max: 0 },
     action: 'stop',
-    words: 'the program could not be started as configured',
+    message: 'the program could not be started as configured',
   },
   Crashed: {
     exitCode: null,
     budget: 3,
     backoffSeconds: { initial: 5, max: 300 },
     action: 'retry',
-    words: 'the process ended in a way that it did not explain',
+    message: 'the process ended without an explanation',
   },
 } as const satisfies Record<string, TableRow>;
 
 /**
- * Failures of one class in 24 h after which a stage gives up, though work was kept between them: one every seven minutes. A stage that
- * saves one step and crashes, again and again, is not to go on for days unseen. *Ours*.
+ * Failures of one class in 24 h after which a stage gives up, even if work was kept between them: one every seven minutes. It stops a stage
+ * that repeatedly saves one step and crashes, which could otherwise continue for days unnoticed. *Ours*.
  */
 export const BUDGET_PER_DAY = 200;
 
@@ -103,22 +103,22 @@ interface TableRow {
   readonly action: FailureAction;
   readonly budget: number | null;
   readonly backoffSeconds: { readonly initial: number; readonly max: number };
-  readonly words: string;
+  readonly message: string;
 }
 
-/** What is done about a failure class: a row of the failure table, or what a stage sets in its place. */
+/** How a stage handles a failure class: a row of the failure table with the overrides of the stage. */
 export interface FailureRule extends TableRow {
-  /** null: without limit. */
+  /** null: no limit. */
   readonly budgetPerDay: number | null;
 }
 
 /** What follows a failure. */
 export const FailureAction = z.enum([
-  'stop', // another attempt would fail the same way
+  'stop', // no further attempt: it would fail the same way
   'retry',
-  'retry-earlier-checkpoint', // gives up the newest checkpoint
-  'retry-smaller-micro-batch', // half of it; the effective batch stays
-  'retry-other-nodes', // keeps away from the node that failed
+  'retry-earlier-checkpoint', // resumes from the checkpoint before the newest
+  'retry-smaller-micro-batch', // halves the micro-batch; the effective batch stays the same
+  'retry-other-nodes', // excludes the node that failed
 ]);
 export type FailureAction = z.infer<typeof FailureAction>;
 
@@ -127,25 +127,25 @@ export const FailureClass = z.enum(Object.keys(FAILURES) as [keyof typeof FAILUR
 export type FailureClass = z.infer<typeof FailureClass>;
 
 /**
- * Exit code of a program that found a later attempt at its stage: it wrote nothing, and nobody waits for it.
- * Executors report it as `stopped`: the workflow then looks for who is at it. *Ours*.
+ * Exit code of a program that was fenced: a later attempt has claimed its stage, so it wrote nothing.
+ * Executors report it as `stopped`, and the workflow then finds out which attempt has the stage. *Ours*.
  */
 export const FENCED_EXIT_CODE = 75;
 
-/** What a bare exit code says. Where more is known (OOMKilled, a stop that was asked for) the executor decides first. */
+/** The failure class of an exit code. An executor that knows more (OOMKilled, a requested stop) decides before it asks this. */
 export function failureOfExitCode(exitCode: number): FailureClass {
   const known = FailureClass.options.find((name) => FAILURES[name].exitCode === exitCode);
   return known ?? 'Crashed';
 }
 
-/** One failed execution, as the ledger, the status and the report tell it. */
+/** One failed execution, as it appears in the ledger, the status and the report. */
 export const Failure = z.object({
   class: FailureClass,
-  message: z.string().describe('What happened, in words: the last thing that the program or the executor said.'),
+  message: z.string().describe('What happened: the last message of the program or the executor.'),
   attempt: z.int().min(0),
   exitCode: z.int().nullable().default(null),
   part: z.int().min(0).nullable().default(null).describe('Index of the shard or rank that failed first.'),
-  node: z.string().nullable().default(null).describe('Machine, or slot of it, on which that pod ran.'),
+  node: z.string().nullable().default(null).describe('Node on which that pod ran: a machine, or some GPUs of one.'),
 });
 export type Failure = z.infer<typeof Failure>;
 
@@ -153,7 +153,7 @@ export type Failure = z.infer<typeof Failure>;
 export const Outcome = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('completed') }),
   z.object({ kind: z.literal('failed'), failure: Failure }),
-  /** It was asked to stop (pause or cancel), and has. */
+  /** It stopped on request (pause or cancel), or because it was fenced. */
   z.object({ kind: z.literal('stopped') }),
 ]);
 export type Outcome = z.infer<typeof Outcome>;

@@ -1,20 +1,20 @@
 import { z } from 'zod';
 
 /**
- * Kinds of fields that many settings share. Every number, list, name and text of a spec has an upper bound, so that whatever was admitted can
- * be handed on: to a timer, a search attribute, a label, a path. Bounds without a source are *ours*: far above any use, far below harm.
+ * Field types that many settings share. Every number, list, name and text of a spec has an upper bound, so that an admitted value is safe to
+ * pass to a timer, a search attribute, a label or a path. Bounds without a source are *ours*: far above any use, and harmless.
  */
 
-/** What a field says that the spec reads from a person. */
-interface Rule<T> {
-  /** The field that is named; within the value that the rule looks at. */
+/** A rule over several fields of a value. */
+export interface Rule<T> {
+  /** Path of the field that the error names, relative to the value. */
   readonly path: readonly string[];
-  /** What was expected, and why. */
+  /** What the field should be, and why. */
   readonly expected: string;
   readonly holds: (value: T) => boolean;
 }
 
-/** A schema with rules over several of its fields. All that are broken are told. */
+/** A schema with rules over several of its fields. Errors list all rules that do not hold. */
 export function withRules<S extends z.ZodType>(schema: S, rules: readonly Rule<z.output<S>>[]): S {
   return rules.reduce<S>(
     (checked, { path, expected, holds }) =>
@@ -23,17 +23,14 @@ export function withRules<S extends z.ZodType>(schema: S, rules: readonly Rule<z
   );
 }
 
-/** For rules that are written apart from their schema. */
-export type RuleOf<T> = Rule<T>;
-
-/** Text of a pattern. A longer one is not matched at all: some patterns take long on long texts. */
+/** Text that matches a pattern. The length is checked first, because some patterns are slow on long texts. */
 export const matching = (length: number, pattern: RegExp, expected: string) =>
   z.string().max(length, { abort: true }).regex(pattern, expected);
 
-// No control characters, no separators of lines: such a text would break a log line, a terminal or a path (NUL ends it).
-// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is refused
+// Control characters and line separators would break a log line, a terminal or a path (which NUL ends).
+// biome-ignore lint/suspicious/noControlCharactersInRegex: the pattern refuses them
 const LINE = /^[^\u0000-\u001f\u007f-\u009f\u2028\u2029]*$/;
-// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is refused
+// biome-ignore lint/suspicious/noControlCharactersInRegex: the pattern refuses them
 const PROSE = /^[^\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f]*$/;
 /** Text on one line. */
 export const line = (length: number) =>
@@ -42,9 +39,12 @@ export const line = (length: number) =>
 /** Text of several lines. */
 export const prose = (length: number) => matching(length, PROSE, 'expected text without control characters');
 
-/** Longest path, and longest name within one, in bytes of UTF-8; of a path most file systems take four times as much. */
+/**
+ * Limits of a path: its length in characters, and the length of one name within it in bytes of UTF-8. Most file systems allow paths of
+ * 4096 bytes.
+ */
 const PATH = { path: 1024, name: 255 } as const;
-/** A path or an address of a file. It may hold a password, so that a complaint does not show it. */
+/** A path or an address of a file. Error messages do not show it, because it may contain a password. */
 export const path = () =>
   z
     .string()
@@ -72,7 +72,7 @@ const bytesOf = (text: string): number =>
 /** A whole number from `least` to `most`. */
 export const whole = (least: number, most: number) => z.int().min(least).max(most);
 
-/** Tokens of a text, a completion or a context. The longest contexts there are hold a million. */
+/** Tokens of a text, a completion or a context. The longest contexts of today's models hold a million. */
 export const tokens = (least = 1) => whole(least, 2 ** 21);
 
 /** Steps of an optimizer. */
@@ -83,26 +83,26 @@ export const batch = () => whole(1, 65_536);
 
 export const fraction = () => z.number().min(0).max(1);
 
-/** Share of the probability that a sampling draws from. vLLM takes none at 0. */
+/** Nucleus sampling: the fraction of the probability mass to sample from. vLLM rejects 0. */
 export const nucleus = () => z.number().min(0.001).max(1);
 
-/** Lowest temperature but 0, as vLLM has it: what is lower it raises to this. */
-const COLDEST = 0.01;
-/** Sampling temperature that is not greedy. OpenAI's API takes up to 2. */
-export const warmTemperature = () => z.number().min(COLDEST).max(2);
+/** Lowest temperature above 0. vLLM raises lower temperatures to this one. */
+const MIN_TEMPERATURE = 0.01;
+/** Sampling temperature above 0. The API of OpenAI accepts temperatures up to 2. */
+export const nonzeroTemperature = () => z.number().min(MIN_TEMPERATURE).max(2);
 /** Sampling temperature; 0 is greedy. */
 export const temperature = () =>
   z
     .number()
     .min(0)
     .max(2)
-    .refine((value) => value === 0 || value >= COLDEST, `expected 0 or a number not below ${COLDEST}`);
+    .refine((value) => value === 0 || value >= MIN_TEMPERATURE, `expected 0 or at least ${MIN_TEMPERATURE}`);
 
-/** Learning rate of AdamW. In single precision a lower one changes no weight. */
+/** Learning rate of AdamW. In single precision, a lower learning rate changes no weight. */
 export const learningRate = () => z.number().min(1e-10).max(1);
 
 const HOUR = 3600;
-/** Seconds of a timer. Timers of Node hold 24 days (2^31 ms), those of Temporal and Kubernetes more. */
+/** Seconds of a timer. The longest timer of Node is 24 days (2^31 ms); Temporal and Kubernetes allow longer ones. */
 export const seconds = (least: number, mostHours: number) =>
   z
     .number()
@@ -110,6 +110,6 @@ export const seconds = (least: number, mostHours: number) =>
     .max(mostHours * HOUR);
 export const wholeSeconds = (least: number, mostHours: number) => whole(least, mostHours * HOUR);
 
-/** Whether no two entries of a list have the same name. */
+/** Whether all entries of a list have different names. */
 export const namesDiffer = (entries: readonly { readonly name: string }[]): boolean =>
   new Set(entries.map(({ name }) => name)).size === entries.length;

@@ -1,7 +1,7 @@
 /**
- * GPUs that the planner knows. `memoryGiB`: the data sheet's; a driver reports less of it (see {@link leastReportedGiB}).
- * `tflops`: dense bf16 (without sparsity), of the data sheet. `product`: how NVIDIA's GPU feature discovery begins its
- * label `nvidia.com/gpu.product`. Source: NVIDIA's data sheets of each.
+ * GPUs that the planner knows. `memoryGiB` is the memory on the data sheet; drivers report less (see {@link minReportedGiB}).
+ * `tflops` is the dense bf16 rate (without sparsity) on the data sheet. `product` is the beginning of the label
+ * `nvidia.com/gpu.product`, which NVIDIA's GPU feature discovery sets. Source: NVIDIA's data sheets.
  */
 export const GPUS = {
   'A100-40': { memoryGiB: 40, tflops: 312, product: 'NVIDIA-A100' },
@@ -19,15 +19,22 @@ export interface GpuType {
 }
 export type GpuName = keyof typeof GPUS;
 
-/** Of the memory on a data sheet a driver keeps up to so much (an H100 of 80 GB reports 79.6 GiB, an L40S of 48 GB 45.0). *Ours*. */
-const KEPT_BACK = 0.07;
+/**
+ * Largest fraction of the data sheet's memory that a driver reserves: an H100 of 80 GB reports 79.6 GiB, an L40S of 48 GB reports 45.0 GiB.
+ * *Ours*.
+ */
+const DRIVER_RESERVE = 0.07;
 
 /**
- * What a GPU reports at least (nvidia-smi, GPU feature discovery) that has the memory that was asked for by its data sheet.
+ * The minimum memory that nvidia-smi and GPU feature discovery report for a GPU whose data sheet says `gpuMemoryGiB`.
  * @param gpuMemoryGiB - as in `run.resources.gpuMemoryGiB`
  */
-export const leastReportedGiB = (gpuMemoryGiB: number): number => gpuMemoryGiB * (1 - KEPT_BACK);
+export const minReportedGiB = (gpuMemoryGiB: number): number => gpuMemoryGiB * (1 - DRIVER_RESERVE);
 
-/** Whether a GPU counts as having the memory that was asked for. @param reportedGiB - by its driver */
+/**
+ * Whether a GPU has the requested memory.
+ * @param reportedGiB - the memory that its driver reports
+ * @param gpuMemoryGiB - the requested memory, as on a data sheet
+ */
 export const hasMemory = (reportedGiB: number, gpuMemoryGiB: number): boolean =>
-  reportedGiB >= leastReportedGiB(gpuMemoryGiB);
+  reportedGiB >= minReportedGiB(gpuMemoryGiB);

@@ -11,7 +11,7 @@ export * from './gpus.ts';
 export * from './json-limits.ts';
 export * from './kubernetes.ts';
 export * from './kubernetes-settings.ts';
-export * from './last-words.ts';
+export * from './last-log-message.ts';
 export * from './ledger.ts';
 export * from './location.ts';
 export * from './manifest.ts';

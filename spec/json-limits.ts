@@ -1,15 +1,15 @@
 import type { Complaint } from './complaint.ts';
 import { jsonBytes } from './text.ts';
 
-/** How large a value from outside may be. */
+/** Size limits for a value from outside. */
 export interface JsonLimits {
-  /** Of the value as compact JSON in UTF-8. */
+  /** Maximum size of the value as compact JSON in UTF-8. */
   readonly bytes: number;
-  /** Lists and mappings within each other. */
+  /** Maximum nesting of lists and mappings. */
   readonly depth: number;
 }
 
-/** A place in the value, linked to the place that holds it. */
+/** A place in the value, linked to the place that contains it. */
 interface Place {
   readonly value: unknown;
   readonly depth: number;
@@ -18,10 +18,10 @@ interface Place {
 }
 
 /**
- * What of a value no schema should be asked about: nested too deep (also: within itself), too large, not JSON, or not text. A schema follows
- * the nesting with its own calls and would overflow the stack; so this function uses no recursion, and looks at no more than `limits.bytes`
- * worth of it. Pure, deterministic and without zod: workflows use it too.
- * @returns null when the value is JSON within the limits
+ * Checks a value before it is parsed with a schema: it must be JSON, well-formed text, and neither too large nor nested too deeply (a
+ * cycle counts as too deep). A schema recurses into the value and could overflow the stack. This function therefore uses no recursion, and
+ * it stops after `limits.bytes`. Workflows use it too, so it is pure, deterministic and free of zod.
+ * @returns the first fault; null for JSON within the limits
  */
 export function jsonFault(value: unknown, limits: JsonLimits): Complaint | null {
   const stack: Place[] = [{ value, depth: 0, key: '', parent: null }];
@@ -31,7 +31,7 @@ export function jsonFault(value: unknown, limits: JsonLimits): Complaint | null 
     if (fault !== null) return { field: pathOf(place), message: fault };
     const children = entriesOf(place.value);
     if (children !== null && place.depth >= limits.depth) {
-      const message = `expected lists and mappings at most ${limits.depth} deep, but it is deeper (or holds itself)`;
+      const message = `expected lists and mappings at most ${limits.depth} deep, but it is deeper (or contains itself)`;
       return { field: pathOf(place), message };
     }
     left -= children === null ? bytesOf(place.value) : bytesOfContainer(children);
@@ -43,28 +43,28 @@ export function jsonFault(value: unknown, limits: JsonLimits): Complaint | null 
 
 type Entries = readonly (readonly [key: string | number, value: unknown])[];
 
-/** What a list or mapping holds; null for anything else. */
+/** The entries of a list or mapping; null for anything else. */
 function entriesOf(value: unknown): Entries | null {
   if (Array.isArray(value)) return Array.from(value, (item: unknown, index) => [index, item] as const);
   return typeof value === 'object' && value !== null ? Object.entries(value) : null;
 }
 
-/** Brackets, commas, keys. */
+/** Size of brackets, commas and keys. */
 const bytesOfContainer = (entries: Entries): number =>
   entries.reduce((sum, [key]) => sum + 1 + (typeof key === 'string' ? jsonBytes(key) + 1 : 0), 2);
 
 const bytesOf = (value: unknown): number => (typeof value === 'string' ? jsonBytes(value) : String(value).length);
 
-/** Why a value cannot stand in JSON, its content aside. */
+/** Why JSON cannot represent this value; its children are checked separately. */
 function faultOf(value: unknown): string | null {
   if (typeof value === 'string') return value.isWellFormed() ? null : HALF_A_PAIR;
   if (typeof value === 'bigint' || typeof value === 'function' || typeof value === 'symbol') return NOT_JSON;
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return null;
-  // By the prototype's prototype, because a plain object may come from another realm.
+  // A plain object may come from another realm, so its prototype is recognised by having none itself.
   const prototype: unknown = Object.getPrototypeOf(value);
   if (prototype !== null && Object.getPrototypeOf(prototype) !== null) return NOT_JSON;
   const keys = Object.keys(value);
-  if (keys.includes('__proto__')) return 'expected no field of the name __proto__';
+  if (keys.includes('__proto__')) return 'expected no field named __proto__';
   return keys.every((key) => key.isWellFormed()) ? null : HALF_A_PAIR;
 }
 
@@ -72,7 +72,7 @@ const NOT_JSON =
   'expected null, true, false, a number, a text, a list or a mapping, as in JSON, but got something else';
 const HALF_A_PAIR = 'expected text, but it holds half a surrogate pair';
 
-/** The field as {@link Complaint} names it. */
+/** The path of a place, in the format of {@link Complaint}. */
 function pathOf(place: Place): string {
   const keys: string[] = [];
   for (let at: Place = place; at.parent !== null; at = at.parent) keys.unshift(String(at.key));

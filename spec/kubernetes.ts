@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { line, type RuleOf, tokens, whole, wholeSeconds, withRules } from './fields.ts';
+import { line, type Rule, tokens, whole, wholeSeconds, withRules } from './fields.ts';
 import {
   dnsSubdomain,
   extendedResources,
@@ -10,11 +10,11 @@ import {
 } from './kubernetes-names.ts';
 
 /**
- * What Kubernetes is told beyond the resources of a stage. None of it changes a result. A cluster has defaults for it (`defaults` of the
- * settings file that `ORRERY_KUBERNETES` names), and a stage may set its own as `run.kubernetes`.
+ * Settings for Kubernetes beyond the resources of a stage. None of them changes a result. The settings file that `ORRERY_KUBERNETES` names
+ * has defaults for the cluster (`defaults`), which a stage can override with `run.kubernetes`.
  */
 
-/** As in a pod: what it bears although a machine says that it wants no pods. */
+/** A toleration in the format of a pod spec. */
 const TolerationFields = z.strictObject({
   key: labelKey().optional(),
   operator: z.enum(['Exists', 'Equal']).optional(),
@@ -22,91 +22,109 @@ const TolerationFields = z.strictObject({
   effect: z.enum(['NoSchedule', 'PreferNoSchedule', 'NoExecute']).optional(),
   tolerationSeconds: wholeSeconds(0, 8760).optional(),
 });
-// As the API server has them.
-const TOLERATION_RULES: readonly RuleOf<z.output<typeof TolerationFields>>[] = [
+// The same rules as in the API server.
+const TOLERATION_RULES: readonly Rule<z.output<typeof TolerationFields>>[] = [
   {
     path: ['operator'],
-    expected: 'Exists where no key is given: it bears every taint',
+    expected: 'Exists for a toleration without a key, which tolerates every taint',
     holds: ({ key, operator }) => key !== undefined || operator === 'Exists',
   },
   {
     path: ['value'],
-    expected: 'nothing with operator Exists, which takes any value',
+    expected: 'nothing with operator Exists, which matches any value',
     holds: ({ operator, value }) => operator !== 'Exists' || value === undefined || value === '',
   },
   {
     path: ['tolerationSeconds'],
-    expected: 'nothing without effect NoExecute: only that one removes pods',
+    expected: 'nothing without effect NoExecute, because only that effect evicts pods',
     holds: ({ effect, tolerationSeconds }) => tolerationSeconds === undefined || effect === 'NoExecute',
   },
 ];
-const Toleration = withRules(TolerationFields, TOLERATION_RULES).describe('A toleration as in a pod.');
+const Toleration = withRules(TolerationFields, TOLERATION_RULES).describe('A toleration in the format of a pod spec.');
 
 export const KubernetesPlacement = z.strictObject({
   nodeSelector: nodeLabels()
     .optional()
-    .describe('Labels that a machine must have. Those of a stage are added to the cluster’s.'),
+    .describe('Labels that a node must have. Labels of a stage are added to the cluster’s defaults.'),
   tolerations: z
     .array(Toleration)
     .max(64)
     .optional()
-    .describe('Taints that pods bear. Those of a stage are added to the cluster’s.'),
+    .describe('Taints that pods tolerate. Tolerations of a stage are added to the cluster’s defaults.'),
   priorityClass: dnsSubdomain().optional().describe('Name of a PriorityClass.'),
-  queue: dnsSubdomain(63)
-    .optional()
-    .describe('Kueue LocalQueue in which the Job waits; a cluster without Kueue ignores it.'),
+  queue: dnsSubdomain(63).optional().describe('Kueue LocalQueue of the Job. A cluster without Kueue ignores it.'),
   extendedResources: extendedResources()
     .optional()
-    .describe('Devices of each pod beside its GPUs: RDMA, for example { "rdma/hca_shared_devices_a": 1 }.'),
+    .describe('Devices of each pod other than GPUs, for example RDMA: { "rdma/hca_shared_devices_a": 1 }.'),
   shmGiB: z
     .number()
     .min(1 / 16)
     .max(65_536)
     .optional()
-    .describe('Size of /dev/shm in GiB. It counts as memory of the pod. 8 for pods with GPUs, else 1.'),
+    .describe(
+      'Size of /dev/shm in GiB, which counts as memory of the pod. When not set: 8 for pods with GPUs, 1 for others.',
+    ),
   topology: z
     .strictObject({
-      key: labelKey().describe('Label whose value the machines of a gang share: a rack, an NVLink domain, a zone.'),
-      mode: z.enum(['preferred', 'required']).default('preferred').describe('Whether the gang may run without.'),
+      key: labelKey().describe(
+        'Label that must have the same value on all nodes of a gang: a rack, an NVLink domain, a zone.',
+      ),
+      mode: z
+        .enum(['preferred', 'required'])
+        .default('preferred')
+        .describe('preferred: the gang may also run on nodes with different values. required: it may not.'),
     })
     .optional()
-    .describe('Keeps the pods of a gang close to each other.'),
+    .describe('Places the pods of a gang close to each other.'),
   deadlineSeconds: wholeSeconds(1, 8760)
     .optional()
-    .describe('Longest time of one execution; what it has saved by then is gone on from.'),
+    .describe('Maximum time of one execution. The next execution resumes from the saved work.'),
 });
 export type KubernetesPlacement = z.infer<typeof KubernetesPlacement>;
 
-/** Arguments of `vllm serve` that a stage’s own settings give. */
-const OURS = ['--host', '--port', '--served-model-name', '--model', '--tensor-parallel-size', '-tp', '--max-model-len'];
+/** Arguments of `vllm serve` that orrery sets from the settings of the stage. */
+const RESERVED_ARGS = [
+  '--host',
+  '--port',
+  '--served-model-name',
+  '--model',
+  '--tensor-parallel-size',
+  '-tp',
+  '--max-model-len',
+];
 
 const PolicyServerFields = z.strictObject({
   engine: z
     .enum(['embedded', 'vllm'])
     .default('embedded')
-    .describe('embedded: the small server of this project. vllm: `vllm serve`, on Kubernetes alone. Part of the key.'),
+    .describe(
+      'embedded: the small server of this project. vllm: `vllm serve`, only on Kubernetes. The engine is part of the key.',
+    ),
   image: imageReference()
     .optional()
-    .describe('Image of its container; the cluster’s `images.policyServer` when not set.'),
+    .describe('Image of the policy server; `images.policyServer` of the cluster when not set.'),
   tensorParallel: whole(1, 1024)
     .optional()
-    .describe('GPUs that one copy of the model is spread over: all of the pod when not set. vLLM.'),
+    .describe('Number of GPUs for one copy of the model; all GPUs of the pod when not set. Only for vLLM.'),
   contextTokens: tokens()
     .optional()
-    .describe('Longest prompt and completion together, in tokens; the model’s when not set. vLLM.'),
+    .describe(
+      'Maximum length of a prompt and its completion, in tokens; the context of the model when not set. Only for vLLM.',
+    ),
   args: z
     .array(line(1000))
     .max(100)
     .default([])
-    .describe('More arguments, for example ["--gpu-memory-utilization", "0.92"]. vLLM.'),
+    .describe('Additional arguments, for example ["--gpu-memory-utilization", "0.92"]. Only for vLLM.'),
 });
 export type PolicyServerRun = z.infer<typeof PolicyServerFields>;
 
-/** What serves the policy to a stage that samples it. */
+/** The policy server of a stage that samples the policy. */
 export const PolicyServerRun = withRules(PolicyServerFields, [
   {
     path: ['args'],
-    expected: `none of ${OURS.join(', ')}: orrery gives those itself (tensorParallel, contextTokens)`,
-    holds: ({ args }) => !args.some((argument) => OURS.includes((argument.split('=')[0] ?? '').replaceAll('_', '-'))),
+    expected: `none of ${RESERVED_ARGS.join(', ')}: orrery sets those itself (tensorParallel, contextTokens)`,
+    holds: ({ args }) =>
+      !args.some((argument) => RESERVED_ARGS.includes((argument.split('=')[0] ?? '').replaceAll('_', '-'))),
   },
 ]);

@@ -2,55 +2,64 @@ import { z } from 'zod';
 import type { KeptWork } from './account.ts';
 import { Failure, FailureClass } from './failures.ts';
 
-/** A failed execution with what followed: told in the status, the UI and the report. */
+/** A failed execution and what followed. The status, the UI and the report show it. */
 export const Incident = Failure.extend({
   at: z.iso.datetime(),
-  followed: z.string().describe('What was done about it, in words.'),
+  followed: z.string().describe('What was done about it.'),
   costSeconds: z
     .number()
     .min(0)
     .describe(
-      'From the failure until work stood where it had stood before: waits, the start of the next execution, work redone.',
+      'Time from the failure until work was back at the point where it had been: waiting, starting again, redoing work.',
     ),
-  lostUnits: z.number().min(0).describe('Units of work that were done again.'),
+  lostUnits: z.number().min(0).describe('Units of work that had to be done again.'),
 });
 export type Incident = z.infer<typeof Incident>;
 
 const perClass = z.partialRecord(FailureClass, z.int().min(0));
 
-/** What a stage has been through: executions so far, and what each failure class has spent. */
+/** The executions of a stage so far, and the failures that count against its budgets. */
 export const Ledger = z.object({
-  /** Failed executions by class. Preemptions are counted here too, though they spend nothing. */
+  /** Failed executions by class. Preemptions are included, although they have no budget. */
   failures: perClass.default({}),
   history: z.array(Incident).default([]).describe('The last failures, oldest first; at most HISTORY_LENGTH.'),
   executions: z.int().min(0).default(0).describe('Executions started by this campaign.'),
-  excludedNodes: z.array(z.string()).default([]).describe('Nodes that failed under it, oldest first.'),
-  spent: perClass.optional().describe('Failures by class since work was last kept: what budgets count.'),
+  excludedNodes: z.array(z.string()).default([]).describe('Nodes that failed during its executions, oldest first.'),
+  spent: perClass
+    .optional()
+    .describe('Failures by class since work was last kept. They count against the budgets of the failure table.'),
   days: z
     .partialRecord(FailureClass, z.object({ since: z.iso.datetime(), failures: z.int().min(0) }))
     .optional()
-    .describe('Failures by class in its present day: 24 h that begin with a failure. What `budgetPerDay` counts.'),
+    .describe(
+      'Failures by class in the current day, which is 24 h that begin with a failure. They count against `budgetPerDay`.',
+    ),
   kept: z
     .record(z.string(), z.number().min(0))
     .optional()
-    .describe('Most units that were ever safe, by shard (`part 3`; `all`: the whole stage), of those that failed.'),
+    .describe(
+      'Highest number of units ever safe in the store, by failed shard (`part 3`) or for the whole stage (`all`).',
+    ),
 });
 export type Ledger = z.infer<typeof Ledger>;
 
 export const HISTORY_LENGTH = 20;
-/** More nodes than this are not kept away from: where so many fail, the fault is elsewhere. *Ours*. */
+/** Maximum number of excluded nodes. If more nodes fail, the cause is probably not the nodes. *Ours*. */
 export const MAX_EXCLUDED_NODES = 16;
-/** Shards of which the ledger remembers how far they were. Of more the oldest is forgotten, which spares it one failure. *Ours*. */
+/**
+ * Maximum number of shards whose kept work the ledger remembers. It forgets the oldest one first. The next failure of a forgotten shard
+ * may count as progress, which resets the budgets once too often. *Ours*.
+ */
 export const MAX_KEPT_PARTS = 256;
 export const NEW_LEDGER: Ledger = { failures: {}, history: [], executions: 0, excludedNodes: [] };
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 
-/** Failures of a class since work was last kept. A ledger of an older version counts all of them. */
+/** Number of failures of a class since work was last kept. In a ledger of an older version: of all failures. */
 export const spentOn = (ledger: Ledger, failure: FailureClass): number =>
   (ledger.spent ?? ledger.failures)[failure] ?? 0;
 
-/** Failures of a class in the day that `at` falls into. */
+/** Number of failures of a class in the 24 h that `at` falls into. */
 export function spentInDay(ledger: Ledger, failure: FailureClass, at: string): number {
   const day = ledger.days?.[failure];
   return day === undefined || isOver(day.since, at) ? 0 : day.failures;
@@ -73,19 +82,21 @@ export function afterFailure(ledger: Ledger, incident: Incident): Ledger {
 }
 
 /**
- * The ledger after an execution that has failed: if its work stands further than ever before, every budget begins anew.
+ * The ledger after a failed execution. If the execution made progress beyond all earlier ones, every budget is reset.
  *
- * A shard is compared with itself alone. Otherwise one that can never go on would live on the progress of the others.
- * @param kept - null where nothing is known of it, which is no progress
+ * A shard is compared only with its own earlier progress. Otherwise the progress of other shards would keep resetting the budget of a shard
+ * that can never continue.
+ * @param kept - null when unknown; that counts as no progress
  */
 export function afterKeptWork(ledger: Ledger, kept: KeptWork | null): Ledger {
   if (kept === null) return ledger;
-  const whose = kept.part === null ? 'all' : `part ${kept.part}`; // no bare number: objects sort those, and forget the age
-  const { [whose]: before = 0, ...others } = ledger.kept ?? {};
+  // The name is no bare number, because objects sort numeric keys and so lose the order of insertion.
+  const name = kept.part === null ? 'all' : `part ${kept.part}`;
+  const { [name]: before = 0, ...others } = ledger.kept ?? {};
   if (kept.units <= Math.max(before, kept.from)) return ledger;
   const remembered = Object.entries(others).slice(-(MAX_KEPT_PARTS - 1));
-  return { ...ledger, spent: {}, kept: { ...Object.fromEntries(remembered), [whose]: kept.units } };
+  return { ...ledger, spent: {}, kept: { ...Object.fromEntries(remembered), [name]: kept.units } };
 }
 
-/** The ledger after a person has asked for another attempt: budgets and exclusions begin anew, what has happened stays told. */
+/** The ledger after a person has requested a retry: budgets and excluded nodes are reset, and the history stays. */
 export const afterRetry = (ledger: Ledger): Ledger => ({ ...ledger, spent: {}, days: {}, excludedNodes: [] });

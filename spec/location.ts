@@ -1,25 +1,25 @@
-/** Where an input of a campaign lies: a path, or an address that is fetched; or why it is neither. */
+/** Location of an input of a campaign: a path, an address to fetch, or the reason why it is refused. */
 export type Location =
   | { readonly kind: 'path'; readonly path: string }
   | { readonly kind: 'address'; readonly address: string }
   | { readonly kind: 'refused'; readonly why: string };
 
-/** Hosts of this machine: their addresses may go without TLS. */
+/** Names of this machine. Their addresses may use http. */
 export const LOOPBACK_HOSTS: ReadonlySet<string> = new Set(['localhost', '127.0.0.1', '[::1]']);
 
 const WITHOUT_CREDENTIALS =
-  'expected an address without user, password, query and fragment: what a spec says stands in histories and reports, and a query may be a signature; give the worker headers for the host (ORRERY_DATA_HEADERS), or fetch the file yourself (docs/data.md)';
+  'expected an address without user, password, query or fragment, because specs appear in histories and reports, and a query may be a signature; set headers for the host in ORRERY_DATA_HEADERS of the worker, or fetch the file yourself (docs/data.md)';
 
 /**
- * Reads what a campaign gives as `path`. Pure. The one reading of it: what `validate` accepts, the worker and the pod open. The words of a
- * refusal never hold the value, which may hold a password.
+ * Parses a `path` of a campaign. `orrery validate`, the worker and the pods all use this function, so they agree. Pure. The reason of a
+ * refusal never contains the value, which may hold a password.
  */
 export function locationOf(value: string): Location {
   if (value.includes('\0')) return refused('expected a path without NUL characters');
   const scheme = /^([a-z][a-z0-9+.-]*):/i.exec(value)?.[1]?.toLowerCase();
   if (scheme === undefined) return { kind: 'path', path: value };
   if (scheme === 'file') return ofFile(value);
-  // A path may hold a colon ("part:1.jsonl"); an address has slashes, but for those that are written wrong.
+  // A path may contain a colon ("part:1.jsonl"). An address contains "://", except for a misspelt http address.
   if (!/^[^:]*:\/\//.test(value) && !['http', 'https'].includes(scheme)) return { kind: 'path', path: value };
   if (scheme !== 'https' && scheme !== 'http') {
     return refused('expected a path, or an address that begins with file:/// or https://');
@@ -33,7 +33,7 @@ function ofServer(value: string): Location {
     return refused('expected an address of the form https://host/path');
   if (url.username !== '' || url.password !== '' || /[?#@]/.test(value)) return refused(WITHOUT_CREDENTIALS);
   if (url.protocol === 'http:' && !LOOPBACK_HOSTS.has(url.hostname)) {
-    return refused('expected an address that begins with https:// (http:// is for this machine alone)');
+    return refused('expected an address that begins with https:// (http:// is only allowed for this machine)');
   }
   return { kind: 'address', address: url.href };
 }
@@ -50,9 +50,9 @@ function ofFile(value: string): Location {
 
 const refused = (why: string): Location => ({ kind: 'refused', why });
 
-/** Null where it is no address. Line breaks and backslashes, which the URL standard repairs, are not. */
+/** The URL; null for an invalid one. Line breaks and backslashes, which the URL standard would repair, are invalid. */
 function parsed(value: string): URL | null {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: the pattern refuses them
   return /[\u0000-\u0020\u007f\\]/.test(value) || !URL.canParse(value) ? null : new URL(value);
 }
 
@@ -65,8 +65,8 @@ function decoded(text: string): string | null {
 }
 
 /**
- * A text in which every address is without what may be a credential: user, password, query and fragment. For whatever is shown of a spec,
- * also where it is not an address that would be accepted. Pure. It rather hides too much: up to the last `@` and from the first `?`.
+ * Removes possible credentials from an address: user, password, query and fragment. Use it for every text from a spec that is shown, even if
+ * the text is not a valid address. It hides too much rather than too little: everything up to the last `@` and from the first `?`. Pure.
  */
 export function withoutCredentials(text: string): string {
   const start = text.indexOf('://') + 3;

@@ -1,20 +1,20 @@
 import { type CampaignSpec, UNTIL } from './campaign.ts';
 import type { StageKind } from './stages/index.ts';
 
-/** A stage of a campaign before it has run: its name, kind, arm, and which stages it reads by role. */
+/** A planned stage of a campaign: its name, kind and arm, and the stages that it reads. */
 export interface StageSlot {
   readonly name: string;
   readonly kind: StageKind;
   readonly arm: string | null;
-  /** Role -> name of the stage that fills it. */
+  /** Role of an input -> name of the stage that makes it. */
   readonly reads: Readonly<Record<string, string>>;
 }
 
-/** Stages of one arm, by what they are. */
+/** Names of the stages of one arm. */
 export const ARM_STAGES = ['linearise', 'rewrite', 'sft', 'evaluate-sft', 'curriculum', 'rl', 'evaluate-rl'] as const;
 export type ArmStage = (typeof ARM_STAGES)[number];
 
-/** Every stage of a campaign in the order of the recipe: the table that a person watches. */
+/** Every stage of a campaign in the order of the recipe. The status lists them in this order. */
 export function planCampaign(spec: CampaignSpec): StageSlot[] {
   const base: Record<string, string> = spec.policy.type === 'pretrain' ? { policy: 'pretrain' } : {};
   const shared: StageSlot[] = [
@@ -40,16 +40,22 @@ export function planCampaign(spec: CampaignSpec): StageSlot[] {
   return [...wanted, slot('analyse', 'analyse', null, Object.fromEntries(everything))];
 }
 
-/** Whether SFT or RL is trained on what a stage leaves, directly or not. Policies do not count, because they are never empty. Pure. */
+/**
+ * Whether SFT or RL trains on data that the stage makes, directly or through other stages. Policies do not count, because they are never
+ * empty. Pure.
+ */
 export function feedsTraining(name: string, plan: readonly StageSlot[]): boolean {
   return plan.some(({ name: reader, kind, reads }) => {
     const isRead = Object.entries(reads).some(([role, read]) => role !== 'policy' && read === name);
-    // The report reads everything, and needs nothing of it.
+    // The report reads every stage, and an empty result does not stop it.
     return isRead && kind !== 'analyse' && (kind === 'sft' || kind === 'rl' || feedsTraining(reader, plan));
   });
 }
 
-/** Whether a campaign that ends early has the stage. A base policy is evaluated to be compared with, so not before there is an SFT. */
+/**
+ * Whether a campaign that ends after `until` includes the stage. The base policy is evaluated for comparison with the SFT policy, so only if
+ * there is one.
+ */
 function isWanted(name: string, kind: StageKind, until: CampaignSpec['until']): boolean {
   if (until === undefined) return true;
   const last = UNTIL.indexOf(until);

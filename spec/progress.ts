@@ -1,37 +1,43 @@
 import { z } from 'zod';
 
-/** Of a number: so small that sums over all pods stay numbers. *Ours*. */
-const MOST = 1e12;
-const amount = () => z.number().min(0).max(MOST);
-/** Of a file, in bytes. A worker reads one a second for each pod, and hands what it says on in its heartbeat. *Ours*. */
+/** Maximum amount, so that sums over all pods stay finite and exact. *Ours*. */
+const MAX_AMOUNT = 1e12;
+const amount = () => z.number().min(0).max(MAX_AMOUNT);
+/** Maximum size of a progress file. A worker reads the file of every pod once a second and sends its content in heartbeats. *Ours*. */
 export const PROGRESS_BYTES = 64 * 1024;
 
-/** `progress/NNNNN.json` of a stage: how far one pod is. Replaced as a whole, never appended to. */
+/** `progress/NNNNN.json` of a stage: the progress of one pod. Every report replaces the whole file. */
 export const Progress = z.object({
   attempt: z.int().min(0),
-  unit: z.string().max(100).describe('What is counted: problem, solution, optimizer step.'),
+  unit: z.string().max(100).describe('Unit of progress: problem, solution, optimizer step.'),
   done: amount(),
-  total: amount().nullable().describe('null while it is not known.'),
-  rate: amount().nullable().describe('Units per second of this execution; null before the first.'),
+  total: amount().nullable().describe('Units in total; null while unknown.'),
+  rate: amount().nullable().describe('Units per second in this execution; null before the first unit.'),
   metrics: z
     .record(z.string().max(100), z.number())
     .refine((metrics) => Object.keys(metrics).length <= 100, 'expected at most 100 metrics')
     .default({}),
-  from: amount().default(0).describe('Units that this execution found done when it began: its checkpoint or journal.'),
-  beganAt: z.iso.datetime().nullable().default(null).describe('First report of this execution: loading was over.'),
-  savingSeconds: amount().default(0).describe('Time that this execution has stood still to save checkpoints.'),
+  from: amount()
+    .default(0)
+    .describe('Units that were already done when this execution began, according to its checkpoint or journal.'),
+  beganAt: z.iso
+    .datetime()
+    .nullable()
+    .default(null)
+    .describe('Time of the first report of this execution, which means that loading was over.'),
+  savingSeconds: amount().default(0).describe('Time that this execution has spent saving checkpoints.'),
   updatedAt: z.iso.datetime(),
 });
 export type Progress = z.infer<typeof Progress>;
 
-/** Metrics that add up over pods; of all others the mean over the pods is told. */
+/** Metrics that are added up over the pods. All other metrics are averaged. */
 const SUMMED: ReadonlySet<string> = new Set([
   ...['trees', 'tokensPerSecond', 'promptTokens', 'completionTokens', 'gpuSeconds', 'cost'],
   ...['unjudged', 'timedOut'],
   ...['sequencesInFlight', 'sequencesWaiting', 'sequencesLimit', 'serversUp'],
 ]);
 
-/** Progress of a stage with several pods: sums, and of metrics sums or means. */
+/** Total progress of several pods: sums of units and rates, sums or means of metrics. */
 export function totalProgress(parts: readonly Progress[]): Progress | null {
   const [first] = parts;
   if (first === undefined) return null;
@@ -64,8 +70,8 @@ export function totalProgress(parts: readonly Progress[]): Progress | null {
 }
 
 /**
- * Progress of all pods of a stage; null where none has reported. The total is unknown (null) until every pod has said its own.
- * @param reports - one a pod; null: it has not reported
+ * Progress of all pods of a stage; null when none has reported. Its total is null until every pod has reported.
+ * @param reports - one per pod; null for a pod that has not reported
  */
 export function progressOfAll(reports: readonly (Progress | null)[]): Progress | null {
   const present = reports.filter((report) => report !== null);
@@ -73,14 +79,17 @@ export function progressOfAll(reports: readonly (Progress | null)[]): Progress |
   return total === null || present.length === reports.length ? total : { ...total, total: null };
 }
 
-/** Seconds to go at the present rate; null where that cannot be said. */
+/** Remaining seconds at the current rate; null when unknown. */
 export function etaSeconds(progress: Progress): number | null {
   if (progress.total === null || !progress.rate) return null;
   return Math.max(0, progress.total - progress.done) / progress.rate;
 }
 
-/** What a search tells while it runs, in words: `412 trees`, `71 % solved`, `3 unjudged, 2 of them timed out`, `8140 tokens/s`, `3.2 GPU-hours`, `cost 12.40`. Nothing of others. */
-export function liveFacts({ metrics }: Pick<Progress, 'metrics'>): string[] {
+/**
+ * Live figures of a running search for a person: `412 trees`, `71 % solved`, `3 unjudged, 2 of them timed out`, `8140 tokens/s`,
+ * `3.2 GPU-hours`, `cost 12.40`. Empty for other kinds of stage.
+ */
+export function describeSearchMetrics({ metrics }: Pick<Progress, 'metrics'>): string[] {
   const { trees, solved, unjudged = 0, timedOut = 0, tokensPerSecond, gpuSeconds, cost } = metrics;
   if (trees === undefined) return [];
   return [

@@ -1,21 +1,21 @@
-import { type RuleOf, withRules } from './fields.ts';
+import { type Rule, withRules } from './fields.ts';
 import { Run } from './run.ts';
 
 /**
- * Which settings of `run` never go together, and which say nothing in a stage of a shape: they would be ignored, and stand in its key and its
- * GPU-hours all the same.
+ * Rules that refuse contradictory settings of `run`, and settings that a stage of some shape would ignore. An ignored setting would still
+ * change the key of the stage and its GPU-hours.
  */
 
 /**
- * - `single`: one pod does it all, without a model.
- * - `sampler`: shards, each with a policy server beside it.
+ * - `single`: one pod, without a model.
+ * - `sampler`: shards, each with its own policy server.
  * - `trainer`: ranks of a gang.
  */
 export type RunShape = 'single' | 'sampler' | 'trainer';
 
-type RunRule = RuleOf<Run>;
+type RunRule = Rule<Run>;
 
-/** Of every stage. */
+/** Rules for every stage. */
 const RUN_RULES: readonly RunRule[] = [
   {
     path: ['resources', 'gpuMemoryGiB'],
@@ -29,7 +29,7 @@ const RUN_RULES: readonly RunRule[] = [
   },
   {
     path: ['kubernetes', 'shmGiB'],
-    expected: 'a value not above resources.memoryGiB, of which it is a part',
+    expected: 'at most resources.memoryGiB, because it is part of that memory',
     holds: ({ resources: { memoryGiB }, kubernetes: { shmGiB } }) =>
       memoryGiB === undefined || shmGiB === undefined || shmGiB <= memoryGiB,
   },
@@ -37,34 +37,34 @@ const RUN_RULES: readonly RunRule[] = [
 
 const noRanks: RunRule = {
   path: ['ranks'],
-  expected: '1: only trainers (pretrain, sft, rl) have ranks; other stages have shards',
+  expected: '1, because only trainers (pretrain, sft, rl) have ranks; other stages have shards',
   holds: ({ ranks }) => ranks === 1,
 };
 const noPolicyServer: RunRule = {
   path: ['policyServer'],
-  expected: 'nothing, as this stage samples no policy',
+  expected: 'nothing, because this stage samples no policy',
   holds: ({ policyServer: { engine, image, tensorParallel, contextTokens, args } }) =>
     engine === 'embedded' &&
     [image, tensorParallel, contextTokens].every((value) => value === undefined) &&
     args.length === 0,
 };
 const noShards = (why: string): readonly RunRule[] => [
-  { path: ['shards'], expected: `1: ${why}`, holds: ({ shards }) => shards === 1 },
-  { path: ['parallelism'], expected: `nothing: ${why}`, holds: ({ parallelism }) => parallelism === undefined },
+  { path: ['shards'], expected: `1, because ${why}`, holds: ({ shards }) => shards === 1 },
+  { path: ['parallelism'], expected: `nothing, because ${why}`, holds: ({ parallelism }) => parallelism === undefined },
 ];
 const noTopology: RunRule = {
   path: ['kubernetes', 'topology'],
-  expected: 'nothing: only ranks of a trainer talk to each other',
+  expected: 'nothing, because only the ranks of a trainer communicate with each other',
   holds: ({ kubernetes: { topology } }) => topology === undefined,
 };
 
 const RULES: Readonly<Record<RunShape, readonly RunRule[]>> = {
   single: [
-    ...noShards('one pod does this stage'),
+    ...noShards('this stage runs as one pod'),
     ...[noRanks, noPolicyServer, noTopology],
     {
       path: ['resources', 'gpus'],
-      expected: '0: this stage has no use for GPUs',
+      expected: '0, because this stage uses no GPUs',
       holds: ({ resources: { gpus } }) => gpus === 0,
     },
   ],
@@ -72,23 +72,23 @@ const RULES: Readonly<Record<RunShape, readonly RunRule[]>> = {
     ...[noRanks, noTopology],
     {
       path: ['parallelism'],
-      expected: 'a value not above run.shards',
+      expected: 'at most run.shards',
       holds: ({ shards, parallelism = 1 }) => parallelism <= shards,
     },
     {
       path: ['policyServer', 'engine'],
-      expected: 'embedded where the pods have no GPU (resources.gpus is 0): vLLM needs one',
+      expected: 'embedded for pods without GPUs (resources.gpus is 0), because vLLM needs a GPU',
       holds: ({ resources: { gpus }, policyServer: { engine } }) => engine === 'embedded' || gpus > 0,
     },
     {
       path: ['policyServer', 'tensorParallel'],
-      expected: 'a value not above the GPUs of the pod (resources.gpus)',
+      expected: 'at most the GPUs of the pod (resources.gpus)',
       holds: ({ resources: { gpus }, policyServer: { engine, tensorParallel = 1 } }) =>
         engine === 'embedded' || tensorParallel <= Math.max(1, gpus),
     },
   ],
-  trainer: [...noShards('a trainer is divided by ranks (run.ranks)'), noPolicyServer],
+  trainer: [...noShards('a trainer is divided into ranks (run.ranks)'), noPolicyServer],
 };
 
-/** `run` of a stage of this shape. */
+/** The schema of `run` for stages of this shape. */
 export const runOf = (shape: RunShape) => withRules(Run, [...RUN_RULES, ...RULES[shape]]).prefault({});

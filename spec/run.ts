@@ -11,7 +11,7 @@ import { seconds, whole, wholeSeconds } from './fields.ts';
 import { KubernetesPlacement, PolicyServerRun } from './kubernetes.ts';
 import { imageReference } from './kubernetes-names.ts';
 
-/** What a stage does about failure classes where it departs from the failure table. What is not set keeps the table's value. */
+/** Overrides of the failure table for one stage. A field that is not set keeps the value of the table. */
 export const FailurePolicies = z
   .partialRecord(
     FailureClass,
@@ -23,7 +23,7 @@ export const FailurePolicies = z
         .max(1000)
         .nullable()
         .optional()
-        .describe('Attempts that the class may spend without keeping any work between them; null for no limit.'),
+        .describe('Number of retries for failures of this class since work was last kept; null for no limit.'),
       budgetPerDay: z
         .int()
         .min(1)
@@ -31,29 +31,31 @@ export const FailurePolicies = z
         .nullable()
         .optional()
         .describe(
-          `Attempts that the class may spend in 24 h, whatever is kept between them; null for no limit. Where not set: ${BUDGET_PER_DAY}, or the budget where that is more or null.`,
+          `Number of retries in 24 h for failures of this class, even if work was kept between them; null for no limit. Default: the larger of ${BUDGET_PER_DAY} and the budget; no limit if the budget is null.`,
         ),
       backoffSeconds: z
         .strictObject({ initial: seconds(0, 24), max: seconds(0, 24) })
-        .refine(({ initial, max }) => initial <= max, { path: ['initial'], message: 'expected a value not above max' })
+        .refine(({ initial, max }) => initial <= max, { path: ['initial'], message: 'expected at most max' })
         .optional()
-        .describe('Wait before the next attempt: initial, doubled with every failure of the class, at most max.'),
+        .describe(
+          'Wait before the next attempt. It starts with initial and doubles with every failure of the class, up to max.',
+        ),
     }),
   )
   .superRefine((policies, check) => {
-    // Nothing that waiting does not mend is tried for ever.
+    // A failure that waiting cannot fix must not be retried without limit.
     for (const name of FailureClass.options) {
       if (FAILURES[name].action !== 'stop' || policies[name]?.budget !== null) continue;
-      const message = 'expected a number, as no attempt by itself mends a failure of this class';
+      const message = 'expected a number, because a retry does not fix a failure of this class';
       check.addIssue({ code: 'custom', path: [name, 'budget'], message, input: null });
     }
   })
   .describe(
-    'What follows a failure in this stage, by class name. Unset classes and fields keep the failure table’s values.',
+    'How this stage handles failures, by failure class. Fields that are not set keep the value of the failure table.',
   );
 export type FailurePolicies = z.infer<typeof FailurePolicies>;
 
-/** What one pod of a stage asks of its machine. */
+/** Resources that one pod of a stage requests. */
 export const Resources = z
   .strictObject({
     cpus: z.number().min(0.01).max(1024).default(1).describe('CPU cores. A local process gets this many threads.'),
@@ -63,52 +65,52 @@ export const Resources = z
       .max(65_536)
       .optional()
       .describe('Memory in GiB.'),
-    gpus: whole(0, 128).default(0).describe('GPUs.'),
-    gpuMemoryGiB: z.number().min(1).max(1024).optional().describe('Least memory of each GPU in GiB.'),
+    gpus: whole(0, 128).default(0).describe('Number of GPUs.'),
+    gpuMemoryGiB: z.number().min(1).max(1024).optional().describe('Minimum memory of each GPU in GiB.'),
     pricePerGpuHour: z
       .number()
       .min(0)
       .max(1_000_000)
       .optional()
-      .describe(
-        'Price of one GPU for an hour, in any currency: where it is set, a search tells what it has cost so far.',
-      ),
+      .describe('Price of one GPU-hour, in any currency. If set, a running search reports its cost.'),
   })
   .prefault({});
 export type Resources = z.infer<typeof Resources>;
 
 /**
- * How a stage is executed. Of all this only `shards`, `ranks`, whether there is a GPU, the engine of the policy server and an image that is
- * pinned by digest change its result (and so enter its key); `cpus` changes the order of sums, and with it the last bits.
- * {@link runOf} has what goes together in which stage.
+ * How a stage is executed. Only these settings change its result and so are part of its key: `shards`, `ranks`, whether there is a GPU, the
+ * engine of the policy server, and an image pinned by digest. `cpus` changes the order of sums and with it the last bits of a result.
+ * {@link runOf} has the rules for the combinations that each kind of stage allows.
  */
 export const Run = z.strictObject({
-  shards: whole(1, 10_000).default(1).describe('Pods that divide the problems of the stage among them.'),
-  parallelism: whole(1, 10_000).optional().describe('Shards that run at the same time; all of them when not set.'),
-  ranks: whole(1, 10_000).default(1).describe('Pods of a training gang; each has its rank.'),
+  shards: whole(1, 10_000).default(1).describe('Number of pods among which the problems of the stage are divided.'),
+  parallelism: whole(1, 10_000).optional().describe('Number of shards that run at the same time; all when not set.'),
+  ranks: whole(1, 10_000).default(1).describe('Number of pods of a training gang, each with its own rank.'),
   resources: Resources,
   stallTimeoutSeconds: seconds(1, 168)
     .default(1800)
     .describe(
-      'A pod that runs without one more unit done for this long is taken for stalled, whatever the others do, and the execution is started again. Above the longest of: start to first report (imports, weights, a checkpoint’s checksums); one unit, for a trainer an optimizer step with its rollouts, verdicts and checkpoint; last unit to exit (the policy is saved and hashed).',
+      'Time without progress after which a running pod counts as stalled, and the execution is started again. It must exceed each of these times: from the start to the first report (imports, weights, checksums of a checkpoint); one unit of work (for a trainer: an optimizer step with its rollouts, verdicts and checkpoint); from the last unit to the exit (the policy is saved and hashed).',
     ),
   graceSeconds: wholeSeconds(1, 24)
     .default(120)
     .describe(
-      'Time between SIGTERM and SIGKILL, to save a checkpoint in. A trainer of one rank gives up the step that it is at; ranks of a gang finish it first.',
+      'Time between SIGTERM and SIGKILL, for saving a checkpoint. A trainer with one rank discards its current step first; the ranks of a gang finish their current step first.',
     ),
   failures: FailurePolicies.default({}),
-  policyServer: PolicyServerRun.prefault({}).describe('What serves the policy, in stages that sample it.'),
+  policyServer: PolicyServerRun.prefault({}).describe('The policy server, for stages that sample the policy.'),
   image: imageReference()
     .optional()
     .describe(
-      'Image of the main program on Kubernetes; the cluster’s when not set. Part of the key when pinned by digest.',
+      'Image of the main program on Kubernetes; the default of the cluster when not set. Part of the key if pinned by digest.',
     ),
-  kubernetes: KubernetesPlacement.prefault({}).describe('On Kubernetes: where the cluster’s defaults are not meant.'),
+  kubernetes: KubernetesPlacement.prefault({}).describe(
+    'Settings for Kubernetes that override the defaults of the cluster.',
+  ),
 });
 export type Run = z.infer<typeof Run>;
 
-/** The rule in force for one class: the failure table's, with what the spec sets in its place. */
+/** The rule for one failure class: the row of the failure table with the overrides of the stage. */
 export function ruleOf(run: Pick<Run, 'failures'>, failure: FailureClassName): FailureRule {
   const table = FAILURES[failure];
   const set = run.failures[failure] ?? {};

@@ -1,8 +1,8 @@
-/** Search attributes of a campaign, by which it is found in the Temporal UI: name -> type, as `temporal` and the API call it. */
+/** Search attributes by which the Temporal UI finds campaigns: name -> type, as named by the Temporal CLI and API. */
 export const SEARCH_ATTRIBUTES = {
   /** Name of the policy. */
   OrreryModel: 'Keyword',
-  /** Kinds of the stages that run now, else the campaign's phase. */
+  /** Kinds of the running stages, or the phase of the campaign when no stage runs. */
   OrreryPhase: 'Keyword',
   /** Names of the arms. */
   OrreryArm: 'KeywordList',

@@ -7,27 +7,27 @@ import { StageKind } from './stages/index.ts';
 
 /** State of one stage of a campaign. */
 export const StageState = z.enum([
-  'pending', // its inputs are not there yet
+  'pending', // waits for its inputs
   'blocked', // waits for an approval, or for another campaign that runs the same stage
   'starting',
   'running',
-  'backing-off', // failed, and waits before the next attempt
-  'pausing', // saves and frees its machines
+  'backing-off', // waits before the next attempt after a failure
+  'pausing', // saves its work and releases its machines
   'paused',
-  'held', // has spent its attempts and waits for retryStage
+  'held', // has used up its attempts and waits for retryStage
   'completed',
-  'reused', // an equal stage had been finished before
+  'reused', // an equal stage had finished before
   'failed',
   'cancelled',
 ]);
 export type StageState = z.infer<typeof StageState>;
 
-/** Messages that a workflow could not make sense of: they changed nothing. */
+/** Messages that a workflow ignored because they were invalid. */
 export const IgnoredMessages = z.object({
-  times: z.int().min(1).describe('How many there were.'),
+  times: z.int().min(1).describe('Number of ignored messages.'),
   last: z
     .object({ message: z.string(), why: z.string(), at: z.iso.datetime() })
-    .describe('The last of them: its kind and name, in words why it was ignored, and when.'),
+    .describe('The last ignored message: its kind and name, why it was ignored, and when.'),
 });
 export type IgnoredMessages = z.infer<typeof IgnoredMessages>;
 
@@ -37,19 +37,23 @@ export const StageStatus = z.object({
   arm: z.string().nullable(),
   key: z.string().nullable().describe('Key of the stage, once its inputs are known.'),
   state: StageState,
-  why: z.string().nullable().describe('In words, why it is in this state, where that is not plain.'),
-  attempt: z.int().min(0).nullable().describe('Number of the present or last execution.'),
+  why: z.string().nullable().describe('Why the stage is in this state, for states that need an explanation.'),
+  attempt: z.int().min(0).nullable().describe('Number of the current or last execution.'),
   executions: z.int().min(0),
   failures: z.int().min(0),
   incidents: z.array(Incident).describe('The last failures, oldest first.'),
-  progress: Progress.nullable().describe('As last told to the workflow; the heartbeat of its activity is fresher.'),
+  progress: Progress.nullable().describe(
+    'The last progress sent to the workflow. The heartbeat of its activity is newer.',
+  ),
   startedAt: z.iso.datetime().nullable(),
   finishedAt: z.iso.datetime().nullable(),
-  account: Account.describe('Where its time went, up to `accountedUntil`; what runs is charged when it ends.'),
+  account: Account.describe(
+    'Where its time went, up to `accountedUntil`. The time of a running execution is added when it ends.',
+  ),
   accountedUntil: z.iso.datetime().nullable(),
-  gpuHours: z.number().min(0).describe('GPU-hours that its pods have held, useful or not.'),
+  gpuHours: z.number().min(0).describe('GPU-hours allocated to its pods, whether used or not.'),
   result: ManifestRef.nullable(),
-  ignored: IgnoredMessages.optional().describe('Messages to its workflow that were ignored; absent without any.'),
+  ignored: IgnoredMessages.optional().describe('Ignored messages to its workflow; missing when there are none.'),
 });
 export type StageStatus = z.infer<typeof StageStatus>;
 
@@ -62,14 +66,14 @@ export const CampaignStatus = z.object({
   name: z.string(),
   phase: CampaignPhase,
   stages: z.array(StageStatus),
-  account: Account.describe('Sum of its stages: where they run side by side, more than the time on the clock.'),
+  account: Account.describe('Sum over its stages. It exceeds the elapsed time when stages run in parallel.'),
   gpuHours: z.number().min(0),
-  report: z.string().nullable().describe('Path of the HTML report in the store, once there is one.'),
-  ignored: IgnoredMessages.optional().describe('Messages to its workflow that were ignored; absent without any.'),
+  report: z.string().nullable().describe('Path of the HTML report in the store; null until it is published.'),
+  ignored: IgnoredMessages.optional().describe('Ignored messages to its workflow; missing when there are none.'),
 });
 export type CampaignStatus = z.infer<typeof CampaignStatus>;
 
-/** What a state's time is charged to once it is over. */
+/** The kind of time that each state is charged to when it ends. */
 const CHARGED_TO: Partial<Record<StageState, TimeKind>> = {
   starting: 'orchestrating',
   running: 'working',
@@ -81,8 +85,8 @@ const CHARGED_TO: Partial<Record<StageState, TimeKind>> = {
 };
 
 /**
- * The account of a stage with the time since it was last charged, for whoever looks while it runs: an estimate, since only the end of an
- * execution tells what was start, what work and what was lost.
+ * The account of a running stage, including the time since the account was last updated. This is an estimate: how much of that time was
+ * starting, working or lost is known only at the end of the execution.
  * @param nowMs - ms since the epoch
  */
 export function accountAt({ account, accountedUntil, state }: StageStatus, nowMs: number): Account {
@@ -92,7 +96,7 @@ export function accountAt({ account, accountedUntil, state }: StageStatus, nowMs
   return { ...account, seconds: { ...account.seconds, [kind]: account.seconds[kind] + since } };
 }
 
-/** A stage that has not begun. */
+/** The status of a stage that has not begun. */
 export function pendingStage(slot: { name: string; kind: StageKind; arm: string | null }): StageStatus {
   return {
     ...slot,

@@ -3,7 +3,7 @@ import { FAILURES, type Failure } from '../spec/index.ts';
 
 /** The failure of a stage that has used up its attempts. Its `type` is the failure class. */
 export function stageFailure(stage: string, failure: Failure): ApplicationFailure {
-  const message = `${stage}: ${FAILURES[failure.class].words}: ${failure.message}`;
+  const message = `${stage}: ${FAILURES[failure.class].message}: ${failure.message}`;
   return ApplicationFailure.nonRetryable(message, failure.class, failure);
 }
 

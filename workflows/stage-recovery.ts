@@ -26,7 +26,7 @@ export async function recover(
       await tracker.wait(
         'backing-off',
         action.delaySeconds,
-        `${name}: again after ${FAILURES[action.failure.class].words}`,
+        `${name}: again after ${FAILURES[action.failure.class].message}`,
       );
       return;
     case 'give-up':

@@ -1,6 +1,6 @@
 import type { V1Affinity, V1NodeSelectorRequirement, V1Toleration } from '@kubernetes/client-node';
 import type { JobRequest } from '../../executor/index.ts';
-import { type KubernetesPlacement, type KubernetesSettings, leastReportedGiB } from '../../spec/index.ts';
+import { type KubernetesPlacement, type KubernetesSettings, minReportedGiB } from '../../spec/index.ts';
 import { type KubeNode, nameOf } from '../api/objects.ts';
 import { LABELS } from './labels.ts';
 
@@ -36,7 +36,7 @@ function nodeAffinityOf(request: JobRequest, { gpu }: KubernetesSettings): V1Aff
           {
             key: gpu.memoryLabel,
             operator: 'Gt',
-            values: [String(Math.ceil(leastReportedGiB(gpuMemoryGiB) * 1024) - 1)],
+            values: [String(Math.ceil(minReportedGiB(gpuMemoryGiB) * 1024) - 1)],
           },
         ]
       : [];

@@ -1,5 +1,5 @@
 import type { PodState } from '../../executor/index.ts';
-import { wordsOf } from '../../spec/last-words.ts';
+import { lastMessageOfLog } from '../../spec/last-log-message.ts';
 import { annotationOf, type Pod } from '../api/objects.ts';
 import { ANNOTATIONS, MAIN, POLICY_SERVER } from '../manifests/labels.ts';
 
@@ -50,7 +50,7 @@ export const noPod = (part: number): PodState => ({
 
 /** What a container said last, by its termination message: the end of its log. */
 export const lastWords = (message: string | undefined): string | null =>
-  message === undefined || UNREADABLE.test(message) ? null : wordsOf(message.split('\n'));
+  message === undefined || UNREADABLE.test(message) ? null : lastMessageOfLog(message.split('\n'));
 
 /** What the kubelet says in place of a log that it cannot read any more. */
 const UNREADABLE = /^(Error on reading termination message|The container could not be located)/;

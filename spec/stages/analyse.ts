@@ -6,11 +6,13 @@ import { from } from './shared.ts';
 /** The report. */
 export const AnalyseConfig = z
   .strictObject({
-    confidence: z.number().gt(0.5).max(0.9999).default(0.95).meta(from('ours', 'Level of every interval.')),
+    confidence: z.number().gt(0.5).max(0.9999).default(0.95).meta(from('ours', 'Confidence level of every interval.')),
     bootstrapResamples: whole(100, 1_000_000)
       .default(10_000)
-      .meta(from('ours', 'Resamples over problems behind each bootstrap interval.')),
-    solutionGraphs: whole(0, 100).default(6).meta(from('ours', 'Solutions drawn as graphs beside their text.')),
+      .meta(from('ours', 'Number of resamples over problems for each bootstrap interval.')),
+    solutionGraphs: whole(0, 100)
+      .default(6)
+      .meta(from('ours', 'Number of solutions shown as graphs beside their text.')),
     run: runOf('single'),
   })
   .prefault({});

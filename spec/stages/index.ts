@@ -41,7 +41,7 @@ export const StageKind = z.enum(
 export type StageKind = z.infer<typeof StageKind>;
 export type StageConfig<K extends StageKind = StageKind> = z.infer<(typeof STAGE_CONFIGS)[K]>;
 
-/** Kinds that sample a policy, so that each of their pods has a policy server beside it. */
+/** Kinds that sample a policy. Each of their pods has its own policy server. */
 export const USES_POLICY_SERVER: ReadonlySet<StageKind> = new Set([
   'search',
   'linearise',
@@ -49,5 +49,5 @@ export const USES_POLICY_SERVER: ReadonlySet<StageKind> = new Set([
   'curriculum',
   'evaluate',
 ]);
-/** Kinds that are Python trainers, and whose pods are ranks of a gang. */
+/** Kinds that are Python trainers. Their pods are ranks of a gang. */
 export const IS_TRAINER: ReadonlySet<StageKind> = new Set(['pretrain', 'sft', 'rl']);

@@ -3,30 +3,41 @@ import { whole, withRules } from '../fields.ts';
 import { runOf } from '../run-shapes.ts';
 import { from } from './shared.ts';
 
-/** N: self-evaluations of a solution. */
+/** N: number of self-evaluations per solution. */
 export const selfEvaluations = () => whole(0, 1000);
-/** Search traces of a problem. */
+/** Number of search traces per problem. */
 export const searchTraces = () => whole(0, 1000);
 
-/** k: how many wrong branches a search trace has. */
+/** k: the number of wrong branches in a search trace. */
 export const WrongBranches = withRules(
   z.strictObject({ min: whole(1, 100).default(1), max: whole(1, 100).default(2) }),
-  [{ path: ['min'], expected: 'a value not above wrongBranches.max', holds: ({ min, max }) => min <= max }],
+  [{ path: ['min'], expected: 'at most wrongBranches.max', holds: ({ min, max }) => min <= max }],
 );
 
-/** Turns trees into traces: root-to-terminal paths with jumps between them. The arm may override. */
+/** Turns trees into traces: paths from the root to terminals, with jumps between them. An arm can override some settings. */
 export const LineariseConfig = z
   .strictObject({
     selfEvaluations: selfEvaluations()
       .default(8)
-      .meta(from('paper, linearisation', 'N: times the policy judges a correct solution; all must agree. 0 skips it.')),
+      .meta(
+        from(
+          'paper, linearisation',
+          'N: judgements of a correct solution by the policy, which must all approve. 0 skips them.',
+        ),
+      ),
     searchTraces: searchTraces()
       .default(3)
-      .meta(from('paper, linearisation', 'Search traces (k >= 1) per problem, at most.')),
+      .meta(from('paper, linearisation', 'Maximum number of search traces (k >= 1) per problem.')),
     wrongBranches: WrongBranches.prefault({}).meta(
-      from('paper, linearisation', 'k: wrong branches of a search trace, each with its own wrong answer.'),
+      from(
+        'paper, linearisation',
+        'k: number of wrong branches in a search trace, each with a different wrong answer.',
+      ),
     ),
-    merge: z.boolean().default(true).meta(from('paper, linearisation', 'Leave out nodes that the trace already has.')),
+    merge: z
+      .boolean()
+      .default(true)
+      .meta(from('paper, linearisation', 'Whether to leave out nodes that the trace already contains.')),
     run: runOf('sampler'),
   })
   .prefault({});

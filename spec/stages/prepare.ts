@@ -3,10 +3,10 @@ import { fraction, whole } from '../fields.ts';
 import { runOf } from '../run-shapes.ts';
 import { from } from './shared.ts';
 
-/** When two problems of one set are one although their texts differ. */
+/** When two problems of one set count as duplicates although their texts differ. */
 export const NearDuplicateRule = z
   .strictObject({
-    ngramWords: whole(1, 100).default(5).meta(from('Lee et al., arXiv 2107.06499', 'Words of a shingle.')),
+    ngramWords: whole(1, 100).default(5).meta(from('Lee et al., arXiv 2107.06499', 'Number of words in a shingle.')),
     similarity: z
       .number()
       .min(0.01)
@@ -15,30 +15,35 @@ export const NearDuplicateRule = z
       .meta(
         from(
           'Lee et al., arXiv 2107.06499',
-          'Jaccard index of the shingles from which two problems with the same numbers and the same answer are one.',
+          'Minimum Jaccard index of the shingles at which two problems with the same numbers and the same answer count as duplicates.',
         ),
       ),
   })
   .prefault({});
 
-/** When a problem is taken to be one of a benchmark. */
+/** When a problem counts as a copy of a benchmark problem. */
 export const DecontaminationRule = z
   .strictObject({
     ngramWords: whole(1, 100)
       .default(8)
-      .meta(from('s1, arXiv 2501.19393', 'Words in a row that are also in a benchmark problem raise suspicion.')),
+      .meta(
+        from(
+          's1, arXiv 2501.19393',
+          'Number of consecutive words shared with a benchmark problem that make a problem a suspect.',
+        ),
+      ),
     overlap: fraction()
       .default(0.5)
       .meta(
         from(
           'Cosmopedia',
-          'Share of a benchmark problem’s words that a suspect has in the same order, from which it is removed. 0: suspicion is enough.',
+          'Fraction of the benchmark problem’s words that a suspect must contain in the same order to be removed. 0 removes every suspect.',
         ),
       ),
   })
   .prefault({});
 
-/** Deduplicated, split prompts. What they are made of is said by the campaign’s `data`; the rules are for problems from files. */
+/** Deduplicates and splits the problems that `data` of the campaign names. The rules apply to problems from files. */
 export const PrepareConfig = z
   .strictObject({
     checkAnswers: z
@@ -47,7 +52,7 @@ export const PrepareConfig = z
       .meta(
         from(
           'ours',
-          'Have the verifier judge every reference answer against itself; a problem whose answer it cannot judge is set aside.',
+          'Whether the verifier compares every reference answer with itself. A problem whose answer it cannot judge is set aside.',
         ),
       ),
     nearDuplicates: NearDuplicateRule,

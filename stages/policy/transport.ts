@@ -1,5 +1,5 @@
 import { Agent, request } from 'undici';
-import { CONNECTION_TROUBLE } from '../../spec/system-errors.ts';
+import { CONNECTION_ERRORS } from '../../spec/system-errors.ts';
 import { StageExit } from '../runtime/exits.ts';
 import { garbage } from './answer.ts';
 import { Trouble } from './patience.ts';
@@ -82,7 +82,7 @@ function messageIn(text: string): string | null {
 function troubleOf(error: Error): string | null {
   for (let link: unknown = error; link instanceof Error; link = link.cause) {
     const code = String((link as NodeJS.ErrnoException).code);
-    if (code.startsWith('UND_ERR') || code.startsWith('HPE_') || CONNECTION_TROUBLE.has(code))
+    if (code.startsWith('UND_ERR') || code.startsWith('HPE_') || CONNECTION_ERRORS.has(code))
       return link.message || code;
   }
   return null;

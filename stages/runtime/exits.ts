@@ -1,6 +1,6 @@
 import { InvalidInputError } from '../../spec/errors.ts';
 import { FAILURES, type FailureClass, FENCED_EXIT_CODE } from '../../spec/failures.ts';
-import { CONNECTION_TROUBLE, codeOf, remedyOf } from '../../spec/system-errors.ts';
+import { CONNECTION_ERRORS, codeOf, remedyOf } from '../../spec/system-errors.ts';
 
 /** Ways to end that a stage program can say by an exit code: rows of the failure table, and being fenced off. */
 export type ExitClass = Extract<FailureClass, keyof typeof EXIT_CODES> | 'Fenced';
@@ -44,10 +44,10 @@ export function endingOf(error: unknown): Ending {
     }
     const trouble = remedyOf(link, 'store');
     // A single file that is missing may be a bug; the whole store is looked for by the runtime.
-    if (trouble?.remedy === 'mend' && codeOf(link) !== 'ENOENT' && !CONNECTION_TROUBLE.has(codeOf(link))) {
-      return { exitCode: EXIT_CODES.DependencyDown, words: inOneLine(`${trouble.words} (${link.message})`) };
+    if (trouble?.remedy === 'retry' && codeOf(link) !== 'ENOENT' && !CONNECTION_ERRORS.has(codeOf(link))) {
+      return { exitCode: EXIT_CODES.DependencyDown, words: inOneLine(`${trouble.message} (${link.message})`) };
     }
-    if (CONNECTION_TROUBLE.has(codeOf(link))) {
+    if (CONNECTION_ERRORS.has(codeOf(link))) {
       return {
         exitCode: EXIT_CODES.DependencyDown,
         words: inOneLine(`a server could not be reached: ${link.message}`),

@@ -43,7 +43,7 @@ describe('what an activity fails with', () => {
     expect(failureOf(error, 1, false)).toMatchObject({ type: 'DependencyDown', nonRetryable: false });
     expect(failureOf(error, 5, false)).toMatchObject({
       ...{ type: 'InvalidInput', nonRetryable: true },
-      message: expect.stringMatching(new RegExp(`^a folder stands where the store has a file .*${folder}`)),
+      message: expect.stringMatching(new RegExp(`^expected a file in the store, but found a folder .*${folder}`)),
     });
   });
 
@@ -62,12 +62,12 @@ describe('what an activity fails with', () => {
 
 describe('what the operating system says means another thing of an input than of the store', () => {
   test.each([
-    ['EACCES', 'mend', 'wrong'],
-    ['ENOENT', 'mend', 'wrong'],
-    ['EIO', 'mend', 'mend'],
-    ['EMFILE', 'mend', 'mend'],
-    ['EISDIR', 'wrong', 'wrong'],
-    ['ENAMETOOLONG', 'wrong', 'wrong'],
+    ['EACCES', 'retry', 'invalid'],
+    ['ENOENT', 'retry', 'invalid'],
+    ['EIO', 'retry', 'retry'],
+    ['EMFILE', 'retry', 'retry'],
+    ['EISDIR', 'invalid', 'invalid'],
+    ['ENAMETOOLONG', 'invalid', 'invalid'],
   ])('%s', (code, store, input) => {
     expect([remedyOf(coded(code), 'store')?.remedy, remedyOf(coded(code), 'input')?.remedy]).toEqual([store, input]);
   });
@@ -81,7 +81,7 @@ describe('what the operating system says means another thing of an input than of
       const names = ['folder', 'none', 'file/below', 'loop', 'x'.repeat(300), 'nul\0'];
       for (const name of names) {
         const error = await thrown(() => readFile(join(folder, name)));
-        expect(remedyOf(error, 'input')?.remedy, `${name.slice(0, 9)}: ${error.code}`).toBe('wrong');
+        expect(remedyOf(error, 'input')?.remedy, `${name.slice(0, 9)}: ${error.code}`).toBe('invalid');
       }
     } finally {
       await rm(folder, { recursive: true });

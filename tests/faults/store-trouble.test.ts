@@ -73,7 +73,7 @@ describe('a store without space', () => {
     disk.leave(3); // for the folder and the first entries of the journal
     expect(await stage.start().ended).toMatchObject({
       code: 69,
-      stderr: expect.stringMatching(/^the store has no space left; free some, and the stage goes on .*ENOSPC/),
+      stderr: expect.stringMatching(/^the store has no space left; free some space, and the stage resumes .*ENOSPC/),
     });
     expect(existsSync(join(stage.dir, 'parts'))).toBe(false);
   });
@@ -98,7 +98,7 @@ describe('a store that turns read-only under a stage', () => {
       const end = await stage.start().ended;
       server.beforeAnswer = () => undefined;
       // What fails first is the write on the way to the disk, or the next to be begun: the kernel decides.
-      const words = /^the (store is mounted read-only .*EROFS|disk below the store fails to read or write .*EIO)/;
+      const words = /^the (store is mounted read-only .*EROFS|disk of the store has read or write errors .*EIO)/;
       expect(end).toMatchObject({ code: 69, stderr: expect.stringMatching(words) });
       expect(await stage.start({ attempt: 1 }).ended, 'while it is still so').toMatchObject({ code: 69 });
 

@@ -41,13 +41,13 @@ test.each<[string, () => Record<string, string>, RegExp]>([
     () => ({ ORRERY_EXECUTOR: 'kubernetes', ORRERY_KUBERNETES: file }),
     /the file is empty/,
   ],
-  ['a file in place of the store', () => ({ ORRERY_STORE: file }), /a file stands where the store has a folder/],
+  ['a file in place of the store', () => ({ ORRERY_STORE: file }), /expected a folder in the store, but found a file/],
   [
     'a file above the store',
     () => ({ ORRERY_STORE: join(file, 'store') }),
-    /a file stands where the store has a folder/,
+    /expected a folder in the store, but found a file/,
   ],
-  ['a file in place of its home', () => ({ ORRERY_HOME: file }), /a file stands where the store has a folder/],
+  ['a file in place of its home', () => ({ ORRERY_HOME: file }), /expected a folder in the store, but found a file/],
 ])('a worker with %s says so in one line, and ends with 65', async (_, wrong, words) => {
   const env = { ...settings(), ...wrong() };
   const ended = await execa(process.execPath, [inProject('worker.ts')], { reject: false, all: true, env });

@@ -2,7 +2,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it, test } from 'vitest';
-import { tail, wordsOf } from '../../local/log-tail.ts';
+import { tail } from '../../local/log-tail.ts';
+import { lastMessageOfLog } from '../../spec/last-log-message.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'orrery-tail-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -37,10 +38,10 @@ describe('the last words of a program', () => {
     },
     { name: 'are JSON as it is when it is not a log line', log: '{"a": 1}', want: '{"a": 1}' },
     { name: 'are null when there are none', log: '\n\n', want: null },
-  ])('$name', ({ log, want }) => expect(wordsOf(log.split('\n'))).toBe(want));
+  ])('$name', ({ log, want }) => expect(lastMessageOfLog(log.split('\n'))).toBe(want));
 
   it('are cut when they are long', () => {
-    expect(wordsOf(['x'.repeat(10_000)])).toHaveLength(500);
+    expect(lastMessageOfLog(['x'.repeat(10_000)])).toHaveLength(500);
   });
 });
 

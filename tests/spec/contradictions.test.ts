@@ -19,9 +19,9 @@ const complaintsAbout = (change: object): string => {
   return 'it was not refused';
 };
 
-describe('what can never work, or says nothing where it stands, is refused before money is spent', () => {
+describe('a setting that cannot work or has no effect is refused before money is spent', () => {
   test.each([
-    // Between fields of a stage.
+    // Contradictions between fields of a stage.
     {
       change: { stages: { curriculum: { samplesPerPrompt: 2, passRate: { min: 0.1, max: 0.4 } } } },
       want: /stages\.curriculum\.passRate: expected a window/,
@@ -37,9 +37,9 @@ describe('what can never work, or says nothing where it stands, is refused befor
     },
     {
       change: { stages: { rewrite: { temperature: 0.001 } } },
-      want: /rewrite\.temperature: expected 0 or a number not below 0\.01, but got 0\.001/,
+      want: /rewrite\.temperature: expected 0 or at least 0\.01, but got 0\.001/,
     },
-    // Between stages and arms.
+    // Contradictions between stages and arms.
     {
       change: { stages: { search: { method: 'best-of-n', samples: 1 } } },
       want: /search\.samples: expected more solutions/,
@@ -62,29 +62,29 @@ describe('what can never work, or says nothing where it stands, is refused befor
     { change: { stages: { search: { temperature: 0 } } }, want: /search\.temperature: expected a temperature above 0/ },
     {
       change: { arms: [{ name: 'a', searchTraces: 0, merge: false }] },
-      want: /arms: expected neither wrongBranches nor merge/,
+      want: /arms: expected an arm without search traces .* to set no wrongBranches and no merge/,
     },
-    // How stages run.
+    // Settings of `run`.
     ...['pretrain', 'sft', 'rl'].flatMap((kind) => [
-      { change: run(kind, { shards: 2 }), want: /run\.shards: expected 1: a trainer is divided by ranks/ },
+      { change: run(kind, { shards: 2 }), want: /run\.shards: expected 1, because a trainer is divided into ranks/ },
       { change: run(kind, { policyServer: { image: 'a' } }), want: /run\.policyServer: expected nothing/ },
     ]),
     ...['search', 'linearise', 'rewrite', 'curriculum', 'evaluate', 'prepare', 'analyse'].map((kind) => ({
       change: run(kind, { ranks: 2 }),
-      want: /run\.ranks: expected 1: only trainers/,
+      want: /run\.ranks: expected 1, because only trainers/,
     })),
     ...['prepare', 'analyse'].flatMap((kind) => [
-      { change: run(kind, { shards: 2 }), want: /run\.shards: expected 1: one pod does this stage/ },
+      { change: run(kind, { shards: 2 }), want: /run\.shards: expected 1, because this stage runs as one pod/ },
       { change: run(kind, { resources: { gpus: 1 } }), want: /run\.resources\.gpus: expected 0/ },
     ]),
     {
       change: run('search', { shards: 2, parallelism: 3 }),
-      want: /run\.parallelism: expected a value not above run\.shards/,
+      want: /run\.parallelism: expected at most run\.shards/,
     },
     { change: run('search', { policyServer: { engine: 'vllm' } }), want: /policyServer\.engine: expected embedded/ },
     {
       change: run('search', { resources: { gpus: 2 }, policyServer: { engine: 'vllm', tensorParallel: 4 } }),
-      want: /policyServer\.tensorParallel: expected a value not above the GPUs/,
+      want: /policyServer\.tensorParallel: expected at most the GPUs/,
     },
     {
       change: run('search', {
@@ -96,13 +96,13 @@ describe('what can never work, or says nothing where it stands, is refused befor
     { change: run('sft', { resources: { gpuMemoryGiB: 80 } }), want: /gpuMemoryGiB: expected nothing without GPUs/ },
     {
       change: run('sft', { resources: { memoryGiB: 4 }, kubernetes: { shmGiB: 8 } }),
-      want: /shmGiB: expected a value not above resources\.memoryGiB/,
+      want: /shmGiB: expected at most resources\.memoryGiB/,
     },
     {
       change: run('sft', { failures: { Crashed: { backoffSeconds: { initial: 10, max: 5 } } } }),
-      want: /backoffSeconds\.initial: expected a value not above max/,
+      want: /backoffSeconds\.initial: expected at most max/,
     },
-    // What Kubernetes, Temporal or a timer would refuse later.
+    // Values that Kubernetes, Temporal or a timer would refuse later.
     {
       change: run('sft', { failures: { NoEffect: { action: 'retry', budget: null } } }),
       want: /sft\.run\.failures\.NoEffect\.budget: expected a number, .* but got null/,
@@ -145,7 +145,7 @@ describe('what can never work, or says nothing where it stands, is refused befor
     // Data.
     {
       change: { data: { type: 'files', search: [FILE], benchmarks: [FILE, { ...FILE, path: 'b.jsonl' }] } },
-      want: /data\.benchmarks: expected names of sets that differ/,
+      want: /data\.benchmarks: expected sets with different names/,
     },
     {
       change: { data: { type: 'files', search: [FILE], benchmarks: [FILE], curriculum: [FILE], heldBack: 0.1 } },
@@ -184,7 +184,7 @@ describe('what can never work, or says nothing where it stands, is refused befor
         nodeSelector: { 'nvidia.com/gpu.product': 'NVIDIA-H100' },
       },
     }),
-  ])('what works is not refused: %j', (change) => {
+  ])('a setting that works is accepted: %j', (change) => {
     expect(complaintsAbout(change)).toBe('it was not refused');
   });
 });

@@ -16,7 +16,7 @@ const refusal = (spec: object): string => {
   throw new Error('it was not refused');
 };
 
-describe('a campaign spec that is wrong', () => {
+describe('the error of an invalid campaign spec', () => {
   test.each([
     { name: 'a value of the wrong type', change: { seed: 'x' }, want: 'seed: expected number, but got "x"' },
     {
@@ -48,7 +48,7 @@ describe('a campaign spec that is wrong', () => {
     {
       name: 'arms of one name',
       change: { arms: [{ name: 'a' }, { name: 'a' }] },
-      want: 'arms: expected arm names that differ',
+      want: 'arms: expected arms with different names',
     },
     {
       name: 'a batch that does not divide',
@@ -58,7 +58,7 @@ describe('a campaign spec that is wrong', () => {
     {
       name: 'samples of a tree search',
       change: { stages: { search: { samples: 64 } } },
-      want: 'stages.search.samples: expected nothing, as method mcts samples no whole solutions (set method: best-of-n, or leave it out), but got 64',
+      want: 'stages.search.samples: expected nothing, because method mcts samples no whole solutions (set method: best-of-n, or remove samples), but got 64',
     },
     {
       name: 'best-of-N without N',
@@ -69,13 +69,13 @@ describe('a campaign spec that is wrong', () => {
     expect(refusal({ ...VALID, ...change })).toContain(want);
   });
 
-  test('is told everything that is wrong at once', () => {
+  test('lists all faults at once', () => {
     const message = refusal({ ...VALID, seed: -1, name: 'Tiny', arms: [] });
     for (const field of ['seed', 'name', 'arms']) expect(message).toMatch(new RegExp(`^  ${field}: `, 'm'));
   });
 });
 
-describe('a refusal is a few kB of text, whatever came', () => {
+describe('an error is a few kB of text, whatever the input was', () => {
   const refusedFor = (spec: unknown): InvalidInputError => {
     try {
       parseCampaignSpec(spec, 'campaign.yaml');
@@ -118,7 +118,7 @@ describe('a refusal is a few kB of text, whatever came', () => {
   });
 });
 
-test('a spec that leaves everything out gets the recipe', () => {
+test('a spec with nothing but required fields gets the defaults of the recipe', () => {
   const { stages, arms, onFailure } = parseCampaignSpec(VALID, 'campaign.yaml');
   expect(arms).toEqual([{ name: 'astro' }, { name: 'direct', searchTraces: 0 }]);
   expect(stages.search.candidates).toBe(8);

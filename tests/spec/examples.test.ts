@@ -8,7 +8,7 @@ const examples = readdirSync('examples').filter((name) => name.endsWith('.yaml')
 const load = (name: string): unknown => parse(readFileSync(`examples/${name}`, 'utf8'));
 
 describe.each(examples)('examples/%s', (name) => {
-  test('is a valid campaign of a domain that takes its settings', async () => {
+  test('is a valid campaign, and its domain accepts its settings', async () => {
     const spec = parseOrRefuse(CampaignSpec, load(name), name);
     const domain = await loadDomain(spec.domain.name);
     parseOrRefuse(domain.settings, spec.domain.settings, `domain.settings of ${name}`);

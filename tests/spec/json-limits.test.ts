@@ -9,7 +9,7 @@ const nested = (depth: number): unknown => {
 };
 const itself: unknown[] = [];
 itself.push(itself);
-/** Nine lists, each holding the one before nine times. */
+/** Nine nested lists, each of which contains the previous one nine times. */
 const bomb = () => Array.from({ length: 9 }).reduce<unknown>((inner) => Array.from({ length: 9 }, () => inner), 'x');
 
 describe('a value from outside', () => {
@@ -19,7 +19,7 @@ describe('a value from outside', () => {
 
   test.each([
     { name: 'nested 100,000 deep', value: nested(50_000), field: 'a.0.a.0.a.0.a.0', message: /at most 8 deep/ },
-    { name: 'that holds itself', value: itself, field: '0.0.0.0.0.0.0.0', message: /holds itself/ },
+    { name: 'that contains itself', value: itself, field: '0.0.0.0.0.0.0.0', message: /contains itself/ },
     { name: 'that repeats itself', value: bomb(), field: '', message: /at most 1000 bytes/, depth: 20 },
     { name: 'with a long text', value: { a: 'x'.repeat(1000) }, field: '', message: /at most 1000 bytes/ },
     {

@@ -21,14 +21,14 @@ import { settings } from '../k8s/support.ts';
 import { faultsOfObjects } from '../support/kubernetes-rules.ts';
 import { mutated } from '../support/mutated-specs.ts';
 
-/** Specs tried: 2,000 take some seconds. `ORRERY_TEST_MUTATIONS=20000` (`npm test -- --mutations 20000`) tries more. */
+/** Number of mutated specs. 2,000 take a few seconds; `ORRERY_TEST_MUTATIONS=20000` (`npm test -- --mutations 20000`) tries more. */
 const MUTATIONS = Number(process.env.ORRERY_TEST_MUTATIONS || 2000);
 const SEED = Number(process.env.ORRERY_TEST_SEED || 20_260_101);
 
 const examples = readdirSync('examples')
   .filter((name) => name.endsWith('.yaml'))
   .map((name) => parseCampaignSpec(parse(readFileSync(`examples/${name}`, 'utf8')), name));
-/** Sets what examples leave out, so that a mutation can change it too. */
+/** Sets the fields that the examples leave out, so that mutations can change them too. */
 const MORE_OF_RUN = {
   image: 'registry.example/team/image:1',
   kubernetes: {
@@ -51,7 +51,7 @@ const fuller = (spec: CampaignSpec): CampaignSpec => {
 };
 const WHOLE = [...examples, ...examples.map(fuller)].map((spec) => JSON.parse(JSON.stringify(spec)));
 
-/** What a command line and a worker do with a spec that was found valid, but for what asks a disk or a server. */
+/** Everything that the command line and the worker do with a valid spec without a disk or a server. */
 async function use(spec: CampaignSpec): Promise<void> {
   await domainComplaints(spec);
   const known =
@@ -69,7 +69,7 @@ async function use(spec: CampaignSpec): Promise<void> {
     const objects = [jobManifest(request, POD_GROUPS, 'store'), ...(gang === null ? [] : [gang.service])];
     expect(objects.flatMap(faultsOfObjects)).toEqual([]);
   }
-  // A summary has 400 bytes, a search attribute 2 KiB, and a keyword 255 characters in most databases.
+  // Limits of Temporal: 400 bytes for a summary, 2 KiB for a search attribute, 255 characters for a keyword in most databases.
   expect(Buffer.byteLength(JSON.stringify(summaryText(spec.description ?? '')))).toBeLessThan(360);
   expect(spec.policy.name.length).toBeLessThanOrEqual(255);
   expect(JSON.stringify(spec.arms.map(({ name }) => name)).length).toBeLessThan(2048);
@@ -105,5 +105,5 @@ test(
   30_000 + MUTATIONS * 60,
 );
 
-/** A path (but of the whole), what was expected, and what came where that may be told. */
+/** A complaint names a field (except for the whole spec), what was expected, and what came unless that is secret. */
 const COMPLAINT = /^.*: (no such field here; is it misspelt\?|.*(expected|Invalid|must).*)$/;

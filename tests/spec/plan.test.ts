@@ -12,12 +12,12 @@ const namesOf = (until?: CampaignSpec['until']): string[] =>
 describe('the plan of a campaign', () => {
   const shared = ['prepare', 'pretrain', 'search'];
 
-  test('that ends early has the stages up to there, and its report', () => {
+  test('contains the stages up to `until`, and the report', () => {
     expect(namesOf('linearise')).toEqual([...shared, 'a/linearise', 'analyse']);
     expect(namesOf('rewrite')).toEqual([...shared, 'a/linearise', 'a/rewrite', 'analyse']);
   });
 
-  test('evaluates the policies that there are, as soon as one was trained', () => {
+  test('evaluates every existing policy once one has been trained', () => {
     expect(namesOf('sft').filter((name) => name.includes('evaluate'))).toEqual(['evaluate-base', 'a/evaluate-sft']);
     expect(namesOf('curriculum').filter((name) => name.includes('evaluate'))).toEqual([
       'evaluate-base',
@@ -26,7 +26,7 @@ describe('the plan of a campaign', () => {
     expect(namesOf('rl')).toEqual(namesOf());
   });
 
-  test('reads nothing that it does not have', () => {
+  test('reads only stages that it contains', () => {
     for (const until of [...UNTIL, undefined]) {
       const spec = { name: 'c', domain: { name: 'change' }, policy: { type: 'pretrain' }, until };
       const data = { type: 'generated', searchProblems: 1, curriculumPrompts: 1, benchmarkProblems: 1 };

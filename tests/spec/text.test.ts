@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { boundedText, jsonBytes, summaryText, visibleText } from '../../spec/index.ts';
 
-test('a text that leaves is well-formed and no longer than it may be', () => {
+test('a bounded text is well-formed and no longer than its limit', () => {
   fc.assert(
     fc.property(
       fc.string({ unit: fc.integer({ min: 0, max: 0xffff }).map((code) => String.fromCharCode(code)) }),
@@ -17,16 +17,16 @@ test('a text that leaves is well-formed and no longer than it may be', () => {
   );
 });
 
-test('a cut never divides a pair', () => {
+test('a cut never splits a surrogate pair', () => {
   expect(boundedText('12😀4567', 6)).toBe('12...');
   expect(boundedText('12😀4567', 7)).toBe('12😀...');
 });
 
-test('control characters are shown and not sent to a terminal', () => {
+test('control characters become visible escapes', () => {
   expect(visibleText('a\u001b[31m\nb\u202e')).toBe('a\\u001b[31m\\u000ab\\u202e');
 });
 
-test('a summary is one that Temporal takes, whatever it is made of', () => {
+test('Temporal accepts every summary, whatever its text', () => {
   expect(summaryText('search: again after a crash')).toBe('search: again after a crash');
   for (const unit of ['x', '"', '\u0001', 'é', '漢', '😀', '\ud800']) {
     const summary = summaryText(unit.repeat(5_000));

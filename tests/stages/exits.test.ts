@@ -34,7 +34,7 @@ describe('the ending of a stage program', () => {
       name: 'tells of a full disk in words',
       error: aSystemError('ENOSPC'),
       exitCode: 69,
-      words: 'the store has no space left; free some, and the stage goes on from its journal (ENOSPC: something)',
+      words: 'the store has no space left; free some space, and the stage resumes from its journal (ENOSPC: something)',
     },
     {
       name: 'tells of a mount that is gone in words',

@@ -1,11 +1,11 @@
 import {
   boundedText,
   type CampaignStatus,
+  describeSearchMetrics,
   effectiveRatio,
   etaSeconds,
   type IgnoredMessages,
   type Incident,
-  liveFacts,
   type Progress,
   type StageState,
   type StageStatus,
@@ -73,7 +73,7 @@ const CELL_LENGTH = 500;
 function progressText(progress: Progress): string {
   const { done, total, unit } = progress;
   const share = total === null ? '' : ` (${Math.floor((100 * done) / Math.max(1, total))} %)`;
-  return [`${done}${total === null ? '' : `/${total}`} ${unit}${share}`, ...liveFacts(progress)].join(', ');
+  return [`${done}${total === null ? '' : `/${total}`} ${unit}${share}`, ...describeSearchMetrics(progress)].join(', ');
 }
 
 function durationText(seconds: number | null): string {

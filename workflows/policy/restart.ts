@@ -100,7 +100,7 @@ function excluding(ledger: Ledger, { node }: Failure, { action }: FailureRule): 
 }
 
 function describeGivingUp(failure: Failure, { action, budget, budgetPerDay }: FailureRule, isSpent: boolean): string {
-  if (action === 'stop') return `no other attempt: ${FAILURES[failure.class].words}`;
+  if (action === 'stop') return `no other attempt: ${FAILURES[failure.class].message}`;
   if (!isSpent) {
     return `no other attempt: more than ${budgetPerDay} failures of class ${failure.class} in 24 h, although executions kept work between them`;
   }
