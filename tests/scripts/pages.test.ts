@@ -1,0 +1,38 @@
+import { existsSync, globSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { expect, test } from 'vitest';
+import { inProject, PROJECT } from '../../config/paths.ts';
+
+const pages = globSync(['*.md', 'docs/**/*.md', 'bench/results/*.md', 'data/*.md'], { cwd: PROJECT });
+
+test.each(pages)('every link of %s leads somewhere', (page) => {
+  const links = [...prose(page).matchAll(/\]\(([^)\s]+)\)/g)].map(([, target = '']) => target);
+  const broken = links.filter((target) => !/^https?:/.test(target) && !leadsSomewhere(page, target));
+  expect(broken).toEqual([]);
+});
+
+test('every file that CONTRIBUTING.md names is there', () => {
+  const paths = [...prose('CONTRIBUTING.md').matchAll(/`([\w.-]+\/[\w./-]*)`/g)].map(([, path = '']) => path);
+  expect(paths.length).toBeGreaterThan(30);
+  expect(paths.filter((path) => !existsSync(inProject(path)))).toEqual([]);
+});
+
+/** A page without its blocks of code. */
+const prose = (page: string): string => readFileSync(inProject(page), 'utf8').replaceAll(/^```.*?^```/gms, '');
+
+/** Whether the file of a link is there, and has the heading after `#`. */
+function leadsSomewhere(page: string, link: string): boolean {
+  const [path = '', heading] = link.split('#');
+  const target = path === '' ? page : join(dirname(page), path);
+  if (!existsSync(inProject(target))) return false;
+  return heading === undefined || headings(target).includes(heading);
+}
+
+/** The anchors of the headings of a page, as GitHub makes them. */
+const headings = (page: string): string[] =>
+  [...prose(page).matchAll(/^#+ (.+)$/gm)].map(([, title = '']) =>
+    title
+      .toLowerCase()
+      .replaceAll(/[^\p{L}\p{N}\s_-]/gu, '')
+      .replaceAll(' ', '-'),
+  );
