@@ -26,10 +26,10 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "trainers"))
 
-from orrery_trainers.contract import StageContext
-from orrery_trainers.files import fsync_path, hashes_of
-from orrery_trainers.logs import Logger
-from orrery_trainers.metrics import MetricsJournal
+from orrery_trainers.pod.context import StageContext
+from orrery_trainers.pod.logs import Logger
+from orrery_trainers.store.files import fsync_path, hashes_of
+from orrery_trainers.training.metrics import MetricsJournal
 
 MODEL = {"hidden_size": 512, "intermediate_size": 2048, "num_hidden_layers": 8, "num_attention_heads": 8}
 VOCABULARY = 8192
@@ -88,8 +88,8 @@ def build(folder: Path) -> tuple[Any, Any]:
     import torch
     from transformers import LlamaConfig, LlamaForCausalLM, PrinterCallback, Trainer, TrainingArguments
 
-    from orrery_trainers.callbacks import StageCallback
-    from orrery_trainers.checkpoints import scratch_folder
+    from orrery_trainers.checkpoints.checkpoint import scratch_folder
+    from orrery_trainers.training.callback import StageCallback
 
     claims = folder / "stages" / "bench" / "claims"
     claims.mkdir(parents=True)

@@ -178,9 +178,13 @@ function startServer(port: number): ChildProcess {
       ORRERY_POLICY_PREFIX_MIB: '2048',
     },
   };
-  const child = spawn(python, ['-m', 'orrery_trainers.policy_server', '--model', model, '--port', String(port)], {
-    env,
-  });
+  const child = spawn(
+    python,
+    ['-m', 'orrery_trainers.serving.policy_server', '--model', model, '--port', String(port)],
+    {
+      env,
+    },
+  );
   const log = join(store, 'server.log');
   writeFileSync(log, '');
   for (const pipe of [child.stdout, child.stderr])

@@ -14,8 +14,8 @@ import time
 from pathlib import Path
 
 from orrery_trainers.domains import load_domain
-from orrery_trainers.verdict_pool import PoolLimits
-from orrery_trainers.verifier import Verifier
+from orrery_trainers.verdicts.pool import PoolLimits
+from orrery_trainers.verdicts.verifier import Verifier
 
 Pair = tuple[str, str, str]
 SEED = 1

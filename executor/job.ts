@@ -4,7 +4,7 @@ import type { KubernetesPlacement, StageKind } from '../spec/index.ts';
 export interface Program {
   readonly runtime: 'node' | 'python' | 'vllm';
   /**
-   * Arguments after the interpreter, relative to the project: `['stages/main.ts']`, `['-m', 'orrery_trainers.sft']`. Of `vllm` those after
+   * Arguments after the interpreter, relative to the project: `['stages/main.ts']`, `['-m', 'orrery_trainers.training.sft']`. Of `vllm` those after
    * `vllm serve <model>`, but for address and port.
    */
   readonly args: readonly string[];

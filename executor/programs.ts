@@ -11,7 +11,7 @@ export function programsOf(stage: Stage): { main: Program; policyServer: Program
   const { image } = stage.config.run;
   return {
     main: IS_TRAINER.has(kind)
-      ? { runtime: 'python', args: ['-m', `orrery_trainers.${kind}`], image }
+      ? { runtime: 'python', args: ['-m', `orrery_trainers.training.${kind}`], image }
       : { runtime: 'node', args: ['stages/main.ts'], image },
     policyServer: USES_POLICY_SERVER.has(kind) ? policyServerOf(stage) : null,
   };
@@ -20,7 +20,7 @@ export function programsOf(stage: Stage): { main: Program; policyServer: Program
 function policyServerOf({ config, inputs, policy }: Stage): Program {
   const { policyServer, resources } = config.run;
   const { engine, image, tensorParallel, contextTokens, args } = policyServer;
-  if (engine === 'embedded') return { runtime: 'python', args: ['-m', 'orrery_trainers.policy_server'], image };
+  if (engine === 'embedded') return { runtime: 'python', args: ['-m', 'orrery_trainers.serving.policy_server'], image };
   return {
     runtime: 'vllm',
     args: [

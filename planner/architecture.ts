@@ -60,7 +60,7 @@ export function publishedArchitecture(name: string): Architecture | null {
   return ARCHITECTURES[model] ?? null;
 }
 
-/** The stand-in that the stage `pretrain` makes. `trainers/orrery_trainers/pretrain.py` builds it; its vocabulary is the domain's, about 64. */
+/** The stand-in that the stage `pretrain` makes. `trainers/orrery_trainers/training/pretrain.py` builds it; its vocabulary is the domain's, about 64. */
 export function pretrainedArchitecture(model: {
   readonly hiddenSize: number;
   readonly layers: number;

@@ -42,7 +42,7 @@ async function convert(): Promise<void> {
   await mkdir(dirname(SMALL_MODEL), { recursive: true });
   await step('writing it in Hugging Face layout', VENV_PYTHON, [
     '-m',
-    'orrery_trainers.convert_gguf',
+    'orrery_trainers.models.convert_gguf',
     join(folder, file),
     SMALL_MODEL,
   ]);

@@ -40,9 +40,9 @@ export interface Scratch {
   readonly attempt: number | null;
 }
 
-/** Names of `writeFileAtomic` and `createExclusive` (files.ts), and of `write_json` (trainers/orrery_trainers/files.py). */
+/** Names of `writeFileAtomic` and `createExclusive` (files.ts), and of `write_json` (trainers/orrery_trainers/store/files.py). */
 const TEMPORARY = [/^\..+\.(\d+)-[0-9a-f]{8}\.tmp$/, /^\..+\.(\d+)$/];
-/** Folders of trainers: a checkpoint being saved, a policy being written; see checkpoints.py and training.py. */
+/** Folders of trainers: a checkpoint being saved, a policy being written; see scratch_folder and _publish of trainers/. */
 const SCRATCH_OF_ATTEMPT = [/^\.attempt-(\d+)$/, /^\.policy\.(\d+)$/];
 /** What is whole, and large: never looked into. */
 const WHOLE = /^step-/;

@@ -26,7 +26,7 @@ export type AskedResult = Partial<Pick<ManifestRef, 'kind' | 'digest' | 'checksu
 
 /**
  * The manifest of a finished stage, or null while it is not finished. Every reader of a manifest goes through here, or through
- * `read_manifest` of trainers/orrery_trainers/manifests.py, which makes the same checks.
+ * `read_manifest` of trainers/orrery_trainers/store/manifests.py, which makes the same checks.
  *
  * Believed is only what was recomputed: the checksum over all that it says, the key (the name of its folder) over what went in, the digest
  * over what came out. Whether the *files* are what it says is the next question: `verifyFile`, `readVerified`.

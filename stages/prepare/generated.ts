@@ -108,11 +108,11 @@ function withoutEqualBenchmarks(set: SetName, problems: readonly Problem[], benc
   return { left, contamination };
 }
 
-/** Generates by the domain's Python side: `python -m orrery_trainers.problems`, one problem a line. */
+/** Generates by the domain's Python side: `python -m orrery_trainers.domains.problems`, one problem a line. */
 export function pythonGenerator({ domain, name }: StageFileOf<'prepare'>, signal: AbortSignal): Generate {
   return async ({ count, seed, heldOut }) => {
     const [program, ...args] = pythonCommand(
-      'orrery_trainers.problems',
+      'orrery_trainers.domains.problems',
       ...['--domain', domain.name, '--count', String(count), '--seed', String(seed)],
       ...(heldOut ? ['--held-out'] : []),
       ...['--settings', JSON.stringify(domain.settings)],

@@ -39,7 +39,11 @@ type VerifierContext = Pick<StageContext<StageKind>, 'domain' | 'log' | 'signal'
  */
 export async function startVerifier(
   context: VerifierContext,
-  command: readonly [string, ...string[]] = pythonCommand('orrery_trainers.verifier', '--domain', context.domain.name),
+  command: readonly [string, ...string[]] = pythonCommand(
+    'orrery_trainers.verdicts.verifier',
+    '--domain',
+    context.domain.name,
+  ),
   limits: VerifierLimits = {},
   watch: Watch = WATCH,
 ): Promise<Verifier> {

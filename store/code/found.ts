@@ -4,7 +4,7 @@ export interface Found {
   readonly imports: readonly string[];
   /** Python: `from module import name`, where the name may be a module too. */
   readonly members: readonly { readonly module: string; readonly name: string }[];
-  /** Names of Python modules that are started as programs: strings such as `orrery_trainers.verifier`. */
+  /** Names of Python modules that are started as programs: strings such as `orrery_trainers.verdicts.verifier`. */
   readonly programs: readonly string[];
   /** Files, or folders with a slash at the end, by their paths relative to the source: `new URL('./phrases.json', import.meta.url)`. */
   readonly files: readonly string[];

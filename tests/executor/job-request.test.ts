@@ -46,7 +46,7 @@ describe('the programs of a stage', () => {
   test('are its own and the embedded policy server, where it says nothing else', () => {
     expect(programsOf(stage({}))).toMatchObject({
       main: { runtime: 'node', args: ['stages/main.ts'] },
-      policyServer: { runtime: 'python', args: ['-m', 'orrery_trainers.policy_server'] },
+      policyServer: { runtime: 'python', args: ['-m', 'orrery_trainers.serving.policy_server'] },
     });
   });
 

@@ -10,10 +10,10 @@ import { labelValue } from '../../k8s/manifests/labels.ts';
 import { FAILURES, type KubernetesSettingsInput } from '../../spec/index.ts';
 import { aRequest, settings } from './support.ts';
 
-const EMBEDDED = { runtime: 'python', args: ['-m', 'orrery_trainers.policy_server'] } as const;
+const EMBEDDED = { runtime: 'python', args: ['-m', 'orrery_trainers.serving.policy_server'] } as const;
 const trainer = (kind: 'sft' | 'rl'): Partial<JobRequest> => ({
   ...{ name: `tiny-astro-${kind}-aaaaaaaa-3c469e-0`, kind, stage: `astro/${kind}`, arm: 'astro', gang: true },
-  main: { runtime: 'python', args: ['-m', `orrery_trainers.${kind}`] },
+  main: { runtime: 'python', args: ['-m', `orrery_trainers.training.${kind}`] },
 });
 const H100 = { cpus: 64, memoryGiB: 512, gpus: 8, gpuMemoryGiB: 80 };
 

@@ -116,8 +116,8 @@ test('what is refused at the door is what the trainers themselves refuse', async
   );
   const program = `
 import json, sys
-from orrery_trainers.capabilities import refuse_idle_gpus, refuse_ranks
-from orrery_trainers.failures import InvalidInput
+from orrery_trainers.training.capabilities import refuse_idle_gpus, refuse_ranks
+from orrery_trainers.pod.failures import InvalidInput
 def refuses(check, *given):
     try:
         check(*given)

@@ -161,7 +161,7 @@ describe('a verifier process', () => {
 
 test('the real verifier passes the canaries of a domain and judges', async () => {
   const context = await aStageContext({ kind: 'curriculum' }, '/nowhere');
-  const [, ...args] = pythonCommand('orrery_trainers.verifier', '--domain', 'sums');
+  const [, ...args] = pythonCommand('orrery_trainers.verdicts.verifier', '--domain', 'sums');
   const verifier = await startVerifier(context, [PYTHON, ...args]);
   onTestFinished(() => verifier.close());
   expect(await verifier.verify(PROBLEM, ' Answer: 5')).toEqual({ verdict: 'right', answer: '5', reason: null });

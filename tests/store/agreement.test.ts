@@ -38,7 +38,7 @@ test('TypeScript and Python write the same canonical JSON, to the byte', () => {
   const texts = values.map((value) => JSON.stringify(value));
   const code = `
 import json, sys
-from orrery_trainers.manifests import canonical_json
+from orrery_trainers.store.canonical import canonical_json
 print(json.dumps([canonical_json(json.loads(text)) for text in json.load(sys.stdin)]))`;
   expect(python(code, JSON.stringify(texts))).toEqual(texts.map((text) => canonicalJson(JSON.parse(text))));
 });
@@ -59,7 +59,7 @@ test('TypeScript and Python make the same key of a trainer’s stage file', () =
   ];
   const code = `
 import json, sys
-from orrery_trainers.stage_key import stage_key
+from orrery_trainers.pod.stage_key import stage_key
 print(json.dumps([stage_key(stage) for stage in json.load(sys.stdin)]))`;
   expect(python(code, JSON.stringify(stages))).toEqual(stages.map(stageKey));
 });
@@ -91,7 +91,7 @@ test('Python believes the manifests that TypeScript seals, and refuses what Type
   const code = `
 import json, sys
 from pathlib import Path
-from orrery_trainers.manifests import DoesNotHold, read_manifest
+from orrery_trainers.store.manifests import DoesNotHold, read_manifest
 def said(case):
     try:
         return read_manifest(Path(case["folder"]), case["asked"])["digest"]

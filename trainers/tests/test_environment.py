@@ -15,8 +15,9 @@ def test_nothing_of_the_person_reaches_the_tests(tmp_path):
     theirs = {"HF_HOME": "/mine", "HOME": "/mine", "TZ": "Asia/Kolkata", "LC_ALL": "tr_TR.UTF-8", "NO_COLOR": "1"}
     command = [sys.executable, "-m", "pytest", "-s", "-q", "-p", "no:cacheprovider", str(tmp_path)]
     command += ["-p", "conftest", "--rootdir", str(tmp_path)]
-    here = str(Path(__file__).parent)
-    env = {**os.environ, **theirs, "PYTHONPATH": f"{here}:{Path(here).parent}"}
+    here = Path(__file__).parent
+    path = ":".join(map(str, (here, here / "support", here.parent)))
+    env = {**os.environ, **theirs, "PYTHONPATH": path}
     said = subprocess.run(command, env=env, capture_output=True, text=True, check=True, umask=0o077).stdout
     assert "None" in said and "orrery-home-" in said and " 0 18" in said, said
     assert time.timezone == 0

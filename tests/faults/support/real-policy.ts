@@ -44,7 +44,7 @@ export async function aRealPolicyServer(model: string): Promise<RealPolicyServer
     ...{ url, kill },
     signal: (signal) => void child?.kill(signal),
     async start() {
-      const args = ['-m', 'orrery_trainers.policy_server', '--model', model, '--port', String(port)];
+      const args = ['-m', 'orrery_trainers.serving.policy_server', '--model', model, '--port', String(port)];
       child = spawn(PYTHON, args, { env: ENV, stdio: 'ignore' });
       for (const deadline = performance.now() + 60_000; ; await sleep(50)) {
         const healthy = await fetch(`${url}/health`).then(

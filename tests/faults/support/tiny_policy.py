@@ -14,7 +14,7 @@ import numpy as np
 from safetensors.numpy import save_file
 
 from orrery_trainers.domains import load_domain
-from orrery_trainers.tokenizer import build_tokenizer
+from orrery_trainers.models.tokenizer import build_tokenizer
 
 CONTEXT, WIDTH, LAYERS, HEADS = 96, 32, 2, 4
 LIKELY = {".": 4.0, "Final answer:": 3.0, "+": 2.0, "-": 2.0, "*": 2.0, "=": 2.0, "<eos>": 2.0}

@@ -1,6 +1,6 @@
 /**
  * A verifier program that goes wrong: the real one behind it judges, this one stands in between. Started as an interpreter is
- * (`-m orrery_trainers.verifier --domain X`), by a script of the test, with in its environment
+ * (`-m orrery_trainers.verdicts.verifier --domain X`), by a script of the test, with in its environment
  *
  * - `UNRULY_PYTHON`: the interpreter of the real one
  * - `UNRULY_STARTS`: file that counts the starts, a byte each

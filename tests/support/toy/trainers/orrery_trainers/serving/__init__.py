@@ -1,0 +1,1 @@
+"""Toy programs, under the names of the real ones."""

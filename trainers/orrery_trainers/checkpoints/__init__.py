@@ -1,0 +1,1 @@
+"""Checkpoints: published, judged, kept or removed, and resumed from."""

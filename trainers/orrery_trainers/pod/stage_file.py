@@ -1,0 +1,47 @@
+"""The stage file (``StageFile`` of spec/stage-file.ts): all that a program is told, checked before it is used."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from orrery_trainers.paths import PROJECT
+from orrery_trainers.pod.complaints import complaints, shorten
+from orrery_trainers.pod.failures import DependencyDown, InvalidInput
+from orrery_trainers.pod.stage_key import stage_key
+
+# @loads spec/schemas/stage-file.json
+SCHEMA = PROJECT / "spec" / "schemas" / "stage-file.json"
+
+
+def read_stage_file(file: Path, kind: str) -> dict[str, Any]:
+    """Read a stage file, checked against the schema exported from spec/ and by its key.
+
+    Raises InvalidInput with every bad field; DependencyDown when it says other things than its key was made of.
+    """
+    import jsonschema
+
+    try:
+        stage = json.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InvalidInput(f"{file}: expected a stage file, but there is none (ORRERY_STAGE_FILE)") from None
+    except json.JSONDecodeError as error:
+        raise InvalidInput(f"{file}: expected JSON: {error}") from None
+    came = stage.get("kind") if isinstance(stage, dict) else stage
+    if came != kind:
+        raise InvalidInput(f"{file}: kind: expected {kind!r}, but got {shorten(came)}")
+    schema = json.loads(SCHEMA.read_text(encoding="utf-8"))
+    # The branch of this kind alone: "is not valid under any of the given schemas" would help nobody.
+    branch = next(one for one in schema["oneOf"] if one["properties"]["kind"]["const"] == kind)
+    validator = jsonschema.Draft202012Validator({**branch, "$defs": schema.get("$defs", {})})
+    faults = sorted(validator.iter_errors(stage), key=lambda error: [str(part) for part in error.absolute_path])
+    if faults:
+        lines = "; ".join(line for fault in faults for line in complaints(fault))
+        raise InvalidInput(f"{file} is not valid: {lines}")
+    if (key := stage_key(stage)) != stage["key"]:
+        raise DependencyDown(
+            f"{file} does not hold: what it says makes the key {key}, but it says {stage['key']}; "
+            "the next attempt writes it anew"
+        )
+    return stage

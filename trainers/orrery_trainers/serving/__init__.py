@@ -1,0 +1,1 @@
+"""The policy server: OpenAI-compatible completions of one model."""

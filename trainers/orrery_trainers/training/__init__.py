@@ -1,0 +1,1 @@
+"""The trainers ``pretrain``, ``sft`` and ``rl``, and what they share."""

@@ -1,0 +1,156 @@
+"""What every trainer does beside training: metrics, progress, checkpoints, divergence, SIGTERM."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+from transformers import Trainer, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+
+from orrery_trainers.checkpoints.checkpoint import Metric, publish_checkpoint
+from orrery_trainers.checkpoints.retention import Keep, retain
+from orrery_trainers.pod.clock import utc_now
+from orrery_trainers.pod.context import StageContext
+from orrery_trainers.pod.failures import Diverged
+from orrery_trainers.pod.stopping import Interrupted
+from orrery_trainers.training.gang import any_rank, barrier, is_gang
+from orrery_trainers.training.metrics import METRICS_FILE, MetricsJournal, diverged_in, metric_of
+from orrery_trainers.training.step_end import StepEnd
+
+UNIT = "optimizer step"
+WORTH = {"rl": "reward"}
+"""Metric by which a kind of trainer tells its best checkpoint; the others by ``loss``."""
+
+
+class StageCallback(TrainerCallback):
+    """Ties a Trainer to the pod contract.
+
+    The Trainer calls ``on_step_begin``, ``on_pre_optimizer_step``, ``on_step_end``, then ``on_log``, then saves and
+    calls ``on_save``: a step whose loss is no number ends in ``on_log`` and never becomes a checkpoint.
+
+    SIGTERM gives up the optimizer step that is being made, so that a long rollout ends at once (``save_last_step``). A
+    rank of a gang finishes it: the others would wait for it for ever.
+    """
+
+    def __init__(self, context: StageContext, metrics: MetricsJournal) -> None:
+        self._context = context
+        self._metrics = metrics
+        self._worth: list[float] = []  # of the steps since the last checkpoint
+        self._save_began = 0.0
+        self._saved_step = 0
+        self._step_end: StepEnd | None = None
+        self.stopped = False
+        """Whether training ended early because of SIGTERM."""
+
+    def on_train_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
+    ) -> TrainerControl:
+        self._context.stop.hold_off()
+        if any_rank(self._context.stop.asked):
+            raise Interrupted  # nothing new to save
+        self._saved_step = state.global_step
+        if self._context.is_main:
+            self._context.progress.report(UNIT, state.global_step, state.max_steps)
+        return control
+
+    def on_step_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
+    ) -> TrainerControl:
+        if not is_gang():
+            self._context.stop.let_in()
+        return control
+
+    def on_pre_optimizer_step(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
+    ) -> TrainerControl:
+        self._context.stop.hold_off()
+        return control
+
+    def on_step_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
+    ) -> TrainerControl:
+        """Save and stop if any rank was asked to: all ranks must leave at the same step, or the rest waits for ever."""
+        self._step_end = StepEnd.of(state)
+        self._stop_if_asked(state, control)
+        if self.stopped:
+            control.should_save = True
+        self._save_began = time.monotonic()
+        return control
+
+    def on_log(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        logs: dict[str, Any] | None = None,
+        **_: Any,
+    ) -> TrainerControl:
+        if logs is None or "loss" not in logs:  # the summary at the end
+            return control
+        if (fault := diverged_in(logs)) is not None:
+            raise Diverged(f"{fault} at optimizer step {state.global_step}")
+        if self._context.is_main:
+            metric = metric_of(logs, state.global_step, self._context.attempt, utc_now())
+            self._metrics.append(metric)
+            if (worth := metric.get(self._worth_name)) is not None:
+                self._worth.append(worth)
+            shown = {name: value for name, value in metric.items() if name not in ("optimizerStep", "attempt", "time")}
+            self._context.progress.report(UNIT, state.global_step, state.max_steps, shown)
+        self._save_began = time.monotonic()
+        return control
+
+    def on_save(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
+    ) -> TrainerControl:
+        """Turn what the Trainer saved into a checkpoint that counts, once every rank has written its share."""
+        barrier()
+        if self._context.is_main:
+            self._publish(Path(args.output_dir) / f"checkpoint-{state.global_step}", state.global_step)
+        self._saved_step = state.global_step
+        barrier()
+        self._stop_if_asked(state, control)  # a signal that came during the save: this is as good a place as the next
+        return control
+
+    def save_last_step(self, trainer: Trainer) -> None:
+        """After Interrupted: save the state as it was when the last optimizer step ended, unless it is saved.
+
+        What the step that was given up has changed is set back: random states, and the tokens counted. The weights and
+        the optimizer are as they were, and gradients are not in a checkpoint.
+        """
+        self.stopped = True
+        if self._step_end is None or trainer.state.global_step == self._saved_step:
+            return
+        self._save_began = time.monotonic()
+        self._step_end.restore(trainer)
+        trainer._save_checkpoint(trainer.model, trial=None)  # what the Trainer itself does before it calls on_save
+        self.on_save(trainer.args, trainer.state, trainer.control)
+
+    @property
+    def _worth_name(self) -> str:
+        return WORTH.get(self._context.stage["kind"], "loss")
+
+    def _stop_if_asked(self, state: TrainerState, control: TrainerControl) -> None:
+        if state.global_step < state.max_steps and any_rank(self._context.stop.asked):
+            self.stopped = True
+            control.should_training_stop = True
+
+    def _publish(self, saved: Path, step: int) -> None:
+        context = self._context
+        self._metrics.copy_to(saved / METRICS_FILE)
+        metric = Metric(self._worth_name, fmean(self._worth), len(self._worth)) if self._worth else None
+        place, marker = publish_checkpoint(saved, context.directory, step, context.attempt, metric, context.fence)
+        self._worth = []
+        context.fence()
+        removed = retain(context.directory, context.attempt, Keep.from_config(context.config["checkpoints"]))
+        seconds = time.monotonic() - self._save_began
+        context.log.info(
+            "checkpoint saved",
+            optimizerStep=step,
+            checkpoint=place.name,
+            bytes=sum(entry["bytes"] for entry in marker["files"]),
+            seconds=round(seconds, 3),
+            removed={one.checkpoint: one.reason for one in removed},
+        )
+        context.progress.saved(seconds)

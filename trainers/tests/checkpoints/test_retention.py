@@ -1,0 +1,116 @@
+"""Which checkpoints stay: the last, the best, every N-th; and that damage never takes the place of what is good."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as some
+
+from orrery_trainers.checkpoints.checkpoint import MARKER, Checkpoint, Metric, checkpoints_in
+from orrery_trainers.checkpoints.integrity import fault_of
+from orrery_trainers.checkpoints.resume import choose, write_record
+from orrery_trainers.checkpoints.retention import Keep, kept_of, retain
+from saved import at, flip_bit, save
+
+
+def worth(name: str, *means: float | None) -> list[tuple[Checkpoint, Metric | None]]:
+    """Checkpoints of steps 10, 20, ... with a metric each."""
+    metrics = [None if mean is None else Metric(name, mean, 10) for mean in means]
+    return [(Checkpoint(10 * (n + 1), 0, Path(str(n))), metric) for n, metric in enumerate(metrics)]
+
+
+@pytest.mark.parametrize(
+    ("saved", "keep", "steps"),
+    [
+        (worth("loss", 4, 3, 2, 1), Keep(2, 0, None), [30, 40]),
+        (worth("loss", 4, 1, 2, 3), Keep(2, 1, None), [20, 30, 40]),
+        (worth("loss", 4, 3, 2, 1), Keep(2, 1, None), [30, 40]),
+        (worth("reward", 0.1, 0.9, 0.2, 0.3), Keep(1, 1, None), [20, 40]),
+        (worth("reward", 0.1, 0.9, 0.8, 0.3), Keep(1, 2, None), [20, 30, 40]),
+        (worth("reward", 0.9, 0.9, 0.2, 0.3), Keep(1, 1, None), [20, 40]),
+        (worth("reward", None, None, None), Keep(1, 1, None), [30]),
+        (worth("loss", 4, 3, 2, 1, 0), Keep(1, 0, 20), [20, 40, 50]),
+        (worth("loss", 4), Keep(3, 3, None), [10]),
+    ],
+)
+def test_the_last_the_best_and_every_nth_are_kept(saved, keep, steps):
+    assert sorted(checkpoint.step for checkpoint in kept_of(saved, keep)) == steps
+
+
+@given(
+    means=some.lists(some.none() | some.floats(-1, 1), min_size=1, max_size=12),
+    keep=some.builds(Keep, some.integers(1, 4), some.integers(0, 3), some.none() | some.integers(1, 50)),
+)
+def test_the_newest_is_kept_always_and_no_more_than_asked_for(means, keep):
+    saved = worth("reward", *means)
+    kept = kept_of(saved, keep)
+    assert saved[-1][0] in kept
+    for_good = sum(keep.every_steps is not None and one.step % keep.every_steps == 0 for one, _ in saved)
+    assert len(kept) <= keep.last + keep.best + for_good
+
+
+def steps_in(stage: Path) -> list[int]:
+    return [one.step for one in checkpoints_in(stage)]
+
+
+def test_what_is_not_kept_is_removed_with_the_reason(tmp_path):
+    for step, loss in ((2, 0.1), (4, 0.3), (6, 0.2), (8, 0.4)):
+        save(tmp_path, step, metric=Metric("loss", loss, 2))
+    removed = retain(tmp_path, 0, Keep(1, 1, None))
+    assert {one.checkpoint: one.reason for one in removed} == dict.fromkeys(
+        ["step-00000004-attempt-0", "step-00000006-attempt-0"], "neither among the last nor the best"
+    )
+    assert steps_in(tmp_path) == [2, 8]
+
+
+def test_a_damaged_checkpoint_never_takes_the_place_of_a_good_one(tmp_path):
+    for step in (2, 4, 6, 8):
+        save(tmp_path, step)
+    (tmp_path / "checkpoints" / "step-00000004-attempt-0" / "model.safetensors").write_text("wei")
+    (tmp_path / "checkpoints" / "step-00000006-attempt-0" / MARKER).unlink()
+    removed = {one.checkpoint: one.reason for one in retain(tmp_path, 0, Keep(2, 0, None))}
+    assert removed == {
+        "step-00000004-attempt-0": "model.safetensors: expected 9 bytes, got 3",
+        "step-00000006-attempt-0": "no marker (complete.json)",
+    }
+    assert steps_in(tmp_path) == [2, 8]
+
+
+def test_one_that_was_found_damaged_at_resume_does_not_count_though_its_sizes_are_right(tmp_path):
+    for step in (2, 4):
+        save(tmp_path, step)
+    flipped = save(tmp_path, 6)
+    flip_bit(flipped / "model.safetensors")
+    found, passed_over = choose(tmp_path, 1)
+    write_record(tmp_path, 1, found, passed_over)
+    save(tmp_path, 6, attempt=1)
+    retain(tmp_path, 1, Keep(2, 0, None))
+    assert [(one.step, one.attempt) for one in checkpoints_in(tmp_path)] == [(4, 0), (6, 1)]
+
+
+def test_what_lies_beside_the_line_goes_and_a_later_attempts_is_left_alone(tmp_path):
+    save(tmp_path, 2)
+    write_record(tmp_path, 1, at(save(tmp_path, 4)), [])
+    save(tmp_path, 6, attempt=0)  # a zombie's
+    save(tmp_path, 8, attempt=2)  # a successor's: this attempt is the zombie
+    save(tmp_path, 6, attempt=1)
+    retain(tmp_path, 1, Keep(2, 0, None))
+    assert [(one.step, one.attempt) for one in checkpoints_in(tmp_path)] == [(4, 0), (6, 1), (8, 2)]
+
+
+def test_a_removal_that_is_cut_short_leaves_a_checkpoint_that_does_not_count(tmp_path, monkeypatch):
+    for step in (2, 4):
+        save(tmp_path, step)
+
+    def killed(_: Path) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(shutil, "rmtree", killed)
+    with pytest.raises(KeyboardInterrupt):
+        retain(tmp_path, 0, Keep(1, 0, None))
+    half = checkpoints_in(tmp_path)[0]
+    assert (half.path / "model.safetensors").exists()
+    assert fault_of(half) == "no marker (complete.json)"
