@@ -1,6 +1,8 @@
 /**
- * Entry of every TypeScript stage program: `node stages/main.ts`, told everything by the environment (the pod contract).
- * The exit code says how it ended, the last line on stderr says so in words.
+ * Entry point of every TypeScript stage program: `node stages/main.ts`. All input comes from the environment (the pod
+ * contract of docs/architecture.md). The exit code says how the program ended; the last line on stderr explains it.
+ *
+ * To add a stage, write `stages/<kind>/program.ts` and add it to `PROGRAMS`.
  */
 import { writeSync } from 'node:fs';
 import type { StageKind } from '../spec/stages/index.ts';
@@ -28,13 +30,13 @@ async function findProgram<K extends StageKind>(kind: K): Promise<StageProgram<K
   return await load();
 }
 
-function end({ exitCode, words }: Ending): never {
+function end({ exitCode, message }: Ending): never {
   try {
-    if (exitCode !== 0) writeSync(process.stderr.fd, `${words}\n`);
+    if (exitCode !== 0) writeSync(process.stderr.fd, `${message}\n`);
   } catch {
-    // stderr is a file of the store that may be full: the exit code still says what happened.
+    // stderr is a file of the store, and its disk may be full. The exit code still says what happened.
   }
-  process.exit(exitCode); // at once: a socket or child process that is left must not hold the pod
+  process.exit(exitCode); // at once: an open socket or a child process must not keep the pod alive
 }
 
 process.on('uncaughtException', (error) => end(endingOf(error)));

@@ -9,8 +9,8 @@ import { CorruptFileError, OtherResultError, OtherVersionError, readManifest } f
 import { StageExit } from '../runtime/exits.ts';
 
 /**
- * Files of an input stage, checked against its manifest; see `StageContext.inputFiles`. Synchronous on purpose: nothing of a program
- * can begin before its input is known to be whole.
+ * Files of an input stage, checked against its manifest; see `StageContext.inputFiles`. Synchronous on purpose: no
+ * program may start before its input is known to be whole.
  */
 export function inputFiles(store: string, stage: StageFile, role: string, name: string): string[] {
   const ref = stage.inputs[role];
@@ -20,15 +20,15 @@ export function inputFiles(store: string, stage: StageFile, role: string, name: 
   }
   const folder = stageDir(store, ref.key);
   const manifest = inputManifest(folder, inputAsCounted(stage.kind, ref), `${stage.name}: input "${role}"`);
-  const files = partsOf(manifest.files, name);
+  const files = shardFilesOf(manifest.files, name);
   if (files.length === 0) {
     throw new StageExit('InvalidInput', `${folder}: expected data/${name} (or its parts), but the manifest has none`);
   }
   return files.map((file) => verified(folder, file));
 }
 
-/** Entries of `data/<name>`: `trees.jsonl` itself, or `trees-00000.jsonl` and so on in order. Pure. */
-export function partsOf(files: readonly FileEntry[], name: string): FileEntry[] {
+/** Entries of `data/<name>`: `trees.jsonl` itself, or `trees-00000.jsonl` and so on, in order. Pure. */
+export function shardFilesOf(files: readonly FileEntry[], name: string): FileEntry[] {
   const dot = name.lastIndexOf('.');
   const [stem, extension] = [`data/${name.slice(0, dot)}`, name.slice(dot)];
   const isPart = (path: string) =>
@@ -41,9 +41,10 @@ export function partsOf(files: readonly FileEntry[], name: string): FileEntry[] 
 }
 
 /**
- * The manifest of an input, as the stage was planned with it.
- * @throws StageExit `DependencyDown` where it does not hold, or is not there: before the next attempt the worker seals it again from its
- *   parts, or refuses the stage. `InvalidInput` where it is that of another result or version: another attempt would find the same
+ * Reads the manifest of an input, which must be the one that the stage was planned with.
+ * @throws StageExit `DependencyDown` when it is damaged or missing: before the next attempt the worker seals it again
+ *   from its parts, or refuses the stage. `InvalidInput` when it is of another result or another version: another
+ *   attempt would find the same.
  */
 export function inputManifest(folder: string, ref: ManifestRef, what: string): Manifest {
   let manifest: Manifest | null;
@@ -64,11 +65,11 @@ function verified(folder: string, entry: FileEntry): string {
   if (found === entry.sha256) return path;
   throw new StageExit(
     'InvalidInput',
-    `${path}: expected sha256 ${entry.sha256}, but it is ${found ?? 'not there'}; cancel the campaign and submit it again: what does not hold is set aside and made again (a file above 256 MiB only once you have moved that stage's manifest.json away)`,
+    `${path}: expected sha256 ${entry.sha256}, but it is ${found ?? 'not there'}; cancel the campaign and submit it again: damaged outputs are set aside and made again (for a file above 256 MiB, first move that stage's manifest.json away)`,
   );
 }
 
-/** The store's `sha256File`, but synchronous like its caller, and null where there is no file. */
+/** Like `sha256File` of the store, but synchronous, and null when there is no file. */
 function sha256Sync(path: string): string | null {
   const hash = createHash('sha256');
   const chunk = Buffer.allocUnsafe(1 << 20);

@@ -7,41 +7,49 @@ import { numbered } from '../../store/layout.ts';
 import type { StageContext } from '../runtime/context.ts';
 
 /**
- * Finished pieces of work of one part, kept over attempts: what is in the journal is not done again.
+ * Finished work of one part, kept over all attempts. Work that is in the journal is not done again.
  *
- * Every attempt appends to a file of its own, `journal/<part>-attempt-<n>.jsonl`, and reads those of the attempts before it. So a
- * process that was given up for dead and still writes harms nobody: its lines land in its own file, and count only once whole.
+ * Every attempt appends to its own file, `journal/<part>-attempt-<n>.jsonl`, and reads the files of the attempts before
+ * it. So a replaced process that still writes does no harm: its lines go to its own file.
  *
- * A line is the crc32 of the JSON in 8 hexadecimal digits, a space, the JSON. What follows the first line that does not hold (a torn
- * write, a bad disk) is not trusted: it is dropped, and cut off where the file is our own.
+ * A line is the crc32 of the JSON in 8 hexadecimal digits, a space, and the JSON. The first damaged line (a torn write,
+ * a bad disk) ends what is trusted. Everything from there on is ignored, and is cut off where the file belongs to this
+ * attempt.
  */
 export interface Journal<T> {
-  /** Entries found on opening: of earlier attempts in order, then of this attempt (a pod that was started again within it). */
+  /**
+   * Entries found on opening: those of earlier attempts in order, then those of this attempt (when its pod was started
+   * again).
+   */
   readonly entries: readonly T[];
-  /** Adds an entry; entries are written in the order of the calls. Throws if an earlier write failed. @returns where it will lie */
+  /**
+   * Appends an entry. Entries are written in the order of the calls.
+   * @returns where the entry will be
+   * @throws the error of an earlier write
+   */
   append(entry: T): Place;
-  /** Resolves when all that was appended is on disk. */
+  /** Resolves when everything that was appended is on disk. */
   flush(): Promise<void>;
   close(): Promise<void>;
 }
 
-/** Where an entry lies. An entry that is large is better remembered by its place than kept in memory; see {@link readPlace}. */
+/** Where an entry is. Remember a large entry by its place, and read it when it is needed; see {@link readPlace}. */
 export interface Place {
   readonly path: string;
-  /** Of the line, in bytes. */
+  /** Offset of the line, in bytes. */
   readonly offset: number;
-  /** Of the line, with its end. */
+  /** Length of the line in bytes, including its end. */
   readonly bytes: number;
 }
 
-/** Told of every entry that is found, in order. */
+/** Called with every entry that is found, in order. */
 export type Visit<T> = (entry: T, place: Place) => void;
 
 /**
  * Opens the journal of `context.part` for `context.attempt`.
  * @param context - a stage context; `dir`, `part`, `attempt` and `log` are used
- * @param schema - of one entry
- * @param visit - is given the entries that are found, in place of `entries`: a journal may be larger than memory
+ * @param schema - schema of one entry
+ * @param visit - receives the entries instead of `entries`, because a journal may be larger than memory
  */
 export async function openJournal<S extends z.ZodType>(
   { dir, part, attempt, log }: Pick<StageContext<StageKind>, 'dir' | 'part' | 'attempt' | 'log'>,
@@ -60,28 +68,31 @@ export async function openJournal<S extends z.ZodType>(
     if (number === attempt) ownBytes = read.bytes;
     if (read.dropped > 0) {
       const facts = { path, kept: read.kept, droppedLines: read.dropped, atByte: read.bytes };
-      log.warn(facts, 'journal holds lines that were not written whole; they are dropped and their work is done again');
+      log.warn(facts, 'journal has damaged lines; ignoring them and doing their work again');
     }
   }
   const own = join(folder, journalFile(part, attempt));
   const file = await open(own, 'a');
   await file.truncate(ownBytes);
-  if (found > 0) log.info({ entries: found }, 'goes on from the journal');
+  if (found > 0) log.info({ entries: found }, 'resumes from the journal');
   return { entries, ...appender(file, own, ownBytes) };
 }
 
 /** Name of the file that an attempt appends to. */
 export const journalFile = (part: number, attempt: number): string => `${numbered(part)}-attempt-${attempt}.jsonl`;
 
-/** Numbers of the attempts up to `attempt` that left a file, ascending. Later ones are not ours to read: we are the zombie then. */
+/**
+ * Numbers of the attempts up to `attempt` that have a file, ascending. When a later attempt exists, this one has been
+ * replaced and must not read its file.
+ */
 async function attemptsWithJournal(folder: string, part: number, attempt: number): Promise<number[]> {
   const found = new Set(await readdir(folder));
   return Array.from({ length: attempt + 1 }, (_, number) => number).filter((n) => found.has(journalFile(part, n)));
 }
 
 /**
- * Entries of a journal file up to the first line that does not hold. Pure.
- * @returns the entries, their length in bytes, and how many lines after them were dropped (a torn one counts)
+ * Entries of a journal file up to the first damaged line. Pure.
+ * @returns the entries, their length in bytes, and how many lines after them were dropped (a torn line counts)
  */
 export function readEntries<S extends z.ZodType>(
   content: Uint8Array,
@@ -94,7 +105,7 @@ export function readEntries<S extends z.ZodType>(
   return { entries, bytes, dropped };
 }
 
-/** Bytes read at once. */
+/** Bytes per read. */
 const CHUNK = 1 << 22;
 
 async function readFileOf<S extends z.ZodType>(path: string, schema: S, visit: Visit<z.output<S>>) {
@@ -111,7 +122,7 @@ async function readFileOf<S extends z.ZodType>(path: string, schema: S, visit: V
   }
 }
 
-/** Takes the bytes of a journal file in pieces of any size. */
+/** Reads the bytes of a journal file, given in pieces of any size. */
 function entryReader<S extends z.ZodType>(path: string, schema: S, visit: Visit<z.output<S>>) {
   let rest: Buffer = Buffer.alloc(0);
   let [bytes, kept, dropped, holds] = [0, 0, 0, true];
@@ -147,20 +158,21 @@ function parseEntry<S extends z.ZodType>(line: Buffer, schema: S): { value: z.ou
   return parsed.success ? { value: parsed.data } : undefined;
 }
 
-/** The JSON of a line without its end, where the checksum holds. */
+/** The JSON of a line without its end; undefined where the checksum does not match. */
 function jsonOf(line: Buffer): unknown {
   const json = line.subarray(9);
   if (line.subarray(0, 9).toString('latin1') !== `${checksum(json)} `) return undefined;
   try {
     return JSON.parse(json.toString('utf8'));
   } catch {
-    return undefined; // not written by us: the checksum is that of a text which is no JSON
+    return undefined; // written by somebody else: the checksum matches, but the text is not JSON
   }
 }
 
 /**
- * Reads an entry from its place, as the JSON that it was written as: it was parsed by the schema when it was found, or is our own.
- * @throws Error when the line does not hold any more: the disk has lost it since
+ * Reads an entry from its place, as JSON. It is not parsed by a schema again: that happened when it was found or
+ * written.
+ * @throws Error `EIO` when the line is damaged: the disk has lost it since
  */
 export async function readPlace({ path, offset, bytes }: Place): Promise<unknown> {
   const file = await open(path);
@@ -169,7 +181,7 @@ export async function readPlace({ path, offset, bytes }: Place): Promise<unknown
     await file.read(line, 0, bytes, offset);
     const json = jsonOf(line.subarray(0, -1));
     if (json !== undefined) return json;
-    const cause = Object.assign(new Error(`${path}: the line at byte ${offset} does not hold any more`), {
+    const cause = Object.assign(new Error(`${path}: the line at byte ${offset} is damaged`), {
       code: 'EIO',
     });
     throw cause;
@@ -181,8 +193,9 @@ export async function readPlace({ path, offset, bytes }: Place): Promise<unknown
 const checksum = (json: Uint8Array): string => crc32(json).toString(16).padStart(8, '0');
 
 /**
- * Writes at once what is appended, several entries as one batch, and syncs beside it: a killed process loses what was not written yet, a
- * machine that goes down what was not synced. So a slow disk costs the first nothing, and a thousand appends cost a few fsyncs.
+ * Writes appended entries at once, several as one batch, and syncs at the same time. A killed process loses only what
+ * was not written yet; a machine that loses power loses what was not synced. So appending never waits for a slow disk,
+ * and a thousand appends cost a few fsyncs.
  */
 function appender(
   file: Awaited<ReturnType<typeof open>>,

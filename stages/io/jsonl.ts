@@ -14,8 +14,8 @@ export interface NumberedLine {
 }
 
 /**
- * Lines of a JSONL file as plain JSON values. Empty lines are passed over.
- * @throws StageExit `InvalidInput`, naming file and line, at a line that is not JSON or a file that is not there
+ * Lines of a JSONL file as plain JSON values. Empty lines are skipped.
+ * @throws StageExit `InvalidInput`, naming file and line, when a line is not JSON or the file does not exist
  */
 export async function* readJsonLines(path: string): AsyncGenerator<NumberedLine> {
   try {
@@ -27,8 +27,10 @@ export async function* readJsonLines(path: string): AsyncGenerator<NumberedLine>
 }
 
 /**
- * Lines of an open file as {@link readJsonLines} has them. `path` names it in what is told. A byte order mark is passed over, since editors of
+ * Lines of an open file; see {@link readJsonLines}. A byte order mark at the start is skipped, because editors on
  * Windows write one.
+ * @param path - name of the file in errors
+ * @param longest - most characters of a line
  */
 export async function* parsedLines(
   stream: Readable,
@@ -44,7 +46,9 @@ export async function* parsedLines(
   }
 }
 
-/** Characters of a line; *ours*. A record of a data set has thousands, one of a journal or a tree some millions. */
+/**
+ * Most characters of a line; *ours*. A record of a data set has thousands, one of a journal or a tree some millions.
+ */
 const LONGEST_LINE = 1 << 28;
 
 const lineTooLong = (where: string, longest: number): StageExit =>
@@ -52,7 +56,7 @@ const lineTooLong = (where: string, longest: number): StageExit =>
 
 /**
  * Records of a JSONL file.
- * @throws StageExit `InvalidInput`, naming file, line and field, at the first line that is not as `schema` says
+ * @throws StageExit `InvalidInput`, naming file, line and field, at the first line that does not match `schema`
  */
 export async function* readJsonl<S extends z.ZodType>(path: string, schema: S): AsyncGenerator<z.output<S>> {
   for await (const { line, value } of readJsonLines(path)) {
@@ -72,12 +76,13 @@ export async function readAllJsonl<S extends z.ZodType>(paths: readonly string[]
   return records;
 }
 
-/** Characters gathered before they are written. */
+/** Characters to gather before a write. */
 const BATCH = 1 << 20;
 
 /**
- * Writes records as a JSONL file that is there as a whole or not at all, however many they are.
- * @param fence - asked last, when all is on disk under another name: rejects when a later attempt has begun, whose file this may be
+ * Writes any number of records as a JSONL file. The file appears as a whole or not at all.
+ * @param fence - called last, when all data is on disk under another name; rejects when a later attempt has begun,
+ *   which may own this file
  */
 export async function writeJsonl(
   path: string,

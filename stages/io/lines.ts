@@ -1,17 +1,17 @@
 import type { Readable } from 'node:stream';
 
 /**
- * Lines of a UTF-8 stream, ended by LF or CRLF, without their ends. `node:readline` also ends lines at U+2028 and U+2029, which JSON
- * (and what a policy writes) holds unescaped.
+ * Lines of a UTF-8 stream, without their line ends (LF or CRLF). `node:readline` also splits at U+2028 and U+2029,
+ * which JSON and the policy's texts may contain.
  */
 export function linesOf(stream: Readable): AsyncGenerator<string>;
-/** With a bound: the last item is null where a line has more than `longest` characters, and nothing follows it. */
+/** With a limit: when a line has more than `longest` characters, the last item is null. */
 export function linesOf(stream: Readable, longest: number): AsyncGenerator<string | null>;
 export async function* linesOf(stream: Readable, longest = Number.POSITIVE_INFINITY): AsyncGenerator<string | null> {
   stream.setEncoding('utf8');
   let rest = '';
   for await (const chunk of stream as AsyncIterable<string>) {
-    // Only what is new is looked through: a line may come in thousands of chunks.
+    // Only the new chunk is searched, because a line may come in thousands of chunks.
     const [first = '', ...more] = chunk.split('\n');
     rest += first;
     for (const next of more) {

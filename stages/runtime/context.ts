@@ -4,7 +4,7 @@ import type { Counts } from '../../spec/manifest.ts';
 import type { StageFileOf } from '../../spec/stage-file.ts';
 import type { StageKind } from '../../spec/stages/index.ts';
 
-/** How far a program is, in its own unit. `total` is null while it is not known. */
+/** How far a program is, in its own unit. `total` is null while it is unknown. */
 export interface ProgressReport {
   readonly unit: string;
   readonly done: number;
@@ -12,12 +12,12 @@ export interface ProgressReport {
   readonly metrics?: Readonly<Record<string, number>>;
 }
 
-/** Everything that the runtime hands to a stage program. */
+/** Everything that the runtime gives to a stage program. */
 export interface StageContext<K extends StageKind> {
   readonly stage: StageFileOf<K>;
-  /** Number of this execution, from 0. */
+  /** Number of this execution. The first is 0. */
   readonly attempt: number;
-  /** Number of this pod among `parts`, from 0. */
+  /** Number of this pod among `parts`. The first is 0. */
   readonly part: number;
   /** Pods that share the work: `config.run.shards`. */
   readonly parts: number;
@@ -26,7 +26,10 @@ export interface StageContext<K extends StageKind> {
   readonly domain: LoadedDomain;
   /** Bound to stage, attempt and part. */
   readonly log: Logger;
-  /** Aborts on SIGTERM, or when a later attempt has begun; the reason says which. The program lets go of what is in flight. */
+  /**
+   * Aborts on SIGTERM, or when a later attempt has begun; the reason says which. The program then abandons what is in
+   * flight.
+   */
   readonly signal: AbortSignal;
   /**
    * Files of an input: all parts of `name` (`trees-00000.jsonl`, `trees-00001.jsonl`, ...) in order, or the unsharded file.
@@ -36,13 +39,16 @@ export interface StageContext<K extends StageKind> {
    * @throws StageExit `InvalidInput` when the input has no such file, or not the one it was sealed with
    */
   inputFiles(role: string, name: string): string[];
-  /** Tells how far the program is. Cheap: written at most four times a second. */
+  /** Reports how far the program is. Cheap: the file is written at most four times a second. */
   report(progress: ProgressReport): void;
-  /** Rejects with StageExit when this attempt is to write nothing more: `Fenced`, a later one has begun; `DependencyDown`, the store is gone. */
+  /**
+   * Checks that this attempt may still write.
+   * @throws StageExit `Fenced` when a later attempt has begun, `DependencyDown` when the store is missing
+   */
   fence(): Promise<void>;
 }
 
-/** The program of one kind of stage. Files are relative to `context.dir`. */
+/** The program of one kind of stage. It returns the files that it wrote, relative to `context.dir`. */
 export type StageProgram<K extends StageKind> = (
   context: StageContext<K>,
 ) => Promise<{ readonly files: readonly string[]; readonly counts: Counts }>;

@@ -5,7 +5,7 @@ import type { StageContext } from './context.ts';
 
 export interface EachProblem<Item, Entry> {
   readonly context: Pick<StageContext<StageKind>, 'signal' | 'report' | 'fence'>;
-  /** This part's items, in order, with different ids. */
+  /** Items of this part, in order, each with its own id. */
   readonly items: readonly Item[];
   readonly idOf: (item: Item) => string;
   readonly journal: Pick<Journal<Entry>, 'entries' | 'flush'> & { append(entry: Entry): unknown };
@@ -15,24 +15,26 @@ export interface EachProblem<Item, Entry> {
   readonly concurrency: number;
   /** What progress counts: 'problem', 'solution'. */
   readonly unit: string;
-  /** Works one item out. The signal aborts when the stage stops, or when the work on another item has failed. */
+  /** Works on one item. The signal aborts when the stage stops, or when the work on another item fails. */
   readonly work: (item: Item, signal: AbortSignal) => Promise<Entry>;
-  /** More numbers for progress, computed whenever an item is finished. */
+  /** More numbers for progress, computed each time an item is finished. */
   readonly metrics?: () => Readonly<Record<string, number>>;
 }
 
 /**
- * Works on every item that is not in the journal yet, several at a time, and journals each as it is finished.
+ * Works on every item that the journal does not have yet, several at a time, and journals each one when it is finished.
  *
- * Killed at any point and called again, it works only on what is missing. The entries come back in the order of the items, whatever the
- * order in which they were finished, so that an output written from them does not tell how often the program was killed.
- * @returns one entry an item, all of them on disk
- * @throws what the first failing `work` threw, or the reason of the signal; finished entries are on disk then too
+ * After a kill, another call works only on the missing items. The entries are returned in the order of the items,
+ * whatever the order in which they were finished. So an output that is written from them does not depend on how often
+ * the program was killed.
+ * @returns one entry for each item; all of them are on disk
+ * @throws what the first failing `work` threw, or the reason of the signal; finished entries are on disk in that case
+ *   too
  */
 export async function forEachProblem<Item, Entry>(loop: EachProblem<Item, Entry>): Promise<Entry[]> {
   const { context, items, idOf, journal, idOfEntry, concurrency, unit, work, metrics } = loop;
   const finished = new Map<string, Entry>();
-  // An attempt that was given up for dead may have finished an item as well; the first entry stands.
+  // A replaced attempt may have finished the same item; the first entry counts.
   for (const entry of journal.entries) if (!finished.has(idOfEntry(entry))) finished.set(idOfEntry(entry), entry);
   const missing = items.filter((item) => !finished.has(idOf(item)));
   let done = items.length - missing.length;
@@ -53,7 +55,7 @@ export async function forEachProblem<Item, Entry>(loop: EachProblem<Item, Entry>
   }
   try {
     const all = queue.addAll(missing.map((item) => () => workOut(item).catch((error: unknown) => failed.abort(error))));
-    // What is in flight may take long to notice: it is not waited for, and keeps nothing any more.
+    // Work in flight may take long to notice the signal. Nobody waits for it, and its result is discarded.
     await Promise.race([all, aborted(signal)]);
     signal.throwIfAborted();
   } finally {

@@ -9,7 +9,7 @@ import { stageKey } from '../../store/key.ts';
 import { stageDir, stageFilePath } from '../../store/layout.ts';
 import { StageExit } from './exits.ts';
 
-/** What a pod is told (the pod contract of docs/architecture.md). */
+/** What the environment tells a pod (the pod contract of docs/architecture.md). */
 export interface Pod {
   readonly stage: StageFile;
   readonly store: string;
@@ -60,24 +60,28 @@ export async function readPod(env: NodeJS.ProcessEnv): Promise<Pod> {
   return { stage, store: resolve(pod[POD_ENV.store]), dir, attempt: pod[POD_ENV.attempt], part, parts };
 }
 
-/** What is missing with the whole store is not missing because someone was wrong: another attempt finds it once the mount is back. */
-export const storeIsGone = (missing: string): StageExit =>
-  new StageExit('DependencyDown', `the store is gone: ${missing} is not there any more; is it mounted?`);
+/**
+ * The error for a file that is missing together with the whole store. Nobody made a mistake: another attempt finds the
+ * file once the mount is back.
+ */
+export const storeMissing = (missing: string): StageExit =>
+  new StageExit('DependencyDown', `the store is gone: ${missing} is not there; is it mounted?`);
 
 async function readStage(path: string, store: string): Promise<StageFile> {
   try {
     const value = await readJson(path, z.unknown());
     const stage = parseOrRefuse(StageFile, value, path);
-    // Over the file as it is: the schema may fill in a setting that is younger than the file.
+    // The key is computed over the file as it is, because the schema may add the default of a setting newer than the
+    // file.
     if (stageKey(value as StageFile) === stage.key) return stage;
     throw new StageExit(
       'DependencyDown',
-      `${path} does not hold: its key is not that of what it says; the next attempt writes it anew`,
+      `${path} is damaged: its key does not match its content; the next attempt writes it again`,
     );
   } catch (error) {
     if (!isMissing(error)) throw error;
     const stages = join(store, 'stages');
-    if (!existsSync(stages)) throw storeIsGone(stages);
+    if (!existsSync(stages)) throw storeMissing(stages);
     throw new StageExit('InvalidInput', `${POD_ENV.stageFile}: expected a stage file, but ${path} is not there`);
   }
 }

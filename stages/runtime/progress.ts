@@ -1,26 +1,29 @@
 import type { Progress } from '../../spec/progress.ts';
 import type { ProgressReport } from './context.ts';
 
-/** Stretch of time that the rate is measured over. *Ours*: long enough for a step of a large model, short enough to show a slowdown. */
+/**
+ * Time over which the rate is measured. *Ours*: long enough for a step of a large model, short enough to show a
+ * slowdown.
+ */
 export const RATE_WINDOW_MS = 60_000;
-/** Least time between two writes. */
+/** Shortest time between two writes. */
 export const WRITE_INTERVAL_MS = 250;
 
-/** One moment of an execution: how much was done when. */
+/** One moment of an execution, and how much was done by then. */
 export interface Moment {
   readonly atMs: number;
   readonly done: number;
 }
 
-/** The moments still needed after one more: those in the window, and the last one before it, so that the window is covered. Pure. */
+/** Adds a moment and drops those that are not needed. Keeps the moments in the window and the one before it. Pure. */
 export function withMoment(moments: readonly Moment[], moment: Moment): Moment[] {
-  const from = moment.atMs - RATE_WINDOW_MS;
-  const firstInside = moments.findIndex(({ atMs }) => atMs >= from);
+  const windowStartMs = moment.atMs - RATE_WINDOW_MS;
+  const firstInside = moments.findIndex(({ atMs }) => atMs >= windowStartMs);
   const kept = firstInside === -1 ? moments.slice(-1) : moments.slice(Math.max(0, firstInside - 1));
   return [...kept, moment];
 }
 
-/** Units per second over the moments; null while nothing was done in them. Pure. */
+/** Units per second over the moments; null when nothing was done in that time. Pure. */
 export function rateOf(moments: readonly Moment[]): number | null {
   const [first, last] = [moments.at(0), moments.at(-1)];
   if (first === undefined || last === undefined || last.done <= first.done || last.atMs <= first.atMs) return null;
@@ -29,15 +32,15 @@ export function rateOf(moments: readonly Moment[]): number | null {
 
 export interface ProgressWriter {
   report(progress: ProgressReport): void;
-  /** Writes what was reported last, if it is not written yet, and stops. */
+  /** Writes the latest report if it is not written yet, and stops. */
   close(): Promise<void>;
 }
 
 /**
- * Writes progress at most every {@link WRITE_INTERVAL_MS}, the latest report winning. What an earlier execution had done (known from the
- * journal) does not count into the rate, since the first report is where it starts.
- * @param write - writes the file as a whole
- * @param onFailure - told of a write that failed; progress is no reason to stop by itself
+ * Writes progress at most once every {@link WRITE_INTERVAL_MS}; the latest report replaces earlier ones. The rate
+ * starts at the first report, so work from an earlier execution (known from the journal) does not count in it.
+ * @param write - writes the whole file
+ * @param onFailure - called when a write fails; a failed write does not stop the program
  */
 export function progressWriter(
   attempt: number,
@@ -51,7 +54,7 @@ export function progressWriter(
   let writing: Promise<void> | undefined;
   let again = false;
 
-  /** One write at a time: what is reported during one that takes long (a slow store) is one write after it, not many. */
+  /** Writes one report at a time. Reports that arrive during a slow write are combined into one later write. */
   function writeNow(): Promise<void> {
     clearTimeout(timer);
     timer = undefined;
@@ -73,7 +76,7 @@ export function progressWriter(
     const { unit, done, total, metrics = {} } = report;
     const updatedAt = new Date().toISOString();
     const counted = { attempt, unit, done, total, rate: rateOf(moments), metrics: { ...metrics } };
-    // What these programs save, they save beside their work.
+    // These programs save in parallel with their work, so saving costs no time.
     const progress = { ...counted, ...began, savingSeconds: 0, updatedAt };
     await write(progress);
   }

@@ -11,9 +11,9 @@ import { verifyFile } from '../../store/verify.ts';
 import type { Pod } from './pod.ts';
 
 /**
- * Whether this part was published before, by whichever attempt. One whose files are not (or no longer) what it says counts for nothing: it
- * is worked out again, from what its journal holds.
- * @throws the error of the file system when it cannot be looked at: that is no sign of either
+ * Whether any attempt has published this part. A part whose files do not match its manifest does not count: it is made
+ * again from its journal.
+ * @throws the file system's error when the part cannot be read, because then nothing is known about it
  */
 export async function isPublished({ dir, part }: Pick<Pod, 'dir' | 'part'>, log: Logger): Promise<boolean> {
   try {
@@ -22,15 +22,15 @@ export async function isPublished({ dir, part }: Pick<Pod, 'dir' | 'part'>, log:
     return published !== null;
   } catch (error) {
     if (!(error instanceof CorruptFileError)) throw error;
-    log.warn({ err: error }, 'this part is published, but its files are damaged; it is done again');
+    log.warn({ err: error }, 'this part is published, but its files are damaged; making it again');
     return false;
   }
 }
 
 /**
- * Publishes a part: its manifest is the last thing written, so that its presence means done.
- * @param files - relative to the stage's folder, all written
- * @param fence - rejects when a later attempt has begun; asked last, after the hashing
+ * Publishes a part. Its manifest is written last, so a manifest that exists means that the part is done.
+ * @param files - relative to the stage's folder; all of them are written already
+ * @param fence - called last, after the hashing; rejects when a later attempt has begun
  */
 export async function publish(
   { dir, part, attempt }: Pick<Pod, 'dir' | 'part' | 'attempt'>,

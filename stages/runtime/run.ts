@@ -11,28 +11,29 @@ import { progressPath, stageFilePath } from '../../store/layout.ts';
 import { SECRET_PATHS } from '../../store/secret-paths.ts';
 import { inputFiles } from '../io/inputs.ts';
 import { chatOf, withChat } from '../policy/chat.ts';
+import { checkOutputs } from './check-outputs.ts';
 import type { StageContext, StageProgram } from './context.ts';
 import { type Ending, endingOf, StageExit } from './exits.ts';
-import { lookAgain } from './look-again.ts';
-import { type Pod, readPod, storeIsGone } from './pod.ts';
+import { type Pod, readPod, storeMissing } from './pod.ts';
 import { progressWriter } from './progress.ts';
 import { isPublished, publish } from './publish.ts';
 
 export { isMine, type StageContext, type StageProgram } from './context.ts';
 export { StageExit } from './exits.ts';
 
-/** Finds the program of a kind; lazily, so that a pod loads only what it runs. */
+/** Finds the program of a kind. It is loaded lazily, so that a pod loads only what it runs. */
 export type FindProgram = <K extends StageKind>(kind: K) => Promise<StageProgram<K>>;
 
 /**
- * Runs the part of a stage that the environment describes, from the pod contract to the published part.
- * Never rejects: what went wrong is in the ending, translated by the failure table.
+ * Runs the part of a stage that the environment describes, and publishes it. Never rejects: an error becomes an ending,
+ * by the failure table.
  */
 export async function runStage(findProgram: FindProgram, env: NodeJS.ProcessEnv = process.env): Promise<Ending> {
   const abort = new AbortController();
   const onSigterm = () =>
     abort.abort(new StageExit('Preempted', 'stopped by SIGTERM; what was done is kept in the journal'));
-  process.on('SIGTERM', onSigterm); // heard as often as it comes: the second one is not to end what the first began to save
+  // The handler stays installed, because a second SIGTERM must not interrupt the saving that the first one began.
+  process.on('SIGTERM', onSigterm);
   const options = {
     level: env.ORRERY_LOG_LEVEL ?? 'info',
     redact: { paths: [...SECRET_PATHS], censor: '[secret]' },
@@ -47,52 +48,52 @@ export async function runStage(findProgram: FindProgram, env: NodeJS.ProcessEnv 
     log = pino({ ...options, base }, stdout);
     if (await isPublished(pod, log)) {
       log.info('this part is published already; nothing to do');
-      return { exitCode: 0, words: 'this part is published already' };
+      return { exitCode: 0, message: 'this part is published already' };
     }
     return await runPart(pod, findProgram, log, abort);
   } catch (error) {
-    // What was being done when the signal came often fails in its own way; the signal is the cause.
+    // Work that was in progress at the signal often fails in its own way. The signal is the cause.
     const cause = abort.signal.aborted ? abort.signal.reason : await causeBehind(error, pod);
     const ending = endingOf(cause);
-    const { exitCode, words } = ending;
-    // A stack tells only of what was not expected.
-    log.error({ exitCode, words, ...(exitCode === 1 && { err: cause }) }, 'stage program ends without a result');
+    const { exitCode, message } = ending;
+    // The stack is logged only for an unexpected error.
+    log.error({ exitCode, reason: message, ...(exitCode === 1 && { err: cause }) }, 'stage program failed');
     return ending;
   } finally {
     process.off('SIGTERM', onSigterm);
   }
 }
 
-/** Where logs go: stdout, which the executor keeps in the store. A log that finds no room there is no reason to stop. */
+/** Logs go to stdout, which the executor keeps in the store. Losing log lines (disk full) must not stop the stage. */
 function logDestination(): DestinationStream {
   const destination = pino.destination({ fd: process.stdout.fd, sync: true, maxLength: LARGEST_LOG_BACKLOG });
   destination.on('error', () => {});
   return destination;
 }
 
-/** Characters of log kept for when the disk has room again. */
+/** Characters of log to keep while the disk is full. */
 const LARGEST_LOG_BACKLOG = 1 << 20;
 
 /**
- * What lies behind an error: to an attempt that was replaced everything fails sooner or later, and where the store is gone every file of it
- * is missing.
+ * The cause of an error: a later attempt or a missing store, where there is one. In a replaced attempt everything fails
+ * sooner or later, and without the store every file is missing.
  */
 async function causeBehind(error: unknown, pod: Pod | undefined): Promise<unknown> {
   if (pod === undefined) return error;
-  return await refuseToGoOn(pod).then(
+  return await assertMayWrite(pod).then(
     () => error,
     (reason) => (reason instanceof StageExit ? reason : error),
   );
 }
 
-/** @throws StageExit where the attempt is to write nothing more: a later one has begun, or the store is not there */
-async function refuseToGoOn({ dir, attempt }: Pick<Pod, 'dir' | 'attempt'>): Promise<void> {
+/** @throws StageExit when this attempt must not write: a later attempt has begun, or the store is missing */
+async function assertMayWrite({ dir, attempt }: Pick<Pod, 'dir' | 'attempt'>): Promise<void> {
   if (await isFenced(dir, attempt)) {
     throw new StageExit('Fenced', `a later attempt than ${attempt} has begun; this one writes nothing more`);
   }
-  // Without the store there are no claims either, and what is written would land below its mount point.
+  // Without the store there are no claims to read, and a write would land below its mount point.
   await access(stageFilePath(dir)).catch((error: unknown) => {
-    throw isMissing(error) ? storeIsGone(stageFilePath(dir)) : error;
+    throw isMissing(error) ? storeMissing(stageFilePath(dir)) : error;
   });
 }
 
@@ -104,11 +105,11 @@ async function runPart(pod: Pod, findProgram: FindProgram, log: Logger, abort: A
     USES_POLICY_SERVER.has(stage.kind) ? await chatOf(stage.policy) : null,
   );
   checkSettings(domain, stage);
-  const fence = () => refuseToGoOn(pod);
+  const fence = () => assertMayWrite(pod);
   const progress = progressWriter(
     attempt,
     async (now) => {
-      await fence(); // also the moment at which an attempt that was given up for dead learns of it
+      await fence(); // here a replaced attempt learns that it was replaced
       await writeFileAtomic(progressPath(dir, part), `${JSON.stringify(now)}\n`, fence);
     },
     (error) => {
@@ -117,19 +118,27 @@ async function runPart(pod: Pod, findProgram: FindProgram, log: Logger, abort: A
     },
   );
   const context = {
-    ...{ stage: stage as StageFileOf<StageKind>, attempt, part, parts, dir, domain, log, signal, fence },
+    stage: stage as StageFileOf<StageKind>,
+    attempt,
+    part,
+    parts,
+    dir,
+    domain,
+    log,
+    signal,
+    fence,
     inputFiles: (role: string, name: string) => inputFiles(store, stage, role, name),
     report: progress.report,
   } satisfies StageContext<StageKind>;
   try {
-    log.info({ parts }, 'starts');
+    log.info({ parts }, 'stage program starts');
     const program = await findProgram(stage.kind);
     const { files, counts } = await program(context);
     signal.throwIfAborted();
-    await lookAgain(stage.kind, dir, files, counts);
+    await checkOutputs(stage.kind, dir, files, counts);
     await publish(pod, files, counts, fence);
-    log.info({ counts }, 'published');
-    return { exitCode: 0, words: 'published' };
+    log.info({ counts }, 'part published');
+    return { exitCode: 0, message: 'published' };
   } finally {
     await progress.close();
   }

@@ -1,7 +1,9 @@
 /**
- * Does `work` with a controller of its own that aborts as soon as one of `signals` does, for its reason, and lets go of them when the work
- * is over. `AbortSignal.any` does as much, but stays in memory for as long as anyone who was given it listens: at millions of requests in
- * a stage, with a client that never stops listening, that is the memory of the pod.
+ * Runs `work` with its own controller. That controller aborts when one of `signals` aborts, with the same reason.
+ * Afterwards the listeners are removed.
+ *
+ * `AbortSignal.any` does the same, but it stays in memory as long as somebody who was given it listens. With millions
+ * of requests in a stage, and a client that never stops listening, the pod would run out of memory.
  */
 export async function withSignals<T>(
   signals: readonly AbortSignal[],

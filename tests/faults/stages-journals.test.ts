@@ -56,7 +56,7 @@ describe('killed by SIGKILL again and again, its journals cut and spoiled in bet
         const again = asked.filter(({ seed }) => done.has(seed));
         expect(again, `${story.join('\n')}\nasked again for what was in the journal`).toEqual([]);
         if (asked.length > 0 && kept.length > 0) {
-          expect(end.stdout, story.join('\n')).toContain(`"entries":${kept.length},"msg":"goes on from the journal"`);
+          expect(end.stdout, story.join('\n')).toContain(`"entries":${kept.length},"msg":"resumes from the journal"`);
           wentOnInTheMiddle += isInTheMiddle(kept) ? 1 : 0;
         }
         return end;

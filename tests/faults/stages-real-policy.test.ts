@@ -50,7 +50,7 @@ test('a search is killed again and again, its journal spoiled in between, and en
     await damage(stage.dir, DAMAGES[attempt % DAMAGES.length]!, next);
   }
   const last = await stage.start({ attempt }).ended;
-  expect(last).toMatchObject({ code: 0, stdout: expect.stringMatching(/goes on from the journal|published already/) });
+  expect(last).toMatchObject({ code: 0, stdout: expect.stringMatching(/resumes from the journal|published already/) });
   expect(await stage.output()).toBe(calm.output);
   expect((await stage.seal(attempt)).digest).toBe(calm.manifest.digest);
 });
@@ -85,7 +85,7 @@ test('the server is held: the stage ends with 69 and says so; when the server go
   expect(kept).toBeGreaterThanOrEqual(3);
   expect(await stage.start({ attempt: 1 }).ended).toMatchObject({
     code: 0,
-    stdout: expect.stringContaining(`"entries":${kept},"msg":"goes on from the journal"`),
+    stdout: expect.stringContaining(`"entries":${kept},"msg":"resumes from the journal"`),
   });
   expect((await stage.seal(1)).digest).toBe(calm.manifest.digest);
 });

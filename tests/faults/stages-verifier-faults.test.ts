@@ -58,7 +58,7 @@ describe('a stage whose verifier', () => {
     expect(kept).toBeGreaterThan(0);
     expect(await stage.start({ attempt: 1 }).ended).toMatchObject({
       code: 0,
-      stdout: expect.stringContaining(`"entries":${kept},"msg":"goes on from the journal"`),
+      stdout: expect.stringContaining(`"entries":${kept},"msg":"resumes from the journal"`),
     });
     expect((await stage.seal(1)).digest).toBe(calm.manifest.digest);
   });

@@ -192,8 +192,8 @@ export function smallCampaign(store: string, id = 'small'): SmallCampaign {
       ORRERY_ATTEMPT: '0',
       ORRERY_LOG_LEVEL: 'silent',
     };
-    const { exitCode, words } = await runStage(async () => analyse as never, env);
-    if (exitCode !== 0) throw new StageExit('InvalidInput', words);
+    const { exitCode, message } = await runStage(async () => analyse as never, env);
+    if (exitCode !== 0) throw new StageExit('InvalidInput', message);
     const files = [FILES.analyse.html, FILES.analyse.json];
     const texts = files.map(
       async (name) => [`data/${name}`, await readFile(join(dataDir(dir), name), 'utf8')] as const,

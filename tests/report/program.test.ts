@@ -71,5 +71,5 @@ test('a record that is not as the spec says is refused by file, line and field',
   const { path } = await storedCampaign(store, { 'astro/sft': { optimizerStep: 'one', attempt: 0, loss: 1 } });
   const ending = await run(store, path);
   expect(ending.exitCode).toBe(65);
-  expect(ending.words).toMatch(/metrics\.jsonl:1 is not valid: optimizerStep: expected .*but got "one"/);
+  expect(ending.message).toMatch(/metrics\.jsonl:1 is not valid: optimizerStep: expected .*but got "one"/);
 });

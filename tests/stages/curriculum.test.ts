@@ -123,7 +123,7 @@ describe('the program', () => {
     server.beforeAnswer = async () => undefined;
     const last = await startStage(troubled.path, { store, attempt: 3, policyUrl: server.url }).ended;
     expect(last).toMatchObject({ code: 0 });
-    expect(last.stdout).toContain('goes on from the journal');
+    expect(last.stdout).toContain('resumes from the journal');
     expect(await readFile(outputOf(troubled.dir))).toEqual(await readFile(outputOf(calm.dir)));
     expect(server.requests.length - asked).toBeLessThan(PROBLEMS.length * 2);
   });

@@ -9,7 +9,7 @@ interface Entry {
   readonly by: string;
 }
 
-/** The loop over `items` with a journal in memory. */
+/** A loop over `items` with a journal in memory. */
 function aLoop(
   items: readonly string[],
   work: (item: string, signal: AbortSignal) => Promise<Entry>,
@@ -40,7 +40,7 @@ function aLoop(
 const ITEMS = ['a', 'b', 'c', 'd'];
 const worked = async (item: string): Promise<Entry> => ({ of: item, by: 'work' });
 
-test('entries come back in the order of the items, whatever the order in which they are finished', async () => {
+test('entries are returned in the order of the items, whatever the order in which they are finished', async () => {
   const { run, appended } = aLoop(ITEMS, async (item) => {
     while (item === 'a' && appended.length < 3) await sleep(1);
     return worked(item);
@@ -49,10 +49,10 @@ test('entries come back in the order of the items, whatever the order in which t
   expect(appended.map(({ of }) => of)).toEqual(['b', 'c', 'd', 'a']);
 });
 
-test('what is in the journal is not done again, and counts as done', async () => {
+test('items in the journal are not worked on again, and count as done', async () => {
   const { run, appended, reports } = aLoop(ITEMS, worked, [
     { of: 'c', by: 'journal' },
-    { of: 'c', by: 'zombie' },
+    { of: 'c', by: 'replaced attempt' },
   ]);
   expect((await run()).map(({ by }) => by)).toEqual(['work', 'work', 'journal', 'work']);
   expect(appended.map(({ of }) => of)).toEqual(['a', 'b', 'd']);
@@ -62,7 +62,7 @@ test('what is in the journal is not done again, and counts as done', async () =>
   ]);
 });
 
-test('no more items are worked on at a time than asked for', async () => {
+test('no more items run at a time than the concurrency allows', async () => {
   let [now, most] = [0, 0];
   const { run } = aLoop(ITEMS, async (item) => {
     now += 1;
@@ -75,7 +75,7 @@ test('no more items are worked on at a time than asked for', async () => {
   expect(most).toBe(2);
 });
 
-test('the first failure stops the others and is thrown; what was finished is kept', async () => {
+test('the first failure stops the others and is thrown; finished entries are kept', async () => {
   const begun: string[] = [];
   const { run, appended } = aLoop(ITEMS, async (item, signal) => {
     begun.push(item);
@@ -91,7 +91,7 @@ test('the first failure stops the others and is thrown; what was finished is kep
   expect(begun).toEqual(['a', 'b', 'c']);
 });
 
-test('a stop lets go of what is in flight and is thrown as its reason', async () => {
+test('a stop abandons work in flight and throws its reason', async () => {
   const { run, stop, appended } = aLoop(ITEMS, async (item, signal) => {
     if (item === 'b') stop.abort(new StageExit('Preempted', 'stopped'));
     if (item !== 'a') await sleep(10_000, undefined, { signal });
@@ -101,19 +101,19 @@ test('a stop lets go of what is in flight and is thrown as its reason', async ()
   expect(appended.length).toBeLessThanOrEqual(1);
 });
 
-test('work that hangs is not waited for once the stage stops or other work has failed', async () => {
+test('hanging work is not waited for once the stage stops or other work fails', async () => {
   for (const failing of [true, false]) {
     const { run, stop, appended } = aLoop(ITEMS, (item) => {
       if (item === 'b' && failing) return Promise.reject(new Error('over'));
       if (item === 'b') stop.abort(new Error('over'));
-      return new Promise(() => {}); // a request to a server that never answers, made without the signal
+      return new Promise(() => {}); // like a request without a signal to a server that never answers
     });
     await expect(run()).rejects.toThrow('over');
     expect(appended).toEqual([]);
   }
 });
 
-test('an attempt that a later one has replaced gets no entries to write', async () => {
+test('a replaced attempt gets no entries to write', async () => {
   const { run } = aLoop(ITEMS, worked);
   await expect(run(() => Promise.reject(new StageExit('Fenced', 'late')))).rejects.toMatchObject({ failure: 'Fenced' });
 });

@@ -7,57 +7,62 @@ const aSystemError = (code: string) => Object.assign(new Error(`${code}: somethi
 describe('the ending of a stage program', () => {
   test.each([
     {
-      name: 'says what the program said',
+      name: 'is what the program said',
       error: new StageExit('DependencyDown', 'no server'),
       exitCode: 69,
-      words: 'no server',
+      message: 'no server',
     },
     {
       name: 'finds the cause below a wrapper',
       error: new Error('outer', { cause: new StageExit('Fenced', 'late') }),
       exitCode: 75,
-      words: 'late',
+      message: 'late',
     },
     {
-      name: 'takes a stop for a preemption',
+      name: 'maps a stop to Preempted',
       error: new StageExit('Preempted', 'stopped'),
       exitCode: 143,
-      words: 'stopped',
+      message: 'stopped',
     },
     {
-      name: 'takes refused input for invalid input, in one line',
+      name: 'maps refused input to InvalidInput, in one line',
       error: new InvalidInputError('the spec', [{ field: 'a', message: 'bad' }]),
       exitCode: 65,
-      words: 'the spec is not valid: a: bad',
+      message: 'the spec is not valid: a: bad',
     },
     {
-      name: 'tells of a full disk in words',
+      name: 'explains a full disk',
       error: aSystemError('ENOSPC'),
       exitCode: 69,
-      words: 'the store has no space left; free some space, and the stage resumes from its journal (ENOSPC: something)',
+      message: 'the store has no space left; free some space, and the stage resumes from its journal (ENOSPC: something)',
     },
     {
-      name: 'tells of a mount that is gone in words',
+      name: 'explains a lost mount',
       error: new Error('progress', { cause: aSystemError('ENOTCONN') }),
       exitCode: 69,
-      words: 'the mount of the store is gone (ENOTCONN: something)',
+      message: 'the mount of the store is gone (ENOTCONN: something)',
     },
     {
-      name: 'takes a refused connection for a dependency',
+      name: 'maps a refused connection to DependencyDown',
       error: new TypeError('fetch failed', { cause: aSystemError('ECONNREFUSED') }),
       exitCode: 69,
-      words: 'a server could not be reached: ECONNREFUSED: something',
+      message: 'a server could not be reached: ECONNREFUSED: something',
     },
     {
-      name: 'calls what it does not know unexpected',
+      name: 'calls any other error unexpected',
       error: new TypeError('x is not a function'),
       exitCode: 1,
-      words: 'unexpected error: TypeError: x is not a function',
+      message: 'unexpected error: TypeError: x is not a function',
     },
-    { name: 'copes with what is no error', error: 'boo', exitCode: 1, words: 'unexpected error: boo' },
-  ])('$name', ({ error, exitCode, words }) => expect(endingOf(error)).toEqual({ exitCode, words }));
+    {
+      name: 'accepts a thrown value that is not an error',
+      error: 'boo',
+      exitCode: 1,
+      message: 'unexpected error: boo',
+    },
+  ])('$name', ({ error, exitCode, message }) => expect(endingOf(error)).toEqual({ exitCode, message }));
 
-  test('is found though a cause leads back to itself', () => {
+  test('is found when causes form a circle', () => {
     const error = new Error('round');
     error.cause = error;
     expect(endingOf(error).exitCode).toBe(1);

@@ -10,7 +10,9 @@ import { temporaryFolder } from '../support/temporary-folder.ts';
 const Entry = z.object({ id: z.string(), value: z.number() });
 const entry = (value: number) => ({ id: `problem ${value}, "ünïcode"\n`, value });
 
-/** Opens the journal of an attempt, appends, closes; returns what was found on opening, and the warnings. */
+/**
+ * Opens the journal of an attempt, appends to it and closes it. Returns the entries found on opening, and the warnings.
+ */
 async function visit(dir: string, attempt: number, values: readonly number[] = []) {
   const warnings: Record<string, unknown>[] = [];
   const log = pino({ level: 'warn' }, { write: (line) => void warnings.push(JSON.parse(line)) });
@@ -22,13 +24,13 @@ async function visit(dir: string, attempt: number, values: readonly number[] = [
 
 const fileOf = (dir: string, attempt: number) => join(dir, 'journal', journalFile(0, attempt));
 
-test('entries come back in the order in which they were appended', async () => {
+test('entries are read in the order in which they were appended', async () => {
   const dir = await temporaryFolder();
   await visit(dir, 0, [1, 2, 3]);
   expect((await visit(dir, 1)).found).toEqual([1, 2, 3]);
 });
 
-test('an attempt reads those before it in order, and then its own', async () => {
+test('an attempt reads the earlier attempts in order, and then its own entries', async () => {
   const dir = await temporaryFolder();
   await visit(dir, 0, [1, 2]);
   await visit(dir, 2, [3]);
@@ -37,13 +39,13 @@ test('an attempt reads those before it in order, and then its own', async () => 
   expect((await visit(dir, 11)).found).toEqual([1, 2, 3, 4, 5]);
 });
 
-test('what a later attempt or another part has written is not read', async () => {
+test('entries of a later attempt are not read', async () => {
   const dir = await temporaryFolder();
   await visit(dir, 3, [1]);
   expect((await visit(dir, 2)).found).toEqual([]);
 });
 
-test('an attempt that was given up for dead writes into its own file only', async () => {
+test('a replaced attempt writes only to its own file', async () => {
   const dir = await temporaryFolder();
   const log = pino({ level: 'silent' });
   const zombie = await openJournal({ dir, part: 0, attempt: 0, log }, Entry);
@@ -56,7 +58,7 @@ test('an attempt that was given up for dead writes into its own file only', asyn
   expect((await visit(dir, 1)).found).toEqual([1, 2, 3]);
 });
 
-test('a torn last line is dropped, cut off from the own file, and told', async () => {
+test('a torn last line is dropped, cut off from the own file, and logged', async () => {
   const dir = await temporaryFolder();
   await visit(dir, 0, [1, 2]);
   const whole = await readFile(fileOf(dir, 0));
@@ -67,7 +69,7 @@ test('a torn last line is dropped, cut off from the own file, and told', async (
   expect((await visit(dir, 1)).found).toEqual([1, 2, 3]);
 });
 
-test('nothing after a bad line is trusted, and the dropped lines are counted', async () => {
+test('lines after a damaged one are dropped and counted', async () => {
   const dir = await temporaryFolder();
   await visit(dir, 0, [1, 2, 3, 4]);
   const text = await readFile(fileOf(dir, 0), 'utf8');
@@ -77,7 +79,7 @@ test('nothing after a bad line is trusted, and the dropped lines are counted', a
   expect(warnings).toMatchObject([{ kept: 1, droppedLines: 3 }]);
 });
 
-test('a write that fails is thrown by the next append and by flush', async () => {
+test('a failed write is thrown by the next append and by flush', async () => {
   const dir = await temporaryFolder();
   const journal = await openJournal({ dir, part: 0, attempt: 0, log: pino({ level: 'silent' }) }, Entry);
   await journal.close();
@@ -86,8 +88,8 @@ test('a write that fails is thrown by the next append and by flush', async () =>
   expect(() => journal.append(entry(2))).toThrow();
 });
 
-describe('whatever is left of a file', () => {
-  test('cut at any byte, a journal holds the entries that were whole and no others', async () => {
+describe('a damaged file', () => {
+  test('that is cut at any byte gives the whole entries before the cut', async () => {
     const dir = await temporaryFolder();
     await visit(dir, 0, [1, 2, 3]);
     const content = await readFile(fileOf(dir, 0));
@@ -101,7 +103,7 @@ describe('whatever is left of a file', () => {
     expect((await visit(dir, 0)).found).toEqual([]);
   });
 
-  test('any bytes at all are read without an error', () => {
+  test('of arbitrary bytes is read without an error', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 200 }), (content) => {
         const { entries, dropped } = readEntries(content, Entry);

@@ -15,18 +15,18 @@ async function aFile(text: string): Promise<string> {
   return path;
 }
 
-test('records come back as they were written', async () => {
+test('records are read as they were written', async () => {
   const path = join(await temporaryFolder(), 'deep', 'set.jsonl');
   const records = [{ name: 'a' }, { name: 'line\nbreak, \u2028 and ünïcode' }];
   await writeJsonl(path, records);
   expect(await readAllJsonl([path, path], Line)).toEqual([...records, ...records]);
 });
 
-test('empty lines and Windows line ends are passed over', async () => {
+test('empty lines and Windows line ends are skipped', async () => {
   expect(await readAllJsonl([await aFile('{"name":"a"}\r\n\n{"name":"b"}')], Line)).toHaveLength(2);
 });
 
-test('a record that is not as expected is refused with file, line and field', async () => {
+test('a record that does not match the schema is refused with file, line and field', async () => {
   const path = await aFile('{"name":"a"}\n{"name":1}\n');
   await expect(readAllJsonl([path], Line)).rejects.toMatchObject({
     failure: 'InvalidInput',
@@ -39,12 +39,12 @@ test('a line that is not JSON is refused with file and line', async () => {
   await expect(readAllJsonl([path], Line)).rejects.toThrow(`${path}:2: expected one JSON value on the line`);
 });
 
-test('a file that is not there is refused by name', async () => {
+test('a missing file is refused by name', async () => {
   const path = join(await temporaryFolder(), 'none.jsonl');
   await expect(readAllJsonl([path], Line)).rejects.toMatchObject({ failure: 'InvalidInput' });
 });
 
-test('a failing source leaves the old file and no temporary one', async () => {
+test('a failing source keeps the old file and leaves no temporary one', async () => {
   const path = await aFile('old');
   const failing = function* () {
     yield { name: 'new' };
@@ -55,7 +55,7 @@ test('a failing source leaves the old file and no temporary one', async () => {
   expect(await readdir(join(path, '..'))).toEqual(['set.jsonl']);
 });
 
-test('a long line is looked through once, in however many pieces it comes', async () => {
+test('a long line is searched once, in however many pieces it comes', async () => {
   const text = 'x'.repeat(1 << 10);
   const pieces = 1 << 13;
   let searched = 0;

@@ -8,17 +8,17 @@ const moments = (...pairs: [seconds: number, done: number][]): Moment[] =>
 const unexpected = (error: unknown) => expect.fail(String(error));
 
 describe('the rate', () => {
-  test('is not known before something was done', () => {
+  test('is null before anything was done', () => {
     expect(rateOf([])).toBeNull();
     expect(rateOf(moments([0, 40]))).toBeNull();
     expect(rateOf(moments([0, 40], [5, 40]))).toBeNull();
   });
 
-  test('counts what this execution did, not what the journal held', () => {
+  test('counts what this execution did, without what the journal held', () => {
     expect(rateOf(moments([0, 40], [10, 60]))).toBe(2);
   });
 
-  test('forgets what lies before the window', () => {
+  test('ignores moments before the window', () => {
     expect(rateOf(moments([0, 0], [10, 1000], [20, 1000], [80, 1060], [85, 1065]))).toBe(1);
   });
 });
@@ -27,7 +27,7 @@ describe('the writer', () => {
   beforeEach(() => void vi.useFakeTimers());
   afterEach(() => void vi.useRealTimers());
 
-  test('writes the first report at once, and then at most four times a second the latest', async () => {
+  test('writes the first report at once, and later the latest one at most four times a second', async () => {
     const written: Progress[] = [];
     const writer = progressWriter(3, async (progress) => void written.push(progress), unexpected);
     writer.report({ unit: 'problem', done: 0, total: 10 });
@@ -38,7 +38,7 @@ describe('the writer', () => {
     expect(written.map(({ done, attempt }) => [done, attempt])).toEqual([...[[0, 3]], [5, 3]]);
   });
 
-  test('writes on closing what is not written yet', async () => {
+  test('writes an unwritten report on closing', async () => {
     const written: number[] = [];
     const writer = progressWriter(0, async ({ done }) => void written.push(done), unexpected);
     writer.report({ unit: 'problem', done: 1, total: null });
@@ -48,7 +48,7 @@ describe('the writer', () => {
     expect(written).toEqual([2]);
   });
 
-  test('does not line up writes behind one that takes long, and closes with the latest', async () => {
+  test('does not queue writes behind a slow one, and closes with the latest', async () => {
     const written: number[] = [];
     const slowly = async ({ done }: Progress) => {
       await new Promise((resolve) => setTimeout(resolve, 10_000));
@@ -62,11 +62,11 @@ describe('the writer', () => {
     const closed = writer.close();
     await vi.advanceTimersByTimeAsync(30_000);
     await closed;
-    expect(written.length).toBeLessThan(6); // 25 s of reports, 10 s a write
+    expect(written.length).toBeLessThan(6); // reports for 25 s, 10 s for each write
     expect(written.at(-1)).toBe(100);
   });
 
-  test('tells of a write that failed and goes on', async () => {
+  test('reports a failed write and writes the next report', async () => {
     const failures: unknown[] = [];
     const write = vi.fn().mockRejectedValueOnce(new Error('disk')).mockResolvedValue(undefined);
     const writer = progressWriter(0, write, (error) => failures.push(error));

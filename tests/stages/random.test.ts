@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { random, seedFor, shuffled } from '../../stages/runtime/random.ts';
 
-test('a seed is a whole number that every sampler takes', () => {
+test('a seed is a whole number that every sampler accepts', () => {
   fc.assert(
     fc.property(fc.array(fc.oneof(fc.string(), fc.integer())), (parts) => {
       const seed = seedFor(...parts);
@@ -11,7 +11,7 @@ test('a seed is a whole number that every sampler takes', () => {
   );
 });
 
-test('seeds tell apart what they are made of', () => {
+test('seeds of different parts differ', () => {
   const seeds = [seedFor('a', 'b'), seedFor('ab'), seedFor('b', 'a'), seedFor('1'), seedFor(1), seedFor()];
   expect(new Set(seeds).size).toBe(seeds.length);
 });
@@ -30,7 +30,7 @@ test('numbers are spread over [0, 1)', () => {
   expect(mean).toBeCloseTo(0.5, 1);
 });
 
-test('a shuffle keeps every item and is decided by the generator', () => {
+test('a shuffle keeps every item and follows its generator', () => {
   const items = Array.from({ length: 50 }, (_, index) => index);
   const order = shuffled(items, random(3));
   expect(order).not.toEqual(items);

@@ -13,7 +13,7 @@ import { temporaryFolder } from '../support/temporary-folder.ts';
 
 const DATA = { type: 'generated', searchProblems: 1, curriculumPrompts: 1, benchmarkProblems: 1 };
 
-/** Runs a program of the test's own as the stage that is sketched. */
+/** Runs `program` as the stage that `sketch` describes. */
 async function runHere(
   program: StageProgram<'curriculum'>,
   sketch: Partial<StageSketch> = {},
@@ -53,57 +53,55 @@ describe('a part', () => {
     });
   });
 
-  test('that is published already is not run again', async () => {
+  test('that is published already does not run again', async () => {
     const { dir, store } = await runHere(writes);
     const { ending } = await runHere(() => expect.fail('was run'), {}, { store, attempt: 1 });
-    expect(ending).toEqual({ exitCode: 0, words: 'this part is published already' });
+    expect(ending).toEqual({ exitCode: 0, message: 'this part is published already' });
     expect((await part(dir)).attempt).toBe(0);
   });
 
   test.each([
     { name: 'was changed', change: (dir: string) => writeFile(join(dir, 'out.txt'), 'HELLO') },
-    { name: 'is gone', change: (dir: string) => rm(join(dir, 'out.txt')) },
-    { name: 'is torn', change: (dir: string) => writeFile(join(dir, 'out.txt'), 'hel') },
-    { name: 'is named by a part that is torn', change: (dir: string) => truncate(join(dir, 'parts/00000.json'), 40) },
-  ])('whose file $name is done again', async ({ change }) => {
+    { name: 'is missing', change: (dir: string) => rm(join(dir, 'out.txt')) },
+    { name: 'is cut', change: (dir: string) => writeFile(join(dir, 'out.txt'), 'hel') },
+    {
+      name: 'is listed in a manifest that is cut',
+      change: (dir: string) => truncate(join(dir, 'parts/00000.json'), 40),
+    },
+  ])('whose file $name is made again', async ({ change }) => {
     const { dir, store } = await runHere(writes);
     await change(dir);
     const { ending } = await runHere(writes, {}, { store, attempt: 1 });
-    expect(ending).toEqual({ exitCode: 0, words: 'published' });
+    expect(ending).toEqual({ exitCode: 0, message: 'published' });
     expect(await part(dir)).toMatchObject({ attempt: 1, files: [{ path: 'out.txt', bytes: 5 }] });
     expect(await readFile(join(dir, 'out.txt'), 'utf8')).toBe('hello');
   });
 
   test.each([
+    ['with a cut line', '{"id":1}\n{"id":', 2, /not published: .*data\/pass-rates-00000\.jsonl:2: expected one JSON/],
     [
-      'of which a line is cut',
-      '{"id":1}\n{"id":',
-      2,
-      /not published: .*data\/pass-rates-00000\.jsonl:2: expected one JSON/,
-    ],
-    [
-      'with fewer records than are counted',
+      'with fewer records than its counts say',
       '{"id":1}\n',
       2,
       /expected 2 records \(candidates\), but it has 1; not published/,
     ],
-    ['that is not there', null, 0, /not published: .*expected a JSONL file, but there is none/],
-  ])('with a file %s is not published, and the attempt crashes', async (_, text, candidates, words) => {
+    ['that does not exist', null, 0, /not published: .*expected a JSONL file, but there is none/],
+  ])('with a file %s is not published, and the attempt crashes', async (_, text, candidates, message) => {
     const { ending, dir } = await runHere(async (context) => {
       await mkdir(join(context.dir, 'data'), { recursive: true });
       if (text !== null) await writeFile(join(context.dir, 'data/pass-rates-00000.jsonl'), text);
       return { files: ['data/pass-rates-00000.jsonl'], counts: { candidates } };
     });
-    expect(ending).toMatchObject({ exitCode: 1, words: expect.stringMatching(words) });
+    expect(ending).toMatchObject({ exitCode: 1, message: expect.stringMatching(message) });
     expect(existsSync(join(dir, 'parts/00000.json'))).toBe(false);
   });
 
-  test('is not published by an attempt that a later one has replaced', async () => {
+  test('is not published by a replaced attempt', async () => {
     const { ending, dir } = await runHere(async (context) => {
       for (const after of [null, 0]) await claimAfter(context.dir, after, 'test', `after ${after}`);
       return await writes(context);
     });
-    expect(ending).toMatchObject({ exitCode: 75, words: expect.stringMatching(/a later attempt than 0 has begun/) });
+    expect(ending).toMatchObject({ exitCode: 75, message: expect.stringMatching(/a later attempt than 0 has begun/) });
     await expect(part(dir)).rejects.toThrow('ENOENT');
   });
 
@@ -127,7 +125,7 @@ describe('progress', () => {
     expect(progress).toMatchObject({ attempt: 0, unit: 'problem', done: 3, total: 4, metrics: { right: 0.5 } });
   });
 
-  test('stops an attempt that a later one has replaced', async () => {
+  test('stops a replaced attempt', async () => {
     const { ending, dir } = await runHere(async ({ dir, report, signal }) => {
       for (const after of [null, 0]) await claimAfter(dir, after, 'test', `after ${after}`);
       report({ unit: 'problem', done: 1, total: 4 });
@@ -140,7 +138,7 @@ describe('progress', () => {
 });
 
 describe('an input', () => {
-  /** Reads the prompts of a curriculum whose input `change` has tampered with. */
+  /** Runs a curriculum whose input was changed by `change`, and reads its prompts. */
   async function reading(change: (dir: string) => Promise<void>, role = 'prompts', ref: Partial<ManifestRef> = {}) {
     const store = await temporaryFolder();
     const prompts = await finishedStage(store, { kind: 'prepare', data: DATA }, { 'curriculum.jsonl': [{ a: 1 }] });
@@ -154,7 +152,7 @@ describe('an input', () => {
     return { ending, files, folder: join(store, 'stages', prompts.key) };
   }
 
-  test('is found by its role and handed over when it is whole', async () => {
+  test('is found by its role when it is whole', async () => {
     const { ending, files, folder } = await reading(async () => {});
     expect(ending.exitCode).toBe(0);
     expect(files).toEqual([join(folder, 'data/curriculum.jsonl')]);
@@ -164,15 +162,15 @@ describe('an input', () => {
     const { ending } = await reading((dir) => writeFile(join(dir, 'data/curriculum.jsonl'), '{}'));
     expect(ending).toMatchObject({
       exitCode: 65,
-      words: expect.stringMatching(/curriculum.jsonl: expected sha256 .* but it is/),
+      message: expect.stringMatching(/curriculum.jsonl: expected sha256 .* but it is/),
     });
   });
 
-  test('whose manifest is another than the one planned with is refused', async () => {
+  test('whose manifest is of another result than the stage was planned with is refused', async () => {
     const { ending } = await reading(async () => {}, 'prompts', { digest: 'f'.repeat(64) });
     expect(ending).toMatchObject({
       exitCode: 65,
-      words: expect.stringMatching(/expected the result with digest ffff/),
+      message: expect.stringMatching(/expected the result with digest ffff/),
     });
   });
 
@@ -180,24 +178,24 @@ describe('an input', () => {
     const { ending } = await reading(async () => {}, 'trees');
     expect(ending).toMatchObject({
       exitCode: 65,
-      words: 'test/curriculum: expected an input of role "trees", but it has prompts',
+      message: 'test/curriculum: expected an input of role "trees", but it has prompts',
     });
   });
 });
 
-describe('what is wrong is told at the door', () => {
-  test('with every variable of the environment that is', async () => {
+describe('invalid input is refused before the program starts', () => {
+  test('naming every wrong variable of the environment', async () => {
     const ending = await runStage(async () => expect.fail('was run'), {
       ORRERY_ATTEMPT: 'one',
       ORRERY_LOG_LEVEL: 'silent',
     });
     expect(ending.exitCode).toBe(65);
-    expect(ending.words).toMatch(
+    expect(ending.message).toMatch(
       /ORRERY_STAGE_FILE: .*ORRERY_STORE: .*ORRERY_ATTEMPT: expected a whole number from 0, but got "one"/,
     );
   });
 
-  test('with the field of the stage file', async () => {
+  test('naming the field of the stage file', async () => {
     const store = await temporaryFolder();
     const { path, stage } = await plannedStage(store, { kind: 'curriculum' });
     await writeFile(path, JSON.stringify({ ...stage, config: { ...stage.config, samplesPerPrompt: 'many' } }));
@@ -208,12 +206,12 @@ describe('what is wrong is told at the door', () => {
     );
   });
 
-  test('with the setting that the domain does not have', async () => {
+  test('naming a setting that the domain does not have', async () => {
     const { ending } = await runHere(writes, { domain: { name: 'sums', settings: { smallest: 1 } } });
-    expect(ending).toMatchObject({ exitCode: 65, words: expect.stringMatching(/smallest: no such field/) });
+    expect(ending).toMatchObject({ exitCode: 65, message: expect.stringMatching(/smallest: no such field/) });
   });
 
-  test('with the shards there are, when the pod is none of them', async () => {
+  test('naming the number of shards, when the pod is beyond them', async () => {
     const store = await temporaryFolder();
     const { path } = await plannedStage(store, { kind: 'curriculum' });
     const end = await startStage(path, { store, part: 1 }).ended;
@@ -222,44 +220,47 @@ describe('what is wrong is told at the door', () => {
 });
 
 describe('the exit code', () => {
-  test('of whatever fails in an attempt that a later one has replaced is 75', async () => {
+  test('is 75 whatever fails in a replaced attempt', async () => {
     const { ending } = await runHere(async ({ dir }) => {
       for (const after of [null, 0]) await claimAfter(dir, after, 'test', `after ${after}`);
-      throw new StageExit('DependencyDown', 'its policy server is gone, as everything of it');
+      throw new StageExit('DependencyDown', 'its policy server is gone');
     });
-    expect(ending).toMatchObject({ exitCode: 75, words: expect.stringMatching(/a later attempt than 0 has begun/) });
+    expect(ending).toMatchObject({ exitCode: 75, message: expect.stringMatching(/a later attempt than 0 has begun/) });
   });
 
-  test('of whatever is missing with the whole store is 69', async () => {
+  test('is 69 whatever file is missing together with the whole store', async () => {
     const { ending } = await runHere(async ({ dir }) => {
       await rename(dir, `${dir}-elsewhere`);
       throw new StageExit('InvalidInput', 'expected a finished stage, but its manifest is not there');
     });
-    expect(ending).toMatchObject({ exitCode: 69, words: expect.stringMatching(/the store is gone: .*is it mounted/) });
+    expect(ending).toMatchObject({
+      exitCode: 69,
+      message: expect.stringMatching(/the store is gone: .*is it mounted/),
+    });
   });
 
-  test('of an unexpected error is 1', async () => {
+  test('is 1 after an unexpected error', async () => {
     const { ending } = await runHere(() => Promise.reject(new TypeError('oops')));
-    expect(ending).toEqual({ exitCode: 1, words: 'unexpected error: TypeError: oops' });
+    expect(ending).toEqual({ exitCode: 1, message: 'unexpected error: TypeError: oops' });
   });
 
-  test('is the signal’s, however often it comes', async () => {
+  test('is 143 after SIGTERM, however often it comes', async () => {
     const { ending } = await runHere(async ({ signal }) => {
       for (const _ of [1, 2]) process.emit('SIGTERM');
-      expect(process.listenerCount('SIGTERM')).toBeGreaterThan(0); // the second one does not end what the first began to save
+      expect(process.listenerCount('SIGTERM')).toBeGreaterThan(0); // the second signal must not interrupt the saving
       signal.throwIfAborted();
       return expect.fail('was not stopped');
     });
     expect(ending.exitCode).toBe(143);
   });
 
-  test('is the signal’s, whatever the program threw after it', async () => {
+  test('is 143 after SIGTERM, whatever the program throws then', async () => {
     const { ending } = await runHere(async ({ signal }) => {
       process.emit('SIGTERM');
       expect(signal.aborted).toBe(true);
-      throw new StageExit('DependencyDown', 'the server went first');
+      throw new StageExit('DependencyDown', 'the server stopped first');
     });
-    expect(ending).toMatchObject({ exitCode: 143, words: expect.stringMatching(/stopped by SIGTERM/) });
+    expect(ending).toMatchObject({ exitCode: 143, message: expect.stringMatching(/stopped by SIGTERM/) });
   });
 });
 
@@ -270,7 +271,7 @@ describe('the process', () => {
     return await plannedStage(store, { kind: 'curriculum', inputs: { prompts } });
   }
 
-  test('ends with 143 and a word on SIGTERM, and leaves no part', async () => {
+  test('exits with 143 and a message on SIGTERM, and publishes no part', async () => {
     await using server = await startFakePolicyServer(() => 'Answer: 2');
     const store = await temporaryFolder();
     const { path, dir } = await aCurriculum(store);
@@ -286,7 +287,7 @@ describe('the process', () => {
     await expect(part(dir)).rejects.toThrow('ENOENT');
   });
 
-  test('ends with 65 for a kind that is no program of ours', async () => {
+  test('exits with 65 for a kind without a TypeScript program', async () => {
     const store = await temporaryFolder();
     const { path } = await plannedStage(store, { kind: 'sft' });
     expect(await startStage(path, { store }).ended).toMatchObject({
@@ -297,14 +298,14 @@ describe('the process', () => {
 });
 
 test.runIf(existsSync('/dev/full'))(
-  'a log that finds no room ends nothing, and the exit code says what its words cannot',
+  'a full log disk does not stop the stage, and the exit code still says how it ended',
   async () => {
     await using server = await startFakePolicyServer(() => 'Answer: 2');
     const store = await temporaryFolder();
     const problem = { id: 'p', problem: '1 + 1 =', reference: '2', source: 'sums' };
     const prompts = await finishedStage(store, { kind: 'prepare', data: DATA }, { 'curriculum.jsonl': [problem] });
     const { path, dir } = await plannedStage(store, { kind: 'curriculum', inputs: { prompts } });
-    // What every write to a full disk answers.
+    // Every write fails as on a full disk.
     const run = () => startStage(path, { store, policyUrl: server.url, logFile: '/dev/full' }).ended;
     expect(await run()).toMatchObject({ code: 0 });
     expect((await part(dir)).attempt).toBe(0);

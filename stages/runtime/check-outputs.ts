@@ -5,7 +5,7 @@ import type { StageKind } from '../../spec/stages/index.ts';
 import { readJsonLines } from '../io/jsonl.ts';
 import { StageExit } from './exits.ts';
 
-/** Counts that say together how many records a file has; a file that is not here is not compared. */
+/** Counts that add up to the number of records in a file. A file that is not listed is not compared. */
 const RECORDS: Partial<Record<StageKind, Readonly<Record<string, readonly string[]>>>> = {
   prepare: Object.fromEntries(Object.entries(FILES.prepare).map(([set, file]) => [file, [set]])),
   search: { [FILES.search.trees]: ['problems'] },
@@ -16,11 +16,18 @@ const RECORDS: Partial<Record<StageKind, Readonly<Record<string, readonly string
 };
 
 /**
- * Reads what a part is about to publish once more: every record is JSON, and there are as many as its counts say.
+ * Reads the files that a part is about to publish. Every record must be JSON, and the number of records must match the
+ * counts.
  * @param files - relative to `dir`
- * @throws Error naming the file, what was expected and what came: a crash, for another attempt may write it whole
+ * @throws Error naming the file, what was expected and what came. It is a crash, because another attempt may write the
+ *   file whole.
  */
-export async function lookAgain(kind: StageKind, dir: string, files: readonly string[], counts: Counts): Promise<void> {
+export async function checkOutputs(
+  kind: StageKind,
+  dir: string,
+  files: readonly string[],
+  counts: Counts,
+): Promise<void> {
   for (const file of files.filter((path) => path.endsWith('.jsonl'))) {
     const records = await recordsIn(join(dir, file));
     const names = RECORDS[kind]?.[basename(file).replace(/-\d{5}(?=\.jsonl$)/, '')];
@@ -38,7 +45,7 @@ async function recordsIn(path: string): Promise<number> {
   try {
     for await (const _ of readJsonLines(path)) records += 1;
   } catch (error) {
-    // What we have written ourselves is no input that a person could mend.
+    // This program wrote the file itself, so it is not an input that a person could correct.
     throw error instanceof StageExit ? new Error(`not published: ${error.message}`) : error;
   }
   return records;
