@@ -72,7 +72,7 @@ const spentBefore = process.cpuUsage();
 let policy: Awaited<ReturnType<typeof connectPolicy>> | undefined;
 const { files, counts } = await searchWith(context, {
   async connectPolicy(of) {
-    policy = await connectPolicy(of, { url: shard.url, lookMs: 200 });
+    policy = await connectPolicy(of, { url: shard.url, pollMs: 200 });
     return policy;
   },
   startVerifier: async () => ({ verify: async (problem, text) => judge(problem, text), close: async () => {} }),

@@ -4,7 +4,7 @@ import type { Counts } from '../../spec/manifest.ts';
 import { FILES, type PassRate, Problem, partFile } from '../../spec/records.ts';
 import { openJournal } from '../io/journal.ts';
 import { readAllJsonl, writeJsonl } from '../io/jsonl.ts';
-import { refuseUnlessSomeFit, unlessNoRoom } from '../policy/capacity.ts';
+import { refuseUnlessSomeFit, unlessPromptTooLong } from '../policy/context-window.ts';
 import { type Completion, connectPolicy, type Policy } from '../policy/policy.ts';
 import { isMine, type StageContext, type StageProgram } from '../runtime/context.ts';
 import { forEachProblem } from '../runtime/each-problem.ts';
@@ -82,7 +82,7 @@ async function tallyOf(
     topP: config.topP,
     seed: seedFor(seed, 'curriculum', problem.id),
   };
-  const completions = await unlessNoRoom(
+  const completions = await unlessPromptTooLong(
     () => policy.complete(request),
     (): Completion[] => [],
   );

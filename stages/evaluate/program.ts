@@ -5,7 +5,7 @@ import type { Counts } from '../../spec/manifest.ts';
 import { EvaluatedCompletion, FILES, Problem, partFile } from '../../spec/records.ts';
 import { openJournal } from '../io/journal.ts';
 import { readAllJsonl, writeJsonl } from '../io/jsonl.ts';
-import { refuseUnlessSomeFit, unlessNoRoom } from '../policy/capacity.ts';
+import { refuseUnlessSomeFit, unlessPromptTooLong } from '../policy/context-window.ts';
 import { type Completion, connectPolicy, type Policy } from '../policy/policy.ts';
 import { isMine, type StageContext, type StageProgram } from '../runtime/context.ts';
 import { forEachProblem } from '../runtime/each-problem.ts';
@@ -69,7 +69,7 @@ async function evaluateProblem(
   const prompt = context.domain.prompts.solve(problem.problem);
   const request = { prompt, maxTokens: config.maxTokens, seed: seedFor(seed, 'evaluate', problem.id) };
   const ask = (n: number, temperature: number, topP: number): Promise<Completion[]> =>
-    unlessNoRoom(
+    unlessPromptTooLong(
       () => policy.complete({ ...request, n, temperature, topP }),
       () => Array(n).fill(UNSENT),
     );

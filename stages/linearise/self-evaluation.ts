@@ -1,6 +1,6 @@
 import type { Domain } from '../../domains/domain.ts';
 import type { Problem, TreeNode } from '../../spec/records.ts';
-import { unlessNoRoom } from '../policy/capacity.ts';
+import { unlessPromptTooLong } from '../policy/context-window.ts';
 import type { Completion, Policy } from '../policy/policy.ts';
 
 /** Longest self-evaluation in tokens: a sentence or two and the verdict. *Ours*. */
@@ -30,7 +30,7 @@ export async function selfEvaluate(
     stop: domain.rewriteStops,
     seed,
   };
-  const judgements = await unlessNoRoom(
+  const judgements = await unlessPromptTooLong(
     () => policy.complete(request),
     (): Completion[] => [],
   );

@@ -1,29 +1,35 @@
 import { z } from 'zod';
-import { Trouble } from './patience.ts';
+import { TransientError } from './retry.ts';
 
 /** One sampled continuation of a prompt. */
 export interface Completion {
-  /** Without the prompt; a stop string that ended it is included. */
+  /** Without the prompt. A stop string that ended it is included. */
   readonly text: string;
-  /** 0 where no log-probabilities were asked for: then only their sum over the completions is known. */
+  /** 0 when no log-probabilities were requested: then only the sum over all completions is known. */
   readonly tokens: number;
   readonly finishReason: 'stop' | 'length';
-  /** Sum of the log-probabilities of its tokens, under the policy as it is (natural logarithm, at most 0); NaN where none were asked for. */
+  /**
+   * Sum of the log-probabilities of its tokens under the policy (natural logarithm, at most 0). NaN when none were
+   * requested.
+   */
   readonly logprob: number;
-  /** Its tokens, told apart where the server names them: two spellings of one text differ here. */
+  /** Its tokens, where the server names them. Two tokenizations of one text differ here. */
   readonly spelling?: string;
-  /** Tokens that were asked for, where the context had room for fewer than were wanted. */
+  /** Tokens that were requested, when the context had space for fewer than wanted. */
   readonly cutTo?: number;
 }
 
 const Choice = z.object({ index: z.int().min(0), text: z.string(), finish_reason: z.enum(['stop', 'length']) });
 
-/** Of one choice of the server's answer, what is read. A sampled token always has a log-probability: without it a prior would be made up. */
+/**
+ * The fields that are read of one choice. Every sampled token must have a log-probability, because a prior without one
+ * would be invented.
+ */
 const ChoiceWithLogprobs = Choice.extend({
   logprobs: z.object({ token_logprobs: z.array(z.number()), tokens: z.array(z.string()).nullish() }),
 }).refine(({ text, logprobs }) => text === '' || logprobs.token_logprobs.length > 0, {
   path: ['logprobs', 'token_logprobs'],
-  message: 'expected those of the tokens of a text that is not empty, but got none',
+  message: 'expected one for each token of a text that is not empty, but got none',
 });
 
 const usage = z.object({ prompt_tokens: z.int().min(0), completion_tokens: z.int().min(0) });
@@ -35,18 +41,18 @@ const Models = z.object({
 });
 const Tokenized = z.object({ count: z.int().min(0) });
 
-/** What a server says of its model. */
-export interface Served {
+/** The model that a server serves. */
+export interface ServedModel {
   readonly model: string;
-  /** Longest prompt and completion together; null where the server does not tell. */
+  /** Most tokens of prompt and completion together; null when the server does not say. */
   readonly contextTokens: number | null;
 }
 
 /**
  * Reads the answer to a request for `n` completions. Pure.
- * @param logprobs - whether they were asked for
+ * @param logprobs - whether log-probabilities were requested
  * @returns the completions in the order of their indices, and the tokens that they took
- * @throws Trouble saying what came instead: an answer that is none is never taken for completions that are wrong
+ * @throws TransientError saying what came instead. A malformed answer never counts as wrong completions.
  */
 export function readCompletions(
   body: unknown,
@@ -70,30 +76,30 @@ export function readCompletions(
 
 function inOrder<C extends z.output<typeof Choice>>(choices: readonly C[], n: number): C[] {
   const sorted = choices.toSorted((a, b) => a.index - b.index);
-  if (sorted.length !== n) throw garbage(`expected ${n} choices, but got ${sorted.length}`);
+  if (sorted.length !== n) throw malformedAnswer(`expected ${n} choices, but got ${sorted.length}`);
   if (sorted.some((choice, index) => choice.index !== index)) {
-    throw garbage(
+    throw malformedAnswer(
       `choices: expected each index below ${n} once, but got ${sorted.map(({ index }) => index).join(', ')}`,
     );
   }
   return sorted;
 }
 
-/** The served model, from the answer to `GET /v1/models`. Pure. @throws Trouble saying what came instead */
-export function readModel(body: unknown): Served {
+/** The served model, from the answer to `GET /v1/models`. Pure. @throws TransientError saying what came instead */
+export function readModel(body: unknown): ServedModel {
   const { id, max_model_len } = parse(Models, body).data[0]!;
   return { model: id, contextTokens: max_model_len ?? null };
 }
 
-/** Tokens of a prompt, from the answer to `POST /tokenize`. Pure. @throws Trouble saying what came instead */
+/** Tokens of a prompt, from the answer to `POST /tokenize`. Pure. @throws TransientError saying what came instead */
 export const readTokenCount = (body: unknown): number => parse(Tokenized, body).count;
 
-export const garbage = (what: string, cause?: unknown): Trouble =>
-  new Trouble(`it answers what is not a completion: ${what}`, { cause });
+export const malformedAnswer = (what: string, cause?: unknown): TransientError =>
+  new TransientError(`its answer is not a completion: ${what}`, { cause });
 
 function parse<S extends z.ZodType>(schema: S, body: unknown): z.output<S> {
   const parsed = schema.safeParse(body);
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;
-  throw garbage(`${issue?.path.map(String).join('.') || 'the answer'}: ${issue?.message}`, parsed.error);
+  throw malformedAnswer(`${issue?.path.map(String).join('.') || 'the answer'}: ${issue?.message}`, parsed.error);
 }

@@ -7,13 +7,13 @@ import { readSmallFile, WrongInputError } from '../../inputs/index.ts';
 import type { Policy } from '../../spec/campaign.ts';
 import { InvalidInputError, parseOrRefuse } from '../../spec/errors.ts';
 
-/** A special token as tokenizers write it down. */
+/** A special token, in both forms that tokenizer files use. */
 const Token = z
   .union([z.string(), z.object({ content: z.string() }).transform(({ content }) => content)])
   .nullish()
   .transform((token) => token ?? '');
 
-/** Of `tokenizer_config.json`, what is read. */
+/** The fields that are read of `tokenizer_config.json`. */
 const TokenizerConfig = z.object({
   bos_token: Token,
   eos_token: Token,
@@ -25,32 +25,33 @@ const TokenizerConfig = z.object({
     ),
 });
 
-/** What an instruct model reads before its answer to a message of a user. */
+/** Turns a user's message into what an instruct model reads before its answer. */
 export type Chat = (message: string) => string;
 
-/** Of `tokenizer.json`, what is read. */
+/** The field that is read of `tokenizer.json`. */
 const Tokenizer = z.object({ post_processor: z.unknown() });
 
-/** Largest file that is read. A tokenizer of 256,000 tokens has 33 MB, the others some kB. *Ours*. */
+/** Largest file to read. The tokenizer of a vocabulary of 256,000 tokens has 33 MB, other files some kB. *Ours*. */
 const MAX_BYTES = 128 * 1024 * 1024;
 
 /**
- * The chat template of a model folder in Hugging Face layout: `chat_template.jinja`, else that of `tokenizer_config.json`.
- * @param folder - relative ones start at the working directory, which is the project
- * @returns null where the model has none
- * @throws InvalidInputError when the folder cannot be read, or its template not be rendered
+ * The chat template of a model folder in Hugging Face layout: `chat_template.jinja`, else that of
+ * `tokenizer_config.json`.
+ * @param folder - relative paths start at the working directory, which is the project
+ * @returns null when the model has none
+ * @throws InvalidInputError when the folder cannot be read, or its template cannot be rendered
  */
 export async function readChat(folder: string): Promise<Chat | null> {
   if (!existsSync(folder)) {
-    const words =
+    const message =
       'expected the folder of the model, for its chat template, but there is none; or set policy.chat to none';
-    throw refused(folder, words);
+    throw refused(folder, message);
   }
   const config = await readJson(join(folder, 'tokenizer_config.json'), TokenizerConfig, {});
   const source = (await readText(join(folder, 'chat_template.jinja'))) ?? config.chat_template;
   if (source === undefined) return null;
   const { bos_token, eos_token } = config;
-  const addsBos = bos_token !== '' && (await startsWith(join(folder, 'tokenizer.json'), bos_token));
+  const addsBos = bos_token !== '' && (await tokenizerAdds(join(folder, 'tokenizer.json'), bos_token));
   try {
     const template = new Template(source);
     const chat: Chat = (content) => {
@@ -73,7 +74,7 @@ async function readText(file: string): Promise<string | null> {
   });
 }
 
-/** @param absent - what stands for a file that is not there */
+/** @param absent - value for a file that does not exist */
 async function readJson<S extends z.ZodType>(file: string, schema: S, absent: unknown): Promise<z.output<S>> {
   const text = await readText(file);
   let value = absent;
@@ -85,15 +86,17 @@ async function readJson<S extends z.ZodType>(file: string, schema: S, absent: un
   return parseOrRefuse(schema, value, file);
 }
 
-/** Whether a tokenizer puts the token in front of a text by itself: then the template must not, or it would stand there twice. */
-async function startsWith(file: string, token: string): Promise<boolean> {
+/**
+ * Whether the tokenizer itself puts the token before a text. Then the template must not, or the token would come twice.
+ */
+async function tokenizerAdds(file: string, token: string): Promise<boolean> {
   const { post_processor } = await readJson(file, Tokenizer, { post_processor: null });
   return JSON.stringify(post_processor ?? null).includes(JSON.stringify(token));
 }
 
 /**
- * The domain as a campaign's policy is to see it: every prompt is the message of a user, and the policy answers it. What the policy writes
- * begins right behind the template; else the two are joined as the domain joins steps.
+ * The domain with its prompts in the form that the campaign's policy expects. Every prompt becomes a user's message.
+ * The policy's text follows the template directly; other texts are joined as the domain joins steps.
  */
 export function withChat(domain: LoadedDomain, chat: Chat | null): LoadedDomain {
   if (chat === null) return domain;
@@ -112,13 +115,16 @@ export function withChat(domain: LoadedDomain, chat: Chat | null): LoadedDomain 
   };
 }
 
-/** What the template ends with, whatever the message: the beginning of an answer. */
+/** The end of the template, which is the same for every message: the beginning of an answer. */
 function openingOf(chat: Chat): string {
   const mark = '\u2042';
   return chat(mark).split(mark).at(-1)!;
 }
 
-/** The chat template that a campaign wants: the model's own, unless it says `none`. A model trained from scratch has none. */
+/**
+ * The chat template that a campaign asks for: that of its model, unless it says `none`. A model trained from scratch
+ * has none.
+ */
 export async function chatOf(policy: Policy): Promise<Chat | null> {
   return policy.type === 'pretrained' && policy.chat === 'model' ? await readChat(resolve(policy.uri)) : null;
 }

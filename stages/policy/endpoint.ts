@@ -2,16 +2,16 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { StageExit } from '../runtime/exits.ts';
 import { withSignals } from '../runtime/signals.ts';
-import { readCompletions, readModel, readTokenCount, type Served } from './answer.ts';
+import { readCompletions, readModel, readTokenCount, type ServedModel } from './answer.ts';
+import { FIRST_LIMIT, type Limit, nextLimit } from './concurrency-limit.ts';
 import { createGate, type Gate } from './gate.ts';
-import { ailmentOf, healthWatch } from './health.ts';
-import { FIRST_LIMIT, type Limit, nextLimit } from './limit.ts';
-import { loadOf } from './metrics.ts';
-import { type Patience, Trouble } from './patience.ts';
+import { healthProblem, healthWatch } from './health.ts';
+import { fetchLoad } from './metrics.ts';
+import { type Timeouts, TransientError } from './retry.ts';
 import { exchange, HttpError } from './transport.ts';
 
-/** Time between two looks at a server's load, and between two at one that is down. */
-export const LOOK_MS = 1000;
+/** Time between two polls of a server: of its load, or of its health while it is down. */
+export const POLL_MS = 1000;
 
 /** Body of `POST /v1/completions`, as OpenAI and vLLM have it. */
 export interface CompletionBody {
@@ -25,66 +25,72 @@ export interface CompletionBody {
 export interface Endpoint {
   readonly url: string;
   readonly gate: Gate;
-  /** False from a request that failed until `GET /health` is well again. */
+  /** Becomes false when a request fails, and true when `GET /health` succeeds again. */
   readonly isUp: boolean;
-  /** What it serves. @throws Trouble */
-  model(): Promise<Served>;
-  /** Tokens of a prompt, with what the tokenizer puts around it; null where the server does not tell. @throws Trouble */
+  /** The model that it serves. @throws TransientError */
+  model(): Promise<ServedModel>;
+  /**
+   * Tokens of a prompt, including those that the tokenizer adds; null when the server does not say.
+   * @throws TransientError
+   */
   tokensOf(model: string, prompt: string): Promise<number | null>;
-  /** One request, once. @throws Trouble for all that may go right another time; StageExit where it never will */
+  /** Sends one request once. @throws TransientError when a retry may succeed; StageExit when it cannot */
   ask(body: CompletionBody, logprobs: boolean): Promise<ReturnType<typeof readCompletions>>;
-  /** Takes it for down, sends away what waits for it, and looks until it is well again. */
-  setDown(why: string): void;
+  /** Marks it as down, evicts the requests that wait for it, and polls its health until it is back. */
+  markDown(why: string): void;
 }
 
-interface Given {
+interface EndpointOptions {
   readonly url: string;
-  readonly patience: Pick<Patience, 'requestMs' | 'silenceMs'>;
-  readonly lookMs: number;
+  readonly timeouts: Pick<Timeouts, 'requestMs' | 'silenceMs'>;
+  readonly pollMs: number;
   readonly signal: AbortSignal;
   readonly log: Logger;
 }
 
-export function createEndpoint({ url, patience, lookMs, signal, log }: Given): Endpoint {
-  const health = healthWatch(url, patience.silenceMs);
+export function createEndpoint({ url, timeouts, pollMs, signal, log }: EndpointOptions): Endpoint {
+  const health = healthWatch(url, timeouts.silenceMs);
   let limit: Limit = FIRST_LIMIT;
   const gate = createGate(limit.sequences, signal);
   let isUp = true;
-  let looking = false;
-  let seen = nothingSeen();
+  let adjusting = false;
+  let interval = emptyInterval();
 
   const request = <T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> =>
-    health.during((hung) => within(patience.requestMs, url, [signal, hung], work));
+    health.during((hung) => within(timeouts.requestMs, url, [signal, hung], work));
 
-  /** Moves the limit for as long as anything is asked; ends by itself. */
-  async function follow(): Promise<void> {
-    if (looking) return;
-    looking = true;
+  /** Adjusts the limit once per poll. Ends by itself when no request is in flight. */
+  async function adjustLimit(): Promise<void> {
+    if (adjusting) return;
+    adjusting = true;
     while (gate.inFlight > 0) {
-      await sleep(lookMs, undefined, { signal, ref: false });
-      const load = await loadOf(url, lookMs, signal);
-      const { tokens, busyMs, ended, overloaded, wanted, since } = seen;
-      seen = nothingSeen();
+      await sleep(pollMs, undefined, { signal, ref: false });
+      const load = await fetchLoad(url, pollMs, signal);
+      const { tokens, busyMs, ended, overloaded, wanted, since } = interval;
+      interval = emptyInterval();
       const latencyMs = tokens === 0 ? null : busyMs / tokens;
       const next = nextLimit(limit, {
-        ...{ running: load?.running ?? null, waiting: load?.waiting ?? null, inFlight: gate.inFlight },
-        ...{ latencyMs, overloaded },
+        running: load?.running ?? null,
+        waiting: load?.waiting ?? null,
+        inFlight: gate.inFlight,
+        latencyMs,
+        overloaded,
         endedPerSecond: (1000 * ended) / (performance.now() - since),
         wanted: wanted || gate.waiting > 0,
       });
-      if (next.sequences !== limit.sequences) log.debug({ url, ...load, limit: next.sequences }, 'limit moves');
+      if (next.sequences !== limit.sequences) log.debug({ url, ...load, limit: next.sequences }, 'limit changed');
       limit = next;
       gate.setLimit(limit.sequences);
     }
-    looking = false;
+    adjusting = false;
   }
-  async function revive(): Promise<void> {
+  async function pollUntilHealthy(): Promise<void> {
     for (;;) {
-      await sleep(lookMs, undefined, { signal, ref: false });
-      if ((await ailmentOf(url, 5 * lookMs, signal)) === null) break;
+      await sleep(pollMs, undefined, { signal, ref: false });
+      if ((await healthProblem(url, 5 * pollMs, signal)) === null) break;
     }
     isUp = true;
-    log.warn({ url }, 'a policy server is well again');
+    log.warn({ url }, 'policy server is healthy again');
   }
   return {
     url,
@@ -102,34 +108,34 @@ export function createEndpoint({ url, patience, lookMs, signal, log }: Given): E
       }
     },
     async ask(body, logprobs) {
-      follow().catch(() => {}); // ends by the signal alone
-      seen.wanted ||= gate.waiting > 0;
+      adjustLimit().catch(() => {}); // rejects only when the signal aborts
+      interval.wanted ||= gate.waiting > 0;
       const began = performance.now();
       try {
         const answer = await request(async (own) =>
           readCompletions(await exchange(url, '/v1/completions', body, own), body.n, logprobs),
         );
-        // Sequences of one request are decoded side by side: its time over the tokens of one of them.
-        seen.busyMs += (performance.now() - began) * body.n;
-        seen.tokens += answer.completionTokens;
-        seen.ended += body.n;
+        // The sequences of one request are decoded in parallel, so each of them took the whole time.
+        interval.busyMs += (performance.now() - began) * body.n;
+        interval.tokens += answer.completionTokens;
+        interval.ended += body.n;
         return answer;
       } catch (error) {
-        seen.overloaded ||= isOverload(error);
+        interval.overloaded ||= isOverload(error);
         throw error;
       }
     },
-    setDown(why) {
+    markDown(why) {
       if (!isUp) return;
       isUp = false;
-      log.warn({ url, why }, 'a policy server is down; its requests go to the others');
-      gate.sendAway();
-      revive().catch(() => {}); // ends by the signal alone
+      log.warn({ url, why }, 'policy server is down; its requests go to the others');
+      gate.evict();
+      pollUntilHealthy().catch(() => {}); // rejects only when the signal aborts
     },
   };
 }
 
-const nothingSeen = () => ({
+const emptyInterval = () => ({
   since: performance.now(),
   tokens: 0,
   ended: 0,
@@ -138,17 +144,20 @@ const nothingSeen = () => ({
   wanted: false,
 });
 
-/** Whether a server said that it has too much to do, and when to come back: that is no sign of being down. */
+/** Whether the server said that it is overloaded, and when to come back. An overloaded server is not down. */
 export const isOverload = (error: unknown): boolean =>
-  error instanceof Trouble &&
+  error instanceof TransientError &&
   error.cause instanceof HttpError &&
   (error.cause.status === 429 || (error.cause.status === 503 && error.waitMs !== null));
 
-/** Whether a server has no such endpoint. */
+/** Whether the server does not have the endpoint. */
 const isMissing = (error: unknown): boolean =>
-  error instanceof Trouble && error.cause instanceof HttpError && [404, 405, 501].includes(error.cause.status);
+  error instanceof TransientError && error.cause instanceof HttpError && [404, 405, 501].includes(error.cause.status);
 
-/** Does a request until one of `signals` aborts, or it has taken too long: that ends it for good, since it would take as long again. */
+/**
+ * Runs a request until one of `signals` aborts or the request takes too long. Too long is final, because a retry would
+ * take as long again.
+ */
 async function within<T>(
   requestMs: number,
   url: string,
@@ -158,8 +167,8 @@ async function within<T>(
   return await withSignals(signals, async (own) => {
     const timer = setTimeout(() => {
       const limit = `${Math.round(requestMs) / 1000} s, nine tenths of run.stallTimeoutSeconds`;
-      const words = `the policy server at ${url} is up, but has not answered a request within ${limit}; raise it if answers may take as long`;
-      own.abort(new StageExit('DependencyDown', words));
+      const message = `the policy server at ${url} is up, but has not answered a request within ${limit}; raise it if answers may take as long`;
+      own.abort(new StageExit('DependencyDown', message));
     }, requestMs);
     try {
       return await request(own.signal);

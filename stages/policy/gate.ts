@@ -1,42 +1,44 @@
-/** Lets requests through in the order in which they came, as long as their sequences stay within a limit that may move. */
+/** Admits requests in the order in which they came, while their sequences stay within a limit. The limit may change. */
 export interface Gate {
   readonly limit: number;
   readonly inFlight: number;
-  /** Sequences that wait to be let through. */
+  /** Sequences that wait for admission. */
   readonly waiting: number;
   /**
-   * Waits for its turn. First come, first served: the children of one expansion come together and go together, so that a server finds the
-   * beginning of their prompts in its cache, and every problem has its turn before one has the next.
-   * @returns what to call when the request is over; null where the gate was closed meanwhile, and the request has to go elsewhere
+   * Waits for admission, first come, first served. The children of one expansion arrive together and are admitted
+   * together, so the server finds the beginning of their prompts in its cache. Every problem gets its turn before any
+   * gets the next.
+   * @returns a function to call when the request is over; null when the request was evicted and must go to another
+   *   server
    * @throws the reason of the signal
    */
   enter(sequences: number): Promise<(() => void) | null>;
   setLimit(sequences: number): void;
-  /** Sends away all that wait. */
-  sendAway(): void;
+  /** Evicts all requests that wait. */
+  evict(): void;
 }
 
-interface Waiting {
+interface Waiter {
   readonly sequences: number;
-  readonly settle: (through: boolean) => void;
+  readonly settle: (admitted: boolean) => void;
   readonly fail: (reason: unknown) => void;
 }
 
-/** @param signal - ends every wait; listened to once, since thousands may wait */
+/** @param signal - ends every wait. The gate adds one listener for all of them, because thousands may wait. */
 export function createGate(limit: number, signal: AbortSignal): Gate {
-  const queue = new Set<Waiting>(); // in order of insertion
+  const queue = new Set<Waiter>(); // in order of insertion
   let [inFlight, waiting] = [0, 0];
 
-  function letThrough(): void {
+  function admit(): void {
     for (const next of queue) {
-      // What is larger than the limit would wait for ever: it goes alone.
+      // A request larger than the limit would wait for ever, so it runs alone.
       if (inFlight > 0 && inFlight + next.sequences > limit) return;
       leaveQueue(next);
       inFlight += next.sequences;
       next.settle(true);
     }
   }
-  function leaveQueue(one: Waiting): void {
+  function leaveQueue(one: Waiter): void {
     if (queue.delete(one)) waiting -= one.sequences;
   }
   signal.addEventListener('abort', () => {
@@ -57,25 +59,25 @@ export function createGate(limit: number, signal: AbortSignal): Gate {
     },
     async enter(sequences) {
       signal.throwIfAborted();
-      const through = await new Promise<boolean>((settle, fail) => {
+      const admitted = await new Promise<boolean>((settle, fail) => {
         queue.add({ sequences, settle, fail });
         waiting += sequences;
-        letThrough();
+        admit();
       });
-      if (!through) return null;
+      if (!admitted) return null;
       let left = false;
       return () => {
         if (left) return;
         left = true;
         inFlight -= sequences;
-        letThrough();
+        admit();
       };
     },
     setLimit(sequences) {
       limit = sequences;
-      letThrough();
+      admit();
     },
-    sendAway() {
+    evict() {
       for (const one of [...queue]) {
         leaveQueue(one);
         one.settle(false);

@@ -1,22 +1,25 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { withSignals } from '../runtime/signals.ts';
-import { Trouble } from './patience.ts';
+import { TransientError } from './retry.ts';
 
-/** Probes in a row that must fail before a server is given up: one alone may have met a busy moment, or our own. */
+/**
+ * Probes that must fail in a row before a server counts as hanging. One probe alone may have met a busy moment of the
+ * server, or of this process.
+ */
 const PROBES = 3;
 
 /**
- * One look at the server.
- * @returns null when it is well, else what came instead
+ * Probes `GET /health` once.
+ * @returns null when the server is healthy, else what came instead
  * @throws the reason of the signal
  */
-export async function ailmentOf(url: string, withinMs: number, signal: AbortSignal): Promise<string | null> {
+export async function healthProblem(url: string, withinMs: number, signal: AbortSignal): Promise<string | null> {
   return await withSignals([signal], async (own) => {
     const timer = setTimeout(() => own.abort(new Error(`no answer within ${seconds(withinMs)}`)), withinMs);
     try {
       const answer = await fetch(`${url}/health`, { signal: own.signal });
-      const words = (await answer.text()).trim().slice(0, 200);
-      return answer.ok ? null : `HTTP ${answer.status} ${words}`.trim();
+      const text = (await answer.text()).trim().slice(0, 200);
+      return answer.ok ? null : `HTTP ${answer.status} ${text}`.trim();
     } catch (error) {
       signal.throwIfAborted();
       const { cause, message } = error as Error;
@@ -29,15 +32,16 @@ export async function ailmentOf(url: string, withinMs: number, signal: AbortSign
 
 export interface HealthWatch {
   /**
-   * Does `work` while the server is watched. `hung` aborts, with {@link Trouble} as its reason, when the server is found to hang.
+   * Runs `work` while the server is watched. When the server hangs, `hung` aborts with a {@link TransientError} as its
+   * reason.
    */
   during<T>(work: (hung: AbortSignal) => Promise<T>): Promise<T>;
 }
 
 /**
- * Tells a server that hangs (it takes requests and answers nothing) from one that is at long work: the latter still answers `GET /health`.
- * So a request may take as long as it needs, and a dead server is found out within about `silenceMs`. Probes are sent only while something
- * is asked.
+ * Tells a hanging server (it accepts requests and answers nothing) from a busy one, which still answers `GET /health`.
+ * So a request may take as long as it needs, and a dead server is noticed within about `silenceMs`. Probes are sent
+ * only while a request is in flight.
  */
 export function healthWatch(url: string, silenceMs: number): HealthWatch {
   const probeMs = silenceMs / PROBES;
@@ -46,15 +50,15 @@ export function healthWatch(url: string, silenceMs: number): HealthWatch {
   let watching: AbortController | undefined;
 
   async function watch(signal: AbortSignal): Promise<void> {
-    for (let bad = 0, waitMs = probeMs; ; ) {
-      await sleep(waitMs, undefined, { signal }); // first of all: most requests are answered by then
+    for (let failed = 0, waitMs = probeMs; ; ) {
+      await sleep(waitMs, undefined, { signal }); // before the first probe: most requests are answered by then
       const began = performance.now();
-      const ailment = await ailmentOf(url, probeMs, signal);
-      bad = ailment === null ? 0 : bad + 1;
-      if (bad === PROBES) {
-        hung.abort(new Trouble(`it hangs: GET /health came to nothing ${PROBES} times in a row (${ailment})`));
+      const problem = await healthProblem(url, probeMs, signal);
+      failed = problem === null ? 0 : failed + 1;
+      if (failed === PROBES) {
+        hung.abort(new TransientError(`it hangs: GET /health failed ${PROBES} times in a row (${problem})`));
         hung = new AbortController();
-        bad = 0;
+        failed = 0;
       }
       waitMs = Math.max(1, probeMs - (performance.now() - began));
     }
@@ -64,7 +68,7 @@ export function healthWatch(url: string, silenceMs: number): HealthWatch {
       inFlight += 1;
       if (watching === undefined) {
         watching = new AbortController();
-        watch(watching.signal).catch(() => {}); // ends by its signal alone
+        watch(watching.signal).catch(() => {}); // rejects only when its signal aborts
       }
       try {
         return await work(hung.signal);

@@ -1,4 +1,4 @@
-/** What a policy server says of its own load. */
+/** The load that a policy server reports. */
 export interface ServerLoad {
   readonly running: number;
   readonly waiting: number;
@@ -8,8 +8,8 @@ const RUNNING = 'vllm:num_requests_running';
 const WAITING = 'vllm:num_requests_waiting';
 
 /**
- * Reads vLLM's gauges from a Prometheus exposition; several engines behind one address add up. Pure.
- * @returns null where the text has no such gauges
+ * Reads vLLM's gauges from a Prometheus exposition. Several engines behind one address are added up. Pure.
+ * @returns null when the text has no such gauges
  */
 export function readLoad(exposition: string): ServerLoad | null {
   const sums = new Map<string, number>();
@@ -23,8 +23,8 @@ export function readLoad(exposition: string): ServerLoad | null {
   return running === undefined || waiting === undefined ? null : { running, waiting };
 }
 
-/** Load of a server, looked at once; null where it does not tell. @throws the reason of the signal */
-export async function loadOf(url: string, withinMs: number, signal: AbortSignal): Promise<ServerLoad | null> {
+/** Fetches the load of a server once; null when it does not report it. @throws the reason of the signal */
+export async function fetchLoad(url: string, withinMs: number, signal: AbortSignal): Promise<ServerLoad | null> {
   try {
     const answer = await fetch(`${url}/metrics`, { signal: AbortSignal.timeout(withinMs) });
     return answer.ok ? readLoad(await answer.text()) : null;

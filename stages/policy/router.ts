@@ -1,20 +1,21 @@
 import type { Endpoint } from './endpoint.ts';
 
 export interface Router<E> {
-  /** Where the next request of this affinity goes. */
+  /** The server for the next request of this affinity. */
   pick(affinity: string | undefined): E;
-  /** What the servers are at together, in numbers. */
+  /** The state of all servers together, in numbers. */
   state(): Record<string, number>;
 }
 
-/** Affinities that are remembered. More are in flight nowhere; an older one is given a server anew. */
+/** Affinities to remember. Fewer are in flight at any time; a forgotten one gets a new server. */
 const REMEMBERED = 8192;
 
 type Routed = Pick<Endpoint, 'isUp'> & { readonly gate: Pick<Endpoint['gate'], 'limit' | 'inFlight' | 'waiting'> };
 
 /**
- * Chooses among servers. Requests of one affinity (one problem) share the beginning of their prompts, so they stay where its cache is, unless
- * that server is down, or would have them wait while another has room. What is new goes where the load is least for what a server takes.
+ * Chooses among servers. Requests of one affinity (one problem) share the beginning of their prompts, so they stay with
+ * the server that has it in its cache. They move when that server is down, or is full while another has capacity. A new
+ * affinity goes to the server with the lowest load relative to its limit.
  */
 export function createRouter<E extends Routed>(endpoints: readonly E[]): Router<E> {
   const homes = new Map<string, E>();
@@ -31,7 +32,7 @@ export function createRouter<E extends Routed>(endpoints: readonly E[]): Router<
       const least = usable.reduce((a, b) => (loadOf(b) < loadOf(a) ? b : a));
       if (affinity === undefined) return least;
       const home = homes.get(affinity);
-      const stays = home !== undefined && usable.includes(home) && (hasRoom(home) || !hasRoom(least));
+      const stays = home !== undefined && usable.includes(home) && (hasCapacity(home) || !hasCapacity(least));
       const chosen = stays ? home : least;
       remember(affinity, chosen);
       return chosen;
@@ -49,4 +50,4 @@ export function createRouter<E extends Routed>(endpoints: readonly E[]): Router<
 }
 
 const loadOf = ({ gate }: Routed): number => (gate.inFlight + gate.waiting) / gate.limit;
-const hasRoom = ({ gate }: Routed): boolean => gate.waiting === 0 && gate.inFlight < gate.limit;
+const hasCapacity = ({ gate }: Routed): boolean => gate.waiting === 0 && gate.inFlight < gate.limit;

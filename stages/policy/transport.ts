@@ -1,32 +1,32 @@
 import { Agent, request } from 'undici';
 import { CONNECTION_ERRORS } from '../../spec/system-errors.ts';
 import { StageExit } from '../runtime/exits.ts';
-import { garbage } from './answer.ts';
-import { Trouble } from './patience.ts';
+import { malformedAnswer } from './answer.ts';
+import { TransientError } from './retry.ts';
 
 /**
- * Connections without limits of their own: an answer that is not streamed sends no byte before its last token, which takes a large model
- * longer than the 300 s that undici waits for headers by default. What a request may take is decided in `policy-endpoint.ts`.
+ * Connections without their own time limits. An answer that is not streamed sends no byte before its last token, and a
+ * large model may need longer for it than undici's default of 300 s. `endpoint.ts` limits the time of a request.
  */
 const patientAgent = new Agent({ headersTimeout: 0, bodyTimeout: 0, connect: { timeout: 10_000 } });
 
-/** An answer with a status that is none of success. */
+/** An answer with a status other than success. */
 export class HttpError extends Error {
   override readonly name = 'HttpError';
   readonly status: number;
-  constructor(status: number, words: string) {
-    super(`${status} ${words}`);
+  constructor(status: number, text: string) {
+    super(`${status} ${text}`);
     this.status = status;
   }
 }
 
 /**
- * Sends one request and puts what goes wrong with it into our words. By undici alone, neither `fetch` nor a client of OpenAI: a search sends
- * hundreds of thousands, and either takes longer over one than all the rest of the driver.
- * @param body - sent by POST as JSON; GET without
- * @returns the JSON that came
- * @throws StageExit `InvalidInput` when the server refuses the request as such
- * @throws Trouble for all that may go right another time
+ * Sends one request, and translates its errors. It uses undici directly: a search sends hundreds of thousands of
+ * requests, and `fetch` or an OpenAI client takes longer for one than the rest of the driver together.
+ * @param body - sent by POST as JSON; without a body, the request is a GET
+ * @returns the parsed JSON of the answer
+ * @throws StageExit `InvalidInput` when the server refuses the request itself
+ * @throws TransientError when a retry may succeed
  * @throws the reason of the signal
  */
 export async function exchange(url: string, path: string, body: object | null, signal: AbortSignal): Promise<unknown> {
@@ -36,7 +36,8 @@ export async function exchange(url: string, path: string, body: object | null, s
       ...(body === null
         ? { method: 'GET' }
         : { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }),
-      ...{ signal, dispatcher: patientAgent },
+      signal,
+      dispatcher: patientAgent,
     });
     beganToAnswer = true;
     const text = await answer.body.text();
@@ -44,25 +45,27 @@ export async function exchange(url: string, path: string, body: object | null, s
     throw refusalOf(answer.statusCode, text, url, waitAsked(answer.headers['retry-after']));
   } catch (error) {
     signal.throwIfAborted();
-    if (error instanceof StageExit || error instanceof Trouble) throw error;
-    if (error instanceof SyntaxError) throw garbage(error.message, error);
-    const words = error instanceof Error ? troubleOf(error) : null;
-    if (words === null) throw error;
-    throw new Trouble(`${beganToAnswer ? 'its answer broke off' : 'it does not answer'}: ${words}`, { cause: error });
+    if (error instanceof StageExit || error instanceof TransientError) throw error;
+    if (error instanceof SyntaxError) throw malformedAnswer(error.message, error);
+    const description = error instanceof Error ? connectionErrorIn(error) : null;
+    if (description === null) throw error;
+    const what = beganToAnswer ? 'its answer broke off' : 'it does not answer';
+    throw new TransientError(`${what}: ${description}`, { cause: error });
   }
 }
 
-/** The request is wrong, or too large, and will be again. */
+/** The request is wrong or too large. A retry would be refused too. */
 const REFUSED: ReadonlySet<number> = new Set([400, 413, 422]);
 
 function refusalOf(status: number, text: string, url: string, waitMs: number | null): Error {
   const said = messageIn(text);
-  const error = new HttpError(status, (said ?? text.trim().slice(0, 500)) || 'without a word');
+  const error = new HttpError(status, (said ?? text.trim().slice(0, 500)) || 'without a message');
   if (!REFUSED.has(status)) {
-    return new Trouble(`it does not answer: ${error.message}`, { cause: error, waitMs });
+    return new TransientError(`it does not answer: ${error.message}`, { cause: error, waitMs });
   }
-  // A refusal says why, in the shape of OpenAI or of vLLM. Anything else with that status was not written by a policy server.
-  if (said === null) return garbage(`HTTP ${error.message}`, error);
+  // A policy server gives its reason in the format of OpenAI or vLLM. Any other body comes from something else, such as
+  // a proxy.
+  if (said === null) return malformedAnswer(`HTTP ${error.message}`, error);
   return new StageExit('InvalidInput', `the policy server at ${url} refused a request: ${error.message}`, {
     cause: error,
   });
@@ -78,8 +81,8 @@ function messageIn(text: string): string | null {
   }
 }
 
-/** The error of connection or protocol that an error is, or has below it, in words. Null where there is none. */
-function troubleOf(error: Error): string | null {
+/** Message of the connection or protocol error in an error's chain of causes; null when there is none. */
+function connectionErrorIn(error: Error): string | null {
   for (let link: unknown = error; link instanceof Error; link = link.cause) {
     const code = String((link as NodeJS.ErrnoException).code);
     if (code.startsWith('UND_ERR') || code.startsWith('HPE_') || CONNECTION_ERRORS.has(code))
@@ -88,7 +91,7 @@ function troubleOf(error: Error): string | null {
   return null;
 }
 
-/** `Retry-After` in ms, where it is a number of seconds. A date is not looked at: clocks differ, and may be stepped. */
+/** `Retry-After` in ms, when it is a number of seconds. A date is ignored, because clocks differ and may jump. */
 function waitAsked(header: string | string[] | undefined): number | null {
   const seconds = typeof header === 'string' ? Number(header) : Number.NaN;
   return Number.isFinite(seconds) && seconds >= 0 ? seconds * 1000 : null;

@@ -5,7 +5,7 @@ import type { Counts } from '../../spec/manifest.ts';
 import { FILES, partFile, Solution, Trace } from '../../spec/records.ts';
 import { openJournal } from '../io/journal.ts';
 import { readAllJsonl, writeJsonl } from '../io/jsonl.ts';
-import { unlessNoRoom } from '../policy/capacity.ts';
+import { unlessPromptTooLong } from '../policy/context-window.ts';
 import { connectPolicy, type Policy } from '../policy/policy.ts';
 import type { StageContext, StageProgram } from '../runtime/context.ts';
 import type { EachProblem } from '../runtime/each-problem.ts';
@@ -110,7 +110,7 @@ async function rewriteTrace(
     const asked = { problem: problem.problem, written: compose('', written, domain).text, step: part.text };
     const seedOf = (attempt: number) => seedFor(seed, 'rewrite', id, index, attempt);
     const ask = () => rewriteStep({ domain, policy }, asked, config, seedOf);
-    const rewritten = await unlessNoRoom(ask, () => OUTGROWN);
+    const rewritten = await unlessPromptTooLong(ask, () => OUTGROWN);
     const reasons = rewritten.faults.map(({ reason }) => reason);
     for (const reason of reasons) faults[reason] = (faults[reason] ?? 0) + 1;
     writtenTokens += rewritten.tokens;

@@ -32,7 +32,8 @@ export interface StageContext<K extends StageKind> {
    */
   readonly signal: AbortSignal;
   /**
-   * Files of an input: all parts of `name` (`trees-00000.jsonl`, `trees-00001.jsonl`, ...) in order, or the unsharded file.
+   * Files of an input: all parts of `name` (`trees-00000.jsonl`, `trees-00001.jsonl`, ...) in order, or the unsharded
+   * file.
    * @param role - role of the input in `stage.inputs`
    * @param name - one of `FILES` of the kind that wrote them
    * @returns absolute paths, at least one, each checked against the sha256 of the input's manifest

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { Verdict } from '../../spec/records.ts';
-import type { Asked } from '../policy/policy.ts';
+import type { CompletionBatch } from '../policy/policy.ts';
 
 /** What answers took. */
 export const Cost = z.object({
@@ -33,7 +33,7 @@ export const NO_COST: Cost = {
 };
 
 /** The cost of one answer of the policy; nothing where it was not asked. */
-export const costOf = (asked: Asked | null): Cost =>
+export const costOf = (asked: CompletionBatch | null): Cost =>
   asked === null
     ? NO_COST
     : {

@@ -1,6 +1,6 @@
 import { type Domain, ownSolution, searchPrompt } from '../../domains/domain.ts';
 import type { Problem, Verdict } from '../../spec/records.ts';
-import type { Asked, Completion, PolicyDriver } from '../policy/policy.ts';
+import type { Completion, CompletionBatch, PolicyDriver } from '../policy/policy.ts';
 import type { Verifier } from '../verifier/verifier.ts';
 import { unjudgedAmong } from './cost.ts';
 import type { Candidate } from './mcts.ts';
@@ -29,7 +29,7 @@ export async function sampleCandidates(
   steps: readonly string[],
   settings: ExpansionSettings,
   seed: number,
-): Promise<{ candidates: Candidate[]; dropped: number; unjudged: number; timedOut: number; asked: Asked }> {
+): Promise<{ candidates: Candidate[]; dropped: number; unjudged: number; timedOut: number; asked: CompletionBatch }> {
   const asked = await policy.ask({
     prompt: domain.join([searchPrompt(domain, problem.problem), ...steps]),
     n: settings.candidates,

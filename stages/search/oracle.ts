@@ -1,7 +1,7 @@
 import type { Domain } from '../../domains/domain.ts';
 import type { Problem } from '../../spec/records.ts';
 import type { SearchConfig } from '../../spec/stages/search.ts';
-import { unlessNoRoom } from '../policy/capacity.ts';
+import { unlessPromptTooLong } from '../policy/context-window.ts';
 import type { PolicyDriver } from '../policy/policy.ts';
 import { seedFor } from '../runtime/random.ts';
 import type { Verifier } from '../verifier/verifier.ts';
@@ -70,7 +70,7 @@ export function oracleOf(
       };
       const none = () => ({ candidates: [], cost: WITHOUT_ROOM });
       const { candidates } = await answered('candidates', { iteration, child: EXPANSION }, steps, () =>
-        unlessNoRoom(sample, none),
+        unlessPromptTooLong(sample, none),
       );
       return candidates;
     },
@@ -84,7 +84,7 @@ export function oracleOf(
         return { value, paths: [...paths], cost: { ...costOf(asked), rollouts: sampled, reused, unjudged, timedOut } };
       };
       const none = () => ({ value: 0, paths: [], cost: WITHOUT_ROOM });
-      return await answered('value', { iteration, child }, steps, () => unlessNoRoom(sample, none));
+      return await answered('value', { iteration, child }, steps, () => unlessPromptTooLong(sample, none));
     },
     async solve(n, iteration) {
       const sample = async () => {
@@ -95,7 +95,7 @@ export function oracleOf(
       };
       const none = () => ({ solutions: [], cost: WITHOUT_ROOM });
       const { solutions } = await answered('solutions', { iteration, child: EXPANSION }, [], () =>
-        unlessNoRoom(sample, none),
+        unlessPromptTooLong(sample, none),
       );
       return solutions;
     },

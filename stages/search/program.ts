@@ -3,7 +3,7 @@ import { FILES, Problem, partFile, type Tree, type TreeNode } from '../../spec/r
 import type { SearchConfig } from '../../spec/stages/search.ts';
 import { openJournal, readPlace } from '../io/journal.ts';
 import { readAllJsonl, writeJsonl } from '../io/jsonl.ts';
-import { refuseUnlessSomeFit } from '../policy/capacity.ts';
+import { refuseUnlessSomeFit } from '../policy/context-window.ts';
 import { connectPolicy, type PolicyDriver } from '../policy/policy.ts';
 import { isMine, type StageContext, type StageProgram } from '../runtime/context.ts';
 import { forEachProblem } from '../runtime/each-problem.ts';

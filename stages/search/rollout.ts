@@ -1,6 +1,6 @@
 import { type Domain, ownSolution, searchPrompt } from '../../domains/domain.ts';
 import type { Problem } from '../../spec/records.ts';
-import type { Asked, PolicyDriver } from '../policy/policy.ts';
+import type { CompletionBatch, PolicyDriver } from '../policy/policy.ts';
 import type { Verifier } from '../verifier/verifier.ts';
 import { unjudgedAmong } from './cost.ts';
 import type { Path, Valued } from './mcts.ts';
@@ -37,7 +37,7 @@ export async function valueByRollouts(
   settings: RolloutSettings,
   seed: number,
   known: readonly Path[] = [],
-): Promise<Valued & { sampled: number; unjudged: number; timedOut: number; asked: Asked | null }> {
+): Promise<Valued & { sampled: number; unjudged: number; timedOut: number; asked: CompletionBatch | null }> {
   const reused = known.slice(0, settings.rollouts);
   const n = settings.rollouts - reused.length;
   const asked = n === 0 ? null : await policy.ask(requestOf(n));

@@ -1,6 +1,6 @@
 import { searchPrompt } from '../../domains/domain.ts';
 import type { Verdict } from '../../spec/records.ts';
-import type { Asked } from '../policy/policy.ts';
+import type { CompletionBatch } from '../policy/policy.ts';
 import type { Solution } from './best-of-n.ts';
 import { unjudgedAmong } from './cost.ts';
 import { type RolloutSettings, type RolloutWorld, untilAnswer } from './rollout.ts';
@@ -22,7 +22,7 @@ export async function sampleSolutions(
   n: number,
   settings: SolutionSettings,
   seed: number,
-): Promise<{ solutions: Solution[]; dropped: number; unjudged: number; timedOut: number; asked: Asked }> {
+): Promise<{ solutions: Solution[]; dropped: number; unjudged: number; timedOut: number; asked: CompletionBatch }> {
   const asked = await policy.ask({
     prompt: domain.join([searchPrompt(domain, problem.problem)]),
     n,

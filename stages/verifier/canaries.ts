@@ -16,15 +16,15 @@ export const Canary = z.object({
 });
 export type Canary = z.infer<typeof Canary>;
 
-/** Reasons of the verifier for being without a verdict that say nothing about the completion: a slow or a full machine has them too. */
-const OF_THE_MACHINE: ReadonlySet<string> = new Set(['timeout', 'memory', 'crash']);
+/** Reasons for a missing verdict that say nothing about the completion: a slow or full machine causes them too. */
+const MACHINE_REASONS: ReadonlySet<string> = new Set(['timeout', 'memory', 'crash']);
 
 export interface CanaryFile {
   readonly path: string;
   readonly canaries: readonly Canary[];
 }
 
-/** @throws StageExit `InvalidInput` when the domain has none, or a line is none */
+/** @throws StageExit `InvalidInput` when the domain has no canaries, or a line is not a canary */
 export async function readCanaries({ name, folder }: Pick<LoadedDomain, 'name' | 'folder'>): Promise<CanaryFile> {
   // @loads domains/{domain}/canaries.jsonl?
   const path = join(folder, 'canaries.jsonl');
@@ -35,15 +35,18 @@ export async function readCanaries({ name, folder }: Pick<LoadedDomain, 'name' |
   );
 }
 
-/** What became of the canaries: those that were judged otherwise than they state, and why the first without a verdict has none. */
+/** The result of judging the canaries. */
 export interface CanaryCheck {
-  /** One in words for each; empty when all is well. */
+  /** One message for each canary that got another verdict than it states; empty when the verifier is right. */
   readonly misjudged: readonly string[];
-  /** Null unless the verifier did not get to one, which is no fault of its own. */
+  /**
+   * Why the verifier could not judge a canary, for the first such canary; null when there is none. That is not its own
+   * fault.
+   */
   readonly unreached: string | null;
 }
 
-/** Has every canary judged anew, whatever the verifier remembers. */
+/** Judges every canary again, bypassing the verifier's memory of earlier verdicts. */
 export async function judgeCanaries(
   { canaries }: CanaryFile,
   verifier: Pick<VerifierProcess, 'judge'>,
@@ -58,7 +61,7 @@ export async function judgeCanaries(
   for (const [index, canary] of canaries.entries()) {
     const { verdict: came, reason } = verdicts[index]!;
     if (came === canary.verdict) continue;
-    if (came === 'unjudged' && OF_THE_MACHINE.has(reason ?? '')) unreached ??= reason;
+    if (came === 'unjudged' && MACHINE_REASONS.has(reason ?? '')) unreached ??= reason;
     else
       misjudged.push(
         `case ${index + 1} ("${canary.completion.slice(-60)}"): expected ${canary.verdict}, but got ${came}`,

@@ -6,64 +6,68 @@ import { FAILURES } from '../../spec/failures.ts';
 import { Verdict } from '../../spec/records.ts';
 import type { StageKind } from '../../spec/stages/index.ts';
 import { linesOf } from '../io/lines.ts';
-import { patienceOf } from '../policy/patience.ts';
+import { timeoutsOf } from '../policy/retry.ts';
 import type { StageContext } from '../runtime/context.ts';
 import { StageExit } from '../runtime/exits.ts';
 import { pythonEnvironment } from '../runtime/python.ts';
 
-/** What the verifier is asked; with an `id` in front it is one line of its stdin. */
-export interface Judgement {
+/** One question to the verifier. With an `id` it is one line of its stdin. */
+export interface VerifierRequest {
   readonly problem: string;
   readonly reference: string;
   readonly completion: string;
-  /** Judge it anew, whatever is remembered. */
+  /** Judge again, even when the verdict is remembered. */
   readonly fresh?: boolean;
 }
 
-/** One line of its stdout. `reason` says why a completion is unjudged. */
-const Answer = Verdict.extend({ id: z.int(), reason: z.string().nullish() });
+/** One line of the verifier's stdout. `reason` says why a completion is unjudged. */
+const VerifierAnswer = Verdict.extend({ id: z.int(), reason: z.string().nullish() });
 
-/** Time for reading what a process that has ended still wrote. */
-const LAST_WORDS_MS = 1000;
+/** Time to read the remaining output of a process that has exited. */
+const FINAL_OUTPUT_MS = 1000;
 
-/** Where it hung this often without a verdict in between, it will again. *Ours*. */
+/** Number of hangs in a row, without a verdict in between, after which another restart would not help. *Ours*. */
 const MAX_SILENCES = 3;
 
 export interface VerifierLimits {
-  /** Deaths of the process in one execution of a stage, after which it is taken to be broken. *Ours*. */
+  /** Deaths of the process in one execution of a stage after which the verifier counts as broken. *Ours*. */
   readonly maxDeaths?: number;
-  /** Silence, while something is asked, after which it is taken to hang; what the stage's stall limit gives when left out. */
+  /**
+   * Silence with a request open after which it counts as hanging. By default it follows from the stage's stall limit.
+   */
   readonly silenceMs?: number;
 }
 
-/** A verdict, and why a completion is unjudged. */
-export interface Judged extends Verdict {
+/** A verdict, and the reason when a completion is unjudged. */
+export interface JudgedCompletion extends Verdict {
   readonly reason: string | null;
 }
 
 export interface VerifierProcess {
-  /** @throws StageExit `DependencyDown` when the process dies or hangs over and over; the reason of the stage's signal */
-  judge(judgement: Judgement): Promise<Judged>;
-  /** Ends the process once it has answered what it was asked; at once where nobody waits for that any more. */
+  /** @throws StageExit `DependencyDown` when the process keeps dying or hanging; the reason of the stage's signal */
+  judge(request: VerifierRequest): Promise<JudgedCompletion>;
+  /** Ends the process after it has answered every open request; at once when nobody waits for answers. */
   close(): Promise<void>;
 }
 
-interface Job {
-  readonly judgement: Judgement;
-  readonly resolve: (judged: Judged) => void;
+interface OpenRequest {
+  readonly request: VerifierRequest;
+  readonly resolve: (judged: JudgedCompletion) => void;
   readonly reject: (error: unknown) => void;
 }
 
 /**
- * Keeps one verifier process alive and asks it in its line protocol: `{id, problem, reference, completion}` -> `{id, verdict, answer}`.
+ * Keeps one verifier process alive. Its protocol is one JSON line each way: `{id, problem, reference, completion}` ->
+ * `{id, verdict, answer}`.
  *
- * The process guards itself against completions that crash or hang a judge (they are unjudged). If it dies or hangs as a whole, it is
- * started again a few times and asked anew what it had in hand. A stage that stops waits for none of it.
+ * The process protects itself from completions that crash or hang a judge (they are unjudged). When the whole process
+ * dies or hangs, it is started again a few times and gets its open requests again. A stopping stage does not wait for
+ * any of this.
  */
 export function superviseVerifier(
   [program, ...args]: readonly [string, ...string[]],
   { log, signal, stage }: Pick<StageContext<StageKind>, 'log' | 'signal' | 'stage'>,
-  { maxDeaths = 5, silenceMs = patienceOf(stage.config.run.stallTimeoutSeconds).verifierMs }: VerifierLimits = {},
+  { maxDeaths = 5, silenceMs = timeoutsOf(stage.config.run.stallTimeoutSeconds).verifierMs }: VerifierLimits = {},
 ): VerifierProcess {
   let child: ChildProcessWithoutNullStreams | undefined;
   let ended: Promise<void> = Promise.resolve();
@@ -71,16 +75,16 @@ export function superviseVerifier(
   let stderrTail = '';
   let deaths = 0;
   let silences = 0;
-  /** Why nothing more is asked: it is broken, or closed, or the stage stops. */
+  /** Why no more requests are accepted: the verifier is broken or closed, or the stage stops. */
   let over: { readonly reason: unknown } | undefined;
   let nextId = 0;
-  const inHand = new Map<number, Job>();
+  const openRequests = new Map<number, OpenRequest>();
 
-  function ask(job: Job): void {
+  function send(open: OpenRequest): void {
     child ??= start();
     nextId += 1;
-    inHand.set(nextId, job);
-    child.stdin.write(`${JSON.stringify({ id: nextId, ...job.judgement })}\n`);
+    openRequests.set(nextId, open);
+    child.stdin.write(`${JSON.stringify({ id: nextId, ...open.request })}\n`);
     silence ??= setTimeout(onSilence, silenceMs);
   }
 
@@ -89,13 +93,13 @@ export function superviseVerifier(
     child?.kill('SIGKILL');
   }
 
-  /** Nothing more is asked, and nobody waits any longer for what was. */
+  /** Accepts no more requests, and rejects the open ones. */
   function giveUp(reason: unknown): void {
     over ??= { reason };
-    const lost = [...inHand.values()];
-    inHand.clear();
+    const lost = [...openRequests.values()];
+    openRequests.clear();
     clearTimeout(silence);
-    for (const job of lost) job.reject(over.reason);
+    for (const open of lost) open.reject(over.reason);
   }
   const onAbort = () => {
     giveUp(signal.reason);
@@ -107,19 +111,20 @@ export function superviseVerifier(
   function start(): ChildProcessWithoutNullStreams {
     const started = spawn(program, args, { env: pythonEnvironment(), stdio: 'pipe' });
     stderrTail = '';
-    started.stdin.on('error', () => {}); // a dead process is told by its end
+    started.stdin.on('error', () => {}); // the exit event reports a dead process
     started.stderr.on('data', (chunk: Buffer) => {
       stderrTail = (stderrTail + chunk.toString('utf8')).slice(-2000);
     });
-    const heard = Promise.all([readAnswers(started), once(started.stderr, 'close')]);
+    const outputRead = Promise.all([readAnswers(started), once(started.stderr, 'close')]);
     ended = new Promise((resolve) => {
       started.once('error', (error) => {
         onDeath(started, error.message, null);
         resolve();
       });
       started.once('exit', async (code, killedBy) => {
-        // What it still wrote is read before its death is looked at; but a judge that it leaves behind may hold its pipes open for ever.
-        await Promise.race([heard, sleep(LAST_WORDS_MS)]);
+        // Remaining output is read before the death is handled. The wait is limited, because a judge that the process
+        // leaves behind may keep its pipes open for ever.
+        await Promise.race([outputRead, sleep(FINAL_OUTPUT_MS)]);
         for (const pipe of [started.stdout, started.stderr]) pipe.destroy();
         onDeath(started, killedBy ?? `exit code ${code}`, code);
         resolve();
@@ -128,65 +133,65 @@ export function superviseVerifier(
     return started;
   }
 
-  async function readAnswers(from: ChildProcessWithoutNullStreams): Promise<void> {
+  async function readAnswers(source: ChildProcessWithoutNullStreams): Promise<void> {
     try {
-      for await (const line of linesOf(from.stdout)) onLine(line, from);
+      for await (const line of linesOf(source.stdout)) onLine(line, source);
     } catch (error) {
-      log.debug({ err: error }, 'stdout of the verifier broke off'); // its death is told by `close`
+      log.debug({ err: error }, 'stdout of the verifier broke off'); // the exit event reports its death
     }
   }
 
-  function onLine(line: string, from: ChildProcessWithoutNullStreams): void {
-    if (over !== undefined) return; // nobody waits for it any more
+  function onLine(line: string, source: ChildProcessWithoutNullStreams): void {
+    if (over !== undefined) return; // nobody waits for it
     const answer = parseAnswer(line);
-    const job = answer === null ? undefined : inHand.get(answer.id);
-    if (answer === null || job === undefined) {
-      log.warn({ line: line.slice(0, 200) }, 'verifier wrote a line that is no answer; it is started again');
-      from.kill('SIGKILL');
+    const open = answer === null ? undefined : openRequests.get(answer.id);
+    if (answer === null || open === undefined) {
+      log.warn({ line: line.slice(0, 200) }, 'verifier wrote an invalid line; restarting it');
+      source.kill('SIGKILL');
       return;
     }
-    inHand.delete(answer.id);
+    openRequests.delete(answer.id);
     clearTimeout(silence);
     silences = 0;
-    silence = inHand.size === 0 ? undefined : setTimeout(onSilence, silenceMs);
+    silence = openRequests.size === 0 ? undefined : setTimeout(onSilence, silenceMs);
     if (answer.verdict === 'unjudged') {
-      const { problem, completion } = job.judgement;
+      const { problem, completion } = open.request;
       log.info({ reason: answer.reason, problem, end: completion.slice(-200) }, 'completion is unjudged');
     }
-    job.resolve({ verdict: answer.verdict, answer: answer.answer, reason: answer.reason ?? null });
+    open.resolve({ verdict: answer.verdict, answer: answer.answer, reason: answer.reason ?? null });
   }
 
   function onDeath(dead: ChildProcessWithoutNullStreams, how: string, exitCode: number | null): void {
-    if (child !== dead) return; // told twice
+    if (child !== dead) return; // handled already
     child = undefined;
     clearTimeout(silence);
     silence = undefined;
-    const lost = [...inHand.values()];
-    inHand.clear();
+    const lost = [...openRequests.values()];
+    openRequests.clear();
     if (lost.length === 0) return;
-    const said = stderrTail.trim().split('\n').at(-1) || 'nothing';
+    const lastLine = stderrTail.trim().split('\n').at(-1) || 'nothing';
     deaths += 1;
-    log.warn({ how, said, deaths, inHand: lost.length }, 'verifier died');
+    log.warn({ how, lastLine, deaths, openRequests: lost.length }, 'verifier died');
     if (exitCode === FAILURES.InvalidInput.exitCode) {
-      over = { reason: new StageExit('InvalidInput', `the verifier refused: ${said}`) };
+      over = { reason: new StageExit('InvalidInput', `the verifier refused: ${lastLine}`) };
     } else if (silences >= MAX_SILENCES) {
-      const words = `the verifier hangs: ${silences} times in a row no verdict in ${silenceMs / 1000} s; the last it said: ${said}`;
-      over = { reason: new StageExit('DependencyDown', words) };
+      const message = `the verifier hangs: no verdict within ${silenceMs / 1000} s, ${silences} times in a row; last line on stderr: ${lastLine}`;
+      over = { reason: new StageExit('DependencyDown', message) };
     } else if (deaths >= maxDeaths) {
-      const words = `the verifier died ${deaths} times (${how}); the last it said: ${said}`;
-      over = { reason: new StageExit('DependencyDown', words) };
+      const message = `the verifier died ${deaths} times (${how}); last line on stderr: ${lastLine}`;
+      over = { reason: new StageExit('DependencyDown', message) };
     }
-    for (const job of lost) {
-      if (over !== undefined) job.reject(over.reason);
-      else ask(job);
+    for (const open of lost) {
+      if (over !== undefined) open.reject(over.reason);
+      else send(open);
     }
   }
 
   return {
-    judge: (judgement) =>
+    judge: (request) =>
       new Promise((resolve, reject) => {
         if (over !== undefined) reject(over.reason);
-        else ask({ judgement, resolve, reject });
+        else send({ request, resolve, reject });
       }),
     async close() {
       signal.removeEventListener('abort', onAbort);
@@ -201,9 +206,9 @@ export function superviseVerifier(
   };
 }
 
-function parseAnswer(line: string): z.infer<typeof Answer> | null {
+function parseAnswer(line: string): z.infer<typeof VerifierAnswer> | null {
   try {
-    return Answer.parse(JSON.parse(line));
+    return VerifierAnswer.parse(JSON.parse(line));
   } catch {
     return null;
   }

@@ -8,34 +8,37 @@ import { superviseVerifier, type VerifierLimits, type VerifierProcess } from './
 
 export { Canary } from './canaries.ts';
 
-/** Judges completions by the verifier of the domain. */
+/** Gives verdicts on completions, by the verifier of the domain (`domain.py`). */
 export interface Verifier {
   /**
-   * @throws StageExit `DependencyDown` when the verifier dies or hangs over and over
+   * @throws StageExit `DependencyDown` when the verifier keeps dying or hanging
    * @throws StageExit `InvalidInput` once it has misjudged a canary
    */
   verify(problem: Problem, completion: string): Promise<Verdict>;
   /**
-   * Ends it, after a last look at the canaries.
-   * @throws StageExit `InvalidInput` when it misjudges one by now: what it said since the last look is not to be published
+   * Judges the canaries once more, and ends the verifier.
+   * @throws StageExit `InvalidInput` when it misjudges one now: its verdicts since the last check must not be published
    */
   close(): Promise<void>;
 }
 
-/** When the canaries are judged again. *Ours*. */
-export interface Watch {
+/** How often the canaries are judged again: after so many verdicts or so much time. *Ours*. */
+export interface CanaryInterval {
   readonly verdicts: number;
   readonly ms: number;
 }
-const WATCH: Watch = { verdicts: 5_000, ms: 10 * 60_000 };
+const CANARY_INTERVAL: CanaryInterval = { verdicts: 5_000, ms: 10 * 60_000 };
 
 type VerifierContext = Pick<StageContext<StageKind>, 'domain' | 'log' | 'signal' | 'stage'>;
 
 /**
- * Starts the verifier of the domain, and lets it judge the domain's canaries before anything else, every so often while it works, and at
- * its end: a verifier that has gone wrong (another version of a library, a broken edit) would otherwise teach the policy nonsense in silence.
- * @throws StageExit `InvalidInput` when a canary is judged otherwise than it states: no other attempt is made, a person has to look
- * @throws StageExit `DependencyDown` when the verifier cannot be started, or did not get to judging one (it was too slow, or killed)
+ * Starts the verifier of the domain. It must judge the domain's canaries right before any other work, at intervals
+ * during the work, and at the end. Otherwise a broken verifier (another version of a library, a wrong edit) would
+ * silently teach the policy nonsense.
+ * @throws StageExit `InvalidInput` when a canary gets another verdict than it states. It is not retried: a person must
+ *   look.
+ * @throws StageExit `DependencyDown` when the verifier cannot be started, or could not judge a canary (too slow, or
+ *   killed)
  */
 export async function startVerifier(
   context: VerifierContext,
@@ -45,13 +48,13 @@ export async function startVerifier(
     context.domain.name,
   ),
   limits: VerifierLimits = {},
-  watch: Watch = WATCH,
+  interval: CanaryInterval = CANARY_INTERVAL,
 ): Promise<Verifier> {
   const process = superviseVerifier(command, context, limits);
   try {
     const file = await readCanaries(context.domain);
     await checkBefore(context, file, process);
-    return watched(context, file, process, watch);
+    return watched(context, file, process, interval);
   } catch (error) {
     await process.close();
     throw error;
@@ -61,24 +64,24 @@ export async function startVerifier(
 async function checkBefore({ domain }: VerifierContext, file: CanaryFile, process: VerifierProcess): Promise<void> {
   const { misjudged, unreached } = await judgeCanaries(file, process);
   if (misjudged.length > 0) {
-    const words = `the verifier of domain ${domain.name} misjudges ${inWords(misjudged, file)}`;
-    throw new StageExit('InvalidInput', words);
+    const message = `the verifier of domain ${domain.name} misjudges ${describeMisjudged(misjudged, file)}`;
+    throw new StageExit('InvalidInput', message);
   }
   if (unreached !== null) {
-    const words = `the verifier of domain ${domain.name} did not get to judge a canary of ${file.path} (${unreached}); is the machine overloaded?`;
-    throw new StageExit('DependencyDown', words);
+    const message = `the verifier of domain ${domain.name} could not judge a canary of ${file.path} (${unreached}); is the machine overloaded?`;
+    throw new StageExit('DependencyDown', message);
   }
 }
 
-/** The verifier as stages use it: once a canary is misjudged it gives no verdict any more. */
+/** The verifier as stages use it. Once it misjudges a canary, it gives no more verdicts. */
 function watched(
   { domain, log, signal }: VerifierContext,
   file: CanaryFile,
   process: VerifierProcess,
-  { verdicts, ms }: Watch,
+  { verdicts, ms }: CanaryInterval,
 ): Verifier {
   let broken: StageExit | null = null;
-  let given = 0; // since the canaries were last judged as they state
+  let given = 0; // verdicts since the canaries were last judged right
   let checkedAt = new Date();
   let checking: Promise<void> | null = null;
 
@@ -89,19 +92,19 @@ function watched(
       const since = checkedAt.toISOString();
       broken = new StageExit(
         'InvalidInput',
-        `the verifier of domain ${domain.name} has gone wrong while it worked: it misjudges ${inWords(misjudged, file)}. The ${given} verdicts since ${since} are not to be trusted: mend it, remove the journal of this stage, and retry`,
+        `the verifier of domain ${domain.name} has gone wrong while it worked: it misjudges ${describeMisjudged(misjudged, file)}. The ${given} verdicts since ${since} are not to be trusted: mend it, remove the journal of this stage, and retry`,
       );
-      log.error({ misjudged, given, since }, 'the verifier misjudges canaries');
+      log.error({ misjudged, given, since }, 'verifier misjudges canaries');
       return;
     }
-    if (unreached !== null) log.warn({ reason: unreached }, 'the verifier did not get to judge a canary');
+    if (unreached !== null) log.warn({ reason: unreached }, 'verifier could not judge a canary');
     else {
       given -= before;
       checkedAt = began;
     }
   }
-  /** At most one look at a time; a verifier that cannot be reached is told by who waits for a verdict. */
-  const look = (): Promise<void> => {
+  /** Runs at most one check at a time. An unreachable verifier is reported by the requests that wait for a verdict. */
+  const checkCanaries = (): Promise<void> => {
     checking ??= check()
       .catch((error: unknown) => log.debug({ err: error }, 'canaries were not judged'))
       .finally(() => {
@@ -116,16 +119,16 @@ function watched(
       const judged = await process.judge({ problem, reference, completion });
       if (broken !== null) throw broken;
       given += 1;
-      if (given >= verdicts || Date.now() - checkedAt.getTime() >= ms) void look();
+      if (given >= verdicts || Date.now() - checkedAt.getTime() >= ms) void checkCanaries();
       return judged;
     },
     async close() {
-      if (given > 0 && broken === null && !signal.aborted) await look();
+      if (given > 0 && broken === null && !signal.aborted) await checkCanaries();
       await process.close();
       if (broken !== null) throw broken;
     },
   };
 }
 
-const inWords = (misjudged: readonly string[], { path, canaries }: CanaryFile): string =>
+const describeMisjudged = (misjudged: readonly string[], { path, canaries }: CanaryFile): string =>
   `${misjudged.length} of ${canaries.length} canaries of ${path}: ${misjudged.slice(0, 3).join('; ')}`;

@@ -46,9 +46,7 @@ describe('a stage', () => {
       server.requests.length - from > 8 ? { status: 200, body: '{"choices":[{"text":"no"}]}' } : undefined;
     expect(await stage.start().ended).toMatchObject({
       code: 69,
-      stderr: expect.stringMatching(
-        /^the policy server at .* is of no use: it answers what is not a completion: choices\.0/,
-      ),
+      stderr: expect.stringMatching(/^the policy server at .* failed: its answer is not a completion: choices\.0/),
     });
     // Each entry is one that an undisturbed run has as well.
     const kept = await entriesOnDisk(stage.dir);
@@ -73,7 +71,7 @@ describe('a stage', () => {
     const run = stage.start();
     expect(await run.ended).toMatchObject({
       code: 69,
-      stderr: expect.stringMatching(/is of no use: it hangs: GET \/health came to nothing/),
+      stderr: expect.stringMatching(/failed: it hangs: GET \/health failed/),
     });
 
     server.beforeHealth = () => undefined;

@@ -79,7 +79,7 @@ test('the server is held: the stage ends with 69 and says so; when the server go
   server.signal('SIGCONT');
   expect(end).toMatchObject({
     code: 69,
-    stderr: expect.stringMatching(/of no use: it hangs: GET \/health came to nothing 3 times in a row/),
+    stderr: expect.stringMatching(/failed: it hangs: GET \/health failed 3 times in a row/),
   });
   const kept = (await entriesOnDisk(stage.dir)).length;
   expect(kept).toBeGreaterThanOrEqual(3);
@@ -97,6 +97,6 @@ test('the server is gone for good: the stage ends with 69 and says what came', a
   await server.kill();
   expect(await run.ended).toMatchObject({
     code: 69,
-    stderr: expect.stringMatching(/of no use: (it does not answer: .*ECONNREFUSED|its answer broke off)/),
+    stderr: expect.stringMatching(/failed: (it does not answer: .*ECONNREFUSED|its answer broke off)/),
   });
 });

@@ -50,7 +50,7 @@ describe('a stage whose verifier', () => {
     expect(await stage.start({ env }).ended).toMatchObject({
       code: 69,
       stderr: expect.stringMatching(
-        /^the verifier hangs: 3 times in a row no verdict in 2 s; the last it said: nothing\n$/,
+        /^the verifier hangs: no verdict within 2 s, 3 times in a row; last line on stderr: nothing\n$/,
       ),
     });
     expect(starts()).toBe(3);
@@ -68,7 +68,7 @@ describe('a stage whose verifier', () => {
     const { env, starts } = unruly(`die ${CANARIES + 9},die 3`);
     expect(await stage.start({ env }).ended).toMatchObject({
       code: 69,
-      stderr: 'the verifier died 5 times (exit code 3); the last it said: a request too many\n',
+      stderr: 'the verifier died 5 times (exit code 3); last line on stderr: a request too many\n',
     });
     expect(starts()).toBe(5);
   });

@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { loadDomain } from '../../domains/domain.ts';
 import { readChat, withChat } from '../../stages/policy/chat.ts';
 
-/** As SmolLM2's: with a system message of its own, and a token for the beginning that is part of every message. */
+/** Like SmolLM2's template: it has its own system message, and every message starts with a begin token. */
 const TEMPLATE =
   "{% for m in messages %}{% if loop.first %}{{ '<s>system\\nBe brief.</s>\\n' }}{% endif %}{{ '<s>' + m['role'] + '\\n' + m['content'] + '</s>\\n' }}{% endfor %}{% if add_generation_prompt %}{{ '<s>assistant\\n' }}{% endif %}";
 
@@ -20,14 +20,14 @@ const put = (name: string, content: unknown) =>
   writeFileSync(join(folder, name), typeof content === 'string' ? content : JSON.stringify(content));
 
 describe('the chat template of a model', () => {
-  test('asks as a user, and opens the answer', async () => {
+  test('asks as a user, and begins the answer', async () => {
     put('chat_template.jinja', TEMPLATE);
     expect((await readChat(folder))?.('What is {{ 1 }}?')).toBe(
       '<s>system\nBe brief.</s>\n<s>user\nWhat is {{ 1 }}?</s>\n<s>assistant\n',
     );
   });
 
-  test('may stand in the settings of the tokenizer, alone or among others', async () => {
+  test('may be in the settings of the tokenizer, alone or among others', async () => {
     put('tokenizer_config.json', { chat_template: '{{ messages[0].content }}:', bos_token: { content: '<s>' } });
     expect((await readChat(folder))?.('x')).toBe('x:');
     const named = { name: 'default', template: '>{{ messages[0].content }}' };
@@ -35,7 +35,7 @@ describe('the chat template of a model', () => {
     expect((await readChat(folder))?.('x')).toBe('>x');
   });
 
-  test('leaves out a first token that the tokenizer puts there by itself', async () => {
+  test('omits a first token that the tokenizer adds itself', async () => {
     put('chat_template.jinja', '{{ bos_token }}{{ messages[0].content }}');
     put('tokenizer_config.json', { bos_token: '<s>' });
     expect((await readChat(folder))?.('x')).toBe('<s>x');
@@ -45,12 +45,12 @@ describe('the chat template of a model', () => {
     expect((await readChat(folder))?.('x')).toBe('x');
   });
 
-  test('is none where the model has none', async () => {
+  test('is null when the model has none', async () => {
     put('tokenizer_config.json', {});
     expect(await readChat(folder)).toBeNull();
   });
 
-  test('that cannot be read or rendered is refused in words', async () => {
+  test('that cannot be read or rendered is refused with a message', async () => {
     await expect(readChat(join(folder, 'gone'))).rejects.toThrow(/gone: expected the folder of the model/);
     put('chat_template.jinja', '{{ raise_exception("no users here") }}');
     await expect(readChat(folder)).rejects.toThrow(/no users here/);
@@ -58,7 +58,7 @@ describe('the chat template of a model', () => {
     await expect(readChat(folder)).rejects.toThrow(/expected a chat template that renders a message/);
   });
 
-  test('in files that are not what they seem is refused with the name of the file', async () => {
+  test('in malformed files is refused with the name of the file', async () => {
     put('tokenizer_config.json', '{"chat_template": ');
     await expect(readChat(folder)).rejects.toThrow(/tokenizer_config\.json: expected JSON/);
     put('tokenizer_config.json', { chat_template: 'x', bos_token: '<s>' });
@@ -68,7 +68,7 @@ describe('the chat template of a model', () => {
 });
 
 describe('a domain behind a chat template', () => {
-  test('asks everything as a user, and writes on right behind the template', async () => {
+  test('asks everything as a user, and continues directly after the template', async () => {
     put('chat_template.jinja', TEMPLATE);
     const math = await loadDomain('math');
     const domain = withChat(math, await readChat(folder));
@@ -82,7 +82,7 @@ describe('a domain behind a chat template', () => {
     expect(domain.prompts.selfEvaluate('p', ['s'])).toMatch(/<s>user\n[\s\S]*<s>assistant\n$/);
   });
 
-  test('is the domain itself without one', async () => {
+  test('is the domain itself without a template', async () => {
     const math = await loadDomain('math');
     expect(withChat(math, null)).toBe(math);
   });

@@ -13,7 +13,10 @@ const PROBLEMS: Problem[] = [
   { id: 'two', problem: '20 + 20 =', reference: '40', source: 'hard' },
 ];
 
-/** The greedy completion is right, after a restart; samples of the hard benchmark cannot be judged, those of the easy one are wrong. */
+/**
+ * The greedy completion is right, after a restart; samples of the hard benchmark cannot be judged, those of the easy
+ * one are wrong.
+ */
 const reply: Reply = ({ prompt, temperature }) => {
   const hard = prompt.includes('20');
   if (temperature === 0) return `Answer: 1 . Let's restart. Answer: ${hard ? 40 : 2}`;

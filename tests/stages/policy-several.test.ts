@@ -5,7 +5,7 @@ import { createRouter } from '../../stages/policy/router.ts';
 import { type FakePolicyServer, startFakePolicyServer } from '../support/fake-policy-server.ts';
 import { aStageContext } from '../support/stage-context.ts';
 
-/** Several policy servers: fakes over real HTTP, since a real one cannot be told to fail at a given moment. */
+/** Several policy servers: fakes over real HTTP, because a real server cannot be made to fail at a given moment. */
 const request = (problem: string) => ({
   ...{ prompt: `Solve: ${problem} =`, n: 2, maxTokens: 8, temperature: 1, topP: 0.9, seed: 5, affinity: problem },
 });
@@ -13,13 +13,13 @@ async function connect(...urls: string[]) {
   const context = await aStageContext({ kind: 'curriculum' }, '/nowhere');
   const said: { msg: string; url?: string }[] = [];
   const log = pino({ level: 'warn' }, { write: (line) => void said.push(JSON.parse(line)) });
-  return { policy: await connectPolicy({ ...context, log }, { url: urls.join(', '), lookMs: 100 }), said };
+  return { policy: await connectPolicy({ ...context, log }, { url: urls.join(', '), pollMs: 100 }), said };
 }
 const problems = Array.from({ length: 12 }, (_, index) => `problem ${index}`);
 const promptsOf = (server: FakePolicyServer) => server.requests.map(({ prompt }) => prompt);
 
 describe('several policy servers', () => {
-  test('share the problems, and each keeps its own', async () => {
+  test('share the problems, and each problem stays with one server', async () => {
     await using a = await startFakePolicyServer(() => 'Answer: 2');
     await using b = await startFakePolicyServer(() => 'Answer: 2');
     const { policy } = await connect(a.url, b.url);
@@ -31,7 +31,7 @@ describe('several policy servers', () => {
     expect(a.requests.length).toBe(b.requests.length);
   });
 
-  test('stand in for one that fails, until it is well again', async () => {
+  test('take over from one that fails, until it is healthy again', async () => {
     await using a = await startFakePolicyServer(() => 'Answer: 2');
     await using b = await startFakePolicyServer(() => 'Answer: 2');
     const { policy, said } = await connect(a.url, b.url);
@@ -46,11 +46,11 @@ describe('several policy servers', () => {
     const before = a.requests.length;
     await Promise.all(['new 1', 'new 2'].map((problem) => policy.complete(request(problem))));
     expect(a.requests.length).toBe(before + 1);
-    const told = said.filter(({ url }) => url === a.url).map(({ msg }) => msg);
-    expect(told).toEqual(['a policy server is down; its requests go to the others', 'a policy server is well again']);
+    const logged = said.filter(({ url }) => url === a.url).map(({ msg }) => msg);
+    expect(logged).toEqual(['policy server is down; its requests go to the others', 'policy server is healthy again']);
   });
 
-  test('are begun with as soon as one of them is well', async () => {
+  test('are used as soon as one of them is healthy', async () => {
     await using b = await startFakePolicyServer(() => 'Answer: 2');
     const { policy } = await connect('http://127.0.0.1:9', b.url);
     expect(await policy.complete(request('one'))).toHaveLength(2);
@@ -62,12 +62,12 @@ describe('the router', () => {
     ...{ name, isUp, gate: { inFlight, limit, waiting } },
   });
 
-  test('gives a new problem to the server with the least load for its size', () => {
+  test('gives a new problem to the server with the lowest load relative to its limit', () => {
     const router = createRouter([server('small', 6, 10), server('large', 50, 100)]);
     expect(router.pick('p').name).toBe('large');
   });
 
-  test('moves a problem away only where it would wait and another has room', () => {
+  test('moves a problem only when it would wait and another server has capacity', () => {
     const [a, b] = [server('a'), server('b', 1)];
     const router = createRouter([a, b]);
     expect(router.pick('p').name).toBe('a');
@@ -80,7 +80,7 @@ describe('the router', () => {
     expect(router.pick('p').name).toBe('b');
   });
 
-  test('goes on with those that are down where none is up', () => {
+  test('uses servers that are down when none is up', () => {
     expect(createRouter([server('a', 0, 10, 0, false)]).pick('p').name).toBe('a');
   });
 });

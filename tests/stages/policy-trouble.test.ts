@@ -1,30 +1,33 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { pino } from 'pino';
 import { describe, expect, test } from 'vitest';
-import { backoffMs, type Patience, patienceOf } from '../../stages/policy/patience.ts';
 import { connectPolicy, type Policy } from '../../stages/policy/policy.ts';
+import { backoffMs, type Timeouts, timeoutsOf } from '../../stages/policy/retry.ts';
 import { type FakePolicyServer, startFakePolicyServer } from '../support/fake-policy-server.ts';
 import { until } from '../support/machine.ts';
 import { TROUBLE } from '../support/policy-trouble.ts';
 import { aStageContext } from '../support/stage-context.ts';
 
-/** The policy server is a fake over real HTTP here: a real one cannot be told to answer garbage. See also `tests/faults/`. */
+/**
+ * The policy server is a fake over real HTTP here, because a real one cannot be made to send malformed answers. See
+ * also `tests/faults/`.
+ */
 const REQUEST = { prompt: 'Solve: 1 + 1 =', n: 2, maxTokens: 8, temperature: 1, topP: 0.9, seed: 5 };
-async function connect(server: FakePolicyServer, patience: Partial<Patience>, signal = new AbortController().signal) {
+async function connect(server: FakePolicyServer, timeouts: Partial<Timeouts>, signal = new AbortController().signal) {
   const context = await aStageContext({ kind: 'curriculum' }, '/nowhere', { signal });
   const waits: number[] = [];
   const log = pino({ level: 'warn' }, { write: (line) => void waits.push(JSON.parse(line).waitMs) });
-  return { policy: await connectPolicy({ ...context, log }, { url: server.url, patience }), waits };
+  return { policy: await connectPolicy({ ...context, log }, { url: server.url, timeouts }), waits };
 }
-const down = (policy: Policy, words: RegExp) =>
+const expectDown = (policy: Policy, message: RegExp) =>
   expect(policy.complete(REQUEST)).rejects.toMatchObject({
     failure: 'DependencyDown',
-    message: expect.stringMatching(words),
+    message: expect.stringMatching(message),
   });
 
 describe('a request that meets', () => {
-  // Side by side: each waits for its back-off.
-  test.concurrent.each(TROUBLE)('$name is asked again, and counts once', async ({ instead }) => {
+  // Concurrent, because each one waits for its back-off.
+  test.concurrent.each(TROUBLE)('$name is retried, and counts once', async ({ instead }) => {
     await using server = await startFakePolicyServer(() => 'Answer: 2');
     const { policy, waits } = await connect(server, {});
     server.beforeAnswer = () => (server.requests.length < 2 ? instead : undefined);
@@ -34,67 +37,70 @@ describe('a request that meets', () => {
     expect(waits).toEqual([expect.toSatisfy((ms: number) => ms >= 250 && ms <= 500)]);
   });
 
-  test.each(TROUBLE)('$name for too long is a dependency that is down, in words', async ({ instead, words }) => {
+  test.each(TROUBLE)('$name for too long ends with DependencyDown and a message', async ({ instead, words }) => {
     await using server = await startFakePolicyServer(() => 'Answer: 2');
     const { policy } = await connect(server, { failingMs: 1 });
     server.beforeAnswer = () => instead;
-    await down(policy, words);
+    await expectDown(policy, words);
     expect(server.requests).toHaveLength(2);
     expect(policy.usage.requests).toBe(0);
   });
 
-  test('a server that asks for time gets it, but no more than there is patience', async () => {
+  test('a server that asks for time gets it, within the time for retries', async () => {
     await using server = await startFakePolicyServer(() => 'Answer: 2');
     const { policy, waits } = await connect(server, { failingMs: 900 });
     server.beforeAnswer = () => ({ status: 429, body: '{}', headers: { 'retry-after': '3600' } });
-    await down(policy, /429/);
+    await expectDown(policy, /429/);
     expect(waits).toEqual([expect.toSatisfy((ms: number) => ms > 500 && ms <= 900)]);
   });
 });
 
-describe('a server that takes a request and never answers', () => {
-  test('hangs when it does not say either that it is well', async () => {
+describe('a server that accepts a request and never answers', () => {
+  test('hangs when its health check does not answer either', async () => {
     await using server = await startFakePolicyServer(() => 'Answer: 2');
     const { policy } = await connect(server, { silenceMs: 300, failingMs: 1 });
     server.beforeAnswer = () => 'hang';
     server.beforeHealth = () => 'hang';
-    await down(policy, /it hangs: GET \/health came to nothing 3 times in a row \(no answer within 0.1 s\)/);
+    await expectDown(policy, /it hangs: GET \/health failed 3 times in a row \(no answer within 0.1 s\)/);
   });
 
-  test('hangs when it says that it is not well, in its words', async () => {
+  test('hangs when its health check fails, and the error quotes it', async () => {
     await using server = await startFakePolicyServer(() => 'Answer: 2');
     const { policy } = await connect(server, { silenceMs: 300, failingMs: 1 });
     server.beforeAnswer = () => 'hang';
     server.beforeHealth = () => ({ status: 503, body: 'the engine died' });
-    await down(policy, /it hangs: .*\(HTTP 503 the engine died\)/);
+    await expectDown(policy, /it hangs: .*\(HTTP 503 the engine died\)/);
   });
 
-  test('has as long as the stage bears with, when it is well', async () => {
+  test('has the time limit of a request while it is healthy', async () => {
     await using server = await startFakePolicyServer(() => 'Answer: 2');
     const { policy } = await connect(server, { silenceMs: 900, requestMs: 1500 });
     server.beforeAnswer = () => 'hang';
-    await down(policy, /is up, but has not answered a request within 1.5 s, nine tenths of run.stallTimeoutSeconds/);
-    expect(server.requests, 'it was asked again for what takes too long').toHaveLength(1);
+    await expectDown(
+      policy,
+      /is up, but has not answered a request within 1.5 s, nine tenths of run.stallTimeoutSeconds/,
+    );
+    expect(server.requests, 'a request that takes too long was retried').toHaveLength(1);
   });
 
-  test('is told from one that was busy for a moment', async () => {
+  test('does not hang when it is only busy for a moment', async () => {
     await using server = await startFakePolicyServer(() => 'Answer: 2');
     const { policy, waits } = await connect(server, { silenceMs: 900 });
-    let looks = 0;
-    server.beforeHealth = () => (++looks % 3 === 0 ? undefined : { status: 503, body: 'busy' });
+    let probes = 0;
+    server.beforeHealth = () => (++probes % 3 === 0 ? undefined : { status: 503, body: 'busy' });
     server.beforeAnswer = async () => {
-      while (looks < 5) await sleep(10);
+      while (probes < 5) await sleep(10);
       return undefined;
     };
     expect(await policy.complete(REQUEST)).toHaveLength(2);
-    expect(waits, 'it was given up and asked again').toEqual([]);
+    expect(waits, 'the request was given up and retried').toEqual([]);
   });
 });
 
 test('an answer may take longer than a client waits for its first byte', async () => {
   await using server = await startFakePolicyServer(() => 'Answer: 2');
   const { policy } = await connect(server, {});
-  // The 300 s that undici gives to every `fetch` of a process, in small.
+  // Stands for the 300 s that undici allows every `fetch` of a process.
   const { Agent, setGlobalDispatcher, getGlobalDispatcher } = await import('undici');
   const usual = getGlobalDispatcher();
   setGlobalDispatcher(new Agent({ headersTimeout: 200, bodyTimeout: 200 }));
@@ -108,23 +114,24 @@ test('an answer may take longer than a client waits for its first byte', async (
   }
 });
 
-test('a stage that stops does not wait for its next try', async () => {
+test('a stopping stage does not wait for the next retry', async () => {
   await using server = await startFakePolicyServer(() => 'Answer: 2');
   const stop = new AbortController();
   const { policy, waits } = await connect(server, {}, stop.signal);
   server.beforeAnswer = () => ({ status: 503, body: '{}', headers: { 'retry-after': '50' } });
   const asked = expect(policy.complete(REQUEST)).rejects.toThrow('preempted');
-  await until('it waits for its next try', () => waits.length > 0);
+  await until('it waits for the next retry', () => waits.length > 0);
   stop.abort(new Error('preempted'));
   await asked;
   expect(waits).toEqual([50_000]);
 });
 
-describe('patience', () => {
-  test('ends with a server that hangs well before the stage is taken for stalled, whatever the stall limit', () => {
+describe('the timeouts', () => {
+  test('end a request to a hanging server well before the stage counts as stalled, for every stall limit', () => {
     for (const seconds of [2, 60, 1800, 7200, 10_000_000]) {
-      const { requestMs, silenceMs, failingMs, verifierMs } = patienceOf(seconds);
-      // Found to hang, asked again until patience is over, found to hang once more: a probe may begin a third of the silence late.
+      const { requestMs, silenceMs, failingMs, verifierMs } = timeoutsOf(seconds);
+      // The server hangs, is retried until the time is over, and hangs once more. A probe may start a third of the
+      // silence late.
       expect((silenceMs * 8) / 3 + failingMs).toBeLessThan(seconds * 1000);
       expect(verifierMs * 3).toBeLessThan(seconds * 1000);
       expect(requestMs).toBeLessThan(seconds * 1000);
@@ -132,7 +139,7 @@ describe('patience', () => {
     }
   });
 
-  test('waits longer from try to try, up to 8 s, and never in step with others', () => {
+  test('make the waits longer from retry to retry, up to 8 s, with a random part', () => {
     expect([0, 1, 4, 5, 50].map((retry) => backoffMs(retry, 0))).toEqual([500, 1000, 8000, 8000, 8000]);
     expect(backoffMs(2, 0.5)).toBe(1500);
   });

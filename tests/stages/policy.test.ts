@@ -1,24 +1,24 @@
 import { describe, expect, test } from 'vitest';
-import { NoRoom } from '../../stages/policy/capacity.ts';
+import { PromptTooLong } from '../../stages/policy/context-window.ts';
 import { connectPolicy, type PolicyOptions } from '../../stages/policy/policy.ts';
 import { startFakePolicyServer } from '../support/fake-policy-server.ts';
 import { aStageContext } from '../support/stage-context.ts';
 
 const REQUEST = { prompt: 'Solve: 1 + 1 =', n: 2, maxTokens: 8, temperature: 1, topP: 0.9, seed: 5 };
-const QUICK: PolicyOptions['patience'] = { failingMs: 1 };
+const QUICK: PolicyOptions['timeouts'] = { failingMs: 1 };
 
 const aServer = (contextTokens?: number) =>
   startFakePolicyServer((_request, index, chance) => `Answer: ${index} ${chance}`, {
     ...(contextTokens === undefined ? {} : { contextTokens }),
   });
 
-async function connect(url: string, signal = new AbortController().signal, patience: PolicyOptions['patience'] = {}) {
+async function connect(url: string, signal = new AbortController().signal, timeouts: PolicyOptions['timeouts'] = {}) {
   const context = await aStageContext({ kind: 'curriculum' }, '/nowhere', { signal });
-  return await connectPolicy(context, { patience: { ...QUICK, ...patience }, url });
+  return await connectPolicy(context, { timeouts: { ...QUICK, ...timeouts }, url });
 }
 
 describe('a request', () => {
-  test('asks for the served model in the words of the protocol, stop strings included', async () => {
+  test('sends the fields of the protocol, stop strings included', async () => {
     await using server = await aServer();
     const policy = await connect(server.url);
     await policy.complete({ ...REQUEST, stop: [' .'] });
@@ -30,7 +30,7 @@ describe('a request', () => {
     ]);
   });
 
-  test('answers with n completions, their tokens and the sum of their log-probabilities', async () => {
+  test('returns n completions, their tokens and the sums of their log-probabilities', async () => {
     await using server = await aServer();
     const policy = await connect(server.url);
     const completions = await policy.complete(REQUEST);
@@ -40,7 +40,7 @@ describe('a request', () => {
     expect(policy.usage).toMatchObject({ promptTokens: 5, completionTokens: 6, requests: 1 });
   });
 
-  test('is asked again when the server was busy', async () => {
+  test('is retried when the server was busy', async () => {
     await using server = await aServer();
     const policy = await connect(server.url);
     server.beforeAnswer = () => (server.requests.length === 1 ? { status: 503, body: '{}' } : undefined);
@@ -50,21 +50,21 @@ describe('a request', () => {
 });
 
 describe('at temperature 0', () => {
-  test.each([0, 1e-6])('(%s) one completion is asked for, and stands for all that are wanted', async (temperature) => {
+  test.each([0, 1e-6])('(%s) one completion is requested, and is returned n times', async (temperature) => {
     await using server = await aServer(100);
     const policy = await connect(server.url);
     const asked = await policy.ask({ ...REQUEST, n: 16, temperature });
     expect(server.requests).toMatchObject([{ n: 1, temperature: 0 }]);
     expect(asked.completions).toHaveLength(16);
     expect(new Set(asked.completions.map(({ text }) => text)).size).toBe(1);
-    expect(asked.completionTokens).toBe(3); // what the server made
+    expect(asked.completionTokens).toBe(3); // what the server generated
   });
 });
 
-describe('the room in the context', () => {
+describe('the space in the context', () => {
   const words = (count: number) => Array(count).fill('word').join(' ');
 
-  test('is not asked for where the bytes of the prompt fit as tokens', async () => {
+  test('is not asked for when the bytes of the prompt would fit as tokens', async () => {
     await using server = await aServer(100);
     const policy = await connect(server.url);
     await policy.complete({ ...REQUEST, maxTokens: 50 });
@@ -72,7 +72,7 @@ describe('the room in the context', () => {
     expect(server.tokenized).toBe(0);
   });
 
-  test('cuts what is asked for, and the completions and the usage say so', async () => {
+  test('limits the tokens that are requested, and the completions and the usage show it', async () => {
     await using server = await aServer(100);
     const policy = await connect(server.url);
     const asked = await policy.ask({ ...REQUEST, prompt: words(70), maxTokens: 8192 });
@@ -89,7 +89,7 @@ describe('the room in the context', () => {
     expect(server.tokenized).toBe(1);
   });
 
-  test('that a prompt does not leave is told without sending it, and counted', async () => {
+  test('is too small for a prompt, which is counted and not sent', async () => {
     await using server = await aServer(100);
     const policy = await connect(server.url);
     await expect(policy.ask({ ...REQUEST, prompt: words(100) })).rejects.toMatchObject({
@@ -99,26 +99,26 @@ describe('the room in the context', () => {
     expect(policy.usage).toMatchObject({ requests: 0, withoutRoom: 1 });
   });
 
-  test('is found by the refusal of a server that does not tell it', async () => {
+  test('counts as exceeded when a server without a context length refuses the request', async () => {
     await using server = await aServer();
     const policy = await connect(server.url);
     server.beforeAnswer = () => ({ status: 400, body: '{"error":{"message":"too long"}}' });
-    await expect(policy.complete(REQUEST)).rejects.toBeInstanceOf(NoRoom);
+    await expect(policy.complete(REQUEST)).rejects.toBeInstanceOf(PromptTooLong);
     expect(policy.usage).toMatchObject({ withoutRoom: 1 });
   });
 
-  test('does not excuse another refusal of a server that tells it', async () => {
+  test('does not explain the refusal of a server with a known context length', async () => {
     await using server = await aServer(100);
     const policy = await connect(server.url);
     server.beforeAnswer = () => ({ status: 400, body: '{"error":{"message":"no such parameter"}}' });
     const refusal = await policy.complete(REQUEST).catch((error: unknown) => error);
     expect(refusal).toMatchObject({ failure: 'InvalidInput' });
-    expect(refusal).not.toBeInstanceOf(NoRoom);
+    expect(refusal).not.toBeInstanceOf(PromptTooLong);
   });
 });
 
 describe('a policy server', () => {
-  test.each([413])('that says %s to a request is not asked again', async (status) => {
+  test.each([413])('that answers %s is not asked again', async (status) => {
     await using server = await aServer();
     const policy = await connect(server.url);
     server.beforeAnswer = () => ({ status, body: '{"error":{"message":"body: expected at most 9 bytes"}}' });
@@ -126,7 +126,7 @@ describe('a policy server', () => {
     expect(server.requests).toHaveLength(1);
   });
 
-  test('that keeps failing is a dependency that is down', async () => {
+  test('that keeps failing ends the request with DependencyDown', async () => {
     await using server = await aServer();
     const policy = await connect(server.url);
     server.beforeAnswer = () => ({ status: 500, body: '{"error":{"message":"out of paper"}}' });
@@ -136,14 +136,14 @@ describe('a policy server', () => {
     });
   });
 
-  test('that is gone is a dependency that is down', async () => {
+  test('that is gone ends the request with DependencyDown', async () => {
     const server = await aServer();
     const policy = await connect(server.url);
     await server[Symbol.asyncDispose]();
     await expect(policy.complete(REQUEST)).rejects.toMatchObject({ failure: 'DependencyDown' });
   });
 
-  test('that never becomes healthy is a dependency that is down', async () => {
+  test('that never becomes healthy ends the connection with DependencyDown', async () => {
     const server = await aServer();
     await server[Symbol.asyncDispose]();
     await expect(connect(server.url, undefined, { readyMs: 300 })).rejects.toMatchObject({
@@ -164,17 +164,17 @@ describe('a policy server', () => {
       name: 'a choice without log-probabilities',
       body: '{"choices":[{"index":0,"text":"a","finish_reason":"stop","logprobs":null}]}',
     },
-  ])('that answers garbage is a dependency that is down: $name', async ({ body }) => {
+  ])('that sends a malformed answer ends the request with DependencyDown: $name', async ({ body }) => {
     await using server = await aServer();
     const policy = await connect(server.url);
     server.beforeAnswer = () => ({ status: 200, body });
     await expect(policy.complete(REQUEST)).rejects.toMatchObject({
       failure: 'DependencyDown',
-      message: expect.stringMatching(/answers what is not a completion/),
+      message: expect.stringMatching(/its answer is not a completion/),
     });
   });
 
-  test('that refuses the request as such makes it invalid input, in its words', async () => {
+  test('that refuses the request ends it with InvalidInput and its own message', async () => {
     await using server = await aServer();
     const policy = await connect(server.url);
     server.beforeAnswer = () => ({ status: 400, body: '{"error":{"message":"prompt of 300 tokens, context of 256"}}' });
@@ -186,7 +186,7 @@ describe('a policy server', () => {
   });
 });
 
-test('a request in flight is let go when the stage stops, for the reason of the stop', async () => {
+test('a request in flight is abandoned when the stage stops, with the reason of the stop', async () => {
   await using server = await aServer();
   const stop = new AbortController();
   const policy = await connect(server.url, stop.signal);

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import { loadDomain } from '../../domains/domain.ts';
 import { SearchConfig } from '../../spec/index.ts';
-import { NoRoom } from '../../stages/policy/capacity.ts';
+import { PromptTooLong } from '../../stages/policy/context-window.ts';
 import { StageExit } from '../../stages/runtime/exits.ts';
 import { random, seedFor } from '../../stages/runtime/random.ts';
 import { addCosts, NO_COST } from '../../stages/search/cost.ts';
@@ -117,7 +117,7 @@ describe('the search', () => {
   test('gives up a path that has outgrown the context, and a problem that never fitted, and counts both', async () => {
     const context = (words: number) =>
       toyPolicy(async ({ prompt }) => {
-        if (prompt.split(' ').length > words) throw new NoRoom('the prompt is too long');
+        if (prompt.split(' ').length > words) throw new PromptTooLong('the prompt is too long');
       });
     const config = SearchConfig.parse({ candidates: 4, rollouts: 2, iterations: 60 });
     const given = { problem: PROBLEM, verifier: toyVerifier(), seed: 3, domain: await loadDomain('countdown'), config };

@@ -7,8 +7,8 @@ import { type Candidate, type Oracle, type SearchLimits, search } from '../../st
 import { grow, ROOTED } from '../../stages/search/tree.ts';
 
 /**
- * The whole search once more, slow and independent: it keeps a list of evaluations and nothing else, and counts visits and values anew whenever
- * it needs one, by looking through all of them. Written from the words of docs/search.md.
+ * The whole search once more, slow and independent: it keeps a list of evaluations and nothing else, and counts visits
+ * and values anew whenever it needs one, by looking through all of them. Written from the words of docs/search.md.
  */
 
 interface SlowNode {

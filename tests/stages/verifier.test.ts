@@ -5,7 +5,7 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import type { Problem } from '../../spec/index.ts';
 import { pythonCommand } from '../../stages/runtime/python.ts';
 import type { VerifierLimits } from '../../stages/verifier/process.ts';
-import { type Canary, startVerifier, type Watch } from '../../stages/verifier/verifier.ts';
+import { type Canary, type CanaryInterval, startVerifier } from '../../stages/verifier/verifier.ts';
 import { aStageContext } from '../support/stage-context.ts';
 import { PYTHON } from '../support/stage-process.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
@@ -14,12 +14,12 @@ const FAKE = fileURLToPath(new URL('../support/fake-verifier.mjs', import.meta.u
 const PROBLEM: Problem = { id: 'p', problem: '2 + 3 =', reference: '5', source: 'sums' };
 const aCanary = (completion: string, verdict: Canary['verdict']): Canary => ({ ...PROBLEM, completion, verdict });
 
-/** Starts the fake with canaries of its own. */
+/** Starts the fake verifier with the given canaries. */
 async function aVerifier(
   canaries: readonly Canary[] = [aCanary('right', 'right')],
   limits: VerifierLimits = {},
   signal = new AbortController().signal,
-  watch?: Watch,
+  interval?: CanaryInterval,
 ) {
   const folder = join(await temporaryFolder(), 'domain');
   await mkdir(folder);
@@ -27,9 +27,9 @@ async function aVerifier(
   const context = await aStageContext({ kind: 'curriculum' }, folder, { signal });
   const startsFile = join(folder, 'starts');
   const domain = { ...context.domain, folder };
-  const verifier = await startVerifier({ ...context, domain }, [process.execPath, FAKE, startsFile], limits, watch);
+  const verifier = await startVerifier({ ...context, domain }, [process.execPath, FAKE, startsFile], limits, interval);
   onTestFinished(async () => {
-    await verifier.close().catch(() => {}); // one that has gone wrong says so
+    await verifier.close().catch(() => {}); // a broken verifier throws here
     const child = await readFile(`${startsFile}.child`, 'utf8').catch(() => null);
     if (child !== null) process.kill(Number(child), 'SIGKILL');
   });
@@ -37,7 +37,7 @@ async function aVerifier(
 }
 
 describe('the canaries', () => {
-  test('stop a verifier that judges one of them otherwise than it states', async () => {
+  test('stop a verifier that judges one of them wrong', async () => {
     const canaries = [aCanary('right', 'right'), aCanary('4', 'right')];
     await expect(aVerifier(canaries)).rejects.toMatchObject({
       failure: 'InvalidInput',
@@ -45,18 +45,18 @@ describe('the canaries', () => {
     });
   });
 
-  test('that the machine was too slow to judge say nothing against the verifier', async () => {
+  test('that a slow machine could not judge do not count against the verifier', async () => {
     await expect(aVerifier([aCanary('slow', 'right')])).rejects.toMatchObject({
       failure: 'DependencyDown',
-      message: expect.stringMatching(/did not get to judge a canary of .* \(timeout\); is the machine overloaded\?/),
+      message: expect.stringMatching(/could not judge a canary of .* \(timeout\); is the machine overloaded\?/),
     });
   });
 });
 
 describe('a verifier that goes wrong while it works', () => {
-  const NEVER: Watch = { verdicts: 1e9, ms: 1e9 };
+  const NEVER: CanaryInterval = { verdicts: 1e9, ms: 1e9 };
 
-  test('gives no verdict any more once a canary is misjudged, and says since when nothing is to be trusted', async () => {
+  test('gives no more verdicts once a canary is misjudged, and says which ones are not to be trusted', async () => {
     const { verifier } = await aVerifier(undefined, {}, undefined, { verdicts: 5, ms: 1e9 });
     for (const word of ['right', 'right', 'go wrong', 'right']) await verifier.verify(PROBLEM, word);
     const judging = (async () => {
@@ -71,14 +71,14 @@ describe('a verifier that goes wrong while it works', () => {
     await expect(verifier.close()).rejects.toMatchObject({ failure: 'InvalidInput' });
   });
 
-  test('does not get what it said last published: it is looked at once more when it is closed', async () => {
+  test('is checked once more on closing, so that its last verdicts are not published', async () => {
     const { verifier } = await aVerifier(undefined, {}, undefined, NEVER);
     await verifier.verify(PROBLEM, 'go wrong');
     expect(await verifier.verify(PROBLEM, 'right')).toMatchObject({ verdict: 'wrong' });
     await expect(verifier.close()).rejects.toThrow(/The 2 verdicts since/);
   });
 
-  test('is looked at again after some time too', async () => {
+  test('is checked again after some time too', async () => {
     const { verifier } = await aVerifier(undefined, {}, undefined, { verdicts: 1e9, ms: 0 });
     await verifier.verify(PROBLEM, 'go wrong');
     const judging = (async () => {
@@ -99,15 +99,15 @@ describe('a verifier process', () => {
   });
 
   test.each([
-    { name: 'that dies is started again and asked anew', word: 'die once', limits: {} },
+    { name: 'that dies is restarted and asked again', word: 'die once', limits: {} },
     {
-      name: 'that dies and leaves a child behind is started again and asked anew',
+      name: 'that dies and leaves a child process is restarted and asked again',
       word: 'leave a child behind',
       limits: {},
     },
-    { name: 'that writes what is no answer is started again and asked anew', word: 'babble', limits: {} },
+    { name: 'that writes an invalid line is restarted and asked again', word: 'babble', limits: {} },
     {
-      name: 'that says nothing for too long is started again and asked anew',
+      name: 'that is silent for too long is restarted and asked again',
       word: 'hang',
       limits: { silenceMs: 1000 },
     },
@@ -118,21 +118,21 @@ describe('a verifier process', () => {
     expect(await starts()).toBe(2);
   });
 
-  test('that dies over and over is a dependency that is down, with its last words', async () => {
+  test('that keeps dying ends with DependencyDown and its last line on stderr', async () => {
     const { verifier, starts } = await aVerifier(undefined, { maxDeaths: 3 });
     await expect(verifier.verify(PROBLEM, 'die')).rejects.toMatchObject({
       failure: 'DependencyDown',
-      message: expect.stringMatching(/died 3 times \(exit code 3\); the last it said: a verdict too many/),
+      message: expect.stringMatching(/died 3 times \(exit code 3\); last line on stderr: a verdict too many/),
     });
     expect(await starts()).toBe(3);
     await expect(verifier.verify(PROBLEM, 'right')).rejects.toMatchObject({ failure: 'DependencyDown' });
   });
 
-  test('that hangs over and over is a dependency that is down, and no more is asked of it', async () => {
+  test('that keeps hanging ends with DependencyDown and is not asked again', async () => {
     const { verifier, starts } = await aVerifier(undefined, { silenceMs: 500 });
     await expect(verifier.verify(PROBLEM, 'hang for ever')).rejects.toMatchObject({
       failure: 'DependencyDown',
-      message: 'the verifier hangs: 3 times in a row no verdict in 0.5 s; the last it said: nothing',
+      message: 'the verifier hangs: no verdict within 0.5 s, 3 times in a row; last line on stderr: nothing',
     });
     expect(await starts()).toBe(3);
     await expect(verifier.verify(PROBLEM, 'right')).rejects.toMatchObject({ failure: 'DependencyDown' });
@@ -147,13 +147,13 @@ describe('a verifier process', () => {
     await verifier.close();
   });
 
-  test('that refuses its arguments is invalid input at once', async () => {
+  test('that refuses its arguments ends with InvalidInput at once', async () => {
     const { verifier, starts } = await aVerifier();
     await expect(verifier.verify(PROBLEM, 'refuse')).rejects.toMatchObject({ failure: 'InvalidInput' });
     expect(await starts()).toBe(1);
   });
 
-  test('that cannot be started is a dependency that is down', async () => {
+  test('that cannot be started ends with DependencyDown', async () => {
     const context = await aStageContext({ kind: 'curriculum' }, '/nowhere');
     await expect(startVerifier(context, ['/no/such/python'])).rejects.toMatchObject({ failure: 'DependencyDown' });
   });

@@ -25,7 +25,7 @@ export const TROUBLE: readonly { readonly name: string; readonly instead: Instea
   { name: 'a closed connection', instead: 'hang up', words: /(other side closed|ECONNRESET|socket hang up)/ },
   { name: 'half of an answer', instead: 'half', words: /its answer broke off: (other side closed|.*ECONNRESET)/ },
   { name: 'what is not JSON', instead: { status: 200, body: 'Lorem ipsum' }, words: /not a completion: .*JSON/ },
-  { name: 'an empty answer', instead: { status: 200, body: '' }, words: /answers what is not a completion/ },
+  { name: 'an empty answer', instead: { status: 200, body: '' }, words: /its answer is not a completion/ },
   { name: 'another JSON', instead: { status: 200, body: '[]' }, words: /not a completion: .*expected object/ },
   { name: 'too few choices', instead: anAnswer(aChoice()), words: /expected 2 choices, but got 1/ },
   {
@@ -41,7 +41,7 @@ export const TROUBLE: readonly { readonly name: string; readonly instead: Instea
   {
     name: 'tokens without log-probabilities',
     instead: anAnswer(aChoice({ logprobs: { token_logprobs: [] } }), aChoice({ index: 1 })),
-    words: /token_logprobs: expected those of the tokens of a text/,
+    words: /token_logprobs: expected one for each token of a text/,
   },
   {
     name: 'a choice that was given up',
