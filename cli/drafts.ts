@@ -1,8 +1,14 @@
 import { createHash } from 'node:crypto';
 import type { JobRequest } from '../executor/index.ts';
 import { jobName, jobRequest } from '../executor/index.ts';
-import { type CampaignSpec, type ManifestRef, planCampaign, type StageFile, type StageSlot } from '../spec/index.ts';
-import { stageRequest } from '../workflows/policy/request.ts';
+import {
+  type CampaignSpec,
+  type ManifestRef,
+  planCampaign,
+  type StageFile,
+  type StageSlot,
+  stageRequest,
+} from '../spec/index.ts';
 
 /** The first attempt at a stage as it would be asked for, before anything has run. */
 export interface Draft {

@@ -29,9 +29,11 @@ function wrongFile(table: Walls, row: string, path: string, typesOnly: boolean):
   const allowed = allowanceOf(table, row, other);
   if (allowed === null) return `${labelOf(row)} may not import ${labelOf(other)}`;
   if (allowed.typesOnly && !typesOnly) return typesAlone(row, labelOf(other));
-  return allowed.files?.includes(relative(other, path)) === false
-    ? `${labelOf(row)} may import of ${labelOf(other)} only ${allowed.files.join(', ')}`
-    : null;
+  const file = relative(other, path);
+  if (allowed.files?.includes(file) === false) return onlyFiles(row, other, allowed.files);
+  const isTest = table[row]?.imports === 'anything';
+  const { publicFiles } = table[other] ?? {};
+  return isTest || publicFiles?.includes(file) !== false ? null : onlyFiles(row, other, publicFiles);
 }
 
 function wrongPackage(
@@ -48,6 +50,9 @@ function wrongPackage(
   if (!types.includes(name)) return `${labelOf(row)} may not import ${name}`;
   return typesOnly ? null : typesAlone(row, name);
 }
+
+const onlyFiles = (row: string, other: string, files: readonly string[]): string =>
+  `${labelOf(row)} may import of ${labelOf(other)} only ${files.join(', ')}`;
 
 const typesAlone = (row: string, other: string): string =>
   `${labelOf(row)} may import types alone of ${other} (import type)`;

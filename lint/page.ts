@@ -23,13 +23,14 @@ function wallsText(table: Walls, packages: Packages): string {
   ].join('\n');
 }
 
-function rowText(table: Walls, row: string, { holds, imports, packages, packageTypes = [], computed }: Wall): string {
+function rowText(table: Walls, row: string, wall: Wall): string {
+  const { holds, publicFiles = [], imports, packages, packageTypes = [], computed } = wall;
   const others =
     imports === 'anything' ? ['anything'] : Object.keys(imports).map((other) => importText(table, row, other));
   const loaded = packages === 'anything' ? ['anything'] : packages.map(code);
   const cells = [
     code(labelOf(row)),
-    holds,
+    publicFiles.length === 0 ? holds : `${holds}<br>public: ${publicFiles.map(code).join(', ')}`,
     [...others, ...(computed === undefined ? [] : [`by a computed name: ${computed}`])].join('<br>'),
     [...loaded, ...packageTypes.map((name) => `types of ${code(name)}`)].join(', '),
   ];

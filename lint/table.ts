@@ -13,6 +13,8 @@ export interface Allowance {
 export interface Wall<Row extends string = string> {
   /** What is in it, as Markdown in one line. */
   readonly holds: string;
+  /** Files that other rows may import, by their paths within this one. Left out: all of them. */
+  readonly publicFiles?: readonly string[];
   /** Other rows that it may import; a text is the reason. */
   readonly imports: 'anything' | { readonly [row in Row]?: string | Allowance };
   /** Packages that it may import. `node:*` is all of Node's own modules. */

@@ -1,4 +1,4 @@
-import { relative } from 'node:path/posix';
+import { join, relative } from 'node:path/posix';
 import { type Edge, packageOf } from './edges.ts';
 import { allowanceOf, labelOf, type Packages, rowOf, type Walls } from './table.ts';
 
@@ -25,7 +25,23 @@ export function unused(table: Walls, packages: Packages, edges: readonly Edge[],
     ...Object.keys(table).flatMap((row) =>
       held.has(row) ? unusedOfRow(table, row, uses) : [`${labelOf(row)} does not exist: remove its row`],
     ),
+    ...unusedPublicFiles(table, edges),
   ];
+}
+
+/** Tests do not count: they import private files, too. */
+function unusedPublicFiles(table: Walls, edges: readonly Edge[]): string[] {
+  const used = new Set(
+    edges.flatMap(({ from, to }) => {
+      const [row, other] = [rowOf(table, from) ?? '', to === null ? null : rowOf(table, to)];
+      return to === null || other === row || table[row]?.imports === 'anything' ? [] : to;
+    }),
+  );
+  return Object.entries(table).flatMap(([row, { publicFiles = [] }]) =>
+    publicFiles
+      .filter((file) => !used.has(join(row, file)))
+      .map((file) => `no other row imports the public file ${join(row, file)}: remove it from the table`),
+  );
 }
 
 /** Uses by `from -> to`; what is computed is `from -> *`. */

@@ -20,6 +20,7 @@ export const WALLS: Walls = walls({
   },
   workflows: {
     holds: '`campaign`, `stage`; `policy/` for pure decisions. Deterministic: no clock, disk, network or environment',
+    publicFiles: ['index.ts'],
     imports: {
       spec: 'records, limits and the failure table',
       activities: { why: 'names and types of the activities', typesOnly: true, files: ['index.ts'] },
@@ -28,6 +29,7 @@ export const WALLS: Walls = walls({
   },
   activities: {
     holds: 'factories `create*Activities(deps)`',
+    publicFiles: ['data-converter.ts', 'index.ts', 'progress-schedule.ts', 'search-attributes.ts'],
     imports: {
       executor: 'runs jobs',
       domains: 'a campaign names a domain that exists',
@@ -44,6 +46,7 @@ export const WALLS: Walls = walls({
   k8s: {
     holds: 'the executor for a cluster, its settings and its public face ([Kubernetes](kubernetes.md))',
     flat: true,
+    publicFiles: ['index.ts'],
     imports: {
       executor: 'the interface that it fulfils',
       inputs: 'reads the YAML of its settings',
@@ -79,6 +82,7 @@ export const WALLS: Walls = walls({
   },
   'k8s/manifests': {
     holds: 'pure: from a job request to its Job, Service and pods',
+    publicFiles: ['gang.ts', 'job.ts', 'placement.ts'],
     imports: {
       executor: { why: 'job requests', typesOnly: true },
       'k8s/api/objects.ts': 'the form of objects',
@@ -96,6 +100,7 @@ export const WALLS: Walls = walls({
   },
   'k8s/status': {
     holds: 'pure: from a snapshot of a Job to its status and its failure class',
+    publicFiles: ['outcome.ts', 'pod-failure.ts', 'pod-state.ts'],
     imports: {
       executor: 'what is observed, and how it maps to an outcome',
       'k8s/api/objects.ts': 'the form of objects',
@@ -141,6 +146,7 @@ export const WALLS: Walls = walls({
   },
   'k8s/capacity': {
     holds: 'nodes, quantities, and whether a job fits',
+    publicFiles: ['nodes.ts', 'shortage.ts'],
     imports: {
       executor: { why: 'job requests', typesOnly: true },
       'k8s/api': { why: 'asks for nodes', typesOnly: true },
@@ -153,11 +159,13 @@ export const WALLS: Walls = walls({
   },
   executor: {
     holds: 'one interface for what runs jobs; from an attempt to its job request',
+    publicFiles: ['index.ts'],
     imports: { spec: RECORDS, store: { why: 'where logs and progress lie', files: ['layout.ts'] } },
     packages: ['node:*'],
   },
   local: {
     holds: 'the executor for this machine',
+    publicFiles: ['index.ts', 'processes.ts'],
     imports: {
       executor: 'the interface that it fulfils',
       spec: RECORDS,
@@ -167,35 +175,52 @@ export const WALLS: Walls = walls({
   },
   planner: {
     holds: 'forecasts of memory, machines and time; which nodes qualify: pure ([planner](planner.md))',
+    publicFiles: ['index.ts'],
     imports: { spec: 'the campaign and its assumptions' },
     packages: ['zod'],
   },
   store: {
     holds: 'keys, claims, manifests, checkpoints on a folder',
     flat: true,
+    publicFiles: [
+      'claims.ts',
+      'code-version.ts',
+      'files.ts',
+      'index.ts',
+      'key.ts',
+      'layout.ts',
+      'manifests.ts',
+      'parts.ts',
+      'secret-paths.ts',
+      'verify.ts',
+    ],
     imports: { spec: RECORDS, 'store/canonical.ts': 'hashes', 'store/code': 'the code version of a stage' },
     packages: ['node:*', 'zod'],
   },
   'store/canonical.ts': { holds: 'canonical JSON and its hashes', imports: {}, packages: ['node:*'] },
   'store/code': {
     holds: 'which sources a stage loads, and their hash',
+    publicFiles: ['read-source.ts', 'sources.ts'],
     imports: { 'store/canonical.ts': 'hashes' },
     packages: ['@swc/core', 'node:*'],
   },
   inputs: {
     holds:
       'opening and fetching what a campaign names, by the rules of the worker ([data](data.md#what-may-be-read)); reading YAML',
+    publicFiles: ['index.ts'],
     imports: { spec: 'errors, limits and locations' },
     packages: ['node:*', 'p-queue', 'undici', 'yaml', 'zod'],
   },
   installation: {
     holds:
       'which store has which task queue; what Temporal says of workflows, parsed ([queues](temporal.md#task-queues))',
+    publicFiles: ['index.ts'],
     imports: { store: 'the id of the store' },
     packages: ['@temporalio/client', 'node:*', 'zod'],
   },
   reconciler: {
     holds: 'what killed processes left: a pure function finds it, thin actions clean it up',
+    publicFiles: ['index.ts'],
     imports: {
       executor: { why: 'lists and stops jobs', typesOnly: true },
       installation: 'which workflows are open',
@@ -237,7 +262,7 @@ export const WALLS: Walls = walls({
       'stages/linearise': 'starts it',
       'stages/prepare': 'starts it',
       'stages/rewrite': 'starts it',
-      'stages/runtime': 'runs the program',
+      'stages/runtime': { why: 'runs the program', files: ['run.ts'] },
       'stages/runtime/context.ts': { why: 'the form of a program', typesOnly: true },
       'stages/runtime/exits.ts': 'ends with the exit code',
       'stages/search': 'starts it',
@@ -265,11 +290,12 @@ export const WALLS: Walls = walls({
   },
   'stages/runtime': {
     holds: 'runs a program: pod environment, inputs, progress, fence, publishing',
+    publicFiles: ['each-problem.ts', 'progress.ts', 'python.ts', 'random.ts', 'run.ts'],
     imports: {
       domains: 'loads the domain',
       spec: RECORDS,
       'stages/io': 'inputs and journals',
-      'stages/policy': 'the chat template of the policy',
+      'stages/policy': { why: 'the chat template of the policy', files: ['chat.ts'] },
       'stages/runtime/context.ts': 'makes the context',
       'stages/runtime/exits.ts': 'ends with the exit code',
       store: 'claims, parts and progress',
@@ -290,6 +316,7 @@ export const WALLS: Walls = walls({
   },
   'stages/policy': {
     holds: 'the client of the policy server',
+    publicFiles: ['capacity.ts', 'chat.ts', 'patience.ts', 'policy.ts'],
     imports: {
       domains: { why: 'prompts', typesOnly: true },
       inputs: 'reads the chat template',
@@ -303,12 +330,13 @@ export const WALLS: Walls = walls({
   },
   'stages/verifier': {
     holds: 'the verifier as processes, and its canaries',
+    publicFiles: ['verifier.ts'],
     imports: {
       domains: { why: 'canaries', typesOnly: true },
       spec: RECORDS,
       'stages/io': 'lines between processes',
-      'stages/policy': 'waits by the same rule',
-      'stages/runtime': 'starts Python',
+      'stages/policy': { why: 'waits by the same rule', files: ['patience.ts'] },
+      'stages/runtime': { why: 'starts Python', files: ['python.ts'] },
       'stages/runtime/context.ts': { why: 'log and signal', typesOnly: true },
       'stages/runtime/exits.ts': 'a verifier that is gone ends the program',
     },
@@ -316,6 +344,7 @@ export const WALLS: Walls = walls({
   },
   'stages/prepare': {
     holds: 'the stage that reads, checks and splits the problems',
+    publicFiles: ['program.ts'],
     imports: {
       inputs: 'opens the data',
       spec: RECORDS,
@@ -331,6 +360,7 @@ export const WALLS: Walls = walls({
   },
   'stages/search': {
     holds: 'the stage that searches: MCTS over steps of reasoning',
+    publicFiles: ['program.ts', 'tree.ts'],
     imports: {
       domains: 'steps and states',
       spec: RECORDS,
@@ -344,6 +374,7 @@ export const WALLS: Walls = walls({
   },
   'stages/linearise': {
     holds: 'the stage that writes search trees out as traces',
+    publicFiles: ['program.ts', 'terminal-step.ts'],
     imports: {
       domains: { why: 'steps', typesOnly: true },
       spec: RECORDS,
@@ -357,6 +388,7 @@ export const WALLS: Walls = walls({
   },
   'stages/rewrite': {
     holds: 'the stage that rewrites traces as prose',
+    publicFiles: ['program.ts'],
     imports: {
       domains: { why: 'phrases', typesOnly: true },
       spec: RECORDS,
@@ -370,6 +402,7 @@ export const WALLS: Walls = walls({
   },
   'stages/curriculum': {
     holds: 'the stage that chooses the prompts of RL',
+    publicFiles: ['program.ts'],
     imports: {
       spec: RECORDS,
       'stages/io': 'journals and JSON lines',
@@ -382,8 +415,9 @@ export const WALLS: Walls = walls({
   },
   'stages/evaluate': {
     holds: 'the stage that measures a policy on a benchmark',
+    publicFiles: ['program.ts'],
     imports: {
-      domains: 'counts backtracks',
+      domains: { why: 'counts backtracks', files: ['backtracks.ts'] },
       spec: RECORDS,
       'stages/io': 'journals and JSON lines',
       'stages/policy': 'asks the policy',
@@ -395,25 +429,26 @@ export const WALLS: Walls = walls({
   },
   'stages/analyse': {
     holds: 'the stage that compares the arms and writes the report',
+    publicFiles: ['program.ts'],
     imports: {
       report: 'builds the report',
       spec: RECORDS,
+      'stages/io': 'reads results of stages',
       'stages/runtime/context.ts': { why: 'the form of a program', typesOnly: true },
-      store: { why: 'writes files', files: ['files.ts'] },
+      store: { why: 'reads and writes files', files: ['files.ts'] },
     },
     packages: ['node:*'],
+    packageTypes: ['zod'],
   },
   report: {
     holds: 'the report: facts, statistics, charts, sentences',
+    publicFiles: ['build-report.ts', 'campaign-data.ts', 'page.ts', 'provenance.ts', 'report-schema.ts'],
     imports: {
       domains: { why: 'phrases', typesOnly: true },
       spec: RECORDS,
-      'stages/io': 'reads results of stages',
       'stages/runtime': { why: 'seeded randomness for the bootstrap', files: ['random.ts'] },
-      'stages/runtime/context.ts': { why: 'names of inputs', typesOnly: true },
-      store: { why: 'reads files', files: ['files.ts'] },
     },
-    packages: ['@dagrejs/dagre', 'jstat', 'node:*', 'simple-statistics', 'vega', 'vega-lite', 'zod'],
+    packages: ['@dagrejs/dagre', 'jstat', 'simple-statistics', 'vega', 'vega-lite', 'zod'],
   },
   'worker.ts': {
     holds: 'the worker: reads the environment, builds everything, starts',
@@ -456,13 +491,12 @@ export const WALLS: Walls = walls({
       domains: 'a campaign names a domain that exists',
       inputs: 'opens the campaign file',
       installation: 'which workflows are open',
-      k8s: { why: 'nodes, logs and manifests', files: ['index.ts'] },
+      k8s: 'nodes, logs and manifests',
       planner: 'shows the forecast',
       reconciler: '`orrery gc`',
       spec: RECORDS,
       store: 'reads results and reports',
       worker: { why: '`orrery gc` asks the executor', files: ['executors.ts'] },
-      workflows: { why: 'shows the request of a stage', files: ['policy/request.ts'] },
       'package.json': 'the version',
     },
     packages: [
@@ -484,20 +518,20 @@ export const WALLS: Walls = walls({
     imports: {
       cli: 'the demo submits, watches and reads as a person does',
       config: ERRORS,
-      dev: 'Temporal and the worker as processes',
+      dev: 'Temporal and the worker as processes, a second clone',
       'dev/cluster': 'starts and stops it',
       'dev/setup': 'installs Python',
       'dev/soak': 'starts it',
       installation: 'the task queue of the demo',
       lint: 'checks the walls, writes their table',
       spec: 'generates the reference',
-      'tests/support': { why: 'a second clone of the project', files: ['second-clone.ts'] },
     },
     packages: ['commander', 'execa', 'node:*', 'pretty-ms', 'zod'],
     packageTypes: ['@temporalio/client'],
   },
   lint: {
     holds: 'the table of walls and what holds it',
+    publicFiles: ['check.ts', 'page.ts', 'walls.ts'],
     imports: {},
     packages: ['@swc/core', 'node:*'],
   },
@@ -514,6 +548,7 @@ export const WALLS: Walls = walls({
   },
   'dev/cluster': {
     holds: 'a Kubernetes cluster on this machine, for tests and the demo ([cluster](cluster.md))',
+    publicFiles: ['binaries.ts', 'down.ts', 'foreign.ts', 'paths.ts', 'settings.ts', 'status.ts', 'up.ts'],
     imports: {
       config: 'paths, errors of commands',
       local: { why: 'finds and ends processes', files: ['processes.ts'] },
@@ -523,6 +558,7 @@ export const WALLS: Walls = walls({
   'dev/soak': {
     holds: 'faults drawn by seed, and the rounds of campaigns that have to bear them ([soak](soak.md))',
     flat: true,
+    publicFiles: ['result.ts', 'soak.ts'],
     imports: {
       cli: { why: 'makes campaign files', files: ['campaign-file.ts'] },
       config: 'paths, errors of commands',

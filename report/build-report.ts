@@ -1,4 +1,5 @@
 import { random, seedFor } from '../stages/runtime/random.ts';
+import { armOf, type CampaignData } from './campaign-data.ts';
 import { curatedCard } from './curated-card.ts';
 import { compare, pairsToCompare } from './facts/comparisons.ts';
 import { curriculumFacts } from './facts/curriculum.ts';
@@ -8,7 +9,6 @@ import { benchmarksOf, type Evaluation, evaluationOf, type Intervals, resultRow 
 import { sameWeights } from './facts/same-weights.ts';
 import { chooseGraphs, fromCompletions, fromSolutions } from './graphs/choose.ts';
 import type { Reader } from './graphs/segments.ts';
-import { armOf, type CampaignData } from './inputs.ts';
 import type { CloningFacts, Report, TrainingCurve } from './report-schema.ts';
 
 /** Every number of the report. Pure: the same campaign gives the same report, to the last digit of every interval. */

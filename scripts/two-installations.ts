@@ -12,8 +12,8 @@ import { EXIT, runMain } from '../config/command-errors.ts';
 import { inProject, PROJECT } from '../config/paths.ts';
 import { rememberedServer } from '../config/remembered.ts';
 import { loadNow, machineText, thisMachine } from '../dev/machine.ts';
+import { secondClone } from '../dev/second-clone.ts';
 import { setup } from '../dev/setup/setup.ts';
-import { secondClone } from '../tests/support/second-clone.ts';
 
 interface Row {
   readonly what: string;

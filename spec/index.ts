@@ -22,6 +22,7 @@ export * from './records.ts';
 export * from './run.ts';
 export * from './search-attributes.ts';
 export * from './stage-file.ts';
+export * from './stage-request.ts';
 export * from './stages/index.ts';
 export * from './status.ts';
 export * from './system-errors.ts';

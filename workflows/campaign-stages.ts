@@ -19,12 +19,12 @@ import {
   planCampaign,
   type StageSlot,
   type StageStatus,
+  stageRequest,
 } from '../spec/index.ts';
 import { rootMessage, stageFailure } from './failures.ts';
 import type { CarriedCampaign } from './input/start.ts';
 import { finishedStage } from './input/status.ts';
 import { setPausedSignal } from './messages.ts';
-import { stageRequest } from './policy/request.ts';
 import { ignoreUnlessCancelled } from './settle.ts';
 import { stage } from './stage.ts';
 import { StatusTable } from './status-table.ts';

@@ -1,11 +1,11 @@
 import { join } from 'node:path';
 import { buildReport } from '../../report/build-report.ts';
-import { readCampaign } from '../../report/inputs.ts';
 import { renderPage } from '../../report/page.ts';
 import { Report } from '../../report/report-schema.ts';
 import { FILES } from '../../spec/records.ts';
 import { writeFileAtomic } from '../../store/files.ts';
 import type { StageProgram } from '../runtime/context.ts';
+import { readCampaign } from './read-campaign.ts';
 
 /** Writes the report of the campaign: `report.json` with every number, `report.html` to read. */
 export const analyse: StageProgram<'analyse'> = async (context) => {

@@ -4,9 +4,9 @@ import { cpSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { inProject } from '../../config/paths.ts';
+import { secondClone } from '../../dev/second-clone.ts';
 import type { CampaignStatus } from '../../spec/index.ts';
 import { type Machine, openMachine, until } from '../support/machine.ts';
-import { secondClone } from '../support/second-clone.ts';
 import { aCampaign } from '../support/worker.ts';
 
 let machine: Machine;

@@ -81,6 +81,18 @@ test.each([
     fault: 'high/ may import b.ts of low/ and does not: remove this from the table',
   },
   {
+    name: 'a public file that no other row imports is told',
+    table: walls({ low: { ...TABLE.low!, publicFiles: ['a.ts', 'b.ts'] }, high: TABLE.high! }),
+    files: {},
+    fault: 'no other row imports the public file low/b.ts: remove it from the table',
+  },
+  {
+    name: 'an import of a file that is not public is told',
+    table: walls({ low: { ...TABLE.low!, publicFiles: ['a.ts'] }, high: TABLE.high! }),
+    files: { 'high/b.ts': "import type { B } from '../low/b.ts';" },
+    fault: 'high/b.ts:1 imports ../low/b.ts: high/ may import of low/ only a.ts',
+  },
+  {
     name: 'a package that a row no longer imports is told',
     table: walls({ low: TABLE.low!, high: row({ imports: { low: 'reads it' }, packages: ['zod'] }) }),
     files: {},

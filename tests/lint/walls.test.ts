@@ -70,11 +70,10 @@ function linesToOthers(row: string): Line[] {
   return ROWS.filter((other) => other !== row).flatMap((other) => {
     const given: string | Allowance | undefined = imports === 'anything' ? 'anything' : imports[other];
     const { typesOnly = false, files = undefined } = typeof given === 'object' ? given : {};
+    const open = imports === 'anything' ? undefined : (files ?? WALLS[other]!.publicFiles);
     const linesTo = (name?: string, isAllowed = given !== undefined): Line[] =>
       lines(specifier(row, fileIn(other, name)), isAllowed && !typesOnly, isAllowed);
-    return files === undefined
-      ? linesTo()
-      : [...linesTo('made-up.ts', false), ...files.flatMap((file) => linesTo(file))];
+    return open === undefined ? linesTo() : [...linesTo('made-up.ts', false), ...open.flatMap((file) => linesTo(file))];
   });
 }
 
@@ -192,6 +191,17 @@ test('every package of the table is one that package.json names', () => {
   const { dependencies, devDependencies } = JSON.parse(readFileSync(inProject('package.json'), 'utf8'));
   const named = new Set(Object.keys({ ...dependencies, ...devDependencies }));
   expect(Object.keys(PACKAGES).filter((name) => name !== 'node:*' && !named.has(name))).toEqual([]);
+});
+
+test('every file that one row alone may import is a public one', () => {
+  const named = Object.values(WALLS).flatMap(({ imports }) =>
+    Object.entries(imports === 'anything' ? {} : imports).flatMap(([other, given]) => {
+      const { publicFiles } = WALLS[other]!;
+      const files = typeof given === 'object' ? (given.files ?? []) : [];
+      return publicFiles === undefined ? [] : files.filter((file) => !publicFiles.includes(file));
+    }),
+  );
+  expect(named).toEqual([]);
 });
 
 test('every allowance has a reason in a few words', () => {

@@ -7,7 +7,7 @@ import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { loadDomain } from '../../domains/domain.ts';
 import { buildReport } from '../../report/build-report.ts';
-import type { CampaignData } from '../../report/inputs.ts';
+import type { CampaignData } from '../../report/campaign-data.ts';
 import { CAMPAIGN_SECTIONS, publishedPage, renderPage, SECTIONS } from '../../report/page.ts';
 import { publishedReport } from '../../report/provenance.ts';
 import { referTo } from '../../store/index.ts';

@@ -6,8 +6,8 @@ import getPort from 'get-port';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { inProject } from '../../config/paths.ts';
 import { readPidFile } from '../../dev/processes.ts';
+import { secondClone } from '../../dev/second-clone.ts';
 import { findMarked, killMarked } from '../../local/processes.ts';
-import { secondClone } from '../support/second-clone.ts';
 import { CTRL_C, onTerminal } from '../support/terminal.ts';
 
 // The real demo in a clone of its own: Temporal, worker, trainers. Only the campaign is small.

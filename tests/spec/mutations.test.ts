@@ -14,9 +14,9 @@ import {
   parseCampaignSpec,
   parseOrRefuse,
   StageFile,
+  stageRequest,
   summaryText,
 } from '../../spec/index.ts';
-import { stageRequest } from '../../workflows/policy/request.ts';
 import { settings } from '../k8s/support.ts';
 import { faultsOfObjects } from '../support/kubernetes-rules.ts';
 import { mutated } from '../support/mutated-specs.ts';

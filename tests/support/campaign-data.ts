@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { CampaignData } from '../../report/inputs.ts';
+import type { CampaignData } from '../../report/campaign-data.ts';
 import type {
   DataCard,
   DroppedTrace,

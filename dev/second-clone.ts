@@ -1,10 +1,10 @@
 import { cpSync, mkdtempSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { inProject } from '../../config/paths.ts';
+import { inProject } from '../config/paths.ts';
 
 /** What no program of a clone needs, or what it has of its own. */
-const LEFT_OUT = new Set(['.git', '.orrery', '.venv', 'node_modules', 'tests', 'bench', 'docs', 'data', 'soak']);
+const LEFT_OUT = new Set(['.git', '.orrery', '.venv', 'node_modules', 'tests', 'bench', 'docs', 'data']);
 
 /** A copy of the project with nothing in its `.orrery`, which shares the installed packages. @returns its folder */
 export function secondClone(): string {
