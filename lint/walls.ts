@@ -316,7 +316,7 @@ export const WALLS: Walls = walls({
   },
   'stages/policy': {
     holds: 'the client of the policy server',
-    publicFiles: ['capacity.ts', 'chat.ts', 'patience.ts', 'policy.ts'],
+    publicFiles: ['chat.ts', 'context-window.ts', 'policy.ts', 'retry.ts'],
     imports: {
       domains: { why: 'prompts', typesOnly: true },
       inputs: 'reads the chat template',
@@ -335,7 +335,7 @@ export const WALLS: Walls = walls({
       domains: { why: 'canaries', typesOnly: true },
       spec: RECORDS,
       'stages/io': 'lines between processes',
-      'stages/policy': { why: 'waits by the same rule', files: ['patience.ts'] },
+      'stages/policy': { why: 'waits by the same rule', files: ['retry.ts'] },
       'stages/runtime': { why: 'starts Python', files: ['python.ts'] },
       'stages/runtime/context.ts': { why: 'log and signal', typesOnly: true },
       'stages/runtime/exits.ts': 'a verifier that is gone ends the program',
