@@ -57,7 +57,6 @@ export const WALLS: Walls = walls({
       'k8s/manifests': 'makes Jobs',
       'k8s/manifests/labels.ts': 'finds its own Jobs',
       'k8s/status': 'judges Jobs',
-      'k8s/status/seen-pod.ts': { why: 'pods as last seen', typesOnly: true },
       'k8s/status/snapshot.ts': 'reads what is judged',
       'k8s/status/store-notes.ts': 'jobs that are never to start again',
       spec: RECORDS,
@@ -72,7 +71,7 @@ export const WALLS: Walls = walls({
       'k8s/manifests/labels.ts': 'watches what is ours alone',
       'k8s/status/seen-pod.ts': 'remembers how pods were last seen',
     },
-    packages: ['@kubernetes/client-node', 'node:*'],
+    packages: ['@kubernetes/client-node', 'node:*', 'p-timeout'],
   },
   'k8s/api/objects.ts': {
     holds: 'the form of the objects, and small readers of it',
@@ -100,7 +99,15 @@ export const WALLS: Walls = walls({
   },
   'k8s/status': {
     holds: 'pure: from a snapshot of a Job to its status and its failure class',
-    publicFiles: ['outcome.ts', 'pod-failure.ts', 'pod-state.ts'],
+    publicFiles: [
+      'job-at-rest.ts',
+      'job-failure.ts',
+      'job-snapshot.ts',
+      'job-status.ts',
+      'outcome.ts',
+      'pod-failure.ts',
+      'pod-state.ts',
+    ],
     imports: {
       executor: 'what is observed, and how it maps to an outcome',
       'k8s/api/objects.ts': 'the form of objects',

@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Page, WatchEvent } from './client.ts';
 import { KubeError } from './errors.ts';
+import type { Page } from './lists.ts';
 import { type KubeObject, nameOf } from './objects.ts';
+import type { WatchEvent } from './watch.ts';
 
 /** Where a reflector gets its objects from. */
 export interface Source {

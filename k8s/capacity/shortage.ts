@@ -2,7 +2,7 @@ import type { JobRequest, Shortage } from '../../executor/index.ts';
 import type { Qualification } from '../../planner/index.ts';
 import type { KubernetesSettings } from '../../spec/index.ts';
 import type { KubeClient } from '../api/client.ts';
-import type { Log } from '../api/watch-cache.ts';
+import type { Log } from '../api/log.ts';
 import { qualifyJob, surveyCluster } from './nodes.ts';
 
 /** Reasons that are told; the rest is counted. *Ours*. */

@@ -5,7 +5,7 @@ import type { KubeClient } from '../api/client.ts';
 import { KubeError } from '../api/errors.ts';
 import { type KubeEvent, nameOf, type Pod } from '../api/objects.ts';
 import { MAIN } from '../manifests/labels.ts';
-import type { Seen } from '../status/outcome.ts';
+import type { JobSnapshot } from '../status/job-snapshot.ts';
 import { isRunning, partOf } from '../status/pod-state.ts';
 import { containersOf, tailOf, tellingPods } from './logs.ts';
 
@@ -36,7 +36,7 @@ const STACKS_MS = 1000;
  */
 export async function diagnose(
   client: Pick<KubeClient, 'podLog' | 'exec'>,
-  seen: Seen,
+  seen: JobSnapshot,
   observation: JobObservation,
   python: string,
 ): Promise<Readonly<Record<string, string>>> {

@@ -2,7 +2,7 @@ import { type KubeNode, trueCondition } from '../api/objects.ts';
 
 export const isReady = (node: KubeNode): boolean => trueCondition(node.status?.conditions, 'Ready') !== undefined;
 
-export function nodeInWords(node: KubeNode): string {
+export function describeNode(node: KubeNode): string {
   const ready = node.status?.conditions?.find(({ type }) => type === 'Ready');
   return ready === undefined || ready.status === 'True'
     ? ''

@@ -1,18 +1,21 @@
 import { type Failure, type FailureClass, FENCED_EXIT_CODE, failureOfExitCode } from '../../spec/index.ts';
 import { type KubeNode, type Pod, timeOf, trueCondition } from '../api/objects.ts';
-import { isReady, nodeInWords } from './node-state.ts';
+import { describeNode, isReady } from './node-state.ts';
 import { lastWords, mainStatus, partOf, serverStatus } from './pod-state.ts';
 import type { SeenPod } from './seen-pod.ts';
 
 /** A failure, but for the attempt. */
-export type GivenUp = Omit<Failure, 'attempt'>;
+export type JobFailure = Omit<Failure, 'attempt'>;
 
-/** Why a pod failed, and since when that was so: of several the earliest is the cause, what others say is mostly its echo. */
-export interface PodFailure extends GivenUp {
+/** Of a failure that no pod reported. */
+export const NO_POD = { exitCode: null, part: null, node: null } as const;
+
+/** Why a pod failed, and when. Of several failures the earliest is the cause; the others mostly follow from it. */
+export interface PodFailure extends JobFailure {
   /** ms since the epoch. */
   readonly since: number;
-  /** It was told to end: of two in the same second it is not the cause. */
-  readonly told: boolean;
+  /** It was asked to end. Of two failures in the same second this one is not the cause. */
+  readonly askedToEnd: boolean;
 }
 
 /** The failure that a pod stands for; null for one that has not failed. Pure. */
@@ -29,8 +32,14 @@ export function podFailure(
   const common = { exitCode, part: partOf(pod), node };
   const said = lastWords(end?.message);
   const ended = timeOf(end?.finishedAt) ?? timeOf(pod.metadata?.deletionTimestamp) ?? Number.MAX_SAFE_INTEGER;
-  const failed = (failure: FailureClass, why: string, since = ended, told = false): PodFailure => ({
-    ...{ class: failure, message: said === null || said === why ? why : `${said} (${why})`, ...common, since, told },
+  const failed = (failure: FailureClass, why: string, since = ended, askedToEnd = false): PodFailure => ({
+    ...{
+      class: failure,
+      message: said === null || said === why ? why : `${said} (${why})`,
+      ...common,
+      since,
+      askedToEnd,
+    },
   });
 
   // The program said so itself, and had said so before anybody took its machine.
@@ -80,7 +89,7 @@ const NEVER_STARTED: ReadonlySet<string> = new Set(['StartError', 'ContainerCann
 function disruptionOf(pod: Pod, node: KubeNode | null): { class: FailureClass; words: string } | null {
   const { reason, message, conditions } = pod.status ?? {};
   const disruption = trueCondition(conditions, 'DisruptionTarget');
-  const words = [disruption?.message ?? message ?? '', node === null ? '' : nodeInWords(node)]
+  const words = [disruption?.message ?? message ?? '', node === null ? '' : describeNode(node)]
     .filter(Boolean)
     .join('; ');
   if (reason === 'Evicted') {

@@ -1,16 +1,16 @@
 import { FAILURES, type FailureClass, failureOfExitCode, type KubernetesSettings } from '../../spec/index.ts';
 import { falseCondition, type KubeEvent, type KubeNode, type Pod, timeOf, trueCondition } from '../api/objects.ts';
-import { isReady, nodeInWords } from './node-state.ts';
+import { describeNode, isReady } from './node-state.ts';
 import { hasEnded, isRunning, lastWords, mainStatus, partOf, serverStatus } from './pod-state.ts';
 
 export type Limits = KubernetesSettings['limits'];
 
 /** Why a pod that has neither ended nor is well does not get on. */
 export interface PodTrouble {
-  readonly words: string;
+  readonly message: string;
   readonly class: FailureClass;
   /** When waiting any longer is of no use, in ms since the epoch; null: as long as it takes. */
-  readonly hopelessAt: number | null;
+  readonly giveUpAt: number | null;
   /** Nothing to tell before that time: it is as it should be. */
   readonly quiet?: boolean;
   readonly exitCode: number | null;
@@ -48,12 +48,12 @@ function lostTrouble(pod: Pod, node: KubeNode | null, common: Common): PodTroubl
   const goneBy = timeOf(pod.metadata?.deletionTimestamp);
   const silent = node !== null && !isReady(node);
   if (common.node === null || (goneBy === null && !silent)) return null;
-  const told = silent ? nodeInWords(node) : `${common.node} has not ended the pod in time`;
-  const lost = { ...common, class: 'NodeFailure', words: `the machine does not answer: ${told}` } as const;
+  const told = silent ? describeNode(node) : `${common.node} has not ended the pod in time`;
+  const lost = { ...common, class: 'NodeFailure', message: `the machine does not answer: ${told}` } as const;
   // It may come back before it is given up.
-  if (goneBy === null) return { ...lost, hopelessAt: null };
+  if (goneBy === null) return { ...lost, giveUpAt: null };
   const byTaint = trueCondition(pod.status?.conditions, 'DisruptionTarget')?.reason === 'DeletionByTaintManager';
-  return { ...lost, hopelessAt: silent && byTaint ? 0 : goneBy + OVERDUE_MS, quiet: !silent };
+  return { ...lost, giveUpAt: silent && byTaint ? 0 : goneBy + OVERDUE_MS, quiet: !silent };
 }
 
 /** Reasons for which a container waits that time may mend, and those that it will not. */
@@ -74,9 +74,9 @@ function containerTrouble(pod: Pod, limits: Limits, createdAt: number, common: C
     const kind = WAITS[reason];
     if (kind === undefined) continue;
     const since = timeOf(pod.status?.startTime) ?? createdAt;
-    const words = `${status?.name} cannot be started: ${reason}${message === undefined ? '' : `: ${message}`}`;
-    const hopelessAt = kind === 'never' ? 0 : since + limits.imageGraceSeconds * 1000;
-    return { ...common, class: 'ImageError', words, hopelessAt };
+    const cannotStart = `${status?.name} cannot be started: ${reason}${message === undefined ? '' : `: ${message}`}`;
+    const giveUpAt = kind === 'never' ? 0 : since + limits.imageGraceSeconds * 1000;
+    return { ...common, class: 'ImageError', message: cannotStart, giveUpAt };
   }
   return null;
 }
@@ -91,17 +91,17 @@ function serverTrouble(pod: Pod, common: Common): PodTrouble | null {
   if (end === undefined) {
     return server.state?.running === undefined
       ? null
-      : { ...common, class: 'DependencyDown', words: 'the policy server is starting', hopelessAt: null };
+      : { ...common, class: 'DependencyDown', message: 'the policy server is starting', giveUpAt: null };
   }
   const own = failureOfExitCode(end.exitCode);
   const killed = end.exitCode === 143 || end.exitCode === 137 ? 'it was not ready in time, and started again' : null;
   const said =
     end.reason === 'OOMKilled' ? 'OOMKilled' : (lastWords(end.message) ?? killed ?? `exit code ${end.exitCode}`);
-  const words = `the policy server does not start: ${said}`;
+  const message = `the policy server does not start: ${said}`;
   const hopeless = end.exitCode === FAILURES.InvalidInput.exitCode || server.restartCount >= SERVER_STARTS;
   const failure =
     end.reason === 'OOMKilled' ? 'OutOfMemory' : own === 'Crashed' || own === 'Preempted' ? 'DependencyDown' : own;
-  return { ...common, exitCode: end.exitCode, class: failure, words, hopelessAt: hopeless ? 0 : null };
+  return { ...common, exitCode: end.exitCode, class: failure, message, giveUpAt: hopeless ? 0 : null };
 }
 
 /** It has no machine yet, or has one and its volumes are not there. */
@@ -115,17 +115,18 @@ function placeTrouble(
   const pendingUntil = createdAt + limits.pendingSeconds * 1000;
   const unplaced = falseCondition(pod.status?.conditions, 'PodScheduled');
   if (unplaced !== undefined) {
-    const words = unplaced.message ?? unplaced.reason ?? 'no machine was found yet';
+    const message = unplaced.message ?? unplaced.reason ?? 'no machine was found yet';
     // A claim that is not there is no matter of room.
-    if (/persistentvolumeclaim ".*" (not found|is being deleted)/.test(words)) {
-      return { ...common, class: 'ImageError', words, hopelessAt: createdAt + limits.imageGraceSeconds * 1000 };
+    if (/persistentvolumeclaim ".*" (not found|is being deleted)/.test(message)) {
+      return { ...common, class: 'ImageError', message, giveUpAt: createdAt + limits.imageGraceSeconds * 1000 };
     }
-    return { ...common, class: 'Unschedulable', words, hopelessAt: pendingUntil };
+    return { ...common, class: 'Unschedulable', message, giveUpAt: pendingUntil };
   }
   if (isRunning(pod)) return null;
   if (common.node === null)
-    return { ...common, class: 'Unschedulable', words: 'waits for the scheduler', hopelessAt: pendingUntil };
+    return { ...common, class: 'Unschedulable', message: 'waits for the scheduler', giveUpAt: pendingUntil };
   const warning = events.at(-1);
-  const words = warning === undefined ? 'is being started' : `is being started: ${warning.reason}: ${warning.message}`;
-  return { ...common, class: 'Unschedulable', words, hopelessAt: pendingUntil };
+  const message =
+    warning === undefined ? 'is being started' : `is being started: ${warning.reason}: ${warning.message}`;
+  return { ...common, class: 'Unschedulable', message, giveUpAt: pendingUntil };
 }

@@ -1,67 +1,77 @@
 import type { KubeClient } from '../api/client.ts';
 import { isRefusal } from '../api/errors.ts';
+import type { Log } from '../api/log.ts';
 import { falseCondition, type Job, type KubeNode, timeOf, trueCondition } from '../api/objects.ts';
-import type { ClusterView, Log } from '../api/watch-cache.ts';
+import type { WatchCache } from '../api/watch-cache.ts';
 import { LABELS } from '../manifests/labels.ts';
-import type { Seen } from './outcome.ts';
+import type { JobSnapshot } from './job-snapshot.ts';
 import { hasEnded, mainStatus } from './pod-state.ts';
 import type { SeenPod } from './seen-pod.ts';
 
-/** What was asked of the API server beside the watches is believed for so long. */
-const BELIEVED_MS = 5000;
+/** Answers of the API server beside the watches are used again for so long. */
+const NODE_MS = 5000;
 const ADMISSION_MS = 10_000;
+/** Where the worker may not read nodes, it asks again after so long. */
 const REFUSED_MS = 600_000;
 
-/** Gathers what {@link Seen} has: from the watches, and where a pod is in trouble or a Job waits in a queue, by asking. */
-export function createLook(client: Pick<KubeClient, 'getNode' | 'listCustom'>, view: ClusterView, log: Log) {
-  const nodes = new Map<string, { node: KubeNode | null; at: number }>();
-  const admissions = new Map<string, { words: string | null; at: number }>();
+/** Takes snapshots of Jobs: from the watches, and by a request where a pod is in trouble or a Job waits in a queue. */
+export class JobSnapshots {
+  readonly #client: Pick<KubeClient, 'getNode' | 'listCustom'>;
+  readonly #cache: WatchCache;
+  readonly #log: Log;
+  readonly #nodes = new Map<string, { node: KubeNode | null; at: number }>();
+  readonly #admissions = new Map<string, { message: string | null; at: number }>();
+  #nodesRefusedUntil = 0;
 
-  /** Not again for a while, where the worker may not look at machines. */
-  let refusedUntil = 0;
+  constructor(client: Pick<KubeClient, 'getNode' | 'listCustom'>, cache: WatchCache, log: Log) {
+    this.#client = client;
+    this.#cache = cache;
+    this.#log = log;
+  }
 
-  async function nodeOf(name: string): Promise<KubeNode | null> {
-    if (Date.now() < refusedUntil) return null;
-    const known = nodes.get(name);
-    if (known !== undefined && Date.now() - known.at < BELIEVED_MS) return known.node;
-    const node = await client.getNode(name).catch((error: Error) => {
-      if (isRefusal(error)) refusedUntil = Date.now() + REFUSED_MS;
-      else log.warn({ node: name, error: error.message }, 'a machine cannot be looked at');
+  async of(job: Job): Promise<JobSnapshot> {
+    const cache = this.#cache;
+    const pods = cache.podsOf(job);
+    const names = new Set(pods.filter(isInDoubt).flatMap(({ pod }) => pod.spec?.nodeName ?? []));
+    const found = await Promise.all([...names].map(async (name) => [name, await this.#node(name)] as const));
+    return {
+      job,
+      pods,
+      jobEvents: cache.warningsOf(job),
+      podEvents: new Map(pods.map(({ pod }) => [pod.metadata?.uid ?? '', cache.warningsOf(pod)])),
+      nodes: new Map(found.flatMap(([name, node]) => (node === null ? [] : [[name, node] as const]))),
+      admission: await this.#admission(job),
+      heardAt: cache.isLive() ? Date.now() : null,
+      now: cache.isSettled() ? Date.now() : null,
+    };
+  }
+
+  async #node(name: string): Promise<KubeNode | null> {
+    if (Date.now() < this.#nodesRefusedUntil) return null;
+    const known = this.#nodes.get(name);
+    if (known !== undefined && Date.now() - known.at < NODE_MS) return known.node;
+    const node = await this.#client.getNode(name).catch((error: Error) => {
+      if (isRefusal(error)) this.#nodesRefusedUntil = Date.now() + REFUSED_MS;
+      else this.#log.warn({ node: name, error: error.message }, 'cannot read a node');
       return null;
     });
-    nodes.set(name, { node, at: Date.now() });
+    this.#nodes.set(name, { node, at: Date.now() });
     return node;
   }
 
   /** What Kueue says of a Job that it holds back: the conditions of its Workload. */
-  async function admissionOf(job: Job): Promise<string | null> {
+  async #admission(job: Job): Promise<string | null> {
     const uid = job.metadata?.uid ?? '';
     if (job.metadata?.labels?.[LABELS.queue] === undefined || job.spec?.suspend !== true) return null;
-    const known = admissions.get(uid);
-    if (known !== undefined && Date.now() - known.at < ADMISSION_MS) return known.words;
-    const workloads = await client
+    const known = this.#admissions.get(uid);
+    if (known !== undefined && Date.now() - known.at < ADMISSION_MS) return known.message;
+    const workloads = await this.#client
       .listCustom('kueue.x-k8s.io', 'v1beta1', 'workloads', `kueue.x-k8s.io/job-uid=${uid}`)
       .catch(() => []);
-    const words = admissionInWords(workloads[0]);
-    admissions.set(uid, { words, at: Date.now() });
-    return words;
+    const message = describeAdmission(workloads[0]);
+    this.#admissions.set(uid, { message, at: Date.now() });
+    return message;
   }
-
-  return async (job: Job): Promise<Seen> => {
-    const pods = view.podsOf(job);
-    const names = new Set(pods.filter(isInDoubt).flatMap(({ pod }) => pod.spec?.nodeName ?? []));
-    const found = await Promise.all([...names].map(async (name) => [name, await nodeOf(name)] as const));
-    return {
-      job,
-      pods,
-      jobEvents: view.eventsOf(job),
-      podEvents: new Map(pods.map(({ pod }) => [pod.metadata?.uid ?? '', view.eventsOf(pod)])),
-      nodes: new Map(found.flatMap(([name, node]) => (node === null ? [] : [[name, node] as const]))),
-      admission: await admissionOf(job),
-      heardAt: view.isLive() ? Date.now() : null,
-      now: view.isSettled() ? Date.now() : null,
-    };
-  };
 }
 
 /** Pods that were taken away, that should be gone, or that run and are not ready: their machine tells why. */
@@ -73,7 +83,7 @@ function isInDoubt({ pod, gone }: SeenPod): boolean {
 }
 
 /** Why Kueue has not admitted a workload, in its own words. Pure. @param workload - of any version: only conditions are read */
-export function admissionInWords(workload: unknown): string | null {
+export function describeAdmission(workload: unknown): string | null {
   const { status } = (workload ?? {}) as {
     status?: { conditions?: { type: string; status: string; message?: string }[] };
   };

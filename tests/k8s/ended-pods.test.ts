@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { timeOf } from '../../k8s/api/objects.ts';
-import { judge } from '../../k8s/status/outcome.ts';
+import { jobStatus } from '../../k8s/status/job-status.ts';
 import { type Recorded, recorded, seenOf, settings } from './support.ts';
 
 const { limits } = settings();
@@ -22,7 +22,7 @@ const endOf = ({ pods }: Recorded): number =>
   );
 
 const judged = (story: Recorded, msAfter: number | null) =>
-  judge(seenOf(story, msAfter === null ? null : endOf(story) + msAfter), limits).observation;
+  jobStatus(seenOf(story, msAfter === null ? null : endOf(story) + msAfter), limits).observation;
 
 describe('a Job whose controller is silent', () => {
   it.each(['completed', 'completed-gang'])('has ended well 3 s after its pods: %s', (name) => {

@@ -1,8 +1,9 @@
 import { expect, test } from 'vitest';
 import type { JobObservation } from '../../executor/index.ts';
-import type { KubeClient, WatchEvent } from '../../k8s/api/client.ts';
+import type { KubeClient } from '../../k8s/api/client.ts';
 import { KubeError } from '../../k8s/api/errors.ts';
 import { type Job, nameOf, type Pod } from '../../k8s/api/objects.ts';
+import type { WatchEvent } from '../../k8s/api/watch.ts';
 import { createKubernetesExecutor } from '../../k8s/executor.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 import { recorded, settings } from './support.ts';

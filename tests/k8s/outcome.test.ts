@@ -1,7 +1,8 @@
 import { describe, expect, it, test } from 'vitest';
 import type { Pod } from '../../k8s/api/objects.ts';
 import { ANNOTATIONS } from '../../k8s/manifests/labels.ts';
-import { judge, kubernetesOutcome } from '../../k8s/status/outcome.ts';
+import { jobStatus } from '../../k8s/status/job-status.ts';
+import { kubernetesOutcome } from '../../k8s/status/outcome.ts';
 import { type SeenPod, seePod } from '../../k8s/status/seen-pod.ts';
 import { recorded, recordings, seenOf, settings } from './support.ts';
 
@@ -10,7 +11,7 @@ const { limits } = settings();
 const LATE = Date.parse('2100-01-01T00:00:00Z');
 
 const outcomeOf = (name: string, now: number | null = LATE) =>
-  kubernetesOutcome(judge(seenOf(recorded(name), now), limits).observation, 3);
+  kubernetesOutcome(jobStatus(seenOf(recorded(name), now), limits).observation, 3);
 
 /** Jobs that came to an end on the real cluster, and the row of the failure table that each is. */
 const ENDED: Readonly<
@@ -84,7 +85,7 @@ describe('a Job that was recorded on a real cluster', () => {
   });
 
   it.each(Object.entries(UNDER_WAY))('%s goes on, and is told in words', (name, [phase, words, givenUp]) => {
-    const { observation, giveUp } = judge(seenOf(recorded(name), LATE), limits);
+    const { observation, giveUp } = jobStatus(seenOf(recorded(name), LATE), limits);
     expect(observation.phase).toBe(phase);
     if (words === null) expect(observation.message).toBeNull();
     else expect(observation.message).toMatch(words);
@@ -92,14 +93,14 @@ describe('a Job that was recorded on a real cluster', () => {
   });
 
   it.each(Object.keys(UNDER_WAY))('%s is not given up while its cluster is not heard', (name) => {
-    expect(judge(seenOf(recorded(name), null), limits).giveUp).toBeNull();
+    expect(jobStatus(seenOf(recorded(name), null), limits).giveUp).toBeNull();
   });
 });
 
 test('the pod that failed first decides, and not those that were told to end after it', () => {
   const seen = seenOf(recorded('one-shard-failed'), LATE);
   for (const pods of [seen.pods, seen.pods.toReversed()]) {
-    expect(judge({ ...seen, pods }, limits).observation.failure).toMatchObject({ class: 'Diverged', part: 1 });
+    expect(jobStatus({ ...seen, pods }, limits).observation.failure).toMatchObject({ class: 'Diverged', part: 1 });
   }
 });
 
@@ -111,7 +112,7 @@ describe('a pod that was deleted', () => {
     const [{ pod }] = seen.pods as [SeenPod];
     const cleanedAway = { ...pod, metadata: { ...pod.metadata, ...goingAt('2099-01-01T00:00:00Z') } };
     const pods = [seePod(seen.pods[0], cleanedAway, true)];
-    expect(judge({ ...seen, pods }, limits).observation.failure).toMatchObject({ class: 'Crashed', exitCode: 1 });
+    expect(jobStatus({ ...seen, pods }, limits).observation.failure).toMatchObject({ class: 'Crashed', exitCode: 1 });
   });
 
   test('is the cause of what other ranks died of, unless they died first', () => {
@@ -123,7 +124,7 @@ describe('a pod that was deleted', () => {
       [-2, 'Crashed'],
     ] as const) {
       const pods = [...cause.pods, seePod(undefined, endedAt(echo, asked + seconds * 1000), false)];
-      expect(judge({ ...cause, pods }, limits).observation.failure).toMatchObject({ class: failure });
+      expect(jobStatus({ ...cause, pods }, limits).observation.failure).toMatchObject({ class: failure });
     }
   });
 });
@@ -138,13 +139,13 @@ function endedAt(pod: Pod, time: number): Pod {
 }
 
 test('where no pod is left, the condition of the Job tells', () => {
-  const { observation } = judge({ ...seenOf(recorded('exit-70'), LATE), pods: [] }, limits);
+  const { observation } = jobStatus({ ...seenOf(recorded('exit-70'), LATE), pods: [] }, limits);
   expect(observation.failure).toMatchObject({ class: 'Diverged', exitCode: 70, node: null });
 });
 
 test('a Job of which nothing is known but that it runs has not failed', () => {
   const seen = seenOf(recorded('running'), LATE);
-  const { observation, giveUp } = judge({ ...seen, pods: [] }, limits);
+  const { observation, giveUp } = jobStatus({ ...seen, pods: [] }, limits);
   expect([observation.phase, giveUp]).toEqual(['pending', null]);
 });
 
@@ -169,26 +170,26 @@ describe('a machine that does not answer', () => {
   };
 
   test('is told as soon as it is known, and waited for: it may come back', () => {
-    const { observation, giveUp } = judge(lost({}), limits);
+    const { observation, giveUp } = jobStatus(lost({}), limits);
     expect(observation.message).toMatch(/2 of 2 pods wait: the machine does not answer: .*Kubelet stopped posting/);
     expect(giveUp).toBeNull();
   });
 
   test('has failed once its pods were given up, which nobody there will ever say', () => {
-    const { giveUp } = judge(lost({ deletedAt: '2026-11-28T02:00:00Z', taint: true }), limits);
+    const { giveUp } = jobStatus(lost({ deletedAt: '2026-11-28T02:00:00Z', taint: true }), limits);
     expect(giveUp).toMatchObject({ class: 'NodeFailure', node: NODE });
   });
 
   test('has not failed while the cluster itself is not heard', () => {
-    expect(judge(lost({ deletedAt: '2026-11-28T02:00:00Z', taint: true }, null), limits).giveUp).toBeNull();
+    expect(jobStatus(lost({ deletedAt: '2026-11-28T02:00:00Z', taint: true }, null), limits).giveUp).toBeNull();
   });
 
   test('has failed without anybody’s word where it has not ended a pod long after its grace', () => {
     const seen = lost({ deletedAt: '2026-11-28T02:00:00Z' });
     const blind = { ...seen, nodes: new Map() };
     const at = (seconds: number) => ({ ...blind, now: Date.parse('2026-11-28T02:00:00Z') + seconds * 1000 });
-    expect(judge(at(5), limits)).toMatchObject({ giveUp: null, observation: { message: null } });
-    expect(judge(at(60), limits).giveUp).toMatchObject({ class: 'NodeFailure' });
+    expect(jobStatus(at(5), limits)).toMatchObject({ giveUp: null, observation: { message: null } });
+    expect(jobStatus(at(60), limits).giveUp).toMatchObject({ class: 'NodeFailure' });
   });
 });
 
@@ -207,19 +208,19 @@ describe('a Job that was asked to stop', () => {
   const SUSPENDED = { type: 'Suspended', status: 'True' };
 
   test('has not stopped while a pod of it runs', () => {
-    expect(judge(stopped('running', [SUSPENDED]), limits).observation.phase).toBe('running');
+    expect(jobStatus(stopped('running', [SUSPENDED]), limits).observation.phase).toBe('running');
   });
   test('has not stopped before the Job controller has seen it', () => {
-    expect(judge({ ...stopped('running'), pods: [] }, limits).observation.phase).toBe('pending');
+    expect(jobStatus({ ...stopped('running'), pods: [] }, limits).observation.phase).toBe('pending');
   });
   test('has stopped once nothing of it is left', () => {
-    expect(judge({ ...stopped('running', [SUSPENDED]), pods: [] }, limits).observation.phase).toBe('stopped');
+    expect(jobStatus({ ...stopped('running', [SUSPENDED]), pods: [] }, limits).observation.phase).toBe('stopped');
   });
   test('has stopped, and not failed, where its pods ended on that', () => {
-    expect(judge(stopped('exit-143'), limits).observation.phase).toBe('stopped');
+    expect(jobStatus(stopped('exit-143'), limits).observation.phase).toBe('stopped');
   });
   test('has succeeded where that came first', () => {
-    expect(judge(stopped('completed'), limits).observation.phase).toBe('succeeded');
+    expect(jobStatus(stopped('completed'), limits).observation.phase).toBe('succeeded');
   });
 });
 
@@ -248,9 +249,10 @@ describe('one shard of eight for which there is no machine', () => {
     return { ...waiting, job, pods } as typeof waiting;
   };
   const endOfOthers = Date.parse(
-    judge(eight('completed', 'unschedulable-gpus', LATE), limits).observation.pods[0]?.finishedAt ?? '',
+    jobStatus(eight('completed', 'unschedulable-gpus', LATE), limits).observation.pods[0]?.finishedAt ?? '',
   );
-  const at = (ms: number, waits = 'unschedulable-gpus') => judge(eight('completed', waits, endOfOthers + ms), limits);
+  const at = (ms: number, waits = 'unschedulable-gpus') =>
+    jobStatus(eight('completed', waits, endOfOthers + ms), limits);
 
   test.each(['unschedulable-gpus', 'unschedulable-selector'])('is given up once the others have ended: %s', (waits) => {
     const { giveUp, observation } = at(240 * 60 * MINUTE, waits);
@@ -265,13 +267,13 @@ describe('one shard of eight for which there is no machine', () => {
   });
 
   test('is told, and waited for, while the others are at work: it may get their room', () => {
-    const { giveUp, observation } = judge(eight('running', 'unschedulable-gpus', LATE), limits);
+    const { giveUp, observation } = jobStatus(eight('running', 'unschedulable-gpus', LATE), limits);
     expect(giveUp).toBeNull();
     expect(observation.message).toMatch(/1 of 8 pods wait: .*Insufficient nvidia/);
   });
 
   test('is given up while the others are at work where it has a machine, and does not begin there', () => {
-    const { giveUp } = judge(eight('running', 'webhook-refused', LATE), limits);
+    const { giveUp } = jobStatus(eight('running', 'webhook-refused', LATE), limits);
     expect(giveUp).toMatchObject({ class: 'Unschedulable', part: 7, node: 'real-0' });
   });
 });

@@ -1,8 +1,9 @@
 import { describe, expect, test } from 'vitest';
-import type { Page, WatchEvent } from '../../k8s/api/client.ts';
 import { KubeError } from '../../k8s/api/errors.ts';
+import type { Page } from '../../k8s/api/lists.ts';
 import type { KubeObject } from '../../k8s/api/objects.ts';
 import { BACKOFF, pauseAfter, reflect } from '../../k8s/api/reflector.ts';
+import type { WatchEvent } from '../../k8s/api/watch.ts';
 
 const anObject = (name: string, version: number): KubeObject => ({
   metadata: { name, uid: `uid-${name}`, resourceVersion: String(version) },

@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { inProject } from '../../config/paths.ts';
 import type { JobRequest } from '../../executor/index.ts';
 import type { Job, KubeEvent, KubeNode, Pod } from '../../k8s/api/objects.ts';
-import type { Seen } from '../../k8s/status/outcome.ts';
+import type { JobSnapshot } from '../../k8s/status/job-snapshot.ts';
 import { seePod } from '../../k8s/status/seen-pod.ts';
 import { KubernetesSettings, type KubernetesSettingsInput } from '../../spec/index.ts';
 
@@ -31,7 +31,10 @@ export const recorded = (name: string): Recorded =>
   JSON.parse(readFileSync(`${FOLDER}/${name}.json`, 'utf8')) as Recorded;
 
 /** What an executor would have looked at. @param now - null: the cluster is not heard */
-export function seenOf({ job, pods, toldToGo = [], deletedPods, events, nodes }: Recorded, now: number | null): Seen {
+export function seenOf(
+  { job, pods, toldToGo = [], deletedPods, events, nodes }: Recorded,
+  now: number | null,
+): JobSnapshot {
   if (job === null) throw new Error('the Job is gone');
   const about = (uid: string | undefined): KubeEvent[] =>
     events.filter((event) => event.type === 'Warning' && event.involvedObject?.uid === uid);

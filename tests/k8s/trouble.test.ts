@@ -1,9 +1,10 @@
 import { describe, expect, it, test } from 'vitest';
 import type { Job, KubeEvent, Pod } from '../../k8s/api/objects.ts';
 import { ANNOTATIONS, LABELS } from '../../k8s/manifests/labels.ts';
-import { judge, type Seen } from '../../k8s/status/outcome.ts';
+import type { JobSnapshot } from '../../k8s/status/job-snapshot.ts';
+import { jobStatus } from '../../k8s/status/job-status.ts';
 import { seePod } from '../../k8s/status/seen-pod.ts';
-import { admissionInWords } from '../../k8s/status/snapshot.ts';
+import { describeAdmission } from '../../k8s/status/snapshot.ts';
 import { settings } from './support.ts';
 
 const limits = { ...settings().limits, pendingSeconds: 600, imageGraceSeconds: 60 };
@@ -53,7 +54,7 @@ const seen = (
   now: number | null,
   jobEvents: KubeEvent[] = [],
   admission: string | null = null,
-): Seen => ({
+): JobSnapshot => ({
   ...{ job, jobEvents, now, heardAt: now, admission, podEvents: new Map(), nodes: new Map() },
   pods: pods.map((pod) => seePod(undefined, pod, false)),
 });
@@ -106,7 +107,7 @@ describe('what keeps a pod from running is told at once, and ends the Job when w
       want: 'DependencyDown',
     },
   ])('$name', ({ pod, words, hopeless, want }) => {
-    const at = (now: number | null) => judge(seen(aJob(), [pod], now), limits);
+    const at = (now: number | null) => jobStatus(seen(aJob(), [pod], now), limits);
     expect(at(later(1)).observation.message).toBe(words);
     if (hopeless > 1) expect(at(later(hopeless - 2)).giveUp).toBeNull();
     expect(at(later(hopeless)).giveUp).toMatchObject({ class: want, message: words });
@@ -116,8 +117,8 @@ describe('what keeps a pod from running is told at once, and ends the Job when w
 
 test('shards that run need no others; a gang waits for its last rank, and not for ever', () => {
   const pods = [aPod(0, running, 'a'), aPod(1, unplaced(NO_GPU))];
-  expect(judge(seen(aJob({ parts: 2 }), pods, later(9999)), limits).giveUp).toBeNull();
-  const { observation, giveUp } = judge(seen(aJob({ parts: 2, shape: 'gang' }), pods, later(9999)), limits);
+  expect(jobStatus(seen(aJob({ parts: 2 }), pods, later(9999)), limits).giveUp).toBeNull();
+  const { observation, giveUp } = jobStatus(seen(aJob({ parts: 2, shape: 'gang' }), pods, later(9999)), limits);
   expect(observation.message).toBe(`1 of 2 pods wait: ${NO_GPU}`);
   expect(giveUp).toMatchObject({ class: 'Unschedulable', part: 1 });
 });
@@ -144,7 +145,7 @@ describe('pods that are refused', () => {
       want: 'InvalidInput',
     },
   ])('$name', ({ message, hopeless, want }) => {
-    const at = (seconds: number) => judge(seen(aJob(), [], later(seconds), refused(message)), limits);
+    const at = (seconds: number) => jobStatus(seen(aJob(), [], later(seconds), refused(message)), limits);
     expect(at(1).observation).toMatchObject({ phase: 'pending', message: expect.stringContaining(message) });
     expect(at(hopeless - 2).giveUp).toBeNull();
     expect(at(hopeless).giveUp?.class).toBe(want);
@@ -153,7 +154,7 @@ describe('pods that are refused', () => {
 
 describe('a Job that somebody else holds back', () => {
   const message = (job: Job, admission: string | null = null) =>
-    judge(seen(job, [], later(99_999), [], admission), limits);
+    jobStatus(seen(job, [], later(99_999), [], admission), limits);
 
   test('waits in Kueue as long as it takes, with Kueue’s own words', () => {
     const { observation, giveUp } = message(aJob({ suspend: true, queue: 'research' }), 'insufficient unused quota');
@@ -174,18 +175,18 @@ describe('a Job that somebody else holds back', () => {
 test('Kueue says why a workload waits, or that it was evicted', () => {
   const workload = (...conditions: object[]) => ({ status: { conditions } });
   const noQuota = { type: 'QuotaReserved', status: 'False', message: 'insufficient quota for nvidia.com/gpu' };
-  expect(admissionInWords(workload(noQuota))).toBe('insufficient quota for nvidia.com/gpu');
+  expect(describeAdmission(workload(noQuota))).toBe('insufficient quota for nvidia.com/gpu');
   expect(
-    admissionInWords(workload(noQuota, { type: 'Evicted', status: 'True', message: 'Preempted to accommodate x' })),
+    describeAdmission(workload(noQuota, { type: 'Evicted', status: 'True', message: 'Preempted to accommodate x' })),
   ).toBe('Preempted to accommodate x');
-  expect(admissionInWords(undefined)).toBeNull();
+  expect(describeAdmission(undefined)).toBeNull();
 });
 
 test('a Job that was given up says the same to whoever looks at it later', () => {
   const failure = { class: 'Unschedulable', message: NO_GPU, exitCode: null, part: 0, node: null } as const;
   const job = aJob({ suspend: true });
   job.metadata!.annotations![ANNOTATIONS.givenUp] = JSON.stringify(failure);
-  expect(judge(seen(job, [aPod(0, unplaced(NO_GPU))], later(1)), limits).observation.phase).toBe('pending');
+  expect(jobStatus(seen(job, [aPod(0, unplaced(NO_GPU))], later(1)), limits).observation.phase).toBe('pending');
   job.status!.conditions = [{ type: 'Suspended', status: 'True' }];
-  expect(judge(seen(job, [], later(1)), limits).observation).toMatchObject({ phase: 'failed', failure });
+  expect(jobStatus(seen(job, [], later(1)), limits).observation).toMatchObject({ phase: 'failed', failure });
 });

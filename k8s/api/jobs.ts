@@ -1,0 +1,49 @@
+import type { V1Job } from '@kubernetes/client-node';
+import type { Connection } from './connection.ts';
+import { type Job, nameOf, wire } from './objects.ts';
+import { sendOrNull } from './request.ts';
+
+/** What is changed of a Job that stands. */
+export interface JobChange {
+  readonly annotations: Readonly<Record<string, string>>;
+  readonly spec: { readonly suspend: boolean };
+}
+
+/** Requests about Jobs. */
+export const jobRequests = ({ batch, namespace }: Connection) => ({
+  async getJob(name: string): Promise<Job | null> {
+    const job = await sendOrNull(`get Job ${name}`, [404], () => batch.readNamespacedJob({ namespace, name }));
+    return job === null ? null : wire(job);
+  },
+
+  /** Null when a Job of this name stands. */
+  async createJob(job: Job): Promise<Job | null> {
+    const body = job as unknown as V1Job;
+    const create = () => batch.createNamespacedJob({ namespace, body });
+    const created = await sendOrNull(`create Job ${nameOf(job)}`, [409], create);
+    return created === null ? null : wire(created);
+  },
+
+  /** Null when the Job is gone. */
+  async patchJob(name: string, change: JobChange): Promise<Job | null> {
+    const patch = () => batch.patchNamespacedJob({ namespace, name, body: jsonPatch(change) });
+    const job = await sendOrNull(`change Job ${name}`, [404], patch);
+    return job === null ? null : wire(job);
+  },
+
+  /** Kubernetes removes the Job once its pods and its Service are gone. */
+  async deleteJob(name: string): Promise<void> {
+    const body = { propagationPolicy: 'Foreground' };
+    await sendOrNull(`delete Job ${name}`, [404], () => batch.deleteNamespacedJob({ namespace, name, body }));
+  },
+});
+
+function jsonPatch({ annotations, spec }: JobChange): object[] {
+  const set = (path: string, value: unknown) => ({ op: 'add', path, value });
+  return [
+    ...Object.entries(annotations).map(([key, value]) =>
+      set(`/metadata/annotations/${key.replaceAll('/', '~1')}`, value),
+    ),
+    ...Object.entries(spec).map(([key, value]) => set(`/spec/${key}`, value)),
+  ];
+}

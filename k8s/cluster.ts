@@ -1,0 +1,92 @@
+import type { KubernetesSettings } from '../spec/index.ts';
+import { storeId } from '../store/index.ts';
+import type { KubeClient } from './api/client.ts';
+import type { Log } from './api/log.ts';
+import type { Job } from './api/objects.ts';
+import { WatchCache } from './api/watch-cache.ts';
+import { JobChanges } from './job-changes.ts';
+import type { JobSnapshot } from './status/job-snapshot.ts';
+import { type JobStatus, jobStatus } from './status/job-status.ts';
+import { JobSnapshots } from './status/snapshot.ts';
+
+/** What the executor acts on. */
+export interface ClusterParts {
+  readonly client: KubeClient;
+  readonly settings: KubernetesSettings;
+  /** Folder of the store, as this worker sees it. */
+  readonly store: string;
+  readonly log: Log;
+}
+
+/** The Jobs of one store in a namespace of a cluster, as its watches know them. */
+export class Cluster implements ClusterParts {
+  readonly client: KubeClient;
+  readonly settings: KubernetesSettings;
+  readonly store: string;
+  readonly log: Log;
+  /** Name of the store, which labels its objects. */
+  readonly instance: string;
+  readonly cache: WatchCache;
+  readonly #snapshots: JobSnapshots;
+
+  constructor({ client, settings, store, log }: ClusterParts, instance: string) {
+    this.client = client;
+    this.settings = settings;
+    this.store = store;
+    this.log = log;
+    this.instance = instance;
+    this.cache = new WatchCache(client, instance, log);
+    this.#snapshots = new JobSnapshots(client, this.cache, log);
+  }
+
+  /** The Job as the watches have it, else as the API server answers; null when there is none. */
+  async find(name: string): Promise<Job | null> {
+    await this.cache.ready();
+    const known = this.cache.job(name);
+    if (known !== null) return known;
+    const job = await this.client.getJob(name);
+    if (job !== null) this.cache.note(job);
+    return job;
+  }
+
+  /** How a Job stands by what the watches have. */
+  async statusOf(job: Job): Promise<JobStatus & { readonly snapshot: JobSnapshot }> {
+    const snapshot = await this.#snapshots.of(job);
+    return { ...jobStatus(snapshot, this.settings.limits), snapshot };
+  }
+
+  /** Checks after every change of a Job whether it is `done`. Returns when it is. */
+  async until(name: string, done: () => Promise<boolean>): Promise<void> {
+    using changes = new JobChanges(this.cache, name);
+    while (!(await done())) await changes.next();
+  }
+
+  close(): void {
+    this.cache.close();
+  }
+}
+
+/**
+ * Opens the cluster when it is first needed, because the store names the instance: a worker may start while its store is away for a moment.
+ * A failure is not kept: the next call tries again.
+ */
+export class LazyCluster implements Disposable {
+  readonly #parts: ClusterParts;
+  #opened: Promise<Cluster> | null = null;
+
+  constructor(parts: ClusterParts) {
+    this.#parts = parts;
+  }
+
+  open(): Promise<Cluster> {
+    this.#opened ??= storeId(this.#parts.store).then((instance) => new Cluster(this.#parts, instance));
+    this.#opened.catch(() => {
+      this.#opened = null;
+    });
+    return this.#opened;
+  }
+
+  [Symbol.dispose](): void {
+    void this.#opened?.then((cluster) => cluster.close());
+  }
+}

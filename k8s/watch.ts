@@ -1,0 +1,103 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type JobObservation, jobHasEnded } from '../executor/index.ts';
+import { type Job, nameOf, type Pod } from './api/objects.ts';
+import { retryUntilAborted } from './api/retry.ts';
+import type { Cluster } from './cluster.ts';
+import { JobChanges } from './job-changes.ts';
+import { keepLogs } from './logs/logs.ts';
+import { ANNOTATIONS, LABELS } from './manifests/labels.ts';
+import { removedJob } from './status/job-failure.ts';
+import type { JobSnapshot } from './status/job-snapshot.ts';
+import type { JobFailure } from './status/pod-failure.ts';
+import { hasEnded } from './status/pod-state.ts';
+import { stoppedSince } from './status/store-notes.ts';
+
+/** The Job and its pods have watches of their own: the end of a pod may arrive a moment after the end of its Job. */
+const LATE_POD_MS = 1000;
+/** Logs of a failed job are kept before its end is told, unless that takes longer. */
+const KEEP_LOGS_MS = 10_000;
+
+/** A Job now and after every change, until it has ended or `signal` aborts. Ends a Job that will come to nothing. */
+export async function* watchJob(cluster: Cluster, name: string, signal: AbortSignal): AsyncGenerator<JobObservation> {
+  const { cache, store, settings, log } = cluster;
+  // Stop waiting when the caller aborts, even while the API server is unreachable.
+  const isReady = await cache.ready(signal).then(
+    () => true,
+    () => false,
+  );
+  if (!isReady) return;
+  using changes = new JobChanges(cache, name, signal);
+  let reported = '';
+  let last: JobObservation | null = null;
+  while (!signal.aborted) {
+    const job = await retryUntilAborted(() => cluster.find(name), signal, log);
+    if (job === undefined) return;
+    if (job === null) {
+      if (last !== null) yield removedJob(last, (await stoppedSince(store, name)) !== null, settings.namespace);
+      return;
+    }
+    const { observation, giveUp, snapshot } = await cluster.statusOf(job);
+    if (giveUp !== null) {
+      await giveUpJob(cluster, job, giveUp, snapshot, signal);
+      continue;
+    }
+    if (jobHasEnded(observation)) {
+      yield await finalObservation(cluster, job, observation.phase === 'failed', signal);
+      return;
+    }
+    last = observation;
+    const text = JSON.stringify(observation);
+    if (text !== reported) yield observation;
+    reported = text;
+    await changes.next();
+  }
+}
+
+/** The end of a Job once the ends of its pods are known too. Keeps their logs. */
+async function finalObservation(
+  cluster: Cluster,
+  job: Job,
+  isFailed: boolean,
+  signal: AbortSignal,
+): Promise<JobObservation> {
+  const { client, store, log } = cluster;
+  if (isFailed) await fetchPods(cluster, job, signal);
+  else await waitForPods(cluster, job);
+  const { observation, snapshot } = await cluster.statusOf(job);
+  const keeping = keepLogs(client, store, job, snapshot.pods, log);
+  // Nobody waits for the logs of a job that succeeded.
+  if (isFailed) await Promise.race([keeping, sleep(KEEP_LOGS_MS)]);
+  return observation;
+}
+
+/** Asks once for the pods of a failed Job: the end of one may not have arrived yet. */
+async function fetchPods({ client, cache, log }: Cluster, job: Job, signal: AbortSignal): Promise<void> {
+  const labels = `${LABELS.jobName}=${nameOf(job)}`;
+  const page = await retryUntilAborted(() => client.list('pods', { labels }, null), signal, log);
+  for (const pod of page?.items ?? []) cache.notePod(pod as Pod);
+}
+
+async function waitForPods({ cache }: Cluster, job: Job): Promise<void> {
+  const deadline = Date.now() + LATE_POD_MS;
+  const isAtWork = () => cache.podsOf(job).some(({ pod, gone }) => !gone && !hasEnded(pod));
+  while (isAtWork() && Date.now() < deadline) await sleep(20);
+}
+
+/** Notes why a Job will come to nothing, and suspends it. Whoever observes it later reads the note. */
+async function giveUpJob(
+  { client, store, cache, log }: Cluster,
+  job: Job,
+  why: JobFailure,
+  snapshot: JobSnapshot,
+  signal: AbortSignal,
+): Promise<void> {
+  await keepLogs(client, store, job, snapshot.pods, log);
+  const annotations = { [ANNOTATIONS.givenUp]: JSON.stringify(why) };
+  const change = { annotations, spec: { suspend: true } };
+  const changed = await retryUntilAborted(() => client.patchJob(nameOf(job), change), signal, log);
+  if (changed === undefined) return;
+  // Gone meanwhile. It is not asked for again before the watch reports that.
+  if (changed === null) return cache.noteGone(job);
+  log.warn({ job: nameOf(job), failure: why.class, why: why.message }, 'job is given up');
+  cache.note(changed);
+}
