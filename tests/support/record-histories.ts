@@ -21,6 +21,8 @@ interface Scenario {
   /** The stage whose own history is recorded beside the campaign's. */
   readonly stage: string;
   readonly act?: (handle: WorkflowHandle) => Promise<unknown>;
+  /** A workflow of somebody else that has the id of this stage when the campaign starts. `act` terminates it. */
+  readonly takenStage?: string;
 }
 
 const SCENARIOS: Readonly<Record<string, Scenario>> = {
@@ -76,6 +78,32 @@ const SCENARIOS: Readonly<Record<string, Scenario>> = {
       await handle.signal('resume');
     },
   },
+  // These two contain what `patched` calls in workflows/ record. Without them a removed call would replay every history.
+  taken: {
+    stage: 'prepare',
+    spec: aCampaign({ ...ONE_ARM, seed: 10, until: 'linearise' }),
+    takenStage: 'prepare',
+    act: async (handle) => {
+      await until(handle, 'prepare', 'blocked');
+      await bench.client.workflow.getHandle(`${handle.workflowId}/prepare`).terminate();
+    },
+  },
+  strayed: {
+    stage: 'pretrain',
+    spec: aCampaign({
+      ...ONE_ARM,
+      seed: 11,
+      settings: { steps: 40, stepMs: 50, only: ['pretrain'] },
+      until: 'linearise',
+    }),
+    act: async (handle) => {
+      await until(handle, 'pretrain', 'running');
+      await bench.client.workflow.getHandle(`${handle.workflowId}/pretrain`).signal('setPaused', true);
+      await until(handle, 'pretrain', 'completed');
+      await handle.executeUpdate('pause');
+      await handle.executeUpdate('resume');
+    },
+  },
   stalled: {
     stage: 'search',
     spec: aCampaign({
@@ -97,8 +125,13 @@ async function until(handle: WorkflowHandle, stage: string, state: StageState): 
 const bench = await openWorkbench();
 const worker = await bench.startWorker();
 mkdirSync(FOLDER, { recursive: true });
-for (const [name, { spec, stage, act }] of Object.entries(SCENARIOS)) {
+for (const [name, { spec, stage, act, takenStage }] of Object.entries(SCENARIOS)) {
   if (existsSync(join(FOLDER, `${name}.json`))) continue;
+  if (takenStage !== undefined) {
+    // The worker does not know this type: the workflow fails its tasks and stays open.
+    const options = { taskQueue: 'orrery', workflowId: `${name}/${takenStage}` };
+    await bench.client.workflow.start('somebody-else', options);
+  }
   const handle = await bench.client.workflow.start('campaign', { taskQueue: 'orrery', workflowId: name, args: [spec] });
   await act?.(handle);
   await handle.result().catch(() => undefined); // a failure is a history too
