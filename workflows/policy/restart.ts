@@ -45,7 +45,7 @@ export function nextAction(ledger: Ledger, outcome: Outcome, run: Pick<Run, 'fai
   const incident: Incident = { ...failure, at, followed, costSeconds: 0, lostUnits: 0 };
   const after = afterFailure(ledger, incident);
   if (givesUp) return { kind: 'give-up', ledger: after, failure: incident };
-  return { kind: 'again', ledger: excluding(after, failure, rule), failure: incident, delaySeconds };
+  return { kind: 'again', ledger: withExcludedNode(after, failure, rule), failure: incident, delaySeconds };
 }
 
 /** Wait before the next attempt after the `failures`-th failure of a class: `initial`, doubled for each further failure, at most `max`. */
@@ -93,7 +93,7 @@ export function remedies(ledger: Ledger, run: Pick<Run, 'failures'>, lastAttempt
  * Excludes the node of a failure. Work that is kept later does not end the exclusion, because it repairs no machine. The oldest exclusions
  * end first when there are too many.
  */
-function excluding(ledger: Ledger, { node }: Failure, { action }: FailureRule): Ledger {
+function withExcludedNode(ledger: Ledger, { node }: Failure, { action }: FailureRule): Ledger {
   if (action !== 'retry-other-nodes' || node === null) return ledger;
   const excludedNodes = [...ledger.excludedNodes.filter((name) => name !== node), node].slice(-MAX_EXCLUDED_NODES);
   return { ...ledger, excludedNodes };
