@@ -103,7 +103,7 @@ describe('the restart decision', () => {
     expect(followed(having('Crashed', 3), failed('Crashed'))).toBe(
       'no other attempt: the budget of 3 for Crashed is used up',
     );
-    expect(followed(NEW_LEDGER, failed('InvalidInput'))).toMatch(/^no other attempt: the spec or the data is wrong/);
+    expect(followed(NEW_LEDGER, failed('InvalidInput'))).toMatch(/^no other attempt: the spec or the data is invalid/);
   });
 
   test('keeps away from the nodes that failed, each named once, the oldest let go of when there are many', () => {
