@@ -30,7 +30,7 @@ import { type PublishedPaths, publishCampaign } from './publish.ts';
 
 /** The door of a campaign, and its last step. */
 export function createCampaignActivities({ store, inputs, executor, engines, searchAttributes, client, log }: Deps) {
-  const rejected = (why: string, then: string) => log.warn({ why }, `the store does not hold: ${then}`);
+  const rejected = (why: string, then: string) => log.warn({ why }, `damaged data in the store: ${then}`);
 
   return {
     /** Refuses what only this side can see to be wrong (no such domain, more GPUs than there are), before anything is started. */

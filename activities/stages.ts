@@ -83,7 +83,7 @@ export function createStageActivities({ store, projectRoot, inputs, executor, en
   const rejected =
     ({ key, kind }: Pick<StageFile, 'key' | 'kind'>) =>
     (why: string, then: string) =>
-      log.warn({ key, kind, why }, `the store does not hold: ${then}`);
+      log.warn({ key, kind, why }, `damaged data in the store: ${then}`);
 
   /** Inputs whose manifests were damaged since are mended first; null where all are what the campaign planned with. */
   async function faultInInputs(stage: StageFile): Promise<Extract<Started, { kind: 'refused' }> | null> {
