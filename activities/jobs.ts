@@ -1,7 +1,7 @@
 import { cancellationSignal } from '@temporalio/activity';
 import type { JobObservation, JobRef } from '../executor/index.ts';
 import { type ExecutionFacts, type KeptWork, type Outcome, type Progress, progressOfAll } from '../spec/index.ts';
-import { readPartsProgress, readStageFileIfSound, releaseClaim, stageDir } from '../store/index.ts';
+import { readPartsProgress, readStageFileIfValid, releaseClaim, stageDir } from '../store/index.ts';
 import { unscheduled } from './capacity.ts';
 import type { Deps } from './deps.ts';
 import { readStall, saveDiagnosis } from './diagnosis.ts';
@@ -96,7 +96,7 @@ export function createJobActivities({ store, executor, client, log }: Deps) {
     failed: number | null,
   ): Promise<KeptWork | null> {
     const dir = stageDir(store, job.key);
-    const stage = await readStageFileIfSound(dir);
+    const stage = await readStageFileIfValid(dir);
     if (stage === null) return null;
     const part = reports.length === 1 ? null : failed;
     const progress = part === null ? progressOfAll(reports) : (reports[part] ?? null);

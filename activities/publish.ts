@@ -6,12 +6,12 @@ import { type CampaignStatus, FILES, type Manifest, type ManifestRef, PUBLISHED_
 import {
   CorruptFileError,
   campaignDir,
-  mendInput,
+  type OnDamage,
   OtherVersionError,
   publishedRecordPath,
-  type Report as Reported,
   readManifest,
   readVerified,
+  repairInput,
   sha256,
   stageDir,
   withChecksum,
@@ -33,14 +33,14 @@ export async function publishCampaign(
   campaignId: string,
   analysis: ManifestRef,
   status: CampaignStatus,
-  reported: Reported,
+  onDamage: OnDamage,
 ): Promise<PublishedPaths> {
   const stage = stageDir(store, analysis.key);
   const manifest = readManifest(stage, analysis);
   if (manifest === null) throw new CorruptFileError(`${stage}: expected a finished analysis, but there is no manifest`);
   const read = async (name: string) => (await readVerified(stage, manifest, `data/${name}`)).toString('utf8');
   const [page, json] = [await read(FILES.analyse.html), await read(FILES.analyse.json)];
-  const manifests = await manifestsOf(store, status, reported);
+  const manifests = await manifestsOf(store, status, onDamage);
   const publishedAt = new Date().toISOString();
   const report = publishedReport(
     JSON.parse(json) as Report,
@@ -70,18 +70,18 @@ export async function publishCampaign(
 async function manifestsOf(
   store: string,
   { stages }: CampaignStatus,
-  reported: Reported,
+  onDamage: OnDamage,
 ): Promise<ReadonlyMap<string, Manifest>> {
   const found = new Map<string, Manifest>();
   for (const { name, result } of stages) {
     if (result === null) continue;
     try {
-      await mendInput(store, result, reported);
+      await repairInput(store, result, onDamage);
       const manifest = readManifest(stageDir(store, result.key), result);
       if (manifest !== null) found.set(result.key, manifest);
     } catch (error) {
       if (!(error instanceof CorruptFileError || error instanceof OtherVersionError)) throw error;
-      reported(error.message, `the report leaves out where ${name} comes from`);
+      onDamage(error.message, `the report leaves out where ${name} comes from`);
     }
   }
   return found;

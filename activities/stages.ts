@@ -21,24 +21,24 @@ import {
   checkpointsDir,
   claimAfter,
   firstClaimedAt,
-  inputAsCounted,
+  inputForKey,
   latestClaim,
   MissingPartsError,
   manifestPath,
-  mendInput,
   OtherVersionError,
   readParts,
   readStageFile,
-  readStageFileIfSound,
+  readStageFileIfValid,
   referTo,
+  repairInput,
   sealStage as seal,
   setWorkAside,
-  soundManifest,
-  soundResult,
   stageDir,
   stageKey,
   storeId,
   sumCounts,
+  validManifest,
+  validResult,
   writeStageFile,
 } from '../store/index.ts';
 import { isGivenUp, mustFitNow, noteShortage } from './capacity.ts';
@@ -89,7 +89,7 @@ export function createStageActivities({ store, projectRoot, inputs, executor, en
   async function faultInInputs(stage: StageFile): Promise<Extract<Started, { kind: 'refused' }> | null> {
     for (const [role, input] of Object.entries(stage.inputs)) {
       try {
-        await mendInput(store, inputAsCounted(stage.kind, input), rejected(input));
+        await repairInput(store, inputForKey(stage.kind, input), rejected(input));
       } catch (error) {
         if (!(error instanceof CorruptFileError || error instanceof OtherVersionError)) throw error;
         const message = `input "${role}": ${error.message}. Cancel the campaign and submit it again: what does not hold is made again`;
@@ -141,7 +141,7 @@ export function createStageActivities({ store, projectRoot, inputs, executor, en
       const parsed = parseOrRefuse(StageFile, asked, `the stage ${request.name}`);
       const stage = { ...parsed, key: stageKey(parsed) };
       const { key } = stage;
-      const manifest = await soundResult(store, stage, rejected(stage));
+      const manifest = await validResult(store, stage, rejected(stage));
       if (manifest === null) {
         await writeStageFile(store, stage);
         return { key, result: null };
@@ -167,7 +167,7 @@ export function createStageActivities({ store, projectRoot, inputs, executor, en
     async startAttempt(start: StartAttempt): Promise<Started> {
       const dir = stageDir(store, start.key);
       const owner = `${start.campaignId}/${start.request.name}`;
-      const planned = await readStageFileIfSound(dir);
+      const planned = await readStageFileIfValid(dir);
       if (planned === null || codeOf(start.request) !== planned.codeVersion) return { kind: 'replan' };
       // The campaign may have been admitted by an older version, or by one whose programs could do more.
       refuseUnsupportedStage(start.request, engines);
@@ -181,7 +181,7 @@ export function createStageActivities({ store, projectRoot, inputs, executor, en
             return { kind: 'busy', owner: before.owner };
           }
           // Its owner may have finished the stage since it was resolved; it seals before it closes.
-          const manifest = await soundManifest(store, planned, rejected(planned));
+          const manifest = await validManifest(store, planned, rejected(planned));
           if (manifest !== null) return { kind: 'finished', result: referTo(manifest) };
           if (before.unreadable === undefined) {
             const [campaignId = '', ...stage] = before.owner.split('/');

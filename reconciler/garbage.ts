@@ -1,5 +1,5 @@
 import type { JobSummary } from '../executor/index.ts';
-import type { Scratch, StageLook, StoreLook, Temporary } from '../store/index.ts';
+import type { Scratch, StageScan, StoreScan, TemporaryFile } from '../store/index.ts';
 
 /**
  * What is garbage: a pure function over what was seen. The rule above all others: nothing that a live or paused campaign needs is ever
@@ -29,9 +29,9 @@ export interface StrayProcess {
 
 /** What was seen; null where it could not be looked at. */
 export interface Seen {
-  readonly store: StoreLook | null;
+  readonly store: StoreScan | null;
   /** Temporary files outside of the store. */
-  readonly temporaries: readonly Temporary[];
+  readonly temporaries: readonly TemporaryFile[];
   readonly jobs: readonly JobSummary[] | null;
   readonly strays: readonly StrayProcess[];
   /** The present, in ms since the epoch. */
@@ -93,7 +93,7 @@ export function findGarbage(
 export const idOf = ({ workflowId, firstRun }: Owner): string => JSON.stringify([workflowId, firstRun]);
 
 /** Of attempts that cannot be at work any more. One whose name does not tell the attempt, only where none is, and late. */
-function scratchOf({ isFinished, claim, scratch }: StageLook): Finding[] {
+function scratchOf({ isFinished, claim, scratch }: StageScan): Finding[] {
   const over = isFinished || claim === null || claim.released !== undefined;
   const latest = claim?.attempt ?? -1;
   const whyOf = ({ attempt, ageMs }: Scratch): string | null => {
@@ -109,13 +109,13 @@ function scratchOf({ isFinished, claim, scratch }: StageLook): Finding[] {
   });
 }
 
-type Claimed = StageLook & { readonly claim: NonNullable<StageLook['claim']> };
+type Claimed = StageScan & { readonly claim: NonNullable<StageScan['claim']> };
 
 /** Whether somebody holds the stage. A finished one holds nobody up, whatever its claims say. */
-const isClaimed = (stage: StageLook): stage is Claimed =>
+const isClaimed = (stage: StageScan): stage is Claimed =>
   !stage.isFinished && stage.claim !== null && stage.claim.released === undefined;
 
-function staleClaimOf(stage: StageLook, jobs: readonly JobSummary[], isClosed: (owner: Owner) => boolean): Finding[] {
+function staleClaimOf(stage: StageScan, jobs: readonly JobSummary[], isClosed: (owner: Owner) => boolean): Finding[] {
   if (!isClaimed(stage)) return [];
   const { owner, attempt } = stage.claim;
   const atWork = jobs.some((job) => job.key === stage.key && job.attempt === attempt && isAtWork(job));

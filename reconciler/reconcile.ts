@@ -1,6 +1,6 @@
 import { rm, unlink } from 'node:fs/promises';
 import type { Executor } from '../executor/index.ts';
-import { isMissing, lookForTemporaries, lookThroughStore, releaseClaim, type Temporary } from '../store/index.ts';
+import { findTemporaries, isMissing, releaseClaim, scanStore, type TemporaryFile } from '../store/index.ts';
 import {
   type Finding,
   findGarbage,
@@ -95,14 +95,12 @@ async function look({ store, executor, owners, machine }: Reconcilable, doubts: 
   // Jobs before claims: a job that begins in between has its claim already.
   const jobs = await tried('jobs cannot be listed', () => executor.list());
   const strays = await tried('processes cannot be looked at', async () => (await machine?.findStrays()) ?? []);
-  const temporaries: Temporary[] = [];
+  const temporaries: TemporaryFile[] = [];
   for (const { path, depth } of machine?.folders ?? []) {
-    temporaries.push(
-      ...((await tried(`${path} cannot be looked through`, () => lookForTemporaries(path, depth))) ?? []),
-    );
+    temporaries.push(...((await tried(`${path} cannot be looked through`, () => findTemporaries(path, depth))) ?? []));
   }
   const seen: Seen = {
-    store: await tried('the store cannot be looked through', () => lookThroughStore(store)),
+    store: await tried('the store cannot be looked through', () => scanStore(store)),
     ...{ temporaries, jobs, strays: strays ?? [], now: Date.now() },
   };
   return findGarbage(seen, await statesOf(seen, await owners(), doubts), isProcess);

@@ -1,20 +1,22 @@
 import { readdir, stat } from 'node:fs/promises';
 import { z } from 'zod';
 import { InvalidInputError } from '../spec/errors.ts';
-import { createExclusive, isMissing, keepUnreadable, readJson, writeFileAtomic } from './files.ts';
+import { copyUnreadable, createExclusive, isMissing, readJson, writeFileAtomic } from './files.ts';
 import { claimPath, claimsDir } from './layout.ts';
 
 /**
- * Claims decide who may publish into a stage's folder: one file an attempt, created exclusively, and the highest number is in force.
- * Programs of a lower number find it before they publish, and write nothing (the fence of docs/architecture.md).
+ * Claims decide which attempt may publish into the folder of a stage. There is one file per attempt, created exclusively, and the highest
+ * number is the current claim. A program with a lower number finds the newer claim before it publishes, and then writes nothing (see "Fences"
+ * in docs/architecture.md).
  *
- * What is assumed of the file system, besides what files.ts assumes, is that of two who create one name exactly one succeeds. That is
- * decided by the server of a network file system, not by its clients, so no claim is ever made twice. Locks (`flock`, `fcntl`) are not
- * used: over NFS they can be lost, or held by the dead. A *listing* may be old there (Linux keeps one for up to a minute, `acdirmax` of
- * nfs(5)). Who claims then runs into the name that it did not see, and looks again. Who looks whether it is fenced may not see the newest
- * claim yet, and publish once more: docs/architecture.md, "Fences", says why no harm comes of it.
+ * Besides the assumptions of files.ts, claims assume that exactly one of several processes succeeds in creating a name. On a network file
+ * system the server decides this, so no claim is ever taken twice. Locks (`flock`, `fcntl`) are not used, because NFS can lose them or keep
+ * them for a dead client. A *listing* on NFS may be outdated: Linux caches it for up to a minute (`acdirmax` of nfs(5)). A process that
+ * misses a claim for this reason fails to create the next one and lists again. A process that checks whether it is fenced may miss the
+ * newest claim and publish once more; docs/architecture.md explains why that is harmless.
  */
-/** Temporal is asked for an owner by this text: anything else would be asked for, for ever. Longest ids of our own: 330. *Ours*. */
+
+/** Text for ids. Temporal must accept it as the id of a workflow. The longest ids of orrery have 330 characters. *Ours*. */
 const line = () =>
   z
     .string()
@@ -23,28 +25,32 @@ const line = () =>
 
 export const Claim = z.object({
   attempt: z.int().min(0),
-  owner: line().describe('Who runs the attempt: the campaign.'),
-  execution: line().describe('Token of the request, so that asking twice takes one attempt.'),
+  owner: line().describe('Id of the workflow that runs the attempt.'),
+  execution: line().describe('Token of the request, so that a repeated request gets the same attempt.'),
   claimedAt: z.iso.datetime(),
-  released: z.iso.datetime().optional().describe('When the owner gave it back: nothing of it runs any more.'),
+  released: z.iso
+    .datetime()
+    .optional()
+    .describe('When the owner released the claim, after all processes of the attempt had ended.'),
 });
 export type Claim = z.infer<typeof Claim>;
 
 /**
- * The claim in force as it is found. The number of one whose file does not parse (cut by a crash, written by another hand) is taken all the
- * same, and fences those before it; whose it is, nobody knows: `owner` and `execution` are empty then.
+ * The current claim. A claim file that does not parse (cut by a crash, or edited by hand) still takes its number and fences lower ones. Its
+ * owner is unknown, so `owner` and `execution` are empty.
  */
 export interface FoundClaim extends Claim {
-  /** Why the file cannot be read, with its name; not set where it can. */
+  /** Why the file cannot be read, including its path; not set for a readable file. */
   readonly unreadable?: string;
 }
 
 /**
- * Takes the attempt after the one that the caller has looked at, and no other: who is faster is not passed over unseen.
+ * Claims the attempt that follows `after`. If somebody else claimed that attempt first, nothing is claimed, so the caller never overlooks a
+ * claim.
  * @param after - the latest attempt that the caller knows of; null for none
- * @param owner - who runs it, for others to see: the id of the stage's workflow
- * @param execution - token of this request, so that asking twice takes one attempt
- * @returns the attempt (that taken earlier, if it was asked with this token before), or null when another has come between
+ * @param owner - id of the stage's workflow
+ * @param execution - token of this request, so that a repeated request gets the same attempt
+ * @returns the attempt, also when an earlier request with this token claimed it; null when somebody else was faster
  */
 export async function claimAfter(
   stageDir: string,
@@ -60,19 +66,22 @@ export async function claimAfter(
   return (await createExclusive(claimPath(stageDir, attempt), toJson(record))) ? attempt : null;
 }
 
-/** When the stage was claimed for the first time; null where it never was. */
+/** When the stage was first claimed; null if never. */
 export async function firstClaimedAt(stageDir: string): Promise<string | null> {
   const first = (await listAttempts(stageDir))[0];
   return first === undefined ? null : (await readClaim(stageDir, first)).claimedAt;
 }
 
-/** The claim in force, or null where nobody has claimed the stage. */
+/** The current claim; null for a stage that nobody has claimed. */
 export async function latestClaim(stageDir: string): Promise<FoundClaim | null> {
   const latest = (await listAttempts(stageDir)).at(-1);
   return latest === undefined ? null : await readClaim(stageDir, latest);
 }
 
-/** An empty file younger than this is taken for one that is being written: where there are no hard links, the name comes first. *Ours*. */
+/**
+ * An empty file younger than this counts as being written, because file systems without hard links create the name before the content.
+ * *Ours*.
+ */
 const WRITING_MS = 10_000;
 
 async function readClaim(stageDir: string, attempt: number): Promise<FoundClaim> {
@@ -90,20 +99,22 @@ async function readClaim(stageDir: string, attempt: number): Promise<FoundClaim>
   }
 }
 
-/** Notes that nothing of this attempt runs any more, so that others need not wait for it. Done twice, the first time stands. */
+/** Records that all processes of this attempt have ended, so that others need not wait for it. A second call keeps the first time. */
 export async function releaseClaim(stageDir: string, attempt: number): Promise<void> {
   const path = claimPath(stageDir, attempt);
-  const { unreadable, ...held } = await readClaim(stageDir, attempt);
-  if (unreadable !== undefined) await keepUnreadable(path);
-  if (held.released === undefined) await writeFileAtomic(path, toJson({ ...held, released: new Date().toISOString() }));
+  const { unreadable, ...claim } = await readClaim(stageDir, attempt);
+  if (unreadable !== undefined) await copyUnreadable(path);
+  if (claim.released === undefined) {
+    await writeFileAtomic(path, toJson({ ...claim, released: new Date().toISOString() }));
+  }
 }
 
-/** Whether a later attempt has been claimed: the caller must not publish. */
+/** Whether a later attempt has been claimed. If so, the caller must not publish. */
 export async function isFenced(stageDir: string, attempt: number): Promise<boolean> {
   return ((await listAttempts(stageDir)).at(-1) ?? -1) > attempt;
 }
 
-/** Numbers of the attempts, ascending. The names say them, so that the fence needs no content. */
+/** Numbers of the claimed attempts, ascending. They come from the file names, so the fence reads no content. */
 async function listAttempts(stageDir: string): Promise<number[]> {
   try {
     const names = await readdir(claimsDir(stageDir));

@@ -7,15 +7,15 @@ import type { z } from 'zod';
 import { InvalidInputError, parseOrRefuse } from '../spec/errors.ts';
 
 /**
- * Files on a POSIX folder. What is assumed of it: `rename` replaces atomically, `link` refuses to replace, and what was written before a
- * `fsync` is read by whoever sees the new name. Local disks keep this; NFS does too between clients that open a file after it was
- * renamed (close-to-open consistency). Two NFS facts are handled here: a lost reply makes a `link` that succeeded report EEXIST, and
- * some mounts have no links at all.
+ * Files in a POSIX folder. The assumptions are: `rename` replaces atomically, `link` never replaces, and a reader that sees a new name also
+ * sees everything that was written before the `fsync`. Local disks guarantee this, and so does NFS for clients that open a file after it was
+ * renamed (close-to-open consistency). Two properties of NFS are handled here: after a lost reply, a successful `link` reports EEXIST; and
+ * some mounts do not support links.
  */
 
 /**
- * Replaces `path` as a whole: readers see the old content or the new one, after a power cut too. Makes missing folders.
- * @param fence - asked when all is on disk; where it rejects, `path` stays as it is
+ * Replaces `path` as a whole: readers see either the old or the new content, even after a power failure. Creates missing folders.
+ * @param fence - called when the new content is on disk. If it rejects, `path` stays as it is
  */
 export async function writeFileAtomic(
   path: string,
@@ -34,25 +34,25 @@ export async function writeFileAtomic(
 }
 
 /**
- * Creates `path` with `data` unless it exists. Of any number of callers at the same time exactly one gets `true`, and nobody ever reads
- * half of a file. On a file system without hard links the name is taken by an empty file first, and the content renamed over it: still
- * one winner, but a reader at that very moment, or after a crash in it, finds the file empty.
+ * Creates `path` with `data` unless it exists. Exactly one of several concurrent callers gets `true`, and no reader sees a part of the file.
+ * On a file system without hard links, an empty file takes the name first, and the content is then renamed over it. There is still only one
+ * winner, but a reader at that moment finds the file empty, and so do all readers if the winner crashes there.
  */
 export async function createExclusive(path: string, data: string | Uint8Array): Promise<boolean> {
   const temporary = await writeTemporary(path, (file) => file.writeFile(data));
   try {
-    return await nameExclusively(temporary, path);
+    return await linkExclusive(temporary, path);
   } finally {
     await unlink(temporary).catch(() => {});
   }
 }
 
 /**
- * Publishes a file that a process of another attempt may publish too, at any moment. Who comes first does so without replacing anything,
- * so that a process which is held up in between (stopped, or by a slow mount) and goes on hours later cannot write over what came after
- * it: it finds the name taken and asks the fence again. A file with the same content is left as it is.
- * @param write - writes the content, piece by piece if it is large
- * @param fence - rejects when the caller is to publish nothing any more; asked when all is on disk, and again before a file is replaced
+ * Publishes a file that a process of another attempt may publish at any time. The first publisher replaces nothing. A process may be stopped
+ * before it publishes and continue hours later; it then finds the name taken and checks the fence again, so it cannot overwrite the file of a
+ * later attempt. A file with equal content is left as it is.
+ * @param write - writes the content; large content in pieces
+ * @param fence - rejects if the caller must not publish any more. Called when the content is on disk, and again before a file is replaced
  */
 export async function publishFile(
   path: string,
@@ -62,7 +62,7 @@ export async function publishFile(
   const temporary = await writeTemporary(path, write);
   try {
     await fence();
-    if (await nameExclusively(temporary, path)) return;
+    if (await linkExclusive(temporary, path)) return;
     await fence();
     if (await isEqual(temporary, path)) return;
     await rename(temporary, path);
@@ -72,8 +72,8 @@ export async function publishFile(
   await syncFolder(dirname(path));
 }
 
-/** Gives a file a second name unless that is taken. @returns whether the name is now that of this file */
-async function nameExclusively(temporary: string, path: string): Promise<boolean> {
+/** Gives a file a second name unless the name is taken. @returns whether the name now belongs to this file */
+async function linkExclusive(temporary: string, path: string): Promise<boolean> {
   try {
     await link(temporary, path);
   } catch (error) {
@@ -85,7 +85,7 @@ async function nameExclusively(temporary: string, path: string): Promise<boolean
   return true;
 }
 
-/** What `link` answers where there are no hard links (FAT, some FUSE and SMB mounts). */
+/** Error codes of `link` on file systems without hard links (FAT, some FUSE and SMB mounts). */
 const WITHOUT_LINKS: ReadonlySet<string> = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK']);
 
 async function renameExclusive(temporary: string, path: string): Promise<boolean> {
@@ -98,19 +98,19 @@ async function renameExclusive(temporary: string, path: string): Promise<boolean
   try {
     await rename(temporary, path);
   } catch (error) {
-    await unlink(path).catch(() => {}); // the empty file is ours
+    await unlink(path).catch(() => {}); // this call created the empty file
     throw error;
   }
   return true;
 }
 
-/** Largest file that is read as a whole, in bytes; *ours*. A manifest of 100,000 files has some 20 MB. */
+/** Maximum size of a file that is read as a whole, in bytes. A manifest of 100,000 files has about 20 MB. *Ours*. */
 const LARGEST_TEXT = 1 << 28;
 
 /**
- * Reads a text that must be there, as a whole. Never waits for whoever should write to a pipe.
- * @throws InvalidInputError naming the file when it is no regular file, or too large to be what is looked for
- * @throws the error of the file system (`ENOENT`, ...) when it cannot be read
+ * Reads a text file as a whole. It refuses a FIFO, so it never waits for a writer.
+ * @throws InvalidInputError that names the file, if it is not a regular file or too large
+ * @throws the error of the file system (`ENOENT`, ...) if the file cannot be read
  */
 export async function readText(path: string, maxBytes = LARGEST_TEXT): Promise<string> {
   await using file = await openRegular(path);
@@ -119,7 +119,7 @@ export async function readText(path: string, maxBytes = LARGEST_TEXT): Promise<s
   return await file.readFile('utf8');
 }
 
-/** The same for small records that stage programs need before anything else can begin. */
+/** Like {@link readText}, but synchronous: for small records that stage programs need before they can start. */
 export function readTextSync(path: string): string {
   const file = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
   try {
@@ -145,11 +145,11 @@ const unexpected = (path: string, message: string): InvalidInputError =>
   new InvalidInputError(path, [{ field: '', message }]);
 
 /**
- * Copies a file that does not parse beside itself, as `<name>.unreadable`, for a person to look at: it is about to be replaced. Its name
- * is never free meanwhile.
+ * Copies a file that does not parse to `<name>.unreadable`, so that a person can inspect it after it is replaced. It is copied instead of
+ * renamed, so that its name is never free.
  */
-export async function keepUnreadable(path: string): Promise<void> {
-  // A folder, or gone: nothing to keep. A copy of a FIFO would wait for its other end.
+export async function copyUnreadable(path: string): Promise<void> {
+  // Only a regular file is copied: a copy of a FIFO would wait for its writer.
   const isFile = (await stat(path).catch(() => null))?.isFile() ?? false;
   if (isFile) await copyFile(path, `${path}.unreadable`).catch(() => {});
 }
@@ -170,7 +170,7 @@ export async function readJson<S extends z.ZodType>(path: string, schema: S, max
   return parseOrRefuse(schema, value, path);
 }
 
-/** Like {@link readJson}, but a file that is not there is `null`. */
+/** Like {@link readJson}, but returns null for a missing file. */
 export async function readJsonIfThere<S extends z.ZodType>(
   path: string,
   schema: S,
@@ -184,7 +184,7 @@ export async function readJsonIfThere<S extends z.ZodType>(
   }
 }
 
-/** SHA-256 of a file's bytes, 64 hexadecimal digits; read as a stream, so any size will do. */
+/** SHA-256 of a file as 64 hexadecimal digits. The file is read as a stream, so it may have any size. */
 export async function sha256File(path: string): Promise<string> {
   await using file = await openRegular(path);
   const hash = createHash('sha256');
@@ -192,12 +192,12 @@ export async function sha256File(path: string): Promise<string> {
   return hash.digest('hex');
 }
 
-/** Whether an error of the file system says that the file (or a folder above it) is not there. */
+/** Whether an error of the file system says that the file or a folder above it is missing. */
 export const isMissing = (error: unknown): boolean => ['ENOENT', 'ENOTDIR'].includes(codeOf(error));
 
 const codeOf = (error: unknown): string => (error as NodeJS.ErrnoException | null)?.code ?? '';
 
-/** Writes beside the target, so that the rename stays within one file system. A crash leaves a dot file that nobody reads. */
+/** Writes a temporary file beside the target, so that the rename stays within one file system. A crash leaves a dot file that nobody reads. */
 async function writeTemporary(path: string, write: (file: FileHandle) => Promise<void>): Promise<string> {
   const temporary = join(dirname(path), `.${basename(path)}.${process.pid}-${randomUUID().slice(0, 8)}.tmp`);
   const file = await openNew(temporary);
@@ -209,7 +209,7 @@ async function writeTemporary(path: string, write: (file: FileHandle) => Promise
       await file.close();
     }
   } catch (error) {
-    // A disk that is full is not to be filled further by what did not fit.
+    // The disk may be full, so the incomplete file is removed.
     await rm(temporary, { force: true }).catch(() => {});
     throw error;
   }
@@ -226,7 +226,7 @@ async function openNew(path: string): Promise<FileHandle> {
   }
 }
 
-/** Makes a new name in a folder durable. Network file systems that cannot sync a folder make it durable by themselves. */
+/** Makes a new name in a folder durable. Network file systems that cannot sync a folder make names durable by themselves. */
 async function syncFolder(path: string): Promise<void> {
   const folder = await open(path, 'r');
   try {

@@ -7,23 +7,23 @@ import { isMissing } from './files.ts';
 import { checkpointsDir, dataDir, manifestPath, stageDir } from './layout.ts';
 
 /**
- * What killed processes may have left in a store, looked at and not judged: the reconciler decides what of it is garbage. Nothing here
- * ever lies under a name that a reader looks for: manifests, parts, data, journals, checkpoints and logs are not even listed.
+ * Files, folders and claims in a store that killed processes may have left behind. The reconciler decides which of them are garbage.
+ * Manifests, parts, data, journals, checkpoints and logs are never listed here.
  */
-export interface StoreLook {
-  readonly temporaries: readonly Temporary[];
-  readonly stages: readonly StageLook[];
+export interface StoreScan {
+  readonly temporaries: readonly TemporaryFile[];
+  readonly stages: readonly StageScan[];
 }
 
-/** A file that was to be renamed into place. */
-export interface Temporary {
+/** A temporary file, which its writer would rename when it is complete. */
+export interface TemporaryFile {
   readonly path: string;
   readonly ageMs: number;
-  /** Pid of who wrote it, on its machine. */
+  /** Pid of the process that wrote it, on the machine of that process. */
   readonly writer: number;
 }
 
-export interface StageLook {
+export interface StageScan {
   /** The stage's folder. */
   readonly dir: string;
   readonly key: string;
@@ -32,30 +32,33 @@ export interface StageLook {
   readonly scratch: readonly Scratch[];
 }
 
-/** A folder that was to be renamed into place, or was renamed out of it. */
+/** A temporary folder: it would be renamed when complete, or was renamed before being removed. */
 export interface Scratch {
   readonly path: string;
   readonly ageMs: number;
-  /** Whose it is; null where the name does not tell. */
+  /** The attempt that made it; null if the name does not tell. */
   readonly attempt: number | null;
 }
 
-/** Names of `writeFileAtomic` and `createExclusive` (files.ts), and of `write_json` (trainers/orrery_trainers/store/files.py). */
-const TEMPORARY = [/^\..+\.(\d+)-[0-9a-f]{8}\.tmp$/, /^\..+\.(\d+)$/];
-/** Folders of trainers: a checkpoint being saved, a policy being written; see scratch_folder and _publish of trainers/. */
-const SCRATCH_OF_ATTEMPT = [/^\.attempt-(\d+)$/, /^\.policy\.(\d+)$/];
-/** What is whole, and large: never looked into. */
-const WHOLE = /^step-/;
-/** Folders below a stage's: `logs/attempt-0/diagnosis` is the deepest. */
+/**
+ * Names of temporary files, as given by `writeFileAtomic` and `createExclusive` (files.ts) and by `write_json`
+ * (trainers/orrery_trainers/store/files.py).
+ */
+const TEMPORARY_NAMES = [/^\..+\.(\d+)-[0-9a-f]{8}\.tmp$/, /^\..+\.(\d+)$/];
+/** Temporary folders of trainers, for a checkpoint or a policy that is being written (`scratch_folder` and `_publish` in trainers/). */
+const SCRATCH_NAMES = [/^\.attempt-(\d+)$/, /^\.policy\.(\d+)$/];
+/** Complete checkpoints. They are large and contain no temporary files, so they are not searched. */
+const CHECKPOINT_NAME = /^step-/;
+/** Maximum depth of folders below the folder of a stage. The deepest is `logs/attempt-0/diagnosis`. */
 const DEPTH = 3;
 
 /**
- * Looks through a store. A stage whose claim does not parse is left out, for nothing can be concluded of it.
- * @throws the error of the file system when the store cannot be read, or not written to: then it has no clock
+ * Scans a store for leftovers. A stage whose claim does not parse is skipped, because its owner is unknown.
+ * @throws the error of the file system if the store cannot be read or written. It must be writable to find out the time of its file system
  */
-export async function lookThroughStore(store: string): Promise<StoreLook> {
-  const now = await clockOf(store);
-  const stages: StageLook[] = [];
+export async function scanStore(store: string): Promise<StoreScan> {
+  const now = await fileSystemTime(store);
+  const stages: StageScan[] = [];
   const temporaries = await temporariesBelow(join(store, 'campaigns'), now, 1);
   for (const key of await namesIn(join(store, 'stages'))) {
     const dir = stageDir(store, key);
@@ -71,16 +74,18 @@ export async function lookThroughStore(store: string): Promise<StoreLook> {
   return { temporaries, stages };
 }
 
-/** Temporary files of another folder and of those in it, down to `depth`; by the clock of its own file system. */
-export async function lookForTemporaries(folder: string, depth: number): Promise<Temporary[]> {
-  return (await entriesOf(folder)).length === 0 ? [] : await temporariesBelow(folder, await clockOf(folder), depth);
+/** Temporary files in a folder and its subfolders down to `depth`. Their age is measured with the clock of their file system. */
+export async function findTemporaries(folder: string, depth: number): Promise<TemporaryFile[]> {
+  return (await entriesOf(folder)).length === 0
+    ? []
+    : await temporariesBelow(folder, await fileSystemTime(folder), depth);
 }
 
 /**
- * The present by the file system's own clock, in ms since the epoch: that of a file written just now. Times of files are told by the
- * machine that holds them, and the clock of this one may be another, or have been set since.
+ * The current time of a file system in ms since the epoch, taken from a new file. A file server sets the times of its files by its own clock,
+ * which may differ from the clock of this machine.
  */
-async function clockOf(folder: string): Promise<number> {
+async function fileSystemTime(folder: string): Promise<number> {
   await mkdir(folder, { recursive: true });
   const path = join(folder, `.clock.${process.pid}-${randomUUID().slice(0, 8)}.tmp`);
   try {
@@ -92,16 +97,16 @@ async function clockOf(folder: string): Promise<number> {
   }
 }
 
-async function temporariesBelow(folder: string, now: number, depth: number): Promise<Temporary[]> {
-  const found: Temporary[] = [];
+async function temporariesBelow(folder: string, now: number, depth: number): Promise<TemporaryFile[]> {
+  const found: TemporaryFile[] = [];
   for (const entry of await entriesOf(folder)) {
     const path = join(folder, entry.name);
     if (entry.isDirectory()) {
-      const isWhole = WHOLE.test(entry.name) || entry.name.startsWith('.');
-      if (depth > 0 && !isWhole) found.push(...(await temporariesBelow(path, now, depth - 1)));
+      const isSkipped = CHECKPOINT_NAME.test(entry.name) || entry.name.startsWith('.');
+      if (depth > 0 && !isSkipped) found.push(...(await temporariesBelow(path, now, depth - 1)));
       continue;
     }
-    const writer = numberIn(entry.name, TEMPORARY);
+    const writer = numberIn(entry.name, TEMPORARY_NAMES);
     const ageMs = writer === null ? null : await ageOf(path, now);
     if (writer !== null && ageMs !== null) found.push({ path, ageMs, writer });
   }
@@ -115,13 +120,13 @@ async function scratchOf(dir: string, now: number): Promise<Scratch[]> {
       if (!entry.isDirectory() || !entry.name.startsWith('.')) continue;
       const path = join(folder, entry.name);
       const ageMs = await ageOf(path, now);
-      if (ageMs !== null) found.push({ path, ageMs, attempt: numberIn(entry.name, SCRATCH_OF_ATTEMPT) });
+      if (ageMs !== null) found.push({ path, ageMs, attempt: numberIn(entry.name, SCRATCH_NAMES) });
     }
   }
   return found;
 }
 
-/** Null when it is not there, or no more. */
+/** The age of a file; null if it is missing. */
 async function ageOf(path: string, now: number): Promise<number | null> {
   try {
     return now - (await stat(path)).mtimeMs;

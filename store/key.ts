@@ -5,28 +5,28 @@ import type { StageFile } from '../spec/stage-file.ts';
 import { IS_TRAINER, type StageKind } from '../spec/stages/index.ts';
 import { sha256Canonical } from './canonical.ts';
 
-/** Everything that decides the result of a stage. A {@link StageFile} but for its `key` and `name` is one. */
+/** Everything that determines the result of a stage: a {@link StageFile} without `key` and `name`. */
 export interface StageIdentity
   extends Pick<StageFile, 'kind' | 'config' | 'domain' | 'policy' | 'codeVersion' | 'seed'> {
-  /** Of the inputs only the role and the digest count: who made them, and where, does not. Kind analyse is the exception. */
+  /** Only the roles and digests of the inputs enter the key, except for kind analyse. */
   readonly inputs: Inputs;
-  /** Kind prepare only. */
+  /** Only for kind prepare. */
   readonly data?: Data | undefined;
-  /** Kind prepare, where problems come from files: their content by path, see `dataFileDigests` of inputs/. */
+  /** Only for kind prepare with problems from files: SHA-256 by path, see `dataFileDigests` in inputs/. */
   readonly dataFiles?: Readonly<Record<string, string>> | undefined;
-  /** Kind analyse only: names of the arms in order. */
+  /** Only for kind analyse: names of the arms in order. */
   readonly arms?: readonly string[] | undefined;
 }
 
 /**
- * What the key of a stage is made of.
+ * The value whose hash is the key of a stage.
  *
- * Of `run` these decide a result: shards and ranks divide the work; whether there is a GPU decides device and number type; the engine of
- * the policy server decides what is sampled; an image, where it is pinned by digest, which libraries compute. How many CPUs or GPUs does not,
- * to the last bits: sums are made in another order. Where a stage names no image, its libraries are those of `codeVersion` and the key is
- * the same on every executor; whether the results are, their digests tell.
+ * These settings of `run` change the result: shards and ranks divide the work, a GPU changes device and number type, the engine of the policy
+ * server changes the samples, and an image pinned by digest changes the libraries. The number of CPUs or GPUs changes only the order of sums,
+ * and so the last bits. Without an image, `codeVersion` identifies the libraries, and the key is the same on every executor. Digests show
+ * whether the results are equal too.
  *
- * Kind analyse tells what its inputs' manifests say besides their outputs (settings, curves), so their keys and checksums count too.
+ * Kind analyse also reports settings and curves from the manifests of its inputs, so their keys and checksums are included.
  */
 export function identityOf(stage: StageIdentity): Identity {
   const { run, ...settings } = stage.config;
@@ -51,7 +51,7 @@ export function identityOf(stage: StageIdentity): Identity {
   });
 }
 
-/** What counts of the inputs: by role, what they hold. */
+/** The part of the inputs that enters the key, by role. */
 export function identityOfInputs(kind: StageKind, inputs: StageIdentity['inputs']): Identity['inputs'] {
   return Object.fromEntries(
     Object.entries(inputs).map(([role, { key, digest, checksum }]) => [
@@ -61,23 +61,24 @@ export function identityOfInputs(kind: StageKind, inputs: StageIdentity['inputs'
   );
 }
 
-/** Whether a stage tells what the manifests of its inputs say besides their outputs. */
+/** Whether the result of a stage depends on the manifests of its inputs, and not only on their outputs. */
 const readsManifests = (kind: StageKind): boolean => kind === 'analyse';
 
 /**
- * What a stage compares of an input: what its own key counts. So an input that was made again with the same outputs, at another time, is
- * the same input, and a running campaign goes on with it. The analysis shows times and curves; it compares the checksum too.
+ * The part of a reference that enters the key of the stage that reads the input. Readers compare only this part. So an input that was made
+ * again with equal outputs is still the same input, and a running campaign continues with it. The analysis shows times and curves, so it
+ * compares the checksum too.
  */
-export function inputAsCounted(reader: StageKind, { checksum, ...outputs }: ManifestRef): ManifestRef {
+export function inputForKey(reader: StageKind, { checksum, ...outputs }: ManifestRef): ManifestRef {
   return readsManifests(reader) && checksum !== undefined ? { ...outputs, checksum } : outputs;
 }
 
-/** Key of a stage: names its folder in the store. An equal key is the same work, and a finished stage of that key is its result. */
+/** Key of a stage, which is the name of its folder in the store. Stages with equal keys have the same result. */
 export const stageKey = (stage: StageIdentity): string => sha256Canonical(identityOf(stage));
 
 /**
- * Digest of a stage's outputs: equal for equal results, whenever and wherever made. Of trainers it leaves out `metrics.jsonl`, whose
- * lines hold times.
+ * Digest of a stage's outputs. Equal results have equal digests, wherever and whenever they were made. For trainers it excludes
+ * `metrics.jsonl`, which contains times.
  */
 export function outputDigest(kind: StageKind, files: readonly FileEntry[], counts: Counts): string {
   const counted = files
@@ -87,7 +88,7 @@ export function outputDigest(kind: StageKind, files: readonly FileEntry[], count
   return sha256Canonical({ kind, files: counted, counts });
 }
 
-/** Of images those that are pinned, by their digest alone: where they are pulled from changes nothing. A tag may name another image tomorrow. */
+/** The digests of pinned images. The registry does not matter, and a tag is no digest because it may name another image tomorrow. */
 function pinned(images: Readonly<Record<string, string | undefined>>): Record<string, string> {
   return Object.fromEntries(
     Object.entries(images).flatMap(([name, image]) => {
@@ -97,6 +98,6 @@ function pinned(images: Readonly<Record<string, string | undefined>>): Record<st
   );
 }
 
-/** As JSON says it. */
+/** Removes `undefined` properties, as JSON does. */
 const withoutUndefined = <T extends object>(value: T): T =>
   Object.fromEntries(Object.entries(value).filter(([, member]) => member !== undefined)) as T;

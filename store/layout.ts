@@ -1,8 +1,8 @@
 import { join } from 'node:path';
 
-/** Where things lie in the store; the picture is in docs/architecture.md. `stage` below is a stage's folder. */
+/** Paths in the store; see docs/architecture.md. The parameter `stage` is the folder of a stage. */
 
-/** Parts, attempts and shards as names: five digits, so that names sort as numbers. */
+/** A part, attempt or shard as a file name: five digits, so that names sort like numbers. */
 export const numbered = (index: number): string => String(index).padStart(5, '0');
 
 export const stageDir = (store: string, key: string): string => join(store, 'stages', key);
@@ -19,7 +19,7 @@ export const partPath = (stage: string, part: number): string => join(partsDir(s
 
 export const dataDir = (stage: string): string => join(stage, 'data');
 export const checkpointsDir = (stage: string): string => join(stage, 'checkpoints');
-/** File of a checkpoint's folder that is written last: without it the checkpoint does not count. */
+/** The file of a checkpoint that is written last. A checkpoint without it is incomplete. */
 export const CHECKPOINT_MARKER = 'complete.json';
 
 export const logsDir = (stage: string, attempt: number): string => join(stage, 'logs', `attempt-${attempt}`);
@@ -27,5 +27,5 @@ export const logPath = (stage: string, attempt: number, part: number, container:
   join(logsDir(stage, attempt), `${numbered(part)}-${container}.log`);
 
 export const campaignDir = (store: string, campaignId: string): string => join(store, 'campaigns', campaignId);
-/** @param campaign - a campaign's folder */
+/** @param campaign - folder of the campaign */
 export const publishedRecordPath = (campaign: string): string => join(campaign, 'published.json');

@@ -6,51 +6,51 @@ import { isMissing, readTextSync } from './files.ts';
 import { identityOfInputs, outputDigest } from './key.ts';
 import { manifestPath } from './layout.ts';
 
-/** A file of the store is not what it, or its manifest, says: it was damaged, or changed by hand. */
+/** A file of the store does not match its checksum or its manifest: it was damaged, or edited by hand. */
 export class CorruptFileError extends Error {
   override readonly name: string = 'CorruptFileError';
 }
 
-/** A manifest holds, but it is not the one that the reader was told of: the stage was made again since, or replaced. */
+/** A manifest is valid, but it is not the expected one: the stage has been made again or replaced. */
 export class OtherResultError extends CorruptFileError {
   override readonly name = 'OtherResultError';
 }
 
-/** A manifest of another version of orrery: nothing is wrong with it, but this version cannot read it. */
+/** A valid manifest of another version of orrery, which this version cannot read. */
 export class OtherVersionError extends Error {
   override readonly name = 'OtherVersionError';
 }
 
-/** The result that is asked for. A missing field is not compared. */
-export type AskedResult = Partial<Pick<ManifestRef, 'kind' | 'digest' | 'checksum'>>;
+/** The result that the reader expects. A missing field is not compared. */
+export type ExpectedResult = Partial<Pick<ManifestRef, 'kind' | 'digest' | 'checksum'>>;
 
 /**
- * The manifest of a finished stage, or null while it is not finished. Every reader of a manifest goes through here, or through
- * `read_manifest` of trainers/orrery_trainers/store/manifests.py, which makes the same checks.
+ * Reads the manifest of a stage; null while the stage is not finished. Every reader of a manifest uses this function, or `read_manifest` in
+ * trainers/orrery_trainers/store/manifests.py, which makes the same checks.
  *
- * Believed is only what was recomputed: the checksum over all that it says, the key (the name of its folder) over what went in, the digest
- * over what came out. Whether the *files* are what it says is the next question: `verifyFile`, `readVerified`.
- * @param asked - what a stage file or a history says of it
- * @throws CorruptFileError when it does not hold, {@link OtherResultError} when it holds and is not what was asked for
+ * The function recomputes the checksum of the whole manifest, the key (the name of its folder) from the identity, and the digest from the
+ * files and counts. It does not read the files themselves: see `verifyFile` and `readVerified`.
+ * @param expected - the result according to a stage file or a history
+ * @throws CorruptFileError if the manifest is damaged, {@link OtherResultError} if it is valid but not the expected one
  * @throws OtherVersionError
- * @throws the error of the file system when it cannot be read
+ * @throws the error of the file system if the manifest cannot be read
  */
-export function readManifest(stage: string, asked: AskedResult = {}): Manifest | null {
+export function readManifest(stage: string, expected: ExpectedResult = {}): Manifest | null {
   const path = manifestPath(stage);
   let text: string;
   try {
-    // Synchronous on purpose: small, and stage programs read their inputs before anything else can begin.
+    // Synchronous, because the file is small and stage programs need it before they can start.
     text = readTextSync(path);
   } catch (error) {
     if (isMissing(error)) return null;
-    throw asDamage(error);
+    throw asCorruptFile(error);
   }
-  return checkManifest(path, text, basename(stage), asked);
+  return checkManifest(path, text, basename(stage), expected);
 }
 
-/** The decision of {@link readManifest} over the text of a manifest. Pure. @param key - of the stage: the name of its folder */
-export function checkManifest(path: string, text: string, key: string, asked: AskedResult = {}): Manifest {
-  const refuse = (why: string) => new CorruptFileError(`${path} does not hold: ${why}`);
+/** The pure part of {@link readManifest}. @param key - key of the stage, which is the name of its folder */
+export function checkManifest(path: string, text: string, key: string, expected: ExpectedResult = {}): Manifest {
+  const refuse = (why: string) => new CorruptFileError(`${path} is damaged: ${why}`);
   let value: unknown;
   try {
     value = JSON.parse(text);
@@ -62,32 +62,32 @@ export function checkManifest(path: string, text: string, key: string, asked: As
   if (fault !== null) throw refuse(fault);
   const manifest = parsed(path, value);
   if (manifest.key !== key) throw refuse(`it is the manifest of ${manifest.kind} ${manifest.key}`);
-  // As the file says it: a schema may leave something out.
+  // The key is computed from the parsed JSON, because a schema may drop fields.
   const identityKey = sha256Canonical((value as { identity: unknown }).identity);
-  if (identityKey !== key) throw refuse(`what it says went in (identity) makes the key ${identityKey}`);
+  if (identityKey !== key) throw refuse(`its identity has the key ${identityKey}`);
   const { kind, identity, inputs, files, counts, digest, checksum } = manifest;
-  if (identity.kind !== kind) throw refuse(`its kind is ${kind}, but that of its identity ${identity.kind}`);
+  if (identity.kind !== kind) throw refuse(`its kind is ${kind}, but the kind of its identity is ${identity.kind}`);
   if (!hasTheseInputs(identity, manifest)) {
-    throw refuse(`its inputs (${Object.keys(inputs).join(', ') || 'none'}) are not those of its identity`);
+    throw refuse(`its inputs (${Object.keys(inputs).join(', ') || 'none'}) differ from those of its identity`);
   }
   const outputs = outputDigest(kind, files, counts);
-  if (outputs !== digest) throw refuse(`its files and counts make the digest ${outputs}, but it says ${digest}`);
+  if (outputs !== digest) throw refuse(`its files and counts have the digest ${outputs}, but it says ${digest}`);
   const found = { kind, digest, checksum };
   for (const field of ['kind', 'digest', 'checksum'] as const) {
-    if (asked[field] === undefined || asked[field] === found[field]) continue;
+    if (expected[field] === undefined || expected[field] === found[field]) continue;
     throw new OtherResultError(
-      `${path}: expected the result with ${field} ${asked[field]}, but its ${field} is ${found[field]}; ` +
-        'the stage was made again, or replaced, after it was planned with',
+      `${path}: expected the result with ${field} ${expected[field]}, but its ${field} is ${found[field]}; ` +
+        'the stage has been made again or replaced since it was planned',
     );
   }
   return manifest;
 }
 
-/** What is no regular file, or far too large, is damage: of an error of the file system nothing is concluded. */
-export const asDamage = (error: unknown): unknown =>
+/** Converts the error for a file that is not regular or too large to a {@link CorruptFileError}. Other errors do not prove any damage. */
+export const asCorruptFile = (error: unknown): unknown =>
   error instanceof InvalidInputError ? new CorruptFileError(error.message) : error;
 
-/** How others refer to a stage by its manifest. */
+/** The reference to the result that a manifest describes. */
 export const referTo = ({ kind, key, digest, checksum }: Manifest): ManifestRef => ({ kind, key, digest, checksum });
 
 function parsed(path: string, value: unknown): Manifest {
@@ -102,14 +102,17 @@ function parsed(path: string, value: unknown): Manifest {
 const hasTheseInputs = ({ inputs }: Identity, manifest: Manifest): boolean =>
   sha256Canonical(inputs) === sha256Canonical(identityOfInputs(manifest.kind, manifest.inputs));
 
-/** Version 1 had no checksum; whatever came after this one keeps it. Anything else with another number is damaged. */
+/**
+ * Refuses a valid manifest of another version. Version 1 had no checksum, and later versions keep it. A manifest with another version number
+ * and without a valid checksum is damaged, so it is left to the other checks.
+ */
 function refuseOtherVersion(path: string, value: unknown): void {
   const version = (value as { schemaVersion?: unknown } | null)?.schemaVersion;
   if (typeof version !== 'number' || version === Manifest.shape.schemaVersion.value) return;
   const older = version === 1 && !('checksum' in (value as object));
   if (!older && checksumFault(value) !== null) return;
   throw new OtherVersionError(
-    `${path} is of version ${version}, and this orrery reads version ${Manifest.shape.schemaVersion.value}: ` +
-      `${older ? 'an older' : 'another'} version made it. Nothing is damaged; submit the campaign again, and the stage is made again`,
+    `${path} has version ${version}, but this orrery reads version ${Manifest.shape.schemaVersion.value}: ` +
+      `${older ? 'an older' : 'another'} version wrote it. It is not damaged; submit the campaign again to make the stage again`,
   );
 }

@@ -6,8 +6,8 @@ import { partPath } from './layout.ts';
 import { CorruptFileError } from './manifests.ts';
 
 /**
- * A part that a pod has published, or null. Parts of an older version have no checksum, and are believed as they stand.
- * @throws CorruptFileError when it does not hold by its own checksum, is malformed, or is that of another pod
+ * The part that a pod has published; null if there is none. Parts of older versions have no checksum and are not verified.
+ * @throws CorruptFileError if the part does not match its checksum, is malformed, or belongs to another pod
  */
 export async function readPart(stage: string, part: number): Promise<PartManifest | null> {
   const path = partPath(stage, part);
@@ -15,8 +15,8 @@ export async function readPart(stage: string, part: number): Promise<PartManifes
     const read = await readJsonIfThere(path, PartManifest);
     if (read === null) return null;
     const fault = read.checksum === undefined ? null : checksumFault(read);
-    if (fault !== null) throw new CorruptFileError(`${path} does not hold: ${fault}`);
-    if (read.part !== part) throw new CorruptFileError(`${path} does not hold: it is part ${read.part}`);
+    if (fault !== null) throw new CorruptFileError(`${path} is damaged: ${fault}`);
+    if (read.part !== part) throw new CorruptFileError(`${path} is damaged: it is part ${read.part}`);
     return read;
   } catch (error) {
     if (error instanceof InvalidInputError) throw new CorruptFileError(error.message);
@@ -25,7 +25,7 @@ export async function readPart(stage: string, part: number): Promise<PartManifes
   }
 }
 
-/** The parts that are there, by index. @throws CorruptFileError when one does not hold */
+/** The published parts in the order of their indices. @throws CorruptFileError if one is damaged */
 export async function readParts(stage: string, parts: number): Promise<PartManifest[]> {
   const read = await Promise.all(Array.from({ length: parts }, (_, part) => readPart(stage, part)));
   return read.filter((part) => part !== null);

@@ -8,24 +8,24 @@ import { identityOf, outputDigest } from './key.ts';
 import { manifestPath, partPath, stageDir } from './layout.ts';
 import { CorruptFileError, readManifest } from './manifests.ts';
 import { readPart } from './parts.ts';
-import { setAside } from './rejected.ts';
+import { rejectFile } from './reject.ts';
 import { verifyFile } from './verify.ts';
 
-/** A stage was to be sealed before all of its parts were there. */
+/** A stage cannot be sealed because parts are missing. */
 export class MissingPartsError extends Error {
   override readonly name = 'MissingPartsError';
 }
 
 /**
- * Seals a stage: composes `manifest.json` from its parts once all are there. Done twice, or by two at once, the first manifest stands. The
- * same parts make the same manifest, to the byte, whenever and by whomever it is sealed: so one that was damaged can be made again.
- * @param stageFile - as the store holds it: its key has been checked
- * @param parts - pods that publish a part: the shards, or 1 for a gang
- * @param options.hash - read every output again and compare its sha256, not its size alone. When not given: if there was more than one
- *   attempt, because an earlier one that was given up may have written over an output of a later one
- * @throws MissingPartsError when parts are missing
- * @throws CorruptFileError when an output is missing, or is not what its part says, or belongs to two parts; when a manifest is there and
- *   does not hold. A part that does not hold is set aside, so that the next attempt makes it anew
+ * Seals a stage: writes `manifest.json` from its parts when all exist. If several callers seal a stage, the first manifest stays. The same
+ * parts always give the same manifest, byte for byte, so a damaged manifest can be made again.
+ * @param stageFile - the stage file in the store, whose key has been checked
+ * @param parts - number of pods that publish a part: the shards, or 1 for a gang
+ * @param options.hash - whether to compare the sha256 of every output, and not only its size. By default this is done after more than one
+ *   attempt, because an abandoned earlier attempt may have overwritten an output of a later one
+ * @throws MissingPartsError if parts are missing
+ * @throws CorruptFileError if an output is missing, does not match its part or belongs to two parts, or if there is a damaged manifest. A
+ *   damaged part is set aside, so that the next attempt makes it again
  */
 export async function sealStage(
   store: string,
@@ -38,7 +38,7 @@ export async function sealStage(
   const sealed = readManifest(stage);
   if (sealed !== null) return sealed;
 
-  const published = await soundParts(stage, parts, options.hash ?? attempt > 0);
+  const published = await validParts(stage, parts, options.hash ?? attempt > 0);
   const files = published.flatMap((part) => part.files).toSorted((a, b) => (a.path < b.path ? -1 : 1));
   for (const [index, file] of files.entries()) {
     if (files[index + 1]?.path === file.path) throw new CorruptFileError(`${stage}: two parts published ${file.path}`);
@@ -69,11 +69,11 @@ export async function sealStage(
   return won ? manifest : (readManifest(stage) ?? manifest);
 }
 
-async function soundParts(stage: string, parts: number, hash: boolean): Promise<PartManifest[]> {
+async function validParts(stage: string, parts: number, hash: boolean): Promise<PartManifest[]> {
   const found: PartManifest[] = [];
   const missing: number[] = [];
   for (const part of indices(parts)) {
-    const read = await orSetAside(stage, part, () => readPart(stage, part));
+    const read = await orRejectPart(stage, part, () => readPart(stage, part));
     if (read === null) missing.push(part);
     else found.push(read);
   }
@@ -83,25 +83,25 @@ async function soundParts(stage: string, parts: number, hash: boolean): Promise<
     );
   }
   for (const { part, files } of found) {
-    await orSetAside(stage, part, async () => {
+    await orRejectPart(stage, part, async () => {
       for (const file of files) await verifyFile(stage, file, { hash });
     });
   }
   return found;
 }
 
-/** What `look` says of a part; a part that does not hold is set aside. */
-async function orSetAside<T>(stage: string, part: number, look: () => Promise<T>): Promise<T> {
+/** Runs a check of a part. If it finds damage, the part is set aside. */
+async function orRejectPart<T>(stage: string, part: number, check: () => Promise<T>): Promise<T> {
   try {
-    return await look();
+    return await check();
   } catch (error) {
     if (!(error instanceof CorruptFileError)) throw error;
-    await setAside(stage, partPath(stage, part));
+    await rejectFile(stage, partPath(stage, part));
     throw new CorruptFileError(`${error.message}; part ${part} is set aside`);
   }
 }
 
-/** Counts of all parts as one. */
+/** Adds up the counts of all parts. */
 export function sumCounts(all: readonly Counts[]): Counts {
   const sum: Counts = {};
   for (const [name, value] of all.flatMap((counts) => Object.entries(counts))) sum[name] = (sum[name] ?? 0) + value;

@@ -1,4 +1,4 @@
-/** Paths (of pino's `redact`) whose values never reach a log: neither the worker's nor those that stages leave in the store. */
+/** Paths for `redact` of pino. Their values never appear in a log of the worker or of a stage. */
 export const SECRET_PATHS: readonly string[] = ['token', 'apiKey', 'password', 'secret', 'authorization'].flatMap(
   (name) => [name, `*.${name}`],
 );

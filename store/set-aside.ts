@@ -4,9 +4,9 @@ import { isMissing } from './files.ts';
 import { partsDir } from './layout.ts';
 
 /**
- * Sets the parts and journals of a stage aside, so that the next attempt does all of the work anew. Nothing is deleted: they lie in
- * `set-aside/attempt-N/` of the stage's folder. May be done twice.
- * @param attempt - the attempt that ended with them
+ * Sets the parts and journals of a stage aside, so that the next attempt starts from nothing. Nothing is deleted: they move to
+ * `set-aside/attempt-N/` in the folder of the stage. It may be called twice.
+ * @param attempt - the attempt that made them
  */
 export async function setWorkAside(stage: string, attempt: number): Promise<void> {
   const folder = join(stage, 'set-aside', `attempt-${attempt}`);

@@ -4,14 +4,14 @@ import { canonicalJson } from './canonical.ts';
 import { createExclusive, readText, writeFileAtomic } from './files.ts';
 import { type StageIdentity, stageKey } from './key.ts';
 import { stageDir, stageFilePath } from './layout.ts';
-import { asDamage, CorruptFileError } from './manifests.ts';
-import { setAside } from './rejected.ts';
+import { asCorruptFile, CorruptFileError } from './manifests.ts';
+import { rejectFile } from './reject.ts';
 
 /**
- * Writes `stage.json` of a stage; an equal one that is there already is left alone. One that differs in what does not enter the key
- * (the name, most of `run`) is replaced as a whole: by the key the work is the same. One that does not hold is set aside.
+ * Writes `stage.json` of a stage. An equal file is left as it is. A file that differs only in fields which are not part of the key (the name,
+ * most of `run`) is replaced. A damaged file is set aside.
  * @returns path of the file
- * @throws InvalidInputError when the stage file does not parse, or its key is not that of what it says
+ * @throws InvalidInputError if the stage file does not parse, or its key does not match its content
  */
 export async function writeStageFile(store: string, stageFile: StageFile): Promise<string> {
   const stage = parseOrRefuse(StageFile, stageFile, `the stage file of ${stageFile.name}`);
@@ -27,26 +27,26 @@ export async function writeStageFile(store: string, stageFile: StageFile): Promi
     if (canonicalJson(await readStageFile(dir)) === canonicalJson(stage)) return path;
   } catch (error) {
     if (!(error instanceof CorruptFileError)) throw error;
-    await setAside(dir, path);
+    await rejectFile(dir, path);
   }
   await writeFileAtomic(path, text);
   return path;
 }
 
 /**
- * Reads `stage.json` of a stage's folder, which has to be what its key was made of: else pods would run other settings under its name.
- * @throws CorruptFileError when it does not hold
+ * Reads `stage.json` from the folder of a stage. Its content must match its key, because otherwise pods would run other settings.
+ * @throws CorruptFileError if it is damaged
  */
 export async function readStageFile(stage: string): Promise<StageFile> {
   const path = stageFilePath(stage);
   const text = await readText(path).catch((error: unknown) => {
-    throw asDamage(error);
+    throw asCorruptFile(error);
   });
   return checkStageFile(path, text);
 }
 
-/** The same, but null where it does not hold: it is written anew when the stage is next resolved. */
-export async function readStageFileIfSound(stage: string): Promise<StageFile | null> {
+/** Like {@link readStageFile}, but null if it is damaged. The file is written again when the stage is next resolved. */
+export async function readStageFileIfValid(stage: string): Promise<StageFile | null> {
   try {
     return await readStageFile(stage);
   } catch (error) {
@@ -55,7 +55,7 @@ export async function readStageFileIfSound(stage: string): Promise<StageFile | n
   }
 }
 
-/** The decision of {@link readStageFile} over its text. Pure. */
+/** The pure part of {@link readStageFile}. */
 export function checkStageFile(path: string, text: string): StageFile {
   let value: StageIdentity & { readonly key?: unknown };
   let stage: StageFile;
@@ -63,10 +63,10 @@ export function checkStageFile(path: string, text: string): StageFile {
     value = JSON.parse(text);
     stage = parseOrRefuse(StageFile, value, path);
   } catch (error) {
-    throw new CorruptFileError(`${path} does not hold: ${(error as Error).message}`);
+    throw new CorruptFileError(`${path} is damaged: ${(error as Error).message}`);
   }
-  // Over the file as it is: the schema may fill in a setting that is younger than the file.
+  // The key is computed from the parsed JSON, because the schema may add defaults that are newer than the file.
   const key = stageKey(value);
   if (key === value.key) return stage;
-  throw new CorruptFileError(`${path} does not hold: what it says makes the key ${key}, but it says ${value.key}`);
+  throw new CorruptFileError(`${path} is damaged: its content has the key ${key}, but it says ${value.key}`);
 }

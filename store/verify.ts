@@ -5,14 +5,14 @@ import { sha256 } from './canonical.ts';
 import { isMissing, sha256File } from './files.ts';
 import { CorruptFileError } from './manifests.ts';
 
-/** Files above this size are verified by the programs that read them, and not once more when a finished stage is reused. *Ours*. */
+/** Files above this size are verified only by the programs that read them, and not when a finished stage is reused. *Ours*. */
 const HASHED_ON_REUSE_BYTES = 256 * 2 ** 20;
 
 /**
- * Checks that a file of a stage is what its entry says.
- * @param options.hash - compare the sha256 too (the default), not the size alone
- * @returns its absolute path
- * @throws CorruptFileError naming the file, what was expected and what was found
+ * Checks that a file of a stage matches its entry.
+ * @param options.hash - whether to compare the sha256, and not only the size. The default is true
+ * @returns the absolute path of the file
+ * @throws CorruptFileError that names the file, what was expected and what was found
  */
 export async function verifyFile(
   stage: string,
@@ -21,7 +21,7 @@ export async function verifyFile(
 ): Promise<string> {
   const path = pathWithin(stage, entry);
   const found = await stat(path).catch((error: unknown) => {
-    throw isMissing(error) ? new CorruptFileError(`${path}: the manifest names it, but it is not there`) : error;
+    throw isMissing(error) ? new CorruptFileError(`${path}: the manifest names this file, but it is missing`) : error;
   });
   if (!found.isFile()) throw new CorruptFileError(`${path}: expected a file`);
   if (found.size !== entry.bytes) {
@@ -32,9 +32,9 @@ export async function verifyFile(
 }
 
 /**
- * Reads a small file of a stage for whoever publishes it: the very bytes that were verified.
- * @param path - as the manifest names it
- * @throws CorruptFileError when the manifest does not name it, or it is not what the manifest says
+ * Reads and verifies a small file of a stage. The returned bytes are the verified ones, so they can be published.
+ * @param path - path of the file in the manifest
+ * @throws CorruptFileError if the manifest does not name the file, or the file does not match it
  */
 export async function readVerified(stage: string, { files }: Pick<Manifest, 'files'>, path: string): Promise<Buffer> {
   const entry = files.find((file) => file.path === path);
@@ -45,7 +45,8 @@ export async function readVerified(stage: string, { files }: Pick<Manifest, 'fil
 }
 
 /**
- * The first output of a finished stage that is not what the manifest says, and why; null where all are. Large files by their size alone.
+ * The first output of a finished stage that does not match the manifest, with the reason; null if all match. For large files only the size is
+ * checked.
  */
 export async function faultInOutputs(
   stage: string,

@@ -3,7 +3,7 @@ import { closeSync, openSync, readSync } from 'node:fs';
 import { join } from 'node:path';
 import type { FileEntry, Manifest, ManifestRef } from '../../spec/manifest.ts';
 import type { StageFile } from '../../spec/stage-file.ts';
-import { inputAsCounted } from '../../store/key.ts';
+import { inputForKey } from '../../store/key.ts';
 import { manifestPath, stageDir } from '../../store/layout.ts';
 import { CorruptFileError, OtherResultError, OtherVersionError, readManifest } from '../../store/manifests.ts';
 import { StageExit } from '../runtime/exits.ts';
@@ -19,7 +19,7 @@ export function inputFiles(store: string, stage: StageFile, role: string, name: 
     throw new StageExit('InvalidInput', `${stage.name}: expected an input of role "${role}", but it has ${known}`);
   }
   const folder = stageDir(store, ref.key);
-  const manifest = inputManifest(folder, inputAsCounted(stage.kind, ref), `${stage.name}: input "${role}"`);
+  const manifest = inputManifest(folder, inputForKey(stage.kind, ref), `${stage.name}: input "${role}"`);
   const files = shardFilesOf(manifest.files, name);
   if (files.length === 0) {
     throw new StageExit('InvalidInput', `${folder}: expected data/${name} (or its parts), but the manifest has none`);

@@ -20,14 +20,14 @@ import { runStage } from '../../stages/runtime/run.ts';
 import {
   CorruptFileError,
   dataDir,
-  mendInput,
   readPart,
   readStageFile,
   referTo,
+  repairInput,
   sealStage,
-  soundResult,
   stageDir,
   stageKey,
+  validResult,
   writeStageFile,
 } from '../../store/index.ts';
 import { aCampaignStatus, aStage } from '../support/builders.ts';
@@ -157,10 +157,10 @@ export function smallCampaign(store: string, id = 'small'): SmallCampaign {
     const stage = planned(slot);
     const dir = stageDir(store, stage.key);
     for (let runs = 0; runs < MOST_RUNS; runs++) {
-      const finished = await soundResult(store, stage, report);
+      const finished = await validResult(store, stage, report);
       if (finished !== null) return referTo(finished);
       await writeStageFile(store, stage);
-      for (const input of Object.values(stage.inputs)) await mendInput(store, input, report);
+      for (const input of Object.values(stage.inputs)) await repairInput(store, input, report);
       if (!(await isPublished({ dir, part: 0 }, SILENT))) await execute(slot, stage, dir);
       try {
         return referTo(await sealStage(store, await readStageFile(dir), 1, 0));

@@ -10,7 +10,7 @@ import {
   type Seen,
   TEMPORARY_AGE_MS,
 } from '../../reconciler/garbage.ts';
-import type { Claim, Scratch, StageLook } from '../../store/index.ts';
+import type { Claim, Scratch, StageScan } from '../../store/index.ts';
 
 const NOW = Date.parse('2026-06-01T00:00:00.000Z');
 const KEY = 'a'.repeat(64);
@@ -20,7 +20,7 @@ const aClaim = (changes: Partial<Claim> = {}): Claim => ({
   ...changes,
 });
 const released = { released: '2026-05-31T12:00:00.000Z' };
-const aStage = (changes: Partial<StageLook> = {}): StageLook => ({
+const aStage = (changes: Partial<StageScan> = {}): StageScan => ({
   ...{ dir: '/store/stages/a', key: KEY, isFinished: false, claim: aClaim(), scratch: [] },
   ...changes,
 });
@@ -31,7 +31,7 @@ const aJob = (changes: Partial<JobSummary> = {}): JobSummary => ({
 });
 
 interface Sight extends Partial<Omit<Seen, 'store'>> {
-  readonly stages?: readonly StageLook[];
+  readonly stages?: readonly StageScan[];
   readonly owners?: OwnerState;
   readonly running?: readonly number[];
 }
@@ -63,7 +63,7 @@ describe('a temporary file', () => {
 
 describe('a scratch folder', () => {
   const scratch = (attempt: number | null, ageMs = 0): Scratch[] => [{ path: '/store/x', ageMs, attempt }];
-  test.each<{ name: string; stage: Partial<StageLook>; garbage: boolean }>([
+  test.each<{ name: string; stage: Partial<StageScan>; garbage: boolean }>([
     { name: 'of an attempt before the one in force is garbage', stage: { scratch: scratch(1) }, garbage: true },
     { name: 'of the attempt in force is not', stage: { scratch: scratch(2) }, garbage: false },
     {

@@ -8,7 +8,7 @@ import { canonicalJson, manifestPath, referTo, sealStage, stageDir, stageKey } f
 import { PYTHON } from '../support/stage-process.ts';
 import { aFolder, aStage, publish } from './support.ts';
 
-/** Runs Python with the trainers' package; what it prints is JSON. */
+/** Runs Python with the package of the trainers, and parses its output as JSON. */
 const python = (code: string, input: string): unknown =>
   JSON.parse(
     execFileSync(PYTHON, ['-c', code], {
@@ -43,7 +43,7 @@ print(json.dumps([canonical_json(json.loads(text)) for text in json.load(sys.std
   expect(python(code, JSON.stringify(texts))).toEqual(texts.map((text) => canonicalJson(JSON.parse(text))));
 });
 
-test('TypeScript and Python make the same key of a trainer’s stage file', () => {
+test('TypeScript and Python compute the same key for the stage file of a trainer', () => {
   const A = 'a'.repeat(64);
   const [pinned, tagged] = [`registry.example/team/image@sha256:${A}`, 'registry.example/team/image:1'];
   const run = (more: object) => ({ run: { ranks: 2, resources: { gpus: 2 }, ...more } });
@@ -64,7 +64,7 @@ print(json.dumps([stage_key(stage) for stage in json.load(sys.stdin)]))`;
   expect(python(code, JSON.stringify(stages))).toEqual(stages.map(stageKey));
 });
 
-test('Python believes the manifests that TypeScript seals, and refuses what TypeScript refuses', async () => {
+test('Python accepts the manifests that TypeScript seals, and refuses the same manifests as TypeScript', async () => {
   const store = aFolder();
   const stage = aStage({ config: { run: { shards: 1 } } });
   const dir = stageDir(store, stage.key);
@@ -103,7 +103,7 @@ print(json.dumps([said(case) for case in json.load(sys.stdin)]))`;
     expect.stringContaining('expected the result with kind evaluate, but its kind is search'),
     expect.stringContaining(`expected the result with checksum ${'c'.repeat(64)}`),
     expect.stringContaining(`it is the manifest of search ${stage.key}`),
-    expect.stringContaining('is of version 1, and this orrery reads version 2'),
+    expect.stringContaining('has version 1, but this orrery reads version 2'),
     expect.stringContaining('expected the checksum'),
   ]);
 });

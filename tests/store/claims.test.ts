@@ -12,7 +12,7 @@ import {
 } from '../../store/index.ts';
 import { aFolder, put } from './support.ts';
 
-/** Claims for one execution after the other. */
+/** Claims one attempt for each execution, one after the other. */
 async function claimEach(stage: string, ...executions: string[]): Promise<(number | null)[]> {
   const attempts: (number | null)[] = [];
   for (const execution of executions) {
@@ -21,14 +21,14 @@ async function claimEach(stage: string, ...executions: string[]): Promise<(numbe
   return attempts;
 }
 
-test('attempts count from 0, and the last is in force', async () => {
+test('attempts count from 0, and the last one is the current claim', async () => {
   const stage = aFolder();
   expect(await latestClaim(stage)).toBeNull();
   expect(await claimEach(stage, 'run/0', 'run/1')).toEqual([0, 1]);
   expect(await latestClaim(stage)).toMatchObject({ attempt: 1, owner: 'demo/search', execution: 'run/1' });
 });
 
-test('of many at the same time one gets the attempt, and the others get none', async () => {
+test('exactly one of several concurrent executions gets the attempt', async () => {
   const stage = aFolder();
   const executions = Array.from({ length: 12 }, (_, index) => `run/${index}`);
   const attempts = await Promise.all(executions.map((execution) => claimAfter(stage, null, 'demo', execution)));
@@ -36,15 +36,15 @@ test('of many at the same time one gets the attempt, and the others get none', a
   expect(attempts.filter((attempt) => attempt === null)).toHaveLength(11);
 });
 
-test('one execution that asks many times at once gets no second attempt', async () => {
+test('an execution that claims several times at once gets only one attempt', async () => {
   const stage = aFolder();
   const attempts = await Promise.all(Array.from({ length: 8 }, () => claimAfter(stage, null, 'demo', 'run/0')));
   expect(new Set(attempts.filter((attempt) => attempt !== null))).toEqual(new Set([0]));
-  // Those that lost to themselves look again, and find it theirs.
+  // Calls that lost against another call of the same execution find its claim when they try again.
   expect(await claimAfter(stage, null, 'demo', 'run/0')).toBe(0);
 });
 
-test('an attempt is fenced by a later one, and by that alone', async () => {
+test('only a later attempt fences an attempt', async () => {
   const stage = aFolder();
   await claimEach(stage, 'run/0');
   expect(await isFenced(stage, 0)).toBe(false);
@@ -52,7 +52,7 @@ test('an attempt is fenced by a later one, and by that alone', async () => {
   expect([await isFenced(stage, 0), await isFenced(stage, 1)]).toEqual([true, false]);
 });
 
-test('a claim is released once, and keeps the first time', async () => {
+test('a claim that is released twice keeps the first time', async () => {
   const stage = aFolder();
   await claimEach(stage, 'run/0');
   expect((await latestClaim(stage))?.released).toBeUndefined();
@@ -65,7 +65,7 @@ test('a claim is released once, and keeps the first time', async () => {
 
 describe('a claim that does not parse', () => {
   test.each(['{"attempt":0}', '{"attempt":0,"own', '[]'])(
-    'holds its number, and is told by its name: %s',
+    'keeps its number, and the error names its file: %s',
     async (text) => {
       const stage = aFolder();
       put(stage, 'claims/00000.json', text);
@@ -79,7 +79,7 @@ describe('a claim that does not parse', () => {
     },
   );
 
-  test('is released all the same, and kept beside', async () => {
+  test('can be released, and its content is kept in a copy', async () => {
     const stage = aFolder();
     put(stage, 'claims/00000.json', '{"attempt":0,"own');
     await releaseClaim(stage, 0);
@@ -87,7 +87,7 @@ describe('a claim that does not parse', () => {
     expect(await readText(`${claimPath(stage, 0)}.unreadable`)).toBe('{"attempt":0,"own');
   });
 
-  test('and is a folder or a FIFO is one too', async () => {
+  test('may be a folder or a FIFO', async () => {
     const stage = aFolder();
     mkdirSync(claimPath(stage, 0), { recursive: true });
     execFileSync('mkfifo', [claimPath(stage, 1)]);
@@ -95,7 +95,7 @@ describe('a claim that does not parse', () => {
     expect(await firstClaimedAt(stage)).toMatch(/^\d{4}-/);
   });
 
-  test('and is empty is waited for as long as it may be one that is being written', async () => {
+  test('counts as being written while it is new and empty', async () => {
     const stage = aFolder();
     put(stage, 'claims/00000.json', '');
     await expect(latestClaim(stage)).rejects.toMatchObject({ code: 'EBUSY' });
@@ -104,14 +104,14 @@ describe('a claim that does not parse', () => {
   });
 });
 
-test('a claim after the latest that one knows of is taken once, and asked for again with its token it is the same', async () => {
+test('a claim follows the latest attempt that the caller knows, and a repeated request with its token gets it again', async () => {
   const stage = aFolder();
   expect(await claimAfter(stage, null, 'demo/search', 'run/0')).toBe(0);
   expect(await claimAfter(stage, null, 'demo/search', 'run/0')).toBe(0);
   expect(await claimAfter(stage, 0, 'demo/search', 'run/1')).toBe(1);
 });
 
-test('a claim is not made past another that came between: the caller has to look at it first', async () => {
+test('nothing is claimed when another claim came first, so the caller must look at that one', async () => {
   const stage = aFolder();
   await claimAfter(stage, null, 'demo/search', 'run/0');
   expect(await claimAfter(stage, null, 'other/search', 'run/0')).toBeNull();
@@ -120,7 +120,7 @@ test('a claim is not made past another that came between: the caller has to look
   expect(both.filter((attempt) => attempt === null)).toHaveLength(1);
 });
 
-test('the first claim tells since when a stage is worked on', async () => {
+test('the time of the first claim is the start of the stage', async () => {
   const stage = aFolder();
   expect(await firstClaimedAt(stage)).toBeNull();
   await claimAfter(stage, null, 'demo/search', 'run/0');

@@ -25,7 +25,7 @@ vi.mock('node:fs/promises', async (original) => {
   return { ...real, link };
 });
 
-test('a file is replaced as a whole, in a folder that is made for it, and leaves nothing beside it', async () => {
+test('a file is replaced as a whole, missing folders are created, and nothing else remains', async () => {
   const folder = aFolder();
   const path = join(folder, 'a/b/file.json');
   await writeFileAtomic(path, 'old');
@@ -34,7 +34,7 @@ test('a file is replaced as a whole, in a folder that is made for it, and leaves
   expect(readdirSync(join(folder, 'a/b'))).toEqual(['file.json']);
 });
 
-test('a reader never sees a torn file while others write it', async () => {
+test('a reader never sees a partial file while others write it', async () => {
   const path = join(aFolder(), 'file');
   const versions = ['a', 'b'].map((letter) => letter.repeat(100_000));
   await writeFileAtomic(path, versions[0]!);
@@ -45,7 +45,7 @@ test('a reader never sees a torn file while others write it', async () => {
   await writing;
 });
 
-test('a write that cannot replace leaves nothing beside its target', async () => {
+test('a write that fails leaves no temporary file behind', async () => {
   const folder = aFolder();
   put(folder, 'taken/inside', '');
   await expect(writeFileAtomic(join(folder, 'taken'), 'x')).rejects.toThrow(/EISDIR|ENOTEMPTY|EEXIST/);
@@ -55,7 +55,7 @@ test('a write that cannot replace leaves nothing beside its target', async () =>
 test.for([
   { name: 'with links', refuse: false },
   { name: 'without links', refuse: true },
-])('of many that create a file at the same time one wins, $name', async ({ refuse }) => {
+])('exactly one of several concurrent creators of a file wins, $name', async ({ refuse }) => {
   links.refuse = refuse;
   const folder = aFolder();
   const path = join(folder, 'claims/00000.json');
@@ -66,14 +66,14 @@ test.for([
   expect(readdirSync(join(folder, 'claims'))).toEqual(['00000.json']);
 });
 
-describe('a file that is published', () => {
+describe('a published file', () => {
   const passes = async () => {};
   const says = (text: string) => (file: { writeFile(text: string): Promise<void> }) => file.writeFile(text);
 
   test.for([
     { name: 'with links', refuse: false },
     { name: 'without links', refuse: true },
-  ])('is there as a whole, once the fence has let it pass, $name', async ({ refuse }) => {
+  ])('is complete, and exists only after the fence has passed, $name', async ({ refuse }) => {
     const path = join(aFolder(), 'data/trees.jsonl');
     links.refuse = refuse;
     await publishFile(path, says('trees'), async () => expect(existsSync(path)).toBe(false));
@@ -82,21 +82,21 @@ describe('a file that is published', () => {
     expect(readdirSync(join(path, '..'))).toEqual(['trees.jsonl']);
   });
 
-  test('is not, where the fence refuses, and leaves nothing beside it', async () => {
+  test('is not created if the fence rejects, and nothing else remains', async () => {
     const folder = aFolder();
     const fence = () => Promise.reject(new Error('a later attempt has begun'));
     await expect(publishFile(join(folder, 'trees.jsonl'), says('trees'), fence)).rejects.toThrow('a later attempt');
     expect(readdirSync(folder)).toEqual([]);
   });
 
-  test('takes the place of what an earlier attempt left', async () => {
+  test('replaces the file of an earlier attempt', async () => {
     const path = join(aFolder(), 'trees.jsonl');
     writeFileSync(path, 'older');
     await publishFile(path, says('newer'), passes);
     expect(readFileSync(path, 'utf8')).toBe('newer');
   });
 
-  test('stays as it is when it is the same', async () => {
+  test('is not replaced by a file with equal content', async () => {
     const path = join(aFolder(), 'trees.jsonl');
     writeFileSync(path, 'trees');
     const { ino, mtimeNs } = statSync(path, { bigint: true });
@@ -104,7 +104,7 @@ describe('a file that is published', () => {
     expect(statSync(path, { bigint: true })).toMatchObject({ ino, mtimeNs });
   });
 
-  test('does not take the place of what came while its writer was held up behind the fence', async () => {
+  test('does not replace the file of a later attempt that was written after the first check of the fence', async () => {
     const path = join(aFolder(), 'trees.jsonl');
     let asked = 0;
     const fence = async () => {
@@ -118,7 +118,7 @@ describe('a file that is published', () => {
   });
 });
 
-test('a file that does not parse is refused by its name, field, what was expected and what came', async () => {
+test('the error for a file that does not parse names the file, the field, what was expected and what came', async () => {
   const folder = aFolder();
   const schema = z.object({ step: z.int() });
   put(folder, 'wrong.json', '{"step":"nine"}');
@@ -131,13 +131,13 @@ test('a file that does not parse is refused by its name, field, what was expecte
   );
 });
 
-test('a file that is not there is null to those who ask so, and an error to others', async () => {
+test('a missing file is null for readJsonIfThere, and an error for readJson', async () => {
   const path = join(aFolder(), 'none/at/all.json');
   expect(await readJsonIfThere(path, z.json())).toBeNull();
   await expect(readJson(path, z.json())).rejects.toThrow('ENOENT');
 });
 
-test('the hash of a file is its sha256', async () => {
+test('sha256File computes the sha256 of a file', async () => {
   const folder = aFolder();
   const { sha256 } = put(folder, 'file', 'abc');
   expect(sha256).toBe('ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad');

@@ -7,7 +7,7 @@ import { aStage } from './support.ts';
 const B = 'b'.repeat(64);
 
 describe('canonical JSON', () => {
-  it('does not depend on the order of keys, and reads back as it was', () => {
+  it('does not depend on the order of keys, and parses back to the same value', () => {
     const shuffled = (value: unknown): unknown =>
       value !== null && typeof value === 'object' && !Array.isArray(value)
         ? Object.fromEntries(
@@ -28,7 +28,7 @@ describe('canonical JSON', () => {
     );
   });
 
-  it('is as RFC 8785 says', () => {
+  it('follows RFC 8785', () => {
     expect(canonicalJson({ b: [1, 0.5, 1e21, -0], a: 'ä\n', '\u20ac': null, A: { y: true, x: undefined } })).toBe(
       '{"A":{"y":true},"a":"ä\\n","b":[1,0.5,1e+21,0],"€":null}',
     );
@@ -46,11 +46,11 @@ describe('the key of a stage', () => {
 
   it.each([
     { name: 'its name in the campaign', changes: { name: 'other' } },
-    { name: 'where an input lies', changes: { inputs: { prompts: { ...aStage().inputs.prompts, key: B } } } },
+    { name: 'the key of an input', changes: { inputs: { prompts: { ...aStage().inputs.prompts, key: B } } } },
     { name: 'how many CPUs it has', changes: run({ resources: { cpus: 64, gpus: 0 } }) },
     { name: 'how many pods run at a time', changes: run({ parallelism: 1 }) },
-    { name: 'where Kubernetes puts it', changes: run({ kubernetes: { queue: 'research', shmGiB: 64 } }) },
-    { name: 'an image under a tag', changes: run({ image: 'registry.example/orrery:1' }) },
+    { name: 'its placement on Kubernetes', changes: run({ kubernetes: { queue: 'research', shmGiB: 64 } }) },
+    { name: 'an image with a tag', changes: run({ image: 'registry.example/orrery:1' }) },
     { name: 'its budgets and time limits', changes: run({ failures: { Crashed: { budget: 9 } }, graceSeconds: 1 }) },
   ])('does not depend on $name', ({ changes }) => expect(key(changes)).toBe(key()));
 
@@ -60,12 +60,12 @@ describe('the key of a stage', () => {
     { name: 'its shards', changes: run({ shards: 3 }) },
     { name: 'its ranks', changes: run({ ranks: 3 }) },
     { name: 'the engine of its policy server', changes: run({ policyServer: { engine: 'vllm' } }) },
-    { name: 'an image by digest', changes: run({ image: `registry.example/orrery@sha256:${B}` }) },
+    { name: 'an image with a digest', changes: run({ image: `registry.example/orrery@sha256:${B}` }) },
     { name: 'whether it has a GPU', changes: run({ resources: { cpus: 1, gpus: 1 } }) },
     { name: 'its domain', changes: { domain: { name: 'math', settings: {} } } },
     { name: 'the settings of its domain', changes: { domain: { name: 'countdown', settings: { max: 9 } } } },
     { name: 'its policy', changes: { policy: { type: 'pretrain', name: 'small' } } },
-    { name: 'what an input holds', changes: { inputs: { prompts: { ...aStage().inputs.prompts, digest: B } } } },
+    { name: 'the digest of an input', changes: { inputs: { prompts: { ...aStage().inputs.prompts, digest: B } } } },
     { name: 'the role of an input', changes: { inputs: { problems: aStage().inputs.prompts } } },
     { name: 'its code', changes: { codeVersion: 'v2' } },
     { name: 'the seed', changes: { seed: 8 } },
@@ -75,7 +75,7 @@ describe('the key of a stage', () => {
   ])('depends on $name', ({ changes }) => expect(key(changes)).not.toBe(key()));
 });
 
-test('the key of a stage on GPUs does not depend on how many', () => {
+test('the key of a stage with GPUs does not depend on their number', () => {
   const on = (gpus: number) => stageKey(aStage({ config: { run: { shards: 2, resources: { cpus: 1, gpus } } } }));
   expect(on(8)).toBe(on(1));
 });
@@ -90,7 +90,7 @@ describe('the digest of outputs', () => {
     expect(outputDigest('search', files.toReversed(), { a: 1 })).toBe(outputDigest('search', files, { a: 1 }));
   });
 
-  it('leaves out the metrics of trainers, which hold times, and of nobody else', () => {
+  it('excludes the metrics of trainers, which contain times, but of no other kind', () => {
     const later = files.map((file) => (file.path.endsWith('metrics.jsonl') ? { ...file, bytes: 5 } : file));
     expect(outputDigest('sft', later, {})).toBe(outputDigest('sft', files, {}));
     expect(outputDigest('search', later, {})).not.toBe(outputDigest('search', files, {}));

@@ -31,7 +31,7 @@ describe('sealing', () => {
     expect(readManifest(stage)).toEqual(JSON.parse(JSON.stringify(manifest)));
   });
 
-  it('waits for every part, and names those that are missing', async () => {
+  it('needs every part, and names the missing ones', async () => {
     const store = aFolder();
     const stage = stageDir(store, aStage().key);
     await publish(stage, 1);
@@ -39,7 +39,7 @@ describe('sealing', () => {
     expect(existsSync(manifestPath(stage))).toBe(false);
   });
 
-  it('done twice, or by several at once, leaves the first manifest', async () => {
+  it('keeps the first manifest when done twice or by several at once', async () => {
     const store = aFolder();
     await publish(stageDir(store, aStage().key), 0);
     const attempts = await Promise.all([0, 1, 2].map((attempt) => sealStage(store, aStage(), 1, attempt)));
@@ -47,7 +47,7 @@ describe('sealing', () => {
     expect(new Set(attempts.map(({ attempt }) => attempt))).toEqual(new Set([later.attempt]));
   });
 
-  it('refuses an output that is gone, or cut, or belongs to two parts', async () => {
+  it('refuses an output that is missing or cut, or that belongs to two parts', async () => {
     const store = aFolder();
     const stage = stageDir(store, aStage().key);
     const file = await publish(stage, 0);
@@ -55,11 +55,11 @@ describe('sealing', () => {
     await expect(sealStage(store, aStage(), 1, 0)).rejects.toThrow(
       /trees-00000\.jsonl: expected 11 bytes, but it has 3/,
     );
-    // Taken back, and so missing until an attempt publishes it anew.
+    // The damaged part was set aside, so it is missing until an attempt publishes it again.
     await expect(sealStage(store, aStage(), 1, 0)).rejects.toThrow('lacks 1 of 1 parts: 0');
     await publish(stage, 0);
     rmSync(join(stage, file.path));
-    await expect(sealStage(store, aStage(), 1, 0)).rejects.toThrow('it is not there');
+    await expect(sealStage(store, aStage(), 1, 0)).rejects.toThrow('it is missing');
     const shared = await publish(stage, 0);
     await publish(stage, 1, { files: [shared] });
     await expect(sealStage(store, aStage(), 2, 0)).rejects.toThrow('two parts published data/trees-00000.jsonl');
@@ -74,20 +74,20 @@ describe('sealing', () => {
   });
 });
 
-test('where more than one attempt was at a stage, its outputs are hashed before they are sealed', async () => {
+test('after more than one attempt, sealing compares the hashes of the outputs', async () => {
   const store = aFolder();
   const stage = stageDir(store, aStage().key);
   const file = await publish(stage, 0);
-  put(stage, file.path, '{"part":9}\n'); // as by an attempt that was given up for dead, and wakes
+  put(stage, file.path, '{"part":9}\n'); // as if an abandoned attempt continued
   await expect(sealStage(store, aStage(), 1, 1)).rejects.toThrow(/expected sha256 .*, but it is /);
   expect(readManifest(stage)).toBeNull();
 });
 
-test('a manifest that is not there is null, and one that does not parse is refused', async () => {
+test('a missing manifest is null, and one that does not parse is refused', async () => {
   const stage = aFolder();
   expect(readManifest(stage)).toBeNull();
   put(stage, 'manifest.json', '{"kind":"search"}');
-  expect(() => readManifest(stage)).toThrow(/manifest\.json does not hold/);
+  expect(() => readManifest(stage)).toThrow(/manifest\.json is damaged/);
 });
 
 test('a file is verified by its hash, and must lie within the stage', async () => {
@@ -108,7 +108,7 @@ describe('progress', () => {
     expect(await readProgress(aFolder(), 2, 0)).toBeNull();
   });
 
-  it('sums the pods, and knows no total before all have told theirs', async () => {
+  it('is the sum over the pods, without a total until all pods have reported', async () => {
     const stage = aFolder();
     report(stage, 0);
     expect(await readProgress(stage, 2, 1)).toMatchObject({ done: 10, total: null, rate: 2 });
@@ -116,7 +116,7 @@ describe('progress', () => {
     expect(await readProgress(stage, 2, 1)).toMatchObject({ done: 20, total: 80, rate: 4 });
   });
 
-  it('counts an earlier attempt only where its part is done, and never in the rate', async () => {
+  it('includes an earlier attempt only if it finished its part, and never in the rate', async () => {
     const stage = aFolder();
     report(stage, 0, { attempt: 0, done: 40 });
     report(stage, 1);
@@ -133,7 +133,7 @@ describe('progress', () => {
 });
 
 describe('the stage file', () => {
-  it('is written once, and again only where what is not in the key has changed', async () => {
+  it('is written once, and again only when fields outside of the key have changed', async () => {
     const store = aFolder();
     const path = await writeStageFile(store, aStage());
     expect(await readStageFile(stageDir(store, aStage().key))).toEqual(aStage());
@@ -142,17 +142,17 @@ describe('the stage file', () => {
     expect(await readStageFile(join(path, '..'))).toMatchObject({ name: 'renamed' });
   });
 
-  it('is refused where its key is not that of what it says', async () => {
+  it('is refused if its key does not match its content', async () => {
     await expect(writeStageFile(aFolder(), { ...aStage(), seed: 8 })).rejects.toThrow(
       `key: expected "${aStage({ seed: 8 }).key}", but got "${aStage().key}"`,
     );
   });
 
   it.each([
-    { name: 'says another setting', change: (text: string) => text.replace('"seed": 7', '"seed": 5') },
+    { name: 'has another setting', change: (text: string) => text.replace('"seed": 7', '"seed": 5') },
     { name: 'is cut', change: (text: string) => text.slice(0, 90) },
     { name: 'is empty', change: () => '' },
-  ])('that $name does not hold, and is set aside when it is written anew', async ({ change }) => {
+  ])('that $name is damaged, and is set aside when it is written again', async ({ change }) => {
     const store = aFolder();
     const path = await writeStageFile(store, aStage());
     writeFileSync(path, change(readFileSync(path, 'utf8')));

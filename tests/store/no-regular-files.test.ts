@@ -11,29 +11,29 @@ const PUTS = {
   'a FIFO': (path: string) => execFileSync('mkfifo', [path]),
   'a folder': (path: string) => mkdirSync(path),
 };
-/** Readers of what pods may write, with what they read. */
+/** Readers of files that pods may write, with the names of the files. */
 const READERS: readonly [what: string, read: (folder: string) => unknown][] = [
   ['manifest.json', readManifest],
   ['stage.json', readStageFile],
   ['published.json', (folder) => readPublished(folder, 'x', ['report.html'])],
 ];
 
-describe.each(Object.entries(PUTS))('%s in the place of', (_, put) => {
-  test.each(READERS)('%s is damage, and holds nobody up', async (name, read) => {
+describe.each(Object.entries(PUTS))('%s instead of', (_, put) => {
+  test.each(READERS)('%s counts as damage, and no reader waits for it', async (name, read) => {
     const folder = aFolder();
     put(join(folder, name));
     await expect((async () => read(folder))()).rejects.toThrow(/expected a regular file/);
   });
 
-  test('a claim is released all the same', async () => {
+  test('a claim does not block its release', async () => {
     const folder = aFolder();
     mkdirSync(claimsDir(folder));
     put(claimPath(folder, 0));
-    // A folder cannot be replaced by a file; a person has to take it away.
+    // A file cannot replace a folder, so a person must remove the folder.
     await Promise.race([releaseClaim(folder, 0).catch(() => {}), sleep(5_000).then(() => expect.fail('it waits'))]);
   });
 
-  test('a log is an empty one', async () => {
+  test('a log counts as an empty log', async () => {
     const path = join(aFolder(), 'main.log');
     mkdirSync(dirname(path), { recursive: true });
     put(path);

@@ -3,7 +3,7 @@ import { pino } from 'pino';
 import { expect, test } from 'vitest';
 import { SECRET_PATHS } from '../../store/index.ts';
 
-test('a secret does not reach a log, at the top or one level below', () => {
+test('a secret at the top level or one level below is not logged', () => {
   let printed = '';
   const stream = new Writable({
     write(chunk, _, done) {

@@ -41,7 +41,7 @@ def verified_files(store: Path, inputs: dict[str, Any], role: str, name: str) ->
     """
     folder = input_folder(store, inputs, role)
     try:
-        # What the key of the stage counts (inputAsCounted of store/key.ts): made again with the same outputs, it is the
+        # What the key of the stage counts (inputForKey of store/key.ts): made again with the same outputs, it is the
         # same input.
         asked = {field: value for field, value in inputs[role].items() if field in ("kind", "digest")}
         files = read_manifest(folder, asked)["files"]

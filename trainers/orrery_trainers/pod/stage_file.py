@@ -41,7 +41,7 @@ def read_stage_file(file: Path, kind: str) -> dict[str, Any]:
         raise InvalidInput(f"{file} is not valid: {lines}")
     if (key := stage_key(stage)) != stage["key"]:
         raise DependencyDown(
-            f"{file} does not hold: what it says makes the key {key}, but it says {stage['key']}; "
+            f"{file} is damaged: its content has the key {key}, but it says {stage['key']}; "
             "the next attempt writes it anew"
         )
     return stage

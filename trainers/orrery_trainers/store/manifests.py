@@ -35,22 +35,22 @@ def read_manifest(stage: Path, asked: dict[str, Any]) -> dict[str, Any]:
     try:
         manifest = json.loads(file.read_text(encoding="utf-8"))
         if not isinstance(manifest, dict):
-            raise DoesNotHold(f"{file} does not hold: expected an object")
+            raise DoesNotHold(f"{file} is damaged: expected an object")
         if (version := manifest.get("schemaVersion")) != VERSION and _is_whole(manifest, version):
             raise Another(
-                f"{file} is of version {version}, and this orrery reads version {VERSION}: another version made it. "
-                "Nothing is damaged; submit the campaign again, and the stage is made again"
+                f"{file} has version {version}, but this orrery reads version {VERSION}: another version wrote it. "
+                "It is not damaged; submit the campaign again to make the stage again"
             )
         fault = _fault(manifest, stage.name)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise DoesNotHold(f"{file} does not hold: {type(error).__name__}: {error}") from None
+        raise DoesNotHold(f"{file} is damaged: {type(error).__name__}: {error}") from None
     if fault is not None:
-        raise DoesNotHold(f"{file} does not hold: {fault}")
+        raise DoesNotHold(f"{file} is damaged: {fault}")
     for field in ("kind", "digest", "checksum"):
         if field in asked and asked[field] != manifest[field]:
             raise Another(
                 f"{file}: expected the result with {field} {asked[field]}, but its {field} is {manifest[field]}; "
-                "the stage was made again, or replaced, after it was planned with"
+                "the stage has been made again or replaced since it was planned"
             )
     return manifest
 
@@ -58,22 +58,22 @@ def read_manifest(stage: Path, asked: dict[str, Any]) -> dict[str, Any]:
 def _fault(manifest: dict[str, Any], key: str) -> str | None:
     """Why a manifest does not hold by itself; None if it does."""
     if (checksum := checksum_of(manifest)) != manifest.get("checksum"):
-        return f"expected the checksum {checksum} of what it says, but it has {manifest.get('checksum')}"
+        return f"expected the checksum {checksum} for its content, but it has {manifest.get('checksum')}"
     if manifest["schemaVersion"] != VERSION:
         return f"expected version {VERSION}"
     kind, identity = manifest["kind"], manifest["identity"]
     if manifest["key"] != key:
         return f"it is the manifest of {kind} {manifest['key']}"
     if (made := sha256_canonical(identity)) != key:
-        return f"what it says went in (identity) makes the key {made}"
+        return f"its identity has the key {made}"
     if identity["kind"] != kind:
-        return f"its kind is {kind}, but that of its identity {identity['kind']}"
+        return f"its kind is {kind}, but the kind of its identity is {identity['kind']}"
     digests = {role: one["digest"] for role, one in manifest["inputs"].items()}
     expected = {role: one if isinstance(one, str) else one["digest"] for role, one in identity["inputs"].items()}
     if digests != expected:
-        return "its inputs are not those of its identity"
+        return "its inputs differ from those of its identity"
     if (digest := output_digest(kind, manifest["files"], manifest["counts"])) != manifest["digest"]:
-        return f"its files and counts make the digest {digest}, but it says {manifest['digest']}"
+        return f"its files and counts have the digest {digest}, but it says {manifest['digest']}"
     return None
 
 

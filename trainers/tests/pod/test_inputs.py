@@ -48,7 +48,7 @@ def test_an_input_whose_manifest_is_damaged_is_waited_for_because_the_worker_men
     key = finished_stage(tmp_path, "rewrite", {"solutions.jsonl": solutions()})
     context = context_of(write_stage(tmp_path, "sft", "sft", SFT, {"solutions": key}), "sft")
     (tmp_path / "stages" / key / "manifest.json").write_text(text)
-    with pytest.raises(DependencyDown, match=r"manifest\.json does not hold"):
+    with pytest.raises(DependencyDown, match=r"manifest\.json is damaged"):
         context.input_files("solutions", "solutions.jsonl")
 
 

@@ -44,7 +44,7 @@ def test_a_bad_stage_file_is_refused_with_the_field_what_was_expected_and_what_c
 )
 def test_a_stage_file_that_says_other_things_than_its_key_is_refused(folder, change):
     spoil(folder, change)
-    with pytest.raises(DependencyDown, match=r"stage\.json does not hold: what it says makes the key [0-9a-f]{64}"):
+    with pytest.raises(DependencyDown, match=r"stage\.json is damaged: its content has the key [0-9a-f]{64}"):
         context_of(folder)
 
 

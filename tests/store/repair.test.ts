@@ -5,10 +5,10 @@ import type { Manifest, ManifestRef, StageFile } from '../../spec/index.ts';
 import { inputFiles } from '../../stages/io/inputs.ts';
 import { StageExit } from '../../stages/runtime/exits.ts';
 import {
-  inputAsCounted,
-  mendInput,
+  inputForKey,
   OtherResultError,
   referTo,
+  repairInput,
   sealStage,
   stageDir,
   withChecksum,
@@ -16,7 +16,7 @@ import {
 } from '../../store/index.ts';
 import { aFolder, aStage, publish } from './support.ts';
 
-/** A finished stage, how others refer to it, and the text of its manifest. */
+/** A finished stage, a reference to it, and the text of its manifest. */
 async function aFinishedStage() {
   const store = aFolder();
   const dir = stageDir(store, aStage().key);
@@ -55,15 +55,15 @@ test.each([
 ])('the manifest of an input that is %s is sealed again from its parts, to the byte', async (_, harm) => {
   const { store, input, path, text } = await aFinishedStage();
   harm(path, text);
-  await mendInput(store, input, () => {});
+  await repairInput(store, input, () => {});
   expect(readFileSync(path, 'utf8')).toBe(text);
 });
 
-test('a damaged manifest is mended by many at once, and nobody is refused', async () => {
+test('many callers can repair a damaged manifest at once, and all succeed', async () => {
   const { store, input, path, text } = await aFinishedStage();
   for (let round = 0; round < 20; round += 1) {
     writeFileSync(path, text.slice(0, 100));
-    await Promise.all(Array.from({ length: 4 }, () => mendInput(store, input, () => {})));
+    await Promise.all(Array.from({ length: 4 }, () => repairInput(store, input, () => {})));
     expect(readFileSync(path, 'utf8')).toBe(text);
   }
 });
@@ -72,19 +72,19 @@ test('an input whose manifest and parts are lost is refused', async () => {
   const { store, input, path } = await aFinishedStage();
   rmSync(path);
   rmSync(join(path, '..', 'parts'), { recursive: true });
-  await expect(mendInput(store, input, () => {})).rejects.toThrow(/its manifest is not there/);
+  await expect(repairInput(store, input, () => {})).rejects.toThrow(/its manifest is missing/);
 });
 
-test('an input that was made again with the same outputs is the same to every stage but the analysis', async () => {
+test('an input that was made again with equal outputs is the same input for every stage but the analysis', async () => {
   const { store, input, path } = await aFinishedStage();
   const again = madeAgain(path);
   expect({ ...again, checksum: input.checksum }).toEqual(input);
-  await mendInput(store, inputAsCounted('rewrite', input), () => {});
+  await repairInput(store, inputForKey('rewrite', input), () => {});
   expect(inputFiles(store, reader(input), 'trees', 'trees.jsonl')).toHaveLength(2);
-  await expect(mendInput(store, inputAsCounted('analyse', input), () => {})).rejects.toThrow(OtherResultError);
+  await expect(repairInput(store, inputForKey('analyse', input), () => {})).rejects.toThrow(OtherResultError);
 });
 
-test('a program waits for the manifest of an input that does not hold, and refuses that of other outputs', async () => {
+test('a program retries when the manifest of an input is damaged, and refuses a manifest of other outputs', async () => {
   const { store, input, path, text } = await aFinishedStage();
   const read = (ref: ManifestRef) => exitOf(() => inputFiles(store, reader(ref), 'trees', 'trees.jsonl'));
   expect(read(input)).toBe('read');

@@ -5,13 +5,13 @@ import { isMissing, readText } from './files.ts';
 import { dataDir } from './layout.ts';
 
 /**
- * Puts a file of a stage that does not hold out of the way of its readers. It is never deleted: a person may want to see what it was.
- * Manifests, parts and stage files stay beside their place, as `manifest.json.rejected-…`; outputs go to `rejected/` of the stage's
- * folder, because the next attempt replaces all of `data/`.
- * @param judged - the text that was found not to hold; another that has come into its place since is put back
- * @returns where it is now; null when it is not there
+ * Sets a damaged file of a stage aside, so that readers no longer find it. It is never deleted, so that a person can inspect it. Manifests,
+ * parts and stage files stay in their folder as `manifest.json.rejected-…`. Outputs move to `rejected/` in the folder of the stage, because
+ * the next attempt replaces all of `data/`.
+ * @param text - the damaged content. If the file has been replaced since, the new file stays
+ * @returns the new path; null if there is no such file
  */
-export async function setAside(stage: string, path: string, judged?: string): Promise<string | null> {
+export async function rejectFile(stage: string, path: string, text?: string): Promise<string | null> {
   const name = `${path}.rejected-${new Date().toISOString().replaceAll(':', '')}-${randomUUID().slice(0, 4)}`;
   const inData = !relative(dataDir(stage), path).startsWith('..');
   const place = inData ? join(stage, 'rejected', relative(stage, name)) : name;
@@ -22,8 +22,8 @@ export async function setAside(stage: string, path: string, judged?: string): Pr
     if (isMissing(error)) return null;
     throw error;
   }
-  if (judged === undefined || (await readText(place).catch(() => judged)) === judged) return place;
-  // Another worker has mended it in between. Where yet another has taken the name, that one stands.
+  if (text === undefined || (await readText(place).catch(() => text)) === text) return place;
+  // Another worker has repaired the file in the meantime, so it is put back, unless a third worker has already created a new one.
   await link(place, path).catch((error: NodeJS.ErrnoException) => {
     if (error.code !== 'EEXIST') throw error;
   });
