@@ -8,7 +8,10 @@ import type { RewriteFault } from '../spec/curated-card.ts';
 import { InvalidInputError, parseOrRefuse } from '../spec/errors.ts';
 import { jsonFault } from '../spec/json-limits.ts';
 
-/** Fixed sentences of the reflections (paper, procedure cloning), in the words of the domain. `domains/<name>/phrases.json`. */
+/**
+ * Fixed sentences of the reflections (paper, procedure cloning), in the words of the domain:
+ * `domains/<name>/phrases.json`.
+ */
 export const Phrases = z.strictObject({
   reflection: z.string().describe('Pause to doubt; the verdict follows it.'),
   negative: z.string().describe('Verdict: not right.'),
@@ -19,73 +22,79 @@ export const Phrases = z.strictObject({
 });
 export type Phrases = z.infer<typeof Phrases>;
 
-/** One step that is to be put into prose, with all that its rewriting may draw on. */
+/** One step to rewrite as prose, with everything that the rewriting may use. */
 export interface StepToRewrite {
   readonly problem: string;
-  /** Text of the solution so far, as it was rewritten. */
+  /** Text of the solution so far, as rewritten. */
   readonly written: string;
   readonly step: string;
 }
 
-/** What is wrong with a rewritten step: `detail` goes on from "it was turned down: ". */
+/** What is wrong with a rewritten step. `detail` completes the sentence "it was rejected: ". */
 export interface FaultyRewrite {
   readonly reason: RewriteFault;
   readonly detail: string;
 }
 
 /**
- * Everything that belongs to a subject, on the TypeScript side. A domain is one folder of `domains/`:
- * `domain.ts` (exports `domain`), `domain.py` (problems, demonstrations, verifier), `phrases.json`, `canaries.jsonl`.
+ * The TypeScript side of a subject. To add a domain, add a folder to `domains/` with `domain.ts` (exports `domain`),
+ * `domain.py` (problems, demonstrations, and the verifier, which gives the verdicts), `phrases.json` and
+ * `canaries.jsonl`.
  */
 export interface Domain {
   readonly name: string;
-  /** Settings that the campaign may give as `domain.settings`. */
+  /** Settings that a campaign may give as `domain.settings`. */
   readonly settings: z.ZodType<Record<string, unknown>>;
   /**
-   * Whether the domain makes problems (`data.type: generated`) and demonstrations for a stand-in (`policy.type: pretrain`), in its `domain.py`.
-   * It does where left out.
+   * Whether the `domain.py` of the domain generates problems (`data.type: generated`) and demonstrations for a stand-in
+   * policy (`policy.type: pretrain`). True by default.
    */
   readonly generates?: boolean;
   readonly prompts: {
-    /** What the policy continues to solve the problem. */
+    /** Text that the policy continues to solve the problem. */
     solve(problem: string): string;
-    /** The same for a search, which asks a policy that was never taught the form: with examples of it. `solve` where left out. */
+    /**
+     * Text for the steps of a search, whose policy was never taught the format: `solve` with examples. By default
+     * `solve`.
+     */
     steps?(problem: string): string;
-    /** What the policy continues with a verdict on a finished solution; see {@link Domain.approves}. */
+    /** Text that the policy continues with a verdict on a finished solution; see {@link Domain.approves}. */
     selfEvaluate(problem: string, steps: readonly string[]): string;
-    /** What the policy continues with one step as prose. `written`: the solution's text so far. */
+    /** Text that the policy continues with one step as prose. `written` is the text of the solution so far. */
     rewrite(problem: string, written: string, step: string): string;
   };
-  /** Strings that end a step; they are part of it. */
+  /** Strings that end a step. They belong to the step. */
   readonly stepStops: readonly string[];
-  /** Strings by which a policy that does not stop goes on to another problem: the solution is over before them, and they are no part of it. */
+  /** Strings with which a policy that does not stop begins another problem. The solution ends before them. */
   readonly solutionStops?: readonly string[];
-  /** Strings that end a self-evaluation and a rewritten step. Empty: the end of the text. */
+  /** Strings that end a self-evaluation and a rewritten step. None: only the end of the text ends it. */
   readonly rewriteStops: readonly string[];
-  /** Joins stretches of text as the policy would have written them (`prompt`, then steps). */
+  /** Joins pieces of text (`prompt`, then steps) as the policy would have written them. */
   join(parts: readonly string[]): string;
-  /** Steps of a completion from any state on; a malformed tail is the last step as it is. */
+  /** Splits a completion into steps, starting at any state. A malformed end is the last step, unchanged. */
   splitSteps(completion: string): string[];
   /** Whether the step holds a final answer. */
   isTerminal(step: string): boolean;
-  /** Name of the place a step has led to, for "Let's go back to ...". */
+  /** Name of the place that a step leads to, for "Let's go back to ...". */
   placeAfter(step: string): string;
-  /** Whether a self-evaluation's text says that the solution is right. */
+  /** Whether the text of a self-evaluation says that the solution is right. */
   approves(selfEvaluation: string): boolean;
   /**
-   * A completion whose final answer is this reference answer. `prepare` has the verifier judge it against the reference, so that a
-   * reference that cannot be judged is found before anything is judged by it. Left out where a reference is no answer.
+   * A completion whose final answer is this reference answer. `prepare` lets the verifier judge it against the
+   * reference itself, which finds references that cannot be judged. Omitted when references are not answers.
    */
   answering?(reference: string): string;
-  /** Why a rewritten step may not stand for the step (lost or invented numbers, leaked verdict, ...); null if it may. */
+  /**
+   * Why a rewritten step must not replace the step (lost or invented numbers, a leaked verdict, ...); null if it may.
+   */
   faultOfRewrite(asked: StepToRewrite, rewritten: string): FaultyRewrite | null;
 }
 
-/** What the policy continues in a search. */
+/** Text that the policy continues in a search. */
 export const searchPrompt = ({ prompts }: Pick<Domain, 'prompts'>, problem: string): string =>
   (prompts.steps ?? prompts.solve)(problem);
 
-/** A completion up to where the policy went on to another problem: what it says there is of that one. */
+/** A completion up to where the policy begins another problem; what follows belongs to that problem. */
 export function ownSolution({ solutionStops = [] }: Pick<Domain, 'solutionStops'>, completion: string): string {
   const ends = solutionStops.map((stop) => completion.indexOf(stop)).filter((at) => at !== -1);
   return completion.slice(0, Math.min(...ends, completion.length));
@@ -99,12 +108,13 @@ export interface LoadedDomain extends Domain {
 // @loads domains/{domain}/phrases.json
 const DOMAINS = fileURLToPath(new URL('./', import.meta.url));
 
-/** Folder that holds the domains. Tests point elsewhere with `ORRERY_DOMAINS`. */
+/** Folder that holds the domains. Tests set another one with `ORRERY_DOMAINS`. */
 export const domainsFolder = (): string => process.env.ORRERY_DOMAINS ?? DOMAINS;
 
 /**
  * Loads `domains/<name>`.
- * @throws InvalidInputError when there is no such domain, when its phrases are malformed, or when it has stop strings that servers refuse
+ * @throws InvalidInputError when the domain does not exist, its phrases are malformed, or a server would refuse its
+ *   stop strings
  */
 export async function loadDomain(name: string): Promise<LoadedDomain> {
   const folder = join(domainsFolder(), name);
@@ -122,7 +132,7 @@ export async function loadDomain(name: string): Promise<LoadedDomain> {
   return { ...domain, folder, phrases: parseOrRefuse(Phrases, JSON.parse(readFileSync(file, 'utf8')), file) };
 }
 
-/** Stop strings of one request: more are refused by vLLM (VLLM_MAX_STOP_STRINGS) and OpenAI. */
+/** Most stop strings of one request. vLLM (VLLM_MAX_STOP_STRINGS) and OpenAI refuse more. */
 const MOST_STOPS = 4;
 
 /** @throws InvalidInputError when a policy server would refuse the stop strings of the domain */
@@ -141,19 +151,22 @@ function checkStops({ stepStops, solutionStops = [], rewriteStops }: Domain, nam
   if (complaints.length > 0) throw new InvalidInputError(`domains/${name}`, complaints);
 }
 
-/** What decides whether a domain takes a campaign; the rest of the campaign may be anything. */
-const Asked = z.object({
+/** The fields that decide whether a domain accepts a campaign. The rest of the campaign may be anything. */
+const DomainFields = z.object({
   domain: DomainRef,
   data: z.object({ type: z.string() }).optional().catch(undefined),
   policy: z.object({ type: z.string() }).optional().catch(undefined),
 });
 
-/** What the domain of a campaign refuses: its settings, and work that it cannot do. Other fields of the campaign may be wrong. */
+/**
+ * What the domain of a campaign refuses: wrong settings, and work that it cannot do. Other fields of the campaign may
+ * be wrong.
+ */
 export async function domainComplaints(campaign: unknown): Promise<Complaint[]> {
   if (jsonFault(campaign, SPEC_LIMITS) !== null) return [];
-  const asked = Asked.safeParse(campaign);
-  if (!asked.success) return [];
-  const { domain: ref, data, policy } = asked.data;
+  const parsed = DomainFields.safeParse(campaign);
+  if (!parsed.success) return [];
+  const { domain: ref, data, policy } = parsed.data;
   try {
     const domain = await loadDomain(ref.name);
     const cannot = (field: string, instead: string): Complaint => ({

@@ -4,8 +4,9 @@ import { leakedPhrase } from '../faults.ts';
 import phrases from './phrases.json' with { type: 'json' };
 
 /**
- * Exact change: pay an amount with exactly so many coins of the kinds given, each kind as often as wanted. Every text is words joined by
- * single spaces, because the stand-in policy has a token for every word and every fixed phrase.
+ * Exact change: pay an amount with a given number of coins of the given kinds; each kind may be used any number of
+ * times. Every text is words joined by single spaces, because the stand-in policy has a token for every word and every
+ * fixed phrase.
  *
  * | text            | example                                             |
  * | --------------- | --------------------------------------------------- |
@@ -14,7 +15,7 @@ import phrases from './phrases.json' with { type: 'json' };
  * | terminal step   | `Final answer: 12 7 7 7`                            |
  * | rewritten step  | `33 - 12 leaves 21 .`, `33 - 12 gives 21 .`         |
  *
- * @see docs/embedded-domain.md for why
+ * @see docs/embedded-domain.md for the reasons
  */
 export const domain: Domain = {
   name: 'change',
@@ -32,7 +33,7 @@ export const domain: Domain = {
   }),
   prompts: {
     solve: (problem) => problem,
-    // The final answer repeats the coins of the steps, so the judge is shown the steps alone.
+    // The final answer repeats the coins of the steps, so the judge sees only the steps.
     selfEvaluate: (problem, steps) =>
       words(['Notes :', problem, ...steps.filter((step) => !isTerminal(step)), phrases.reflection]),
     rewrite: (_problem, _written, step) => words(['Rewrite :', step, '=>']),
@@ -46,7 +47,7 @@ export const domain: Domain = {
       .map((step) => step.trim())
       .filter((step) => step !== ''),
   isTerminal,
-  // Amounts only get smaller on the way, so on one way each names one place.
+  // Amounts only decrease along a path, so on one path each amount names one place.
   placeAfter: (step) => /(?:=|leaves|gives) (\d+)/.exec(step)?.[1] ?? step.replace(/ \.$/, ''),
   approves: (selfEvaluation) => selfEvaluation.trim().startsWith(phrases.positive),
   faultOfRewrite({ step }, rewritten) {
@@ -55,10 +56,10 @@ export const domain: Domain = {
     if (!rewritten.endsWith(' .')) return { reason: 'form', detail: 'it does not end with " ."' };
     const [wanted, came] = [numbersOf(step), numbersOf(rewritten)];
     if (sorted(wanted) !== sorted(came))
-      return { reason: 'numbers', detail: `its numbers are ${sorted(came)} and not ${sorted(wanted)}` };
-    // What is left stands last: the next step goes on from it, and a verdict looks at it.
+      return { reason: 'numbers', detail: `expected the numbers ${sorted(wanted)}, but it has ${sorted(came)}` };
+    // The remaining amount comes last. The next step starts from it, and a verdict refers to it.
     if (wanted.at(-1) === came.at(-1)) return null;
-    const detail = `it ends with ${came.at(-1)} and not with ${wanted.at(-1)}, which is left`;
+    const detail = `expected it to end with ${wanted.at(-1)}, the remaining amount, but it ends with ${came.at(-1)}`;
     return { reason: 'numbers', detail };
   },
 };
@@ -78,7 +79,7 @@ function numbersOf(text: string): number[] {
   return (text.match(/\d+/g) ?? []).map(Number);
 }
 
-/** The numbers in ascending order: prose may name them in another order, but names each as often as the step. */
+/** The numbers in ascending order. Prose may change their order; it must keep how often each occurs. */
 function sorted(numbers: readonly number[]): string {
   return numbers.length === 0 ? 'none' : numbers.toSorted((a, b) => a - b).join(', ');
 }

@@ -4,8 +4,8 @@ import { leakedPhrase } from '../faults.ts';
 import phrases from './phrases.json' with { type: 'json' };
 
 /**
- * Countdown: combine all the numbers with `+ - *` to reach a target. Every text is words joined by single spaces, because the stand-in
- * policy has a token for every word and every fixed phrase.
+ * Countdown: combine all the numbers with `+ - *` to reach a target. Every text is words joined by single spaces,
+ * because the stand-in policy has a token for every word and every fixed phrase.
  *
  * | text            | example                                        |
  * | --------------- | ---------------------------------------------- |
@@ -24,7 +24,7 @@ export const domain: Domain = {
   }),
   prompts: {
     solve: (problem) => problem,
-    // The declared equations repeat the steps, so the judge is shown the steps alone.
+    // The final answer repeats the equations of the steps, so the judge sees only the steps.
     selfEvaluate: (problem, steps) =>
       words(['Notes :', problem, ...steps.filter((step) => !isTerminal(step)), phrases.reflection]),
     rewrite: (_problem, _written, step) => words(['Rewrite :', step, '=>']),
@@ -45,7 +45,7 @@ export const domain: Domain = {
     if (leaked !== null) return leaked;
     if (!rewritten.endsWith(' .')) return { reason: 'form', detail: 'it does not end with " ."' };
     const [wanted, came] = [numbersOf(step), numbersOf(rewritten)];
-    return wanted === came ? null : { reason: 'numbers', detail: `its numbers are ${came} and not ${wanted}` };
+    return wanted === came ? null : { reason: 'numbers', detail: `expected the numbers ${wanted}, but it has ${came}` };
   },
 };
 
@@ -60,7 +60,7 @@ function isTerminal(step: string): boolean {
   return step.includes(phrases.finalAnswer);
 }
 
-/** The numbers of a text as a sorted list: prose may name them in another order, but names each as often as the step. */
+/** The numbers of a text as a sorted list. Prose may change their order; it must keep how often each occurs. */
 function numbersOf(text: string): string {
   return (text.match(/\d+/g) ?? []).toSorted((a, b) => Number(a) - Number(b)).join(', ');
 }

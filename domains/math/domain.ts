@@ -8,7 +8,7 @@ import { faultOfNumbers } from './numbers.ts';
 import phrases from './phrases.json' with { type: 'json' };
 import { leakedVerdict } from './verdicts.ts';
 
-/** How steps are told apart: `prompts/steps.json`. */
+/** How a text is split into steps: `prompts/steps.json`. */
 const Steps = z.strictObject({
   delimiter: z.string().min(1).describe('Stands between two steps, and ends each.'),
   stops: z
@@ -30,12 +30,13 @@ const PROMPTS = {
   selfEvaluate: prompt('self-evaluate'),
   rewrite: prompt('rewrite'),
 };
-/** Longest place name, in UTF-16 code units: a name is to be recognised, not read again. *Ours*. */
+/** Longest place name, in UTF-16 code units. A reader must recognise the place, not read it in full. *Ours*. */
 const LONGEST_PLACE = 80;
 
 /**
- * Mathematics in prose and TeX. A step is a paragraph and ends with its blank line; the terminal step is the paragraph that holds
- * `\boxed{...}`. Prompts are the files of `prompts/`, and so is what ends a step: they may be changed, and change the key of what they made.
+ * Mathematics in prose and TeX. A step is a paragraph and ends with a blank line; the terminal step is the paragraph
+ * with `\boxed{...}`. The prompts and the strings that end a step are files in `prompts/`. They may be changed; a
+ * change gives new keys to the stages that use them.
  */
 export const domain: Domain = {
   name: 'math',
@@ -68,14 +69,17 @@ export const domain: Domain = {
   },
 };
 
-/** Joins with the delimiter wherever the left part does not end with it. */
+/** Joins the parts, with the delimiter where the left part does not end with it. */
 function joinParagraphs(parts: readonly string[]): string {
   return parts
     .filter((part) => part !== '')
     .reduce((text, part) => (text === '' || text.endsWith(DELIMITER) ? text + part : text + DELIMITER + part), '');
 }
 
-/** Pieces of a text, each with the end of its step. By matches and not by a look behind, which is asked at every character. */
+/**
+ * Pieces of a text, each with the end of its step. Matching is used because a lookbehind would be tried at every
+ * character.
+ */
 function divided(text: string): string[] {
   const ends = [...text.matchAll(STEP_ENDS)].map(({ index, 0: end }) => index + end.length);
   return [0, ...ends].map((from, piece) => text.slice(from, ends[piece]));
@@ -85,7 +89,10 @@ function isTerminal(step: string): boolean {
   return /\\boxed\s*\{/.test(step);
 }
 
-/** Divides a paragraph that reasons and answers into both, before the sentence with the box, so that the reasoning can be rewritten. */
+/**
+ * Splits a paragraph with reasoning and an answer before the sentence with the box, so that the reasoning can be
+ * rewritten.
+ */
 function splitOffAnswer(paragraph: string): string[] {
   const box = paragraph.search(/\\boxed\s*\{/);
   if (box < 0) return [paragraph];
@@ -95,7 +102,7 @@ function splitOffAnswer(paragraph: string): string[] {
   return [paragraph.slice(0, last.index), paragraph.slice(last.index + last[0].length)];
 }
 
-/** The first sentence without its full stop, shortened at a word and outside of TeX mathematics. */
+/** The first sentence without its full stop. A long one is cut between words, outside of TeX mathematics. */
 function placeAfter(step: string): string {
   const line = step.trim().replace(/\s+/g, ' ');
   const sentence = /^(.+?)[.!?:](?=\s|$)/.exec(line)?.[1] ?? line;
@@ -111,7 +118,10 @@ function readSteps(): z.output<typeof Steps> {
   return parseOrRefuse(Steps, JSON.parse(readFileSync(file, 'utf8')), fileURLToPath(file));
 }
 
-/** Where a step ends, as a regular expression: a stop with the white space after it; a blank line may hold blanks. */
+/**
+ * The end of a step as a regular expression: a stop string and the white space after it. A blank line may contain
+ * blanks.
+ */
 function stepEnd(stops: readonly string[]): string {
   const literally = (stop: string) => stop.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&');
   return `(?:${stops.map((stop) => literally(stop).replaceAll('\n\n', '\n[ \t]*\n')).join('|')})\\s*`;
@@ -121,7 +131,7 @@ function prompt(name: string): string {
   return readFileSync(new URL(`./prompts/${name}.md`, import.meta.url), 'utf8');
 }
 
-/** A prompt with its `{names}` filled in, in one pass: TeX of a problem is never taken for a name. */
+/** A prompt with its `{names}` replaced, in one pass, so that the TeX of a problem is never taken for a name. */
 function fill(template: string, values: Readonly<Record<string, string>>): string {
   return template.replace(/\{([a-z]+)\}/g, (whole, name: string) => values[name] ?? whole);
 }

@@ -7,7 +7,10 @@ import { writeFileAtomic } from '../../store/files.ts';
 import type { StageProgram } from '../runtime/context.ts';
 import { readCampaign } from './read-campaign.ts';
 
-/** Writes the report of the campaign: `report.json` with every number, `report.html` to read. */
+/**
+ * Writes the report of the campaign: `report.json` with every number, and `report.html` for reading. The first sentence
+ * of the report comes from `report/facts/headline.ts`.
+ */
 export const analyse: StageProgram<'analyse'> = async (context) => {
   const unit = 'page';
   context.report({ unit, done: 0, total: 1 });

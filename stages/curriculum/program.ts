@@ -18,17 +18,17 @@ const PromptTally = z.object({
   samples: z.int().min(1),
   right: z.int().min(0),
   unjudged: z.int().min(0),
-  /** Of the unjudged. */
+  /** How many of the unjudged samples timed out. */
   timedOut: z.int().min(0),
   completionTokens: z.int().min(0),
-  /** Whether the context had room for fewer tokens than the settings say, or for none: then no sample is right. */
+  /** Whether the context had space for fewer tokens than the settings allow, or for none: then no sample is right. */
   room: z.enum(['cut', 'none']).optional(),
 });
 type PromptTally = z.infer<typeof PromptTally>;
 
 /**
- * Samples the SFT policy several times on every candidate prompt, has each completion verified, and keeps the prompts of moderate
- * difficulty. Writes what was seen of *every* candidate, kept or not, with the reason.
+ * Samples the SFT policy several times on every candidate prompt, has each completion verified, and keeps the prompts
+ * of moderate difficulty. Writes a record for *every* candidate, kept or not, with the reason.
  */
 export const curriculum: StageProgram<'curriculum'> = async (context) => {
   const { stage, part, parts, dir, domain } = context;
@@ -39,7 +39,10 @@ export const curriculum: StageProgram<'curriculum'> = async (context) => {
   const journal = await openJournal(context, PromptTally);
   try {
     const tallies = await forEachProblem({
-      ...{ context, journal, unit: 'prompt', concurrency: stage.config.problemsInFlight },
+      context,
+      journal,
+      unit: 'prompt',
+      concurrency: stage.config.problemsInFlight,
       items: candidates,
       idOf: ({ id }) => id,
       idOfEntry: ({ id }) => id,
@@ -56,7 +59,7 @@ export const curriculum: StageProgram<'curriculum'> = async (context) => {
     if (!passRates.some(({ kept }) => kept)) {
       context.log.warn(
         { window: stage.config.passRate },
-        'no prompt is in the window: RL will have nothing to train on',
+        'no prompt is in the pass-rate window; RL will have nothing to train on',
       );
     }
     const path = `data/${partFile(FILES.curriculum.passRates, part)}`;
@@ -67,7 +70,10 @@ export const curriculum: StageProgram<'curriculum'> = async (context) => {
   }
 };
 
-/** Samples and judges one prompt. The seed is the prompt's own, so the tally depends neither on order nor on shards. */
+/**
+ * Samples and judges one prompt. The seed belongs to the prompt, so the tally depends neither on the order nor on the
+ * shards.
+ */
 async function tallyOf(
   problem: Problem,
   { stage: { seed, config }, domain }: StageContext<'curriculum'>,

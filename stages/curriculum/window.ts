@@ -1,28 +1,29 @@
 import type { PassRate } from '../../spec/records.ts';
 import type { CurriculumConfig } from '../../spec/stages/curriculum.ts';
 
-/** What was seen of one prompt. */
+/** What the samples of one prompt showed. */
 export interface Tally {
   readonly id: string;
   readonly samples: number;
   readonly right: number;
-  /** Samples that the verifier could not judge. They say nothing of the difficulty. */
+  /** Samples that the verifier could not judge. They say nothing about the difficulty. */
   readonly unjudged: number;
 }
 
 export type Decision = Pick<PassRate, 'passRate' | 'kept' | 'reason'>;
 
-/** Share of the judged samples that are right; 0 where none was judged. */
+/** Share of the judged samples that are right; 0 when none was judged. */
 export const passRateOf = ({ samples, right, unjudged }: Tally): number =>
   samples > unjudged ? right / (samples - unjudged) : 0;
 
 /**
- * Chooses the prompts that RL trains on: those in the window of pass rates, at most `target` of them, those nearest the middle of the
- * window first, since there the rewards of a group differ most. Equal distances are ordered by `tieBreak`. Pure.
- * @param tallies - one a prompt
- * @param window - inclusive; neither always right nor never right gives GRPO a gradient
- * @param target - prompts wanted, at most; of one shard, see {@link shareOfTarget}
- * @param tieBreak - a number that depends on the prompt alone
+ * Chooses the prompts that RL trains on: at most `target` prompts whose pass rate is in the window. Those nearest the
+ * middle of the window come first, because there the rewards of a group differ most. `tieBreak` orders equal distances.
+ * Pure.
+ * @param tallies - one for each prompt
+ * @param window - inclusive bounds; a prompt that is always or never solved gives GRPO no gradient
+ * @param target - most prompts to keep; for one shard, see {@link shareOfTarget}
+ * @param tieBreak - a number that depends only on the prompt
  * @returns decisions in the order of the tallies
  * @see the ASTRO paper, curriculum; the window and the middle are ours
  */
@@ -45,7 +46,7 @@ export function decide(
   });
 }
 
-/** A prompt of which nothing could be judged is too hard: it has shown nothing that could be rewarded. */
+/** A prompt without a judged sample is too hard: none of its samples can be rewarded. */
 function placeOf(tally: Tally, window: CurriculumConfig['passRate']): 'inside' | 'too-easy' | 'too-hard' {
   const rate = passRateOf(tally);
   if (tally.unjudged === tally.samples || rate < window.min) return 'too-hard';
@@ -53,8 +54,9 @@ function placeOf(tally: Tally, window: CurriculumConfig['passRate']): 'inside' |
 }
 
 /**
- * How many prompts of a target one shard may keep. Shards do not see each other, so the target is divided: the shares add up to it, and
- * differ by one at most. As candidates are dealt out to shards one by one, each holds a fair sample of the difficulties.
+ * How many prompts of the target one shard may keep. Shards do not see each other, so the target is divided: the shares
+ * add up to it and differ by at most one. Candidates are dealt to the shards one by one, so each shard has a fair
+ * sample of difficulties.
  */
 export const shareOfTarget = (target: number, part: number, parts: number): number =>
   Math.floor(target / parts) + (part < target % parts ? 1 : 0);

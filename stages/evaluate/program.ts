@@ -12,24 +12,27 @@ import { forEachProblem } from '../runtime/each-problem.ts';
 import { seedFor } from '../runtime/random.ts';
 import { startVerifier, type Verifier } from '../verifier/verifier.ts';
 
-/** Number of the greedy completion among the samples. */
+/** Sample number of the greedy completion. */
 const GREEDY = -1;
 
-/** What a problem has in place of a completion whose prompt leaves no room. */
+/** Replaces the completions of a problem whose prompt leaves no space in the context. */
 const UNSENT: Completion = { text: '', tokens: 0, finishReason: 'length', logprob: Number.NaN };
 
 /** Journal entry of one problem: its completions, the greedy one first. */
 const EvaluatedProblem = z.object({
   id: z.string(),
   completions: z.array(EvaluatedCompletion).min(1),
-  /** Whether the context had room for fewer tokens than the settings say, or for none: then every completion is empty, and wrong. */
+  /**
+   * Whether the context had space for fewer tokens than the settings allow, or for none: then every completion is empty
+   * and wrong.
+   */
   room: z.enum(['cut', 'none']).optional(),
 });
 type EvaluatedProblem = z.infer<typeof EvaluatedProblem>;
 
 /**
- * Samples a policy on every benchmark problem, greedily as well where asked, and has every completion verified. The report makes pass@1
- * (with its n) from the records.
+ * Samples a policy on every benchmark problem, also greedily if the settings say so, and has every completion verified.
+ * The report computes pass@1 (with its n) from these records.
  */
 export const evaluate: StageProgram<'evaluate'> = async (context) => {
   const { stage, part, dir } = context;
@@ -40,14 +43,17 @@ export const evaluate: StageProgram<'evaluate'> = async (context) => {
   const journal = await openJournal(context, EvaluatedProblem);
   try {
     const evaluated = await forEachProblem({
-      ...{ context, journal, unit: 'problem', concurrency: stage.config.problemsInFlight },
+      context,
+      journal,
+      unit: 'problem',
+      concurrency: stage.config.problemsInFlight,
       items: problems,
       idOf: ({ id }) => id,
       idOfEntry: ({ id }) => id,
       work: (problem) => evaluateProblem(problem, context, policy, verifier),
     });
     refuseUnlessSomeFit(problems.length, evaluated.filter(({ room }) => room === 'none').length);
-    // Parsed once more for the order of fields: what comes from the journal is to leave the same bytes as what is fresh.
+    // Parsed again for the order of the fields, so that entries from the journal give the same bytes as new ones.
     const completions = evaluated.flatMap((problem) => EvaluatedProblem.parse(problem).completions);
     const path = `data/${partFile(FILES.evaluate.completions, part)}`;
     await writeJsonl(join(dir, path), completions, context.fence);
@@ -79,17 +85,17 @@ async function evaluateProblem(
     const { text, tokens, finishReason } = completion;
     const { verdict, answer, reason = null } = await verifier.verify(problem, text);
     return {
-      ...{ benchmark: problem.source, problemId: problem.id, problem: problem.problem },
-      ...{
-        sample,
-        mode: sample === GREEDY ? 'greedy' : 'sampled',
-        text,
-        tokens,
-        finishReason,
-        verdict,
-        answer,
-        reason,
-      },
+      benchmark: problem.source,
+      problemId: problem.id,
+      problem: problem.problem,
+      sample,
+      mode: sample === GREEDY ? 'greedy' : 'sampled',
+      text,
+      tokens,
+      finishReason,
+      verdict,
+      answer,
+      reason,
       backtracks: countBacktracks(text, context.domain.phrases),
     };
   };
@@ -102,7 +108,7 @@ async function evaluateProblem(
   return { id: problem.id, completions, ...(room && { room }) };
 }
 
-/** `right` and `unjudged` are of the samples; the greedy completions have counts of their own. */
+/** `right` and `unjudged` count samples; the greedy completions have their own counts. */
 function countsOf(problems: number, completions: readonly EvaluatedCompletion[]): Counts {
   const sampled = completions.filter(({ mode }) => mode === 'sampled');
   const greedy = completions.filter(({ mode }) => mode === 'greedy');

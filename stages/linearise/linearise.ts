@@ -8,23 +8,26 @@ import type { Terminals } from './terminals.ts';
 import { mergeBranches } from './trace.ts';
 
 export type LineariseSettings = Pick<LineariseConfig, 'searchTraces' | 'wrongBranches' | 'merge'>;
-/** What is asked of the domain. */
-export type StepWords = Pick<LoadedDomain, 'splitSteps' | 'join' | 'placeAfter'>;
+/** What linearisation needs of a domain. */
+export type LineariseDomain = Pick<LoadedDomain, 'splitSteps' | 'join' | 'placeAfter'>;
 
 /**
- * Traces of one problem: a direct one (k = 0), and up to `searchTraces` with k wrong branches before the right one. Equal traces are dropped.
+ * Traces of one problem: a direct one (k = 0), and up to `searchTraces` traces with k wrong branches before the right
+ * one. Equal traces are dropped.
  *
- * Every trace ends at an accepted terminal; its wrong branches have answers that differ from each other; no branch is told whole by
- * another; with `merge` no node comes twice. A trace with fewer wrong branches than wanted is kept with those there are, if any.
- * @param terminals - of `tree`; `correct` holds the accepted ones alone
- * @param random - uniform numbers in [0, 1). The direct trace draws first, so that it does not depend on `searchTraces`: arms choose alike.
+ * Every trace ends at an accepted terminal. The answers of its wrong branches all differ. No branch contains the whole
+ * text of another. With `merge`, no node occurs twice. A trace with fewer wrong branches than wanted is kept, as long
+ * as it has one.
+ * @param terminals - of `tree`; `correct` has only accepted terminals
+ * @param random - uniform numbers in [0, 1). The direct trace draws first, so it does not depend on `searchTraces`, and
+ *   all arms choose the same one.
  * @see ASTRO (arXiv 2507.00417), procedure cloning
  */
 export function linearise(
   tree: Pick<Tree, 'problem' | 'nodes'>,
   terminals: Terminals,
   settings: LineariseSettings,
-  words: StepWords,
+  domain: LineariseDomain,
   random: () => number,
 ): Trace[] {
   const { correct, incorrect } = terminals;
@@ -32,42 +35,42 @@ export function linearise(
   const direct = [pickOne(correct, random)];
   const searches = Array.from({ length: settings.searchTraces }, () => {
     const right = pickOne(correct, random);
-    return [...pickWrong(tree, right, incorrect, settings.wrongBranches, words, random), right];
+    return [...pickWrong(tree, right, incorrect, settings.wrongBranches, domain, random), right];
   }).filter((branches) => branches.length > 1);
   const kept = new Map([direct, ...searches].map((branches) => [branches.map(({ id }) => id).join(' '), branches]));
   return [...kept.values()].map((branches, index) => {
     const name = index === 0 ? 'direct' : `search-${index}`;
-    return traceOf(tree, branches, settings.merge, words, name);
+    return traceOf(tree, branches, settings.merge, domain, name);
   });
 }
 
 /**
- * Up to k terminals with different wrong answers, k being drawn from the range. Taken in random order, and only those whose branch tells
- * something that neither the right branch nor one taken before tells, and the other way round (*ours*): going back from a text only to
- * write the same text again would teach nothing.
+ * Up to k terminals with different wrong answers; k is drawn from the range. They are tried in random order. A terminal
+ * is taken only if its branch has text that the branches before it do not have, and they have text that it does not
+ * have (*ours*): going back only to write the same text again would teach nothing.
  */
 function pickWrong(
   tree: Pick<Tree, 'nodes'>,
   right: TreeNode,
   incorrect: Terminals['incorrect'],
   { min, max }: LineariseSettings['wrongBranches'],
-  words: StepWords,
+  domain: LineariseDomain,
   random: () => number,
 ): TreeNode[] {
   const k = min + Math.floor(random() * (max - min + 1));
-  const told = (terminal: TreeNode) => pathTo(tree, terminal.id).filter((node) => reasoningOf(node, words) !== '');
+  const written = (terminal: TreeNode) => pathTo(tree, terminal.id).filter((node) => reasoningOf(node, domain) !== '');
   const within = (inner: TreeNode[], outer: TreeNode[]) => outer.includes(inner.at(-1)!);
-  const taken = [told(right)];
+  const taken = [written(right)];
   const wrong: TreeNode[] = [];
   for (const terminalsOfAnswer of shuffled([...incorrect.values()], random)) {
     if (wrong.length === k) break;
     const fits = shuffled(terminalsOfAnswer, random).find((terminal) => {
-      const branch = told(terminal);
+      const branch = written(terminal);
       return taken.every((other) => !within(branch, other) && !within(other, branch));
     });
     if (fits === undefined) continue;
     wrong.push(fits);
-    taken.push(told(fits));
+    taken.push(written(fits));
   }
   return wrong;
 }
@@ -76,7 +79,7 @@ function traceOf(
   tree: Pick<Tree, 'problem' | 'nodes'>,
   branches: readonly TreeNode[],
   merge: boolean,
-  words: StepWords,
+  domain: LineariseDomain,
   name: string,
 ): Trace {
   const paths = branches.map(({ id }) => pathTo(tree, id));
@@ -87,7 +90,7 @@ function traceOf(
     problem: tree.problem,
     k: wrong.length,
     steps: mergeBranches(paths, merge).map(({ node, move }): TraceStep => {
-      const backTo = move.type === 'backtrack' && move.to !== 0 ? words.placeAfter(nodeAt(tree, move.to).step) : null;
+      const backTo = move.type === 'backtrack' && move.to !== 0 ? domain.placeAfter(nodeAt(tree, move.to).step) : null;
       return { node: node.id, step: node.step, q: node.q, move, backTo };
     }),
     wrongAnswers: wrong.map(({ answer }) => answer!),

@@ -11,17 +11,17 @@ import { random, seedFor } from '../runtime/random.ts';
 import { pathTo } from '../search/tree.ts';
 import { linearise as lineariseTree } from './linearise.ts';
 import { selfEvaluate } from './self-evaluation.ts';
-import { selfEvaluationCounts } from './self-evaluation-report.ts';
+import { selfEvaluationCounts } from './self-evaluation-counts.ts';
 import { reasoningOf } from './terminal-step.ts';
 import { collectTerminals } from './terminals.ts';
 
 /** Problems that are self-evaluated at the same time. *Ours*. */
 const IN_FLIGHT = 64;
 
-/** What became of one problem. */
+/** Journal entry of one problem. */
 const Linearised = z.object({
   problem: z.string().min(1),
-  /** One a right terminal. */
+  /** One for each right terminal. */
   selfEvaluations: z.array(SelfEvaluation),
   traces: z.array(Trace),
 });
@@ -31,7 +31,7 @@ export interface Services {
   connectPolicy(context: StageContext<'linearise'>): Promise<Policy>;
 }
 
-/** Stage `linearise`: trees into traces, after self-evaluation. */
+/** Stage `linearise`: turns trees into traces, after self-evaluation. */
 export const linearise: StageProgram<'linearise'> = (context) => lineariseWith(context, { connectPolicy });
 
 export async function lineariseWith(
@@ -56,7 +56,7 @@ export async function lineariseWith(
     });
     const traces = linearised.flatMap((one) => one.traces);
     const file = join('data', partFile(FILES.linearise.traces, context.part));
-    // Parsed once more for the order of fields: an entry that comes from the journal is to leave the same bytes.
+    // Parsed again for the order of the fields, so that entries from the journal give the same bytes as new ones.
     await writeJsonl(
       join(context.dir, file),
       traces.map((trace) => Trace.parse(trace)),
@@ -96,7 +96,7 @@ async function lineariseOne(
     const value = path.at(-2)?.reward ?? null;
     selfEvaluations.push({ problem: problem.id, node: terminal.id, times, approvals, accepted: isAccepted, value });
   }
-  // Of the arm nothing enters the seed: both arms choose among the same solutions alike.
+  // The seed does not contain the arm, so both arms choose the same solutions.
   const choices = random(seedFor(stage.seed, 'linearise', problem.id, 'choices'));
   return {
     problem: problem.id,

@@ -7,11 +7,11 @@ import type { Completion, Policy } from '../policy/policy.ts';
 const MAX_TOKENS = 256;
 
 /**
- * How often the policy itself finds a right solution right: it judges N times at temperature 1, and all N must agree for it to be taken.
- * Rejects lucky guesses, whose answer is right and whose reasoning is not.
+ * Counts how often the policy itself approves a right solution. It judges N times at temperature 1, and all N must
+ * approve. This rejects lucky guesses: a right answer from wrong reasoning.
  * @param path - nodes from below the root to the terminal
  * @param times - N, at least 1
- * @returns approvals of N; null where the solution does not fit into the context together with the question
+ * @returns approvals out of N; null when the solution and the question together do not fit into the context
  * @see ASTRO (arXiv 2507.00417), procedure cloning
  */
 export async function selfEvaluate(
@@ -30,9 +30,9 @@ export async function selfEvaluate(
     stop: domain.rewriteStops,
     seed,
   };
-  const judgements = await unlessPromptTooLong(
+  const evaluations = await unlessPromptTooLong(
     () => policy.complete(request),
     (): Completion[] => [],
   );
-  return judgements.length === times ? judgements.filter(({ text }) => domain.approves(text)).length : null;
+  return evaluations.length === times ? evaluations.filter(({ text }) => domain.approves(text)).length : null;
 }

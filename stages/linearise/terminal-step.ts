@@ -4,8 +4,8 @@ import type { TreeNode } from '../../spec/records.ts';
 type Splits = Pick<Domain, 'splitSteps' | 'join'>;
 
 /**
- * Divides the step of a terminal into what reasons and what states the final answer. The domain's `splitSteps` says where; a step that it
- * leaves whole is all answer.
+ * Splits the step of a terminal into its reasoning and its final answer. The domain's `splitSteps` says where; a step
+ * that it does not split is all answer.
  */
 export function splitTerminal(step: string, { splitSteps, join }: Splits): { reasoning: string; answer: string } {
   const parts = splitSteps(step);
@@ -13,10 +13,11 @@ export function splitTerminal(step: string, { splitSteps, join }: Splits): { rea
 }
 
 /**
- * The part of a node's step that a solution tells: all of an intermediate step, and of a terminal what stands before the final answer.
+ * The part of a node's step that goes into a solution: all of an intermediate step, and the part of a terminal before
+ * its final answer.
  *
- * The answer of a wrong branch is not told (*ours*). Told, it would give away the verdict that follows: the policy is to judge the
- * reasoning, and a solution is to have one final answer.
+ * The answer of a wrong branch is left out (*ours*). It would give away the verdict that follows, but the policy has to
+ * judge the reasoning. A solution also has only one final answer.
  */
 export function reasoningOf({ step, terminal }: Pick<TreeNode, 'step' | 'terminal'>, domain: Splits): string {
   return terminal ? splitTerminal(step, domain).reasoning : step;

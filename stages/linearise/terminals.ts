@@ -1,20 +1,20 @@
 import type { TreeNode } from '../../spec/records.ts';
 import { pathTo } from '../search/tree.ts';
 
-/** Terminal nodes of a tree that can be taught from. */
+/** Terminal nodes of a tree that can be used for training. */
 export interface Terminals {
-  /** Psi: right, in order of a depth-first search. */
+  /** Psi: right terminals, in the order of a depth-first search. */
   readonly correct: readonly TreeNode[];
-  /** Lambda: wrong, by normalised answer, in order of a depth-first search. */
+  /** Lambda: wrong terminals by normalised answer, in the order of a depth-first search. */
   readonly incorrect: ReadonlyMap<string, readonly TreeNode[]>;
 }
 
 /**
- * Collects the terminals by depth-first search, children in order of expansion.
+ * Collects the terminals by depth-first search, with children in the order of expansion.
  *
- * Left out are terminals without an answer (closed, cut, unjudged), wrong ones whose answer is also that of a right one, and those whose
- * branch has no reasoning at all: there is nothing to write of them.
- * @param writes - whether a node has reasoning to be written; see {@link reasoningOf}
+ * Omitted are terminals without an answer (closed, cut, unjudged), wrong ones whose answer is also that of a right one,
+ * and those whose branch has no reasoning, because nothing of it would be written.
+ * @param writes - whether a node has reasoning to write; see {@link reasoningOf}
  * @see ASTRO (arXiv 2507.00417), procedure cloning
  */
 export function collectTerminals(

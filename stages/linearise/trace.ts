@@ -1,6 +1,6 @@
 import type { Move, TreeNode } from '../../spec/records.ts';
 
-/** A node of the sequence L, and how the sequence gets there. */
+/** A node of the sequence L, and the move that leads to it. */
 export interface Visit {
   readonly node: TreeNode;
   readonly move: Move;
@@ -9,11 +9,12 @@ export interface Visit {
 /**
  * Merges branches into one sequence L, in their order.
  *
- * With `merge` a branch leaves out the nodes that L has already. As every branch starts at the root, these are the beginning of it, and it
- * joins L at the parent of its first new node: the lowest ancestor that it shares with anything visited so far. That is where the sequence
- * goes back to. (After two branches it may lie below the lowest common ancestor with the last branch: what is written once need not be
- * written again.) Without `merge` every branch is written whole, so that each one after the first restarts at the root.
- * @param branches - paths from below the root to a terminal, none a beginning of another
+ * With `merge`, a branch omits the nodes that L already has. Every branch starts at the root, so these are its first
+ * nodes. The branch joins L at the parent of its first new node, which is the lowest ancestor that it shares with any
+ * visited branch; the sequence goes back to that node. (After two branches it may lie below the lowest common ancestor
+ * with the last branch, because a node is not written twice.) Without `merge`, every branch is written whole, so each
+ * one after the first restarts at the root.
+ * @param branches - paths from below the root to a terminal; none is the beginning of another
  * @see ASTRO (arXiv 2507.00417), procedure cloning
  */
 export function mergeBranches(branches: readonly (readonly TreeNode[])[], merge: boolean): Visit[] {

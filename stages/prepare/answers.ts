@@ -1,22 +1,25 @@
-/** Longest reference answer, in UTF-16 code units: what is longer is an explanation. *Ours*. */
+/** Longest reference answer, in UTF-16 code units. A longer text is an explanation. *Ours*. */
 export const LONGEST_ANSWER = 1000;
 
-/** What NuminaMath-1.5 writes where there is no answer. */
+/** What NuminaMath-1.5 writes in place of a missing answer. */
 const NO_ANSWERS: ReadonlySet<string> = new Set(['proof', 'notfound']);
 
-/** An answer that was found in a text, or why there is none. */
+/** An answer found in a text, or why there is none. */
 export type Found = { readonly answer: string } | { readonly fault: string };
 
 /**
- * The final answer of an answer field: of its last `\boxed{}`, behind its last `####`, or the field itself. Pure.
- * Mathematics delimiters around the whole are taken off; nothing else is changed.
+ * The final answer of an answer field: the content of its last `\boxed{}`, the text after its last `####`, or the field
+ * itself. Mathematics delimiters around the whole answer are removed; nothing else changes. Pure.
  */
 export function answerOfField(text: string): Found {
   const marked = markedAnswer(text);
   return checked(marked ?? { answer: text });
 }
 
-/** The final answer of a worked solution: of its last `\boxed{}`, or behind its last `####`. Prose without a mark is no answer. Pure. */
+/**
+ * The final answer of a worked solution: the content of its last `\boxed{}`, or the text after its last `####`. Prose
+ * without a mark has no answer. Pure.
+ */
 export function answerOfSolution(text: string): Found {
   return checked(markedAnswer(text) ?? { fault: 'the solution has neither \\boxed{} nor ####' });
 }
@@ -37,7 +40,8 @@ function markedAnswer(text: string): Found | null {
 }
 
 /**
- * Content of the last `\boxed{...}` or `\fbox{...}`, with its nested braces; `\boxed 7` is the token behind it. Null without a box. Pure.
+ * Content of the last `\boxed{...}` or `\fbox{...}`, with nested braces. For `\boxed 7` it is the next token. Null
+ * without a box. Pure.
  */
 export function lastBox(text: string): Found | null {
   const last = [...text.matchAll(/\\(?:boxed|fbox)(?![a-zA-Z])\s*/g)].at(-1);
@@ -50,7 +54,7 @@ export function lastBox(text: string): Found | null {
   let depth = 0;
   for (let at = from; at < text.length; at += 1) {
     if (text[at] === '\\')
-      at += 1; // \{ and \} are signs of their own
+      at += 1; // \{ and \} are not braces of the box
     else if (text[at] === '{') depth += 1;
     else if (text[at] === '}') {
       depth -= 1;
@@ -79,7 +83,7 @@ const DELIMITERS = [
 ];
 
 function withoutDelimiters(text: string): string {
-  if (text.endsWith('\\$')) return text; // an amount
+  if (text.endsWith('\\$')) return text; // an amount of dollars
   for (const delimiter of DELIMITERS) {
     const inner = delimiter.exec(text)?.[1];
     if (inner !== undefined && !inner.endsWith('\\')) return inner.trim();

@@ -6,17 +6,20 @@ import { openJournal } from '../io/journal.ts';
 import type { StageContext } from '../runtime/context.ts';
 import { forEachProblem } from '../runtime/each-problem.ts';
 import { startVerifier, type Verifier } from '../verifier/verifier.ts';
-import type { Candidate } from './files.ts';
+import type { Candidate } from './read-files.ts';
 import type { SetName } from './sets.ts';
 
-/** Answers in the hands of the verifier at the same time. *Ours*. */
+/** Answers at the verifier at the same time. *Ours*. */
 const IN_FLIGHT = 256;
 
-/** An answer held against a reference. Equal to the reference, it tells whether the reference can be judged by at all. */
+/**
+ * An answer to compare with a reference. When both are equal, the verdict shows whether the reference can be judged at
+ * all.
+ */
 interface Pair {
   readonly reference: string;
   readonly answer: string;
-  /** A problem that they are answers to. */
+  /** A problem that both are answers to. */
   readonly candidate: Candidate;
 }
 
@@ -30,7 +33,7 @@ const CheckedPair = z.object({
 type CheckedPair = z.infer<typeof CheckedPair>;
 
 export interface CheckedCandidates {
-  /** With their answers in canonical form: equal answers are equal strings. */
+  /** With their answers in canonical form, so that equal answers are equal strings. */
   readonly judgeable: readonly (Candidate & { readonly canonical: string })[];
   readonly setAside: readonly SetAside[];
 }
@@ -38,8 +41,9 @@ export interface CheckedCandidates {
 export type Judge = Pick<Verifier, 'verify'>;
 
 /**
- * Has the verifier judge every reference against itself, and every further answer of a record against its reference. What it cannot
- * judge, or finds wrong, is set aside with its problem. Each pair of answers is judged once, however many problems have it, and journaled.
+ * Lets the verifier judge every reference against itself, and every further answer of a record against its reference. A
+ * problem is set aside when the verifier cannot judge one of these, or finds it wrong. Each pair of answers is judged
+ * once, however many problems have it, and journalled.
  */
 export async function checkAnswers(
   context: StageContext<'prepare'>,
@@ -56,7 +60,10 @@ export async function checkAnswers(
         .map((pair) => [nameOf(pair), pair]),
     );
     const checked = await forEachProblem<[string, Pair], CheckedPair>({
-      ...{ context, journal, unit: 'answer', concurrency: IN_FLIGHT },
+      context,
+      journal,
+      unit: 'answer',
+      concurrency: IN_FLIGHT,
       items: [...pairs],
       idOf: ([name]) => name,
       idOfEntry: ({ pair }) => pair,

@@ -1,6 +1,6 @@
 import type { Problem } from '../../spec/records.ts';
 import type { PrepareConfig } from '../../spec/stages/prepare.ts';
-import { commonWords, ngramsOf, wordsOf } from './words.ts';
+import { commonWords, ngramsOf, wordsOf } from './text.ts';
 
 export type Rule = PrepareConfig['decontamination'];
 
@@ -9,37 +9,38 @@ export interface Suspicion {
   readonly benchmark: Problem;
   /** The first run of words that both have. */
   readonly shared: string;
-  /** Share of the benchmark problem's words that the other has in the same order. */
+  /** Share of the benchmark problem's words that the other problem has in the same order. */
   readonly overlap: number;
 }
 
-interface Held {
+interface IndexedBenchmark {
   readonly problem: Problem;
   readonly words: readonly string[];
 }
 
 /**
- * Finds benchmark problems in other texts. Suspicion: a run of `ngramWords` words that both have (s1, arXiv 2501.19393); of a benchmark
- * problem with fewer words, all of it. Confirmed by how much of the benchmark problem is there, as in Cosmopedia's decontamination: stock
- * phrases ("find the sum of all possible values of") are in many problems.
- * @returns suspicions about one text, those of the most overlap first; it is contaminated where `overlap >= rule.overlap`
+ * Finds benchmark problems in other texts. A text is suspicious when it shares a run of `ngramWords` words with a
+ * benchmark problem (s1, arXiv 2501.19393), or contains all of a shorter one. The suspicion is confirmed by how much of
+ * the benchmark problem the text has, as in Cosmopedia's decontamination, because many problems share stock phrases
+ * ("find the sum of all possible values of").
+ * @returns suspicions about one text, highest overlap first; the text is contaminated when `overlap >= rule.overlap`
  */
 export function benchmarkFinder(
   benchmarks: readonly Problem[],
   rule: Pick<Rule, 'ngramWords'>,
 ): (problem: string) => Suspicion[] {
-  const held: Held[] = benchmarks.map((problem) => ({ problem, words: wordsOf(problem.problem) }));
-  /** Length of the run -> its hash -> the benchmark problems that have it. */
-  const runs = new Map<number, Map<number, Held[]>>();
-  for (const one of held) {
+  const indexed = benchmarks.map((problem): IndexedBenchmark => ({ problem, words: wordsOf(problem.problem) }));
+  /** Length of a run -> its hash -> the benchmark problems that have it. */
+  const runs = new Map<number, Map<number, IndexedBenchmark[]>>();
+  for (const one of indexed) {
     const size = Math.min(rule.ngramWords, one.words.length);
-    const ofSize = runs.get(size) ?? new Map<number, Held[]>();
+    const ofSize = runs.get(size) ?? new Map<number, IndexedBenchmark[]>();
     runs.set(size, ofSize);
     for (const hash of new Set(ngramsOf(one.words, size))) ofSize.set(hash, [...(ofSize.get(hash) ?? []), one]);
   }
   return (problem) => {
     const words = wordsOf(problem);
-    const suspects = new Map<Held, string>();
+    const suspects = new Map<IndexedBenchmark, string>();
     for (const [size, ofSize] of runs) {
       if (size === 0 || size > words.length) continue;
       ngramsOf(words, size).forEach((hash, from) => {

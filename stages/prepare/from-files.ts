@@ -5,15 +5,18 @@ import type { Counts } from '../../spec/manifest.ts';
 import type { StageContext } from '../runtime/context.ts';
 import { PROJECT } from '../runtime/python.ts';
 import { random, seedFor, shuffled } from '../runtime/random.ts';
-import { stepOf } from './card.ts';
 import { type CheckedCandidates, checkAnswers } from './check-answers.ts';
-import { type Candidate, type FileData, type ReadSet, readSet } from './files.ts';
-import type { Prepared } from './prepared.ts';
+import { stepOf } from './counts.ts';
+import { type Candidate, type FileData, type ReadSet, readSet } from './read-files.ts';
 import { type Answered, type Cleaned, cleaned, SET_NAMES, type SetName } from './sets.ts';
+import type { Prepared } from './write-prepared.ts';
 
 type FromFiles = StageContext<'prepare'>;
 
-/** From files to clean sets: read, have the answers checked, remove equals, near equals and benchmark problems, split. */
+/**
+ * Prepares the sets from files: reads them, has the answers checked, removes equal, nearly equal and benchmark
+ * problems, and splits.
+ */
 export async function prepareFromFiles(context: FromFiles, data: FileData): Promise<Prepared> {
   const { stage } = context;
   const { seed, config } = stage;
@@ -21,7 +24,7 @@ export async function prepareFromFiles(context: FromFiles, data: FileData): Prom
   const candidates = new Map([...read].map(([set, { candidates: those }]) => [set, those]));
   const { answering } = context.domain;
   const checkedByVerifier = config.checkAnswers && answering !== undefined;
-  const checked = checkedByVerifier ? await checkAnswers(context, answering, candidates) : taken(candidates);
+  const checked = checkedByVerifier ? await checkAnswers(context, answering, candidates) : unchecked(candidates);
   const heldOut = cleanedSet('benchmarks', checked, [], config).problems;
   const sets = new Map([...read.keys()].map((set) => [set, cleanedSet(set, checked, heldOut, config)]));
 
@@ -78,8 +81,8 @@ async function readSets(context: FromFiles, data: FileData): Promise<Map<SetName
   return read;
 }
 
-/** Where no verifier is asked, answers are as canonical as they were written. */
-const taken = (candidates: ReadonlyMap<SetName, readonly Candidate[]>): Map<SetName, CheckedCandidates> =>
+/** The candidates when no verifier checks answers: each answer is its own canonical form. */
+const unchecked = (candidates: ReadonlyMap<SetName, readonly Candidate[]>): Map<SetName, CheckedCandidates> =>
   new Map(
     [...candidates].map(([set, those]) => [
       set,
@@ -101,17 +104,22 @@ function stepsOf(
   sets: ReadonlyMap<SetName, Cleaned>,
 ): DataStep[] {
   const one = read.get(set);
-  if (one === undefined) return []; // the curriculum takes from the search
+  if (one === undefined) return []; // the curriculum then uses problems of the search
   const { records, problems, answered } = one.steps;
   return [
-    ...[records.step('records'), problems.step('problems'), answered.step('answered')],
+    records.step('records'),
+    problems.step('problems'),
+    answered.step('answered'),
     stepOf('limited', one.candidates),
     stepOf('judgeable', checked.get(set)?.judgeable ?? []),
     ...(sets.get(set)?.steps ?? []),
   ];
 }
 
-/** The searched problems, and those that the curriculum chooses from: the same, or the share that is held back. */
+/**
+ * Splits the problems into those to search and those for the curriculum. They are the same, unless a share is held
+ * back.
+ */
 function splitOff<P>(
   problems: readonly P[],
   { heldBack, curriculum }: FileData,

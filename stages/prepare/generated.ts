@@ -8,23 +8,25 @@ import type { StageFileOf } from '../../spec/stage-file.ts';
 import { StageExit } from '../runtime/exits.ts';
 import { pythonCommand, pythonEnvironment } from '../runtime/python.ts';
 import { seedFor } from '../runtime/random.ts';
-import { stepOf } from './card.ts';
-import type { Prepared } from './prepared.ts';
+import { stepOf } from './counts.ts';
 import { type ProblemSets, SET_NAMES, type SetName, withoutEquals } from './sets.ts';
-import { normalised } from './words.ts';
+import { normalised } from './text.ts';
+import type { Prepared } from './write-prepared.ts';
 
 type GeneratedData = Extract<Data, { type: 'generated' }>;
 
 /** Name of the benchmark that is generated. */
 export const HELD_OUT = 'held-out';
 
-/** Makes `count` problems that all differ. Rejects with StageExit `InvalidInput` where the domain does not have as many. */
+/**
+ * Generates `count` different problems. Rejects with StageExit `InvalidInput` when the domain does not have that many.
+ */
 export type Generate = (order: { count: number; seed: number; heldOut: boolean }) => Promise<Problem[]>;
 
 /**
- * Has the domain make the three sets. Search problems and curriculum prompts are two stretches of one series, so they share none; where
- * the domain is too small for that, they are two series that may overlap.
- * @throws StageExit `InvalidInput` when the domain is too small even so
+ * Lets the domain generate the three sets. Search problems and curriculum prompts are two parts of one series, so they
+ * have no problem in common. When the domain is too small for that, they are two series that may overlap.
+ * @throws StageExit `InvalidInput` when the domain is too small even for that
  */
 export async function generateSets(data: GeneratedData, seed: number, generate: Generate): Promise<ProblemSets> {
   const series = (purpose: string, count: number, heldOut = false): Promise<Problem[]> =>
@@ -43,7 +45,10 @@ export async function generateSets(data: GeneratedData, seed: number, generate: 
   return { search, curriculum, benchmarks };
 }
 
-/** Generated sets without equals and without benchmark problems. They are alike by nature, so nothing looser than equality counts. */
+/**
+ * Generated sets without equal problems and without benchmark problems. Generated problems are alike by nature, so only
+ * equal texts are removed.
+ */
 export async function prepareGenerated(
   { seed }: Pick<StageFileOf<'prepare'>, 'seed'>,
   data: GeneratedData,
@@ -62,7 +67,7 @@ export async function prepareGenerated(
   };
 }
 
-/** Removes equal texts within each set, and those of the benchmarks from the other sets. Pure. */
+/** Removes equal texts within each set, and texts of the benchmarks from the other sets. Pure. */
 export function cleanedByText(made: ProblemSets): Pick<Prepared, 'sets' | 'counts' | 'duplicates' | 'contamination'> {
   const answered = (problems: readonly Problem[]) =>
     problems.map((problem) => ({ ...problem, file: 'generated', at: problem.id, canonical: '' }));
@@ -108,7 +113,10 @@ function withoutEqualBenchmarks(set: SetName, problems: readonly Problem[], benc
   return { left, contamination };
 }
 
-/** Generates by the domain's Python side: `python -m orrery_trainers.domains.problems`, one problem a line. */
+/**
+ * Generates problems by the domain's Python side: `python -m orrery_trainers.domains.problems`, one problem on each
+ * line.
+ */
 export function pythonGenerator({ domain, name }: StageFileOf<'prepare'>, signal: AbortSignal): Generate {
   return async ({ count, seed, heldOut }) => {
     const [program, ...args] = pythonCommand(
@@ -118,15 +126,19 @@ export function pythonGenerator({ domain, name }: StageFileOf<'prepare'>, signal
       ...['--settings', JSON.stringify(domain.settings)],
     );
     const made = await execa(program, args, {
-      ...{ env: pythonEnvironment(), cancelSignal: signal, reject: false, maxBuffer: 1 << 30, timeout: 30 * 60_000 },
+      env: pythonEnvironment(),
+      cancelSignal: signal,
+      reject: false,
+      maxBuffer: 1 << 30,
+      timeout: 30 * 60_000,
     });
     signal.throwIfAborted();
     if (made.failed) {
-      const said = made.stderr?.trim().split('\n').at(-1) || made.shortMessage;
+      const lastLine = made.stderr?.trim().split('\n').at(-1) || made.shortMessage;
       const refused = made.exitCode === FAILURES.InvalidInput.exitCode;
       throw refused
-        ? new StageExit('InvalidInput', said ?? 'no reason')
-        : new Error(`${name}: making problems failed: ${said}`);
+        ? new StageExit('InvalidInput', lastLine ?? 'no reason')
+        : new Error(`${name}: generating problems failed: ${lastLine}`);
     }
     const lines = made.stdout.split('\n').filter((line) => line !== '');
     return lines.map((line) => parseOrRefuse(Problem, JSON.parse(line), `a problem of domain ${domain.name}`));

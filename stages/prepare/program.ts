@@ -3,17 +3,21 @@ import type { StageContext, StageProgram } from '../runtime/context.ts';
 import { StageExit } from '../runtime/exits.ts';
 import { prepareFromFiles } from './from-files.ts';
 import { prepareGenerated, pythonGenerator } from './generated.ts';
-import { type Prepared, writePrepared } from './prepared.ts';
 import { SET_NAMES, type SetName, sharedId } from './sets.ts';
+import { type Prepared, writePrepared } from './write-prepared.ts';
 
-/** Deduplicated, split problems: what is searched, what the curriculum chooses from, what is measured; and a card of what became of all. */
+/**
+ * Stage `prepare`: deduplicated and split problems for the search, the curriculum and the benchmarks, and a data card
+ * that accounts for every record.
+ */
 export const prepare: StageProgram<'prepare'> = async (context) => {
-  if (context.part > 0) return { files: [], counts: {} }; // duplicates are found across all sets, so one pod does it all
+  // One pod does all the work, because duplicates are found across all sets.
+  if (context.part > 0) return { files: [], counts: {} };
   const prepared = await prepareData(context);
   const { sets, counts } = prepared;
   for (const name of SET_NAMES) refuseSharedId(name, sharedId(sets[name]));
   const files = await writePrepared(context, prepared);
-  // After the lists are written: they say what became of every record.
+  // Checked after the lists are written, because they say what happened to every record.
   refuseEmpty(prepared);
   const done = sets.search.length + sets.curriculum.length + sets.benchmarks.length;
   context.report({ unit: 'problem', done, total: done });
@@ -35,7 +39,7 @@ function refuseEmpty({ sets, counts }: Prepared): void {
   );
   throw new StageExit(
     'NoEffect',
-    `data: expected problems for ${empty.join(' and ')}, but after setting aside, removing duplicates and benchmark problems none is left (${lost.join(', ') || 'there was none'}); data/${FILES.dataCard.setAside}, ${FILES.dataCard.duplicates} and ${FILES.dataCard.contamination} of this stage name every record. Another attempt comes to the same: change data or stages.prepare, then cancel the campaign and submit it again`,
+    `data: expected problems for ${empty.join(' and ')}, but after setting aside, removing duplicates and benchmark problems none is left (${lost.join(', ') || 'there was none'}); data/${FILES.dataCard.setAside}, ${FILES.dataCard.duplicates} and ${FILES.dataCard.contamination} of this stage name every record. Another attempt gives the same result: change data or stages.prepare, then cancel the campaign and submit it again`,
   );
 }
 
@@ -43,6 +47,6 @@ function refuseSharedId(set: SetName, shared: string | null): void {
   if (shared === null) return;
   throw new StageExit(
     'InvalidInput',
-    `data: expected ids that differ, but several problems of ${set} are called "${shared}"; name another field as id, or none`,
+    `data: expected different ids, but several problems of ${set} have the id "${shared}"; name another field as id, or none`,
   );
 }

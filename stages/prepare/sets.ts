@@ -1,12 +1,15 @@
 import type { Contamination, DataStep, Duplicate, SetAside } from '../../spec/data-card.ts';
 import type { Problem } from '../../spec/records.ts';
 import type { PrepareConfig } from '../../spec/stages/prepare.ts';
-import { stepOf } from './card.ts';
 import { benchmarkFinder } from './contamination.ts';
-import { nearDuplicates } from './near.ts';
-import { hashOf, ngramsOf, normalised, numbersOf, wordsOf } from './words.ts';
+import { stepOf } from './counts.ts';
+import { nearDuplicates } from './near-duplicates.ts';
+import { hashOf, ngramsOf, normalised, numbersOf, wordsOf } from './text.ts';
 
-/** The three sets of a campaign. A problem may be searched and be a curriculum prompt; a benchmark problem is neither. */
+/**
+ * The three sets of a campaign. A problem may be both a search problem and a curriculum prompt; a benchmark problem is
+ * neither.
+ */
 export interface ProblemSets {
   readonly search: readonly Problem[];
   readonly curriculum: readonly Problem[];
@@ -23,7 +26,7 @@ export interface Answered extends Problem {
   readonly canonical: string;
 }
 
-/** What is left of a set, and what was taken out of it. */
+/** What is left of a set, and what was removed from it. */
 export interface Cleaned<P extends Problem = Problem> {
   readonly problems: readonly P[];
   readonly steps: readonly DataStep[];
@@ -33,15 +36,15 @@ export interface Cleaned<P extends Problem = Problem> {
 }
 
 /**
- * Problems of which no two have the same text: the first of equals stays. Where equals have different answers one of these is wrong and
- * nobody knows which, so that none of them stays. Pure.
+ * Keeps the first of several problems with equal texts. When their answers differ, one of them is wrong and nobody
+ * knows which, so all of them are set aside. Pure.
  */
 export function withoutEquals<P extends Answered>(
   set: SetName,
   problems: readonly P[],
 ): { left: P[]; duplicates: Duplicate[]; setAside: SetAside[] } {
   const byText = Map.groupBy(problems, ({ source, problem }) =>
-    // Scores of two benchmarks are told apart, so a problem may stand in both.
+    // Each benchmark has its own scores, so a problem may be in two of them.
     set === 'benchmarks' ? `${source} ${normalised(problem)}` : normalised(problem),
   );
   const left: P[] = [];
@@ -62,7 +65,7 @@ export function withoutEquals<P extends Answered>(
   return { left, duplicates, setAside };
 }
 
-/** Problems of which no two with the same numbers and the same answer are nearly the same text: the first of them stays. Pure. */
+/** Keeps the first of several problems with nearly equal texts, equal numbers and equal answers. Pure. */
 export function withoutNearEquals<P extends Answered>(
   set: SetName,
   problems: readonly P[],
@@ -84,10 +87,15 @@ export function withoutNearEquals<P extends Answered>(
 }
 
 const duplicateOf = (set: SetName, one: Problem, stays: Problem, similarity: number): Duplicate => ({
-  ...{ set, id: one.id, problem: one.problem, of: stays.id, ofProblem: stays.problem, similarity },
+  set,
+  id: one.id,
+  problem: one.problem,
+  of: stays.id,
+  ofProblem: stays.problem,
+  similarity,
 });
 
-/** Problems that are in no benchmark, and every suspicion, confirmed or not. Pure. */
+/** Removes problems that are in a benchmark. Also returns every suspicion, confirmed or not. Pure. */
 export function withoutBenchmarks<P extends Problem>(
   set: SetName,
   problems: readonly P[],
@@ -105,8 +113,15 @@ export function withoutBenchmarks<P extends Problem>(
     ];
     for (const { benchmark, shared, overlap } of hits) {
       contamination.push({
-        ...{ set, id, problem, benchmark: benchmark.source, benchmarkId: benchmark.id },
-        ...{ benchmarkProblem: benchmark.problem, shared, overlap, removed: overlap >= rule.overlap },
+        set,
+        id,
+        problem,
+        benchmark: benchmark.source,
+        benchmarkId: benchmark.id,
+        benchmarkProblem: benchmark.problem,
+        shared,
+        overlap,
+        removed: overlap >= rule.overlap,
       });
     }
     return !hits.some(({ overlap }) => overlap >= rule.overlap);
@@ -114,7 +129,10 @@ export function withoutBenchmarks<P extends Problem>(
   return { left, contamination };
 }
 
-/** {@link withoutEquals}, {@link withoutNearEquals} and {@link withoutBenchmarks} in turn; of benchmarks the first alone. Pure. */
+/**
+ * Applies {@link withoutEquals}, {@link withoutNearEquals} and {@link withoutBenchmarks} in turn; only the first to
+ * benchmarks. Pure.
+ */
 export function cleaned<P extends Answered>(
   set: SetName,
   problems: readonly P[],
@@ -138,7 +156,9 @@ export function cleaned<P extends Answered>(
   };
 }
 
-/** An id that more than one problem of a set has; null where all differ. Journals and reports tell problems apart by id. */
+/**
+ * An id that several problems of a set have; null when all ids differ. Journals and reports identify problems by id.
+ */
 export function sharedId(problems: readonly Problem[]): string | null {
   const seen = new Set<string>();
   return problems.find(({ id }) => seen.size === seen.add(id).size)?.id ?? null;

@@ -3,9 +3,9 @@ import type { Span } from '../../spec/records.ts';
 import type { Part } from './outline.ts';
 
 /**
- * Writes parts as one text, each with its span: `text.slice(from, to)` is the part. Between two parts stands what the domain joins steps
- * with, or a single space where a part follows in the flow.
- * @param prompt - what the policy is given. `text` begins with the joiner, so that `prompt + text` is the whole as it would be read.
+ * Writes parts as one text. Each part has a span: `text.slice(from, to)` is the part. Parts are joined as the domain
+ * joins steps, or by a single space where a part continues a sentence.
+ * @param prompt - what the policy is given. `text` begins with the joiner, so `prompt + text` is the whole text.
  */
 export function compose(
   prompt: string,
@@ -14,10 +14,10 @@ export function compose(
 ): { text: string; spans: Span[] } {
   let whole = prompt;
   const spans = parts.map(({ kind, node, text, follows }): Span => {
-    const words = text.trim();
-    whole = follows ? `${whole} ${words}` : domain.join([whole, words]);
+    const trimmed = text.trim();
+    whole = follows ? `${whole} ${trimmed}` : domain.join([whole, trimmed]);
     const to = whole.length - prompt.length;
-    return { from: to - words.length, to, kind, node };
+    return { from: to - trimmed.length, to, kind, node };
   });
   return { text: whole.slice(prompt.length), spans };
 }

@@ -3,27 +3,31 @@ import type { Span, Trace } from '../../spec/records.ts';
 import type { RewriteConfig } from '../../spec/stages/rewrite.ts';
 import { reasoningOf, splitTerminal } from '../linearise/terminal-step.ts';
 
-/** A stretch of a solution before it is written: fixed words, or a step that is still to be put into prose. */
+/** A piece of a solution before it is written: a fixed phrase, or a step that is still to be rewritten as prose. */
 export interface Part {
   readonly kind: Span['kind'];
-  /** Tree node that the stretch tells of. A backtrack tells of the node that it goes back to, a restart of the root. */
+  /** Tree node that the piece is about. For a backtrack it is the node that it goes back to, for a restart the root. */
   readonly node: number;
-  /** Fixed words, or the step as the tree has it (`kind: 'step'`). */
+  /** The fixed phrase, or the step as it is in the tree (`kind: 'step'`). */
   readonly text: string;
-  /** Whether it goes on in the sentence flow of the part before (a verdict after its reflection) and does not begin a step of its own. */
+  /**
+   * Whether it continues the sentence flow of the part before (a verdict after its reflection) instead of starting a
+   * step.
+   */
   readonly follows: boolean;
 }
 
 export type OutlineSettings = Pick<RewriteConfig, 'reflectAboveQ' | 'reflectProbability'>;
 
 /**
- * The order of a solution, from its trace:
- * - where the trace goes back: reflection, negative verdict, then the place gone back to, or the restart;
- * - after an intermediate node of high Q, now and then, and after the last step of reasoning: reflection, positive verdict;
- * - at the end the final answer, in the words of the tree.
+ * The outline of a solution, made from its trace:
+ * - where the trace goes back: a reflection, the negative verdict, and the place gone back to (or the restart);
+ * - after some intermediate nodes of high Q, and after the last step of reasoning: a reflection and the positive
+ *   verdict;
+ * - at the end: the final answer, in the words of the tree.
  *
- * The verdict always follows the reflection. A direct trace is plain: it has no reflections. A node that the trace goes back from is not
- * praised first.
+ * The verdict always follows the reflection. A direct trace has no reflections. A node that the trace goes back from
+ * gets no positive verdict.
  * @param random - uniform numbers in [0, 1), one for each intermediate node of high Q
  * @see ASTRO (arXiv 2507.00417), procedure cloning
  */
@@ -35,16 +39,17 @@ export function outline(
 ): Part[] {
   const { phrases } = domain;
   const right = trace.steps.at(-1)!;
-  const told = trace.steps.flatMap((step, index) => {
-    // A branch ends in a terminal: the next node is a jump, or there is none.
+  const steps = trace.steps.flatMap((step, index) => {
+    // A branch ends in a terminal. After it comes a jump, or nothing.
     const terminal = index === trace.steps.length - 1 || trace.steps[index + 1]!.move.type === 'backtrack';
     const text = reasoningOf({ step: step.step, terminal }, domain);
     return text === '' ? [] : [{ ...step, step: text }];
   });
-  const parts = told.flatMap((step, index): Part[] => {
-    const next = told[index + 1];
+  const parts = steps.flatMap((step, index): Part[] => {
+    const next = steps[index + 1];
     const written: Part[] = [{ kind: 'step', node: step.node, text: step.step, follows: false }];
-    if (step.move.type === 'backtrack') written.unshift(...goingBack(told[index - 1]!.node, step.move.to, step.backTo));
+    if (step.move.type === 'backtrack')
+      written.unshift(...goingBack(steps[index - 1]!.node, step.move.to, step.backTo));
     if (trace.k === 0) return written;
     const ofHighQ = step.q >= reflectAboveQ && next?.move.type === 'continue' && random() < reflectProbability;
     if (next === undefined || ofHighQ) written.push(...reflection(step.node, 'positive'));

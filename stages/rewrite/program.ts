@@ -17,18 +17,19 @@ import { shareOf, stratifiedOrder } from './select.ts';
 import { untilEnough } from './until-enough.ts';
 
 const OUTGROWN: Rewritten = {
-  ...{ text: null, tokens: 0 },
-  faults: [{ reason: 'context', detail: 'the solution has outgrown the context: there is no room for the step' }],
+  text: null,
+  tokens: 0,
+  faults: [{ reason: 'context', detail: 'the solution has outgrown the context: no space is left for the step' }],
 };
 
-/** What became of one trace. */
+/** Journal entry of one trace. */
 const Rewriting = z.object({
   trace: z.string().min(1),
-  /** null: a step could not be put into prose. */
+  /** null when a step could not be rewritten. */
   solution: Solution.nullable(),
-  /** Rewritten steps that were turned down, by reason. */
+  /** Number of rejected rewritten steps, by reason. */
   faults: z.partialRecord(RewriteFault, z.int().min(1)),
-  /** Where the solution was dropped, with the reason of the last of them. */
+  /** Set when the solution was dropped, with the reason of the last rejection. */
   dropped: DroppedTrace.nullable(),
 });
 type Rewriting = z.infer<typeof Rewriting>;
@@ -37,7 +38,10 @@ export interface Services {
   connectPolicy(context: StageContext<'rewrite'>): Promise<Policy>;
 }
 
-/** Stage `rewrite`: traces into solutions, node by node, until there are as many as wanted: the next trace stands in for one that is dropped. */
+/**
+ * Stage `rewrite`: turns traces into solutions, node by node, until there are enough. A dropped solution is replaced by
+ * the next trace.
+ */
 export const rewrite: StageProgram<'rewrite'> = (context) => rewriteWith(context, { connectPolicy });
 
 export async function rewriteWith(
@@ -62,14 +66,14 @@ export async function rewriteWith(
     };
     const isGood = ({ solution }: Rewriting) => solution !== null;
     const worked = Map.groupBy(await untilEnough(loop, { target, isGood }), ({ trace }) => trace);
-    // Written in the order of the traces, which neighbours of one problem keep.
+    // Written in the order of the traces, which keeps the traces of one problem together.
     const rewritings = everything.flatMap(({ id }) => worked.get(id) ?? []);
     const solutions = rewritings.flatMap(({ solution }) => solution ?? []);
     const dropped = rewritings.flatMap((rewriting) => rewriting.dropped ?? []);
     const [file, drops] = [FILES.rewrite.solutions, FILES.rewrite.dropped].map((name) =>
       join('data', partFile(name, context.part)),
     ) as [string, string];
-    // Parsed once more for the order of fields: an entry that comes from the journal is to leave the same bytes.
+    // Parsed again for the order of the fields, so that entries from the journal give the same bytes as new ones.
     const write = <T>(name: string, schema: z.ZodType<T>, records: readonly T[]) =>
       writeJsonl(
         join(context.dir, name),
@@ -117,7 +121,7 @@ async function rewriteTrace(
     if (rewritten.text === null) {
       log.debug(
         { trace: id, step: part.text, faults: rewritten.faults.map(({ detail }) => detail) },
-        'solution is dropped: a step has no rewriting without fault',
+        'solution dropped: no rewriting of a step was accepted',
       );
       const { source, level } = problem;
       const dropped = { id, k, source, ...(level !== undefined && { level }), reason: reasons.at(-1) ?? 'form' };

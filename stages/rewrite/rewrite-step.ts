@@ -4,17 +4,17 @@ import type { Completion, Policy } from '../policy/policy.ts';
 
 export type RewriteStepSettings = Pick<RewriteConfig, 'attemptsPerStep' | 'temperature' | 'maxStepTokens'>;
 
-/** Prose for a step, or why every attempt was turned down. */
+/** A step as prose, or why every attempt was rejected. */
 export interface Rewritten {
   readonly text: string | null;
-  /** Tokens of the text; of all attempts those of the last alone. */
+  /** Tokens of the text: those of the accepted attempt alone. */
   readonly tokens: number;
-  /** Of the attempts that were turned down, in order. */
+  /** Faults of the rejected attempts, in order. */
   readonly faults: readonly FaultyRewrite[];
 }
 
 const isCut = ({ finishReason }: Pick<Completion, 'finishReason'>): boolean => finishReason === 'length';
-const OUT_OF_ROOM: FaultyRewrite = { reason: 'context', detail: 'it does not fit into what the context has left' };
+const OUT_OF_CONTEXT: FaultyRewrite = { reason: 'context', detail: 'it does not fit into the rest of the context' };
 const EMPTY: FaultyRewrite = { reason: 'empty', detail: 'it is empty' };
 const tooLong = (tokens: number): FaultyRewrite => ({
   reason: 'tooLong',
@@ -22,8 +22,9 @@ const tooLong = (tokens: number): FaultyRewrite => ({
 });
 
 /**
- * Has the policy put one step into prose. What the domain finds fault with is asked for again with another seed.
- * @param seedOf - seed of an attempt, from 0
+ * Lets the policy rewrite one step as prose. When the domain finds a fault, the policy is asked again with another
+ * seed.
+ * @param seedOf - seed of an attempt; the first attempt is 0
  */
 export async function rewriteStep(
   { domain, policy }: { domain: Domain; policy: Policy },
@@ -47,7 +48,7 @@ export async function rewriteStep(
     const fault = isCut(completion!)
       ? completion!.cutTo === undefined
         ? tooLong(maxStepTokens)
-        : OUT_OF_ROOM
+        : OUT_OF_CONTEXT
       : text === ''
         ? EMPTY
         : domain.faultOfRewrite({ ...asked, step: asked.step.trim() }, text);

@@ -2,14 +2,18 @@ import type { Trace } from '../../spec/records.ts';
 import { isMine, type StageContext } from '../runtime/context.ts';
 import { seedFor } from '../runtime/random.ts';
 
-/** Shares of what are kept: k, the source of the problem, its level where the set gives one. */
+/**
+ * What must keep its share among the selected traces: k, the source of the problem, and its level if the set has
+ * levels.
+ */
 const stratumOf = ({ k, problem: { source, level } }: Stratified): string => JSON.stringify([k, source, level ?? null]);
 type Stratified = Pick<Trace, 'id' | 'k'> & { readonly problem: Pick<Trace['problem'], 'source' | 'level'> };
 
 /**
- * The order in which traces are rewritten until there are enough: every beginning of it has the shares of k, source and level as they are
- * among all (Sainte-Laguë: trace i of n in its stratum stands at (i + 1/2) / n), so that a smaller set teaches the same mixture, and a
- * larger target only adds. Within a stratum the order is drawn by seed and trace: every shard sees the same.
+ * The order in which traces are rewritten until there are enough. Every prefix of it has the same shares of k, source
+ * and level as the whole (Sainte-Laguë: trace i of n in its stratum is at (i + 1/2) / n). So a smaller set teaches the
+ * same mixture, and a larger target only adds traces. Within a stratum the order is drawn from the seed and the trace,
+ * so every shard computes the same order.
  */
 export function stratifiedOrder<T extends Stratified>(traces: readonly T[], seed: number): T[] {
   const drawn = traces.map((trace) => ({ trace, draw: seedFor(seed, 'rewrite', 'select', trace.id) }));
@@ -25,8 +29,8 @@ export function stratifiedOrder<T extends Stratified>(traces: readonly T[], seed
 }
 
 /**
- * A shard's traces in their order, and how many of the target are its share. Shards take turns, each round begun by the next: strata
- * that alternate in the order are not dealt to one shard each.
+ * The traces of a shard in their order, and its share of the target. The shards take turns, and each round starts with
+ * the next shard. Otherwise strata that alternate in the order would go to one shard each.
  */
 export function shareOf<T>(
   order: readonly T[],

@@ -1,17 +1,18 @@
 import { type EachProblem, forEachProblem } from '../runtime/each-problem.ts';
 
-/** What {@link untilEnough} is told beside the loop. */
+/** When {@link untilEnough} stops. */
 export interface Wanted<Entry> {
-  /** Good entries wanted. */
+  /** Number of good entries wanted. */
   readonly target: number;
   readonly isGood: (entry: Entry) => boolean;
 }
 
 /**
- * Works on the first `target` items, then on as many of the next as were not good, until `target` are good or the items run out.
+ * Works on the first `target` items, and then on one more for each item that was not good, until `target` entries are
+ * good or no items are left.
  *
- * Which items are worked on follows from the entries of those before them, and not from the order in which they were finished: killed at
- * any point and called again with its journal, it comes to the same entries.
+ * Which items are worked on depends only on the entries of the items before them, not on the order in which they were
+ * finished. So after a kill, another call with the same journal gives the same entries.
  * @returns one entry for every item that was worked on, in the order of the items
  */
 export async function untilEnough<Item, Entry>(
@@ -24,7 +25,7 @@ export async function untilEnough<Item, Entry>(
     const missing = target - entries.filter(isGood).length;
     const done = entries.length;
     const next = items.slice(done, done + missing);
-    // Even without an item: what came of nothing is reported and fenced too.
+    // Runs even without an item, so that an empty result is reported and fenced too.
     if (next.length === 0 && done > 0) return entries;
     const report: typeof context.report = (progress) =>
       context.report({

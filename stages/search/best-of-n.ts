@@ -1,31 +1,34 @@
 import type { TreeNode } from '../../spec/records.ts';
 import type { Candidate } from './mcts.ts';
-import { ROOTED } from './tree.ts';
+import { INITIAL_TREE } from './tree.ts';
 
-/** Solutions of one request: as many sequences as the recipe's M, so that a kill loses few and a budget is looked at often (*ours*). */
+/**
+ * Solutions of one request: as many sequences as the recipe's M. So a kill loses few of them, and a budget is checked
+ * often (*ours*).
+ */
 const SOLUTIONS_PER_REQUEST = 16;
 
-/** A solution that was sampled whole. */
+/** A whole sampled solution. */
 export interface Solution {
-  /** `[>= 1]` steps, the last of which ends it. */
+  /** `[>= 1]` steps; the last one ends it. */
   readonly steps: string[];
-  /** The verifier's word on it: reward 1 or 0. */
+  /** The verifier's result: reward 1 or 0. */
   readonly end: NonNullable<Candidate['end']>;
 }
 
-/** What best-of-N asks of the world. */
+/** What best-of-N needs from outside. */
 export interface SolutionOracle {
-  /** Up to `n` solutions from the root; fewer where some were malformed. `iteration` numbers the call. */
+  /** Up to `n` solutions from the root; fewer when some were malformed. `iteration` numbers the call. */
   solve(n: number, iteration: number): Promise<readonly Solution[]>;
 }
 
-/** Requests that N solutions take. Each is an iteration of progress and budgets. */
+/** Number of requests for N solutions. Each request is one iteration for progress and budgets. */
 export const requestsOf = (samples: number): number => Math.ceil(samples / SOLUTIONS_PER_REQUEST);
 
 /**
- * Best-of-N in place of tree search: N solutions from the root. Yields all solutions so far, once a request; `treeOfSolutions` makes their
- * tree.
- * @param mayBegin - asked before each request; once it says no, the sampling ends
+ * Best-of-N instead of tree search: samples N solutions from the root. After each request it yields all solutions so
+ * far; `treeOfSolutions` makes a tree of them.
+ * @param mayBegin - called before each request; sampling ends when it returns false
  */
 export async function* sampleBestOfN(
   samples: number,
@@ -41,15 +44,17 @@ export async function* sampleBestOfN(
 }
 
 /**
- * The tree of solutions sampled from the root (*ours*): one path each, equal first steps merged, as the search merges equal candidates. So
- * linearisation goes back to where two solutions part, which is the root where they share nothing.
+ * The tree of solutions that were sampled from the root (*ours*). Each solution is a path; equal first steps are
+ * merged, as the search merges equal candidates. So linearisation goes back to the node where two solutions part, which
+ * is the root when they share no step.
  *
- * N(S) is the number of solutions through S, Q(S) their mean verdict. An inner node has no R: nothing was sampled from it but the solutions that
- * are to be valued, most often one. P(a|S) is the share of the parent's solutions that take the step.
+ * N(S) is the number of solutions through S, and Q(S) their mean verdict. An inner node has no R, because nothing was
+ * sampled from it except these solutions, most often one. P(a|S) is the share of the parent's solutions that take the
+ * step.
  *
- * A step that ends one solution and is an inner step of another is two nodes, as it is when it ends two solutions with different verdicts
- * (one could not be judged): a terminal has no children, and one reward.
- * @returns `[n]` nodes; a node's id is its index, a parent stands before its children
+ * A step that ends one solution and is an inner step of another becomes two nodes. So does a step that ends two
+ * solutions with different verdicts (one could not be judged). A terminal has no children, and one reward.
+ * @returns `[n]` nodes; a node's id is its index, and a parent comes before its children
  */
 export function treeOfSolutions(solutions: readonly Solution[]): TreeNode[] {
   const nodes: { parent: number | null; step: string; end: Solution['end'] | null; visits: number; right: number }[] = [
@@ -74,7 +79,7 @@ export function treeOfSolutions(solutions: readonly Solution[]): TreeNode[] {
     }
   }
   return nodes.map(({ parent, step, end, visits, right }, id): TreeNode => {
-    if (parent === null) return { ...ROOTED.nodes[0]!, visits, q: visits === 0 ? 0 : right / visits };
+    if (parent === null) return { ...INITIAL_TREE.nodes[0]!, visits, q: visits === 0 ? 0 : right / visits };
     const q = right / visits;
     const prior = visits / nodes[parent]!.visits;
     const reward = end?.reward ?? null;

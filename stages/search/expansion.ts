@@ -5,7 +5,7 @@ import type { Verifier } from '../verifier/verifier.ts';
 import { unjudgedAmong } from './cost.ts';
 import type { Candidate } from './mcts.ts';
 
-/** Sampling of candidate steps. */
+/** Settings for sampling candidate steps. */
 export interface ExpansionSettings {
   readonly candidates: number;
   readonly maxStepTokens: number;
@@ -21,8 +21,9 @@ export interface ExpansionWorld {
 }
 
 /**
- * Samples k steps after `steps`, merges equal ones, and has those judged that end the solution.
- * @returns distinct candidates in the order of sampling, how many samples were dropped as malformed, and how many that end could not be judged
+ * Samples k steps after `steps`, merges equal ones, and lets the verifier judge those that end the solution.
+ * @returns distinct candidates in the order of sampling, how many samples were dropped as malformed, and how many
+ *   ending candidates could not be judged
  */
 export async function sampleCandidates(
   { problem, domain, policy, verifier }: ExpansionWorld,
@@ -52,7 +53,10 @@ export async function sampleCandidates(
   return { candidates, dropped, ...unjudgedAmong(verdicts.filter((verdict) => verdict !== null)), asked };
 }
 
-/** What a verdict makes of a terminal. One without is no evidence of anything: without an answer it is never a wrong branch. */
+/**
+ * What a verdict means for a terminal. A missing verdict is no evidence; without an answer, the terminal never becomes
+ * a wrong branch.
+ */
 function endOf(verdict: Verdict | null): Candidate['end'] {
   if (verdict === null) return null;
   if (verdict.verdict === 'unjudged') return { reward: 0, answer: null };
@@ -62,19 +66,21 @@ function endOf(verdict: Verdict | null): Candidate['end'] {
 export interface DistinctStep {
   readonly step: string;
   readonly prior: number;
-  /** Whether the solution ends here: the step holds a final answer, or the policy ended its text. */
+  /** Whether the solution ends here: the step has a final answer, or the policy ended its text. */
   readonly ends: boolean;
 }
 
 /**
- * Distinct steps among sampled completions, with P(a|S): the probability of the step under the policy, normalised over the distinct steps
- * (*ours*).
+ * The distinct steps among sampled completions, with P(a|S): the probability of the step under the policy, normalised
+ * over the distinct steps (*ours*).
  *
- * The probability of a text is the sum over its spellings in tokens, of which a sample shows one: `exp` of the summed log-probabilities of its
- * tokens, the stop string's included. So equal steps are merged by adding the probabilities of the *different* spellings that were drawn. How
- * often one was drawn does not count again: that is in its probability. Long steps are not favoured by a division by their length.
+ * The probability of a text is the sum over all its tokenizations, and a sample shows one of them: `exp` of the summed
+ * log-probabilities of its tokens, including the stop string's. So equal steps are merged by adding the probabilities
+ * of the *different* tokenizations that were sampled. How often one was sampled does not count again, because its
+ * probability covers that. There is no division by length, so long steps are not favoured.
  *
- * Dropped are empty completions, those that the token limit cut in the middle of a step, and those that are of another problem.
+ * Dropped are empty completions, those that the token limit cut inside a step, and those that belong to another
+ * problem.
  */
 export function distinctSteps(
   completions: readonly Pick<Completion, 'text' | 'finishReason' | 'logprob' | 'spelling'>[],
@@ -90,7 +96,7 @@ export function distinctSteps(
     }
     const ends = domain.isTerminal(step) || !domain.stepStops.some((stop) => text.endsWith(stop));
     const spellings = found.get(step)?.spellings ?? new Map<string, number>();
-    // Another batch has other last bits: of one spelling the likeliest reading stands.
+    // In another batch the last bits of a log-probability differ. For one tokenization the highest value counts.
     spellings.set(spelling, Math.max(logprob, spellings.get(spelling) ?? Number.NEGATIVE_INFINITY));
     found.set(step, { ends, spellings });
   }
@@ -99,13 +105,13 @@ export function distinctSteps(
   return { distinct, dropped };
 }
 
-/** log Σ exp. The largest is taken out first, so that long texts do not all underflow to 0. */
+/** log Σ exp. The largest value is subtracted first, so that long texts do not all underflow to 0. */
 function logSumExp(logprobs: readonly number[]): number {
   const largest = Math.max(...logprobs);
   return largest + Math.log(logprobs.reduce((sum, logprob) => sum + Math.exp(logprob - largest), 0));
 }
 
-/** Probabilities in proportion to exp(logprob). */
+/** Probabilities proportional to exp(logprob). */
 function normalised(logprobs: readonly number[]): number[] {
   const sum = logSumExp(logprobs);
   return logprobs.map((logprob) => Math.exp(logprob - sum));

@@ -1,67 +1,78 @@
 import type { TreeNode } from '../../spec/records.ts';
 import { selectLeaf } from './puct.ts';
-import { grow, isExhausted, type NewNode, pathTo, ROOTED, type SearchTree, type TreeEvent } from './tree.ts';
+import { grow, INITIAL_TREE, isExhausted, type NewNode, pathTo, type SearchTree, type TreeEvent } from './tree.ts';
 
-/** A distinct next step, before it is valued. */
+/** A distinct next step, before it has a value. */
 export interface Candidate {
   readonly step: string;
-  /** P(a|S): over the candidates of one state they add up to 1. */
+  /** P(a|S). Over the candidates of one state these add up to 1. */
   readonly prior: number;
-  /** The verifier's word where the step ends the solution (reward 1 or 0); null where the solution goes on. */
+  /** The verifier's result when the step ends the solution (reward 1 or 0); null when the solution continues. */
   readonly end: { readonly reward: number; readonly answer: string | null } | null;
 }
 
-/** A rollout as seen from the state that it began at: its first step, and whether it came out right; null where that cannot be judged. */
-export interface Path {
+/**
+ * A rollout seen from the state that it began at: its first step, and whether it came out right; null when it could not
+ * be judged.
+ */
+export interface RolloutPath {
   readonly step: string;
   readonly right: boolean | null;
 }
 
-/** Value of a state, and the rollouts behind it, where they are to be used again. */
-export interface Valued {
+/** The value of a state, and the rollouts behind it if they may be reused. */
+export interface StateValue {
   /** R in [0, 1]. */
   readonly value: number;
-  readonly paths: readonly Path[];
+  readonly paths: readonly RolloutPath[];
 }
 
-/** What the search asks of the world. Randomness and policy are in here; the search itself has neither. */
+/** What the search needs from outside. Randomness and the policy are in here; the search itself has neither. */
 export interface Oracle {
   /** Candidates for the step after `steps`; none when the policy gave nothing usable. `iteration` numbers the call. */
   expand(steps: readonly string[], iteration: number): Promise<readonly Candidate[]>;
   /**
-   * Value of the state that `steps` lead to, the last of them being new. `child` is its place among its siblings.
-   * @param known - rollouts of the parent that went through this state: they count among its own
+   * Value of the state after `steps`, the last of which is new. `child` is its position among its siblings.
+   * @param known - rollouts of the parent that went through this state; they count as its own
    */
-  valueOf(steps: readonly string[], iteration: number, child: number, known: readonly Path[]): Promise<Valued>;
+  valueOf(
+    steps: readonly string[],
+    iteration: number,
+    child: number,
+    known: readonly RolloutPath[],
+  ): Promise<StateValue>;
 }
 
 export interface SearchLimits {
   readonly iterations: number;
-  /** Steps after which a path is given up. */
+  /** Number of steps after which a path is given up. */
   readonly maxDepth: number;
   readonly cPuct: number;
-  /** Leaves of the tree that are explored at the same time; 1 is the recipe's sequential search. */
+  /** Leaves of the tree that are explored at the same time. 1 is the sequential search of the recipe. */
   readonly leavesInFlight: number;
 }
 
-/** One iteration under way. */
+/** One iteration in progress. */
 interface Exploration {
   readonly leaf: number;
   readonly result: Promise<Explored>;
 }
 interface Explored {
   readonly event: TreeEvent;
-  /** `[children]` rollouts of each child, to be used again when it is expanded. */
-  readonly paths: readonly (readonly Path[])[];
+  /** `[children]` rollouts of each child, for reuse when it is expanded. */
+  readonly paths: readonly (readonly RolloutPath[])[];
 }
 
 /**
- * Monte Carlo tree search over the reasoning steps of one problem. Yields one event an iteration; `grow` folds them to the tree.
+ * Monte Carlo tree search over the reasoning steps of one problem. Yields one event for each iteration; `grow` folds
+ * the events into the tree.
  *
- * With several leaves in flight, results are backed up in the order in which their leaves were selected, whatever the order in which they
- * come in: iteration i is selected when i - leavesInFlight + 1 results are in, and sees the rest as virtual losses. So the events follow from
- * the oracle's answers alone, and a search that is begun again over the same answers has the same events.
- * @param mayBegin - asked before each iteration; once it says no, what is in flight is finished and the search ends
+ * With several leaves in flight, results are backed up in the order in which their leaves were selected, whatever the
+ * order in which they arrive. Iteration i is selected when i - leavesInFlight + 1 results are in, and counts the
+ * missing results as virtual losses. So the events depend only on the oracle's answers, and a restarted search with the
+ * same answers gives the same events.
+ * @param mayBegin - called before each iteration; when it returns false, what is in flight is finished and the search
+ *   ends
  * @see ASTRO (arXiv 2507.00417), search
  */
 export async function* search(
@@ -69,9 +80,9 @@ export async function* search(
   oracle: Oracle,
   mayBegin: () => boolean = () => true,
 ): AsyncGenerator<TreeEvent, void> {
-  let tree = ROOTED;
+  let tree = INITIAL_TREE;
   const inFlight: Exploration[] = [];
-  const pathsOf = new Map<number, readonly Path[]>();
+  const pathsOf = new Map<number, readonly RolloutPath[]>();
 
   function begin(iteration: number): boolean {
     if (isExhausted(tree) || !mayBegin()) return false;
@@ -82,7 +93,7 @@ export async function* search(
     );
     if (leaf === null) return false;
     const result = explore(tree, leaf, iteration, limits, oracle, pathsOf.get(leaf.id) ?? []);
-    result.catch(() => {}); // thrown when its turn comes
+    result.catch(() => {}); // handled when its turn comes
     pathsOf.delete(leaf.id);
     inFlight.push({ leaf: leaf.id, result });
     return true;
@@ -100,21 +111,21 @@ export async function* search(
   }
 }
 
-/** Expands a leaf and values its children, or closes it; a terminal is evaluated again. */
+/** Expands a leaf and values its children, or closes it. A terminal is evaluated again. */
 async function explore(
   tree: SearchTree,
   leaf: TreeNode,
   iteration: number,
   { maxDepth }: SearchLimits,
   oracle: Oracle,
-  known: readonly Path[],
+  known: readonly RolloutPath[],
 ): Promise<Explored> {
   if (leaf.terminal) return { event: { type: 'revisited', leaf: leaf.id }, paths: [] };
   const steps = pathTo(tree, leaf.id).map(({ step }) => step);
   const candidates = steps.length < maxDepth ? await oracle.expand(steps, iteration) : [];
   if (candidates.length === 0) return { event: { type: 'closed', leaf: leaf.id }, paths: [] };
   const explored = await Promise.all(
-    candidates.map(async ({ step, prior, end }, child): Promise<{ node: NewNode; paths: readonly Path[] }> => {
+    candidates.map(async ({ step, prior, end }, child): Promise<{ node: NewNode; paths: readonly RolloutPath[] }> => {
       if (end !== null) return { node: { step, prior, terminal: true, ...end }, paths: [] };
       const through = known.filter((path) => path.step === step);
       const { value, paths } = await oracle.valueOf([...steps, step], iteration, child, through);

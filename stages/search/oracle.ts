@@ -8,14 +8,14 @@ import type { Verifier } from '../verifier/verifier.ts';
 import type { SolutionOracle } from './best-of-n.ts';
 import { addCosts, type Cost, costOf, NO_COST } from './cost.ts';
 import { sampleCandidates } from './expansion.ts';
+import { type Answer, EXPANSION, type JournalledAnswers, keyOf } from './journal-entries.ts';
 import type { Oracle } from './mcts.ts';
-import { type Answer, EXPANSION, type KeptAnswers, keyOf } from './record.ts';
 import { valueByRollouts } from './rollout.ts';
 import { sampleSolutions } from './solutions.ts';
 
-/** An oracle that also tells what each iteration took. */
+/** An oracle that also knows the cost of each iteration. */
 export interface MeteredOracle extends Oracle, SolutionOracle {
-  /** Cost of the answers that were given to an iteration so far, those from the journal included. */
+  /** Cost of the answers that an iteration has used so far, including those from the journal. */
   costOf(iteration: number): Cost;
 }
 
@@ -30,20 +30,20 @@ export interface World {
 }
 
 /**
- * The policy and the verifier behind the search of one problem. The seed of every request derives from the problem, the iteration and the
- * child, so that neither the order of the work nor an interruption changes what is asked.
- * @param kept - answers from the journal: what is among them is not asked again
- * @param keep - told of every new answer, before the search hears of it
+ * The policy and the verifier, as the search of one problem sees them. The seed of every request derives from the
+ * problem, the iteration and the child, so neither the order of the work nor an interruption changes the requests.
+ * @param kept - answers from the journal; they are not requested again
+ * @param keep - called with every new answer, before the search gets it
  */
 export function oracleOf(
   { problem, domain, policy, verifier, config, seed }: World,
-  kept: KeptAnswers = new Map(),
+  kept: JournalledAnswers = new Map(),
   keep: (answer: Answer) => void = () => {},
 ): MeteredOracle {
   const world = { problem, domain, policy, verifier };
   const costs = new Map<number, Cost>();
 
-  /** An answer of the journal where there is one for this very state, else a new one. */
+  /** The journal's answer for exactly this state if there is one, else a new one. */
   async function answered<T extends Answer['type']>(
     type: T,
     place: Pick<Answer, 'iteration' | 'child'>,
@@ -64,7 +64,10 @@ export function oracleOf(
       const sample = async () => {
         const expandSeed = seedFor(seed, 'search', problem.id, iteration, 'expand');
         const { candidates, dropped, unjudged, timedOut, asked } = await sampleCandidates(
-          ...([world, steps, config, expandSeed] as const),
+          world,
+          steps,
+          config,
+          expandSeed,
         );
         return { candidates, cost: { ...costOf(asked), dropped, unjudgedTerminals: unjudged, timedOut } };
       };
@@ -78,7 +81,11 @@ export function oracleOf(
       const sample = async () => {
         const rolloutSeed = seedFor(seed, 'search', problem.id, iteration, 'rollouts', child);
         const { value, paths, sampled, unjudged, timedOut, asked } = await valueByRollouts(
-          ...([world, steps, config, rolloutSeed, known] as const),
+          world,
+          steps,
+          config,
+          rolloutSeed,
+          known,
         );
         const reused = Math.min(known.length, config.rollouts);
         return { value, paths: [...paths], cost: { ...costOf(asked), rollouts: sampled, reused, unjudged, timedOut } };
@@ -105,5 +112,5 @@ export function oracleOf(
 
 const WITHOUT_ROOM: Cost = { ...NO_COST, withoutRoom: 1 };
 
-/** Tells one state of a problem from another: an attempt that was given up may have written answers for a tree that became another's. */
+/** Identifies a state of a problem. A replaced attempt may have written answers for a different tree. */
 const stateOf = (steps: readonly string[]): number => seedFor('state', ...steps);

@@ -10,32 +10,32 @@ import { forEachProblem } from '../runtime/each-problem.ts';
 import { startVerifier, type Verifier } from '../verifier/verifier.ts';
 import { requestsOf, sampleBestOfN, treeOfSolutions } from './best-of-n.ts';
 import { addCosts, type Cost, NO_COST } from './cost.ts';
-import { type LiveSearch, liveSearch } from './live.ts';
-import { search as searchTree } from './mcts.ts';
-import { type MeteredOracle, oracleOf } from './oracle.ts';
 import {
   type Answer,
-  type Done,
   type EndedBy,
   Entry,
   type Finished,
+  type FinishedSearch,
   finishedTree,
-  type Kept,
-  type KeptAnswers,
-  keeper,
+  foldJournal,
+  type JournalledAnswers,
+  type JournalState,
   sumCounts,
-} from './record.ts';
-import { grow, ROOTED } from './tree.ts';
+} from './journal-entries.ts';
+import { type LiveSearch, liveSearch } from './live-metrics.ts';
+import { search as searchTree } from './mcts.ts';
+import { type MeteredOracle, oracleOf } from './oracle.ts';
+import { grow, INITIAL_TREE } from './tree.ts';
 
-/** What the program talks to. */
+/** What the program connects to. */
 export interface Services {
   connectPolicy(context: StageContext<'search'>): Promise<PolicyDriver>;
   startVerifier(context: StageContext<'search'>): Promise<Verifier>;
 }
 
 /**
- * Stage `search`: one tree a problem. Every answer of the policy is journalled, so that a search that was killed goes on in the middle of its
- * trees, and even of an iteration: what is lost are the requests in flight.
+ * Stage `search`: one tree for each problem. Every answer of the policy is journalled, so a killed search resumes in
+ * the middle of its trees, and even in the middle of an iteration. Only the requests in flight are lost.
  */
 export const search: StageProgram<'search'> = (context) => searchWith(context, { connectPolicy, startVerifier });
 
@@ -46,14 +46,14 @@ export async function searchWith(
   const { config } = context.stage;
   const everything = await readAllJsonl(context.inputFiles('prompts', FILES.prepare.search), Problem);
   const problems = everything.filter((_, index) => isMine(index, context));
-  const kept = keeper();
+  const kept = foldJournal();
   const journal = await openJournal(context, Entry, kept.visit);
   const verifier = await services.startVerifier(context);
   try {
     const policy = await services.connectPolicy(context);
     const progress = progressOf(context, problems.length, kept, policy);
-    const done = await forEachProblem<Problem, Done>({
-      // Answers and iterations are what is journalled and reported here, not problems: one problem may be hours of work.
+    const done = await forEachProblem<Problem, FinishedSearch>({
+      // Progress counts iterations and the journal has answers, not problems, because one problem may take hours.
       context: { ...context, report: () => {} },
       journal: { ...journal, entries: [...kept.done.values()], append: () => {} },
       items: problems,
@@ -63,7 +63,7 @@ export async function searchWith(
       concurrency: config.problemsInFlight,
       async work(problem, signal) {
         const answers = kept.answers.get(problem.id);
-        kept.answers.delete(problem.id); // held by its search alone, and gone with it
+        kept.answers.delete(problem.id); // from here on only its search holds them, so they are freed with it
         for (const { cost } of answers?.values() ?? []) progress.live.answered(cost, false);
         const keep = (answer: Answer) => {
           signal.throwIfAborted();
@@ -76,26 +76,26 @@ export async function searchWith(
         return { problem: problem.id, counts: finished.counts, place: journal.append(finished) };
       },
     });
-    // A tree of a bare root, whose prompt was never sent.
+    // A tree with only a root: its prompt was never sent.
     const unsent = done.filter(({ counts }) => counts.withoutRoom !== 0 && counts.nodes === 1);
     refuseUnlessSomeFit(problems.length, unsent.length);
     const file = join('data', partFile(FILES.search.trees, context.part));
     await writeJsonl(join(context.dir, file), treesAt(done), context.fence);
-    await verifier.close(); // it may have gone wrong since its canaries were last looked at
+    await verifier.close(); // judges the canaries again: the verifier may have gone wrong since the last check
     return { files: [file], counts: sumCounts(done.map(({ counts }) => counts)) };
   } finally {
     await Promise.allSettled([verifier.close(), journal.close()]);
   }
 }
 
-/** Trees from their places in the journal, one at a time. */
-async function* treesAt(done: readonly Done[]): AsyncGenerator<Tree> {
+/** Reads the trees from their places in the journal, one at a time. */
+async function* treesAt(done: readonly FinishedSearch[]): AsyncGenerator<Tree> {
   for (const { place } of done) yield ((await readPlace(place)) as Finished).tree;
 }
 
 /**
- * Searches one problem; of what is in the journal the oracle knows the answers.
- * @param before - iterations that progress counts already
+ * Searches one problem. The oracle knows the answers of the journal.
+ * @param before - iterations that progress has counted already
  */
 async function searchProblem(
   problem: Problem,
@@ -107,7 +107,7 @@ async function searchProblem(
 ): Promise<Finished> {
   const { tokensPerProblem = Number.POSITIVE_INFINITY, secondsPerProblem = Number.POSITIVE_INFINITY } = config;
   const deadline = performance.now() + secondsPerProblem * 1000;
-  let [nodes, iterations, cost] = [ROOTED.nodes, 0, NO_COST as Cost];
+  let [nodes, iterations, cost] = [INITIAL_TREE.nodes, 0, NO_COST as Cost];
   let endedBy: EndedBy | null = null;
   function mayBegin(): boolean {
     if (cost.completionTokens >= tokensPerProblem) endedBy = 'tokens';
@@ -138,14 +138,14 @@ async function* treesOf(
     }
     return;
   }
-  let tree = ROOTED;
+  let tree = INITIAL_TREE;
   for await (const event of searchTree(config, oracle, mayBegin)) {
     tree = grow(tree, event);
     yield tree.nodes;
   }
 }
 
-/** Iterations that a problem has at most; of best-of-N, requests. */
+/** Most iterations of a problem; for best-of-N, requests. */
 const iterationsOf = ({ method, samples, iterations }: SearchConfig): number =>
   method === 'best-of-n' ? requestsOf(samples ?? 0) : iterations;
 
@@ -155,8 +155,13 @@ interface Progress {
   finished(tree: Finished, iterations: number): void;
 }
 
-/** Iterations of all problems of the part. A tree that is exhausted early has all of its iterations done. */
-function progressOf(context: StageContext<'search'>, problems: number, before: Kept, policy: PolicyDriver): Progress {
+/** Counts the iterations of all problems of the part. A tree that is exhausted early counts with all its iterations. */
+function progressOf(
+  context: StageContext<'search'>,
+  problems: number,
+  before: JournalState,
+  policy: PolicyDriver,
+): Progress {
   const iterations = iterationsOf(context.stage.config);
   const { gpus, pricePerGpuHour } = context.stage.config.run.resources;
   const live = liveSearch({ gpus, pricePerGpuHour, driver: () => policy.state?.() ?? {} });
@@ -183,12 +188,15 @@ function progressOf(context: StageContext<'search'>, problems: number, before: K
   };
 }
 
-/** Iterations of a problem that lie behind its answers: all before the latest that was begun. */
-const iterationsBehind = (answers: KeptAnswers = new Map()): number =>
+/** Iterations of a problem that its answers complete: all before the latest one. */
+const iterationsBehind = (answers: JournalledAnswers = new Map()): number =>
   Math.max(0, ...[...answers.values()].map(({ iteration }) => iteration));
 
-/** Of a finished tree, the costs that progress shows. */
-const shownOf = ({ promptTokens = 0, completionTokens = 0, ...counts }: Done['counts']) => ({
-  ...{ promptTokens, completionTokens, timedOut: counts.timedOut ?? 0 },
-  ...{ unjudged: counts.unjudgedRollouts ?? 0, unjudgedTerminals: counts.unjudgedTerminals ?? 0 },
+/** The costs of a finished tree that progress shows. */
+const shownOf = ({ promptTokens = 0, completionTokens = 0, ...counts }: FinishedSearch['counts']) => ({
+  promptTokens,
+  completionTokens,
+  timedOut: counts.timedOut ?? 0,
+  unjudged: counts.unjudgedRollouts ?? 0,
+  unjudgedTerminals: counts.unjudgedTerminals ?? 0,
 });

@@ -1,7 +1,7 @@
 import type { TreeNode } from '../../spec/records.ts';
 import { nodeAt, type SearchTree } from './tree.ts';
 
-/** What selection looks at in a child: Q(S,a) = `q`, P(a|S) = `prior`, N(S,a) = `visits`. */
+/** What selection reads of a child: Q(S,a) = `q`, P(a|S) = `prior`, N(S,a) = `visits`. */
 export type Edge = Pick<TreeNode, 'q' | 'prior' | 'visits'>;
 
 /**
@@ -20,12 +20,12 @@ export function puctScores(children: readonly Edge[], visits: number, c: number)
 }
 
 /**
- * Follows the highest score from the root down to a leaf; of equal scores the child that was sampled first wins.
+ * Follows the highest score from the root down to a leaf. Among equal scores, the child that was sampled first wins.
  *
- * Leaves in flight weigh as *virtual losses*: until its result is in, each counts at every node of its path as one more visit with reward 0,
- * `N' = N + v` and `Q' = N · Q / (N + v)`, so that the next selection goes elsewhere. A leaf that is being expanded is not selected again,
- * nor is a node that has nothing else below it.
- * @param inFlight - ids of leaves that were selected before and are not backed up yet, as often as they were selected
+ * Leaves in flight count as *virtual losses*: until its result is in, each of them counts at every node of its path as
+ * one more visit with reward 0, `N' = N + v` and `Q' = N · Q / (N + v)`, so that the next selection takes another path.
+ * A leaf that is being expanded is not selected again, nor is a node with only such leaves below it.
+ * @param inFlight - ids of the leaves that were selected and are not backed up yet, as often as they were selected
  * @returns null when every leaf is being expanded
  * @see Chaslot, Winands, van den Herik (2008), Parallel Monte-Carlo Tree Search: virtual loss
  */
@@ -51,7 +51,7 @@ function withLosses(node: TreeNode, virtual: ReadonlyMap<number, number>): TreeN
   return { ...node, visits, q: (node.q * node.visits) / visits };
 }
 
-/** Visits that leaves in flight lend to the nodes on their paths. */
+/** Virtual visits of the nodes on the paths to leaves in flight. */
 function virtualVisits(tree: SearchTree, inFlight: readonly number[]): Map<number, number> {
   const virtual = new Map<number, number>();
   for (const leaf of inFlight) {
@@ -62,7 +62,7 @@ function virtualVisits(tree: SearchTree, inFlight: readonly number[]): Map<numbe
   return virtual;
 }
 
-/** Leaves that are being expanded, and the nodes that have only such below them. */
+/** Leaves that are being expanded, and nodes with only such leaves below them. */
 function blockedNodes(tree: SearchTree, inFlight: readonly number[]): Set<number> {
   const blocked = new Set<number>();
   for (const leaf of inFlight) {

@@ -3,9 +3,9 @@ import type { Problem } from '../../spec/records.ts';
 import type { CompletionBatch, PolicyDriver } from '../policy/policy.ts';
 import type { Verifier } from '../verifier/verifier.ts';
 import { unjudgedAmong } from './cost.ts';
-import type { Path, Valued } from './mcts.ts';
+import type { RolloutPath, StateValue } from './mcts.ts';
 
-/** Sampling of rollouts. */
+/** Settings for sampling rollouts. */
 export interface RolloutSettings {
   readonly rollouts: number;
   readonly maxRolloutTokens: number;
@@ -22,28 +22,30 @@ export interface RolloutWorld {
 }
 
 /**
- * Value of a state: R, the mean verifier score of M solutions sampled from it to their end.
+ * Value of a state: R, the mean verifier score of M solutions that are sampled from it to their end.
  *
- * A rollout that cannot be judged says nothing and is left out of the mean; without any that can, R is 0.
+ * A rollout that cannot be judged says nothing and is left out of the mean. When none can be judged, R is 0.
  *
- * Rollouts of the parent whose first step led to this very state are samples from it as well: given that step, the rest of their text was
- * drawn from the policy at this state. They count among the M, and only the others are sampled anew; R stays the mean of M rollouts.
- * @param known - rollouts of the parent through this state, the first M of which count
- * @returns R, the tokens it took, how many rollouts were sampled, how many of the M could not be judged, and how many sampled ones timed out
+ * Rollouts of the parent whose first step led to this state are samples from this state as well: after that step, the
+ * policy drew the rest of their text at this state. They count among the M, and only the others are sampled. R stays
+ * the mean of M rollouts.
+ * @param known - rollouts of the parent through this state; the first M of them count
+ * @returns R, the tokens that it took, how many rollouts were sampled, how many of the M could not be judged, and how
+ *   many sampled ones timed out
  */
 export async function valueByRollouts(
   { problem, domain, policy, verifier }: RolloutWorld,
   steps: readonly string[],
   settings: RolloutSettings,
   seed: number,
-  known: readonly Path[] = [],
-): Promise<Valued & { sampled: number; unjudged: number; timedOut: number; asked: CompletionBatch | null }> {
+  known: readonly RolloutPath[] = [],
+): Promise<StateValue & { sampled: number; unjudged: number; timedOut: number; asked: CompletionBatch | null }> {
   const reused = known.slice(0, settings.rollouts);
   const n = settings.rollouts - reused.length;
   const asked = n === 0 ? null : await policy.ask(requestOf(n));
   const ends = (asked?.completions ?? []).map(({ text }) => untilAnswer(domain, text));
   const verdicts = await Promise.all(ends.map((path) => verifier.verify(problem, domain.join([...steps, ...path]))));
-  const sampled = ends.map((path, index): Path => {
+  const sampled = ends.map((path, index): RolloutPath => {
     const { verdict } = verdicts[index]!;
     return { step: path[0] ?? '', right: verdict === 'unjudged' ? null : verdict === 'right' };
   });
@@ -51,7 +53,7 @@ export async function valueByRollouts(
   const right = judged.filter((path) => path.right).length;
   return {
     value: judged.length === 0 ? 0 : right / judged.length,
-    // Where the first step is taken from here, that of a reused rollout lies behind: only those sampled here can be used again.
+    // Only rollouts that were sampled here can be reused: the first step of a reused one lies before this state.
     paths: settings.reuseRollouts ? sampled : [],
     sampled: sampled.length,
     unjudged: settings.rollouts - judged.length,
@@ -74,7 +76,9 @@ export async function valueByRollouts(
   }
 }
 
-/** Steps up to the first final answer, or to where the policy goes on with another problem, whose answer is not the one asked for. */
+/**
+ * Steps up to the first final answer, or to where the policy begins another problem, whose answer was not asked for.
+ */
 export function untilAnswer(
   domain: Pick<Domain, 'splitSteps' | 'isTerminal' | 'solutionStops'>,
   completion: string,

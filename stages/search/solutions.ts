@@ -5,17 +5,19 @@ import type { Solution } from './best-of-n.ts';
 import { unjudgedAmong } from './cost.ts';
 import { type RolloutSettings, type RolloutWorld, untilAnswer } from './rollout.ts';
 
-/** Sampling of whole solutions. */
+/** Settings for sampling whole solutions. */
 export type SolutionSettings = Pick<RolloutSettings, 'maxRolloutTokens' | 'temperature' | 'topP'> & {
   readonly maxDepth: number;
 };
 
 /**
- * Samples n solutions from the root, as rollouts are sampled, and has them judged.
+ * Samples n solutions from the root, as rollouts are sampled, and lets the verifier judge them.
  *
- * One that `maxRolloutTokens` or `maxDepth` cuts before an answer is closed, as a path of the search is: reward 0 and no answer. One that
- * cannot be judged is no evidence of anything: it has no answer either, so that it is never a wrong branch. Empty ones are dropped.
- * @returns solutions in the order of the server, how many were dropped, how many could not be judged, and of these how many timed out
+ * A solution that `maxRolloutTokens` or `maxDepth` cuts before an answer is closed, like a path of the search: reward 0
+ * and no answer. One that cannot be judged is no evidence; it gets no answer either, so it never becomes a wrong
+ * branch. Empty ones are dropped.
+ * @returns solutions in the order of the server, how many were dropped, how many could not be judged, and how many of
+ *   these timed out
  */
 export async function sampleSolutions(
   { problem, domain, policy, verifier }: RolloutWorld,

@@ -3,41 +3,45 @@ import { TreeNode } from '../../spec/records.ts';
 import { backUp } from './backup.ts';
 
 /**
- * A search tree is the fold of an append-only log: `events.reduce(grow, ROOTED)`. An event is one iteration, and holds only what cannot be
- * computed again (what the policy said and the verifier found); visits and values follow from the order of events.
+ * A search tree is the fold of an append-only log: `events.reduce(grow, INITIAL_TREE)`. An event is one iteration, and
+ * has only what cannot be computed again (the policy's text and the verifier's result). Visits and values follow from
+ * the order of the events.
  */
 
-/** A child as the expansion made it. `reward` is its first evaluation. */
+/** A child as the expansion creates it. `reward` is its first evaluation. */
 export const NewNode = TreeNode.pick({ step: true, prior: true, terminal: true, answer: true }).extend({
   reward: z.number().min(0).max(1),
 });
 export type NewNode = z.infer<typeof NewNode>;
 
-/** What an iteration did to the leaf that it selected. */
+/** What an iteration did to its selected leaf. */
 export const TreeEvent = z.discriminatedUnion('type', [
-  /** The leaf got children, and each was evaluated. */
+  /** The leaf got children, and each of them was evaluated. */
   z.object({ type: z.literal('expanded'), leaf: z.int().min(0), children: z.array(NewNode).min(1) }),
-  /** The leaf cannot be expanded (no candidate, or too deep): from now on it is a terminal without answer and with reward 0. */
+  /**
+   * The leaf cannot be expanded (no candidate, or too deep). From now on it is a terminal without an answer and with
+   * reward 0.
+   */
   z.object({ type: z.literal('closed'), leaf: z.int().min(0) }),
-  /** The leaf is a terminal: its reward counts once more. */
+  /** The leaf is a terminal. Its reward counts once more. */
   z.object({ type: z.literal('revisited'), leaf: z.int().min(0) }),
 ]);
 export type TreeEvent = z.infer<typeof TreeEvent>;
 
 export interface SearchTree {
-  /** `[n]` nodes; a node's id is its index, a parent stands before its children. */
+  /** `[n]` nodes; a node's id is its index, and a parent comes before its children. */
   readonly nodes: readonly TreeNode[];
   /** `[n]` ids of the children of each node, in order of expansion. */
   readonly children: readonly (readonly number[])[];
 }
 
-/** The tree before the first iteration: the bare problem. */
-export const ROOTED: SearchTree = {
+/** The tree before the first iteration: only the problem. */
+export const INITIAL_TREE: SearchTree = {
   nodes: [{ id: 0, parent: null, step: '', prior: 1, visits: 0, q: 0, reward: null, terminal: false, answer: null }],
   children: [[]],
 };
 
-/** The tree after one more iteration. Pure: the tree given stays as it is. */
+/** The tree after one more iteration. Pure: the given tree is unchanged. */
 export function grow(tree: SearchTree, event: TreeEvent): SearchTree {
   const leaf = nodeAt(tree, event.leaf);
   switch (event.type) {
@@ -49,7 +53,8 @@ export function grow(tree: SearchTree, event: TreeEvent): SearchTree {
     }
     case 'expanded': {
       const first = tree.nodes.length;
-      // Fields one by one: their order, and with it the bytes of the output, is to be the same from memory and from the journal.
+      // The fields are listed one by one, so that their order, and the bytes of the output, do not depend on the
+      // journal.
       const born = event.children.map(({ step, prior, reward, terminal, answer }, index): TreeNode => {
         return { id: first + index, parent: leaf.id, step, prior, visits: 0, q: 0, reward, terminal, answer };
       });
@@ -62,21 +67,21 @@ export function grow(tree: SearchTree, event: TreeEvent): SearchTree {
   }
 }
 
-/** @throws RangeError when there is no such node: the log belongs to another tree */
+/** @throws RangeError when the node does not exist, which means that the log belongs to another tree */
 export function nodeAt(tree: Pick<SearchTree, 'nodes'>, id: number): TreeNode {
   const node = tree.nodes[id];
   if (node === undefined) throw new RangeError(`expected a node below ${tree.nodes.length}, but got ${id}`);
   return node;
 }
 
-/** Nodes from below the root to `id`, both the steps of a state and a branch of a trace. The root's is empty. */
+/** Nodes from below the root to `id`: the steps of a state, or a branch of a trace. Empty for the root. */
 export function pathTo(tree: Pick<SearchTree, 'nodes'>, id: number): TreeNode[] {
   const path: TreeNode[] = [];
   for (let node = nodeAt(tree, id); node.parent !== null; node = nodeAt(tree, node.parent)) path.push(node);
   return path.reverse();
 }
 
-/** Whether nothing is left to explore: every leaf is terminal. */
+/** Whether nothing is left to explore: every leaf is a terminal. */
 export function isExhausted(tree: SearchTree): boolean {
   return tree.nodes.every((node) => node.terminal || tree.children[node.id]!.length > 0);
 }

@@ -15,12 +15,12 @@ describe.each(names)('the canaries of %s', (name) => {
   const lines = readFileSync(`${folder}/${name}/canaries.jsonl`, 'utf8').trim().split('\n');
   const canaries = lines.map((line) => Canary.parse(JSON.parse(line)));
 
-  test('are several, with right and with wrong completions', () => {
+  test('include right and wrong completions', () => {
     expect(canaries.length).toBeGreaterThanOrEqual(6);
     expect(canaries.map(({ verdict }) => verdict)).toEqual(expect.arrayContaining(['right', 'wrong']));
   });
 
-  test('are judged by the real verifier as they state', async () => {
+  test('get the verdicts that they state from the real verifier', async () => {
     process.env.ORRERY_PYTHON ??= fileURLToPath(new URL('../../.venv/bin/python', import.meta.url));
     const stage = aStageFile({ kind: 'evaluate' });
     const context = { domain: await loadDomain(name), log: pino({ level: 'silent' }), stage };

@@ -5,7 +5,7 @@ const change = await loadDomain('change');
 const PROBLEM = 'Pay 33 with 4 coins of 1 12 7 :';
 
 describe('change', () => {
-  test('prompts in the words that the stand-in policy has learnt', () => {
+  test('uses only words that the stand-in policy knows in its prompts', () => {
     const steps = ['33 - 12 = 21 .', '21 - 7 = 14 .', 'Final answer: 12 7 7 7'];
     expect(change.prompts.solve(PROBLEM)).toBe(PROBLEM);
     expect(change.prompts.selfEvaluate(PROBLEM, steps)).toBe(
@@ -25,7 +25,7 @@ describe('change', () => {
     expect(change.join(steps)).toBe(text.trim());
   });
 
-  test('names a place by the amount that is left there', () => {
+  test('names a place by the remaining amount', () => {
     expect(change.placeAfter('33 - 12 = 21 .')).toBe('21');
     expect(change.placeAfter('nonsense .')).toBe('nonsense');
     expect(change.phrases.goBack.replace('{place}', change.placeAfter('33 - 12 = 21 .'))).toBe(
@@ -33,7 +33,7 @@ describe('change', () => {
     );
   });
 
-  test('approves by the positive verdict alone', () => {
+  test('approves only by the positive verdict', () => {
     expect(change.approves(` ${change.phrases.positive} Next : 33`)).toBe(true);
     expect(change.approves(change.phrases.negative)).toBe(false);
     expect(change.approves('')).toBe(false);
@@ -42,20 +42,23 @@ describe('change', () => {
   test.each([
     { rewritten: '33 - 12 leaves 21 .', fault: null },
     { rewritten: '33 - 12 gives 21 .', fault: null },
-    { rewritten: '33 - 12 leaves 20 .', fault: 'its numbers are 12, 20, 33 and not 12, 21, 33' },
-    { rewritten: '12 leaves 21 .', fault: 'its numbers are 12, 21 and not 12, 21, 33' },
-    { rewritten: '21 - 12 leaves 33 .', fault: 'it ends with 33 and not with 21, which is left' },
+    { rewritten: '33 - 12 leaves 20 .', fault: 'expected the numbers 12, 21, 33, but it has 12, 20, 33' },
+    { rewritten: '12 leaves 21 .', fault: 'expected the numbers 12, 21, 33, but it has 12, 21' },
+    {
+      rewritten: '21 - 12 leaves 33 .',
+      fault: 'expected it to end with 21, the remaining amount, but it ends with 33',
+    },
     { rewritten: '33 - 12 leaves 21', fault: 'it does not end with " ."' },
-    { rewritten: '. .', fault: 'its numbers are none and not 12, 21, 33' },
+    { rewritten: '. .', fault: 'expected the numbers 12, 21, 33, but it has none' },
     {
       rewritten: `33 - 12 leaves 21 ${change.phrases.negative} .`,
-      fault: 'it holds the phrase "This does not come out even."',
+      fault: 'it contains the phrase "This does not come out even."',
     },
     {
       rewritten: "Let's go back to where 33 - 12 leaves 21 .",
-      fault: 'it holds the phrase "Let\'s go back to where"',
+      fault: 'it contains the phrase "Let\'s go back to where"',
     },
-  ])('finds of "$rewritten": $fault', ({ rewritten, fault }) => {
+  ])('checks "$rewritten": $fault', ({ rewritten, fault }) => {
     const asked = { problem: 'Pay 33 with 2 coins of 1 12 21 :', written: '', step: '33 - 12 = 21 .' };
     expect(change.faultOfRewrite(asked, rewritten)?.detail ?? null).toBe(fault);
   });

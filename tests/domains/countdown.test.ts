@@ -5,7 +5,7 @@ const countdown = await loadDomain('countdown');
 const PROBLEM = 'Use 3 5 7 to make 26 :';
 
 describe('countdown', () => {
-  test('prompts in the words that the stand-in policy has learnt', () => {
+  test('uses only words that the stand-in policy knows in its prompts', () => {
     const steps = ['3 * 7 = 21 .', '21 + 5 = 26 .', 'Final answer: 3 * 7 = 21 , 21 + 5 = 26'];
     expect(countdown.prompts.solve(PROBLEM)).toBe(PROBLEM);
     expect(countdown.prompts.selfEvaluate(PROBLEM, steps)).toBe(
@@ -33,7 +33,7 @@ describe('countdown', () => {
     expect(countdown.placeAfter('nonsense .')).toBe('nonsense');
   });
 
-  test('approves by the positive verdict alone', () => {
+  test('approves only by the positive verdict', () => {
     expect(countdown.approves(` ${countdown.phrases.positive} Next : 3`)).toBe(true);
     expect(countdown.approves(countdown.phrases.negative)).toBe(false);
     expect(countdown.approves('')).toBe(false);
@@ -42,17 +42,17 @@ describe('countdown', () => {
   test.each([
     { rewritten: '3 times 7 gives 21 .', fault: null },
     { rewritten: 'We get 21 from 3 * 7 .', fault: null },
-    { rewritten: '3 times 7 gives 22 .', fault: 'its numbers are 3, 7, 22 and not 3, 7, 21' },
+    { rewritten: '3 times 7 gives 22 .', fault: 'expected the numbers 3, 7, 21, but it has 3, 7, 22' },
     { rewritten: '3 times 7 gives 21', fault: 'it does not end with " ."' },
     {
       rewritten: `We get 21 from 3 * 7 ${countdown.phrases.negative} .`,
-      fault: 'it holds the phrase "Our solution does not reach the target."',
+      fault: 'it contains the phrase "Our solution does not reach the target."',
     },
     {
       rewritten: "Let's go back to where we had 21 from 3 * 7 .",
-      fault: 'it holds the phrase "Let\'s go back to where we had"',
+      fault: 'it contains the phrase "Let\'s go back to where we had"',
     },
-  ])('finds of "$rewritten": $fault', ({ rewritten, fault }) => {
+  ])('checks "$rewritten": $fault', ({ rewritten, fault }) => {
     const asked = { problem: 'Use 3 5 7 to make 26 :', written: '', step: '3 * 7 = 21 .' };
     expect(countdown.faultOfRewrite(asked, rewritten)?.detail ?? null).toBe(fault);
   });

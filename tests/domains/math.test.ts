@@ -4,7 +4,7 @@ import { loadDomain, ownSolution } from '../../domains/domain.ts';
 const math = await loadDomain('math');
 
 describe('mathematics', () => {
-  test('prompts with the problem as it is, TeX braces included', () => {
+  test('puts the problem into its prompts unchanged, TeX braces included', () => {
     const problem = 'What is $\\frac{1}{2}$ of {problem} and {steps}?';
     expect(math.prompts.solve(problem)).toContain(`Problem: ${problem}\n\nSolution:\n\n`);
     expect(math.prompts.solve(problem)).toMatch(/Solution:\n\n$/);
@@ -12,7 +12,7 @@ describe('mathematics', () => {
     expect(math.prompts.rewrite(problem, '', 'One.\n\n')).toMatch(/\(nothing yet\)\n\nNext step: One\.\n\nRewritten:$/);
   });
 
-  test('shows a search how steps look, and asks it for the next one', () => {
+  test('shows a search examples of steps, and asks for the next step', () => {
     const prompt = math.prompts.steps?.('What is {steps}?') ?? '';
     expect(prompt).toMatch(/Problem: What is \{steps\}\?\n\nSolution:\n\n$/);
     const examples = prompt
@@ -27,7 +27,7 @@ describe('mathematics', () => {
     }
   });
 
-  test('ends a prompt of steps where the next step begins', () => {
+  test('ends the prompt of a search where the next step begins', () => {
     const prompt = math.prompts.solve('What is 2?');
     expect(math.join([prompt, 'One.\n\n', 'Two.\n\n'])).toBe(`${prompt}One.\n\nTwo.\n\n`);
     expect(math.join([prompt, 'One.', 'Two.'])).toBe(`${prompt}One.\n\nTwo.`);
@@ -44,7 +44,7 @@ describe('mathematics', () => {
     expect(math.splitSteps(text)).toEqual(steps);
   });
 
-  test('knows a final answer by its box', () => {
+  test('recognises a final answer by its box', () => {
     expect(math.isTerminal('The final answer is \\boxed{7}.')).toBe(true);
     expect(math.isTerminal('The final answer is 7.')).toBe(false);
   });
@@ -77,19 +77,19 @@ describe('mathematics', () => {
   };
   test.each([
     { rewritten: 'Next we see that $2 + 3 = 5$.', fault: null },
-    { rewritten: 'Next we see that the sum is 5.', fault: ['numbers', 'it has lost the number 2'] },
+    { rewritten: 'Next we see that the sum is 5.', fault: ['numbers', 'the number 2 is missing'] },
     { rewritten: '$2 + 3 = 5$, so \\boxed{5}.', fault: ['answer', 'it states the final answer'] },
     {
       rewritten: `$2 + 3 = 5$. ${math.phrases.positive}`,
-      fault: ['phrase', `it holds the phrase "${math.phrases.positive}"`],
+      fault: ['phrase', `it contains the phrase "${math.phrases.positive}"`],
     },
     { rewritten: '$2 + 3 = 5$, but that is wrong.', fault: ['verdict', 'it judges: "wrong"'] },
     { rewritten: 'Going back, $2 + 3 = 5$.', fault: ['verdict', 'it judges: "going back"'] },
-    { rewritten: '$2 + 3 = 5$, and 5 + 4 = 9.', fault: ['invented', 'its number 4 comes from nowhere'] },
-    { rewritten: '$2 + 3 = 5$, and 10 is twice that.', fault: ['invented', 'its number 10 comes from nowhere'] },
+    { rewritten: '$2 + 3 = 5$, and 5 + 4 = 9.', fault: ['invented', 'the number 4 is new'] },
+    { rewritten: '$2 + 3 = 5$, and 10 is twice that.', fault: ['invented', 'the number 10 is new'] },
     { rewritten: 'Of 1200 and 7, $2.0 + 3 = 5$ remain.', fault: null },
     { rewritten: 'With 0.2 of $1{,}200$, $2 + 3 = 5$.', fault: null },
-  ])('finds of "$rewritten": $fault', ({ rewritten, fault }) => {
+  ])('checks "$rewritten": $fault', ({ rewritten, fault }) => {
     const found = math.faultOfRewrite(asked, rewritten);
     expect(found === null ? null : [found.reason, found.detail]).toEqual(fault);
   });
@@ -100,11 +100,11 @@ describe('mathematics', () => {
     { step: '25% of 80', rewritten: '0.25 times 80' },
     { step: 'It is 3.', rewritten: 'It is 3.0.' },
     { step: 'The error is 3.', rewritten: 'We find an error of 3.' },
-  ])('takes "$rewritten" for "$step"', ({ step, rewritten }) => {
+  ])('accepts "$rewritten" for "$step"', ({ step, rewritten }) => {
     expect(math.faultOfRewrite({ problem: '', written: '', step }, rewritten)).toBeNull();
   });
 
-  test('ends a solution where the policy goes on to another problem', () => {
+  test('ends a solution where the policy begins another problem', () => {
     expect(ownSolution(math, 'It is 3.\n\nProblem: What is 4?\n\nThe final answer is \\boxed{4}.')).toBe(
       'It is 3.\n\n',
     );

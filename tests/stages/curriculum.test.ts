@@ -25,25 +25,25 @@ describe('the window', () => {
     ]);
   });
 
-  test('keeps those nearest its middle when there are more than wanted', () => {
+  test('keeps the prompts nearest its middle when there are more than wanted', () => {
     const tallies = [aTally('a', 2), aTally('b', 4), aTally('c', 6), aTally('d', 5)];
     expect(decide(tallies, WINDOW, 2, byId).map(({ reason }) => reason)).toEqual([
       ...['over-target', 'kept', 'over-target', 'kept'],
     ]);
   });
 
-  test('orders equal distances by the prompt and not by the order of the prompts', () => {
+  test('orders equal distances by the prompt, whatever the order of the prompts', () => {
     const [a, b] = [aTally('a', 3), aTally('b', 5)];
     const kept = (tallies: Tally[]) => tallies.filter((_, index) => decide(tallies, WINDOW, 1, byId)[index]?.kept);
     expect(kept([a, b])).toEqual([a]);
     expect(kept([b, a])).toEqual([a]);
   });
 
-  test('does not count a completion that cannot be judged as wrong', () => {
+  test('does not count an unjudged completion as wrong', () => {
     expect(passRateOf(aTally('a', 3, 4))).toBe(0.75);
   });
 
-  test('finds a prompt too hard of which nothing can be judged, even where it keeps a pass rate of 0', () => {
+  test('drops a prompt without a judged sample as too hard, even when it keeps a pass rate of 0', () => {
     expect(decide([aTally('a', 0, 8)], { min: 0, max: 1 }, 1, byId)[0]).toMatchObject({ reason: 'too-hard' });
   });
 
@@ -91,7 +91,7 @@ function killAfter(server: FakePolicyServer, after: number, kill: () => void): v
 }
 
 describe('the program', () => {
-  test('samples every candidate, keeps at most the target, and says why', async () => {
+  test('samples every candidate, keeps at most the target, and records the reasons', async () => {
     await using server = await startFakePolicyServer(reply);
     const { store, plan } = await aCurriculum();
     const { path, dir } = await plan('once');
@@ -106,7 +106,7 @@ describe('the program', () => {
     expect(part.counts).toMatchObject({ candidates: 24, kept: 6, completions: 192, unjudged: 0 });
   });
 
-  test('killed by SIGKILL again and again, it ends with the bytes of an undisturbed run', {
+  test('after repeated SIGKILLs, it ends with the bytes of an undisturbed run', {
     timeout: 120_000,
   }, async () => {
     await using server = await startFakePolicyServer(reply);

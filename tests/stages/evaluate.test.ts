@@ -14,8 +14,8 @@ const PROBLEMS: Problem[] = [
 ];
 
 /**
- * The greedy completion is right, after a restart; samples of the hard benchmark cannot be judged, those of the easy
- * one are wrong.
+ * The greedy completion is right, after a restart. Samples of the hard benchmark cannot be judged; those of the easy one
+ * are wrong.
  */
 const reply: Reply = ({ prompt, temperature }) => {
   const hard = prompt.includes('20');
@@ -65,14 +65,14 @@ test('every problem is completed greedily and sampled, verified, and its backtra
   ]);
 });
 
-test('without greedy there are samples alone', async () => {
+test('without greedy decoding there are only samples', async () => {
   await using server = await startFakePolicyServer(reply);
   const { store, path, records } = await anEvaluation({ samplesPerProblem: 1, greedy: false });
   expect(await startStage(path, { store, policyUrl: server.url }).ended).toMatchObject({ code: 0 });
   expect((await records()).map(({ mode }) => mode)).toEqual(['sampled', 'sampled']);
 });
 
-test('a problem whose prompt leaves no room is counted and not sent, one that leaves little is asked for less', async () => {
+test('a problem that is too long is counted and not sent; one that leaves little space is asked for fewer tokens', async () => {
   await using server = await startFakePolicyServer(reply, { contextTokens: 60 });
   const long: Problem = { id: 'long', problem: `${'1 + '.repeat(60)}1 =`, reference: '61', source: 'hard' };
   const { store, path, records, counts } = await anEvaluation({ samplesPerProblem: 2 }, [...PROBLEMS, long]);
@@ -84,7 +84,7 @@ test('a problem whose prompt leaves no room is counted and not sent, one that le
   expect(server.requests.some(({ prompt }) => prompt.includes(long.problem))).toBe(false);
 });
 
-test('an evaluation of which no problem fits into the context has no result', async () => {
+test('an evaluation in which no problem fits into the context has no result', async () => {
   await using server = await startFakePolicyServer(reply, { contextTokens: 1 });
   const { store, path } = await anEvaluation({});
   const { code, stderr } = await startStage(path, { store, policyUrl: server.url }).ended;

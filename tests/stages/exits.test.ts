@@ -34,7 +34,8 @@ describe('the ending of a stage program', () => {
       name: 'explains a full disk',
       error: aSystemError('ENOSPC'),
       exitCode: 69,
-      message: 'the store has no space left; free some space, and the stage resumes from its journal (ENOSPC: something)',
+      message:
+        'the store has no space left; free some space, and the stage resumes from its journal (ENOSPC: something)',
     },
     {
       name: 'explains a lost mount',

@@ -43,7 +43,7 @@ const selfEvaluationsOf = (name: string): SelfEvaluation[] =>
     .split('\n')
     .map((line) => SelfEvaluation.parse(JSON.parse(line)));
 
-/** Disapproves of whatever the sample number of its judgement says. */
+/** Rejects the samples with the given numbers. */
 function doubting(disapproved: number): Policy {
   const policy = toyPolicy();
   const complete: Policy['complete'] = async (request) => {
@@ -56,7 +56,7 @@ function doubting(disapproved: number): Policy {
 }
 
 describe('the linearise program', () => {
-  test('writes direct and search traces, with counts that fit', async () => {
+  test('writes direct and search traces, with matching counts', async () => {
     const { files, counts, traces, reports } = await run('plain');
     expect(files).toEqual(['data/traces-00000.jsonl', 'data/self-evaluations-00000.jsonl']);
     expect(counts.problems).toBe(3);
@@ -66,7 +66,7 @@ describe('the linearise program', () => {
     expect(reports.at(-1)).toMatchObject({ unit: 'problem', done: 3, total: 3 });
   });
 
-  test('keeps nothing where one judgement of many disagrees', async () => {
+  test('keeps nothing when one of many self-evaluations disagrees', async () => {
     const { counts, traces } = await run('doubting', { selfEvaluations: 8 }, { policy: doubting(5) });
     expect(traces).toEqual([]);
     expect(counts.rejectedBySelfEvaluation).toBe(counts.selfEvaluated);
@@ -81,19 +81,19 @@ describe('the linearise program', () => {
     expect(counts.acceptedOfLowValue! + counts.acceptedOfHighValue! + counts.rejectedByAll!).toBe(0);
   });
 
-  test('asks nothing where self-evaluation is off', async () => {
+  test('asks nothing when self-evaluation is off', async () => {
     const { policy, traces } = await run('unasked', { selfEvaluations: 0 });
     expect(policy.usage.requests).toBe(0);
     expect(traces.length).toBeGreaterThan(0);
   });
 
-  test('makes direct traces alone for a direct arm: those of the other arm', async () => {
+  test('makes only direct traces for a direct arm, the same ones as in the other arm', async () => {
     const astro = await run('astro');
     const direct = await run('direct', { searchTraces: 0 });
     expect(direct.traces).toEqual(astro.traces.filter(({ k }) => k === 0));
   });
 
-  test('killed at any line of its journal, it goes on to the same bytes', async () => {
+  test('killed at any line of its journal, it resumes to the same bytes', async () => {
     const whole = await run('whole');
     const journal = readFileSync(join(folder, 'whole/journal', journalFile(0, 0)));
     const lines = [...journal.entries()].flatMap(([index, byte]) => (byte === 10 ? [index + 1, index - 5] : []));

@@ -27,7 +27,7 @@ describe('an independent, slow linearisation', () => {
       { numRuns: 300 },
     ));
 
-  test('makes the same sequences of the branches that were drawn, and finds the draw allowed and as large as it can be', () => {
+  test('makes the same sequences from the drawn branches, which are allowed and as many as possible', () => {
     let jumps = 0;
     fc.assert(
       fc.property(anyTree(), fc.boolean(), fc.integer({ min: 1, max: 3 }), fc.nat(), ({ nodes }, merge, k, seed) => {
@@ -43,12 +43,12 @@ describe('an independent, slow linearisation', () => {
           expect(slowMayStandTogether(nodes, drawn, told)).toBe(true);
           jumps += trace.k;
           if (trace.k === 0 || trace.k === k) continue;
-          // With fewer wrong branches than wanted, there was none left that fits to those drawn.
+          // With fewer wrong branches than wanted, no remaining branch fits the drawn ones.
           for (const { id } of slow.wrong) expect(slowMayStandTogether(nodes, [...drawn, id], told)).toBe(false);
         }
       }),
       { numRuns: 400 },
     );
-    expect(jumps).toBeGreaterThan(30); // else the property would say nothing
+    expect(jumps).toBeGreaterThan(30); // otherwise the property would be empty
   });
 });

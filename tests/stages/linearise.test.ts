@@ -39,7 +39,7 @@ function forAnyTrace(
     }),
     { numRuns: 400 },
   );
-  expect(seen).toBeGreaterThan(30); // else the property would say nothing
+  expect(seen).toBeGreaterThan(30); // otherwise the property would be empty
 }
 
 const terminalsOf = (trace: Trace, tree: SearchTree): TreeNode[] =>
@@ -61,13 +61,13 @@ describe('linearise', () => {
       for (const { reward } of wrong) expect(reward).toBe(0);
     }));
 
-  test('backtracks k times, and does not when k is 0', () =>
+  test('backtracks k times, and never when k is 0', () =>
     forAnyTrace((trace) => {
       expect(trace.steps.filter(({ move }) => move.type === 'backtrack')).toHaveLength(trace.k);
       expect(trace.wrongAnswers).toHaveLength(trace.k);
     }));
 
-  test('continues from parent to child, and goes back to the parent of what comes next', () =>
+  test('continues from parent to child, and goes back to the parent of the next node', () =>
     forAnyTrace((trace, tree) => {
       trace.steps.forEach(({ node, move }, index) => {
         const before = trace.steps[index - 1]?.node ?? 0;
@@ -75,7 +75,7 @@ describe('linearise', () => {
       });
     }));
 
-  test('goes back only to the root or to what it has visited, with its name', () =>
+  test('goes back only to the root or to a visited node, with its name', () =>
     forAnyTrace((trace) => {
       for (const [index, { move, backTo }] of trace.steps.entries()) {
         const place = trace.steps.slice(0, index).find(({ node }) => move.type === 'backtrack' && node === move.to);
@@ -84,7 +84,7 @@ describe('linearise', () => {
       }
     }));
 
-  test('goes back to the lowest ancestor that the next branch shares with what was visited', () =>
+  test('goes back to the lowest ancestor that the next branch shares with the visited nodes', () =>
     forAnyTrace((trace, tree) => {
       trace.steps.forEach(({ node, move }, index) => {
         if (move.type === 'continue') return;
@@ -94,7 +94,7 @@ describe('linearise', () => {
       });
     }, true));
 
-  test('goes back to the lowest common ancestor with the wrong branch where there is one', () =>
+  test('goes back to the lowest common ancestor with the wrong branch, if there is one', () =>
     forAnyTrace((trace, tree) => {
       const jump = trace.steps.findIndex(({ move }) => move.type === 'backtrack');
       if (trace.k !== 1) return;
@@ -104,7 +104,7 @@ describe('linearise', () => {
       expect(trace.steps[jump]!.move).toEqual({ type: 'backtrack', to: common });
     }, true));
 
-  test('with merge has no node twice, and every branch whole', () =>
+  test('with merge, has no node twice and every branch whole', () =>
     forAnyTrace((trace, tree) => {
       const visited = trace.steps.map(({ node }) => node);
       expect(new Set(visited).size).toBe(visited.length);
@@ -113,13 +113,13 @@ describe('linearise', () => {
       }
     }, true));
 
-  test('without merge writes every branch from the root on', () =>
+  test('without merge, writes every branch from the root', () =>
     forAnyTrace((trace, tree) => {
       const whole = terminalsOf(trace, tree).flatMap(({ id }) => pathTo(tree, id));
       expect(trace.steps.map(({ node }) => node)).toEqual(whole.map(({ id }) => id));
     }, false));
 
-  test('tells something new in every branch, and never goes back to the step just told', () =>
+  test('has new text in every branch, and never goes back to the step just written', () =>
     forAnyTrace((trace, tree) => {
       let last = 0;
       trace.steps.forEach(({ node, move }) => {
@@ -165,7 +165,7 @@ describe('linearise', () => {
   });
 });
 
-/** A trace as one writes it down: `1 3 5 | to 1 "21": 4 6`. */
+/** A trace in short notation: `1 3 5 | to 1 "21": 4 6`. */
 function sketchOf({ k, steps, wrongAnswers, answer }: Trace) {
   const walk = steps.map(({ node, move, backTo }) =>
     move.type === 'continue' ? `${node}` : `| to ${move.to}${backTo === null ? '' : ` "${backTo}"`}: ${node}`,
@@ -199,7 +199,7 @@ describe('terminals', () => {
     expect([...incorrect].map(([answer, those]) => [answer, those.map(({ id }) => id)])).toEqual([['x', [5, 3]]]);
   });
 
-  test('without an answer, without reasoning, or with an answer that is right elsewhere teach nothing', () => {
+  test('without an answer, without reasoning, or with an answer that is right elsewhere are omitted', () => {
     const nodes = [
       node(0, null),
       node(1, 0),
@@ -213,7 +213,7 @@ describe('terminals', () => {
     expect(incorrect.size).toBe(0);
   });
 
-  test('divide into reasoning and answer where the domain says', () => {
+  test('are split into reasoning and answer as the domain says', () => {
     expect(splitTerminal('1 + 1 = 2 . Final answer: 2', domain)).toEqual({
       reasoning: '1 + 1 = 2 .',
       answer: 'Final answer: 2',

@@ -42,18 +42,18 @@ describe('the outline of a solution', () => {
     continues(6, ANSWER, 1),
   ];
 
-  test('of a direct trace is plain, whatever its values', () => {
+  test('of a direct trace has no reflections, whatever its values', () => {
     expect(textOf(0, direct, ALWAYS)).toBe(` 3 * 7 = 21 . 21 + 5 = 26 . ${ANSWER}`);
   });
 
-  test('goes back with reflection, negative verdict and the name of the place, and ends with a positive reflection', () => {
+  test('goes back with a reflection, a negative verdict and the name of the place, and ends with a positive reflection', () => {
     expect(textOf(1, searching)).toBe(
       ` 3 * 7 = 21 . 21 - 5 = 16 . ${phrases.reflection} ${phrases.negative} Let's go back to where we had 21 . ` +
         `21 + 5 = 26 . ${phrases.reflection} ${phrases.positive} ${ANSWER}`,
     );
   });
 
-  test('restarts where the trace goes back to the root', () => {
+  test('restarts when the trace goes back to the root', () => {
     const steps = [
       continues(2, '3 + 5 = 8 .'),
       continues(3, '8 + 7 = 15 .'),
@@ -67,7 +67,7 @@ describe('the outline of a solution', () => {
     );
   });
 
-  test('reflects after intermediate nodes of high Q, but not right before it goes back', () => {
+  test('reflects after intermediate nodes of high Q, except directly before it goes back', () => {
     const parts = outline({ k: 1, steps: searching, terminalStep: ANSWER }, countdown, ALWAYS, () => 0);
     expect(parts.map(({ kind, node }) => `${kind} ${node}`)).toEqual([
       'step 1',
@@ -84,7 +84,7 @@ describe('the outline of a solution', () => {
     ]);
   });
 
-  test('reflects at random: once for each node of high Q', () => {
+  test('reflects at random, with one draw for each node of high Q', () => {
     let draws = 0;
     const random = () => {
       draws += 1;
@@ -96,7 +96,7 @@ describe('the outline of a solution', () => {
     expect(parts.filter(({ kind }) => kind === 'positive')).toHaveLength(1);
   });
 
-  test('tells the reasoning of a terminal, and its answer only at the end', () => {
+  test('has the reasoning of a terminal in its place, and the answer only at the end', () => {
     const steps = [
       continues(1, 'Half is \\$3\\$.\n\n'),
       continues(2, 'So we add. The answer is \\boxed{7}.'),
@@ -111,7 +111,7 @@ describe('the outline of a solution', () => {
     expect(parts.at(-1)).toMatchObject({ kind: 'answer', node: 3, text: 'The answer is \\boxed{6}.' });
   });
 
-  test('keeps a place that looks like a pattern as it is', () => {
+  test('copies a place that looks like a replacement pattern unchanged', () => {
     const steps = [continues(1, 'a .'), continues(2, WRONG), backTo(3, 'b .', 1, '$& {place}'), continues(4, ANSWER)];
     const parts = outline({ k: 1, steps, terminalStep: ANSWER }, countdown, NEVER, () => 0);
     expect(parts.find(({ kind }) => kind === 'backtrack')!.text).toBe("Let's go back to where we had $& {place} .");
@@ -138,7 +138,7 @@ describe('a composed text', () => {
         spans.forEach(({ from, to, kind, node }, index) => {
           expect(text.slice(from, to)).toBe(parts[index]!.text.trim());
           expect({ kind, node }).toEqual({ kind: parts[index]!.kind, node: parts[index]!.node });
-          expect(text.slice(end, from).trim()).toBe(''); // nothing but joiners between spans
+          expect(text.slice(end, from).trim()).toBe(''); // only joiners between spans
           end = to;
         });
         expect(end).toBe(text.length);
@@ -154,7 +154,7 @@ describe('a composed text', () => {
   test('is covered by spans in order, in paragraphs of mathematics', () =>
     covers(math, math.prompts.solve('What is 2?')));
 
-  test('begins with the joiner, so that prompt and text make the whole', () => {
+  test('begins with the joiner, so that prompt and text form the whole', () => {
     const parts: Part[] = [{ kind: 'step', node: 1, text: '3 + 5 = 8 .', follows: false }];
     expect(compose('Use 3 5 to make 8 :', parts, countdown).text).toBe(' 3 + 5 = 8 .');
     expect(compose(math.prompts.solve('What is 2?'), parts, math).text).toBe('3 + 5 = 8 .');

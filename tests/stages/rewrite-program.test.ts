@@ -56,7 +56,7 @@ async function run(name: string, config: object = {}, { attempt = 0, part = 0, p
 const CAREFUL = { attemptsPerStep: 20 };
 
 describe('the rewrite program', () => {
-  test('turns traces into solutions whose spans tell of their nodes', async () => {
+  test('turns traces into solutions whose spans name their nodes', async () => {
     const { files, counts, solutions, reports } = await run('plain', CAREFUL);
     expect(files).toEqual(['data/solutions-00000.jsonl', 'data/dropped-00000.jsonl']);
     expect(counts).toMatchObject({ traces: 4, solutions: 4, droppedSolutions: 0, k0: 1, k1: 3 });
@@ -84,8 +84,8 @@ describe('the rewrite program', () => {
     expect(dropped).toEqual(TRACES.map(({ id, k }) => ({ id, k, source: PROBLEM.source, reason: 'numbers' })));
   });
 
-  test('stands in for what is dropped with the next trace, to the same bytes after a kill at any line', async () => {
-    // Solutions with a wrong branch cannot be written: 21 - 5 is always lost.
+  test('replaces a dropped trace by the next one, with the same bytes after a kill at any line', async () => {
+    // Solutions with a wrong branch cannot be written, because 21 - 5 always loses a number.
     const toy = toyPolicy() as Policy;
     const policy: Policy = {
       ...toy,
@@ -109,12 +109,12 @@ describe('the rewrite program', () => {
     }
   });
 
-  test('ends with fewer than wanted when the traces run out', async () => {
+  test('ends with fewer solutions than wanted when the traces run out', async () => {
     const { counts } = await run('run-out', { ...CAREFUL, targetSolutions: 1000 });
     expect(counts).toMatchObject({ traces: 4, solutions: 4 });
   });
 
-  test('shares the target among shards, which choose alike', async () => {
+  test('divides the target among shards, which compute the same order', async () => {
     const config = { ...CAREFUL, targetSolutions: 3, run: { shards: 2 } };
     const ids = [0, 1].map(async (part) => (await run('shards', config, { part })).solutions.map(({ id }) => id));
     const [first, second] = await Promise.all(ids);
@@ -122,7 +122,7 @@ describe('the rewrite program', () => {
     expect(new Set([...first!, ...second!]).size).toBe(3);
   });
 
-  test('killed at any line of its journal, it goes on to the same bytes', async () => {
+  test('killed at any line of its journal, it resumes to the same bytes', async () => {
     const whole = await run('whole');
     const journal = readFileSync(join(folder, 'whole/journal', journalFile(0, 0)));
     const lines = [...journal.entries()].flatMap(([index, byte]) => (byte === 10 ? [index + 1, index - 5] : []));
@@ -163,7 +163,7 @@ describe('the rewriting of a step', () => {
     ]);
     expect(rewritten.text).toBe('3 times 7 gives 21 .');
     expect(rewritten.faults).toEqual([
-      { reason: 'numbers', detail: 'its numbers are 21 and not 3, 7, 21' },
+      { reason: 'numbers', detail: 'expected the numbers 3, 7, 21, but it has 21' },
       { reason: 'empty', detail: 'it is empty' },
     ]);
     expect(seen.map(({ seed }) => seed)).toEqual([100, 101, 102]);
@@ -176,7 +176,7 @@ describe('the rewriting of a step', () => {
     });
   });
 
-  test('gives up after its attempts, a cut text being a fault too', async () => {
+  test('gives up after its attempts, and counts a cut text as a fault', async () => {
     const cut = says('3 times 7 gives 21 .', 'length');
     const { rewritten } = await rewriteWithAnswers([cut, cut, cut]);
     const fault = { reason: 'tooLong', detail: 'it is longer than 16 tokens' };

@@ -12,7 +12,7 @@ const selectTraces = <T extends ReturnType<typeof tracesOf>[number]>(
 ) => stratifiedOrder(traces, seed).slice(0, target);
 
 describe('the order of traces', () => {
-  test('has in every beginning the shares of k as they are among all', () =>
+  test('has in every prefix the shares of k of all traces', () =>
     fc.assert(
       fc.property(fc.array(fc.nat(2), { minLength: 2, maxLength: 60 }), fc.nat(), (ks, seed) => {
         const order = stratifiedOrder(tracesOf(ks), seed);
@@ -62,6 +62,6 @@ describe('the order of traces', () => {
       ),
     ));
 
-  test('gives no shard one of two strata that alternate', () =>
+  test('gives no shard only one of two strata that alternate', () =>
     expect(shareOf(['a', 'b', 'a', 'b'], 4, { part: 0, parts: 2 }).traces.toSorted()).toEqual(['a', 'b']));
 });

@@ -24,7 +24,7 @@ const solution = (steps: string, reward: number, answer: string | null = `${rewa
 const stepsTo = (nodes: readonly TreeNode[], id: number) => pathTo({ nodes }, id).map(({ step }) => step);
 
 describe('the tree of solutions', () => {
-  test('merges equal first steps, with visits, values and shares of the solutions through them', () => {
+  test('merges equal first steps, and counts the solutions through them', () => {
     const nodes = treeOfSolutions([
       solution('a b x', 1),
       solution('a c y', 0),
@@ -44,7 +44,7 @@ describe('the tree of solutions', () => {
     expect(nodes.filter(({ terminal }) => terminal).map(({ id }) => id)).toEqual([3, 5, 7]);
   });
 
-  test('keeps the end of one solution apart from the same step within another, and from one that was not judged', () => {
+  test('keeps the end of one solution apart from the same step inside another, and from an unjudged one', () => {
     const nodes = treeOfSolutions([solution('a b', 0, null), solution('a b c', 1), solution('a b', 1, '7')]);
     expect(nodes.filter(({ step }) => step === 'b').map(({ terminal, answer }) => [terminal, answer])).toEqual([
       [true, null],
@@ -53,11 +53,11 @@ describe('the tree of solutions', () => {
     ]);
   });
 
-  test('is the bare problem without solutions', () => {
+  test('is only the problem without solutions', () => {
     expect(treeOfSolutions([])).toMatchObject([{ id: 0, parent: null, visits: 0, q: 0, terminal: false }]);
   });
 
-  test('holds every solution whole, and adds up, whatever they are', () => {
+  test('contains every solution whole, and adds up, whatever the solutions are', () => {
     const anySolution = fc.record({
       steps: fc.array(fc.constantFrom('a', 'b', 'c'), { minLength: 1, maxLength: 4 }),
       end: fc.constantFrom({ reward: 1, answer: 'r' }, { reward: 0, answer: 'w' }, { reward: 0, answer: null }),
@@ -68,7 +68,7 @@ describe('the tree of solutions', () => {
         for (const node of nodes) {
           const steps = stepsTo(nodes, node.id);
           const children = nodes.filter(({ parent }) => parent === node.id);
-          // Told from the solutions alone, without a tree.
+          // Computed from the solutions alone, without a tree.
           const through = solutions.filter(
             (one) =>
               steps.every((step, index) => one.steps[index] === step) &&
@@ -92,7 +92,7 @@ describe('the tree of solutions', () => {
   });
 });
 
-test('a solution that is cut or too deep is closed, an empty one dropped, one that cannot be judged without answer', async () => {
+test('a solution that is cut or too deep is closed, an empty one dropped, an unjudged one gets no answer', async () => {
   const texts = [
     { text: '3 * 7 = 21 . 21 + 5 = 26 . Final answer: 3 * 7 + 5 = 26', finishReason: 'stop' },
     { text: '3 * 7 = 21 . 21 + ', finishReason: 'length' },
@@ -152,7 +152,7 @@ describe('the search program with best-of-N', () => {
     return { result, reports: context.reports, text, trees, asked };
   }
 
-  test('asks for N solutions a problem, and counts and reports them as a search does', async () => {
+  test('asks for N solutions of each problem, with the counts and reports of a search', async () => {
     const { result, trees, reports, asked } = await run('plain');
     expect(asked.toSorted()).toEqual([16, 16, 16, 16, 16, 16, 8, 8, 8]);
     expect(trees.map(({ problem }) => problem.id)).toEqual(PROBLEMS.map(({ id }) => id));
@@ -171,7 +171,7 @@ describe('the search program with best-of-N', () => {
     expect(reports.at(-1)).toMatchObject({ unit: 'iteration', done: 9, total: 9 });
   });
 
-  test('ends at a budget of tokens with the solutions it has', async () => {
+  test('ends at its token budget with the solutions so far', async () => {
     const { result, trees, reports } = await run('budget', { config: { tokensPerProblem: 1 } });
     expect(result.counts).toMatchObject({ endedByTokens: 3, rollouts: 48 });
     for (const { endedBy, iterations } of trees)
@@ -179,7 +179,7 @@ describe('the search program with best-of-N', () => {
     expect(reports.at(-1)).toMatchObject({ done: 9, total: 9 });
   });
 
-  test('killed at any byte of its journal, it goes on to the same trees and counts', async () => {
+  test('killed at any byte of its journal, it resumes to the same trees and counts', async () => {
     const whole = await run('whole');
     const journal = readFileSync(join(folder, 'whole/journal', journalFile(0, 0)));
     const cuts = new Set([0, 1, journal.length - 1, journal.length]);
@@ -197,7 +197,7 @@ describe('the search program with best-of-N', () => {
     expect(saved).toBeGreaterThan(0);
   });
 
-  test('stopped in the middle, the next attempt asks only for what is not in the journal', async () => {
+  test('stopped in the middle, the next attempt requests only what the journal does not have', async () => {
     const whole = await run('whole');
     const abort = new AbortController();
     let requests = 0;
@@ -212,7 +212,7 @@ describe('the search program with best-of-N', () => {
     expect(resumed.asked.length).toBeLessThan(whole.asked.length);
   });
 
-  test('leaves trees that linearise tells direct and search traces of, back to where solutions part or to the root', async () => {
+  test('leaves trees that linearise turns into direct and search traces, which go back to where solutions part', async () => {
     const { trees } = await run('search', { config: { samples: 200 } });
     const dir = join(folder, 'linearise');
     const context = await countdownStage('linearise', { dir, config: {}, records: trees });
@@ -230,7 +230,7 @@ describe('the search program with best-of-N', () => {
         return to;
       });
     });
-    expect(jumps).toContain(0); // nothing shared: a restart
-    expect(jumps.some((to) => to > 0)).toBe(true); // a first step shared: back to it
+    expect(jumps).toContain(0); // nothing shared, so a restart
+    expect(jumps.some((to) => to > 0)).toBe(true); // a shared first step, so back to it
   });
 });

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { domain } from '../../domains/countdown/domain.ts';
 import type { Completion, CompletionRequest, PolicyDriver } from '../../stages/policy/policy.ts';
 import { distinctSteps, sampleCandidates } from '../../stages/search/expansion.ts';
-import type { Path } from '../../stages/search/mcts.ts';
+import type { RolloutPath } from '../../stages/search/mcts.ts';
 import { type RolloutSettings, untilAnswer, valueByRollouts } from '../../stages/search/rollout.ts';
 import type { Verifier } from '../../stages/verifier/verifier.ts';
 import { PROBLEM, toyVerifier } from '../support/toy-countdown.ts';
@@ -34,7 +34,7 @@ const SETTINGS = {
 };
 
 describe('the candidates of an expansion', () => {
-  test('are distinct, with the probability of each step and not its frequency', () => {
+  test('are distinct, with the probability of each step instead of its frequency', () => {
     const completions = [
       says('3 + 5 = 8 .', Math.log(0.4)),
       says(' 3 + 5 = 8 .', Math.log(0.4)),
@@ -47,7 +47,7 @@ describe('the candidates of an expansion', () => {
     expect(distinct[1]!.prior).toBeCloseTo(0.2, 12);
   });
 
-  test('add up the probabilities of the spellings of one text, each once', () => {
+  test('add up the probabilities of the tokenizations of one text, each once', () => {
     const spelt = (spelling: string, probability: number) => ({
       ...says('3 + 5 = 8 .', Math.log(probability)),
       spelling,
@@ -57,13 +57,13 @@ describe('the candidates of an expansion', () => {
     expect(distinct.map(({ prior }) => prior)).toEqual([expect.closeTo(0.75, 12), expect.closeTo(0.25, 12)]);
   });
 
-  test('have priors that add up to 1 even where every probability underflows', () => {
+  test('have priors that add up to 1 even when every probability underflows', () => {
     const { distinct } = distinctSteps([says('a .', -5000), says('b .', -5001)], domain);
     expect(distinct.reduce((sum, { prior }) => sum + prior, 0)).toBeCloseTo(1, 12);
     expect(distinct[0]!.prior).toBeGreaterThan(distinct[1]!.prior);
   });
 
-  test('leave out, and count, what is empty or was cut in the middle', () => {
+  test('exclude, and count, empty completions and those cut in the middle', () => {
     const { distinct, dropped } = distinctSteps(
       [says('  '), says('3 + 5 =', -1, 'length'), says('3 + 5 = 8 .')],
       domain,
@@ -78,7 +78,7 @@ describe('the candidates of an expansion', () => {
     expect(distinct.map(({ ends }) => ends)).toEqual([true, true, false]);
   });
 
-  test('are asked for with the stops of a step, after the problem and the steps so far', async () => {
+  test('are requested with the stop strings of a step, after the problem and the steps so far', async () => {
     const seen: CompletionRequest[] = [];
     const world = {
       problem: PROBLEM,
@@ -101,7 +101,7 @@ describe('the candidates of an expansion', () => {
     ]);
   });
 
-  test('have those judged that end: right is 1, wrong is 0 with its answer, unjudged is 0 without', async () => {
+  test('are judged when they end: right is 1, wrong is 0 with its answer, unjudged is 0 without an answer', async () => {
     const texts = ['Final answer: 21 + 5 = 26', 'Final answer: 21 - 5 = 16', 'Final answer: ?'];
     const verifier: Verifier = {
       ...toyVerifier(),
@@ -127,7 +127,7 @@ describe('rollouts', () => {
     }),
   };
   const seen: CompletionRequest[] = [];
-  const valued = (texts: string[], known: Path[] = [], settings: Partial<RolloutSettings> = {}) => {
+  const valued = (texts: string[], known: RolloutPath[] = [], settings: Partial<RolloutSettings> = {}) => {
     const policy = policyOf(
       texts.map((text) => says(text)),
       seen,
@@ -137,7 +137,7 @@ describe('rollouts', () => {
     return valueByRollouts(world, ['3 * 7 = 21 .'], all, 1, known);
   };
 
-  test('value a state by the mean of their verdicts', async () => {
+  test('give a state the mean of their verdicts', async () => {
     expect(await valued(['Final answer: 26', 'Final answer: 4'])).toMatchObject({
       value: 0.5,
       sampled: 2,
@@ -145,7 +145,7 @@ describe('rollouts', () => {
     });
   });
 
-  test('leave out of the mean what cannot be judged', async () => {
+  test('that cannot be judged are left out of the mean', async () => {
     expect(await valued(['Final answer: 26', '?'])).toMatchObject({ value: 1, sampled: 2, unjudged: 1 });
     expect(await valued(['?', '?'])).toMatchObject({ value: 0, sampled: 2, unjudged: 2 });
   });
@@ -157,14 +157,14 @@ describe('rollouts', () => {
     expect(seen.map(({ n }) => n)).toEqual([1]);
   });
 
-  test('are not sampled at all where the parent’s are enough, and no more than M of those count', async () => {
+  test('are not sampled when the parent has enough of them, and no more than M of those count', async () => {
     const known = [true, true, false].map((right) => ({ step: '3 * 7 = 21 .', right }));
     seen.length = 0;
     expect(await valued([], known, { rollouts: 2 })).toMatchObject({ value: 1, sampled: 0, asked: null });
     expect(seen).toEqual([]);
   });
 
-  test('are kept by their first step where they are to be used again', async () => {
+  test('are kept by their first step when they may be reused', async () => {
     const texts = ['21 + 5 = 26 . Final answer: 26', 'Final answer: 4'];
     expect((await valued(texts)).paths).toEqual([]);
     expect((await valued(texts, [], { reuseRollouts: true })).paths).toEqual([
@@ -173,13 +173,13 @@ describe('rollouts', () => {
     ]);
   });
 
-  test('ask for no log-probabilities, which nobody reads', async () => {
+  test('are requested without log-probabilities, which nobody reads', async () => {
     seen.length = 0;
     await valued(['Final answer: 26']);
     expect(seen[0]).toMatchObject({ logprobs: false, affinity: PROBLEM.id });
   });
 
-  test('end at their first final answer, whatever the policy goes on to say', () => {
+  test('end at their first final answer, whatever the policy writes after it', () => {
     const text = '21 + 5 = 26 . Final answer: 21 + 5 = 26 Final answer: 1 + 1 = 2';
     expect(untilAnswer(domain, text)).toEqual(['21 + 5 = 26 .', 'Final answer: 21 + 5 = 26']);
     expect(untilAnswer(domain, '21 + 5 = 26 . 1')).toEqual(['21 + 5 = 26 .', '1']);

@@ -11,10 +11,10 @@ import { type Oracle, type SearchLimits, search } from '../../stages/search/mcts
 import { type MeteredOracle, oracleOf } from '../../stages/search/oracle.ts';
 import {
   grow,
+  INITIAL_TREE,
   isExhausted,
   isSolved,
   pathTo,
-  ROOTED,
   type SearchTree,
   type TreeEvent,
 } from '../../stages/search/tree.ts';
@@ -29,9 +29,9 @@ async function eventsOf(oracle: Oracle, limits = LIMITS): Promise<TreeEvent[]> {
 }
 const costOfAll = (oracle: MeteredOracle, iterations: number) =>
   Array.from({ length: iterations }, (_, index) => oracle.costOf(index)).reduce(addCosts, NO_COST);
-const treeOf = (events: readonly TreeEvent[]): SearchTree => events.reduce(grow, ROOTED);
+const treeOf = (events: readonly TreeEvent[]): SearchTree => events.reduce(grow, INITIAL_TREE);
 
-/** The same two steps everywhere, worth 0.5 each. */
+/** The same two steps everywhere, with value 0.5 each. */
 const endless: Oracle = {
   expand: async () => ['left', 'right'].map((step) => ({ step, prior: 0.5, end: null })),
   valueOf: async () => ({ value: 0.5, paths: [] }),
@@ -47,18 +47,18 @@ describe('the search', () => {
     expect(treeOf(await eventsOf(oracle, { leavesInFlight: 1, ...golden.settings })).nodes).toEqual(golden.nodes);
   });
 
-  test('has one event an iteration', async () => {
+  test('has one event for each iteration', async () => {
     expect(await eventsOf(endless)).toHaveLength(20);
   });
 
-  test('gives a path up at the maximum depth', async () => {
+  test('closes a path at the maximum depth', async () => {
     const tree = treeOf(await eventsOf(endless, { ...LIMITS, maxDepth: 2, iterations: 100 }));
     expect(Math.max(...tree.nodes.map(({ id }) => pathTo(tree, id).length))).toBe(2);
     expect(tree.nodes.filter(({ terminal }) => terminal)).toHaveLength(4);
     expect(isExhausted(tree)).toBe(true);
   });
 
-  test('stops early where nothing is left to explore', async () => {
+  test('stops early when nothing is left to explore', async () => {
     const once: Oracle = {
       ...endless,
       expand: async () => [{ step: 'end', prior: 1, end: { reward: 1, answer: '1' } }],
@@ -66,7 +66,7 @@ describe('the search', () => {
     expect(await eventsOf(once)).toHaveLength(1);
   });
 
-  test('closes a node that the policy finds no step after', async () => {
+  test('closes a node when the policy finds no next step', async () => {
     expect(await eventsOf({ ...endless, expand: async () => [] })).toEqual([{ type: 'closed', leaf: 0 }]);
   });
 
@@ -94,7 +94,7 @@ describe('the search', () => {
     expect(a).not.toEqual(alone);
   });
 
-  test('hands the rollouts of a leaf to those of its children that they went through', async () => {
+  test('passes the rollouts of a leaf to the children that they went through', async () => {
     const known: Record<string, number> = {};
     const reusing: Oracle = {
       expand: async () => ['left', 'right'].map((step) => ({ step, prior: 0.5, end: null })),
@@ -107,14 +107,14 @@ describe('the search', () => {
     expect(known).toMatchObject({ left: 0, right: 0, 'left left': 2, 'left right': 1 });
   });
 
-  test('ends with the tree it has once it may begin no more', async () => {
+  test('ends with the current tree once no iteration may begin', async () => {
     let left = 3;
     const events: TreeEvent[] = [];
     for await (const event of search(LIMITS, endless, () => left-- > 0)) events.push(event);
     expect(events).toHaveLength(3);
   });
 
-  test('gives up a path that has outgrown the context, and a problem that never fitted, and counts both', async () => {
+  test('closes a path that has become too long for the context, and a problem that never fitted, and counts both', async () => {
     const context = (words: number) =>
       toyPolicy(async ({ prompt }) => {
         if (prompt.split(' ').length > words) throw new PromptTooLong('the prompt is too long');
@@ -132,7 +132,7 @@ describe('the search', () => {
     expect(costOfAll(unsent, 60)).toMatchObject({ requests: 0, withoutRoom: 1 });
   });
 
-  test('does not take another refusal of the server for a path that has outgrown the context', async () => {
+  test('does not take another refusal of the server for a path that is too long', async () => {
     const policy = toyPolicy(async ({ prompt }) => {
       if (prompt.split(' ').length > 14) throw new StageExit('InvalidInput', 'no such parameter');
     });
@@ -141,7 +141,7 @@ describe('the search', () => {
     await expect(eventsOf(oracleOf({ ...given, policy }), config)).rejects.toThrow('no such parameter');
   });
 
-  test('solves countdown with a policy that plays blindly', async () => {
+  test('solves countdown with a policy that plays at random', async () => {
     const world = { problem: PROBLEM, policy: toyPolicy(), verifier: toyVerifier(), seed: 3 };
     const config = SearchConfig.parse({ candidates: 32, rollouts: 2, iterations: 60 });
     const oracle = oracleOf({ ...world, domain: await loadDomain('countdown'), config });

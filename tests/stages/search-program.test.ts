@@ -8,10 +8,10 @@ import { SearchConfig, Tree } from '../../spec/index.ts';
 import { journalFile } from '../../stages/io/journal.ts';
 import { random, seedFor } from '../../stages/runtime/random.ts';
 import { NO_COST } from '../../stages/search/cost.ts';
+import { type Answer, type Entry, finishedTree, foldJournal, keyOf } from '../../stages/search/journal-entries.ts';
 import { oracleOf } from '../../stages/search/oracle.ts';
 import { searchWith } from '../../stages/search/program.ts';
-import { type Answer, type Entry, finishedTree, keeper, keyOf } from '../../stages/search/record.ts';
-import { ROOTED } from '../../stages/search/tree.ts';
+import { INITIAL_TREE } from '../../stages/search/tree.ts';
 import type { Verifier } from '../../stages/verifier/verifier.ts';
 import { countdownStage } from '../support/countdown-stage.ts';
 import { PROBLEMS, toyPolicy, toyVerifier } from '../support/toy-countdown.ts';
@@ -47,7 +47,7 @@ async function run(name: string, given: Given = {}) {
 }
 
 describe('the search program', () => {
-  test('writes one tree a problem, in the order of the problems, with counts that fit', async () => {
+  test('writes one tree for each problem, in the order of the problems, with matching counts', async () => {
     const { result, trees } = await run('plain');
     expect(result.files).toEqual([TREES]);
     const parsed = trees
@@ -64,7 +64,7 @@ describe('the search program', () => {
     });
   });
 
-  test('reports iterations up to the whole, also where trees are exhausted early', async () => {
+  test('reports iterations up to the total, also when trees are exhausted early', async () => {
     const { reports } = await run('reports', { config: { iterations: 60 } });
     expect(reports[0]).toMatchObject({ unit: 'iteration', done: 0, total: 180 });
     expect(reports.at(-1)).toMatchObject({ unit: 'iteration', done: 180, total: 180 });
@@ -72,7 +72,7 @@ describe('the search program', () => {
     expect(reports.at(-1)!.metrics).toHaveProperty('tokensPerSecond');
   });
 
-  test('counts what cannot be judged, rollouts and terminals, and time-outs apart, over a kill too', async () => {
+  test('counts unjudged rollouts and terminals, and time-outs separately, also after a kill', async () => {
     const given = { unjudged: 0, timedOut: 0 };
     const verifier: Verifier = {
       ...toyVerifier(),
@@ -104,8 +104,8 @@ describe('the search program', () => {
 
   test.each([
     { name: 'several leaves in flight', config: { leavesInFlight: 3, iterations: 12 } },
-    { name: 'rollouts used again', config: { reuseRollouts: true, rollouts: 6, iterations: 12 } },
-  ])('killed at any byte with $name, it goes on to the same trees and counts', async ({ config }) => {
+    { name: 'reused rollouts', config: { reuseRollouts: true, rollouts: 6, iterations: 12 } },
+  ])('killed at any byte with $name, it resumes to the same trees and counts', async ({ config }) => {
     const whole = await run('whole', { config });
     const journal = readFileSync(join(folder, 'whole/journal', journalFile(0, 0)));
     for (let index = 0; index < 12; index += 1) {
@@ -133,7 +133,7 @@ describe('the search program', () => {
     expect(second.result.files).toEqual(['data/trees-00001.jsonl']);
   });
 
-  test('killed at any byte of its journal, it goes on to the same trees and counts', async () => {
+  test('killed at any byte of its journal, it resumes to the same trees and counts', async () => {
     const whole = await run('whole');
     const journal = readFileSync(join(folder, 'whole/journal', journalFile(0, 0)));
     const cuts = new Set([0, 1, journal.length - 1, journal.length]);
@@ -147,7 +147,7 @@ describe('the search program', () => {
     }
   });
 
-  test('stopped by a signal, it keeps its journal, and the next attempt goes on from there', async () => {
+  test('stopped by a signal, it keeps its journal, and the next attempt resumes from it', async () => {
     const whole = await run('whole');
     const abort = new AbortController();
     let requests = 0;
@@ -170,7 +170,7 @@ describe('a budget of a problem', () => {
       .split('\n')
       .map((line) => Tree.parse(JSON.parse(line)));
 
-  test('in tokens ends its search with the tree it has, which says so, and is counted', async () => {
+  test('in tokens ends its search with the current tree, which records it, and is counted', async () => {
     const whole = await run('whole');
     const tokensPerProblem = 30;
     const { result, trees } = await run('budget', { config: { tokensPerProblem } });
@@ -186,7 +186,7 @@ describe('a budget of a problem', () => {
     });
   });
 
-  test('in seconds does as well', async () => {
+  test('in seconds does the same', async () => {
     const { result, trees } = await run('late', { config: { secondsPerProblem: 0.02 }, delay: () => sleep(8) });
     expect(result.counts).toMatchObject({ problems: 3, endedByDeadline: 3 });
     expect(cut(trees).map(({ endedBy }) => endedBy)).toEqual(['deadline', 'deadline', 'deadline']);
@@ -195,27 +195,28 @@ describe('a budget of a problem', () => {
 
 describe('the journal of a search', () => {
   const fold = (entries: readonly Entry[]) => {
-    const kept = keeper();
+    const kept = foldJournal();
     for (const [index, entry] of entries.entries()) kept.visit(entry, { path: 'journal', offset: index, bytes: 1 });
     return kept;
   };
   const value = (problem: string, iteration: number, child: number, found: number): Entry => ({
     ...{ type: 'value', problem, iteration, child, state: 0, cost: NO_COST, value: found, paths: [] },
   });
-  const tree = (problem: string): Entry => finishedTree({ ...PROBLEMS[0]!, id: problem }, ROOTED, 0, NO_COST, null);
+  const tree = (problem: string): Entry =>
+    finishedTree({ ...PROBLEMS[0]!, id: problem }, INITIAL_TREE, 0, NO_COST, null);
 
-  test('takes the later of two answers to one question', () => {
+  test('uses the later of two answers to one question', () => {
     const { answers } = fold([value('p', 0, 0, 0.25), value('p', 0, 1, 0.5), value('p', 0, 0, 0.75)]);
     expect([...answers.get('p')!.values()]).toMatchObject([{ value: 0.75 }, { value: 0.5 }]);
   });
 
-  test('forgets the answers behind a tree that is finished, and those that come late', () => {
+  test('forgets the answers before a finished tree, and those that come after it', () => {
     const { answers, done } = fold([value('p', 0, 0, 0.25), tree('p'), value('p', 1, 0, 0.5), value('q', 0, 0, 1)]);
     expect([...answers.keys()]).toEqual(['q']);
     expect(done.get('p')?.place.offset).toBe(1);
   });
 
-  test('gives an answer only for the state that it was asked about', async () => {
+  test('gives an answer only for the state that it belongs to', async () => {
     const asked: string[] = [];
     const policy = toyPolicy(async ({ prompt }) => void asked.push(prompt));
     const config = SearchConfig.parse({ candidates: 2, rollouts: 2 });

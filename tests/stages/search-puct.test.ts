@@ -2,17 +2,17 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { TreeNode } from '../../spec/index.ts';
 import { puctScores, selectLeaf } from '../../stages/search/puct.ts';
-import { grow, pathTo, ROOTED, type SearchTree } from '../../stages/search/tree.ts';
+import { grow, INITIAL_TREE, pathTo, type SearchTree } from '../../stages/search/tree.ts';
 import { anyTree } from '../support/random-trees.ts';
 
-/** Slow and independent: the formula once more, by logarithms. */
+/** Slow and independent: the formula again, by logarithms. */
 function slowScore(tree: SearchTree, child: TreeNode, c: number): number {
   const { visits } = tree.nodes[child.parent!]!;
   return child.q + Math.exp(Math.log(c) + Math.log(child.prior) + Math.log(visits) / 2 - Math.log(child.visits + 1));
 }
 
 describe('PUCT', () => {
-  test('is Q + c · P · √N(S) / (1 + N(S,a)), by a case that one can check by hand', () => {
+  test('is Q + c · P · √N(S) / (1 + N(S,a)), in a case that can be checked by hand', () => {
     const children = [
       { q: 0.5, prior: 0.25, visits: 3 },
       { q: 0, prior: 0.75, visits: 0 },
@@ -20,7 +20,7 @@ describe('PUCT', () => {
     expect(puctScores(children, 4, 2)).toEqual([0.5 + (2 * 0.25 * 2) / 4, 2 * 0.75 * 2]);
   });
 
-  test('refuses a leaf, which nothing can be selected from', () => {
+  test('refuses a leaf, because nothing can be selected from it', () => {
     expect(() => puctScores([], 1, 1)).toThrow(RangeError);
   });
 
@@ -38,16 +38,16 @@ describe('PUCT', () => {
     );
   });
 
-  test('takes the child that was sampled first where scores are equal', () => {
+  test('selects the child that was sampled first when scores are equal', () => {
     const child = (step: string) => ({ step, prior: 0.5, terminal: false, answer: null, reward: 0.5 });
-    const tree = grow(ROOTED, { type: 'expanded', leaf: 0, children: [child('a'), child('b')] });
+    const tree = grow(INITIAL_TREE, { type: 'expanded', leaf: 0, children: [child('a'), child('b')] });
     expect(selectLeaf(tree, 1)?.id).toBe(1);
   });
 });
 
 /**
- * Slow and independent: selection with leaves in flight, written from the words. Of every child it walks the whole tree
- * below to count the virtual losses and to see whether anything is left to select.
+ * Slow and independent: selection with leaves in flight, written from the description. For every child it walks the whole
+ * tree below it to count the virtual losses and to see whether anything is left to select.
  */
 function slowSelect(tree: SearchTree, c: number, inFlight: readonly number[]): number | null {
   const childrenOf = (id: number) => tree.nodes.filter(({ parent }) => parent === id);
@@ -72,7 +72,7 @@ function slowSelect(tree: SearchTree, c: number, inFlight: readonly number[]): n
 }
 
 describe('with leaves in flight,', () => {
-  test('selection takes them for losses, and agrees with a slow one on random trees', () => {
+  test('selection counts them as losses, and agrees with a slow one on random trees', () => {
     fc.assert(
       fc.property(
         anyTree(),
@@ -87,7 +87,7 @@ describe('with leaves in flight,', () => {
           }
           const [fast, slow] = [selectLeaf(tree, c, inFlight)?.id ?? null, slowSelect(tree, c, inFlight)];
           if (fast === slow) return;
-          // Equal scores but for their last bits: either is right, where the slow one finds them equal.
+          // The scores are equal except for their last bits, so either choice is right.
           expect(fast === null || slow === null).toBe(false);
           expect(closeCall(tree, c, inFlight, fast!, slow!)).toBe(true);
         },
@@ -96,16 +96,16 @@ describe('with leaves in flight,', () => {
     );
   });
 
-  test('one that is being expanded is not selected again, nor a node with nothing else below it', () => {
+  test('a leaf that is being expanded is not selected again, nor is a node with only such leaves below it', () => {
     const child = (step: string) => ({ step, prior: 0.5, terminal: false, answer: null, reward: 0.5 });
-    const tree = grow(ROOTED, { type: 'expanded', leaf: 0, children: [child('a'), child('b')] });
+    const tree = grow(INITIAL_TREE, { type: 'expanded', leaf: 0, children: [child('a'), child('b')] });
     expect(selectLeaf(tree, 1, [1])?.id).toBe(2);
     expect(selectLeaf(tree, 1, [1, 2])).toBeNull();
-    expect(selectLeaf(ROOTED, 1, [0])).toBeNull();
+    expect(selectLeaf(INITIAL_TREE, 1, [0])).toBeNull();
   });
 });
 
-/** Whether the paths to two leaves part at children whose scores differ by rounding alone. */
+/** Whether the paths to two leaves part at children whose scores differ only by rounding. */
 function closeCall(tree: SearchTree, c: number, inFlight: readonly number[], a: number, b: number): boolean {
   const [one, other] = [pathTo(tree, a), pathTo(tree, b)];
   const at = one.findIndex((node, depth) => node.id !== other[depth]?.id);

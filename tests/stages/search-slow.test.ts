@@ -4,11 +4,11 @@ import { domain } from '../../domains/countdown/domain.ts';
 import { random, seedFor } from '../../stages/runtime/random.ts';
 import { distinctSteps } from '../../stages/search/expansion.ts';
 import { type Candidate, type Oracle, type SearchLimits, search } from '../../stages/search/mcts.ts';
-import { grow, ROOTED } from '../../stages/search/tree.ts';
+import { grow, INITIAL_TREE } from '../../stages/search/tree.ts';
 
 /**
- * The whole search once more, slow and independent: it keeps a list of evaluations and nothing else, and counts visits
- * and values anew whenever it needs one, by looking through all of them. Written from the words of docs/search.md.
+ * The whole search again, slow and independent. It keeps only a list of evaluations, and computes visits and values from
+ * all of them whenever it needs one. Written from the description in docs/search.md.
  */
 
 interface SlowNode {
@@ -20,7 +20,7 @@ interface SlowNode {
   expanded: boolean;
 }
 
-/** A made-up world: candidates and values follow from the steps and a seed. */
+/** An invented world: candidates and values follow from the steps and a seed. */
 const worldOf = (seed: number) => ({
   candidates(steps: readonly string[]): Candidate[] {
     const next = random(seedFor(seed, 'candidates', ...steps));
@@ -62,7 +62,7 @@ function slowSearch(limits: SearchLimits, world: ReturnType<typeof worldOf>) {
     const scores = children.map(
       (child) => value(child) + (limits.cPuct * nodes[child]!.prior * Math.sqrt(total)) / (1 + visits(child)),
     );
-    // The first of those that are equal but for rounding.
+    // The first of those that are equal up to rounding.
     return selectFrom(children[scores.findIndex((score) => score > Math.max(...scores) - 1e-12)]!);
   }
   function finish(leaf: number): void {
@@ -109,7 +109,7 @@ function slowSearch(limits: SearchLimits, world: ReturnType<typeof worldOf>) {
   };
 }
 
-test('the search selects the leaves and finds the values of a slow one, in random worlds', async () => {
+test('in random worlds, the search selects the same leaves and finds the same values as a slow one', async () => {
   const limits = fc.record({
     iterations: fc.integer({ min: 1, max: 16 }),
     maxDepth: fc.integer({ min: 1, max: 5 }),
@@ -123,7 +123,7 @@ test('the search selects the leaves and finds the values of a slow one, in rando
         expand: async (steps) => world.candidates(steps),
         valueOf: async (steps) => ({ value: world.value(steps), paths: [] }),
       };
-      let tree = ROOTED;
+      let tree = INITIAL_TREE;
       const leaves: number[] = [];
       for await (const event of search(given, oracle)) {
         leaves.push(event.leaf);
@@ -140,14 +140,14 @@ test('the search selects the leaves and finds the values of a slow one, in rando
   );
 });
 
-test('priors are those of a slow sum over the spellings that were drawn', () => {
+test('priors are those of a slow sum over the sampled tokenizations', () => {
   const drawn = fc.record({
     text: fc.constantFrom('a .', 'b .', 'c .', ' a .'),
     spelling: fc.constantFrom('one', 'other'),
   });
   fc.assert(
     fc.property(fc.array(drawn, { minLength: 1, maxLength: 12 }), fc.nat(), (samples, seed) => {
-      // One spelling of one text has one probability.
+      // One tokenization of one text has one probability.
       const probability = (text: string, spelling: string) => 0.01 + random(seedFor(seed, text.trim(), spelling))() / 4;
       const { distinct } = distinctSteps(
         samples.map(({ text, spelling }) => ({

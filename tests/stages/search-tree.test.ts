@@ -3,16 +3,16 @@ import { describe, expect, test } from 'vitest';
 import type { TreeNode } from '../../spec/index.ts';
 import {
   grow,
+  INITIAL_TREE,
   isExhausted,
   nodeAt,
   pathTo,
-  ROOTED,
   type SearchTree,
   type TreeEvent,
 } from '../../stages/search/tree.ts';
 import { anyEvents } from '../support/random-trees.ts';
 
-/** All evaluations of a log, as (node, R): children when they are born, terminals each time they are reached. */
+/** All evaluations of a log as (node, R): children when they are created, terminals each time they are reached. */
 function evaluationsOf(events: readonly TreeEvent[]): { node: number; reward: number }[] {
   const all: { node: number; reward: number }[] = [];
   const rewardOf = new Map<number, number>();
@@ -32,7 +32,7 @@ function evaluationsOf(events: readonly TreeEvent[]): { node: number; reward: nu
   return all;
 }
 
-/** Slow and independent: looks through every evaluation, and asks of each whether it lies at or below the node. */
+/** Slow and independent: checks for every evaluation whether it lies at or below the node. */
 function slowValue(
   nodes: readonly TreeNode[],
   events: readonly TreeEvent[],
@@ -47,7 +47,7 @@ describe('a search tree', () => {
   test('has the visits and values that a slow count over all evaluations finds', () => {
     fc.assert(
       fc.property(anyEvents(), (events) => {
-        const { nodes } = events.reduce(grow, ROOTED);
+        const { nodes } = events.reduce(grow, INITIAL_TREE);
         for (const node of nodes) {
           const slow = slowValue(nodes, events, node.id);
           expect(node.visits).toBe(slow.visits);
@@ -62,7 +62,7 @@ describe('a search tree', () => {
   test('keeps the visit-weighted mean of the paper at every expanded node', () => {
     fc.assert(
       fc.property(anyEvents(), (events) => {
-        const { nodes, children } = events.reduce(grow, ROOTED);
+        const { nodes, children } = events.reduce(grow, INITIAL_TREE);
         for (const node of nodes.filter(({ id }) => children[id]!.length > 0)) {
           const below = children[node.id]!.map((id) => nodes[id]!);
           const visits = below.reduce((sum, child) => sum + child.visits, 0);
@@ -75,10 +75,10 @@ describe('a search tree', () => {
     );
   });
 
-  test('numbers nodes by their place, with parents before their children', () => {
+  test('numbers nodes by their index, with parents before their children', () => {
     fc.assert(
       fc.property(anyEvents(), (events) => {
-        const { nodes, children } = events.reduce(grow, ROOTED);
+        const { nodes, children } = events.reduce(grow, INITIAL_TREE);
         nodes.forEach((node, index) => {
           expect(node.id).toBe(index);
           expect(node.parent ?? -1).toBeLessThan(node.id);
@@ -88,7 +88,7 @@ describe('a search tree', () => {
     );
   });
 
-  test('is left as it was when another grows from it', () => {
+  test('is unchanged when another tree grows from it', () => {
     fc.assert(
       fc.property(anyEvents(), (events) => {
         events.reduce<SearchTree>((tree, event) => {
@@ -96,34 +96,34 @@ describe('a search tree', () => {
           const after = grow(tree, event);
           expect(tree).toEqual(before);
           return after;
-        }, ROOTED);
+        }, INITIAL_TREE);
       }),
     );
   });
 
-  test('closes a leaf as a terminal without answer that counts as 0', () => {
+  test('closes a leaf as a terminal without an answer and with value 0', () => {
     const child = { step: 'a', prior: 1, terminal: false, answer: null, reward: 1 };
     const events: TreeEvent[] = [
       { type: 'expanded', leaf: 0, children: [child] },
       { type: 'closed', leaf: 1 },
     ];
-    const tree = events.reduce(grow, ROOTED);
+    const tree = events.reduce(grow, INITIAL_TREE);
     expect(nodeAt(tree, 1)).toMatchObject({ terminal: true, answer: null, reward: 0, visits: 2, q: 0.5 });
     expect(isExhausted(tree)).toBe(true);
   });
 
-  test('tells the path to a node without the root', () => {
+  test('gives the path to a node without the root', () => {
     const child = (step: string) => ({ step, prior: 0.5, terminal: false, answer: null, reward: 0 });
     const events: TreeEvent[] = [
       { type: 'expanded', leaf: 0, children: [child('a'), child('b')] },
       { type: 'expanded', leaf: 2, children: [child('c')] },
     ];
-    const tree = events.reduce(grow, ROOTED);
+    const tree = events.reduce(grow, INITIAL_TREE);
     expect(pathTo(tree, 3).map(({ step }) => step)).toEqual(['b', 'c']);
     expect(pathTo(tree, 0)).toEqual([]);
   });
 
   test('refuses an event on a node that it does not have', () => {
-    expect(() => grow(ROOTED, { type: 'closed', leaf: 4 })).toThrow('expected a node below 1, but got 4');
+    expect(() => grow(INITIAL_TREE, { type: 'closed', leaf: 4 })).toThrow('expected a node below 1, but got 4');
   });
 });

@@ -1,5 +1,12 @@
 import fc from 'fast-check';
-import { grow, isExhausted, type NewNode, ROOTED, type SearchTree, type TreeEvent } from '../../stages/search/tree.ts';
+import {
+  grow,
+  INITIAL_TREE,
+  isExhausted,
+  type NewNode,
+  type SearchTree,
+  type TreeEvent,
+} from '../../stages/search/tree.ts';
 
 /** Any log of a search, whoever selects: every event is one that can follow the ones before it. */
 export const anyEvents = (): fc.Arbitrary<TreeEvent[]> =>
@@ -9,7 +16,7 @@ export const anyEvents = (): fc.Arbitrary<TreeEvent[]> =>
     })
     .map((moves) => {
       const events: TreeEvent[] = [];
-      let tree: SearchTree = ROOTED;
+      let tree: SearchTree = INITIAL_TREE;
       for (const { pick, children } of moves) {
         if (isExhausted(tree)) break;
         const leaves = tree.nodes.filter(({ id }) => tree.children[id]!.length === 0);
@@ -29,7 +36,7 @@ export const anyEvents = (): fc.Arbitrary<TreeEvent[]> =>
       return events;
     });
 
-export const anyTree = (): fc.Arbitrary<SearchTree> => anyEvents().map((events) => events.reduce(grow, ROOTED));
+export const anyTree = (): fc.Arbitrary<SearchTree> => anyEvents().map((events) => events.reduce(grow, INITIAL_TREE));
 
 /** In words of countdown: a terminal with or without reasoning before its answer, right, wrong in a few ways, or without answer. */
 const anyChild = (): fc.Arbitrary<NewNode> =>

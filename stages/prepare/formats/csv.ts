@@ -3,13 +3,17 @@ import type { OpenInput } from '../../../inputs/index.ts';
 import { badFile, LARGEST_RECORD, type RawRecord } from './raw.ts';
 
 /**
- * Records of a CSV file (RFC 4180, UTF-8) by the names of its first line. A record with more or fewer cells than that has is handed on
- * as it is: without names, so that it is counted as bad.
+ * Records of a CSV file (RFC 4180, UTF-8), by the names in its first line. A record with more or fewer cells than the
+ * first line is returned without names, so that it counts as bad.
  */
 export async function* readCsv(input: OpenInput): AsyncGenerator<RawRecord> {
-  // Cells are counted here, because the parser drops what is too much or stops at it.
+  // This code counts the cells, because the parser drops extra cells or stops at them.
   const parser = parse({
-    ...{ bom: true, info: true, relax_column_count: true, skip_empty_lines: true, max_record_size: LARGEST_RECORD },
+    bom: true,
+    info: true,
+    relax_column_count: true,
+    skip_empty_lines: true,
+    max_record_size: LARGEST_RECORD,
   });
   const file = input.stream();
   file.on('error', (error) => parser.destroy(error));

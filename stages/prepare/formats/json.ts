@@ -1,10 +1,10 @@
 import type { OpenInput } from '../../../inputs/index.ts';
 import { badFile, type RawRecord } from './raw.ts';
 
-/** Bytes of a file that is read as a whole: what a text of V8 can hold. */
+/** Largest file to read as a whole, in bytes: the longest string of V8. */
 const LARGEST = 1 << 29;
 
-/** Records of a JSON file that is a list of them, or an object with that list as `data`. The file is read as a whole. */
+/** Records of a JSON file: a list of records, or an object with that list as `data`. The whole file is read at once. */
 export async function* readJsonList(file: OpenInput): AsyncGenerator<RawRecord> {
   const { path } = file;
   const size = Number(file.stat.size);
@@ -15,7 +15,7 @@ export async function* readJsonList(file: OpenInput): AsyncGenerator<RawRecord> 
       `expected a JSON file of less than ${LARGEST} bytes, but it has ${size}; JSONL has no such limit`,
     );
   }
-  // Passes over a byte order mark.
+  // The decoder skips a byte order mark.
   const text = new TextDecoder().decode(await file.slice(0, size));
   let value: unknown;
   try {
@@ -31,7 +31,7 @@ export async function* readJsonList(file: OpenInput): AsyncGenerator<RawRecord> 
   for (const [index, record] of list.entries()) yield { at: `record ${index + 1}`, value: record };
 }
 
-/** Line at which V8 stopped, by the position that it names; the last one where the text just ends. */
+/** The line at which V8 stopped, from the position in its message; the last line when the text ends too early. */
 function lineOf(message: string, text: string): number {
   const position = /position (\d+)/.exec(message)?.[1];
   return text.slice(0, position === undefined ? text.length : Number(position)).split('\n').length;

@@ -3,7 +3,7 @@ import { compressors } from 'hyparquet-compressors';
 import type { OpenInput } from '../../../inputs/index.ts';
 import { badFile, type RawRecord } from './raw.ts';
 
-/** Records of a Parquet file, row group by row group. Whole numbers of 64 bits come as text. */
+/** Records of a Parquet file, one row group after the other. Whole numbers of 64 bits become text. */
 export async function* readParquet(input: OpenInput, columns: readonly string[]): AsyncGenerator<RawRecord> {
   const { path } = input;
   const file = bufferOf(input);
@@ -11,7 +11,7 @@ export async function* readParquet(input: OpenInput, columns: readonly string[])
   try {
     metadata = await parquetMetadataAsync(file);
   } catch (error) {
-    throw badFile(path, null, `expected a Parquet file, but ${wordsOf(error)}`, error);
+    throw badFile(path, null, `expected a Parquet file, but ${shortMessageOf(error)}`, error);
   }
   const wanted = metadata.schema.map(({ name }) => name).filter((name) => columns.includes(name));
   let rowStart = 0;
@@ -21,7 +21,7 @@ export async function* readParquet(input: OpenInput, columns: readonly string[])
     try {
       rows = await parquetReadObjects({ file, metadata, columns: [...new Set(wanted)], compressors, rowStart, rowEnd });
     } catch (error) {
-      throw badFile(path, null, `rows ${rowStart + 1} to ${rowEnd} cannot be read: ${wordsOf(error)}`, error);
+      throw badFile(path, null, `rows ${rowStart + 1} to ${rowEnd} cannot be read: ${shortMessageOf(error)}`, error);
     }
     for (const [index, value] of rows.entries()) yield { at: `row ${rowStart + index + 1}`, value };
     rowStart = rowEnd;
@@ -33,8 +33,8 @@ function bufferOf({ stat, slice }: OpenInput): AsyncBuffer {
   return { byteLength, slice: async (start, end = byteLength) => copied(await slice(start, end)) };
 }
 
-/** Exactly the bytes: a shorter file would else be read as one that ends in zeros. */
+/** Exactly these bytes. Otherwise a file that became shorter would seem to end in zeros. */
 const copied = ({ buffer, byteOffset, byteLength }: Uint8Array<ArrayBuffer>): ArrayBuffer =>
   byteOffset === 0 && byteLength === buffer.byteLength ? buffer : buffer.slice(byteOffset, byteOffset + byteLength);
 
-const wordsOf = (error: unknown): string => (error as Error).message.slice(0, 200);
+const shortMessageOf = (error: unknown): string => (error as Error).message.slice(0, 200);

@@ -9,23 +9,24 @@ import { LARGEST_RECORD, type RawRecord } from './raw.ts';
 
 export type Format = NonNullable<ProblemFile['format']>;
 
-/** How a file is to be read: as it is told, or by its ending. */
+/** The format of a file: the given one, or by its extension. */
 export function formatOf({ path, format }: Pick<ProblemFile, 'path' | 'format'>): Format {
   if (format !== undefined) return format;
   const ending = /\.(jsonl|ndjson|json|csv|parquet)$/i.exec(path.replace(/[?#].*$/, ''))?.[1]?.toLowerCase();
   if (ending === undefined) {
     throw new StageExit(
       'InvalidInput',
-      `${path}: expected .jsonl, .json, .csv or .parquet at the end, or its format in the spec`,
+      `${path}: expected the extension .jsonl, .json, .csv or .parquet, or its format in the spec`,
     );
   }
   return ending === 'ndjson' ? 'jsonl' : (ending as Format);
 }
 
 /**
- * Records of a file, one after the other. A file that is not what its format says stops; what is in a record is not looked at.
- * @param columns - top-level fields that will be looked at; only Parquet files spare the others
- * @throws StageExit `InvalidInput` naming the file and the line where it stops being what it should be
+ * Records of a file, one after the other. A file that does not have its format is refused; the content of a record is
+ * not checked here.
+ * @param columns - top-level fields that are needed; only Parquet files can skip the others
+ * @throws StageExit `InvalidInput`, naming the file and the line where its format ends
  */
 export async function* readRecords(
   file: OpenInput,

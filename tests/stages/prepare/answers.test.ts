@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { ProblemFile } from '../../../spec/index.ts';
 import { answerOfField, answerOfSolution, lastBox } from '../../../stages/prepare/answers.ts';
-import { fieldsOf, readRecord } from '../../../stages/prepare/record.ts';
+import { fieldsOf, readRecord } from '../../../stages/prepare/read-record.ts';
 
 describe('the last box', () => {
   test.each([

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { nearDuplicates, type Shingled } from '../../../stages/prepare/near.ts';
+import { nearDuplicates, type Shingled } from '../../../stages/prepare/near-duplicates.ts';
 
 /** The definition, in the plainest words: every item against every earlier one that stays. */
 function slowly(items: readonly Shingled[], threshold: number): { index: number; similarity: number }[] {

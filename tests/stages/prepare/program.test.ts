@@ -13,9 +13,9 @@ import type { z } from 'zod';
 import { dataFileDigests } from '../../../inputs/index.ts';
 import { type Data, DataCard, FILES, Problem, ProblemFile } from '../../../spec/index.ts';
 import { readAllJsonl } from '../../../stages/io/jsonl.ts';
-import { type ReadContext, readSet } from '../../../stages/prepare/files.ts';
 import { type Generate, generateSets } from '../../../stages/prepare/generated.ts';
-import { openSource } from '../../../stages/prepare/source.ts';
+import { openSource } from '../../../stages/prepare/open-source.ts';
+import { type ReadContext, readSet } from '../../../stages/prepare/read-files.ts';
 import { StageExit } from '../../../stages/runtime/exits.ts';
 import { sha256 } from '../../../store/index.ts';
 import { startHttps, testAuthority } from '../../support/https-server.ts';
@@ -221,14 +221,16 @@ describe('a file of this machine', () => {
     await writeFile(path, 'two');
     await expect(openSource({ path: href }, aReadContext({ planned }))).rejects.toMatchObject({
       failure: 'InvalidInput',
-      message: expect.stringMatching(/as when the stage was planned, but it was changed since; put it back, or retry/),
+      message: expect.stringMatching(
+        /as when the stage was planned, but the file has changed since; restore it, or retry/,
+      ),
     });
   });
 
   test('is not read where the stage was planned without it', async () => {
     await expect(openSource({ path: '/etc/passwd' }, aReadContext({}))).rejects.toMatchObject({
       failure: 'InvalidInput',
-      message: '/etc/passwd: expected a sha256 of it in the stage file (dataFiles)',
+      message: '/etc/passwd: expected its sha256 in the stage file (dataFiles)',
     });
   });
 

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { PrepareConfig, type Problem } from '../../../spec/index.ts';
 import { cleanedByText } from '../../../stages/prepare/generated.ts';
 import { type Answered, cleaned, sharedId, withoutEquals, withoutNearEquals } from '../../../stages/prepare/sets.ts';
-import { idOfText, normalised, numbersOf, wordsOf } from '../../../stages/prepare/words.ts';
+import { idOfText, normalised, numbersOf, wordsOf } from '../../../stages/prepare/text.ts';
 
 const RULES = PrepareConfig.parse({});
 const aProblem = (problem: string, source = 'set'): Problem => ({

@@ -1,20 +1,21 @@
 import { LAYOUTS, type ProblemFile } from '../../spec/campaign.ts';
 import { answerOfField, answerOfSolution, type Found } from './answers.ts';
 
-/** Where the parts of a problem stand in a record: dotted paths, null for what there is not. */
+/** Where the parts of a problem are in a record: dotted paths, or null for parts that do not exist. */
 export type Fields = Readonly<Record<'problem' | 'answer' | 'solution' | 'id' | 'source' | 'level', string | null>>;
 
-/** Fields of the layout, with those that the file names itself in their place. */
+/** Fields of the layout, overridden by those that the file names itself. */
 export const fieldsOf = ({ layout, fields }: Pick<ProblemFile, 'layout' | 'fields'>): Fields => ({
-  ...{ id: null, ...LAYOUTS[layout] },
+  id: null,
+  ...LAYOUTS[layout],
   ...Object.fromEntries(Object.entries(fields).filter(([, path]) => path !== undefined)),
 });
 
-/** Top-level names that the fields lead through. */
+/** Top-level fields that the paths need. */
 export const columnsOf = (fields: Fields): string[] =>
   Object.values(fields).flatMap((path) => (path === null ? [] : [path, path.split('.')[0] ?? path]));
 
-/** What a record says. `origin` and `level` are told of bad records too, as far as they are there. */
+/** The content of a record. `origin` and `level` are read from bad records too, if they are there. */
 export interface ReadRecord {
   readonly origin: string | null;
   readonly level: string | null;
@@ -26,15 +27,16 @@ export interface ReadRecord {
         readonly reference: string;
         readonly others: readonly string[];
       }
-    /** A field is missing: the record is not a problem. */
+    /** A field is missing, so the record is not a problem. */
     | { readonly kind: 'bad'; readonly fault: string }
     /** A problem whose answer cannot be found. */
     | { readonly kind: 'unanswered'; readonly problem: string; readonly fault: string };
 }
 
 /**
- * Takes a record apart. The answer field counts before the solution; a solution field may be a list (posts of a forum), whose answers have
- * to agree: the first is the reference, those written differently are `others`, for the verifier to compare. Pure.
+ * Reads a record. The answer field comes before the solution field. A field may be a list (posts of a forum), whose
+ * answers must agree: the first is the reference; differently written ones are `others`, which the verifier compares.
+ * Pure.
  */
 export function readRecord(value: unknown, fields: Fields): ReadRecord {
   const one = (path: string | null) => (path === null ? null : (textsAt(value, path)[0] ?? null));
@@ -59,7 +61,10 @@ export function readRecord(value: unknown, fields: Fields): ReadRecord {
   return { origin, level, outcome: { kind: 'problem', id: one(fields.id), problem, reference, others } };
 }
 
-/** Texts at a dotted path: none, one, or those of a list. Numbers are texts too; a field may itself have a dot in its name. */
+/**
+ * Texts at a dotted path: none, one, or those of a list. Numbers count as texts. A field may have a dot in its own
+ * name.
+ */
 function textsAt(value: unknown, path: string): string[] {
   const found = valueAt(value, path);
   return (Array.isArray(found) ? found : [found]).flatMap((item) => {
@@ -77,5 +82,5 @@ function valueAt(value: unknown, path: string): unknown {
   return inside(value, path) ?? path.split('.').reduce(inside, value);
 }
 
-/** MATH writes `Level 5`, others 5. */
+/** The level without its label: MATH writes `Level 5`, other sets write 5. */
 const levelOf = (text: string | null): string | null => text?.replace(/^level\s+/i, '') ?? null;

@@ -5,24 +5,27 @@ import type { Place } from '../io/journal.ts';
 import { Cost } from './cost.ts';
 import { isSolved, type SearchTree } from './tree.ts';
 
-/** Place of an expansion among the answers of its iteration, and of the solutions of best-of-N; the values of its children are 0 and up. */
+/**
+ * `child` of an expansion among the answers of its iteration, and of the solutions of best-of-N. The values of the
+ * children have 0 and up.
+ */
 export const EXPANSION = -1;
 
 const ofAnswer = {
   problem: z.string().min(1),
   /** From 0 within the problem. */
   iteration: z.int().min(0),
-  /** Place among the siblings; {@link EXPANSION} for the candidates themselves. */
+  /** Position among the siblings; {@link EXPANSION} for the candidates themselves. */
   child: z.int().min(EXPANSION),
-  /** Digest of the steps that the answer is about. */
+  /** Digest of the steps that the answer belongs to. */
   state: z.int().min(0),
   cost: Cost,
 };
 
-/** The verifier's word on what ends a solution. */
+/** The verifier's result for a step that ends a solution. */
 const Ended = z.object({ reward: z.number().min(0).max(1), answer: z.string().nullable() });
 
-/** What the policy and the verifier said, once. A tree follows from the answers, so these are what a search must not lose. */
+/** One answer of the policy and the verifier. A tree follows from its answers, so a search must not lose them. */
 export const Answer = z.discriminatedUnion('type', [
   z.object({
     type: z.literal('candidates'),
@@ -49,7 +52,7 @@ export const Answer = z.discriminatedUnion('type', [
 ]);
 export type Answer = z.infer<typeof Answer>;
 
-/** A tree that is finished, with facts of it in numbers. It stands for the answers that it was grown from. */
+/** A finished tree with its counts. It replaces the answers that it was grown from. */
 export const Finished = z.object({ type: z.literal('tree'), counts: z.record(z.string(), z.number()), tree: Tree });
 export type Finished = z.infer<typeof Finished>;
 
@@ -58,28 +61,31 @@ export const Entry = z.discriminatedUnion('type', [...Answer.options, Finished])
 export type Entry = z.infer<typeof Entry>;
 
 /** Answers of one problem by {@link keyOf}. */
-export type KeptAnswers = ReadonlyMap<string, Answer>;
+export type JournalledAnswers = ReadonlyMap<string, Answer>;
 export const keyOf = ({ iteration, child }: Pick<Answer, 'iteration' | 'child'>): string => `${iteration}/${child}`;
 
-/** What is remembered of a finished tree; the tree itself stays in the journal, so that memory does not grow with what is done. */
-export interface Done {
+/**
+ * What is remembered of a finished tree. The tree itself stays in the journal, so that memory does not grow with
+ * finished work.
+ */
+export interface FinishedSearch {
   readonly problem: string;
   readonly place: Place;
   readonly counts: Counts;
 }
 
-/** What earlier executions left: see {@link keeper}. */
-export interface Kept {
-  readonly done: Map<string, Done>;
+/** What earlier executions left; see {@link foldJournal}. */
+export interface JournalState {
+  readonly done: Map<string, FinishedSearch>;
   readonly answers: Map<string, Map<string, Answer>>;
 }
 
 /**
- * Folds a journal, entry by entry. The latest of two answers to one question stands, as does the latest of two trees; answers that come after
- * the tree are of an attempt that was given up, and say nothing any more.
+ * Folds a journal, entry by entry. The later of two answers to one question counts, and the later of two trees. Answers
+ * after the tree come from a replaced attempt and are ignored.
  */
-export function keeper(): Kept & { visit(entry: Entry, place: Place): void } {
-  const done = new Map<string, Done>();
+export function foldJournal(): JournalState & { visit(entry: Entry, place: Place): void } {
+  const done = new Map<string, FinishedSearch>();
   const answers = new Map<string, Map<string, Answer>>();
   return {
     done,
@@ -97,10 +103,10 @@ export function keeper(): Kept & { visit(entry: Entry, place: Place): void } {
   };
 }
 
-/** Why a search ended before its iterations were over and its tree exhausted. */
+/** Why a search ended before its iterations were used up and its tree was exhausted. */
 export type EndedBy = NonNullable<Tree['endedBy']>;
 
-/** The finished tree of a problem, and facts of it in numbers; those of several trees add up. */
+/** The finished tree of a problem, and its counts. The counts of several trees can be added up. */
 export function finishedTree(
   problem: Problem,
   { nodes }: Pick<SearchTree, 'nodes'>,
@@ -140,7 +146,10 @@ export function finishedTree(
   };
 }
 
-/** Facts of the part in numbers: sums over its trees. They follow from the trees alone, so an interrupted search has the same. */
+/**
+ * Counts of the part: the sums over its trees. They follow from the trees alone, so an interrupted search has the same
+ * counts.
+ */
 export function sumCounts(all: Iterable<Counts>): Counts {
   const sums: Record<string, number> = {};
   for (const counts of all) {

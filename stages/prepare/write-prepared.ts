@@ -7,7 +7,7 @@ import { writeJsonl } from '../io/jsonl.ts';
 import type { StageContext } from '../runtime/context.ts';
 import { type ProblemSets, SET_NAMES } from './sets.ts';
 
-/** Everything that the stage leaves. */
+/** All results of the stage. */
 export interface Prepared {
   readonly sets: ProblemSets;
   readonly card: DataCard;
@@ -17,14 +17,14 @@ export interface Prepared {
   readonly counts: Counts;
 }
 
-/** Writes it all below `data/`. @returns the paths, relative to the stage's folder */
+/** Writes the results below `data/`. @returns the paths, relative to the stage's folder */
 export async function writePrepared(
   { dir, fence }: Pick<StageContext<'prepare'>, 'dir' | 'fence'>,
   prepared: Prepared,
 ): Promise<string[]> {
   const { sets, card, setAside, duplicates, contamination } = prepared;
   const lists = [
-    // Parsed, so that what only the preparation needs is left behind.
+    // Parsed, to drop the fields that only the preparation needs.
     ...SET_NAMES.map((set) => [FILES.prepare[set], sets[set].map((problem) => Problem.parse(problem))] as const),
     [FILES.dataCard.setAside, setAside],
     [FILES.dataCard.duplicates, duplicates],

@@ -1,21 +1,22 @@
 import { type Moment, rateOf, withMoment } from '../runtime/progress.ts';
 import { addCosts, type Cost, NO_COST } from './cost.ts';
 
-/** What a search shows while it runs: `progress.metrics`. */
+/** Live numbers of a search: `progress.metrics`. */
 export interface LiveSearch {
-  /** An answer came, newly or from the journal of an earlier execution. */
+  /** Counts an answer, either a new one or one from the journal of an earlier execution. */
   answered(cost: Cost, isNew: boolean): void;
-  /** A tree is finished. */
+  /** Counts a finished tree. */
   finished(solved: boolean): void;
   metrics(): Record<string, number>;
 }
 
-/** Least time between two points of the token rate. */
+/** Shortest time between two samples of the token rate. */
 const SAMPLE_MS = 500;
 
 /**
- * Numbers of a search as it goes: trees, the share that is solved, tokens and their rate, GPU-seconds, and the cost where a price is known.
- * @param pod - GPUs that the pod holds and what one costs an hour, and what else it is asked for (the policy driver's state)
+ * Live numbers of a search: trees, the solved share, tokens and their rate, GPU-seconds, and the cost if a price is
+ * known.
+ * @param pod - GPUs of the pod, the price of one per hour, and further numbers (the state of the policy driver)
  * @param now - monotonic clock in ms
  */
 export function liveSearch(

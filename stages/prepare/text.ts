@@ -1,12 +1,12 @@
 import { createHash } from 'node:crypto';
 
-/** TeX that changes how something looks and not what it says, and delimiters of mathematics. */
+/** TeX that changes only the appearance, and delimiters of mathematics. */
 const LOOKS =
   /\\(?:left|right|[bB]igg?[lr]?|displaystyle|textstyle|text|textbf|textit|mathrm|mathbf|mathit|operatorname|quad|qquad|limits|nolimits)(?![a-zA-Z])|\\[,;:!>[\]()]/g;
 
 /**
- * Words and numbers of a problem, in order: what its n-grams are made of. Compatibility characters are unified (NFKC), capitals and signs
- * dropped, so that typography and TeX style make no difference. *Ours*.
+ * Words and numbers of a problem, in order, for its n-grams. Compatibility characters are unified (NFKC), and capitals
+ * and signs are dropped, so typography and TeX style make no difference. *Ours*.
  */
 export const wordsOf = (text: string): string[] =>
   text
@@ -15,17 +15,20 @@ export const wordsOf = (text: string): string[] =>
     .replace(LOOKS, ' ')
     .match(/\p{L}+|\p{N}+/gu) ?? [];
 
-/** The numbers among words, in order. Two problems that differ in one are two problems, however alike they are. */
+/**
+ * The numbers among words, in order. Two problems with different numbers are different problems, however alike they
+ * are.
+ */
 export const numbersOf = (words: readonly string[]): string => words.filter((word) => /^\p{N}/u.test(word)).join(' ');
 
-/** 32 bits of a text; equal for equal texts on every machine. FNV-1a. */
+/** A 32-bit hash of a text (FNV-1a), the same on every machine. */
 export function hashOf(text: string): number {
   let hash = 0x811c9dc5;
   for (let at = 0; at < text.length; at += 1) hash = Math.imul(hash ^ text.charCodeAt(at), 0x01000193);
   return mixed(hash);
 }
 
-/** Spreads the bits of a number over all 32 (the finaliser of MurmurHash3). */
+/** Spreads the bits of a number over all 32 bits (the finaliser of MurmurHash3). */
 export function mixed(value: number): number {
   let hash = value;
   hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
@@ -34,7 +37,7 @@ export function mixed(value: number): number {
 }
 
 /**
- * Hashes of all runs of `n` words, in the order of the text; of a text with fewer words the hash of all of it.
+ * Hashes of all runs of `n` words, in the order of the text. A shorter text has one hash, of all its words.
  * @returns `[max(1, words - n + 1)]` numbers of 32 bits; none for a text without words
  */
 export function ngramsOf(words: readonly string[], n: number): Uint32Array {
@@ -48,7 +51,10 @@ export function ngramsOf(words: readonly string[], n: number): Uint32Array {
   });
 }
 
-/** The words that two texts have in the same order, at most (longest common subsequence). Time: product of their lengths. */
+/**
+ * Length of the longest common subsequence of two lists of words. Takes time proportional to the product of their
+ * lengths.
+ */
 export function commonWords(one: readonly string[], other: readonly string[]): number {
   let before = new Uint16Array(other.length + 1);
   let row = new Uint16Array(other.length + 1);
@@ -62,10 +68,10 @@ export function commonWords(one: readonly string[], other: readonly string[]): n
   return before[other.length] as number;
 }
 
-/** The text by which two problems are equal: {@link wordsOf} is looser, and leaves out signs. *Ours*. */
+/** The form in which two equal problems are equal texts. Unlike {@link wordsOf} it keeps signs. *Ours*. */
 export const normalised = (problem: string): string =>
   problem.normalize('NFKC').replace(/\s+/g, ' ').trim().toLowerCase();
 
-/** Id of a problem that came without one: equal texts have equal ids, in whichever file they stand. */
+/** Id of a problem without one. Equal texts have equal ids, in whichever file they are. */
 export const idOfText = (source: string, problem: string): string =>
   `${source}-${createHash('sha256').update(normalised(problem)).digest('hex').slice(0, 12)}`;

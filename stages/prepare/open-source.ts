@@ -15,36 +15,36 @@ import { locationOf } from '../../spec/location.ts';
 import type { StageContext } from '../runtime/context.ts';
 import { StageExit } from '../runtime/exits.ts';
 
-/** What a problem file is opened with. */
+/** What is needed to open a problem file. */
 export interface FetchContext {
   readonly rules: InputRules;
-  /** SHA-256 by path as written, as the stage was planned with. Nothing else is read. */
+  /** SHA-256 by path, as the stage was planned with. No other file is read. */
   readonly planned: Readonly<Record<string, string>>;
-  /** Folder of the store that keeps what was fetched: `<sha256>-<name>`. */
+  /** Folder of the store for fetched files: `<sha256>-<name>`. */
   readonly cache: string;
   readonly signal: AbortSignal;
   readonly log: Logger;
-  /** Tells that reading goes on. */
+  /** Reports that reading makes progress. */
   readonly report: StageContext<'prepare'>['report'];
 }
 
-/** A problem file of this machine that is open, and holds what the stage was planned with. */
+/** An open problem file with the content that the stage was planned with. */
 export interface ProblemSource {
   readonly file: OpenInput;
   readonly sha256: string;
 }
 
 /**
- * Opens a problem file: where it lies, or fetched into the cache.
- * @throws StageExit `InvalidInput` when it is not there, no regular file, or not what the stage was planned with; `DependencyDown` when its
- *   server cannot be reached
+ * Opens a problem file in its place, or fetches it into the cache.
+ * @throws StageExit `InvalidInput` when it does not exist, is not a regular file, or differs from what the stage was
+ *   planned with; `DependencyDown` when its server cannot be reached
  */
 export async function openSource(file: Pick<ProblemFile, 'path'>, context: FetchContext): Promise<ProblemSource> {
   const location = locationOf(file.path);
   const sha256 = context.planned[file.path];
   try {
     if (location.kind === 'refused') throw new WrongInputError(location.why);
-    if (sha256 === undefined) throw new WrongInputError('expected a sha256 of it in the stage file (dataFiles)');
+    if (sha256 === undefined) throw new WrongInputError('expected its sha256 in the stage file (dataFiles)');
     const opened =
       location.kind === 'address'
         ? await openFetched(location.address, sha256, context)
@@ -65,7 +65,7 @@ async function openPlanned(path: string, sha256: string, { rules, signal }: Fetc
   try {
     if ((await digestOf(file, signal)) === sha256) return file;
     throw new WrongInputError(
-      `expected sha256 ${sha256}, as when the stage was planned, but it was changed since; put it back, or retry the stage: it is planned anew`,
+      `expected sha256 ${sha256}, as when the stage was planned, but the file has changed since; restore it, or retry the stage, which plans it again`,
     );
   } catch (error) {
     await file[Symbol.asyncDispose]();
@@ -76,9 +76,9 @@ async function openPlanned(path: string, sha256: string, { rules, signal }: Fetc
 async function openFetched(address: string, sha256: string, context: FetchContext): Promise<OpenInput> {
   const { cache, rules, signal, log, report } = context;
   const path = join(cache, `${sha256.slice(0, 16)}-${nameOf(address)}`);
-  const known = await openKept(path, sha256, context);
-  if (known !== null) return known;
-  log.info({ address, path }, 'fetches a file of problems');
+  const cached = await openCached(path, sha256, context);
+  if (cached !== null) return cached;
+  log.info({ address, path }, 'fetching a file of problems');
   await mkdir(cache, { recursive: true });
   const temporary = join(cache, `.${basename(path)}.${process.pid}-${crypto.randomUUID().slice(0, 8)}.tmp`);
   try {
@@ -96,8 +96,8 @@ async function openFetched(address: string, sha256: string, context: FetchContex
   return await openFile(path, rules.maxBytes);
 }
 
-/** What was fetched earlier; null where it is not there, or not whole. */
-async function openKept(path: string, sha256: string, { rules, signal }: FetchContext): Promise<OpenInput | null> {
+/** The file fetched earlier; null when it is missing or incomplete. */
+async function openCached(path: string, sha256: string, { rules, signal }: FetchContext): Promise<OpenInput | null> {
   let file: OpenInput;
   try {
     file = await openFile(path, rules.maxBytes);
@@ -115,7 +115,7 @@ async function openKept(path: string, sha256: string, { rules, signal }: FetchCo
   return null;
 }
 
-/** The last part of the address, as far as it can be a file's name: its ending may tell the format. */
+/** The last part of the address, with only the characters of file names. Its extension may name the format. */
 const nameOf = (address: string): string =>
   basename(new URL(address).pathname)
     .replaceAll(/[^A-Za-z0-9._-]/g, '_')

@@ -1,12 +1,12 @@
-/** A text as its shingles, within a block: only texts of one block are compared. */
+/** A text as its shingles, with a block: only texts of the same block are compared. */
 export interface Shingled {
   /** Hashes of its n-grams, each once, in any order. */
   readonly shingles: Uint32Array;
-  /** Hash of what has to be equal. */
+  /** Hash of what must be equal. */
   readonly block: number;
 }
 
-/** Item `index` is a near duplicate of the earlier item `of`, which is none itself. */
+/** Item `index` is a near duplicate of the earlier item `of`, which is not a duplicate itself. */
 export interface NearDuplicate {
   readonly index: number;
   readonly of: number;
@@ -15,9 +15,10 @@ export interface NearDuplicate {
 }
 
 /**
- * Every item that is like an earlier one: Jaccard index of the shingles at least `threshold`. Exact, where MinHash estimates: an item is
- * compared with those with which it shares one of its rarest shingles, and two that are as alike as asked for cannot but share one
- * (prefix filtering: Chaudhuri et al. 2006; Bayardo et al. 2007, "Scaling up all pairs similarity search").
+ * Finds every item that resembles an earlier one: the Jaccard index of their shingles is at least `threshold`. The
+ * result is exact, unlike MinHash, which estimates. An item is compared with those that share one of its rarest
+ * shingles; two items above the threshold always share one (prefix filtering: Chaudhuri et al. 2006; Bayardo et al.
+ * 2007, "Scaling up all pairs similarity search").
  * @param threshold - in (0, 1]
  * @returns in the order of `index`
  */
@@ -26,7 +27,7 @@ export function nearDuplicates(items: readonly Shingled[], threshold: number): N
   const found: NearDuplicate[] = [];
   const index = new Postings(items.length);
   const kept: { readonly index: number; readonly sorted: Uint32Array }[] = [];
-  const comparedWith = new Int32Array(items.length).fill(-1); // of a kept item: the last one that it was compared with
+  const comparedWith = new Int32Array(items.length).fill(-1); // for each kept item, the last item it was compared with
   items.forEach(({ shingles, block }, number) => {
     const size = shingles.length;
     if (size === 0) return;
@@ -52,10 +53,10 @@ export function nearDuplicates(items: readonly Shingled[], threshold: number): N
   return found;
 }
 
-/** Sorts shingles by how many items have them, those of the fewest first. */
+/** Sorts shingles by how many items have them, rarest first. */
 function rarestFirstOrder(items: readonly Shingled[]): (shingles: Uint32Array) => Uint32Array {
   const total = items.reduce((sum, { shingles }) => sum + shingles.length, 0);
-  // Two shingles that share a counter make the order a little worse, and nothing wrong.
+  // Two shingles that share a counter make the order slightly worse, but no result wrong.
   const counts = new Uint32Array(powerOfTwo(total));
   const counterOf = (shingle: number) => shingle & (counts.length - 1);
   const countOf = (shingle: number) => counts[counterOf(shingle)] as number;
@@ -65,7 +66,7 @@ function rarestFirstOrder(items: readonly Shingled[]): (shingles: Uint32Array) =
   return (shingles) => shingles.toSorted((a, b) => countOf(a) - countOf(b) || a - b);
 }
 
-/** Jaccard index of two sorted sets; 0 where it is below `threshold`. */
+/** Jaccard index of two sorted sets; 0 when it is below `threshold`. */
 function jaccard(one: Uint32Array, other: Uint32Array, threshold: number): number {
   const [small, large] = one.length < other.length ? [one, other] : [other, one];
   if (small.length < threshold * large.length) return 0;
@@ -80,7 +81,7 @@ function jaccard(one: Uint32Array, other: Uint32Array, threshold: number): numbe
   return similarity >= threshold ? similarity : 0;
 }
 
-/** Numbers by key, in typed arrays: a million entries take some 20 MB, where a Map of arrays takes ten times that. */
+/** Numbers by key, in typed arrays. A million entries take some 20 MB; a Map of arrays takes ten times that. */
 class Postings {
   #heads: Int32Array;
   #keys = new Int32Array(1 << 10);
@@ -88,7 +89,7 @@ class Postings {
   #next = new Int32Array(1 << 10);
   #size = 0;
 
-  /** items: there will be some ten entries of each. */
+  /** @param items - about ten entries are expected for each */
   constructor(items: number) {
     this.#heads = new Int32Array(powerOfTwo(8 * items)).fill(-1);
   }
@@ -115,7 +116,7 @@ class Postings {
   }
 }
 
-/** The least power of two from 1,024 on that is not below `size`. */
+/** The least power of two that is at least `size`, and at least 1,024. */
 const powerOfTwo = (size: number): number => 2 ** Math.max(10, Math.ceil(Math.log2(Math.max(1, size))));
 
 function grown(array: Int32Array): Int32Array<ArrayBuffer> {

@@ -1,13 +1,13 @@
 import type { DataStep } from '../../spec/data-card.ts';
 import type { Problem } from '../../spec/records.ts';
 
-/** Of what a count tells apart. */
+/** What problems are counted by. */
 export interface Counted {
   readonly source: string;
   readonly level?: string | null | undefined;
 }
 
-/** Level of what does not tell one. */
+/** Level of a problem without one. */
 const NO_LEVEL = 'none';
 
 /** Counts by source and level. */
@@ -42,7 +42,7 @@ export function counterOf(items: Iterable<Counted> = []): Counter {
     step: (step) => ({
       ...{ step, count },
       bySource: sorted(bySource),
-      // A set without levels needs no table of them.
+      // A set without levels needs no table of levels.
       byLevel: byLevel.size === 1 && byLevel.has(NO_LEVEL) ? {} : sorted(byLevel),
     }),
   };
@@ -50,7 +50,7 @@ export function counterOf(items: Iterable<Counted> = []): Counter {
   return counter;
 }
 
-/** What is left after a step. */
+/** Counts what is left after a step. */
 export const stepOf = (step: DataStep['step'], left: readonly Problem[]): DataStep => counterOf(left).step(step);
 
 const sorted = (map: ReadonlyMap<string, number>): Record<string, number> =>

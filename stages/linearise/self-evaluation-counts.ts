@@ -1,16 +1,19 @@
 import type { Counts } from '../../spec/manifest.ts';
 import type { SelfEvaluation } from '../../spec/records.ts';
 
-/** Below it most rollouts from the same reasoning fail: a right answer there looks like luck. *Ours*. */
+/** Below this value most rollouts from the same reasoning fail, so a right answer there looks like luck. *Ours*. */
 const LOW_VALUE = 0.5;
 
 /**
- * What self-evaluation rejected, and how often it seems right to have done so.
+ * Counts what self-evaluation rejected, and how often the rejection seems justified.
  *
- * Every solution here has the right answer, so the verifier cannot say whether a rejection was right. What the search knows is the value of
- * the reasoning before the answer: rollouts from a sound state come out right, those from a state that is lost do so by luck. A rejection
- * is *backed* where fewer than half of them were right. This measures the state before the answer and by a few rollouts of the same policy:
- * sound reasoning that it cannot finish counts as luck, and a wrong step that does no harm to the answer is not seen.
+ * Every solution here has the right answer, so the verifier cannot say whether a rejection was justified. The search
+ * knows the value of the reasoning before the answer: rollouts from a sound state come out right, and rollouts from a
+ * lost state come out right by luck. A rejection is justified (`rejectedOfLowValue`) when fewer than half of them were
+ * right.
+ *
+ * This measures the state before the answer, by a few rollouts of the same policy. Sound reasoning that the policy
+ * cannot finish counts as luck, and a wrong step that does not change the answer is not noticed.
  */
 export function selfEvaluationCounts(evaluations: readonly SelfEvaluation[]): Counts {
   const asked = evaluations.filter(({ times }) => times > 0);

@@ -6,34 +6,34 @@ import type { DataCard, SetAside } from '../../spec/data-card.ts';
 import type { Problem } from '../../spec/records.ts';
 import { StageExit } from '../runtime/exits.ts';
 import { random, seedFor, shuffled } from '../runtime/random.ts';
-import { type Counter, counterOf } from './card.ts';
+import { type Counter, counterOf } from './counts.ts';
 import { badFile } from './formats/raw.ts';
 import { formatOf, readRecords } from './formats/records.ts';
-import { columnsOf, fieldsOf, readRecord } from './record.ts';
+import { type FetchContext, openSource } from './open-source.ts';
+import { columnsOf, fieldsOf, readRecord } from './read-record.ts';
 import type { SetName } from './sets.ts';
-import { type FetchContext, openSource } from './source.ts';
-import { idOfText } from './words.ts';
+import { idOfText } from './text.ts';
 
 /** Records between two reports of progress. */
 const REPORTED_EVERY = 1000;
 
 export type FileData = Extract<Data, { type: 'files' }>;
 
-/** A problem as it was read, with what only its preparation needs. */
+/** A problem as it was read, with fields that only its preparation needs. */
 export interface Candidate extends Problem {
   readonly file: string;
-  /** Where it stands in the file. */
+  /** Position in the file. */
   readonly at: string;
-  /** Answers that its record gives beside the reference, written differently: they have to agree with it. */
+  /** Further answers of the record, written differently from the reference. They must agree with it. */
   readonly others: readonly string[];
 }
 
-/** What a set is read as. */
+/** One set as it was read. */
 export interface ReadSet {
   readonly candidates: readonly Candidate[];
   readonly setAside: readonly SetAside[];
   readonly files: DataCard['files'];
-  /** Counts of the steps of reading. */
+  /** Counts after each step of reading. */
   readonly steps: { readonly records: Counter; readonly problems: Counter; readonly answered: Counter };
 }
 
@@ -42,9 +42,10 @@ export interface ReadContext extends FetchContext {
 }
 
 /**
- * Reads the files of one set, each shuffled by the seed and cut to its limit. A record that lacks a field, or whose answer cannot be
- * found, is set aside.
- * @throws StageExit `InvalidInput` naming file and line when a file is not there, not what its format says, or holds no problem at all
+ * Reads the files of one set. Each file is shuffled by the seed and cut to its limit. A record without a required
+ * field, or without an answer that can be found, is set aside.
+ * @throws StageExit `InvalidInput`, naming file and line, when a file does not exist, does not have its format, or has
+ *   no problem at all
  */
 export async function readSet(set: SetName, files: readonly ProblemFile[], context: ReadContext): Promise<ReadSet> {
   const read: OneFile[] = [];
@@ -78,7 +79,7 @@ async function readFile(set: SetName, file: ProblemFile, context: ReadContext): 
   for await (const { at, value } of readRecords(opened, format, columnsOf(fields))) {
     context.signal.throwIfAborted();
     const { origin, level, outcome } = readRecord(value, fields);
-    // The name of a benchmark is what its scores are told by.
+    // Scores are reported by the name of the benchmark.
     const source = origin === null || set === 'benchmarks' ? file.name : `${file.name}/${origin}`;
     const kind = { source, level };
     const refuse = (reason: SetAside['reason'], detail: string, problem: string | null) =>
@@ -120,7 +121,7 @@ async function readFile(set: SetName, file: ProblemFile, context: ReadContext): 
   }
   await refuseIfChanged(opened);
   if (candidates.length === 0) throw withoutProblems(path, steps.records.count, setAside);
-  tell(context.log, path, setAside);
+  logBadRecords(context.log, path, setAside);
   const order = shuffled(candidates, random(seedFor(context.seed, 'shuffle', file.name)));
   const entry = {
     set,
@@ -134,7 +135,7 @@ async function readFile(set: SetName, file: ProblemFile, context: ReadContext): 
   return { candidates: order.slice(0, file.limit), setAside, steps, entry };
 }
 
-/** What was read has to be what was hashed. */
+/** The file must not change between hashing and reading. */
 async function refuseIfChanged(file: OpenInput): Promise<void> {
   try {
     await file.refuseIfChanged();
@@ -152,9 +153,9 @@ function withoutProblems(path: string, records: number, setAside: readonly SetAs
   );
 }
 
-function tell(log: Logger, path: string, setAside: readonly SetAside[]): void {
+function logBadRecords(log: Logger, path: string, setAside: readonly SetAside[]): void {
   const bad = setAside.filter(({ reason }) => reason === 'bad-record');
   if (bad.length === 0) return;
   const first = bad.slice(0, 20).map(({ at, detail }) => `${at}: ${detail}`);
-  log.warn({ file: basename(path), bad: bad.length, first }, 'records that are no problems are set aside');
+  log.warn({ file: basename(path), bad: bad.length, first }, 'set aside records that are not problems');
 }
