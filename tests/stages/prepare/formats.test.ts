@@ -27,7 +27,7 @@ describe('a format', () => {
     expect(['a.jsonl', 'a.ndjson', 'a.JSON', 'https://h/a.csv?raw=true', 'a/b.parquet'].map(of)).toEqual([
       ...['jsonl', 'jsonl', 'json', 'csv', 'parquet'],
     ]);
-    expect(() => of('a.txt')).toThrow(/a.txt: expected .jsonl, .json, .csv or .parquet at the end/);
+    expect(() => of('a.txt')).toThrow(/a.txt: expected the extension .jsonl, .json, .csv or .parquet at the end/);
   });
 });
 
