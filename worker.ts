@@ -48,10 +48,10 @@ const claim = await orLeave(() => claimQueue(client, taskQueue, installation));
 if (claim.kind !== 'ours') leaveQueue(claim);
 
 /** Two arms start their stages side by side. */
-const SPARES = 2;
+const STANDBY = 2;
 await orLeave(() => mkdir(home, { recursive: true }));
 const { executor, machine } = await orLeave(() =>
-  chooseExecutor(process.env, { home, projectRoot, store, python, log, spares: SPARES }),
+  chooseExecutor(process.env, { home, projectRoot, store, python, log, standby: STANDBY }),
 );
 const activities = activityOptions({
   store,

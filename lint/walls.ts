@@ -178,7 +178,7 @@ export const WALLS: Walls = walls({
       spec: RECORDS,
       store: 'keeps its records in files',
     },
-    packages: ['node:*', 'zod'],
+    packages: ['get-port', 'node:*', 'p-queue', 'zod'],
   },
   planner: {
     holds: 'forecasts of memory, machines and time; which nodes qualify: pure ([planner](planner.md))',
@@ -620,6 +620,7 @@ export const WALLS: Walls = walls({
       '@temporalio/workflow',
       'commander',
       'execa',
+      'get-port',
       'node:*',
       'p-queue',
       'pino',

@@ -24,8 +24,8 @@ export const supervisorPath = (folder: string): string => join(folder, 'supervis
 export const stopPath = (folder: string): string => join(folder, 'stop.json');
 export const statePath = (folder: string): string => join(folder, 'state.json');
 export const supervisorLogPath = (folder: string): string => join(folder, 'supervisor.log');
-export const sparesFolder = (home: string): string => join(home, 'spares');
-export const spareLogPath = (home: string, id: string): string => join(sparesFolder(home), `${id}.log`);
+export const standbyFolder = (home: string): string => join(home, 'spares');
+export const standbyLogPath = (home: string, id: string): string => join(standbyFolder(home), `${id}.log`);
 
 /** A request, as far as those rely on it who end jobs and tell of them; the rest is as it was written. */
 const Request = z.looseObject({
@@ -75,8 +75,8 @@ export const JobState: z.ZodType<JobObservation> = z.object({
   message: z.string().nullable(),
 });
 
-/** In place of the folder of a job: the supervisor waits to be told it on stdin (spares.ts). */
-export const SPARE_FLAG = '--spare';
+/** In place of the folder of a job: the supervisor waits for it on stdin (standby.ts). */
+export const STANDBY_FLAG = '--spare';
 
 /**
  * Environment variables that mark the processes of a job: its name for people, its id for us, and where its record lies. A supervisor that

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { POD_ENV } from '../spec/pod-env.ts';
+import { retryOnDiskError } from './disk-retry.ts';
 import { JOB_ID, type LocalJob } from './job-folder.ts';
 import { type HeldLease, type Holder, holderOf, tryLease } from './leases.ts';
-import { persistently } from './persistently.ts';
 import { markedProcesses, sendSignal } from './processes.ts';
 import { candidates, excludedGpus, nodeName } from './slots.ts';
 
@@ -110,7 +110,7 @@ export function createPlaces({ home, host, job, pid, start, stop, onWait }: Plac
   /** Looks until there is an answer; null when stopped. */
   async function waiting<T>(look: () => Promise<T | null>): Promise<T | null> {
     while (!stop.aborted) {
-      const found = await persistently(look);
+      const found = await retryOnDiskError(look);
       if (found !== null) return found;
       await sleep(LOOK_EVERY_MS, undefined, { signal: stop }).catch(() => {});
     }

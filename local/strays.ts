@@ -1,7 +1,7 @@
 import { access, readdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { isMissing, readJsonIfThere } from '../store/index.ts';
-import { JOB_HOME, JOB_ID, JOB_NAME, jobFolder, jobPath, jobsFolder, LocalJob, spareLogPath } from './job-folder.ts';
+import { JOB_HOME, JOB_ID, JOB_NAME, jobFolder, jobPath, jobsFolder, LocalJob, standbyLogPath } from './job-folder.ts';
 import { commandLine, markedProcesses, processStart, sendSignal } from './processes.ts';
 
 /** A process of a job that has no record any more: its folder was removed under it. Nobody watches it, and nobody would ever end it. */
@@ -36,7 +36,7 @@ async function findStrays(home: string): Promise<Stray[]> {
       const [name, id, start] = [variable(JOB_NAME), variable(JOB_ID), await processStart(pid)];
       if (id === null || start === null) return [];
       // Looked for after the process: a record is there before the first process of its job has a name.
-      const isKept = name === null ? await isSpareOrHasJob(home, id) : await isRecorded(home, name, id);
+      const isKept = name === null ? await isStandbyOrHasJob(home, id) : await isRecorded(home, name, id);
       return isKept ? [] : [{ pid, start, job: name ?? id, command: await commandLine(pid) }];
     }),
   );
@@ -50,8 +50,8 @@ async function isRecorded(home: string, name: string, id: string): Promise<boole
 }
 
 /** A supervisor that was started before its job waits still, or has one. In this order: its log is moved when the record is there. */
-async function isSpareOrHasJob(home: string, id: string): Promise<boolean> {
-  if (await exists(spareLogPath(home, id))) return true;
+async function isStandbyOrHasJob(home: string, id: string): Promise<boolean> {
+  if (await exists(standbyLogPath(home, id))) return true;
   const names = await readdir(jobsFolder(home)).catch((error: unknown) => {
     if (isMissing(error)) return [];
     throw error;

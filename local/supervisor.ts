@@ -1,5 +1,5 @@
 /**
- * Runs the pods of one job: `node local/supervisor.ts <folder of the job>`, or `--spare`: then it waits to be told the folder (spares.ts). It
+ * Runs the pods of one job: `node local/supervisor.ts <folder of the job>`, or `--spare`: then it waits to be told the folder (standby.ts). It
  * outlives the worker that gave it its job, and tells how the job stands in `state.json` alone, so that any later worker finds it. SIGTERM
  * suspends the job.
  */
@@ -11,6 +11,7 @@ import type { JobObservation, PodState } from '../executor/index.ts';
 // By file and not by index: the supervisor of every job waits for what is imported here.
 import { FAILURES } from '../spec/failures.ts';
 import { createExclusive, readJson, writeFileAtomic } from '../store/files.ts';
+import { retryOnDiskError } from './disk-retry.ts';
 import {
   homeOf,
   JOB_HOME,
@@ -18,15 +19,14 @@ import {
   jobPath,
   LocalJob,
   pendingJob,
-  SPARE_FLAG,
+  STANDBY_FLAG,
   type SupervisorRecord,
-  spareLogPath,
+  standbyLogPath,
   statePath,
   stopPath,
   supervisorLogPath,
   supervisorPath,
 } from './job-folder.ts';
-import { persistently } from './persistently.ts';
 import { createPlaces, NoPlaceError } from './placement.ts';
 import { runPod } from './pod.ts';
 import { freePort } from './ports.ts';
@@ -37,14 +37,14 @@ const stop = new AbortController();
 process.on('SIGTERM', () => stop.abort());
 process.on('SIGINT', () => stop.abort());
 
-const folder = process.argv[2] === SPARE_FLAG ? await folderAsTold() : process.argv[2];
+const folder = process.argv[2] === STANDBY_FLAG ? await folderAsTold() : process.argv[2];
 if (folder === undefined) throw new Error('expected the folder of a job: node local/supervisor.ts <folder>');
 if (folder === null) process.exit(0);
 
 const job = await readJson(jobPath(folder), LocalJob);
 const record: SupervisorRecord = { pid: process.pid, start: (await processStart(process.pid)) ?? '' };
 // The file decides between supervisors that were started at the same time.
-if (await persistently(() => createExclusive(supervisorPath(folder), JSON.stringify(record)))) {
+if (await retryOnDiskError(() => createExclusive(supervisorPath(folder), JSON.stringify(record)))) {
   await supervise(folder, job, record.start);
 }
 process.exit(0);
@@ -118,7 +118,7 @@ function stateFile(path: string, initial: JobObservation) {
     writing = writing.then(async () => {
       if (!dirty) return;
       dirty = false;
-      await persistently(() => writeFileAtomic(path, JSON.stringify(current)));
+      await retryOnDiskError(() => writeFileAtomic(path, JSON.stringify(current)));
     });
     return writing;
   };
@@ -157,7 +157,7 @@ async function folderAsTold(): Promise<string | null> {
   } catch {
     // told to end, or the pipe broke
   }
-  const log = spareLogPath(home, id);
+  const log = standbyLogPath(home, id);
   if (!told.endsWith('\n')) {
     await rm(log, { force: true });
     return null;

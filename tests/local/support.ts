@@ -59,13 +59,13 @@ export class Machine implements AsyncDisposable {
     return createLocalExecutor({ ...base, ...this.#options });
   }
 
-  /** A worker process that submits the job; to one of its spares, where it is to keep some. */
+  /** A worker process that submits the job; to a standby supervisor, where it keeps some. */
   async worker(
     request: JobRequest,
     then: 'stay' | 'end' | 'suspend',
-    { spares = 0, env = {} }: { spares?: number; env?: NodeJS.ProcessEnv } = {},
+    { standby = 0, env = {} }: { standby?: number; env?: NodeJS.ProcessEnv } = {},
   ): Promise<ChildProcess> {
-    const args = [join(programs, 'worker.ts'), this.home, this.store, JSON.stringify(request), then, String(spares)];
+    const args = [join(programs, 'worker.ts'), this.home, this.store, JSON.stringify(request), then, String(standby)];
     const child = spawn(process.execPath, args, {
       stdio: ['ignore', 'pipe', 'inherit'],
       env: { ...process.env, ...env },

@@ -45,10 +45,10 @@ export interface ToyWorkerOptions {
 }
 
 /** As `worker.ts` keeps them. */
-const SPARES = 2;
+const STANDBY = 2;
 
-const toyExecutor = ({ home, store }: Pick<ToyWorkerOptions, 'home' | 'store'>, spares = 0): Executor & Disposable =>
-  createLocalExecutor({ home, projectRoot: TOY, store, python: join(PROJECT, '.venv/bin/python'), log, spares });
+const toyExecutor = ({ home, store }: Pick<ToyWorkerOptions, 'home' | 'store'>, standby = 0): Executor & Disposable =>
+  createLocalExecutor({ home, projectRoot: TOY, store, python: join(PROJECT, '.venv/bin/python'), log, standby });
 
 /**
  * A worker as `worker.ts` composes it, but with toy stage programs. Runs until it is shut down.
@@ -57,7 +57,7 @@ const toyExecutor = ({ home, store }: Pick<ToyWorkerOptions, 'home' | 'store'>, 
 export async function createToyWorker(
   { address, store, home, dataRoots = [], taskQueue = DEFAULT_TASK_QUEUE }: ToyWorkerOptions,
   change: (activities: ActivityFunctions) => object = (activities) => activities,
-  executor: Executor = toyExecutor({ home, store }, SPARES),
+  executor: Executor = toyExecutor({ home, store }, STANDBY),
 ): Promise<Worker> {
   try {
     Runtime.install({ logger: silent });
@@ -97,7 +97,7 @@ export async function openWorkbench({ dataRoots = [] }: Pick<ToyWorkerOptions, '
   return {
     ...{ client: new Client({ connection }), address, store, home, executor: toyExecutor({ home, store }) },
     async startWorker() {
-      const executor = toyExecutor({ home, store }, SPARES);
+      const executor = toyExecutor({ home, store }, STANDBY);
       const worker = await createToyWorker({ address, store, home, dataRoots }, undefined, executor);
       const ended = worker.run();
       return {

@@ -1,4 +1,4 @@
-// A worker process for tests: `node worker.ts HOME STORE REQUEST THEN SPARES` waits for its spares and submits a job. Then it ends; with
+// A worker process for tests: `node worker.ts HOME STORE REQUEST THEN STANDBY` waits for its standby supervisors and submits a job. Then it ends; with
 // `stay` it stays until it is killed, with `suspend` it suspends the job once that has begun.
 import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -6,15 +6,15 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { JobRequest } from '../../../executor/index.ts';
 import { createLocalExecutor } from '../../../local/index.ts';
 
-const [home, store, request, then, spares] = process.argv.slice(2);
+const [home, store, request, then, standby] = process.argv.slice(2);
 const silent = { info() {}, warn() {} };
 const executor = createLocalExecutor({
   ...{ home: home!, store: store!, projectRoot: process.cwd(), python: process.execPath, log: silent },
-  spares: Number(spares),
+  standby: Number(standby),
 });
 const waiting = join(home!, 'spares');
 mkdirSync(waiting, { recursive: true });
-while (readdirSync(waiting).length < Number(spares)) await sleep(20);
+while (readdirSync(waiting).length < Number(standby)) await sleep(20);
 const job = JSON.parse(request!) as JobRequest;
 await executor.submit(job);
 console.log('submitted');

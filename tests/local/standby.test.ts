@@ -12,7 +12,7 @@ const test = it.concurrent;
 
 /** A machine whose executor has a spare waiting, and the pid of that. */
 async function machineWithSpare(): Promise<{ here: Machine; spare: number }> {
-  const here = new Machine({ spares: 1 });
+  const here = new Machine({ standby: 1 });
   mkdirSync(here.store, { recursive: true });
   return { here, spare: await spareOf(here) };
 }
@@ -71,7 +71,7 @@ test('where the spare was killed, a job starts without', async () => {
 test('a worker that is killed leaves no spare, and the job that one had taken runs on', async () => {
   await using here = new Machine();
   mkdirSync(here.store, { recursive: true });
-  const worker = await here.worker(aJob({ main: doing('brief', '3000') }), 'stay', { spares: 1 });
+  const worker = await here.worker(aJob({ main: doing('brief', '3000') }), 'stay', { standby: 1 });
   await here.until(aJob().name, ({ phase }) => phase === 'running');
   const supervisor = here.supervisorPid(aJob().name);
   await eventually(() => readdirSync(join(here.home, 'spares')).length === 1, 'the next spare');
@@ -100,7 +100,7 @@ test('a spare is no stray, nor is a supervisor that was one; without its record 
   expect((await findStrays()).map(({ pid }) => pid)).toContain(spare);
 });
 
-test('an executor that is disposed of lets its spares go', async () => {
+test('an executor that is disposed of releases its standby supervisors', async () => {
   const { here } = await machineWithSpare();
   await using _ = here;
   here.executor[Symbol.dispose]();

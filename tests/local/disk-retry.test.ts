@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { persistently } from '../../local/persistently.ts';
+import { retryOnDiskError } from '../../local/disk-retry.ts';
 
 // A fake of the disk's answer: filling a disk takes a file system of its own, which only the superuser can make.
 const answering = (...codes: string[]) => {
@@ -12,9 +12,9 @@ const answering = (...codes: string[]) => {
 };
 
 test('what a full or read-only disk refuses is done once it is mended', async () => {
-  expect(await persistently(answering('ENOSPC', 'EROFS'))).toBe(3);
+  expect(await retryOnDiskError(answering('ENOSPC', 'EROFS'))).toBe(3);
 });
 
 test('what no mending of the disk would change is told at once', async () => {
-  await expect(persistently(answering('EACCES'))).rejects.toThrow('EACCES');
+  await expect(retryOnDiskError(answering('EACCES'))).rejects.toThrow('EACCES');
 });

@@ -3,36 +3,36 @@ import { closeSync, mkdirSync, openSync } from 'node:fs';
 import { readdir, rm, stat } from 'node:fs/promises';
 import type { Socket } from 'node:net';
 import { basename, join } from 'node:path';
-import { JOB_ID, newJobId, spareLogPath, sparesFolder } from './job-folder.ts';
+import { JOB_ID, newJobId, standbyFolder, standbyLogPath } from './job-folder.ts';
 import { findMarked } from './processes.ts';
 
 /** A supervisor that waits for its job. */
-export interface Spare {
-  /** To be the id of the job: the process has it in its environment from birth, so that whoever looks for a job's processes finds it. */
+export interface StandbySupervisor {
+  /** The id of its future job. The process has it in its environment from its start, so a search for the job's processes finds it. */
   readonly id: string;
   /**
-   * Gives it the job in this folder, whose record is there.
-   * @param onEnd - called when the process has ended: what was written to one that was just being killed is heard by nobody
-   * @returns whether it was told; where not, another may be started
+   * Gives it the job in this folder. The record of the job must exist.
+   * @param onEnd - called when the process has ended: one that is being killed never reads what was written to it
+   * @returns false where it cannot take the job: another may be started
    */
   take(folder: string, onEnd: () => void): Promise<boolean>;
-  /** It has no job and will get none: it ends. */
-  letGo(): void;
+  /** Ends it: it will get no job. */
+  release(): void;
 }
 
 /**
- * Supervisors that are started before there is a job for them, so that none has to wait for an interpreter and its modules. A spare waits on
- * a pipe from its worker, and ends when that closes: with the worker, however it ends. From {@link Spare.take} on it is a supervisor like
- * any other, which outlives the worker.
+ * Supervisors that start before there is a job for them, so that no job waits for an interpreter and its modules. They wait on a pipe from their
+ * worker and end when that closes: with the worker, however it ends. After {@link StandbySupervisor.take} a supervisor is like any other, and
+ * outlives the worker.
  */
-export interface Spares extends Disposable {
-  /** A spare for the caller alone, who has to take it, give it back, or let it go. Null where none is waiting. */
-  next(): Spare | null;
-  /** Of a spare whose id no job was given. */
-  giveBack(spare: Spare): void;
+export interface Standby extends Disposable {
+  /** One for the caller alone, who must let it take a job, give it back, or release it. Null where none waits. */
+  next(): StandbySupervisor | null;
+  /** For one whose id no job has. */
+  giveBack(supervisor: StandbySupervisor): void;
 }
 
-export interface SparesOptions {
+export interface StandbyOptions {
   readonly home: string;
   /** How many to keep waiting. */
   readonly count: number;
@@ -40,13 +40,13 @@ export interface SparesOptions {
   readonly start: (id: string, log: number) => ChildProcess;
 }
 
-/** One is not started while the job that took the last begins: on a small machine they would hinder each other. *Ours*. */
+/** The next one starts after the job that took the last has begun: on a small machine they would slow each other down. *Ours*. */
 const REFILL_AFTER_MS = 1000;
-/** A log that is younger may be that of a spare about to be started. */
+/** A younger log may belong to a supervisor that is about to start. */
 const LOG_OF_NOBODY_MS = 60_000;
 
-export function keepSpares({ home, count, start }: SparesOptions): Spares {
-  const waiting: WaitingSpare[] = [];
+export function keepStandby({ home, count, start }: StandbyOptions): Standby {
+  const waiting: WaitingSupervisor[] = [];
   let due = 0;
   let closed = false;
   // What cannot be removed now, the next worker removes.
@@ -70,44 +70,45 @@ export function keepSpares({ home, count, start }: SparesOptions): Spares {
 
   function add(): void {
     const id = newJobId();
-    mkdirSync(sparesFolder(home), { recursive: true });
-    const log = openSync(spareLogPath(home, id), 'a');
+    mkdirSync(standbyFolder(home), { recursive: true });
+    const log = openSync(standbyLogPath(home, id), 'a');
     try {
-      const spare = new WaitingSpare(id, start(id, log));
-      waiting.push(spare);
-      spare.child.once('exit', () => {
-        if (remove(spare)) refill();
+      const supervisor = new WaitingSupervisor(id, start(id, log));
+      waiting.push(supervisor);
+      supervisor.child.once('exit', () => {
+        if (remove(supervisor)) refill();
       });
     } finally {
       closeSync(log);
     }
   }
 
-  function remove(spare: WaitingSpare): boolean {
-    const at = waiting.indexOf(spare);
+  function remove(supervisor: WaitingSupervisor): boolean {
+    const at = waiting.indexOf(supervisor);
     if (at !== -1) waiting.splice(at, 1);
     return at !== -1;
   }
 
   return {
     next() {
-      const spare = waiting.shift() ?? null;
+      const supervisor = waiting.shift() ?? null;
       refill();
-      return spare;
+      return supervisor;
     },
-    giveBack(spare) {
-      const isOne = spare instanceof WaitingSpare && spare.isAlive() && !closed && waiting.length < count;
-      if (isOne) waiting.unshift(spare);
-      else spare.letGo();
+    giveBack(supervisor) {
+      const isOne =
+        supervisor instanceof WaitingSupervisor && supervisor.isAlive() && !closed && waiting.length < count;
+      if (isOne) waiting.unshift(supervisor);
+      else supervisor.release();
     },
     [Symbol.dispose]() {
       closed = true;
-      for (const spare of waiting.splice(0)) spare.letGo();
+      for (const supervisor of waiting.splice(0)) supervisor.release();
     },
   };
 }
 
-class WaitingSpare implements Spare {
+class WaitingSupervisor implements StandbySupervisor {
   readonly id: string;
   readonly child: ChildProcess;
 
@@ -132,19 +133,19 @@ class WaitingSpare implements Spare {
     this.child.once('exit', onEnd);
     this.child.stdin.write(`${folder}\n`, (error) => resolve(!error));
     const heard = await promise;
-    this.letGo();
+    this.release();
     return heard;
   }
 
-  letGo(): void {
+  release(): void {
     this.child.stdin?.end();
   }
 }
 
-/** Spares that were killed together with their worker leave an empty log. */
+/** Standby that were killed together with their worker leave an empty log. */
 async function removeLogsOfNobody(home: string): Promise<void> {
-  for (const name of await readdir(sparesFolder(home))) {
-    const path = join(sparesFolder(home), name);
+  for (const name of await readdir(standbyFolder(home))) {
+    const path = join(standbyFolder(home), name);
     const { mtimeMs } = await stat(path);
     if (Date.now() - mtimeMs < LOG_OF_NOBODY_MS || (await findMarked(JOB_ID, basename(name, '.log'))).length > 0)
       continue;

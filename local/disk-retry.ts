@@ -5,7 +5,7 @@ const AGAIN_AFTER_MS = 500;
 const MENDABLE: ReadonlySet<string> = new Set(['ENOSPC', 'EDQUOT', 'EROFS', 'EIO', 'ESTALE', 'EMFILE', 'ENFILE']);
 
 /** Does what writes to a disk, and again as long as the disk is at fault: who keeps the books of running programs must not die of it. */
-export async function persistently<T>(act: () => Promise<T>): Promise<T> {
+export async function retryOnDiskError<T>(act: () => Promise<T>): Promise<T> {
   for (;;) {
     try {
       return await act();
