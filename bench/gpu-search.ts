@@ -7,14 +7,13 @@
  * It stops after some seconds, as a preemption would. Counted are the server's own tokens, between its first answer and the stop.
  */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import getPort from 'get-port';
 import { FILES, Progress } from '../spec/index.ts';
 import { progressPath } from '../store/index.ts';
 import { startStage } from '../tests/support/stage-process.ts';
@@ -245,17 +244,8 @@ function cpuSeconds(pid: number | undefined): number {
 
 const tail = (file: string): string => readFileSync(file, 'utf8').slice(-2000);
 
-async function freePort(): Promise<number> {
-  const probe = createServer().listen(0, '127.0.0.1');
-  await once(probe, 'listening');
-  const { port } = probe.address() as { port: number };
-  probe.close();
-  await once(probe, 'close');
-  return port;
-}
-
 try {
-  const port = await freePort();
+  const port = await getPort({ host: '127.0.0.1' });
   const server = startServer(port);
   try {
     const loadedMs = await untilHealthy(port, server);

@@ -1,12 +1,13 @@
+import { addAbortListener } from 'node:events';
 import { type FSWatcher, watch } from 'node:fs';
 
 /** Changes in a folder, as a hint to look again. */
 export interface FolderChanges extends Disposable {
-  /** Resolves at the next change, after `timeoutMs`, or when `signal` aborts. Asked for before a look, it misses nothing after it. */
+  /** Resolves at the next change, after `timeoutMs`, or when `signal` aborts. Called before a look, it misses no change after the look. */
   next(timeoutMs: number, signal: AbortSignal): Promise<void>;
 }
 
-/** Watches a folder. Where that cannot be done (no such folder, no watches left), the time-out alone is the hint. */
+/** Watches a folder. Where that is not possible (no such folder, no watches left), only the time-out resolves `next`. */
 export function watchFolder(path: string): FolderChanges {
   let changed = (): void => {};
   let watcher: FSWatcher | null = null;
@@ -17,17 +18,13 @@ export function watchFolder(path: string): FolderChanges {
     watcher = null;
   }
   return {
-    next(timeoutMs, signal) {
+    async next(timeoutMs, signal) {
       const { promise, resolve } = Promise.withResolvers<void>();
       const timer = setTimeout(resolve, timeoutMs);
-      const aborted = (): void => resolve();
-      signal.addEventListener('abort', aborted);
+      using _ = addAbortListener(signal, () => resolve());
       changed = resolve;
-      if (signal.aborted) resolve();
-      return promise.finally(() => {
-        clearTimeout(timer);
-        signal.removeEventListener('abort', aborted);
-      });
+      await promise;
+      clearTimeout(timer);
     },
     [Symbol.dispose]: () => watcher?.close(),
   };
