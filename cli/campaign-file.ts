@@ -1,7 +1,14 @@
 import { CommandError, EXIT } from '../config/command-errors.ts';
 import { PROJECT, storePath } from '../config/paths.ts';
 import { domainComplaints } from '../domains/domain.ts';
-import { inputComplaints, inputRules, type LineComplaint, readBounded, readYaml, whyUnread } from '../inputs/index.ts';
+import {
+  describeReadError,
+  inputComplaints,
+  inputRules,
+  type LineComplaint,
+  readBounded,
+  readYaml,
+} from '../inputs/index.ts';
 import { ENGINES, unsupportedIn } from '../planner/index.ts';
 import {
   type CampaignSpec,
@@ -53,7 +60,9 @@ export async function readCampaignFile(file: string, options: ReadOptions = {}):
   try {
     content = readBounded(file);
   } catch (error) {
-    throw new CommandError(EXIT.missing, `${file} cannot be read: ${whyUnread(error)}`, undefined, { cause: error });
+    throw new CommandError(EXIT.missing, `${file} cannot be read: ${describeReadError(error)}`, undefined, {
+      cause: error,
+    });
   }
   return parseCampaign(content, file, options);
 }

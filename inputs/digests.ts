@@ -10,24 +10,24 @@ import { type OpenInput, openInput } from './open.ts';
 import type { InputRules } from './rules.ts';
 
 /**
- * Inputs are opened by this process one or two at a time, however many campaigns there are: a folder that does not answer takes two of the
- * four threads that Node has for files, and no descriptors are used up.
+ * Opens at most two inputs at a time, however many campaigns there are. So a folder that does not answer blocks only two of the four file
+ * threads of Node, and no input exhausts the file descriptors.
  */
 const queue = new PQueue({ concurrency: 2 });
 
-/** Complaints that are told of one campaign; the rest is counted. */
-const TOLD = 20;
+/** Maximum number of complaints about one campaign; further ones are counted. */
+const MAX_COMPLAINTS = 20;
 
-/** Why files of a campaign may not be read; empty when all may. Nothing of their content is read. */
+/** Why files of a campaign may not be read; empty if all may be read. The content of the files is not read. */
 export async function inputComplaints(data: Data, rules: InputRules, signal?: AbortSignal): Promise<Complaint[]> {
   return (await eachInput(data, rules, signal, async () => null)).complaints;
 }
 
 /**
- * SHA-256 of every problem file that `data` names, by its path as written; undefined where problems are generated. Of what is fetched it is
- * the one that the campaign gives, which `prepare` compares. A file that has not changed since is not read again.
- * @throws InvalidInputError naming the fields of files that may not be read, or are not what their sha256 says
- * @throws the error of the operating system when a file cannot be read now, or the reason of the signal
+ * SHA-256 of every problem file that `data` names, by the path in `data`; undefined for generated problems. For a file to fetch, it is the
+ * sha256 in the campaign, which `prepare` checks. A file that has not changed since the last call is not read again.
+ * @throws InvalidInputError that names the fields of files which may not be read or do not match their sha256
+ * @throws the error of the operating system if a file cannot be read at the moment, or the reason of the signal
  */
 export async function dataFileDigests(
   data: Data,
@@ -44,7 +44,7 @@ async function eachInput(
   data: Data,
   rules: InputRules,
   signal: AbortSignal | undefined,
-  look: (file: OpenInput) => Promise<string | null>,
+  visit: (file: OpenInput) => Promise<string | null>,
 ): Promise<{ complaints: Complaint[]; results: [path: string, sha256: string][] }> {
   const wrong: Complaint[] = [];
   const results = new Map<string, string>();
@@ -52,7 +52,7 @@ async function eachInput(
   const ends = AbortSignal.any([failed.signal, ...(signal === undefined ? [] : [signal])]);
   const found = new Map<string, Promise<string | null>>();
 
-  async function lookAt(path: string, address: string | null): Promise<string | null> {
+  async function checkInput(path: string, address: string | null): Promise<string | null> {
     ends.throwIfAborted();
     if (address !== null) {
       const refusal = refusalOfHost(new URL(address), rules);
@@ -60,7 +60,7 @@ async function eachInput(
       return null;
     }
     await using file = await openInput(path, rules);
-    return await look(file);
+    return await visit(file);
   }
 
   await Promise.all(
@@ -69,15 +69,15 @@ async function eachInput(
       try {
         if (location.kind === 'refused') throw new WrongInputError(location.why);
         const isAddress = location.kind === 'address';
-        // One file may stand in several sets.
-        const looking =
+        // Several sets may name the same file.
+        const check =
           found.get(file.path) ??
-          queue.add(() => lookAt(isAddress ? '' : location.path, isAddress ? location.address : null));
-        found.set(file.path, looking);
-        const sha256 = (await looking) ?? file.sha256 ?? null;
+          queue.add(() => checkInput(isAddress ? '' : location.path, isAddress ? location.address : null));
+        found.set(file.path, check);
+        const sha256 = (await check) ?? file.sha256 ?? null;
         if (sha256 === null) return;
         if (file.sha256 !== undefined && file.sha256 !== sha256) {
-          throw new WrongInputError(`expected sha256 ${file.sha256}, as the campaign says, but it is ${sha256}`);
+          throw new WrongInputError(`expected sha256 ${file.sha256} according to the campaign, but it is ${sha256}`);
         }
         results.set(file.path, sha256);
       } catch (error) {
@@ -88,12 +88,13 @@ async function eachInput(
     }),
   );
   ends.throwIfAborted();
-  const complaints = wrong.slice(0, TOLD);
-  if (wrong.length > TOLD) complaints.push({ field: 'data', message: `${wrong.length - TOLD} more files are refused` });
+  const complaints = wrong.slice(0, MAX_COMPLAINTS);
+  const more = wrong.length - complaints.length;
+  if (more > 0) complaints.push({ field: 'data', message: `${more} more files are refused` });
   return { complaints, results: [...results] };
 }
 
-/** An address that was refused may hold a password. */
+/** The path as a message shows it. A refused address is not shown, because it may contain a password. */
 const shown = (location: ReturnType<typeof locationOf>, path: string): string =>
   location.kind === 'refused' ? 'another' : JSON.stringify(path.length > 200 ? `${path.slice(0, 197)}...` : path);
 
@@ -104,27 +105,26 @@ const filesOf = (data: Data) =>
         data[set].map((file, index) => ({ field: `data.${set}.${index}.path`, file })),
       );
 
-/** Digests that are remembered; some 200 bytes each. */
-const REMEMBERED = 50_000;
-/** A file that was written to just now may be written to again within the same tick of its clock. */
+/** Maximum number of cached digests. Each takes about 200 bytes. */
+const MAX_CACHED = 50_000;
+/** A file younger than this is not cached: it may be written again within the same tick of its file system's clock. */
 const SETTLED_MS = 2000;
 
-/** By device, inode, size and times, the one used longest ago first. */
-const known = new Map<string, string>();
+/** Digests by device, inode, size and times; the least recently used first. */
+const cache = new Map<string, string>();
 
-/** SHA-256 of an open file: read once, and known from then on as long as the file system says that it has not changed. */
+/** SHA-256 of an open file. It is cached until the file system reports a change of the file. */
 export async function digestOf(file: OpenInput, signal?: AbortSignal): Promise<string> {
   const { dev, ino, size, mtimeNs, ctimeNs } = file.stat;
   const name = [dev, ino, size, mtimeNs, ctimeNs].join(' ');
-  const before = known.get(name);
-  const sha256 = before ?? (await hashed(file, signal));
-  known.delete(name);
-  if (Date.now() - Number(mtimeNs / 1_000_000n) > SETTLED_MS) known.set(name, sha256);
-  if (known.size > REMEMBERED) known.delete(known.keys().next().value as string);
+  const sha256 = cache.get(name) ?? (await hashOf(file, signal));
+  cache.delete(name);
+  if (Date.now() - Number(mtimeNs / 1_000_000n) > SETTLED_MS) cache.set(name, sha256);
+  if (cache.size > MAX_CACHED) cache.delete(cache.keys().next().value as string);
   return sha256;
 }
 
-async function hashed(file: OpenInput, signal?: AbortSignal): Promise<string> {
+async function hashOf(file: OpenInput, signal?: AbortSignal): Promise<string> {
   const hash = createHash('sha256');
   for await (const chunk of file.stream()) {
     signal?.throwIfAborted();

@@ -1,7 +1,7 @@
-/** An input is not what a campaign may name, and will not be next time. The message says what was expected, without its path. */
+/** A campaign may not use this input, and a retry would fail too. The message says what was expected, without the path. */
 export class WrongInputError extends Error {
   override readonly name = 'WrongInputError';
-  /** Whether there is no such file. */
+  /** Whether the file is missing. */
   readonly isMissing: boolean;
   constructor(message: string, isMissing = false) {
     super(message);
@@ -9,7 +9,7 @@ export class WrongInputError extends Error {
   }
 }
 
-/** An input cannot be had now: its server, or the way to it, is down. */
-export class InputAwayError extends Error {
-  override readonly name = 'InputAwayError';
+/** An input cannot be fetched at the moment, because its server or the network is down. */
+export class InputUnavailableError extends Error {
+  override readonly name = 'InputUnavailableError';
 }

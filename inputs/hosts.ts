@@ -1,8 +1,8 @@
 import { lookup as dnsLookup, type LookupAddress } from 'node:dns';
 import { BlockList, isIP, type LookupFunction } from 'node:net';
-import { type InputRules, ofHost } from './rules.ts';
+import { type InputRules, settingOfHost } from './rules.ts';
 
-/** Addresses that are not of the public internet (IANA special-purpose registries): what lies there was not put up for whoever asks. */
+/** Addresses outside of the public internet (IANA special-purpose registries). A campaign must not read what is only meant for a local network. */
 const PRIVATE = new BlockList();
 for (const [network, prefix] of [
   ...[
@@ -32,13 +32,13 @@ for (const [network, prefix] of [
   PRIVATE.addSubnet(network, prefix, 'ipv6');
 }
 
-/** Whether an IP address is not of the public internet. IPv4 within IPv6 counts as what it is. */
+/** Whether an IP address is outside of the public internet. An IPv4 address mapped to IPv6 is treated as IPv4. */
 export function isPrivate(ip: string): boolean {
   const family = isIP(ip);
   return family === 0 || PRIVATE.check(ip, family === 6 ? 'ipv6' : 'ipv4');
 }
 
-/** Why an address may not be fetched from, as far as it tells itself; null if it may. */
+/** Why fetching from an address is not allowed, without a DNS lookup; null if it is allowed. */
 export function refusalOfHost(url: URL, rules: Pick<InputRules, 'hosts'>): string | null {
   if (isListed(url, rules)) return null;
   const { hostname } = url;
@@ -48,17 +48,20 @@ export function refusalOfHost(url: URL, rules: Pick<InputRules, 'hosts'>): strin
 }
 
 const isListed = (url: URL, { hosts }: Pick<InputRules, 'hosts'>): boolean =>
-  ofHost(url, (host) => hosts.has(host) || undefined) === true;
+  settingOfHost(url, (host) => hosts.has(host) || undefined) === true;
 
 const privateHost = (host: string): string =>
   `expected a host of the public internet, but ${host} is a private address; add it to ORRERY_DATA_HOSTS of the worker`;
 
-/** A name was looked up, and its addresses are private. */
+/** A host name resolves to private addresses. */
 export class PrivateHostError extends Error {
   override readonly name = 'PrivateHostError';
 }
 
-/** Looks names up as `net` does, and refuses those with a private address: asked for each connection, so that no name changes its mind. */
+/**
+ * DNS lookup that refuses names with a private address. It runs for each connection, so a name cannot resolve to another address after it was
+ * checked.
+ */
 export function lookupFor(url: URL, rules: Pick<InputRules, 'hosts'>): LookupFunction {
   return (hostname, options, callback) => {
     dnsLookup(hostname, { ...options, all: true }, (error, addresses: LookupAddress[]) => {

@@ -6,42 +6,41 @@ import { codeOf, remedyOf } from '../spec/system-errors.ts';
 import { WrongInputError } from './errors.ts';
 import type { InputRules } from './rules.ts';
 
-/** A regular file that is open: whatever becomes of its name, this is what is read. */
+/** An open regular file. It stays the same file even if its name is reused. */
 export interface OpenInput extends AsyncDisposable {
-  /** As a person knows it. */
+  /** The path as it appears in messages. */
   readonly path: string;
   readonly stat: BigIntStats;
-  /** Its bytes from the start, as many as it had when it was opened. */
+  /** Its bytes from the start, up to the size that it had when it was opened. */
   stream(): Readable;
   /** Bytes from `start` to before `end`, fewer at the end of the file. */
   slice(start: number, end: number): Promise<Uint8Array<ArrayBuffer>>;
-  /** @throws WrongInputError when the file was written to since it was opened */
+  /** @throws WrongInputError if the file has changed since it was opened */
   refuseIfChanged(): Promise<void>;
 }
 
-/** Folders between links that are followed, as the kernel has it. */
+/** Maximum number of symbolic links in a path, as in the kernel. */
 const MAX_LINKS = 40;
 
 /**
- * Opens a file that a campaign names. It has to be a regular file below one of the folders that campaigns may read, with all links
- * resolved. Outside of them nothing is looked at, so that a refusal does not tell what is there. Never waits for whoever should write to a
- * pipe or answer on a socket.
+ * Opens a file that a campaign names. With all links resolved, it must be a regular file below a folder that campaigns may read. Nothing
+ * outside of these folders is inspected, so an error does not reveal what exists there. The call never blocks on a pipe or a socket.
  * @param path - absolute, or relative to `rules.project`
- * @throws WrongInputError when it is no such file; the error of the operating system when it cannot be looked at now
+ * @throws WrongInputError if it is not such a file; the error of the operating system if it cannot be opened at the moment
  */
 export async function openInput(path: string, rules: InputRules): Promise<OpenInput> {
-  const real = await sorted(() => resolveBelow(resolve(rules.project, path), rules));
+  const real = await withInputErrors(() => resolveBelow(resolve(rules.project, path), rules));
   const file = await openRegular(real, path, rules.maxBytes);
   try {
-    // A link may have been put in the way between the look and the opening: the kernel says what was opened.
+    // A link may have been created between resolving and opening, so the kernel is asked which file was opened.
     const roots = await realRoots(rules);
     if (
       !isBelowAny(
-        await openedAs(file.handle, real),
+        await pathOfHandle(file.handle, real),
         roots.map(({ real: root }) => root),
       )
     )
-      throw outside(rules);
+      throw outsideRoots(rules);
     return file.input;
   } catch (error) {
     await file.handle.close();
@@ -50,8 +49,9 @@ export async function openInput(path: string, rules: InputRules): Promise<OpenIn
 }
 
 /**
- * Opens a regular file, wherever it lies: for what is ours, and for what `prepare` compares with a digest.
- * @throws WrongInputError when it is none, or has more than `maxBytes`; the error of the operating system when it cannot be looked at now
+ * Opens a regular file in any folder: for files of orrery itself, and for files that `prepare` compares with a digest.
+ * @throws WrongInputError if it is not a regular file or is larger than `maxBytes`; the error of the operating system if it cannot be opened
+ *   at the moment
  */
 export async function openFile(path: string, maxBytes: number): Promise<OpenInput> {
   return (await openRegular(path, path, maxBytes)).input;
@@ -62,8 +62,8 @@ async function openRegular(
   shown: string,
   maxBytes: number,
 ): Promise<{ handle: FileHandle; input: OpenInput }> {
-  // O_NONBLOCK: a FIFO without a writer would hold a thread of this process for ever.
-  const handle = await sorted(() => open(path, constants.O_RDONLY | constants.O_NONBLOCK));
+  // Without O_NONBLOCK, a FIFO without a writer would block a thread of this process forever.
+  const handle = await withInputErrors(() => open(path, constants.O_RDONLY | constants.O_NONBLOCK));
   try {
     const stat = await handle.stat({ bigint: true });
     if (!stat.isFile()) throw new WrongInputError(`expected a regular file, but it is ${kindOf(stat)}`);
@@ -100,7 +100,7 @@ function inputOf(handle: FileHandle, path: string, stat: BigIntStats): OpenInput
     async refuseIfChanged() {
       const now = await handle.stat({ bigint: true });
       if (now.size === stat.size && now.mtimeNs === stat.mtimeNs) return;
-      throw new WrongInputError('expected a file that stays as it is, but it was written to while it was read');
+      throw new WrongInputError('expected a file that does not change, but it was written to while it was read');
     },
     [Symbol.asyncDispose]: () => handle.close(),
   };
@@ -113,10 +113,10 @@ const kindOf = (stat: BigIntStats): string => {
   return 'a device';
 };
 
-/** Says of what the operating system answers whether the campaign is wrong, without the path in its message. */
-async function sorted<T>(look: () => Promise<T>): Promise<T> {
+/** Converts errors of the operating system that mean an invalid campaign to a {@link WrongInputError} without the path in its message. */
+async function withInputErrors<T>(access: () => Promise<T>): Promise<T> {
   try {
-    return await look();
+    return await access();
   } catch (error) {
     if (remedyOf(error, 'input')?.remedy !== 'invalid') throw error;
     const code = codeOf(error);
@@ -130,7 +130,7 @@ const REFUSALS: Readonly<Record<string, string>> = {
   EACCES: 'expected a file that this user may read (EACCES)',
   EPERM: 'expected a file that this user may read (EPERM)',
   ENXIO: 'expected a regular file, but it is a socket or a device',
-  ELOOP: 'expected a file, but it is a link that leads nowhere',
+  ELOOP: 'expected a file, but its path contains a loop of links',
 };
 
 interface Root {
@@ -138,7 +138,7 @@ interface Root {
   readonly real: string;
 }
 
-/** The folders that are there, with their links resolved. */
+/** The folders that campaigns may read, with their links resolved. */
 async function realRoots({ roots }: InputRules): Promise<Root[]> {
   const found = await Promise.all(
     roots.map(async (written) => ({ written, real: await realpath(written).catch(() => null) })),
@@ -147,8 +147,8 @@ async function realRoots({ roots }: InputRules): Promise<Root[]> {
 }
 
 /**
- * The path without links. Followed by hand, and not by `realpath`, because that looks at whatever a link leads to.
- * @throws WrongInputError where it leads out of the folders that campaigns may read
+ * Resolves the links of a path. It does not use `realpath`, which would inspect the targets of links outside of the allowed folders.
+ * @throws WrongInputError if the path leads out of the folders that campaigns may read
  */
 async function resolveBelow(path: string, rules: InputRules): Promise<string> {
   const roots = await realRoots(rules);
@@ -158,7 +158,7 @@ async function resolveBelow(path: string, rules: InputRules): Promise<string> {
       const base = [real, written].find((root) => isBelow(target, root));
       if (base !== undefined) return { at: real, rest: relative(base, target).split(sep) };
     }
-    throw outside(rules);
+    throw outsideRoots(rules);
   };
   let { at, rest } = entered(path);
   for (;;) {
@@ -181,15 +181,18 @@ const isBelow = (path: string, folder: string): boolean =>
 const isBelowAny = (path: string, folders: readonly string[]): boolean =>
   folders.some((folder) => isBelow(path, folder));
 
-/** Where the kernel says that an open file lies; where it does not say so, where a file of the same device and inode lies by that name. */
-async function openedAs(handle: FileHandle, path: string): Promise<string> {
-  const said = await readlink(`/proc/self/fd/${handle.fd}`).catch(() => null);
-  if (said !== null) return said;
+/**
+ * The path of an open file, according to the kernel. On systems without /proc it is `path` if that is still the same file, and empty if it is
+ * not.
+ */
+async function pathOfHandle(handle: FileHandle, path: string): Promise<string> {
+  const fromKernel = await readlink(`/proc/self/fd/${handle.fd}`).catch(() => null);
+  if (fromKernel !== null) return fromKernel;
   const [opened, named, real] = await Promise.all([handle.stat(), lstat(path), realpath(path)]);
   return opened.dev === named.dev && opened.ino === named.ino && real === path ? path : '';
 }
 
-function outside({ roots }: InputRules): WrongInputError {
+function outsideRoots({ roots }: InputRules): WrongInputError {
   const shown = roots.slice(0, 8).join(', ');
   return new WrongInputError(
     `expected a file below a folder that campaigns may read (${shown}); move it there, or add its folder to ORRERY_DATA_ROOTS of the worker`,

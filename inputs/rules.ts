@@ -2,21 +2,21 @@ import { delimiter, join, resolve } from 'node:path';
 import { z } from 'zod';
 import { InvalidInputError } from '../spec/errors.ts';
 
-/** What campaigns may read and fetch: settings of whoever runs the worker, from its environment (docs/data.md). */
+/** Rules for what campaigns may read and fetch. They come from the environment of the worker (docs/data.md). */
 export interface InputRules {
-  /** Folder that relative paths start at. */
+  /** Base folder of relative paths. */
   readonly project: string;
-  /** Folders that files may lie below, absolute. */
+  /** Absolute paths of the folders below which files may be read. */
   readonly roots: readonly string[];
-  /** Largest file that is read or fetched, in bytes. */
+  /** Maximum size of a file to read or fetch, in bytes. */
   readonly maxBytes: number;
-  /** Hosts that may be fetched from although their addresses are private: `host` or `host:port`. */
+  /** Hosts with private addresses from which fetching is allowed: `host` or `host:port`. */
   readonly hosts: ReadonlySet<string>;
-  /** Headers that a host is sent, by `host` or `host:port`: credentials. */
+  /** Request headers (credentials) by `host` or `host:port`. */
   readonly headers: ReadonlyMap<string, Readonly<Record<string, string>>>;
 }
 
-/** Largest file where nothing else is set, in GiB; *ours*. A set of a million problems has about one. */
+/** Default maximum size of a file in GiB. A set of a million problems has about 1 GiB. *Ours*. */
 const MAX_GIB = 64;
 
 const Host = z.string().regex(/^(\[[0-9a-f:.]+\]|[a-z0-9.-]+)(:\d{1,5})?$/);
@@ -27,9 +27,9 @@ const Headers = z.record(
 
 /**
  * Reads the rules from the environment.
- * @param at.project - folder that relative paths start at; its `data/` and `examples/` may always be read
- * @param at.store - the store; its `inputs/` may always be read
- * @throws InvalidInputError naming every variable that is not as expected, and no value
+ * @param at.project - base folder of relative paths. Campaigns may always read its folders `data/` and `examples/`
+ * @param at.store - the store. Campaigns may always read its folder `inputs/`
+ * @throws InvalidInputError that names every invalid variable, without its value
  */
 export function inputRules(
   env: NodeJS.ProcessEnv,
@@ -47,7 +47,7 @@ export function inputRules(
     .split(/[\s,]+/)
     .filter((host) => host !== '');
   if (!hosts.every((host) => Host.safeParse(host).success)) {
-    complain('ORRERY_DATA_HOSTS', 'expected hosts (host or host:port) with commas between them');
+    complain('ORRERY_DATA_HOSTS', 'expected hosts (host or host:port), separated by commas');
   }
   const headers = parsedHeaders(env.ORRERY_DATA_HEADERS);
   if (headers === null) {
@@ -66,16 +66,16 @@ export function inputRules(
   };
 }
 
-/** Null where the text is not as expected. */
+/** The headers by host; null for invalid text. */
 function parsedHeaders(text: string | undefined): z.infer<typeof Headers> | null {
   if (text === undefined || text.trim() === '') return {};
   try {
     return Headers.parse(JSON.parse(text));
   } catch {
-    return null; // the error would quote the value
+    return null; // the error is dropped because it would quote the value
   }
 }
 
-/** What the rules have for the host of an address, by `host:port` before `host`. */
-export const ofHost = <T>({ host, hostname }: URL, found: (host: string) => T | undefined): T | undefined =>
+/** The setting for the host of an address: that of `host:port` if there is one, otherwise that of `host`. */
+export const settingOfHost = <T>({ host, hostname }: URL, found: (host: string) => T | undefined): T | undefined =>
   found(host) ?? found(hostname);

@@ -3,10 +3,10 @@ import { WrongInputError } from './errors.ts';
 import { openFile } from './open.ts';
 
 /**
- * A small text file of a folder that a campaign names, such as the settings of a model. Never waits for whoever should write to a pipe.
- * @returns null when there is no such file
- * @throws WrongInputError when it is no regular file, larger than `maxBytes`, or not UTF-8; the error of the operating system when it cannot
- *   be looked at now
+ * Reads a small text file in a folder that a campaign names, such as the config of a model. It never blocks on a pipe.
+ * @returns null if there is no such file
+ * @throws WrongInputError if it is not a regular file, larger than `maxBytes`, or not UTF-8; the error of the operating system if it cannot
+ *   be opened at the moment
  */
 export async function readSmallFile(path: string, maxBytes: number): Promise<string | null> {
   try {

@@ -17,17 +17,17 @@ import type { Complaint } from '../spec/complaint.ts';
 import { codeOf } from '../spec/system-errors.ts';
 
 /**
- * Reading what a person wrote as YAML or JSON: campaigns, settings of a cluster. The text may be anything, so that it is bounded before a
- * parser sees it, and nesting is measured without recursion before anything follows it by recursion. *Ours*: the limits.
+ * Limits for YAML and JSON files that a person wrote: campaigns and cluster settings. The file may contain anything, so its size is limited
+ * before parsing, and its nesting is measured without recursion before any recursive code sees it. *Ours*.
  */
 const LIMITS = {
-  /** Of the text: twice the largest spec, for indentation and comments. */
+  /** Maximum size of the text: twice that of the largest spec, because of indentation and comments. */
   bytes: 512 * 1024,
   depth: 64,
   aliases: 1000,
 } as const;
 
-/** One thing wrong with a text, by the line to look at. Lines count from 1. */
+/** A complaint with the number of its line. Lines count from 1. */
 export interface LineComplaint extends Complaint {
   readonly line: number;
 }
@@ -42,8 +42,8 @@ const refused = (line: number, message: string): ReadYaml => ({
 });
 
 /**
- * The bytes of a file (a pipe too), as far as they may be read: one more than the limit, so that a longer file is found to be one.
- * @throws Error of the operating system, where it cannot be read
+ * Reads a file or a pipe, up to one byte more than the limit. So a file that is too long can be recognised by its length.
+ * @throws the error of the operating system if the file cannot be read
  */
 export function readBounded(file: string): Uint8Array {
   const bytes = Buffer.alloc(LIMITS.bytes + 1);
@@ -59,26 +59,29 @@ export function readBounded(file: string): Uint8Array {
   }
 }
 
-const UNREAD: Readonly<Record<string, string>> = {
+const READ_ERRORS: Readonly<Record<string, string>> = {
   ENOENT: 'there is no such file',
   ENOTDIR: 'there is no such file',
   EISDIR: 'it is a folder',
   EACCES: 'this user may not read it',
 };
 
-/** Why {@link readBounded} could not read a file, in words. */
-export const whyUnread = (error: unknown): string => UNREAD[codeOf(error)] ?? String(error);
+/** Describes an error of {@link readBounded}. */
+export const describeReadError = (error: unknown): string => READ_ERRORS[codeOf(error)] ?? String(error);
 
-/** Reads one YAML document; JSON is YAML too. Pure. `lineOf` finds the line of a field by its path (`a.0.b`), or of what it is missing in. */
+/**
+ * Parses one YAML document; JSON is YAML too. Pure. `lineOf` returns the line of a field by its path (`a.0.b`). For a missing field, it
+ * returns the line of its parent.
+ */
 export function readYaml(content: Uint8Array | string): ReadYaml {
   const bytes = typeof content === 'string' ? Buffer.from(content) : content;
   if (bytes.byteLength > LIMITS.bytes)
     return refused(1, `expected at most ${LIMITS.bytes} bytes, but the file has more`);
   const text = new TextDecoder('utf-8').decode(bytes);
-  const odd = ODD.exec(text);
-  if (odd !== null) {
-    const code = odd[0].charCodeAt(0).toString(16).padStart(4, '0');
-    const line = text.slice(0, odd.index).split('\n').length;
+  const control = CONTROL_CHARACTER.exec(text);
+  if (control !== null) {
+    const code = control[0].charCodeAt(0).toString(16).padStart(4, '0');
+    const line = text.slice(0, control.index).split('\n').length;
     return refused(
       line,
       `expected YAML or JSON as UTF-8 text, but got a character U+${code} (is it another kind of file?)`,
@@ -106,13 +109,14 @@ export function readYaml(content: Uint8Array | string): ReadYaml {
     ...{ field: '', message, line: lineAt(offset) },
   }));
   if (complaints.length > 0) return { kind: 'refused', complaints };
-  // Without a limit of its own on aliases: they share what they name, and how much that is in all is asked of the value.
+  // The parser needs no limit for aliases: aliases share one value, and the caller checks the size of the whole value.
   const value: unknown = document.toJS({ maxAliasCount: -1 });
   return { kind: 'read', value, lineOf: (field) => lineAt(offsetOf(document.contents, field)) };
 }
 
-// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
-const ODD = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f\ufffd]/;
+// Also U+FFFD, which the decoder inserts for invalid UTF-8.
+// biome-ignore lint/suspicious/noControlCharactersInRegex: the pattern finds them
+const CONTROL_CHARACTER = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f\ufffd]/;
 
 function* tokensOf(text: string, lines: LineCounter): Generator<CST.Token> {
   const parser = new Parser(lines.addNewLine);
@@ -121,7 +125,7 @@ function* tokensOf(text: string, lines: LineCounter): Generator<CST.Token> {
   yield* parser.end();
 }
 
-/** Where the nesting exceeds the limit; null where it does not. Without recursion. */
+/** Offset at which the nesting exceeds the limit; null if it does not. Without recursion. */
 function tooDeep(tokens: readonly CST.Token[]): number | null {
   const stack = tokens.map((token) => ({ token, depth: 0 }));
   for (let at = stack.pop(); at !== undefined; at = stack.pop()) {
@@ -139,12 +143,12 @@ interface Fault {
   readonly offset: number;
 }
 
-/** What YAML allows and a person did not mean: a key twice, an alias of nothing or of what it stands in, too many aliases. */
+/** Faults that the parser allows: duplicate keys, aliases without an anchor, aliases within their own anchor, too many aliases. */
 function faultsOf(document: Document.Parsed): Fault[] {
   const faults: Fault[] = [];
   const anchors = new Map<string, 'open' | 'closed'>();
   let aliases = 0;
-  const look = (node: unknown): void => {
+  const visit = (node: unknown): void => {
     if (!isNode(node)) return;
     const offset = node.range?.[0] ?? 0;
     if (isAlias(node)) {
@@ -152,39 +156,42 @@ function faultsOf(document: Document.Parsed): Fault[] {
       const state = anchors.get(node.source);
       if (state === undefined) faults.push({ message: `expected an anchor &${node.source} before this alias`, offset });
       if (state === 'open')
-        faults.push({ message: `expected a value, but the alias *${node.source} stands in itself`, offset });
+        faults.push({ message: `expected a value, but the alias *${node.source} is within its own anchor`, offset });
       if (aliases === LIMITS.aliases + 1)
         faults.push({ message: `expected at most ${LIMITS.aliases} aliases`, offset });
       return;
     }
     const { anchor } = node as { anchor?: string };
     if (anchor !== undefined) anchors.set(anchor, 'open');
-    if (isCollection(node)) lookInto(node.items);
+    if (isCollection(node)) visitItems(node.items);
     if (anchor !== undefined) anchors.set(anchor, 'closed');
   };
-  const lookInto = (items: readonly unknown[]): void => {
+  const visitItems = (items: readonly unknown[]): void => {
     const keys = new Set<unknown>();
     for (const item of items) {
       if (isNode(item)) {
-        look(item);
+        visit(item);
         continue;
       }
       const { key, value } = item as { key: unknown; value: unknown };
       if (isScalar(key)) {
         const offset = key.range?.[0] ?? 0;
         if (keys.has(key.value))
-          faults.push({ message: `expected the field ${String(key.value)} once, but it is here again`, offset });
+          faults.push({
+            message: `expected the field ${String(key.value)} only once, but it is repeated here`,
+            offset,
+          });
         keys.add(key.value);
       }
-      look(key);
-      look(value);
+      visit(key);
+      visit(value);
     }
   };
-  look(document.contents);
+  visit(document.contents);
   return faults;
 }
 
-/** Where in the text a path leads: to its key, or, where the text does not have it, to the nearest place above. */
+/** Offset of a field by its path. For a missing field, it is the offset of its nearest parent. */
 function offsetOf(root: Node | null, field: string): number {
   let node: Node | null = root;
   let offset = root?.range?.[0] ?? 0;
@@ -197,7 +204,7 @@ function offsetOf(root: Node | null, field: string): number {
   return offset;
 }
 
-/** The entry of a mapping or sequence, with the node that stands for its key. */
+/** The entry of a mapping or sequence, with the node of its key. */
 function childOf(node: Node | null, step: string): { key: unknown; value: unknown } | null {
   if (isMap(node)) return node.items.find(({ key }) => (isScalar(key) ? String(key.value) : null) === step) ?? null;
   const item: unknown = node !== null && 'items' in node ? (node.items as unknown[])[Number(step)] : undefined;

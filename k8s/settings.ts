@@ -1,4 +1,4 @@
-import { readBounded, readYaml, whyUnread } from '../inputs/index.ts';
+import { readBounded, readYaml, describeReadError } from '../inputs/index.ts';
 import { InvalidInputError, jsonFault, KubernetesSettings, parseOrRefuse, SPEC_LIMITS } from '../spec/index.ts';
 
 /**
@@ -14,7 +14,7 @@ export function readKubernetesSettings(path: string | undefined): KubernetesSett
   try {
     content = readBounded(path);
   } catch (error) {
-    return refuse(`expected a file that can be read, but ${whyUnread(error)}`);
+    return refuse(`expected a file that can be read, but ${describeReadError(error)}`);
   }
   const yaml = readYaml(content);
   if (yaml.kind === 'read') {

@@ -4,8 +4,8 @@ import type { Logger } from 'pino';
 import {
   digestOf,
   fetchTo,
-  InputAwayError,
   type InputRules,
+  InputUnavailableError,
   type OpenInput,
   openFile,
   WrongInputError,
@@ -54,7 +54,7 @@ export async function openSource(file: Pick<ProblemFile, 'path'>, context: Fetch
     const shown = location.kind === 'refused' ? 'data' : file.path;
     if (error instanceof WrongInputError)
       throw new StageExit('InvalidInput', `${shown}: ${error.message}`, { cause: error });
-    if (error instanceof InputAwayError)
+    if (error instanceof InputUnavailableError)
       throw new StageExit('DependencyDown', `${shown}: ${error.message}`, { cause: error });
     throw error;
   }

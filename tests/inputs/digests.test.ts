@@ -9,17 +9,17 @@ import { sha256 } from '../../store/index.ts';
 import { rulesFor } from '../support/input-rules.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
-/** Not by way of the spec, which has bounds of its own. */
+/** Built without the schema of the spec, which has its own limits. */
 const dataOf = (paths: readonly string[], more: object = {}): Data => {
   const file = (path: string) => ({ name: 'set', path, layout: 'plain', fields: {} }) as const;
   const search = paths.map((path) => ({ ...file(path), ...more }));
   return { type: 'files', search, curriculum: [], benchmarks: [file(paths[0] as string)], heldBack: 0 };
 };
 
-/** Long ago, so that the file is taken to be settled. */
+/** An old time, so that the digest of the file is cached. */
 const settle = (path: string) => utimes(path, 1e9, 1e9);
 
-test('problem files count by their content, each once; generated problems have none', async () => {
+test('every problem file has one digest of its content, and generated problems have none', async () => {
   const folder = await temporaryFolder();
   await writeFile(join(folder, 'a.jsonl'), '{}\n');
   const digest = sha256('{}\n');
@@ -32,7 +32,7 @@ test('problem files count by their content, each once; generated problems have n
   expect(await dataFileDigests(generated, rulesFor([]))).toBeUndefined();
 });
 
-test('seven thousand files are read with a handful of descriptors', { timeout: 120_000 }, async () => {
+test('seven thousand files are read with few descriptors', { timeout: 120_000 }, async () => {
   const folder = await temporaryFolder();
   const paths = Array.from({ length: 7000 }, (_, index) => `${index}.jsonl`);
   for (const path of paths) await writeFile(join(folder, path), path);
@@ -49,14 +49,14 @@ test('seven thousand files are read with a handful of descriptors', { timeout: 1
   expect(most).toBeLessThan(before + 20);
 });
 
-test('thousands of files that are refused make a message that can be read', async () => {
+test('the message for thousands of refused files is short', async () => {
   const paths = Array.from({ length: 3000 }, (_, index) => `/none/${index}.jsonl`);
   const complaints = await inputComplaints(dataOf(paths), rulesFor(['/some']));
   expect(complaints).toHaveLength(21);
   expect(complaints.at(-1)).toEqual({ field: 'data', message: '2981 more files are refused' });
 });
 
-test('a file that has not changed is not read again; one that has is', async () => {
+test('only a file that has changed is read again', async () => {
   const folder = await temporaryFolder();
   const path = join(folder, 'a.jsonl');
   await writeFile(path, 'one');
@@ -68,11 +68,11 @@ test('a file that has not changed is not read again; one that has is', async () 
   expect(await digest()).toBe(sha256('one'));
   expect(reads).not.toHaveBeenCalled();
 
-  // Of the same size, and with the old time: its own change is known by its ctime.
+  // With equal size and mtime, only the ctime shows the change.
   await writeFile(path, 'two');
   await settle(path);
   expect(await digest()).toBe(sha256('two'));
-  // Another file in its place.
+  // Another file with the same name.
   await writeFile(join(folder, 'b'), 'six');
   await rename(join(folder, 'b'), path);
   expect(await digest()).toBe(sha256('six'));
@@ -85,7 +85,7 @@ async function handleOf(path: string) {
   return file;
 }
 
-test('a file that is not what its sha256 says is refused with what it is', async () => {
+test('a file that does not match its sha256 is refused, with its actual sha256', async () => {
   const folder = await temporaryFolder();
   await writeFile(join(folder, 'a'), 'one');
   const looking = dataFileDigests(dataOf([join(folder, 'a')], { sha256: 'f'.repeat(64) }), rulesFor([folder]));
@@ -93,13 +93,13 @@ test('a file that is not what its sha256 says is refused with what it is', async
     complaints: [
       {
         field: 'data.search.0.path',
-        message: expect.stringMatching(/^expected sha256 f{64}, as the campaign says, but it is/),
+        message: expect.stringMatching(/^expected sha256 f{64} according to the campaign, but it is/),
       },
     ],
   });
 });
 
-test('of an address the sha256 is the one that the campaign gives, and its host has to be one that may be asked', async () => {
+test('the sha256 of an address is that of the campaign, and its host must be allowed', async () => {
   const data = (address: string) =>
     Data.parse({
       type: 'files',
@@ -114,7 +114,7 @@ test('of an address the sha256 is the one that the campaign gives, and its host 
   ]);
 });
 
-test('a huge file is given up at once when the activity is cancelled, and FIFOs beside it hold nobody up', async () => {
+test('reading a huge file stops when the activity is cancelled, and FIFOs beside it block nothing', async () => {
   const folder = await temporaryFolder();
   const [huge, ...pipes] = ['huge', 'p1', 'p2', 'p3', 'p4'].map((name) => join(folder, name)) as [string, ...string[]];
   await writeFile(huge, '');
@@ -125,7 +125,7 @@ test('a huge file is given up at once when the activity is cancelled, and FIFOs 
   await sleep(200);
   cancel.abort(new Error('cancelled'));
   await expect(looking).rejects.toThrow('cancelled');
-  // Its threads are free again.
+  // The file threads are free again.
   await mkdir(join(folder, 'after'));
   await using after = await openFile(huge, 2 ** 40);
   expect(after.stat.size).toBe(2n ** 35n);

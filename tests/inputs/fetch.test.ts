@@ -43,7 +43,7 @@ async function fetched(
 }
 
 const wrong = (message: RegExp) => ({ name: 'WrongInputError', message: expect.stringMatching(message) });
-const away = (message: RegExp) => ({ name: 'InputAwayError', message: expect.stringMatching(message) });
+const unavailable = (message: RegExp) => ({ name: 'InputUnavailableError', message: expect.stringMatching(message) });
 const sendTo = (location: string) => (_: IncomingMessage, response: ServerResponse) =>
   response.writeHead(302, { location }).end();
 
@@ -52,7 +52,7 @@ test('a file is fetched over https', async () => {
   expect(await fetched(`${origin}/a.jsonl`)).toBe('one');
 });
 
-test('a certificate that nobody vouches for is refused with the way to trust it', async () => {
+test('an untrusted certificate is refused, and the message says how to trust it', async () => {
   setDefaultCACertificates(before);
   onTestFinished(() => setDefaultCACertificates([...before, authority.ca]));
   const { origin } = await aServer((_, response) => response.end('one'));
@@ -62,7 +62,7 @@ test('a certificate that nobody vouches for is refused with the way to trust it'
 });
 
 describe('redirects', () => {
-  test('are followed to a signed address, of which no message tells', async () => {
+  test('are followed to a signed address, which no message contains', async () => {
     const { origin } = await aServer((request, response) => {
       if (request.url === '/signed?X-Amz-Signature=geheim') return void response.end('one');
       if (request.url === '/gone?X-Amz-Signature=geheim') return void response.writeHead(403).end('geheim');
@@ -77,7 +77,7 @@ describe('redirects', () => {
     expect(String(failure)).not.toContain('geheim');
   });
 
-  test('are followed five times and no more', async () => {
+  test('are followed at most five times', async () => {
     const { origin } = await aServer((request, response) => {
       const left = Number(request.url?.slice(1));
       if (left === 0) return void response.end('one');
@@ -118,7 +118,7 @@ describe('private addresses', () => {
     );
   });
 
-  test('are refused behind a name too, at the moment of the connection', async () => {
+  test('are also refused when a name resolves to them, for every connection', async () => {
     const look = (hosts: ReadonlySet<string>) =>
       new Promise((resolve) =>
         lookupFor(new URL('https://name.example'), { hosts })('localhost', { all: true }, (error, found) =>
@@ -131,7 +131,7 @@ describe('private addresses', () => {
 });
 
 describe('headers', () => {
-  test('go to the host that they are for, and nowhere else', async () => {
+  test('are sent only to the host that they are for', async () => {
     const seen: (string | undefined)[] = [];
     const other = await aServer((request, response) => {
       seen.push(request.headers.authorization);
@@ -146,10 +146,10 @@ describe('headers', () => {
     expect(seen).toEqual(['Bearer geheim', undefined]);
   });
 
-  test('are what a server is told to want', async () => {
+  test('are suggested when a server answers 401', async () => {
     const { origin } = await aServer((_, response) => response.writeHead(401).end());
     await expect(fetched(`${origin}/a`)).rejects.toMatchObject(
-      wrong(/answered 401; give the worker headers.*ORRERY_DATA_HEADERS/),
+      wrong(/answered 401; set headers for this host in ORRERY_DATA_HEADERS/),
     );
   });
 });
@@ -158,45 +158,47 @@ describe('a server that', () => {
   test.each([
     [404, wrong(/answered 404/)],
     [204, wrong(/answered 204/)],
-    [429, away(/answered 429/)],
-    [503, away(/answered 503/)],
+    [429, unavailable(/answered 429/)],
+    [503, unavailable(/answered 503/)],
   ])('answers %i', async (status, failure) => {
     const { origin } = await aServer((_, response) => response.writeHead(status).end());
     await expect(fetched(`${origin}/a`)).rejects.toMatchObject(failure);
   });
 
-  test('is not there is away', async () => {
-    await expect(fetched('https://localhost:1/a')).rejects.toMatchObject(away(/^could not be reached: ECONNREFUSED/));
+  test('is missing counts as unavailable', async () => {
+    await expect(fetched('https://localhost:1/a')).rejects.toMatchObject(
+      unavailable(/^could not be reached: ECONNREFUSED/),
+    );
   });
 
-  test('breaks off is away', async () => {
+  test('closes the connection counts as unavailable', async () => {
     const { origin } = await aServer((_, response) => {
       response.writeHead(200, { 'content-length': '1000' });
       response.write('half', () => response.destroy());
     });
-    await expect(fetched(`${origin}/a`)).rejects.toMatchObject(away(/^broke off/));
+    await expect(fetched(`${origin}/a`)).rejects.toMatchObject(unavailable(/^broke off/));
   });
 
-  test('never begins its answer is away', async () => {
+  test('never responds counts as unavailable', async () => {
     const { origin } = await aServer(() => {});
     await expect(fetched(`${origin}/a`, LISTED, { limits: { silenceMs: 100 } })).rejects.toMatchObject(
-      away(/^could not be reached: UND_ERR_HEADERS_TIMEOUT/),
+      unavailable(/^could not be reached: UND_ERR_HEADERS_TIMEOUT/),
     );
   });
 
-  test('drips is away', async () => {
+  test('sends too slowly counts as unavailable', async () => {
     const { origin } = await aServer((_, response) => {
       const timer = setInterval(() => response.write('x'), 10);
       response.on('close', () => clearInterval(timer));
     });
     await expect(fetched(`${origin}/a`, LISTED, { limits: { slowMs: 200 } })).rejects.toMatchObject(
-      away(/^broke off: it brought less/),
+      unavailable(/^broke off: it sent less/),
     );
   });
 
   test.each([
-    ['says that it has too much', { 'content-length': '2000' }],
-    ['sends too much without saying so', {}],
+    ['announces too many bytes', { 'content-length': '2000' }],
+    ['sends too many bytes without announcing them', {}],
   ])('%s is refused', async (_, headers) => {
     const { origin } = await aServer((_request, response) => {
       response.writeHead(200, headers);
@@ -207,7 +209,7 @@ describe('a server that', () => {
     );
   });
 
-  test('is silent is left when the stage is to stop', async () => {
+  test('is silent does not delay the stop of the stage', async () => {
     const { origin } = await aServer((_, response) => void response.write('half'));
     const stop = new AbortController();
     setTimeout(() => stop.abort(new Error('stopped')), 50);

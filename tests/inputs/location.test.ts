@@ -11,7 +11,7 @@ const refusalOf = (schema: Parameters<typeof parseOrRefuse>[0], value: unknown):
   }
 };
 
-describe('what a campaign gives as path is', () => {
+describe('a path in a campaign is', () => {
   test.each(['data/a.jsonl', '/a/part:1.jsonl', 'part:1', './a b', 'ä.jsonl'])('the path %s', (path) => {
     expect(locationOf(path)).toEqual({ kind: 'path', path });
   });
@@ -30,7 +30,7 @@ describe('what a campaign gives as path is', () => {
   test.each([
     ...['file://host/a', 'file:a', 'file:///a?b', 'file:///a%2fb', 'file:///%00', 'a\0b', 'http://example.org/a'],
     ...['https:/a', 'https:a', 'https:///a', 'https://a b/', 'https://a\\@b/c', 'ftp://a/b', 's3://a/b', 'https://'],
-  ])('neither: %j', (path) => expect(locationOf(path).kind).toBe('refused'));
+  ])('refused: %j', (path) => expect(locationOf(path).kind).toBe('refused'));
 });
 
 describe('a credential in an address', () => {
@@ -47,24 +47,24 @@ describe('a credential in an address', () => {
     'https://user:"geheim@example.org/a',
   ];
 
-  test.each(ADDRESSES)('is refused and not echoed: %s', (path) => {
+  test.each(ADDRESSES)('is refused and not shown: %s', (path) => {
     const message = refusalOf(ProblemFile, { name: 'a', path, sha256: SHA256 });
     expect(message).toMatch(/path: expected/);
     expect(message).not.toContain('heim');
     expect(message).not.toContain('but got');
   });
 
-  test('is refused with the ways to give it', () => {
+  test('is refused, and the message says how to pass it', () => {
     expect(refusalOf(ProblemFile, { name: 'a', path: ADDRESSES[0], sha256: SHA256 })).toMatch(
       /ORRERY_DATA_HEADERS.*docs\/data\.md/,
     );
   });
 
-  test.each(ADDRESSES)('is refused as policy.uri too, and not echoed: %s', (uri) => {
+  test.each(ADDRESSES)('is also refused in policy.uri, and not shown: %s', (uri) => {
     expect(refusalOf(Policy, { type: 'pretrained', name: 'a', revision: '1', uri })).not.toMatch(/accepted|heim/);
   });
 
-  test.each(ADDRESSES)('is not echoed by a complaint about something around it: %s', (path) => {
+  test.each(ADDRESSES)('is not shown by a complaint about a value that contains it: %s', (path) => {
     for (const value of [[path], { path }, { deep: [{ path }] }]) {
       expect(refusalOf(ProblemFile, { name: value, path: 'a' })).not.toContain('geheim');
     }

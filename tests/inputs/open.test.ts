@@ -19,7 +19,7 @@ vi.mock('node:fs/promises', async (original) => {
   return { ...real, open };
 });
 
-/** A folder that campaigns may read, beside one that they may not. */
+/** A folder that campaigns may read, and one that they may not. */
 async function folders() {
   const folder = await temporaryFolder();
   const [allowed, secret] = [join(folder, 'allowed'), join(folder, 'secret')];
@@ -40,7 +40,7 @@ async function refusal(path: string, rules: Awaited<ReturnType<typeof folders>>[
 
 const OUTSIDE = /^expected a file below a folder that campaigns may read/;
 
-test('a regular file is read, by its path and through links that stay inside', async () => {
+test('a regular file is read, also through links within the allowed folders', async () => {
   const { allowed, rules } = await folders();
   await mkdir(join(allowed, 'sets'));
   await writeFile(join(allowed, 'sets/a.jsonl'), 'one');
@@ -53,7 +53,7 @@ test('a regular file is read, by its path and through links that stay inside', a
   }
 });
 
-test('a folder that campaigns may read may itself be a link', async () => {
+test('an allowed folder may itself be a link', async () => {
   const { allowed } = await folders();
   await writeFile(join(allowed, 'a.jsonl'), 'one');
   await symlink(allowed, join(allowed, '../link'));
@@ -61,14 +61,14 @@ test('a folder that campaigns may read may itself be a link', async () => {
   expect(await text(file.stream())).toBe('one');
 });
 
-describe('what is no regular file is refused at once', () => {
+describe('a path that is not a regular file is refused at once', () => {
   test('a directory', async () => {
     const { allowed, rules } = await folders();
     await mkdir(join(allowed, 'a.jsonl'));
     expect(await refusal(join(allowed, 'a.jsonl'), rules)).toBe('expected a regular file, but it is a directory');
   });
 
-  test('a FIFO, even as often as there are threads for files', async () => {
+  test('a FIFO, even for as many calls as there are file threads', async () => {
     const { allowed, rules } = await folders();
     const paths = Array.from({ length: 8 }, (_, index) => join(allowed, `${index}.jsonl`));
     execFileSync('mkfifo', paths);
@@ -89,10 +89,12 @@ describe('what is no regular file is refused at once', () => {
     expect(await refusal('/dev/zero', rulesFor(['/dev']))).toBe('expected a regular file, but it is a device');
   });
 
-  test('a link that leads to itself', async () => {
+  test('a link to itself', async () => {
     const { allowed, rules } = await folders();
     await symlink('a.jsonl', join(allowed, 'a.jsonl'));
-    expect(await refusal(join(allowed, 'a.jsonl'), rules)).toBe('expected a file, but it is a link that leads nowhere');
+    expect(await refusal(join(allowed, 'a.jsonl'), rules)).toBe(
+      'expected a file, but its path contains a loop of links',
+    );
   });
 
   test('a name that is too long', async () => {
@@ -100,7 +102,7 @@ describe('what is no regular file is refused at once', () => {
     expect(await refusal(join(allowed, 'x'.repeat(300)), rules)).toMatch(/ENAMETOOLONG/);
   });
 
-  test('a file that is larger than the worker takes', async () => {
+  test('a file that is larger than the limit of the worker', async () => {
     const { allowed } = await folders();
     const path = join(allowed, 'a.jsonl');
     await writeFile(path, '');
@@ -112,7 +114,7 @@ describe('what is no regular file is refused at once', () => {
 });
 
 describe('a file outside of the folders that campaigns may read is refused', () => {
-  test('in the same words whether it is there or not, with the setting to change', async () => {
+  test('with the same message whether it exists or not, which names the setting to change', async () => {
     const { secret, rules } = await folders();
     const [there, absent] = [await refusal(join(secret, 'passwd'), rules), await refusal(join(secret, 'none'), rules)];
     expect(there).toMatch(OUTSIDE);
@@ -124,7 +126,7 @@ describe('a file outside of the folders that campaigns may read is refused', () 
     expect(await refusal(path, (await folders()).rules)).toMatch(OUTSIDE);
   });
 
-  test('through a link, whether what it leads to is there or not', async () => {
+  test('through a link, whether its target exists or not', async () => {
     const { allowed, secret, rules } = await folders();
     await symlink(join(secret, 'passwd'), join(allowed, 'there'));
     await symlink(join(secret, 'none'), join(allowed, 'absent'));
@@ -136,11 +138,11 @@ describe('a file outside of the folders that campaigns may read is refused', () 
     expect(new Set(all).size).toBe(1);
   });
 
-  test('though a link is put in the way between the look and the opening', async () => {
+  test('even if a link is created between resolving and opening', async () => {
     const { allowed, secret, rules } = await folders();
     await mkdir(join(allowed, 'sets'));
     await writeFile(join(allowed, 'sets/passwd'), 'one');
-    // What is in the way of the real `open`: this moment cannot be met by chance.
+    // A wrapper around the real `open` creates the link, because the right moment cannot be hit by chance.
     beforeOpen.act = async () => {
       beforeOpen.act = async () => {};
       await rename(join(allowed, 'sets'), join(allowed, 'aside'));
@@ -150,7 +152,7 @@ describe('a file outside of the folders that campaigns may read is refused', () 
   });
 });
 
-test('a file that is written to while it is read is told', async () => {
+test('a file that changes while it is read is refused', async () => {
   const { allowed, rules } = await folders();
   const path = join(allowed, 'a.jsonl');
   await writeFile(path, 'one');

@@ -10,42 +10,46 @@ const valueIn = (content: Uint8Array | string): unknown => {
   const yaml = readYaml(content);
   return yaml.kind === 'read' ? yaml.value : yaml.complaints;
 };
-/** Nine lists, each naming the one before nine times. */
+/** Nine lists, each with nine aliases of the previous one. */
 const BOMB = `a0: &a0 [x]\n${Array.from({ length: 9 }, (_, at) => `a${at + 1}: &a${at + 1} [${Array(9).fill(`*a${at}`).join(', ')}]`).join('\n')}\n`;
 
-describe('a text that is read', () => {
-  test('may be YAML or JSON, with aliases, with a byte order mark, with Windows line ends', () => {
+describe('a valid text', () => {
+  test('may be YAML or JSON, with aliases, a byte order mark or Windows line ends', () => {
     expect(valueIn('a: &x { b: 1 }\nc: *x\n')).toEqual({ a: { b: 1 }, c: { b: 1 } });
     expect(valueIn('{"a": [1, "é😀"]}')).toEqual({ a: [1, 'é😀'] });
     expect(valueIn('\ufeffa: 1\r\nb: 2\r\n')).toEqual({ a: 1, b: 2 });
     expect(valueIn('---\na: 1\n...\n')).toEqual({ a: 1 });
   });
 
-  test('tells the line of a field, or of what it is missing in', () => {
+  test('gives the line of a field, or of the parent of a missing field', () => {
     const yaml = readYaml('a:\n  b:\n    - 1\n    - c: 2\n');
     if (yaml.kind !== 'read') throw new Error('it was refused');
     expect(['', 'a', 'a.b', 'a.b.1.c', 'a.b.1.d', 'x'].map(yaml.lineOf)).toEqual([1, 1, 2, 4, 4, 1]);
   });
 
-  test('may repeat what it names; how much that is in all is asked of the value', () => {
+  test('may repeat an alias many times; the size of the value is checked later', () => {
     expect(complaintsAbout(BOMB)).toEqual([]);
   });
 });
 
-describe('a text that is refused, with the line to look at', () => {
+describe('an invalid text is refused with the line of the fault', () => {
   test.each([
     { what: 'an alias of nothing', text: 'a: 1\nb: *x\n', want: ['2: expected an anchor &x before this alias'] },
     {
       what: 'an alias within what it names',
       text: 'a: 1\nb: &x\n  - *x\n',
-      want: ['3: expected a value, but the alias *x stands in itself'],
+      want: ['3: expected a value, but the alias *x is within its own anchor'],
     },
     {
       what: 'an alias before its anchor',
       text: 'a: *x\nb: &x 1\n',
       want: ['1: expected an anchor &x before this alias'],
     },
-    { what: 'a field twice', text: 'a: 1\nb: 2\na: 3\n', want: ['3: expected the field a once, but it is here again'] },
+    {
+      what: 'a field twice',
+      text: 'a: 1\nb: 2\na: 3\n',
+      want: ['3: expected the field a only once, but it is repeated here'],
+    },
     {
       what: 'several documents',
       text: 'a: 1\n---\nb: 2\n',
@@ -80,11 +84,11 @@ describe('a text that is refused, with the line to look at', () => {
     { what: '- ', text: '- '.repeat(50_000) },
     { what: '? ', text: '? '.repeat(50_000) },
     { what: 'an indentation a line', text: Array.from({ length: 800 }, (_, at) => `${' '.repeat(at)}a:`).join('\n') },
-  ])('nesting without end: $what', ({ text }) => {
+  ])('nesting without limit: $what', ({ text }) => {
     expect(complaintsAbout(text)[0]).toMatch(/: expected lists and mappings at most 64 deep/);
   });
 
-  test('more bytes than any campaign has', () => {
+  test('more bytes than a campaign may have', () => {
     expect(complaintsAbout('a'.repeat(600_000))).toEqual(['1: expected at most 524288 bytes, but the file has more']);
   });
 
@@ -96,7 +100,7 @@ describe('a text that is refused, with the line to look at', () => {
   });
 });
 
-test('a file without end and a pipe are read as far as they may be', () => {
+test('an endless file and a pipe are read up to the limit', () => {
   expect(complaintsAbout(readBounded('/dev/zero'))).toEqual([
     '1: expected at most 524288 bytes, but the file has more',
   ]);
