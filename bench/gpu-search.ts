@@ -14,6 +14,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import getPort from 'get-port';
+import { tableOf } from '../dev/markdown.ts';
 import { FILES, Progress } from '../spec/index.ts';
 import { progressPath } from '../store/index.ts';
 import { startStage } from '../tests/support/stage-process.ts';
@@ -142,9 +143,7 @@ function pageOf(
         .join(', '),
     ],
   ];
-  return ['| what | measured |', '| --- | --- |', ...lines.map(([what, value]) => `| ${what} | ${value} |`), ''].join(
-    '\n',
-  );
+  return `${tableOf(['what', 'measured'], lines)}\n`;
 }
 
 async function planned(): Promise<{ dir: string; path: string }> {

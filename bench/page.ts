@@ -1,6 +1,7 @@
 import { inProject } from '../config/paths.ts';
 import { machineText } from '../dev/machine.ts';
-import type { Goal, Table } from './benchmark.ts';
+import { tableOf } from '../dev/markdown.ts';
+import type { Goal } from './benchmark.ts';
 import type { Result } from './result.ts';
 
 export const PAGE = inProject('docs', 'benchmarks.md');
@@ -13,11 +14,10 @@ export function benchmarkPage(results: readonly Result[]): string {
     'Written by `npm run bench` from `bench/results/`; `npm run bench -- NAME` runs one of them. A benchmark is a file of `bench/`: it says what is asked, how it',
     'is measured and what answer is wanted, and takes its baseline in the same run. Times depend on the machine and on what else runs there: each result names both.',
     '',
-    ...table({
-      title: '',
-      columns: ['benchmark', 'asks', 'verdict'],
-      rows: results.map(({ name, question, verdict }) => [`[${name}](#${name})`, question, verdict]),
-    }),
+    tableOf(
+      ['benchmark', 'asks', 'verdict'],
+      results.map(({ name, question, verdict }) => [`[${name}](#${name})`, question, verdict]),
+    ),
     ...results.flatMap(section),
     '',
   ].join('\n');
@@ -34,8 +34,8 @@ export function section(result: Result): string[] {
     '',
     ...paragraphs(method),
     '',
-    ...table({ title: '', columns: ['wanted', 'target', 'measured', ''], rows: goals.map(goalRow) }),
-    ...tables.flatMap((one) => ['', `${one.title}:`, '', ...table(one)]),
+    tableOf(['wanted', 'target', 'measured', ''], goals.map(goalRow)),
+    ...tables.flatMap(({ title, columns, rows }) => ['', `${title}:`, '', tableOf(columns, rows)]),
     '',
     ...notes.flatMap((note) => [note, '']),
     `Measured on ${ranAt.slice(0, 16).replace('T', ' ')} UTC in ${Math.round(seconds)} s${full ? ', with --full' : ''}, on ${machineText(machine)}. Load average before ${load.before}, after ${load.after}.`,
@@ -48,12 +48,6 @@ const goalRow = ({ what, target, measured, met }: Goal): string[] => [
   measured,
   met === null ? 'as it fell' : met ? 'met' : '**not met**',
 ];
-
-function table({ columns, rows }: Table): string[] {
-  const line = (cells: readonly (string | number)[]) =>
-    `| ${cells.map((cell) => String(cell).replaceAll('|', '\\|')).join(' | ')} |`;
-  return [line(columns), line(columns.map(() => '---')), ...rows.map(line)];
-}
 
 /** Lines of a text in the source are not lines of the page. */
 const paragraphs = (text: string): string[] =>

@@ -12,6 +12,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { tableOf } from '../dev/markdown.ts';
 import { type Counts, FILES, type ManifestRef, partFile, type StageKind, Tree } from '../spec/index.ts';
 import { readManifest, referTo, sealStage } from '../store/index.ts';
 import { startStage } from '../tests/support/stage-process.ts';
@@ -40,7 +41,7 @@ const policy = { type: 'pretrained', name: 'small', uri: options.model, revision
 const SELF_EVALUATIONS = [8, 2, 0];
 /** So weak a model loses or invents a number in most attempts. */
 const REWRITE = { maxStepTokens: 96, attemptsPerStep: 12, temperature: 0.4 };
-const lines: string[] = [];
+const rows: string[][] = [];
 interface Ran {
   readonly ref: ManifestRef;
   readonly dir: string;
@@ -62,7 +63,7 @@ async function run(name: string, kind: StageKind, config: object, inputs: Record
     manifest = await sealStage(store, stage, 1, 0);
   }
   const seconds = ((Date.parse(manifest.finishedAt) - Date.parse(manifest.startedAt)) / 1000).toFixed(0);
-  lines.push(`| ${name} | ${seconds} s | ${countsText(manifest.counts)} |`);
+  rows.push([name, `${seconds} s`, countsText(manifest.counts)]);
   return { ref: referTo(manifest), dir };
 }
 
@@ -146,7 +147,7 @@ try {
   }
 } finally {
   if (options.store === undefined) rmSync(store, { recursive: true, force: true });
-  const page = ['| stage | took | counts that are not 0 |', '| --- | --- | --- |', ...lines, '', ...samples].join('\n');
+  const page = [tableOf(['stage', 'took', 'counts that are not 0'], rows), '', ...samples].join('\n');
   console.log(page);
   if (options.out !== undefined) writeFileSync(options.out, page);
 }

@@ -1,3 +1,4 @@
+import { tableOf } from '../dev/markdown.ts';
 import { allowanceOf, labelOf, type Packages, type Wall, type Walls } from './table.ts';
 
 const BEGIN = '<!-- begin: lint/walls.ts, written by `npm run docs` -->';
@@ -13,28 +14,29 @@ export function withTable(page: string, table: Walls, packages: Packages): strin
 /** Both tables as Markdown. */
 function wallsText(table: Walls, packages: Packages): string {
   return [
-    '| folder | holds | may import | packages |',
-    '| --- | --- | --- | --- |',
-    ...Object.entries(table).map(([row, wall]) => rowText(table, row, wall)),
+    tableOf(
+      ['folder', 'holds', 'may import', 'packages'],
+      Object.entries(table).map(([row, wall]) => cellsOf(table, row, wall)),
+    ),
     '',
-    '| package | used for |',
-    '| --- | --- |',
-    ...Object.entries(packages).map(([name, why]) => `| ${code(name)} | ${why} |`),
+    tableOf(
+      ['package', 'used for'],
+      Object.entries(packages).map(([name, why]) => [code(name), why]),
+    ),
   ].join('\n');
 }
 
-function rowText(table: Walls, row: string, wall: Wall): string {
+function cellsOf(table: Walls, row: string, wall: Wall): string[] {
   const { holds, publicFiles = [], imports, packages, packageTypes = [], computed } = wall;
   const others =
     imports === 'anything' ? ['anything'] : Object.keys(imports).map((other) => importText(table, row, other));
   const loaded = packages === 'anything' ? ['anything'] : packages.map(code);
-  const cells = [
+  return [
     code(labelOf(row)),
     publicFiles.length === 0 ? holds : `${holds}<br>public: ${publicFiles.map(code).join(', ')}`,
     [...others, ...(computed === undefined ? [] : [`by a computed name: ${computed}`])].join('<br>'),
     [...loaded, ...packageTypes.map((name) => `types of ${code(name)}`)].join(', '),
   ];
-  return `| ${cells.join(' | ')} |`;
 }
 
 function importText(table: Walls, row: string, other: string): string {

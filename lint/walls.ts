@@ -525,7 +525,7 @@ export const WALLS: Walls = walls({
     imports: {
       cli: 'the demo submits, watches and reads as a person does',
       config: ERRORS,
-      dev: 'Temporal and the worker as processes, a second clone',
+      dev: 'Temporal and the worker as processes, a second clone, tables in Markdown',
       'dev/cluster': 'starts and stops it',
       'dev/setup': 'installs Python',
       'dev/soak': 'starts it',
@@ -539,14 +539,14 @@ export const WALLS: Walls = walls({
   lint: {
     holds: 'the table of walls and what holds it',
     publicFiles: ['check.ts', 'page.ts', 'walls.ts'],
-    imports: {},
+    imports: { dev: { why: 'tables in Markdown', files: ['markdown.ts'] } },
     packages: ['@swc/core', 'node:*'],
   },
   dev: {
-    holds: 'Temporal and a worker as processes of this machine; the machine in words',
+    holds: 'Temporal and a worker as processes of this machine; what pages about it are written with',
     flat: true,
     imports: { config: 'paths, ports and connection', installation: 'the task queue of a store', spec: RECORDS },
-    packages: ['@temporalio/client', 'get-port', 'node:*'],
+    packages: ['@temporalio/client', 'get-port', 'markdown-table', 'node:*'],
   },
   'dev/setup': {
     holds: 'installs the Python environment',
@@ -569,7 +569,7 @@ export const WALLS: Walls = walls({
     imports: {
       cli: { why: 'makes campaign files', files: ['campaign-file.ts'] },
       config: 'paths, errors of commands',
-      dev: 'the machine in words',
+      dev: 'the machine in words, tables in Markdown',
       'dev/soak/checker': 'notes evidence, has it checked',
       'dev/soak/local': 'causes faults on this machine',
       'dev/soak/target.ts': { why: 'the form of a target', typesOnly: true },
@@ -598,7 +598,7 @@ export const WALLS: Walls = walls({
       activities: 'simulates them',
       cli: { why: 'reads a campaign file', files: ['campaign-file.ts'] },
       config: ERRORS,
-      dev: 'the machine in words',
+      dev: 'the machine in words, tables in Markdown',
       'dev/setup': 'installs Python',
       domains: 'the domain of a search',
       spec: RECORDS,
@@ -660,6 +660,7 @@ export const PACKAGES: Packages = {
   'hyparquet-compressors': 'unpacks Parquet',
   jstat: 'distributions',
   'log-update': 'a screen that redraws itself',
+  'markdown-table': 'tables in Markdown',
   node: 'the version of Node that everything runs with',
   'node:*': "Node's own modules",
   open: 'opens the browser',

@@ -7,6 +7,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { z } from 'zod';
 import { inProject } from '../config/paths.ts';
+import { tableOf } from '../dev/markdown.ts';
 import { withTable } from '../lint/page.ts';
 import { PACKAGES, WALLS } from '../lint/walls.ts';
 import { CampaignSpec } from '../spec/index.ts';
@@ -64,7 +65,7 @@ export function specReference(): string {
     '',
     '## Campaign',
     '',
-    ...table(Object.entries(others).flatMap(([name, field]) => rows(name, field, root.required?.includes(name)))),
+    fieldTable(Object.entries(others).flatMap(([name, field]) => rows(name, field, root.required?.includes(name)))),
     ...Object.entries(stages?.properties ?? {}).flatMap(([stage, { description, properties = {} }]) => {
       const { run: _, ...own } = properties;
       const fields = Object.entries(own).flatMap(([name, field]) => rows(name, field, false));
@@ -73,7 +74,7 @@ export function specReference(): string {
         `## \`stages.${stage}\``,
         '',
         ...(description ? [description, ''] : []),
-        ...(fields.length > 0 ? table(fields) : ['No settings but `run`.']),
+        fields.length > 0 ? fieldTable(fields) : 'No settings but `run`.',
       ];
     }),
     '',
@@ -81,7 +82,7 @@ export function specReference(): string {
     '',
     'How a stage is executed; every stage has one, as `stages.<stage>.run`. Nothing here but `shards` and `ranks` changes a result.',
     '',
-    ...table(Object.entries(run.properties ?? {}).flatMap(([name, field]) => rows(name, field, false))),
+    fieldTable(Object.entries(run.properties ?? {}).flatMap(([name, field]) => rows(name, field, false))),
     '',
   ].join('\n');
 }
@@ -146,17 +147,17 @@ function defaultText(field: FieldSchema): string {
   return `\`${JSON.stringify(field.default)}\``;
 }
 
-function table(entries: readonly Row[]): string[] {
-  const cell = (text: string) => text.replaceAll('|', '\\|').replaceAll('\n', ' ');
-  return [
-    '| field | type | default | source | what |',
-    '| --- | --- | --- | --- | --- |',
-    ...entries.map(
-      ({ path, type, otherwise, source, description }) =>
-        `| \`${path}\` | ${cell(type)} | ${cell(otherwise)} | ${cell(source)} | ${cell(description)} |`,
-    ),
-  ];
-}
+const fieldTable = (entries: readonly Row[]): string =>
+  tableOf(
+    ['field', 'type', 'default', 'source', 'what'],
+    entries.map(({ path, type, otherwise, source, description }) => [
+      `\`${path}\``,
+      type,
+      otherwise,
+      source,
+      description,
+    ]),
+  );
 
 if (import.meta.main) {
   writeFileSync(REFERENCE, specReference());

@@ -12,6 +12,7 @@ import { EXIT, runMain } from '../config/command-errors.ts';
 import { inProject, PROJECT } from '../config/paths.ts';
 import { rememberedServer } from '../config/remembered.ts';
 import { loadNow, machineText, thisMachine } from '../dev/machine.ts';
+import { tableOf } from '../dev/markdown.ts';
 import { secondClone } from '../dev/second-clone.ts';
 import { setup } from '../dev/setup/setup.ts';
 
@@ -104,11 +105,11 @@ function pageOf(rows: readonly Row[], failures: readonly string[], machine: stri
     '',
     `${startedAt}, \`node scripts/bootstrap.mjs two-installations\`. ${machine}.`,
     '',
-    '| what | exit code | minutes | Temporal | campaigns in its store |',
-    '| --- | --- | --- | --- | --- |',
-    ...rows.map(
-      ({ what, exitCode, minutes, place, campaigns }) =>
-        `| ${what} | ${exitCode ?? 'none'} | ${minutes.toFixed(1)} | ${place} | ${campaigns.join(', ')} |`,
+    tableOf(
+      ['what', 'exit code', 'minutes', 'Temporal', 'campaigns in its store'],
+      rows.map(({ what, exitCode, minutes, place, campaigns }) => [
+        ...[what, exitCode ?? 'none', minutes.toFixed(1), place, campaigns.join(', ')],
+      ]),
     ),
     '',
     failures.length === 0 ? 'Each came to its end, and nothing crossed.' : failures.map((one) => `- ${one}`).join('\n'),

@@ -1,4 +1,5 @@
 import { type Machine, machineText } from '../machine.ts';
+import { tableOf } from '../markdown.ts';
 import type { Verdict, Violation } from './checker/violations.ts';
 import { FAULTS } from './faults.ts';
 
@@ -58,9 +59,9 @@ export function resultPage(result: SoakResult): string {
     '',
     `${machineText(result.machine)}. Load ${load.before} before, ${load.after} after, ${load.highest} at most between rounds.`,
     '',
-    ...table(['what', 'number'], facts),
+    tableOf(['what', 'number'], facts),
     '',
-    ...table(
+    tableOf(
       ['fault', 'times', 'what it is'],
       Object.entries(faultsByKind)
         .toSorted(([, a], [, b]) => b - a)
@@ -70,9 +71,9 @@ export function resultPage(result: SoakResult): string {
       ? []
       : ['', 'Not caused here:', '', ...Object.entries(skipped).map(([kind, why]) => `- ${kind}: ${why}`)]),
     '',
-    ...table(['failure class', 'incidents that orrery told of'], Object.entries(incidents)),
+    tableOf(['failure class', 'incidents that orrery told of'], Object.entries(incidents)),
     '',
-    ...table(
+    tableOf(
       ['round', 'campaigns', 'faults', 'executions', 'seconds', 'violations'],
       result.rounds.map((one) => [
         ...[one.name, one.campaigns, one.faults, one.executions, Math.round(one.seconds), one.violations],
@@ -88,9 +89,4 @@ export function resultPage(result: SoakResult): string {
         ]),
     '',
   ].join('\n');
-}
-
-function table(columns: readonly string[], rows: readonly (readonly (string | number)[])[]): string[] {
-  const line = (cells: readonly (string | number)[]) => `| ${cells.join(' | ')} |`;
-  return [line(columns), line(columns.map(() => '---')), ...rows.map(line)];
 }
