@@ -455,7 +455,7 @@ export const WALLS: Walls = walls({
       spec: RECORDS,
       'stages/runtime': { why: 'seeded randomness for the bootstrap', files: ['random.ts'] },
     },
-    packages: ['@dagrejs/dagre', 'jstat', 'simple-statistics', 'vega', 'vega-lite', 'zod'],
+    packages: ['@dagrejs/dagre', 'jstat', 'pretty-ms', 'simple-statistics', 'vega', 'vega-lite', 'zod'],
   },
   'worker.ts': {
     holds: 'the worker: reads the environment, builds everything, starts',

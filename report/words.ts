@@ -1,3 +1,4 @@
+import prettyMs from 'pretty-ms';
 import type { Estimate } from './statistics/estimate.ts';
 
 /** Numbers as the report writes them. */
@@ -25,14 +26,9 @@ export function count(value: number): string {
 /** 0.00004 -> "< 0.001". */
 export const pValue = (p: number): string => (p < 0.001 ? `<${THIN}0.001` : p.toFixed(3));
 
-/** 75 -> "1 min 15 s"; 0.42 -> "0.4 s"; 59.7 -> "1 min": rounded first, so that no unit is told in full. */
-export function duration(seconds: number): string {
-  const whole = Math.round(seconds);
-  if (whole < 60) return `${seconds < 9.95 ? seconds.toFixed(1) : whole}${THIN}s`;
-  const [hours, minutes, rest] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60, whole % 60];
-  if (hours > 0) return `${hours}${THIN}h ${minutes}${THIN}min`;
-  return rest === 0 ? `${minutes}${THIN}min` : `${minutes}${THIN}min ${rest}${THIN}s`;
-}
+/** 75 -> "1m 15s"; 0.42 -> "420ms"; 59.7 -> "1m": rounded to whole seconds from 10 s on, because pretty-ms cuts fractions off. */
+export const duration = (seconds: number): string =>
+  prettyMs(1000 * (seconds < 10 ? seconds : Math.round(seconds)), { unitCount: 2 }).replaceAll(' ', THIN);
 
 /** "too-easy" -> "too easy", "solvedProblems" -> "solved problems". */
 export const plain = (name: string): string =>

@@ -26,7 +26,7 @@ test('the report tells the share of time that was kept, what was lost to what, a
   expect(page).toContain('90.0\u202f% of the time went into work that was kept');
   expect(page).toContain('1 stage had been finished before');
   expect(page).toContain('12.00 GPU-hours');
-  expect(page).toMatch(/<th scope="row">node failure<\/th><td>2<\/td><td>6\u202fmin 40\u202fs/);
+  expect(page).toMatch(/<th scope="row">node failure<\/th><td>2<\/td><td>6m\u202f40s/);
   expect(page).toContain('node &#60;a&#62; is lost');
   expect(page).toContain('<td>7</td>');
 });

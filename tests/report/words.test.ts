@@ -2,13 +2,14 @@ import { expect, test } from 'vitest';
 import { duration } from '../../report/words.ts';
 
 test.each([
-  [0, '0.0 s'],
-  [9.94, '9.9 s'],
-  [9.96, '10 s'],
-  [59.4, '59 s'],
-  [59.6, '1 min'],
-  [119.7, '2 min'],
-  [3599.6, '1 h 0 min'],
-])('%d seconds are told as %s: what is rounded up to a whole unit is told in it', (seconds, words) => {
-  expect(duration(seconds).replaceAll('\u202f', ' ')).toBe(words);
+  [0.42, '420ms'],
+  [9.94, '9.9s'],
+  [10.04, '10s'],
+  [59.4, '59s'],
+  [59.6, '1m'],
+  [119.7, '2m'],
+  [3599.6, '1h'],
+  [90_061, '1d 1h'],
+])('a duration of %d seconds is written as %s', (seconds, text) => {
+  expect(duration(seconds).replaceAll('\u202f', ' ')).toBe(text);
 });
