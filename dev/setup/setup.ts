@@ -3,7 +3,7 @@
  * names, hashes checked. Does nothing, in a few milliseconds, when that is there.
  *
  * Environment: `ORRERY_BASE_PYTHON` (interpreter to build on), `ORRERY_REQUIREMENTS` (another compiled file than trainers/requirements.txt,
- * for example one without CUDA: see README.md), and all of uv's own settings (`UV_INDEX_URL`, `UV_TORCH_BACKEND`, ...).
+ * for example one without CUDA: see docs/install.md), and all of uv's own settings (`UV_INDEX_URL`, `UV_TORCH_BACKEND`, ...).
  */
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, statfsSync, writeFileSync } from 'node:fs';
@@ -35,7 +35,7 @@ export function isPythonInstalled(): boolean {
 export async function setup(): Promise<void> {
   const requirements = requirementsFile();
   if (!existsSync(requirements)) {
-    throw new CommandError(EXIT.missing, `there is no ${requirements}`, 'see ORRERY_REQUIREMENTS in README.md');
+    throw new CommandError(EXIT.missing, `there is no ${requirements}`, 'see ORRERY_REQUIREMENTS in docs/install.md');
   }
   if (isPythonInstalled()) return;
 
@@ -65,7 +65,7 @@ function refuseWithoutSpace(): void {
   throw new CommandError(
     EXIT.unavailable,
     `the Python packages need ${VENV_GB} GB of disk space, but ${freeGb.toFixed(1)} GB are free in ${PROJECT}`,
-    'free some space there, or install torch without CUDA: see README.md',
+    'free some space there, or install torch without CUDA: see docs/install.md',
   );
 }
 

@@ -2,12 +2,24 @@ import { existsSync, globSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { expect, test } from 'vitest';
 import { inProject, PROJECT } from '../../config/paths.ts';
+import { sourcesOf } from '../../lint/check.ts';
 
 const pages = globSync(['*.md', 'docs/**/*.md', 'bench/results/*.md', 'data/*.md'], { cwd: PROJECT });
 
 test.each(pages)('every link of %s leads somewhere', (page) => {
   const links = [...prose(page).matchAll(/\]\(([^)\s]+)\)/g)].map(([, target = '']) => target);
   const broken = links.filter((target) => !/^https?:/.test(target) && !leadsSomewhere(page, target));
+  expect(broken).toEqual([]);
+});
+
+test('every page that a source names is there', () => {
+  const sources = [...sourcesOf(PROJECT)];
+  const broken = sources.flatMap(([path, text]) =>
+    [...text.matchAll(/\bdocs\/[\w/-]+\.md(#[\w-]+)?/g)].flatMap(([link]) =>
+      leadsSomewhere('README.md', link) ? [] : [`${path}: ${link}`],
+    ),
+  );
+  expect(sources.length).toBeGreaterThan(500);
   expect(broken).toEqual([]);
 });
 

@@ -21,7 +21,7 @@ HIGHER_IS_BETTER = {"reward"}
 
 @dataclass(frozen=True, slots=True)
 class Keep:
-    """``checkpoints.keep`` of spec/stages.ts."""
+    """``checkpoints.keep`` of spec/stages/."""
 
     last: int
     """Newest checkpoints, at least 1."""

@@ -76,7 +76,7 @@ class StageContext:
 
     @property
     def config(self) -> dict[str, Any]:
-        """Settings of the stage, as spec/stages.ts has them."""
+        """Settings of the stage, as spec/stages/ has them."""
         return self.stage["config"]
 
     @property
