@@ -15,7 +15,7 @@ import {
   StageFile,
   type StageRequest,
 } from '../spec/index.ts';
-import { codeVersion } from '../store/code-version.ts';
+import { sourcesOfStage } from '../store/code-version.ts';
 import {
   CorruptFileError,
   checkpointsDir,
@@ -41,6 +41,7 @@ import {
   validResult,
   writeStageFile,
 } from '../store/index.ts';
+import { type StageSources, versionOf, writeSources } from '../store/sources.ts';
 import { isGivenUp, mustFitNow, noteShortage } from './capacity.ts';
 import type { Deps } from './deps.ts';
 import { noEffectOf } from './effect.ts';
@@ -72,12 +73,9 @@ export function createStageActivities({ store, projectRoot, inputs, executor, en
   /** Whether the workflow that owns a claim is open. Silence is no answer: then it throws, and is asked again. */
   const isOpen = async (workflowId: string) => isOpenHere(client, await storeId(store), { workflowId });
 
-  /** Version of the code that the pods of a stage load on this machine. */
-  const codeOf = (request: StageRequest): string => {
-    const { main, policyServer } = programsOf(request);
-    const programs = policyServer === null ? [main] : [main, policyServer];
-    return codeVersion(programs, { projectRoot, kind: request.kind, domain: request.domain.name });
-  };
+  /** The code of the stage's programs on this machine. */
+  const codeOf = (request: StageRequest): StageSources =>
+    sourcesOfStage(programsOf(request), { projectRoot, kind: request.kind, domain: request.domain.name });
 
   /** Tells of everything in the store that did not hold. */
   const rejected =
@@ -133,7 +131,7 @@ export function createStageActivities({ store, projectRoot, inputs, executor, en
       request: StageRequest;
       mayBeEmpty?: boolean | undefined;
     }): Promise<Resolved> {
-      const version = codeOf(request);
+      const version = versionOf(codeOf(request));
       const dataFiles =
         request.kind === 'prepare' ? await dataFileDigests(request.data, inputs, cancellationSignal()) : undefined;
       // Parsed first: the key is that of the file as it is written, with what the schema fills in.
@@ -168,11 +166,13 @@ export function createStageActivities({ store, projectRoot, inputs, executor, en
       const dir = stageDir(store, start.key);
       const owner = `${start.campaignId}/${start.request.name}`;
       const planned = await readStageFileIfValid(dir);
-      if (planned === null || codeOf(start.request) !== planned.codeVersion) return { kind: 'replan' };
+      const sources = codeOf(start.request);
+      if (planned === null || versionOf(sources) !== planned.codeVersion) return { kind: 'replan' };
       // The campaign may have been admitted by an older version, or by one whose programs could do more.
       refuseUnsupportedStage(start.request, engines);
       const unfit = await faultInInputs(planned);
       if (unfit !== null) return unfit;
+      await writeSources(dir, sources);
       for (;;) {
         const before = await latestClaim(dir);
         if (before !== null && before.execution !== start.token) {

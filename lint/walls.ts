@@ -199,6 +199,7 @@ export const WALLS: Walls = walls({
       'manifests.ts',
       'parts.ts',
       'secret-paths.ts',
+      'sources.ts',
       'verify.ts',
     ],
     imports: { spec: RECORDS, 'store/canonical.ts': 'hashes', 'store/code': 'the code version of a stage' },

@@ -7,6 +7,7 @@ export const numbered = (index: number): string => String(index).padStart(5, '0'
 
 export const stageDir = (store: string, key: string): string => join(store, 'stages', key);
 export const stageFilePath = (stage: string): string => join(stage, 'stage.json');
+export const sourcesPath = (stage: string): string => join(stage, 'sources.json');
 export const manifestPath = (stage: string): string => join(stage, 'manifest.json');
 
 export const claimsDir = (stage: string): string => join(stage, 'claims');

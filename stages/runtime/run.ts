@@ -12,6 +12,7 @@ import { SECRET_PATHS } from '../../store/secret-paths.ts';
 import { inputFiles } from '../io/inputs.ts';
 import { chatOf, withChat } from '../policy/chat.ts';
 import { checkOutputs } from './check-outputs.ts';
+import { refuseOtherCode } from './code.ts';
 import type { StageContext, StageProgram } from './context.ts';
 import { type Ending, endingOf, StageExit } from './exits.ts';
 import { type Pod, readPod, storeMissing } from './pod.ts';
@@ -50,6 +51,7 @@ export async function runStage(findProgram: FindProgram, env: NodeJS.ProcessEnv 
       log.info('this part is published already; nothing to do');
       return { exitCode: 0, message: 'this part is published already' };
     }
+    await refuseOtherCode(pod);
     return await runPart(pod, findProgram, log, abort);
   } catch (error) {
     // Work that was in progress at the signal often fails in its own way. The signal is the cause.

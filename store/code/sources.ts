@@ -11,6 +11,12 @@ export interface ProgramStart {
   readonly args: readonly string[];
 }
 
+/** How a program is started: `node stages/main.ts`, `python -m orrery_trainers.sft`. Programs of others load no source of the project. */
+export interface StageProgram {
+  readonly runtime: 'node' | 'python' | 'vllm';
+  readonly args: readonly string[];
+}
+
 /** What decides which sources a program loads. */
 export interface Loading {
   readonly kind: string;
@@ -21,8 +27,7 @@ export interface Loading {
 }
 
 /**
- * The sources that a program loads, directly or not: absolute paths by the names that they have in the project. A domain is
- * `domains/<name>` wherever its folder lies.
+ * The sources that a program loads, directly or not: absolute paths by their names.
  * @throws Error when a source of the project loads what cannot be followed, or is not there
  */
 export function sourcesOf({ runtime, args }: ProgramStart, loading: Loading): Map<string, string> {
@@ -46,13 +51,18 @@ export function sourcesOf({ runtime, args }: ProgramStart, loading: Loading): Ma
   return sources;
 }
 
-/** A name does not depend on where the project or the domains lie. What is in neither is named from where its importer is. */
-function nameOf(path: string, by: string, { domains, projectRoot }: Loading): string {
+/**
+ * A name does not depend on where the project or the domains lie: `stages/main.ts`, `domains/math/domain.ts` of the domain that the stage
+ * loads, `ORRERY_DOMAINS/shared.ts` of other files in a folder of domains outside of the project. What is in neither is named from where
+ * its importer is. {@link pathOf} of `store/sources.ts` finds them again.
+ */
+function nameOf(path: string, by: string, { domain, domains, projectRoot }: Loading): string {
   const from = (root: string, file: string) => relative(root, file).replaceAll(sep, '/');
   const [inDomains, inProject] = [from(domains, path), from(projectRoot, path)];
-  if (!inDomains.startsWith('..')) return `domains/${inDomains}`;
+  if (inDomains.startsWith(`${domain}/`)) return `domains/${inDomains}`;
   if (!inProject.startsWith('..')) return inProject;
-  return from(domains, by).startsWith('..') ? inProject : `domains/${inDomains}`;
+  const isOfDomains = !inDomains.startsWith('..') || !from(domains, by).startsWith('..');
+  return isOfDomains ? `ORRERY_DOMAINS/${inDomains}` : inProject;
 }
 
 /** The files that a source loads itself. */

@@ -11,8 +11,9 @@ import { inProject, PROJECT } from '../../config/paths.ts';
 import { programsOf, type StartAttempt } from '../../executor/index.ts';
 import { inputRules } from '../../inputs/index.ts';
 import { CampaignSpec, type CampaignSpecInput } from '../../spec/index.ts';
-import { codeVersion } from '../../store/code-version.ts';
+import { sourcesOfStage } from '../../store/code-version.ts';
 import { stageDir, stageKey, writeStageFile } from '../../store/index.ts';
+import { versionOf } from '../../store/sources.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
 const silent = new DefaultLogger('ERROR');
@@ -60,9 +61,8 @@ test('a stage that the trainers cannot run gets neither a claim nor a Job, whoev
   const { stages, policy, domain, seed } = llama();
   const common = { schemaVersion: 1 as const, name: 'astro/sft', kind: 'sft' as const, seed, domain, policy };
   const request = { ...common, inputs: {}, config: stages.sft };
-  const { main } = programsOf(request);
-  const version = codeVersion([main], { kind: 'sft', projectRoot: PROJECT, domain: domain.name });
-  const planned = { ...request, codeVersion: version };
+  const sources = sourcesOfStage(programsOf(request), { kind: 'sft', projectRoot: PROJECT, domain: domain.name });
+  const planned = { ...request, codeVersion: versionOf(sources) };
   const key = stageKey(planned);
   await writeStageFile(store, { ...planned, key });
   const start = {

@@ -15,6 +15,7 @@ export interface StageSketch {
   readonly dataFiles?: Record<string, string>;
   readonly domain?: { readonly name: string; readonly settings?: Record<string, unknown> };
   readonly policy?: unknown;
+  readonly codeVersion?: string;
 }
 
 /** A stage file of the domain `sums`, with a key made of the sketch and `tag`. */

@@ -11,6 +11,7 @@ import traceback
 from collections.abc import Callable
 from typing import NoReturn
 
+from orrery_trainers.pod.code_version import refuse_other_code
 from orrery_trainers.pod.context import StageContext
 from orrery_trainers.pod.failures import Terminated, failure_of
 from orrery_trainers.pod.logs import Logger, adopt_library_logs
@@ -35,6 +36,7 @@ def exit_code_of(kind: str, work: Callable[[StageContext], None]) -> int:
         if context.is_published():
             log.info("part is already published; nothing to do")
             return 0
+        refuse_other_code(context.stage, context.directory, "main")
         log.info("stage program started", kind=kind, key=context.stage["key"])
         context.stop.let_in()  # while it loads there is nothing to save
         work(context)

@@ -41,6 +41,7 @@ from typing import Any
 
 from orrery_trainers.models.policy_model import ModelError, load_model
 from orrery_trainers.models.sampling import stream_key
+from orrery_trainers.pod.code_version import refuse_other_code
 from orrery_trainers.pod.failures import DependencyDown, InvalidInput, StageFailure, failure_of
 from orrery_trainers.pod.inputs import verified_files
 from orrery_trainers.pod.logs import Logger
@@ -151,6 +152,7 @@ def _policy_of_stage(environment: Mapping[str, str]) -> tuple[Path, str]:
         raise InvalidInput("ORRERY_STAGE_FILE: expected the path of a stage file, but got nothing; or give --model DIR")
     try:
         stage: dict[str, Any] = json.loads(Path(file).read_text(encoding="utf-8"))
+        refuse_other_code(stage, Path(file).parent, "policyServer")
         policy, given = stage["policy"], stage["inputs"].get("policy")
         if given is None and policy["type"] == "pretrained":
             return Path(policy["uri"]), policy["name"]
