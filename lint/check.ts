@@ -22,7 +22,7 @@ export function wallFaults(table: Walls, packages: Packages, sources: Sources): 
 }
 
 /** Rows that may import each other, directly or not. */
-export function circlesOfRows(table: Walls): string[] {
+function circlesOfRows(table: Walls): string[] {
   const allowed = Object.entries(table).flatMap(([row, { imports }]) =>
     imports === 'anything' ? [] : Object.keys(imports).map((other) => [row, other] as const),
   );

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { execa } from 'execa';
 import { afterEach, expect, test } from 'vitest';
-import { circlesOfRows, sourcesOf, wallFaults } from '../../lint/check.ts';
+import { sourcesOf, wallFaults } from '../../lint/check.ts';
 import { circles } from '../../lint/circles.ts';
 import { type Packages, type Wall, walls } from '../../lint/table.ts';
 
@@ -122,12 +122,13 @@ test('a package that nothing imports is told', () => {
 
 test('a table that allows a circle of folders is refused, types included', () => {
   const table = walls({
+    ...TABLE,
     a: row({ imports: { b: 'x' } }),
     b: row({ imports: { c: { why: 'x', typesOnly: true } } }),
     c: row({ imports: { a: 'x' } }),
     d: row({ imports: { a: 'x' } }),
   });
-  expect(circlesOfRows(table)).toEqual(['the table allows a circle: a/ -> b/ -> c/ -> a/']);
+  expect(faults({}, table)).toContain('the table allows a circle: a/ -> b/ -> c/ -> a/');
 });
 
 test('circles tells a shortest circle, and nothing of a graph that has none', () => {
