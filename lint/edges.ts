@@ -23,9 +23,10 @@ function pathOf(from: string, specifier: string | null): string | null {
   return join(dirname(from), specifier);
 }
 
-/** The package that a specifier belongs to: `node:*` for Node's own modules, whether they are named with `node:` or without. */
+/** The package that a specifier belongs to. A module of Node is `node:fs`, whether it is named `fs`, `node:fs` or `node:fs/promises`. */
 export function packageOf(specifier: string): string {
-  if (specifier.startsWith('node:') || isBuiltin(specifier)) return 'node:*';
   const [first = '', second = ''] = specifier.split('/');
+  if (first.startsWith('node:')) return first;
+  if (isBuiltin(first)) return `node:${first}`;
   return first.startsWith('@') ? `${first}/${second}` : first;
 }

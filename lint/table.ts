@@ -17,7 +17,7 @@ export interface Wall<Row extends string = string> {
   readonly publicFiles?: readonly string[];
   /** Other rows that it may import; a text is the reason. */
   readonly imports: 'anything' | { readonly [row in Row]?: string | Allowance };
-  /** Packages that it may import. `node:*` is all of Node's own modules. */
+  /** Packages that it may import, modules of Node among them. */
   readonly packages: 'anything' | readonly string[];
   /** Packages of which it may import types alone. */
   readonly packageTypes?: readonly string[];

@@ -8,8 +8,9 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { z } from 'zod';
 import { inProject } from '../config/paths.ts';
 import { tableOf } from '../dev/markdown.ts';
+import { PACKAGES } from '../lint/packages.ts';
 import { withTable } from '../lint/page.ts';
-import { PACKAGES, WALLS } from '../lint/walls.ts';
+import { WALLS } from '../lint/walls.ts';
 import { CampaignSpec } from '../spec/index.ts';
 
 /** What the JSON Schema of a field tells; `source` is metadata of our own. */

@@ -7,7 +7,8 @@ import { execa } from 'execa';
 import { EXIT, runMain } from '../config/command-errors.ts';
 import { inProject, PROJECT, VENV } from '../config/paths.ts';
 import { sourcesOf, wallFaults } from '../lint/check.ts';
-import { PACKAGES, WALLS } from '../lint/walls.ts';
+import { PACKAGES } from '../lint/packages.ts';
+import { WALLS } from '../lint/walls.ts';
 
 const biome = inProject('node_modules', '.bin', 'biome');
 const ruff = `${VENV}/bin/ruff`;

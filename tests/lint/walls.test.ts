@@ -5,8 +5,9 @@ import { inProject, PROJECT } from '../../config/paths.ts';
 import { breaches, strayFiles } from '../../lint/breaches.ts';
 import { sourcesOf, wallFaults } from '../../lint/check.ts';
 import { edgesOf } from '../../lint/edges.ts';
+import { PACKAGES } from '../../lint/packages.ts';
 import type { Allowance } from '../../lint/table.ts';
-import { PACKAGES, WALLS } from '../../lint/walls.ts';
+import { WALLS } from '../../lint/walls.ts';
 
 const ROWS = Object.keys(WALLS);
 /** Rows of source files. */
@@ -90,7 +91,9 @@ test.each(SOURCES)('%s imports of each other row what the table allows, and noth
 test.each(RESTRICTED)('%s imports the packages of its row, and no others', (row) => {
   const { packages, packageTypes = [] } = WALLS[row]!;
   const expected = Object.keys(PACKAGES).flatMap((name) => {
-    const asked = name === 'node:*' ? ['node:fs', 'fs', 'node:fs/promises', 'node:sqlite'] : [name, `${name}/deep.js`];
+    const asked = name.startsWith('node:')
+      ? [name, name.slice('node:'.length), `${name}/promises`]
+      : [name, `${name}/deep.js`];
     const isLoadable = packages.includes(name);
     return asked.flatMap((one) => lines(one, isLoadable, isLoadable || packageTypes.includes(name)));
   });
@@ -101,6 +104,8 @@ test.each(SOURCES)(
   '%s imports itself, but no unknown package, no absolute path and nothing outside of the rows',
   (row) => {
     const foreign = [
+      'node:sqlite',
+      'vm',
       'left-pad',
       '@temporalio/none',
       '/etc/passwd',
@@ -162,6 +167,11 @@ test.each([
   ['store', '@kubernetes/client-node', 'values and types'],
   ['store', '@temporalio/client', 'values and types'],
   ['stages/search', 'dev/soak', 'values and types'],
+  ['stages/search', 'node:fs', 'values and types'],
+  ['stages/linearise', 'node:fs', 'values and types'],
+  ['report', 'node:fs', 'values and types'],
+  ['report', 'stages/io', 'values and types'],
+  ['k8s/manifests', 'node:fs', 'values and types'],
   ['stages/search', '@temporalio/client', 'values and types'],
   ['stages/runtime', 'activities', 'values and types'],
   ['k8s', '@temporalio/client', 'values and types'],
@@ -190,7 +200,7 @@ test.each([
 test('every package of the table is one that package.json names', () => {
   const { dependencies, devDependencies } = JSON.parse(readFileSync(inProject('package.json'), 'utf8'));
   const named = new Set(Object.keys({ ...dependencies, ...devDependencies }));
-  expect(Object.keys(PACKAGES).filter((name) => name !== 'node:*' && !named.has(name))).toEqual([]);
+  expect(Object.keys(PACKAGES).filter((name) => !name.startsWith('node:') && !named.has(name))).toEqual([]);
 });
 
 test('every file that one row alone may import is a public one', () => {
