@@ -1,11 +1,15 @@
 /**
- * The worker: reads the environment, builds what the activities act on, and runs workflows and activities until SIGTERM.
+ * The worker: reads the environment, creates the dependencies of the activities, and runs workflows and activities until SIGTERM.
  *
- * Environment: Temporal's own (`TEMPORAL_ADDRESS`, `TEMPORAL_NAMESPACE`, `TEMPORAL_PROFILE`, TLS, API key), `ORRERY_TASK_QUEUE` (a queue belongs
- * to one store: docs/temporal.md), `ORRERY_STORE`,
- * `ORRERY_HOME` (what this machine keeps of its jobs), `ORRERY_PYTHON`, `ORRERY_LOG_LEVEL`. `ORRERY_EXECUTOR=kubernetes` runs stages in the
- * cluster that the file `ORRERY_KUBERNETES` describes (docs/kubernetes.md). `ORRERY_DEPLOYMENT` and `ORRERY_BUILD_ID` make it
- * a version of a Temporal worker deployment; `ORRERY_PREFLIGHT=off` skips the replay of what is open (docs/upgrades.md).
+ * Environment:
+ *
+ * - connection to Temporal: `TEMPORAL_ADDRESS`, `TEMPORAL_NAMESPACE`, `TEMPORAL_PROFILE` and the variables for TLS and API keys
+ * - `ORRERY_TASK_QUEUE`: the task queue, which belongs to one store (docs/temporal.md)
+ * - `ORRERY_STORE`: the store; `ORRERY_HOME`: the records of the jobs on this machine
+ * - `ORRERY_PYTHON`: the Python interpreter; `ORRERY_LOG_LEVEL`: the log level
+ * - `ORRERY_EXECUTOR=kubernetes`: runs stages in the cluster that the file `ORRERY_KUBERNETES` describes (docs/kubernetes.md)
+ * - `ORRERY_DEPLOYMENT` and `ORRERY_BUILD_ID`: make the worker a version of a Temporal worker deployment
+ * - `ORRERY_PREFLIGHT=off`: skips the replay of open workflows at the start (docs/upgrades.md)
  */
 import { mkdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
@@ -18,14 +22,20 @@ import { CommandError, EXIT } from './config/command-errors.ts';
 import { CHANNEL_ARGS, connectionSettings, refuseStranger } from './config/connect.ts';
 import { releaseCommand } from './config/printed-commands.ts';
 import { inputRules } from './inputs/index.ts';
-import { claimQueue, describeLoss, keepQueue, type Loss, thisInstallation } from './installation/index.ts';
+import {
+  claimQueue,
+  describeQueueLoss,
+  type QueueLoss,
+  thisInstallation,
+  watchQueueClaim,
+} from './installation/index.ts';
 import { startReconciler, temporalOwners } from './reconciler/index.ts';
 import { InvalidInputError, remedyOf } from './spec/index.ts';
 import { bundleWorkflows } from './worker/bundle.ts';
 import { deploymentOf } from './worker/deployment.ts';
 import { chooseExecutor, shareFilesWithPods } from './worker/executors.ts';
 import { createLogger, logLevel, temporalLogger } from './worker/logging.ts';
-import { findMisfits } from './worker/preflight.ts';
+import { findIncompatibleWorkflows } from './worker/preflight.ts';
 
 const projectRoot = fileURLToPath(new URL('.', import.meta.url));
 const store = resolve(process.env.ORRERY_STORE ?? join(projectRoot, '.orrery/store'));
@@ -33,24 +43,24 @@ const home = resolve(process.env.ORRERY_HOME ?? join(projectRoot, '.orrery/local
 const python = process.env.ORRERY_PYTHON ?? join(projectRoot, '.venv/bin/python');
 const log = createLogger();
 
-log.level = await orLeave(() => logLevel(process.env));
-const inputs = await orLeave(() => inputRules(process.env, { project: projectRoot, store }));
+log.level = await orExit(() => logLevel(process.env));
+const inputs = await orExit(() => inputRules(process.env, { project: projectRoot, store }));
 shareFilesWithPods(process.env);
 Runtime.install({ logger: temporalLogger(log) });
-const settings = await orLeave(() => connectionSettings());
+const settings = await orExit(() => connectionSettings());
 const { connectionOptions, namespace, taskQueue } = settings;
-const { connection, clientConnection } = await connectOrLeave();
+const { connection, clientConnection } = await connectOrExit();
 const client = new Client({ connection: clientConnection, namespace });
-await orLeave(() => refuseStranger(client, settings));
-// Before all else that it does: a worker never acts for another store.
-const installation = await orLeave(() => thisInstallation(store));
-const claim = await orLeave(() => claimQueue(client, taskQueue, installation));
-if (claim.kind !== 'ours') leaveQueue(claim);
+await orExit(() => refuseStranger(client, settings));
+// The queue is claimed before the worker does anything else, because it must never act for another store.
+const installation = await orExit(() => thisInstallation(store));
+const claim = await orExit(() => claimQueue(client, taskQueue, installation));
+if (claim.kind !== 'ours') exitForQueueLoss(claim);
 
-/** Two arms start their stages side by side. */
+/** Number of standby supervisors: two arms start their stages at the same time. */
 const STANDBY = 2;
-await orLeave(() => mkdir(home, { recursive: true }));
-const { executor, machine } = await orLeave(() =>
+await orExit(() => mkdir(home, { recursive: true }));
+const { executor, machine } = await orExit(() =>
   chooseExecutor(process.env, { home, projectRoot, store, python, log, standby: STANDBY }),
 );
 const activities = activityOptions({
@@ -65,8 +75,8 @@ const activities = activityOptions({
 
 const workflowBundle = await bundleWorkflows(temporalLogger(log));
 const deployment = deploymentOf(process.env);
-// Of a deployment version, Temporal itself keeps away the workflows that are pinned to another.
-if (deployment === null && process.env.ORRERY_PREFLIGHT !== 'off') await refuseMisfits();
+// A deployment version needs no replay: Temporal does not give it workflows that are pinned to another version.
+if (deployment === null && process.env.ORRERY_PREFLIGHT !== 'off') await exitIfIncompatible();
 
 const worker = await Worker.create({
   connection,
@@ -75,47 +85,54 @@ const worker = await Worker.create({
   workflowBundle,
   ...activities,
   ...(deployment === null ? {} : { workerDeploymentOptions: deployment }),
-  // Watching costs little, and every running stage of every campaign has a watch.
+  // Every running stage of every campaign has an activity that watches its job, and watching costs little.
   maxConcurrentActivityTaskExecutions: 1000,
-  // The heartbeat is the freshest progress there is: let it through.
+  // Heartbeats carry the latest progress, so they are throttled less than by default.
   maxHeartbeatThrottleInterval: '2 seconds',
-  // On SIGTERM: what is under way may end, watches are handed to the next worker; jobs run on by themselves.
+  // After SIGTERM, short activities may finish, and the next worker takes over the watches. Jobs continue without a worker.
   shutdownGraceTime: '1 second',
-  // Signals for a workflow that a dead worker had in its cache wait this long for it.
+  // How long a task waits for a dead worker that had the workflow in its cache.
   stickyQueueScheduleToStartTimeout: '5 seconds',
 });
 log.info(
   { taskQueue, namespace, address: connectionOptions.address, store, installation: installation.store },
   'worker started',
 );
-const leaving = new AbortController();
-const keeping = keepQueue(client, taskQueue, installation, claim.runId, leaving.signal).then((loss) => {
+const stopping = new AbortController();
+const watchingQueue = watchQueueClaim(client, taskQueue, installation, claim.runId, stopping.signal).then((loss) => {
   if (loss === null) return;
-  tellLoss(loss);
+  logQueueLoss(loss);
   process.exitCode = EXIT.running;
   if (worker.getState() === 'RUNNING') worker.shutdown();
 });
 const reconciling = startReconciler({
-  ...{ store, executor, machine, log, signal: leaving.signal },
+  store,
+  executor,
+  machine,
+  log,
+  signal: stopping.signal,
   owners: () => temporalOwners(client, store),
 });
 await worker.run();
-leaving.abort();
-await Promise.all([reconciling, keeping]);
+stopping.abort();
+await Promise.all([reconciling, watchingQueue]);
 executor[Symbol.dispose]();
 await Promise.all([connection.close(), clientConnection.close()]);
 
-function tellLoss(loss: Loss): void {
-  log.fatal({ taskQueue, store: installation.store }, describeLoss(taskQueue, loss, installation, releaseCommand()));
+function logQueueLoss(loss: QueueLoss): void {
+  log.fatal(
+    { taskQueue, store: installation.store },
+    describeQueueLoss(taskQueue, loss, installation, releaseCommand()),
+  );
 }
 
-function leaveQueue(loss: Loss): never {
-  tellLoss(loss);
+function exitForQueueLoss(loss: QueueLoss): never {
+  logQueueLoss(loss);
   process.exit(EXIT.running);
 }
 
-/** Ends the process where a setting is wrong, or where Temporal or the store does not answer. */
-async function orLeave<T>(work: () => T | Promise<T>): Promise<T> {
+/** Exits the process if a setting is invalid, or if Temporal or the store does not answer. */
+async function orExit<T>(work: () => T | Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
@@ -133,17 +150,17 @@ async function orLeave<T>(work: () => T | Promise<T>): Promise<T> {
   }
 }
 
-async function refuseMisfits(): Promise<void> {
-  const misfits = await findMisfits(client, taskQueue, workflowBundle, log);
-  if (misfits.length === 0) return;
+async function exitIfIncompatible(): Promise<void> {
+  const incompatible = await findIncompatibleWorkflows(client, taskQueue, workflowBundle, log);
+  if (incompatible.length === 0) return;
   log.fatal(
-    { misfits },
-    'this workflow code cannot go on with what is open; guard the change with `patched`, or run it as a deployment version of its own (docs/upgrades.md)',
+    { incompatible },
+    'this workflow code cannot continue open workflows; guard the change with `patched`, or run it as a separate deployment version (docs/upgrades.md)',
   );
   process.exit(65);
 }
 
-async function connectOrLeave(): Promise<{ connection: NativeConnection; clientConnection: Connection }> {
+async function connectOrExit(): Promise<{ connection: NativeConnection; clientConnection: Connection }> {
   try {
     const connection = await NativeConnection.connect(connectionOptions);
     return {
@@ -153,7 +170,7 @@ async function connectOrLeave(): Promise<{ connection: NativeConnection; clientC
   } catch (error) {
     log.fatal(
       { err: error, address: connectionOptions.address },
-      'no Temporal answers; start one with `npm run temporal`',
+      'Temporal does not answer; start it with `npm run temporal`',
     );
     process.exit(69);
   }

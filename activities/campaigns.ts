@@ -4,7 +4,7 @@ import { activityInfo, cancellationSignal } from '@temporalio/activity';
 import { WorkflowNotFoundError } from '@temporalio/common';
 import { domainComplaints } from '../domains/domain.ts';
 import { inputComplaints } from '../inputs/index.ts';
-import { stagesElsewhere } from '../installation/index.ts';
+import { openStageElsewhere } from '../installation/index.ts';
 import { unsupportedIn } from '../planner/index.ts';
 import {
   type CampaignSpec,
@@ -49,7 +49,7 @@ export function createCampaignActivities({ store, inputs, executor, engines, sea
       }
       complaints.push(...unsupportedIn(spec, engines));
       complaints.push(...(await inputComplaints(spec.data, inputs, cancellationSignal())));
-      const elsewhere = await stagesElsewhere(client, campaignId, activityInfo().taskQueue);
+      const elsewhere = await openStageElsewhere(client, campaignId, activityInfo().taskQueue);
       if (elsewhere !== null) complaints.push({ field: 'the workflow id', message: elsewhere });
       if (complaints.length > 0) throw new InvalidInputError('the campaign spec', unique(complaints));
       const dir = campaignDir(store, campaignId);

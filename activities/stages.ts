@@ -3,7 +3,7 @@ import { readdir } from 'node:fs/promises';
 import { cancellationSignal } from '@temporalio/activity';
 import { type JobRef, jobName, jobRequest, programsOf, type StartAttempt } from '../executor/index.ts';
 import { dataFileDigests } from '../inputs/index.ts';
-import { isOpenHere } from '../installation/index.ts';
+import { isOpenInStore } from '../installation/index.ts';
 import { refuseUnsupportedStage } from '../planner/index.ts';
 import {
   type Failure,
@@ -71,7 +71,7 @@ export type Sealed =
 /** From a stage that is asked for to a claimed execution of it, and from its parts to its manifest. */
 export function createStageActivities({ store, projectRoot, inputs, executor, engines, client, log }: Deps) {
   /** Whether the workflow that owns a claim is open. Silence is no answer: then it throws, and is asked again. */
-  const isOpen = async (workflowId: string) => isOpenHere(client, await storeId(store), { workflowId });
+  const isOpen = async (workflowId: string) => isOpenInStore(client, await storeId(store), { workflowId });
 
   /** The code of the stage's programs on this machine. */
   const codeOf = (request: StageRequest): StageSources =>

@@ -2,7 +2,7 @@ import { type Client, WorkflowExecutionAlreadyStartedError } from '@temporalio/c
 import { CommandError, EXIT, parseOption } from '../config/command-errors.ts';
 import { connectionSettings } from '../config/connect.ts';
 import { orreryCommand, placeFlags, quoted } from '../config/printed-commands.ts';
-import { describeHolder, describeWorkflow, holderOf } from '../installation/index.ts';
+import { describeQueueOwner, describeWorkflow, queueOwnerOf } from '../installation/index.ts';
 import { CampaignId, summaryText } from '../spec/index.ts';
 import type { CampaignFile } from './campaign-file.ts';
 
@@ -47,7 +47,7 @@ export async function submitCampaign(
 /** Ids are shared by all installations of a namespace. @returns whose campaign it is, in words; null where it is on our own queue */
 async function runsElsewhere(client: Client, id: string, ours: string): Promise<string | null> {
   const queue = (await describeWorkflow(client, id))?.taskQueue ?? ours;
-  return queue === ours ? null : describeHolder(queue, await holderOf(client, queue));
+  return queue === ours ? null : describeQueueOwner(queue, await queueOwnerOf(client, queue));
 }
 
 /** The commands that start the same campaign without this CLI. `file` holds the spec as JSON. */

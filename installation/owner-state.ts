@@ -1,15 +1,15 @@
 import type { Client } from '@temporalio/client';
-import { holderOf } from './holder.ts';
+import { queueOwnerOf } from './queue-owner.ts';
 import { describeWorkflow } from './workflows.ts';
 
 /**
- * Whether a workflow of this store is open. Ids are shared by all installations of a namespace, and only one workflow of an id is open at a
- * time: where the open one runs on a queue of another store, ours is closed. A queue that belongs to nobody may be ours.
- * @param store - the name of this store
- * @param firstRun - of the workflow that is meant; null for any
- * @throws the gRPC error where Temporal does not answer
+ * Whether a workflow of this store is open. All installations of a namespace share workflow ids, and only one workflow of an id can be open.
+ * If the open one runs on the queue of another store, the workflow of this store is closed. A queue without owner may be a queue of this store.
+ * @param store - the id of this store
+ * @param firstRun - first run of the workflow; null for any workflow of the id
+ * @throws the gRPC error if Temporal does not answer
  */
-export async function isOpenHere(
+export async function isOpenInStore(
   client: Client,
   store: string,
   { workflowId, firstRun = null }: { readonly workflowId: string; readonly firstRun?: string | null },
@@ -17,6 +17,6 @@ export async function isOpenHere(
   const facts = await describeWorkflow(client, workflowId);
   if (facts === null || !facts.isOpen) return false;
   if (firstRun !== null && facts.firstRunId !== null && facts.firstRunId !== firstRun) return false;
-  const holder = await holderOf(client, facts.taskQueue);
+  const holder = await queueOwnerOf(client, facts.taskQueue);
   return holder.kind !== 'store' || holder.store === store;
 }

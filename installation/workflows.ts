@@ -1,8 +1,8 @@
 import { type Client, defaultPayloadConverter, isGrpcServiceError } from '@temporalio/client';
 
 /**
- * What Temporal tells of workflows, without decoding what strangers wrote into them: one memo of an unknown encoding would else fail a whole
- * listing.
+ * Facts about workflows from Temporal. Memos are decoded one field at a time, because a single field with an unknown encoding would otherwise
+ * make a whole listing fail.
  */
 export interface WorkflowFacts {
   readonly workflowId: string;
@@ -10,16 +10,16 @@ export interface WorkflowFacts {
   readonly type: string;
   readonly taskQueue: string;
   readonly isOpen: boolean;
-  /** First run of the chain of runs that continued each other; null where the server does not say. */
+  /** First run of a chain of continue-as-new runs; null if the server does not report it. */
   readonly firstRunId: string | null;
   readonly startedAt: Date | null;
-  /** The fields of the memo, each decoded where it can be; not parsed. */
+  /** The fields of the memo, decoded if possible, but not parsed. */
   readonly memo: Readonly<Record<string, unknown>>;
 }
 
-/** As the service says it, with nothing decoded. */
+/** The response of the service, without decoding. */
 export type RawDescription = Awaited<ReturnType<Client['workflowService']['describeWorkflowExecution']>>;
-/** What a call needs of a client; a handle's has it too. */
+/** The part of a client that these functions need. The client of a workflow handle has it too. */
 type Service = Pick<Client, 'workflowService'> & { readonly options: { readonly namespace: string } };
 type Info = NonNullable<RawDescription['workflowExecutionInfo']>;
 
@@ -28,30 +28,28 @@ const PAUSED = 8;
 const NOT_FOUND = 5; // grpc.status
 const PAGE = 100;
 
-/** Names of temporal.api.enums.v1.WorkflowExecutionStatus, in its order. */
+/** Names of temporal.api.enums.v1.WorkflowExecutionStatus in the order of the enum. */
 const STATUS_NAMES = [
-  ...[
-    'UNSPECIFIED',
-    'RUNNING',
-    'COMPLETED',
-    'FAILED',
-    'CANCELLED',
-    'TERMINATED',
-    'CONTINUED_AS_NEW',
-    'TIMED_OUT',
-    'PAUSED',
-  ],
+  'UNSPECIFIED',
+  'RUNNING',
+  'COMPLETED',
+  'FAILED',
+  'CANCELLED',
+  'TERMINATED',
+  'CONTINUED_AS_NEW',
+  'TIMED_OUT',
+  'PAUSED',
 ] as const;
 export const statusName = ({ workflowExecutionInfo }: RawDescription): string =>
   STATUS_NAMES[workflowExecutionInfo?.status ?? 0] ?? 'UNSPECIFIED';
 
-/** The latest run of a workflow id; null where Temporal has none. @throws the gRPC error where it does not answer */
+/** The latest run of a workflow id; null if there is none. @throws the gRPC error if Temporal does not answer */
 export async function describeWorkflow(client: Service, workflowId: string): Promise<WorkflowFacts | null> {
   const info = (await rawDescription(client, workflowId))?.workflowExecutionInfo;
   return info ? factsOf(info) : null;
 }
 
-/** The same as the service says it, with what is pending. @throws the gRPC error where it does not answer */
+/** The same as an undecoded response, which includes pending activities. @throws the gRPC error if Temporal does not answer */
 export async function rawDescription(client: Service, workflowId: string): Promise<RawDescription | null> {
   try {
     const execution = { workflowId };
@@ -62,10 +60,10 @@ export async function rawDescription(client: Service, workflowId: string): Promi
   }
 }
 
-/** Whether an error of a call says that there is no such workflow, or no such namespace. */
+/** Whether a gRPC error means that the workflow or the namespace does not exist. */
 export const isNotFound = (error: unknown): boolean => isGrpcServiceError(error) && Number(error.code) === NOT_FOUND;
 
-/** Open campaigns and stages on a task queue, the newest first. Visibility lags a moment behind what was started. */
+/** Open campaigns and stages on a task queue, newest first. A workflow that has just started may be missing, because visibility lags behind. */
 export const openOnQueue = (client: Client, queue: string): AsyncGenerator<WorkflowFacts> =>
   listWorkflows(
     client,
@@ -77,7 +75,10 @@ export async function* listWorkflows(client: Client, query: string): AsyncGenera
   do {
     const page: Awaited<ReturnType<Client['workflowService']['listWorkflowExecutions']>> =
       await client.workflowService.listWorkflowExecutions({
-        ...{ namespace: client.options.namespace, query, pageSize: PAGE, nextPageToken },
+        namespace: client.options.namespace,
+        query,
+        pageSize: PAGE,
+        nextPageToken,
       });
     yield* page.executions.map(factsOf);
     nextPageToken = page.nextPageToken;
@@ -98,7 +99,7 @@ function factsOf(info: Info): WorkflowFacts {
   };
 }
 
-/** What a payload says; undefined where it cannot be decoded. Not parsed. */
+/** The value of a payload, not parsed; undefined if it cannot be decoded. */
 export function decoded(payload: Parameters<typeof defaultPayloadConverter.fromPayload>[0]): unknown {
   try {
     return defaultPayloadConverter.fromPayload(payload);

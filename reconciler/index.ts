@@ -1,3 +1,3 @@
 export { temporalOwners } from './owners.ts';
-export { type Machine, type Reconciliation, reconcile, subjectOf } from './reconcile.ts';
+export { describeSubject, type Machine, type Reconciliation, reconcile } from './reconcile.ts';
 export { type ReconcilerOptions, startReconciler } from './start.ts';

@@ -7,74 +7,74 @@ import {
   idOf,
   type OwnerState,
   ownersToAsk,
-  type Seen,
+  type Snapshot,
   type StrayProcess,
 } from './garbage.ts';
 import type { Owners } from './owners.ts';
 
-/** What an executor of this machine keeps here, beside the records of its jobs. */
+/** Files and processes of an executor on this machine, beside the records of its jobs. */
 export interface Machine {
-  /** Folders in which it writes, and how deep temporary files may lie in them. */
+  /** Folders in which the executor writes, and the maximum depth of temporary files in them. */
   readonly folders: readonly { readonly path: string; readonly depth: number }[];
   findStrays(): Promise<StrayProcess[]>;
   killStray(process: StrayProcess): Promise<void>;
 }
 
-export interface Reconcilable {
+export interface ReconcileTargets {
   readonly store: string;
   readonly executor: Pick<Executor, 'list' | 'suspend' | 'stop'>;
-  /** Asked anew each time. */
+  /** Called for every round. */
   readonly owners: () => Promise<Owners>;
-  /** Null for an executor that keeps nothing on this machine. */
+  /** Null for an executor without files and processes on this machine. */
   readonly machine: Machine | null;
 }
 
-/** A finding, and what became of it. */
+/** A finding and how it was cleaned up. */
 export interface Cleaned {
   readonly finding: Finding;
-  /** What was done, in words; what would be, when nothing is to be done. */
+  /** What was done; in a dry run, what would be done. */
   readonly done: string;
-  /** Why it could not be done; null if it was. */
+  /** Why cleaning up failed; null on success. */
   readonly error: string | null;
 }
 
 export interface Reconciliation {
   readonly cleaned: readonly Cleaned[];
-  /** What could not be looked at, or not be known, in words. */
+  /** What could not be read or determined. */
   readonly doubts: readonly string[];
 }
 
 export interface ReconcileOptions {
-  /** Only say what would be done. */
+  /** Whether to only report what would be done. */
   readonly dryRun?: boolean;
-  /** Nothing further is begun once it aborts. */
+  /** When it aborts, no further finding is cleaned up. */
   readonly signal?: AbortSignal;
-  /** Told of each finding that has been seen to. */
+  /** Called after each finding. */
   readonly onCleaned?: (cleaned: Cleaned) => void;
 }
 
-/** A job that is stopped makes a claim stale, and that the scratch of its attempt garbage. */
+/** One finding can lead to another: stopping a job makes its claim stale, and releasing the claim makes the scratch of its attempt garbage. */
 const MAX_ROUNDS = 3;
-const ASKED_AT_ONCE = 8;
+const CONCURRENT_REQUESTS = 8;
 
 /**
- * Finds garbage and cleans it up. Every action may be done twice, and by several workers at once. What cannot be looked at is passed over,
- * and told: of it nothing is concluded.
+ * Finds garbage and cleans it up. Every action may be repeated, also by several workers at once. What cannot be read is reported in `doubts`
+ * and is never garbage.
  */
 export async function reconcile(
-  things: Reconcilable,
+  targets: ReconcileTargets,
   { dryRun = false, signal, onCleaned }: ReconcileOptions = {},
 ): Promise<Reconciliation> {
   const cleaned: Cleaned[] = [];
   const doubts = new Set<string>();
   for (let round = 0; round < (dryRun ? 1 : MAX_ROUNDS); round += 1) {
-    const findings = (await look(things, doubts)).filter(
+    const findings = (await findAll(targets, doubts)).filter(
       (finding) => !cleaned.some((one) => isSame(one.finding, finding)),
     );
     if (findings.length === 0) break;
     for (const finding of findings) {
       if (signal?.aborted) return { cleaned, doubts: [...doubts] };
-      const error = dryRun ? null : await clean(finding, things).then(() => null, messageOf);
+      const error = dryRun ? null : await clean(finding, targets).then(() => null, errorMessage);
       const one: Cleaned = { finding, done: `${dryRun ? 'would be ' : ''}${DONE[finding.kind]}`, error };
       cleaned.push(one);
       onCleaned?.(one);
@@ -83,55 +83,61 @@ export async function reconcile(
   return { cleaned, doubts: [...doubts] };
 }
 
-async function look({ store, executor, owners, machine }: Reconcilable, doubts: Set<string>): Promise<Finding[]> {
-  const tried = async <T>(what: string, act: () => Promise<T>): Promise<T | null> => {
+async function findAll(
+  { store, executor, owners, machine }: ReconcileTargets,
+  doubts: Set<string>,
+): Promise<Finding[]> {
+  const orUnknown = async <T>(doubt: string, read: () => Promise<T>): Promise<T | null> => {
     try {
-      return await act();
+      return await read();
     } catch (error) {
-      doubts.add(`${what}: ${messageOf(error)}`);
+      doubts.add(`${doubt}: ${errorMessage(error)}`);
       return null;
     }
   };
-  // Jobs before claims: a job that begins in between has its claim already.
-  const jobs = await tried('jobs cannot be listed', () => executor.list());
-  const strays = await tried('processes cannot be looked at', async () => (await machine?.findStrays()) ?? []);
+  // Jobs are listed before claims: a claim always precedes its job, so no claim appears to be without a job that has just started.
+  const jobs = await orUnknown('cannot list jobs', () => executor.list());
+  const strays = await orUnknown('cannot list processes', async () => (await machine?.findStrays()) ?? []);
   const temporaries: TemporaryFile[] = [];
   for (const { path, depth } of machine?.folders ?? []) {
-    temporaries.push(...((await tried(`${path} cannot be looked through`, () => findTemporaries(path, depth))) ?? []));
+    temporaries.push(...((await orUnknown(`cannot scan ${path}`, () => findTemporaries(path, depth))) ?? []));
   }
-  const seen: Seen = {
-    store: await tried('the store cannot be looked through', () => scanStore(store)),
-    ...{ temporaries, jobs, strays: strays ?? [], now: Date.now() },
+  const snapshot: Snapshot = {
+    store: await orUnknown('cannot scan the store', () => scanStore(store)),
+    temporaries,
+    jobs,
+    strays: strays ?? [],
+    now: Date.now(),
   };
-  return findGarbage(seen, await statesOf(seen, await owners(), doubts), isProcess);
+  return findGarbage(snapshot, await statesOf(snapshot, await owners(), doubts), isProcess);
 }
 
 async function statesOf(
-  seen: Seen,
+  snapshot: Snapshot,
   { stateOf, doubt }: Owners,
   doubts: Set<string>,
 ): Promise<ReadonlyMap<string, OwnerState>> {
   if (doubt !== null) doubts.add(doubt);
   const states = new Map<string, OwnerState>();
-  const left = ownersToAsk(seen).values();
-  const askInTurn = async (): Promise<void> => {
+  const left = ownersToAsk(snapshot).values();
+  const askNext = async (): Promise<void> => {
     for (const owner of left) states.set(idOf(owner), await stateOf(owner));
   };
-  await Promise.all(Array.from({ length: ASKED_AT_ONCE }, askInTurn));
+  await Promise.all(Array.from({ length: CONCURRENT_REQUESTS }, askNext));
   return states;
 }
 
-/** What becomes of a finding. */
+/** What is done with each kind of finding. */
 const DONE = {
   'temporary-file': 'removed',
   'scratch-folder': 'removed',
   'stale-claim': 'released',
   'orphaned-job': 'stopped',
-  'old-record': 'forgotten',
+  'old-record': 'deleted',
   'stray-process': 'killed',
 } as const satisfies Record<Finding['kind'], string>;
 
-async function clean(finding: Finding, { executor, machine }: Reconcilable): Promise<void> {
+async function clean(finding: Finding, { executor, machine }: ReconcileTargets): Promise<void> {
   switch (finding.kind) {
     case 'temporary-file':
       return await unlink(finding.path).catch((error: unknown) => {
@@ -150,8 +156,8 @@ async function clean(finding: Finding, { executor, machine }: Reconcilable): Pro
   }
 }
 
-/** What a finding is about, in words. */
-export function subjectOf(finding: Finding): string {
+/** Names the file, job or process of a finding. */
+export function describeSubject(finding: Finding): string {
   switch (finding.kind) {
     case 'temporary-file':
     case 'scratch-folder':
@@ -166,9 +172,9 @@ export function subjectOf(finding: Finding): string {
   }
 }
 
-const isSame = (a: Finding, b: Finding): boolean => a.kind === b.kind && subjectOf(a) === subjectOf(b);
+const isSame = (a: Finding, b: Finding): boolean => a.kind === b.kind && describeSubject(a) === describeSubject(b);
 
-/** Whether this machine has a process of the pid, whoever's. */
+/** Whether this machine has a process with this pid, of any user. */
 function isProcess(pid: number): boolean {
   try {
     process.kill(pid, 0);
@@ -178,4 +184,4 @@ function isProcess(pid: number): boolean {
   }
 }
 
-const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+const errorMessage = (error: unknown): string => (error instanceof Error ? error.message : String(error));

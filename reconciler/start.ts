@@ -1,49 +1,52 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Cleaned, type Reconcilable, reconcile, subjectOf } from './reconcile.ts';
+import { type Cleaned, describeSubject, type ReconcileTargets, reconcile } from './reconcile.ts';
 
-/** What is used of a pino logger. */
+/** The part of a pino logger that the reconciler uses. */
 export interface Log {
   info(facts: object, message: string): void;
   warn(facts: object, message: string): void;
 }
 
-export interface ReconcilerOptions extends Reconcilable {
+export interface ReconcilerOptions extends ReconcileTargets {
   readonly log: Log;
   readonly everyMs?: number;
   readonly signal: AbortSignal;
 }
 
-/** Garbage is no hurry: it costs disk, and a claim that holds up another campaign is looked at by that one itself. *Ours*. */
+/**
+ * Interval between two rounds. Garbage is not urgent: it costs disk space, and a campaign that is blocked by a stale claim checks that claim
+ * itself. *Ours*.
+ */
 const EVERY_MS = 10 * 60_000;
 
 /**
- * Cleans up now, and from then on every ten minutes, until `signal` aborts: then it resolves at once, and what is being stopped is left to
- * its grace. Never rejects.
+ * Cleans up now and then every ten minutes until `signal` aborts. It then resolves at once, without waiting for jobs that are being stopped.
+ * It never rejects.
  */
 export async function startReconciler({
   log,
   everyMs = EVERY_MS,
   signal,
-  ...things
+  ...targets
 }: ReconcilerOptions): Promise<void> {
   const { promise: aborted, resolve } = Promise.withResolvers<void>();
   signal.addEventListener('abort', () => resolve(), { once: true });
   if (signal.aborted) return;
-  let told: string[] = [];
+  let reported: string[] = [];
 
-  function tell({ finding, done, error }: Cleaned): void {
-    const facts = { garbage: finding.kind, subject: subjectOf(finding), why: finding.why };
+  function logCleaned({ finding, done, error }: Cleaned): void {
+    const facts = { garbage: finding.kind, subject: describeSubject(finding), why: finding.why };
     if (error === null) log.info(facts, `garbage ${done}`);
-    else log.warn({ ...facts, error }, 'garbage could not be cleaned up');
+    else log.warn({ ...facts, error }, 'cannot clean up garbage');
   }
 
   async function round(): Promise<void> {
     try {
-      const { doubts } = await reconcile(things, { signal, onCleaned: tell });
-      for (const doubt of doubts.filter((one) => !told.includes(one))) log.warn({ doubt }, 'garbage cannot be told');
-      told = [...doubts];
+      const { doubts } = await reconcile(targets, { signal, onCleaned: logCleaned });
+      for (const why of doubts.filter((one) => !reported.includes(one))) log.warn({ why }, 'cannot list all garbage');
+      reported = [...doubts];
     } catch (error) {
-      log.warn({ err: error }, 'garbage could not be looked for');
+      log.warn({ err: error }, 'cannot list garbage');
     }
   }
   while (!signal.aborted) {

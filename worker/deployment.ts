@@ -2,16 +2,17 @@ import type { WorkerDeploymentOptions } from '@temporalio/worker';
 import { InvalidInputError } from '../spec/index.ts';
 
 /**
- * The worker deployment version that the environment asks for, or null. Campaigns are pinned: one goes on with the version that it
- * began with, as long as a worker of it is there.
- * @throws InvalidInputError when only one of the two variables is set
+ * The worker deployment version that the environment sets; null if it sets none. Campaigns are pinned: a campaign stays on the version with
+ * which it started, so that version needs a running worker.
+ * @throws InvalidInputError if only one of the two variables is set
  */
 export function deploymentOf(env: NodeJS.ProcessEnv): WorkerDeploymentOptions | null {
   const { ORRERY_DEPLOYMENT: deploymentName, ORRERY_BUILD_ID: buildId } = env;
   if (!deploymentName && !buildId) return null;
   if (!deploymentName || !buildId) {
     const field = deploymentName ? 'ORRERY_BUILD_ID' : 'ORRERY_DEPLOYMENT';
-    const message = 'expected a name, as the other of ORRERY_DEPLOYMENT and ORRERY_BUILD_ID is set, but got nothing';
+    const message =
+      'expected a name, because ORRERY_DEPLOYMENT and ORRERY_BUILD_ID must be set together, but got nothing';
     throw new InvalidInputError('the environment of the worker', [{ field, message }]);
   }
   return { useWorkerVersioning: true, version: { deploymentName, buildId }, defaultVersioningBehavior: 'PINNED' };

@@ -4,24 +4,24 @@ import type { Machine } from '../reconciler/index.ts';
 import { InvalidInputError } from '../spec/index.ts';
 
 export interface ChosenExecutor {
-  /** Disposing it ends what it has open in this process; jobs run on. */
+  /** Disposing it releases its resources in this process. Jobs continue to run. */
   readonly executor: Executor & Disposable;
-  /** What the executor keeps on this machine, for the reconciler; null for one that keeps nothing here. */
+  /** Files and processes of the executor on this machine, for the reconciler; null if it has none. */
   readonly machine: Machine | null;
 }
 
 /**
- * Pods and worker write the same folders of the store: what the one makes, the other's group may change. To be called before anything is
- * written to the store, its own folder included.
+ * Makes new files writable for the group, because pods and worker write to the same folders of the store as different users. Call it before
+ * anything is written to the store, even before its folder is created.
  */
 export function shareFilesWithPods(env: NodeJS.ProcessEnv): void {
   if (env.ORRERY_EXECUTOR === 'kubernetes') process.umask(0o002);
 }
 
 /**
- * The executor that the environment asks for: `ORRERY_EXECUTOR` is `local` (default) or `kubernetes`; the latter reads its settings from the file in
- * `ORRERY_KUBERNETES` (docs/kubernetes.md).
- * @throws InvalidInputError when it is neither, or the settings are wrong
+ * Creates the executor that the environment selects. `ORRERY_EXECUTOR` is `local` (the default) or `kubernetes`, which reads its settings from
+ * the file in `ORRERY_KUBERNETES` (docs/kubernetes.md).
+ * @throws InvalidInputError if there is no such executor, or the settings are invalid
  */
 export async function chooseExecutor(env: NodeJS.ProcessEnv, local: LocalExecutorOptions): Promise<ChosenExecutor> {
   const name = env.ORRERY_EXECUTOR || 'local';
@@ -33,7 +33,7 @@ export async function chooseExecutor(env: NodeJS.ProcessEnv, local: LocalExecuto
     throw new InvalidInputError('the environment', [{ field: 'ORRERY_EXECUTOR', message }]);
   }
   shareFilesWithPods(env);
-  // Loaded only where it is used: loading it takes as long as the rest of a worker together.
+  // Imported only when needed, because loading it takes as long as loading the rest of the worker.
   const { createKubernetesExecutor, readKubernetesSettings } = await import('../k8s/index.ts');
   const settings = readKubernetesSettings(env.ORRERY_KUBERNETES);
   return { executor: createKubernetesExecutor({ settings, store: local.store, log: local.log }), machine: null };

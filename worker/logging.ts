@@ -5,7 +5,7 @@ import { SECRET_PATHS } from '../store/index.ts';
 
 const DEFAULT_LEVEL = 'info';
 
-/** `ORRERY_LOG_LEVEL`. @throws InvalidInputError when it is no level */
+/** The log level in `ORRERY_LOG_LEVEL`. @throws InvalidInputError if there is no such level */
 export function logLevel({ ORRERY_LOG_LEVEL: level }: NodeJS.ProcessEnv): string {
   if (!level) return DEFAULT_LEVEL;
   const levels = [...Object.keys(pino.levels.values), 'silent'];
@@ -14,7 +14,7 @@ export function logLevel({ ORRERY_LOG_LEVEL: level }: NodeJS.ProcessEnv): string
   throw new InvalidInputError('the environment', [{ field: 'ORRERY_LOG_LEVEL', message }]);
 }
 
-/** The worker's logger: pretty on a terminal, JSON elsewhere. */
+/** The logger of the worker. It prints formatted lines on a terminal, and JSON elsewhere. */
 export function createLogger(): Logger {
   return pino({
     level: DEFAULT_LEVEL,
@@ -23,7 +23,7 @@ export function createLogger(): Logger {
   });
 }
 
-/** Temporal's own messages through the same logger. Its bundler is chatty: its `info` is our `debug`. */
+/** Passes messages of the Temporal SDK to the same logger. Its `info` becomes `debug`, because its bundler logs much at that level. */
 export function temporalLogger(log: Logger): DefaultLogger {
   const temporal = log.child({ component: 'temporal' });
   const levels = {

@@ -4,38 +4,40 @@ import type { Logger } from 'pino';
 import { ACTIVITY_CONVERTER } from '../activities/data-converter.ts';
 import { openOnQueue, type WorkflowFacts } from '../installation/index.ts';
 
-/** Open workflows that are looked at, the newest first: a start is not to take minutes where thousands are open. *Ours*. */
+/** Maximum number of open workflows to replay, newest first, so that a start does not take minutes. *Ours*. */
 const MAX_WORKFLOWS = 200;
 
-/** A workflow that the code at hand cannot go on with. */
-export interface Misfit {
+/** An open workflow that the current workflow code cannot continue. */
+export interface IncompatibleWorkflow {
   readonly workflowId: string;
-  /** The SDK's own words: the first event at which code and history part. */
+  /** The error of the SDK, which names the first event that differs between code and history. */
   readonly reason: string;
 }
 
 /**
- * Replays the histories of the workflows that are open on the worker's task queue against the workflow code at hand, so that a worker with code
- * that cannot go on with them says so before it takes them up, and not by tasks that fail for ever. Those of other queues are not its business.
- * @returns those that it cannot go on with; empty when all is well
+ * Replays the histories of the open workflows on the worker's task queue with the current workflow code. So a worker with incompatible code
+ * exits at the start, instead of failing workflow tasks forever. Workflows on other queues are ignored.
+ * @returns the workflows that the code cannot continue
  */
-export async function findMisfits(
+export async function findIncompatibleWorkflows(
   client: Client,
   taskQueue: string,
   workflowBundle: WorkflowBundleWithSourceMap,
   log: Pick<Logger, 'info' | 'warn'>,
-): Promise<Misfit[]> {
+): Promise<IncompatibleWorkflow[]> {
   const histories = historiesOf(client, firstOf(openOnQueue(client, taskQueue), MAX_WORKFLOWS));
-  const misfits: Misfit[] = [];
+  const incompatible: IncompatibleWorkflow[] = [];
   let replayed = 0;
   const options = { workflowBundle, dataConverter: ACTIVITY_CONVERTER };
   for await (const { workflowId, error } of Worker.runReplayHistories(options, histories)) {
     replayed += 1;
-    if (error !== undefined) misfits.push({ workflowId, reason: error.message });
+    if (error !== undefined) incompatible.push({ workflowId, reason: error.message });
   }
-  if (replayed > 0) log.info({ workflows: replayed, misfits: misfits.length }, 'open workflows replayed');
-  if (replayed === MAX_WORKFLOWS) log.warn({ workflows: replayed }, 'more may be open than were replayed');
-  return misfits;
+  if (replayed > 0) log.info({ workflows: replayed, incompatible: incompatible.length }, 'open workflows replayed');
+  if (replayed === MAX_WORKFLOWS) {
+    log.warn(`replayed the newest ${MAX_WORKFLOWS} open workflows; more may be open`);
+  }
+  return incompatible;
 }
 
 async function* historiesOf(client: Client, workflows: AsyncIterable<WorkflowFacts>) {

@@ -3,7 +3,7 @@ import { EXIT, type ExitCode } from '../../config/command-errors.ts';
 import { withClient } from '../../config/connect.ts';
 import { finishWith } from '../../config/exit.ts';
 import { homePath, PROJECT, storePath, VENV_PYTHON } from '../../config/paths.ts';
-import { type Reconciliation, reconcile, subjectOf, temporalOwners } from '../../reconciler/index.ts';
+import { describeSubject, type Reconciliation, reconcile, temporalOwners } from '../../reconciler/index.ts';
 import { chooseExecutor } from '../../worker/executors.ts';
 
 /** `gc`: cleans up now what workers clean up by themselves every some minutes, and tells what and why. */
@@ -32,10 +32,10 @@ async function collect({ dryRun = false, json }: { dryRun?: boolean; json?: true
 /** What was found as lines: what it is, what became of it, and why. Pure. */
 export function linesOf({ cleaned, doubts }: Reconciliation): string[] {
   const findings = cleaned.flatMap(({ finding, done, error }) => [
-    `${error === null ? done : `not ${done}`}: ${finding.kind.replaceAll('-', ' ')} ${subjectOf(finding)}`,
+    `${error === null ? done : `not ${done}`}: ${finding.kind.replaceAll('-', ' ')} ${describeSubject(finding)}`,
     `  because ${finding.why}`,
     ...(error === null ? [] : [`  ${error}`]),
   ]);
-  const unknown = doubts.map((doubt) => `not known: ${doubt}`);
+  const unknown = doubts.map((doubt) => `unknown: ${doubt}`);
   return findings.length + unknown.length === 0 ? ['nothing to clean up'] : [...findings, ...unknown];
 }

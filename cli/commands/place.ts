@@ -5,7 +5,13 @@ import { type ConnectionSettings, connectionSettings, withClient } from '../../c
 import { finishWith } from '../../config/exit.ts';
 import { storePath } from '../../config/paths.ts';
 import { quoted } from '../../config/printed-commands.ts';
-import { describeHolder, describeStore, holderOf, openOnQueue, releaseQueue } from '../../installation/index.ts';
+import {
+  describeQueueOwner,
+  describeStore,
+  openOnQueue,
+  queueOwnerOf,
+  releaseQueue,
+} from '../../installation/index.ts';
 import { visibleText } from '../../spec/index.ts';
 import { knownStoreId } from '../../store/index.ts';
 import { livePollers } from '../doctor/temporal.ts';
@@ -77,7 +83,7 @@ async function show({ json }: { json?: true }): Promise<ExitCode> {
   const path = storePath();
   const store = await knownStoreId(path);
   const found = await withClient(async (client) => ({
-    holder: await holderOf(client, taskQueue),
+    holder: await queueOwnerOf(client, taskQueue),
     pollers: await livePollers(client, settings),
     campaigns: await openCampaigns(client, taskQueue),
   }));
@@ -85,7 +91,7 @@ async function show({ json }: { json?: true }): Promise<ExitCode> {
     console.log(JSON.stringify({ taskQueue, store, ...found }, null, 2));
     return EXIT.ok;
   }
-  console.log(describeHolder(taskQueue, found.holder));
+  console.log(describeQueueOwner(taskQueue, found.holder));
   console.log(
     `the store of this project: ${store === null ? `${path}, which no worker has used` : `${store} (${path})`}`,
   );
@@ -98,9 +104,9 @@ async function release({ force }: { force?: true }): Promise<ExitCode> {
   const settings = connectionSettings();
   const { taskQueue } = settings;
   return withClient(async (client) => {
-    const holder = await holderOf(client, taskQueue);
+    const holder = await queueOwnerOf(client, taskQueue);
     if (holder.kind === 'nobody') {
-      console.log(describeHolder(taskQueue, holder));
+      console.log(describeQueueOwner(taskQueue, holder));
       return EXIT.ok;
     }
     const [pollers, campaigns] = await Promise.all([livePollers(client, settings), openCampaigns(client, taskQueue)]);
@@ -111,7 +117,7 @@ async function release({ force }: { force?: true }): Promise<ExitCode> {
     if (used.length > 0 && !force) {
       throw new CommandError(
         EXIT.failed,
-        `${describeHolder(taskQueue, holder)}, and is in use: ${used.join('; ')}`,
+        `${describeQueueOwner(taskQueue, holder)}, and is in use: ${used.join('; ')}`,
         'let the campaigns end or cancel them, and stop the worker. `--force` gives the queue up all the same: ' +
           'the next store gets the open campaigns, without what they have finished',
       );

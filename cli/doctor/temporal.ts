@@ -3,7 +3,7 @@ import { CommandError, messageOf } from '../../config/command-errors.ts';
 import { type ConnectionSettings, connect, connectionSettings } from '../../config/connect.ts';
 import { storePath } from '../../config/paths.ts';
 import { placeFlags, releaseCommand } from '../../config/printed-commands.ts';
-import { describeHolder, holderOf } from '../../installation/index.ts';
+import { describeQueueOwner, queueOwnerOf } from '../../installation/index.ts';
 import { SEARCH_ATTRIBUTES } from '../../spec/index.ts';
 import { knownStoreId } from '../../store/index.ts';
 import { type Check, missing, ok, optional } from './check.ts';
@@ -56,8 +56,8 @@ async function searchAttributes(client: Client, settings: ConnectionSettings): P
 
 /** Whether the task queue is this store's, or nobody's. Where no worker has used the store yet, any owner may be right: the store is elsewhere. */
 async function queue(client: Client, { taskQueue }: ConnectionSettings): Promise<Check> {
-  const [holder, own] = [await holderOf(client, taskQueue), await knownStoreId(storePath())];
-  const found = describeHolder(taskQueue, holder);
+  const [holder, own] = [await queueOwnerOf(client, taskQueue), await knownStoreId(storePath())];
+  const found = describeQueueOwner(taskQueue, holder);
   if (holder.kind === 'nobody' || (holder.kind === 'store' && (own === null || holder.store === own)))
     return ok('task queue', found);
   return missing(

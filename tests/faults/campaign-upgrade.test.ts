@@ -46,7 +46,7 @@ function changeWorkflowCode(): void {
   writeFileSync(path, changed);
 }
 
-test('a worker whose workflow code cannot go on with what is open says so and leaves; one whose code can takes it up', async () => {
+test('a worker exits if its workflow code cannot continue an open workflow, and continues it otherwise', async () => {
   const first = await machine.startWorker();
   const spec = aCampaign({ arms: [{ name: 'astro' }], settings: { steps: 2000, stepMs: 50, only: ['pretrain'] } });
   const handle = await machine
@@ -62,7 +62,7 @@ test('a worker whose workflow code cannot go on with what is open says so and le
   const changed = startWorker();
   const [exitCode] = await once(changed.worker, 'exit');
   expect(exitCode).toBe(65);
-  expect(changed.said()).toMatch(/cannot go on with what is open/);
+  expect(changed.said()).toMatch(/cannot continue open workflows/);
   expect(changed.said()).toMatch(/"workflowId":"open"/);
 
   cpSync(inProject('workflows'), join(copy, 'workflows'), { recursive: true });

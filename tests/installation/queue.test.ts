@@ -6,26 +6,26 @@ import { DefaultLogger } from '@temporalio/worker';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import {
   claimQueue,
-  describeHolder,
-  describeLoss,
-  holderOf,
+  describeQueueLoss,
+  describeQueueOwner,
   type Installation,
-  isOpenHere,
-  keepQueue,
+  isOpenInStore,
   listWorkflows,
-  ownerIdOf,
-  parseHolder,
+  openStageElsewhere,
+  parseQueueOwner,
+  queueOwnerId,
+  queueOwnerOf,
   releaseQueue,
-  stagesElsewhere,
   thisInstallation,
+  watchQueueClaim,
 } from '../../installation/index.ts';
 import { storeId } from '../../store/index.ts';
 import { bundleWorkflows } from '../../worker/bundle.ts';
-import { findMisfits } from '../../worker/preflight.ts';
+import { findIncompatibleWorkflows } from '../../worker/preflight.ts';
 import { until } from '../support/machine.ts';
 import { startTemporal, type TestTemporal } from '../support/temporal.ts';
 
-// A real Temporal and no worker: nobody executes the record of a queue.
+// A real Temporal without a worker, because the record of a queue never runs.
 let temporal: TestTemporal;
 let client: Client;
 beforeAll(async () => {
@@ -43,9 +43,9 @@ function aFolder(): string {
   return folder;
 }
 const aStore = (): Promise<Installation> => thisInstallation(aFolder());
-const ended = (queue: string) => client.workflow.getHandle(ownerIdOf(queue)).terminate('by hand');
+const ended = (queue: string) => client.workflow.getHandle(queueOwnerId(queue)).terminate('by hand');
 
-test('of twenty stores that ask at once one gets the queue, and all others are told which', async () => {
+test('exactly one of twenty stores gets the queue, and all others learn which one', async () => {
   const stores = await Promise.all(Array.from({ length: 20 }, aStore));
   const claims = await Promise.all(stores.map((one) => claimQueue(client, 'twenty', one)));
   const winners = stores.filter((_, index) => claims[index]?.kind === 'ours');
@@ -55,7 +55,7 @@ test('of twenty stores that ask at once one gets the queue, and all others are t
   }
 });
 
-test('a store that has a queue finds it again, from several workers at once', async () => {
+test('several workers of one store can claim its queue at once', async () => {
   const store = await aStore();
   const claims = await Promise.all([1, 2, 3, 4].map(() => claimQueue(client, 'again', store)));
   const runs = new Set(claims.map((claim) => (claim.kind === 'ours' ? claim.runId : claim.kind)));
@@ -63,10 +63,10 @@ test('a store that has a queue finds it again, from several workers at once', as
   expect([...runs]).not.toContain('taken');
 });
 
-test('no message frees a queue, and none costs a task', async () => {
+test('no message releases a queue, and none makes a task fail', async () => {
   const [store, other] = [await aStore(), await aStore()];
   await claimQueue(client, 'messages', store);
-  const record = client.workflow.getHandle(ownerIdOf('messages'));
+  const record = client.workflow.getHandle(queueOwnerId('messages'));
   await record.cancel();
   for (const signal of ['release', 'stageChanged', '__temporal_workflow_x']) {
     await record.signal(signal, { store: other.store }).catch(() => undefined); // reserved names are refused by Temporal
@@ -77,7 +77,7 @@ test('no message frees a queue, and none costs a task', async () => {
   expect(historyLength).toBeLessThanOrEqual(6); // start, task that nobody takes, cancel, signals
 });
 
-test('a record that was lost is made again by who asks first, and a worker that runs makes its own again', async () => {
+test('the first claim after a loss creates the record again, and so does a running worker', async () => {
   const [store, other] = [await aStore(), await aStore()];
   const claim = await claimQueue(client, 'lost', store);
   await ended('lost');
@@ -85,34 +85,34 @@ test('a record that was lost is made again by who asks first, and a worker that 
 
   const stop = new AbortController();
   const runId = claim.kind === 'ours' ? claim.runId : '';
-  // Its record is gone, and the queue is another's by now.
-  expect(await keepQueue(client, 'lost', store, runId, stop.signal)).toMatchObject({ kind: 'taken' });
+  // The record is gone, and another store has claimed the queue.
+  expect(await watchQueueClaim(client, 'lost', store, runId, stop.signal)).toMatchObject({ kind: 'taken' });
   const kept = await claimQueue(client, 'kept', store);
-  const keeping = keepQueue(client, 'kept', store, kept.kind === 'ours' ? kept.runId : '', stop.signal);
+  const keeping = watchQueueClaim(client, 'kept', store, kept.kind === 'ours' ? kept.runId : '', stop.signal);
   await ended('kept');
-  await until('the record is there again', async () => (await holderOf(client, 'kept')).kind === 'store');
-  expect(await holderOf(client, 'kept')).toMatchObject({ store: store.store });
+  await until('the record is there again', async () => (await queueOwnerOf(client, 'kept')).kind === 'store');
+  expect(await queueOwnerOf(client, 'kept')).toMatchObject({ store: store.store });
   stop.abort();
   expect(await keeping).toBeNull();
 });
 
-test('a queue that is given up on purpose is not taken again by the worker that had it', async () => {
+test('the worker of a released queue does not claim it again', async () => {
   const [store, other] = [await aStore(), await aStore()];
   const claim = await claimQueue(client, 'released', store);
   const runId = claim.kind === 'ours' ? claim.runId : '';
-  const keeping = keepQueue(client, 'released', store, runId, new AbortController().signal);
+  const keeping = watchQueueClaim(client, 'released', store, runId, new AbortController().signal);
   await releaseQueue(client, 'released', runId);
   expect(await keeping).toEqual({ kind: 'released' });
-  expect(await holderOf(client, 'released')).toEqual({ kind: 'nobody' });
+  expect(await queueOwnerOf(client, 'released')).toEqual({ kind: 'nobody' });
   expect(await claimQueue(client, 'released', other)).toMatchObject({ kind: 'ours' });
   await expect(releaseQueue(client, 'released', runId)).rejects.toThrow(); // of an older record nothing is released
 });
 
-test('who is told that a queue is taken is told whose, since when, and both ways out', async () => {
+test('the message about a taken queue names its owner, since when, and both solutions', async () => {
   const [store, other] = [await aStore(), await aStore()];
   await claimQueue(client, 'words', store);
   const claim = await claimQueue(client, 'words', other);
-  const words = claim.kind === 'ours' ? '' : describeLoss('words', claim, other, 'npx orrery queue release');
+  const words = claim.kind === 'ours' ? '' : describeQueueLoss('words', claim, other, 'npx orrery queue release');
   expect(words).toContain(`task queue words belongs to the store ${store.store} (${store.path} on ${hostname()})`);
   expect(words).toMatch(/ since 20\d\d-\d\d-\d\dT/);
   expect(words).toContain(other.store);
@@ -120,7 +120,7 @@ test('who is told that a queue is taken is told whose, since when, and both ways
   expect(words).toContain('npx orrery queue release');
 });
 
-describe('what Temporal says of a queue is hostile until it is parsed', () => {
+describe('a record in Temporal is hostile until it is parsed', () => {
   const good = { store: 'abcdef0123', path: '/store', host: 'host' };
   const memos: Record<string, unknown> = {
     'no memo': undefined,
@@ -134,16 +134,16 @@ describe('what Temporal says of a queue is hostile until it is parsed', () => {
   test.each(Object.entries(memos))('%s', async (name, installation) => {
     const queue = `hostile-${Object.keys(memos).indexOf(name)}`;
     const memo = installation === undefined ? {} : { memo: { installation } };
-    await client.workflow.start('queueOwner', { workflowId: ownerIdOf(queue), taskQueue: 'nobody', ...memo });
+    await client.workflow.start('queueOwner', { workflowId: queueOwnerId(queue), taskQueue: 'nobody', ...memo });
     const claim = await claimQueue(client, queue, await aStore());
     expect(claim).toMatchObject({ kind: 'taken', holder: { kind: 'unreadable' } });
-    const words = claim.kind === 'taken' ? describeHolder(queue, claim.holder) : '';
-    expect(words).toContain(`${ownerIdOf(queue)} that orrery did not write`);
+    const words = claim.kind === 'taken' ? describeQueueOwner(queue, claim.holder) : '';
+    expect(words).toContain(`orrery did not start the workflow ${queueOwnerId(queue)}`);
     expect(words).toMatch(/^\P{C}{0,300}$/u);
   });
 
-  test('a memo that no converter can read, in a listing too', async () => {
-    const workflowId = ownerIdOf('undecodable');
+  test('a memo that no converter can decode, also in a listing', async () => {
+    const workflowId = queueOwnerId('undecodable');
     await client.workflowService.startWorkflowExecution({
       ...{ namespace: 'default', workflowId, requestId: 'x', workflowType: { name: 'queueOwner' } },
       taskQueue: { name: 'undecodable-queue' },
@@ -159,21 +159,21 @@ describe('what Temporal says of a queue is hostile until it is parsed', () => {
 
   test('a workflow of another type', () => {
     const facts = { workflowId: 'x', runId: 'r', taskQueue: 'q', isOpen: true, firstRunId: null, startedAt: null };
-    expect(parseHolder({ ...facts, type: 'campaign\n', memo: { installation: good } })).toMatchObject({
+    expect(parseQueueOwner({ ...facts, type: 'campaign\n', memo: { installation: good } })).toMatchObject({
       kind: 'unreadable',
       why: 'it is of the type "campaign\\n"',
     });
-    expect(parseHolder({ ...facts, type: 'queueOwner', memo: { installation: good } })).toMatchObject(good);
+    expect(parseQueueOwner({ ...facts, type: 'queueOwner', memo: { installation: good } })).toMatchObject(good);
   });
 });
 
-describe('an installation is its store', () => {
-  test('of many that name a new store at once all get one name', async () => {
+describe('a store identifies its installation', () => {
+  test('concurrent callers get the same id for a new store', async () => {
     const folder = aFolder();
     expect(new Set(await Promise.all(Array.from({ length: 8 }, () => storeId(folder)))).size).toBe(1);
   });
 
-  test('the name that an earlier version kept for Kubernetes stays the name', async () => {
+  test('the id that an earlier version kept for Kubernetes is kept', async () => {
     const folder = aFolder();
     mkdirSync(join(folder, 'kubernetes'));
     writeFileSync(join(folder, 'kubernetes/instance.json'), '{"instance":"0123456789"}\n');
@@ -182,13 +182,13 @@ describe('an installation is its store', () => {
     expect(await storeId(folder)).toBe('0123456789');
   });
 
-  test('a file that holds no name is refused by its path', async () => {
+  test('the error for a file without an id names its path', async () => {
     const folder = aFolder();
     writeFileSync(join(folder, 'instance.json'), '{"instance":"/etc"}');
     await expect(storeId(folder)).rejects.toThrow(`${folder}/instance.json is not valid`);
   });
 
-  test('a copy of a store is told from the store, and another path to it is not', async () => {
+  test('a copy of a store is detected, and another path of the same store is not a copy', async () => {
     const [store, copy, path] = [aFolder(), aFolder(), join(aFolder(), 'link')];
     await claimQueue(client, 'copies', await thisInstallation(store));
     symlinkSync(store, path);
@@ -201,7 +201,7 @@ describe('an installation is its store', () => {
   });
 });
 
-test('what is replayed before a worker starts is what is open on its own queue', async () => {
+test('a worker replays the open workflows of its own queue before it starts', async () => {
   await client.workflow.start('campaign', { workflowId: 'a', taskQueue: 'replayed', args: [{}] });
   await client.workflow.start('campaign', { workflowId: 'b', taskQueue: 'replayed-too', args: [{}] });
   await client.workflow.start('other', { workflowId: 'c', taskQueue: 'replayed', args: [{}] });
@@ -212,11 +212,13 @@ test('what is replayed before a worker starts is what is open on its own queue',
   });
   const told: object[] = [];
   const log = { info: (facts: object) => void told.push(facts), warn() {} };
-  expect(await findMisfits(client, 'replayed', await bundleWorkflows(new DefaultLogger('ERROR')), log)).toEqual([]);
-  expect(told).toEqual([{ workflows: 1, misfits: 0 }]);
+  expect(
+    await findIncompatibleWorkflows(client, 'replayed', await bundleWorkflows(new DefaultLogger('ERROR')), log),
+  ).toEqual([]);
+  expect(told).toEqual([{ workflows: 1, incompatible: 0 }]);
 });
 
-test('a workflow of our id on the queue of another store is not ours, and stages of such a one stand in the way', async () => {
+test('a workflow with the same id on the queue of another store is not open here, but its stages block a campaign', async () => {
   const [ours, theirs] = [await aStore(), await aStore()];
   await claimQueue(client, 'ours', ours);
   await claimQueue(client, 'theirs', theirs);
@@ -224,15 +226,17 @@ test('a workflow of our id on the queue of another store is not ours, and stages
     client.workflow.start('stage', { workflowId, taskQueue, args: [] });
   await start('shared/search', 'theirs');
   const { firstExecutionRunId } = await start('own/search', 'ours');
-  expect(await isOpenHere(client, ours.store, { workflowId: 'shared/search' })).toBe(false);
-  expect(await isOpenHere(client, theirs.store, { workflowId: 'shared/search' })).toBe(true);
-  expect(await isOpenHere(client, ours.store, { workflowId: 'own/search', firstRun: firstExecutionRunId })).toBe(true);
-  expect(await isOpenHere(client, ours.store, { workflowId: 'own/search', firstRun: 'another' })).toBe(false);
+  expect(await isOpenInStore(client, ours.store, { workflowId: 'shared/search' })).toBe(false);
+  expect(await isOpenInStore(client, theirs.store, { workflowId: 'shared/search' })).toBe(true);
+  expect(await isOpenInStore(client, ours.store, { workflowId: 'own/search', firstRun: firstExecutionRunId })).toBe(
+    true,
+  );
+  expect(await isOpenInStore(client, ours.store, { workflowId: 'own/search', firstRun: 'another' })).toBe(false);
 
-  await until('the stage is listed', async () => (await stagesElsewhere(client, 'shared', 'ours')) !== null);
-  expect(await stagesElsewhere(client, 'shared', 'ours')).toContain(
+  await until('the stage is listed', async () => (await openStageElsewhere(client, 'shared', 'ours')) !== null);
+  expect(await openStageElsewhere(client, 'shared', 'ours')).toContain(
     `stage shared/search is still open: task queue theirs belongs to the store ${theirs.store}`,
   );
-  expect(await stagesElsewhere(client, 'shared', 'theirs')).toBeNull();
-  expect(await stagesElsewhere(client, 'share', 'ours')).toBeNull();
+  expect(await openStageElsewhere(client, 'shared', 'theirs')).toBeNull();
+  expect(await openStageElsewhere(client, 'share', 'ours')).toBeNull();
 });

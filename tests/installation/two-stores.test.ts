@@ -13,7 +13,7 @@ import { until } from '../support/machine.ts';
 import { startTemporal, type TestTemporal } from '../support/temporal.ts';
 import { aCampaign } from '../support/worker.ts';
 
-/** Two installations with one Temporal: real workers in processes of their own, real stores, toy stage programs. */
+/** Two installations with one Temporal: real workers in separate processes, real stores, toy stage programs. */
 vi.setConfig({ testTimeout: 240_000 });
 
 interface Place {
@@ -66,7 +66,7 @@ const orrery = (place: Place, ...args: string[]) =>
 const productWorker = (place: Place) =>
   execa(process.execPath, [inProject('worker.ts')], { reject: false, all: true as const, env: environment(place) });
 
-/** Waits until a worker of the product says that it polls. */
+/** Waits until a worker logs that it polls. */
 async function polls(worker: ReturnType<typeof productWorker>): Promise<void> {
   let said = '';
   worker.all.on('data', (chunk: Buffer) => {
@@ -75,13 +75,13 @@ async function polls(worker: ReturnType<typeof productWorker>): Promise<void> {
   await until('the worker polls', () => said.includes('worker started'), 180_000);
 }
 
-/** As short as campaigns are: what is looked at is who runs them. */
+/** A campaign as short as possible, because only the installation that runs it matters. */
 const aShort = (name: string, settings: Record<string, unknown> = {}) =>
   aCampaign({ name, settings, arms: [{ name: 'astro' }], until: 'linearise' });
 const start = (workflowId: string, { queue }: Place, settings: Record<string, unknown> = {}) =>
   client.workflow.start('campaign', { taskQueue: queue, workflowId, args: [aShort(workflowId, settings)] });
 
-/** The campaigns that a store has heard of, and the owners of its claims. */
+/** The campaigns in a store, and the owners of its claims. */
 async function traces({ store }: Place): Promise<{ campaigns: string[]; owners: string[] }> {
   const stages = readdirSync(join(store, 'stages')).map((key) => join(store, 'stages', key));
   const claims = await Promise.all(stages.map(latestClaim));
@@ -89,7 +89,7 @@ async function traces({ store }: Place): Promise<{ campaigns: string[]; owners: 
   return { campaigns: readdirSync(join(store, 'campaigns')), owners: [...new Set(owners)] };
 }
 
-test('two installations run their campaigns beside each other, and nothing crosses', async () => {
+test('two installations run their campaigns side by side without affecting each other', async () => {
   const workers = await Promise.all([one, two].map(startWorker));
   const campaigns = await Promise.all([start('first', one), start('second', two)]);
   await Promise.all(campaigns.map((campaign) => campaign.result()));
@@ -102,7 +102,7 @@ test('two installations run their campaigns beside each other, and nothing cross
   for (const worker of workers) worker.kill('SIGKILL');
 });
 
-test('a worker of a second store does not poll a queue that is another’s: it says whose, since when, and both ways out', async () => {
+test('a worker does not poll the queue of another store; its message names the owner, since when, and both solutions', async () => {
   const { exitCode, all } = await productWorker({ ...two, queue: 'one' });
   expect(exitCode).toBe(73);
   expect(all).toContain(`task queue one belongs to the store ${await knownStoreId(one.store)} (${one.store} on `);
@@ -112,7 +112,7 @@ test('a worker of a second store does not poll a queue that is another’s: it s
   expect(all).not.toContain('worker started');
 });
 
-test('the owner that is killed finds its queue again, and its campaign goes on', async () => {
+test('after its worker was killed, a store gets its queue again, and its campaign continues', async () => {
   const first = await startWorker(one);
   const campaign = await start('killed', one, { secondsPerStage: 1 });
   await until('a stage is claimed', async () => (await traces(one)).owners.includes('killed'));
@@ -124,7 +124,7 @@ test('the owner that is killed finds its queue again, and its campaign goes on',
   second.kill('SIGKILL');
 });
 
-test('an id that is open elsewhere is refused by name, and free again once it is closed', async () => {
+test('a campaign id that is open in another installation is refused, and is free again when it is closed', async () => {
   const file = join(folder, 'campaign.json');
   writeFileSync(file, JSON.stringify(aShort('shared')));
   const campaign = await start('shared', one); // no worker: it stays open
@@ -147,7 +147,7 @@ test('an id that is open elsewhere is refused by name, and free again once it is
   expect(existsSync(join(two.store, 'campaigns/shared/report.html'))).toBe(true);
   expect(existsSync(join(one.store, 'campaigns/shared'))).toBe(false);
 
-  // Its stages may outlive it where their worker is gone: then they stand in the way, and are named.
+  // Without their worker, stages stay open after their campaign. They block its id, and the message names them.
   await client.workflow.start('stage', { workflowId: 'left/search', taskQueue: 'one', args: [] });
   await until('the stage is listed', async () =>
     (await orrery(one, 'queue', 'show', '--json')).stdout.includes('"left"'),
@@ -160,7 +160,7 @@ test('an id that is open elsewhere is refused by name, and free again once it is
   worker.kill('SIGKILL');
 });
 
-test('a queue in use is given up by force alone; then its worker leaves, and another store may have it', async () => {
+test('a queue in use is released only by force; then its worker exits, and another store can claim the queue', async () => {
   const worker = productWorker(one);
   await polls(worker);
   const open = await client.workflow.start('campaign', { taskQueue: 'one', workflowId: 'open', args: [{}] });
@@ -173,7 +173,7 @@ test('a queue in use is given up by force alone; then its worker leaves, and ano
   expect((await orrery(one, 'queue', 'release', '--force')).stdout).toMatch(/^task queue one is free of the store/);
   const { exitCode, all } = await worker;
   expect(exitCode).toBe(73);
-  expect(all).toContain('was given up (orrery queue release)');
+  expect(all).toContain('was released (orrery queue release)');
 
   const theirs = { ...two, queue: 'one' };
   const successor = productWorker(theirs);

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { inProject } from '../../config/paths.ts';
 import { startTemporal, type TestTemporal } from '../support/temporal.ts';
 
-/** The real worker, in a process of its own, with settings that cannot be right. */
+/** The real worker in a separate process, with invalid settings. */
 vi.setConfig({ testTimeout: 120_000 });
 
 let temporal: TestTemporal;
@@ -31,24 +31,24 @@ const settings = (): Record<string, string> => ({
 
 test.each<[string, () => Record<string, string>, RegExp]>([
   [
-    'a level that is none',
+    'an unknown log level',
     () => ({ ORRERY_LOG_LEVEL: 'loud' }),
     /ORRERY_LOG_LEVEL: expected one of trace, .* \\"loud\\"/,
   ],
-  ['an executor that is none', () => ({ ORRERY_EXECUTOR: 'k8s' }), /ORRERY_EXECUTOR: expected local or kubernetes/],
+  ['an unknown executor', () => ({ ORRERY_EXECUTOR: 'k8s' }), /ORRERY_EXECUTOR: expected local or kubernetes/],
   [
-    'a file of settings for Kubernetes that is empty',
+    'an empty settings file for Kubernetes',
     () => ({ ORRERY_EXECUTOR: 'kubernetes', ORRERY_KUBERNETES: file }),
     /the file is empty/,
   ],
-  ['a file in place of the store', () => ({ ORRERY_STORE: file }), /expected a folder in the store, but found a file/],
+  ['a file instead of the store', () => ({ ORRERY_STORE: file }), /expected a folder in the store, but found a file/],
   [
     'a file above the store',
     () => ({ ORRERY_STORE: join(file, 'store') }),
     /expected a folder in the store, but found a file/,
   ],
-  ['a file in place of its home', () => ({ ORRERY_HOME: file }), /expected a folder in the store, but found a file/],
-])('a worker with %s says so in one line, and ends with 65', async (_, wrong, words) => {
+  ['a file instead of its home', () => ({ ORRERY_HOME: file }), /expected a folder in the store, but found a file/],
+])('a worker with %s reports it in one line, and exits with 65', async (_, wrong, words) => {
   const env = { ...settings(), ...wrong() };
   const ended = await execa(process.execPath, [inProject('worker.ts')], { reject: false, all: true, env });
   expect(ended.all.split('\n').filter((line) => line.includes('"level":60'))).toEqual([expect.stringMatching(words)]);

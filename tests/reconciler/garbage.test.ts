@@ -7,7 +7,7 @@ import {
   type OwnerState,
   ownersToAsk,
   RECORD_AGE_MS,
-  type Seen,
+  type Snapshot,
   TEMPORARY_AGE_MS,
 } from '../../reconciler/garbage.ts';
 import type { Claim, Scratch, StageScan } from '../../store/index.ts';
@@ -30,16 +30,16 @@ const aJob = (changes: Partial<JobSummary> = {}): JobSummary => ({
   ...changes,
 });
 
-interface Sight extends Partial<Omit<Seen, 'store'>> {
+interface Sight extends Partial<Omit<Snapshot, 'store'>> {
   readonly stages?: readonly StageScan[];
   readonly owners?: OwnerState;
   readonly running?: readonly number[];
 }
-/** What is found where every owner is in the same state. */
+/** The findings when every owner is in the same state. */
 function findingsIn({ stages = [], owners = 'running', running = [], ...changes }: Sight): Finding[] {
   const store = { temporaries: [], stages };
-  const seen: Seen = { store, temporaries: [], jobs: [], strays: [], now: NOW, ...changes };
-  return findGarbage(seen, new Map(ownersToAsk(seen).map((owner) => [idOf(owner), owners])), (pid) =>
+  const snapshot: Snapshot = { store, temporaries: [], jobs: [], strays: [], now: NOW, ...changes };
+  return findGarbage(snapshot, new Map(ownersToAsk(snapshot).map((owner) => [idOf(owner), owners])), (pid) =>
     running.includes(pid),
   );
 }
@@ -47,16 +47,16 @@ const kindsIn = (sight: Sight): string[] => findingsIn(sight).map(({ kind }) => 
 
 describe('a temporary file', () => {
   const aged = (ageMs: number) => [{ path: '/store/.x.7-00000000.tmp', ageMs, writer: 7 }];
-  test('is garbage once it is older than any write takes', () => {
+  test('is garbage when it is older than any write can take', () => {
     expect(kindsIn({ temporaries: aged(TEMPORARY_AGE_MS + 1) })).toEqual(['temporary-file']);
     expect(kindsIn({ temporaries: aged(TEMPORARY_AGE_MS - 1) })).toEqual([]);
   });
-  test('is told by its age to the nearest hour, a moment less or more', () => {
+  test('is described by its age, rounded to hours', () => {
     for (const ageMs of [7_199_999.999, 7_200_000, 7_200_001]) {
-      expect(findingsIn({ temporaries: aged(ageMs) })).toMatchObject([{ why: 'not written to for 2 h' }]);
+      expect(findingsIn({ temporaries: aged(ageMs) })).toMatchObject([{ why: 'not written for 2 h' }]);
     }
   });
-  test('is left alone as long as who writes it may be alive: a laptop slept, or the clock was set', () => {
+  test('is not garbage while its writer may be alive: a laptop may have slept, or the clock may have been set', () => {
     expect(kindsIn({ temporaries: aged(100 * TEMPORARY_AGE_MS), running: [7] })).toEqual([]);
   });
 });
@@ -64,26 +64,26 @@ describe('a temporary file', () => {
 describe('a scratch folder', () => {
   const scratch = (attempt: number | null, ageMs = 0): Scratch[] => [{ path: '/store/x', ageMs, attempt }];
   test.each<{ name: string; stage: Partial<StageScan>; garbage: boolean }>([
-    { name: 'of an attempt before the one in force is garbage', stage: { scratch: scratch(1) }, garbage: true },
-    { name: 'of the attempt in force is not', stage: { scratch: scratch(2) }, garbage: false },
+    { name: 'of an earlier attempt than the current one is garbage', stage: { scratch: scratch(1) }, garbage: true },
+    { name: 'of the current attempt is not', stage: { scratch: scratch(2) }, garbage: false },
     {
-      name: 'of the attempt in force is, once that was released',
+      name: 'of the current attempt is, once it was released',
       stage: { scratch: scratch(2), claim: aClaim(released) },
       garbage: true,
     },
     {
-      name: 'of an attempt that has been claimed since the look is not',
+      name: 'of an attempt that was claimed after the scan is not',
       stage: { scratch: scratch(3), claim: aClaim(released) },
       garbage: false,
     },
     { name: 'of a finished stage is garbage', stage: { scratch: scratch(2), isFinished: true }, garbage: true },
     {
-      name: 'of whom the name does not tell is not while an attempt is in force',
+      name: 'without an attempt in its name is not while an attempt runs',
       stage: { scratch: scratch(null, 2 * TEMPORARY_AGE_MS) },
       garbage: false,
     },
     {
-      name: 'of whom the name does not tell is when nobody has been at the stage for long',
+      name: 'without an attempt in its name is when it is old and no attempt runs',
       stage: { scratch: scratch(null, 2 * TEMPORARY_AGE_MS), claim: aClaim(released) },
       garbage: true,
     },
@@ -94,21 +94,21 @@ describe('a scratch folder', () => {
 
 describe('a claim', () => {
   test.each<{ name: string; sight: Sight; stale: boolean }>([
-    { name: 'of an owner that is closed, without a job, is stale', sight: { owners: 'closed' }, stale: true },
-    { name: 'of an owner that runs (or is paused) is not', sight: { owners: 'running' }, stale: false },
-    { name: 'of an owner that nobody could ask is not', sight: { owners: 'unknown' }, stale: false },
+    { name: 'of a closed owner without a job is stale', sight: { owners: 'closed' }, stale: true },
+    { name: 'of a running or paused owner is not', sight: { owners: 'running' }, stale: false },
+    { name: 'of an unknown owner is not', sight: { owners: 'unknown' }, stale: false },
     {
       name: 'that was released is not',
       sight: { stages: [aStage({ claim: aClaim(released) })], owners: 'closed' },
       stale: false,
     },
     {
-      name: 'of a finished stage is not: it holds nobody up',
+      name: 'of a finished stage is not, because it blocks nobody',
       sight: { stages: [aStage({ isFinished: true })], owners: 'closed' },
       stale: false,
     },
     {
-      name: 'with a job that runs is not, whoever owns that',
+      name: 'with a running job is not, whoever owns the job',
       sight: { jobs: [aJob({ campaign: 'other' })], owners: 'closed' },
       stale: false,
     },
@@ -117,15 +117,21 @@ describe('a claim', () => {
       sight: { jobs: [aJob({ phase: 'failed' })], owners: 'closed' },
       stale: true,
     },
-    { name: 'is not when jobs could not be listed', sight: { jobs: null, owners: 'closed' }, stale: false },
+    { name: 'is not stale when jobs could not be listed', sight: { jobs: null, owners: 'closed' }, stale: false },
   ])('$name', ({ sight, stale }) => {
     expect(kindsIn({ stages: [aStage()], ...sight }).includes('stale-claim')).toBe(stale);
   });
 
-  test('is asked after by the id of its workflow, a job by its very run, and each once', () => {
+  test('is checked by the id of its workflow, a job by its run, and each owner once', () => {
     const stages = [aStage(), aStage({ key: 'b' })];
-    const seen: Seen = { store: { temporaries: [], stages }, temporaries: [], jobs: [aJob()], strays: [], now: NOW };
-    expect(ownersToAsk(seen)).toEqual([
+    const snapshot: Snapshot = {
+      store: { temporaries: [], stages },
+      temporaries: [],
+      jobs: [aJob()],
+      strays: [],
+      now: NOW,
+    };
+    expect(ownersToAsk(snapshot)).toEqual([
       { workflowId: 'demo/search', firstRun: null },
       { workflowId: 'demo/search', firstRun: 'run-1' },
     ]);
@@ -135,29 +141,29 @@ describe('a claim', () => {
 describe('a job', () => {
   const old = new Date(NOW - RECORD_AGE_MS - 1).toISOString();
   test.each<{ name: string; job: Partial<JobSummary>; owner: OwnerState; want: string[] }>([
-    { name: 'that runs for an owner that is closed is an orphan', job: {}, owner: 'closed', want: ['orphaned-job'] },
+    { name: 'that runs for a closed owner is orphaned', job: {}, owner: 'closed', want: ['orphaned-job'] },
     {
-      name: 'that waits for one that is closed too',
+      name: 'that waits for a closed owner is orphaned too',
       job: { phase: 'pending' },
       owner: 'closed',
       want: ['orphaned-job'],
     },
-    { name: 'that runs for an owner that runs is none', job: {}, owner: 'running', want: [] },
-    { name: 'that runs for an owner that nobody could ask is none', job: {}, owner: 'unknown', want: [] },
+    { name: 'that runs for a running owner is not', job: {}, owner: 'running', want: [] },
+    { name: 'that runs for an unknown owner is not', job: {}, owner: 'unknown', want: [] },
     {
-      name: 'that has ended long ago, its owner too, is forgotten',
+      name: 'that ended long ago, as its owner did, has its record deleted',
       job: { phase: 'failed', submittedAt: old },
       owner: 'closed',
       want: ['old-record'],
     },
-    { name: 'that has ended just now is not', job: { phase: 'failed' }, owner: 'closed', want: [] },
+    { name: 'that has just ended keeps its record', job: { phase: 'failed' }, owner: 'closed', want: [] },
     {
-      name: 'that has ended long ago is not while its owner runs',
+      name: 'that ended long ago keeps its record while its owner runs',
       job: { phase: 'stopped', submittedAt: old },
       owner: 'running',
       want: [],
     },
-    { name: 'that runs for long is not garbage by its age', job: { submittedAt: old }, owner: 'running', want: [] },
+    { name: 'that runs for a long time is not garbage', job: { submittedAt: old }, owner: 'running', want: [] },
   ])('$name', ({ job, owner, want }) => {
     expect(kindsIn({ jobs: [aJob(job)], owners: owner })).toEqual(want);
   });
@@ -169,8 +175,8 @@ test('every finding says why nobody needs it', () => {
     ({ why }) => why,
   );
   expect(whys).toEqual([
-    'demo/search is closed, and no job of it runs',
-    'demo/search, which asked for it, is closed',
+    'demo/search is closed and has no running job',
+    'its owner demo/search is closed',
     'its job demo-search-1 has no record',
   ]);
 });

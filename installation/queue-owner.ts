@@ -3,49 +3,49 @@ import { resolve } from 'node:path';
 import type { Client } from '@temporalio/client';
 import { z } from 'zod';
 import { StoreId, storeId } from '../store/index.ts';
-import { ownerIdOf, QUEUE_OWNER } from './queue.ts';
+import { QUEUE_OWNER, queueOwnerId } from './queue.ts';
 import { describeWorkflow, type WorkflowFacts } from './workflows.ts';
 
-/** A store, in the words that a person needs to find it. */
+/** A store, with the facts by which a person can find it. */
 export interface Installation {
-  /** The name in its `instance.json`. */
+  /** The id in its `instance.json`. */
   readonly store: string;
-  /** Its folder, as the worker that claimed the queue saw it. */
+  /** Its folder on the machine of the worker that claimed the queue. */
   readonly path: string;
   /** The machine of that worker. */
   readonly host: string;
 }
 
-/** Who has a task queue. */
-export type Holder =
+/** The owner of a task queue. */
+export type QueueOwner =
   | { readonly kind: 'nobody' }
   | (Installation & { readonly kind: 'store'; readonly since: Date | null; readonly runId: string })
-  /** Something else has taken the id of the record: it does not say whose the queue is. */
+  /** Another workflow has the id of the record, so the owner is unknown. */
   | { readonly kind: 'unreadable'; readonly why: string; readonly runId: string };
 
-/** A line to be shown on a terminal: no control characters, and bounded. */
+/** A bounded text without control characters, safe to print on a terminal. */
 const Line = (max: number) =>
   z
     .string()
     .max(max)
     .regex(/^\P{C}*$/u);
 
-/** What the memo of the record says, under the name `installation`. Anybody may have written it. */
+/** The field `installation` in the memo of the record. Anybody with access to Temporal may have written it. */
 const Record = z.object({ store: StoreId, path: Line(4096), host: Line(255) });
 
-/** This installation, as it signs its records. Draws the name of a store that has none. */
+/** This installation, as it appears in its records. Draws an id for a new store. */
 export const thisInstallation = async (store: string): Promise<Installation> => ({
   store: await storeId(store),
   path: resolve(store),
   host: hostname(),
 });
 
-/** @throws the gRPC error where Temporal does not answer */
-export const holderOf = async (client: Client, queue: string): Promise<Holder> =>
-  parseHolder(await describeWorkflow(client, ownerIdOf(queue)));
+/** Asks Temporal for the owner of a task queue. @throws the gRPC error if Temporal does not answer */
+export const queueOwnerOf = async (client: Client, queue: string): Promise<QueueOwner> =>
+  parseQueueOwner(await describeWorkflow(client, queueOwnerId(queue)));
 
-/** Pure. A record that is closed holds nothing. */
-export function parseHolder(facts: WorkflowFacts | null): Holder {
+/** The owner according to the record. A closed record means that the queue has no owner. Pure. */
+export function parseQueueOwner(facts: WorkflowFacts | null): QueueOwner {
   if (facts === null || !facts.isOpen) return { kind: 'nobody' };
   const { runId, startedAt } = facts;
   if (facts.type !== QUEUE_OWNER) {
