@@ -1,7 +1,9 @@
-/** Writes the JSON Schemas of the campaign (for editors) and of the stage file (for the Python programs) to spec/schemas/. */
+/** Writes the JSON Schemas of the campaign (for editors) and of the stage file (for the Python programs), and the Python types of the latter. */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { z } from 'zod';
+import { inProject } from '../config/paths.ts';
 import { CampaignSpec, StageFile } from '../spec/index.ts';
+import { PYTHON_TYPES, pythonTypes } from './python-types.ts';
 
 const folder = new URL('../spec/schemas/', import.meta.url);
 
@@ -21,4 +23,5 @@ function text(schema: object, title: string): string {
 if (import.meta.main) {
   mkdirSync(folder, { recursive: true });
   for (const [name, json] of Object.entries(schemas())) writeFileSync(new URL(name, folder), json);
+  writeFileSync(inProject(PYTHON_TYPES), pythonTypes());
 }

@@ -3,6 +3,7 @@ import { expect, test } from 'vitest';
 import { inProject } from '../../config/paths.ts';
 import { ARCHITECTURE, architecture, REFERENCE, specReference } from '../../scripts/docs.ts';
 import { schemas } from '../../scripts/export-schemas.ts';
+import { PYTHON_TYPES, pythonTypes } from '../../scripts/python-types.ts';
 
 const STALE = 'is stale: run `npm run docs`';
 
@@ -16,6 +17,10 @@ test('docs/architecture.md has the table of lint/walls.ts', () => {
 
 test.each(Object.entries(schemas()))('spec/schemas/%s is what the schemas say', (name, text) => {
   expect(readFileSync(inProject('spec/schemas', name), 'utf8') === text, `spec/schemas/${name} ${STALE}`).toBe(true);
+});
+
+test('the Python types are what the schemas say', () => {
+  expect(readFileSync(inProject(PYTHON_TYPES), 'utf8') === pythonTypes(), `${PYTHON_TYPES} ${STALE}`).toBe(true);
 });
 
 test('every default that has a source is described', () => {

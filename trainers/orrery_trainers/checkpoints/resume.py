@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from orrery_trainers.checkpoints.checkpoint import (
     Checkpoint,
@@ -25,6 +25,9 @@ from orrery_trainers.pod.context import StageContext
 from orrery_trainers.pod.failures import Fenced
 from orrery_trainers.store.files import write_json
 
+if TYPE_CHECKING:
+    from orrery_trainers.pod.stage_types import TrainerStage
+
 
 @dataclass(frozen=True, slots=True)
 class PassedOver:
@@ -35,7 +38,7 @@ class PassedOver:
     damaged: bool
 
 
-def resume_point(context: StageContext) -> Checkpoint | None:
+def resume_point(context: StageContext[TrainerStage]) -> Checkpoint | None:
     """The checkpoint to go on from, None to begin anew; tells in the log and in the attempt's record what was passed
     over, and why. Clears what killed attempts left behind.
 

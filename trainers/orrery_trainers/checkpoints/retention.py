@@ -10,11 +10,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from orrery_trainers.checkpoints.checkpoint import Checkpoint, Metric, checkpoints_in, remove_checkpoint
 from orrery_trainers.checkpoints.integrity import plain_fault_of, worth_of
 from orrery_trainers.checkpoints.resume import beside_the_line, damaged_at_resume
+
+if TYPE_CHECKING:
+    from orrery_trainers.pod.stage_types import Checkpoints
 
 HIGHER_IS_BETTER = {"reward"}
 
@@ -31,7 +34,7 @@ class Keep:
     """Every checkpoint at a multiple of so many optimizer steps."""
 
     @classmethod
-    def from_config(cls, checkpoints: dict[str, Any]) -> Keep:
+    def from_config(cls, checkpoints: Checkpoints) -> Keep:
         """From the stage's ``checkpoints``."""
         keep = checkpoints["keep"]
         return cls(keep["last"], keep["best"], keep.get("everySteps"))

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from orrery_trainers.pod.claims import refuse_if_fenced
 from orrery_trainers.pod.complaints import shorten
@@ -21,12 +21,18 @@ from orrery_trainers.pod.progress import ProgressFile
 from orrery_trainers.pod.stage_file import read_stage_file
 from orrery_trainers.pod.stopping import Stop
 
+if TYPE_CHECKING:
+    from orrery_trainers.pod.stage_types import TrainerStage
+
+S = TypeVar("S", bound="TrainerStage", covariant=True)
+"""Stage file of one kind: ``StageContext[SftStage]``."""
+
 
 @dataclass
-class StageContext:
+class StageContext(Generic[S]):
     """What one pod knows: the stage, its place in the gang, and the ways out."""
 
-    stage: dict[str, Any]
+    stage: S
     """The checked stage file (``StageFile`` of spec/stage-file.ts)."""
     store: Path
     directory: Path
@@ -43,7 +49,7 @@ class StageContext:
     """SIGTERM: save, then stop."""
 
     @classmethod
-    def from_environment(cls, kind: str, environment: dict[str, str] | None = None) -> StageContext:
+    def from_environment(cls, kind: str, environment: dict[str, str] | None = None) -> StageContext[Any]:
         """Read and check everything at the door.
 
         kind: the stage kind that the program can run.
@@ -73,11 +79,6 @@ class StageContext:
             micro_batch_scale=number(env, "ORRERY_MICRO_BATCH_SCALE", float, default=1.0, least=0.0),
             checkpoint_before=None if before is None else number(env, "ORRERY_CHECKPOINT_BEFORE", int, least=0),
         )
-
-    @property
-    def config(self) -> dict[str, Any]:
-        """Settings of the stage, as spec/stages/ has them."""
-        return self.stage["config"]
 
     @property
     def is_main(self) -> bool:
@@ -124,12 +125,12 @@ class StageContext:
         """Weights to start from, in Hugging Face layout: the input ``policy``, or the campaign's pretrained one."""
         if "policy" in self.stage["inputs"]:
             return self.input_files("policy", "policy/")[0].parent
-        uri = self.stage["policy"].get("uri")
-        if uri is None:
+        policy = self.stage["policy"]
+        if policy["type"] != "pretrained":
             raise InvalidInput(
                 "stage file: policy.uri: expected weights to start from (or an input policy), but got neither"
             )
-        folder = Path(uri.removeprefix("file://"))
+        folder = Path(policy["uri"].removeprefix("file://"))
         if not folder.is_dir():
             raise DependencyDown(f"{folder}: expected a folder with weights (policy.uri), but it is not there")
         return folder

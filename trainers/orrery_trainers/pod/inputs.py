@@ -6,15 +6,19 @@ it before it serves, still starts in a fraction of a second.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from orrery_trainers.pod.failures import DependencyDown, InvalidInput
 from orrery_trainers.store.files import fault_in
 from orrery_trainers.store.manifests import Another, DoesNotHold, read_manifest
 
+if TYPE_CHECKING:
+    from orrery_trainers.pod.stage_types import Input
 
-def input_folder(store: Path, inputs: dict[str, Any], role: str) -> Path:
+
+def input_folder(store: Path, inputs: Mapping[str, Input], role: str) -> Path:
     """Folder of the input stage of ``role``; ``inputs`` is the stage file's (role -> key and digest).
 
     Raises InvalidInput if the stage has no such input, DependencyDown if its manifest is not there.
@@ -31,7 +35,7 @@ def input_folder(store: Path, inputs: dict[str, Any], role: str) -> Path:
     return folder
 
 
-def verified_files(store: Path, inputs: dict[str, Any], role: str, name: str) -> list[Path]:
+def verified_files(store: Path, inputs: Mapping[str, Input], role: str, name: str) -> list[Path]:
     """Verified files of an input: ``solutions.jsonl`` is all its parts, ``policy/`` everything in that folder.
 
     Returns them in the order of their names.

@@ -9,7 +9,7 @@ import signal
 import sys
 import traceback
 from collections.abc import Callable
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from orrery_trainers.pod.code_version import refuse_other_code
 from orrery_trainers.pod.context import StageContext
@@ -19,13 +19,13 @@ from orrery_trainers.pod.stacks import stacks_on_demand
 from orrery_trainers.pod.stopping import Interrupted
 
 
-def run_program(kind: str, work: Callable[[StageContext], None]) -> NoReturn:
+def run_program(kind: str, work: Callable[[StageContext[Any]], None]) -> NoReturn:
     """Run a stage program to its exit code. SIGTERM tells ``context.stop``; ``work`` saves and raises Terminated."""
     stacks_on_demand()
     sys.exit(exit_code_of(kind, work))
 
 
-def exit_code_of(kind: str, work: Callable[[StageContext], None]) -> int:
+def exit_code_of(kind: str, work: Callable[[StageContext[Any]], None]) -> int:
     """What :func:`run_program` exits with; the last line on stderr says in words what went wrong."""
     log = Logger()
     try:

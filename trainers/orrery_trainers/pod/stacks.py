@@ -17,6 +17,8 @@ def stacks_on_demand() -> None:
     """
     # Where a test or an embedder has put a stream without a file in place of stderr, the true one serves.
     for stream in (sys.stderr, sys.__stderr__):
+        if stream is None:
+            continue
         with contextlib.suppress(AttributeError, io.UnsupportedOperation, ValueError):
             faulthandler.register(signal.SIGUSR1, file=stream, all_threads=True, chain=False)
             return

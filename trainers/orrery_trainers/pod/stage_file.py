@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from orrery_trainers.paths import PROJECT
 from orrery_trainers.pod.complaints import complaints, shorten
 from orrery_trainers.pod.failures import DependencyDown, InvalidInput
 from orrery_trainers.pod.stage_key import stage_key
 
+if TYPE_CHECKING:
+    from orrery_trainers.pod.stage_types import TrainerStage
+
 # @loads spec/schemas/stage-file.json
 SCHEMA = PROJECT / "spec" / "schemas" / "stage-file.json"
 
 
-def read_stage_file(file: Path, kind: str) -> dict[str, Any]:
+def read_stage_file(file: Path, kind: str) -> TrainerStage:
     """Read a stage file, checked against the schema exported from spec/ and by its key.
 
     Raises InvalidInput with every bad field; DependencyDown when it says other things than its key was made of.

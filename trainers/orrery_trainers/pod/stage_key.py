@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from orrery_trainers.store.canonical import sha256_canonical
@@ -10,12 +11,12 @@ from orrery_trainers.store.canonical import sha256_canonical
 _PINNED = re.compile(r"@(sha256:[0-9a-f]{64})$")
 
 
-def stage_key(stage: dict[str, Any]) -> str:
+def stage_key(stage: Mapping[str, Any]) -> str:
     """Key of what a stage file of kind pretrain, sft or rl says, whatever key it says itself."""
     return sha256_canonical(identity_of(stage))
 
 
-def identity_of(stage: dict[str, Any]) -> dict[str, Any]:
+def identity_of(stage: Mapping[str, Any]) -> dict[str, Any]:
     """Everything that decides the result of a trainer, and nothing else: ``Identity`` of spec/manifest.ts."""
     config = dict(stage["config"])
     run = config.pop("run")

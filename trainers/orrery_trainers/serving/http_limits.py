@@ -188,7 +188,8 @@ def bounded_protocol(limits: HttpLimits) -> type[H11Protocol]:
 
         def _make_room(self) -> None:
             """Close whoever has been sending for longest: a request that is whole is kept."""
-            slow = [one for one in self.connections if one is not self and one._is_sending]
+            peers: set[Any] = self.connections  # all of this class
+            slow = [one for one in peers if one is not self and one._is_sending]
             victim = min(slow, key=lambda one: one._since, default=self)
             if victim is self:
                 retry = f"retry-after: {RETRY_AFTER_SECONDS}\r\nconnection: close\r\ncontent-length: 0"

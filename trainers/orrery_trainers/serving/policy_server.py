@@ -37,7 +37,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from orrery_trainers.models.policy_model import ModelError, load_model
 from orrery_trainers.models.sampling import stream_key
@@ -48,6 +48,9 @@ from orrery_trainers.pod.logs import Logger
 from orrery_trainers.pod.stacks import stacks_on_demand
 from orrery_trainers.serving.engine import Engine, EngineLimits, Sequence
 from orrery_trainers.serving.text import StopStrings, Text
+
+if TYPE_CHECKING:
+    from orrery_trainers.pod.stage_types import Input
 
 FIRST_TOKEN_SECONDS = 120.0
 DTYPES = "auto", "float32", "float64", "bfloat16"
@@ -156,20 +159,20 @@ def _policy_of_stage(environment: Mapping[str, str]) -> tuple[Path, str]:
         policy, given = stage["policy"], stage["inputs"].get("policy")
         if given is None and policy["type"] == "pretrained":
             return Path(policy["uri"]), policy["name"]
-        if given is not None:
-            name, inputs = policy["name"], {"policy": {field: given[field] for field in ("kind", "key", "digest")}}
+        if given is None:
+            raise InvalidInput(f"{file}: inputs.policy: expected the stage that made the policy, but got nothing")
+        name = policy["name"]
+        made: Input = {"kind": given["kind"], "key": given["key"], "digest": given["digest"]}
     except OSError as error:
         raise failure_of(error) or InvalidInput(f"{file}: expected a stage file: {error}") from None
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise InvalidInput(
             f"{file}: expected a stage file with policy and inputs: {type(error).__name__}: {error}"
         ) from None
-    if given is None:
-        raise InvalidInput(f"{file}: inputs.policy: expected the stage that made the policy, but got nothing")
     store = environment.get("ORRERY_STORE")
     if not store:
         raise InvalidInput("ORRERY_STORE: expected the folder of the store, but got nothing")
-    return verified_files(Path(store), inputs, "policy", "policy/")[0].parent, name
+    return verified_files(Path(store), {"policy": made}, "policy", "policy/")[0].parent, name
 
 
 def _listen(settings: Settings) -> socket.socket:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from orrery_trainers.checkpoints.checkpoint import scratch_folder
 from orrery_trainers.pod.context import StageContext
@@ -10,8 +10,11 @@ from orrery_trainers.training.batch import Batch
 from orrery_trainers.training.capabilities import refuse_idle_gpus
 from orrery_trainers.training.seeds import seed_for
 
+if TYPE_CHECKING:
+    from orrery_trainers.pod.stage_types import TrainerStage
 
-def common_arguments(context: StageContext, batch: Batch, optimizer_steps: int) -> dict[str, Any]:
+
+def common_arguments(context: StageContext[TrainerStage], batch: Batch, optimizer_steps: int) -> dict[str, Any]:
     """TrainingArguments that all trainers share.
 
     Data is taken in the order that we laid down (`order_of`), in one pass of exactly ``optimizer_steps``.
@@ -29,12 +32,12 @@ def common_arguments(context: StageContext, batch: Batch, optimizer_steps: int) 
         "gradient_accumulation_steps": batch.accumulation,
         "max_steps": optimizer_steps,
         "train_sampling_strategy": "sequential",
-        "learning_rate": context.config["learningRate"],
+        "learning_rate": context.stage["config"]["learningRate"],
         "max_grad_norm": 1.0,
         "logging_steps": 1,
         "logging_nan_inf_filter": False,  # a loss that is no number must be seen
         "save_strategy": "steps",
-        "save_steps": context.config["checkpoints"]["everySteps"],
+        "save_steps": context.stage["config"]["checkpoints"]["everySteps"],
         "seed": seed_for(context.stage["seed"], context.stage["kind"]),
         "report_to": "none",
         "disable_tqdm": True,

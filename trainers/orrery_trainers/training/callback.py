@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 from pathlib import Path
 from statistics import fmean
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
-from transformers import Trainer, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+from transformers import PreTrainedModel, Trainer, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from orrery_trainers.checkpoints.checkpoint import Metric, publish_checkpoint
 from orrery_trainers.checkpoints.retention import Keep, retain
@@ -18,6 +18,9 @@ from orrery_trainers.pod.stopping import Interrupted
 from orrery_trainers.training.gang import any_rank, barrier, is_gang
 from orrery_trainers.training.metrics import METRICS_FILE, MetricsJournal, diverged_in, metric_of
 from orrery_trainers.training.step_end import StepEnd
+
+if TYPE_CHECKING:
+    from orrery_trainers.pod.stage_types import TrainerStage
 
 UNIT = "optimizer step"
 WORTH = {"rl": "reward"}
@@ -34,7 +37,7 @@ class StageCallback(TrainerCallback):
     rank of a gang finishes it: the others would wait for it for ever.
     """
 
-    def __init__(self, context: StageContext, metrics: MetricsJournal) -> None:
+    def __init__(self, context: StageContext[TrainerStage], metrics: MetricsJournal) -> None:
         self._context = context
         self._metrics = metrics
         self._worth: list[float] = []  # of the steps since the last checkpoint
@@ -107,7 +110,7 @@ class StageCallback(TrainerCallback):
         """Turn what the Trainer saved into a checkpoint that counts, once every rank has written its share."""
         barrier()
         if self._context.is_main:
-            self._publish(Path(args.output_dir) / f"checkpoint-{state.global_step}", state.global_step)
+            self._publish(Path(cast("str", args.output_dir)) / f"checkpoint-{state.global_step}", state.global_step)
         self._saved_step = state.global_step
         barrier()
         self._stop_if_asked(state, control)  # a signal that came during the save: this is as good a place as the next
@@ -124,7 +127,8 @@ class StageCallback(TrainerCallback):
             return
         self._save_began = time.monotonic()
         self._step_end.restore(trainer)
-        trainer._save_checkpoint(trainer.model, trial=None)  # what the Trainer itself does before it calls on_save
+        model = cast("PreTrainedModel", trainer.model)
+        trainer._save_checkpoint(model, trial=None)  # what the Trainer itself does before it calls on_save
         self.on_save(trainer.args, trainer.state, trainer.control)
 
     @property
@@ -143,7 +147,7 @@ class StageCallback(TrainerCallback):
         place, marker = publish_checkpoint(saved, context.directory, step, context.attempt, metric, context.fence)
         self._worth = []
         context.fence()
-        removed = retain(context.directory, context.attempt, Keep.from_config(context.config["checkpoints"]))
+        removed = retain(context.directory, context.attempt, Keep.from_config(context.stage["config"]["checkpoints"]))
         seconds = time.monotonic() - self._save_began
         context.log.info(
             "checkpoint saved",

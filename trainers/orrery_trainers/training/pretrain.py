@@ -10,7 +10,7 @@ from __future__ import annotations
 import itertools
 import random
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, cast
 
 from orrery_trainers.pod.context import StageContext
 from orrery_trainers.pod.failures import InvalidInput
@@ -23,9 +23,11 @@ from orrery_trainers.training.seeds import seed_for
 
 if TYPE_CHECKING:
     import torch
+    from torch.utils.data import Dataset
     from transformers import LlamaForCausalLM, PreTrainedTokenizerFast, Trainer
 
     from orrery_trainers.domains import Domain
+    from orrery_trainers.pod.stage_types import Model, PretrainStage
     from orrery_trainers.training.callback import StageCallback
 
 VERDICT_WEIGHT = 8.0
@@ -45,8 +47,9 @@ class Demonstrations(Sequence[Example]):
     resumed run goes straight to its data.
     """
 
-    def __init__(self, domain: Domain, tokenizer: PreTrainedTokenizerFast, stage: dict[str, Any]) -> None:
+    def __init__(self, domain: Domain, tokenizer: PreTrainedTokenizerFast, stage: PretrainStage) -> None:
         config = stage["config"]
+        assert domain.demonstrations is not None  # the stage refuses such a domain
         self._draw = domain.demonstrations
         self._tokenizer = tokenizer
         self._settings = stage["domain"]["settings"]
@@ -85,7 +88,7 @@ class Demonstrations(Sequence[Example]):
         return {"input_ids": ids, "labels": [IGNORED] * len(context) + ids[len(context) :]}
 
 
-def build_model(model: dict[str, int], tokenizer: PreTrainedTokenizerFast) -> LlamaForCausalLM:
+def build_model(model: Model, tokenizer: PreTrainedTokenizerFast) -> LlamaForCausalLM:
     """A Llama with fresh weights (of torch's present seed): tied embeddings, feed-forward three times the width."""
     from transformers import GenerationConfig, LlamaConfig, LlamaForCausalLM
 
@@ -143,12 +146,12 @@ def weighted_loss(logits: torch.Tensor, labels: torch.Tensor, verdicts: torch.Te
     return (each * weights).sum() / (targets != IGNORED).sum()
 
 
-def pretrain(context: StageContext) -> None:
+def pretrain(context: StageContext[PretrainStage]) -> None:
     """Run the stage: from the domain's demonstrations to data/policy."""
     prepare_environment(context)
     from orrery_trainers.domains import load_domain
 
-    stage, config = context.stage, context.config
+    stage, config = context.stage, context.stage["config"]
     domain = load_domain(stage["domain"]["name"])
     if domain.vocabulary is None or domain.demonstrations is None:
         raise InvalidInput(
@@ -180,7 +183,7 @@ def pretrain(context: StageContext) -> None:
         return Trainer(
             model=build_model(config["model"], tokenizer),
             args=arguments,
-            train_dataset=demonstrations,
+            train_dataset=cast("Dataset[Example]", demonstrations),
             data_collator=lambda examples: pad_batch(examples, tokenizer.pad_token_id),
             compute_loss_func=lambda outputs, labels, num_items_in_batch=None: weighted_loss(
                 outputs.logits, labels, verdicts
@@ -193,7 +196,7 @@ def pretrain(context: StageContext) -> None:
         return {
             "optimizerSteps": config["optimizerSteps"],
             "demonstrations": len(demonstrations),
-            "parameters": sum(parameter.numel() for parameter in trainer.model.parameters()),
+            "parameters": sum(parameter.numel() for parameter in cast("torch.nn.Module", trainer.model).parameters()),
         }
 
     train_and_publish(context, build, counts)

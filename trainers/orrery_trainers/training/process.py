@@ -5,13 +5,17 @@ from __future__ import annotations
 import contextlib
 import gc
 import os
-from collections.abc import Iterator
+from collections.abc import Generator
+from typing import TYPE_CHECKING
 
 from orrery_trainers.pod.context import StageContext
 from orrery_trainers.training.capabilities import refuse_ranks
 
+if TYPE_CHECKING:
+    from orrery_trainers.pod.stage_types import TrainerStage
 
-def prepare_environment(context: StageContext) -> None:
+
+def prepare_environment(context: StageContext[TrainerStage]) -> None:
     """Set what libraries read from the environment when they are imported. Before torch is.
 
     Raises InvalidInput if the trainer cannot run on as many ranks.
@@ -34,7 +38,7 @@ def prepare_environment(context: StageContext) -> None:
 
 
 @contextlib.contextmanager
-def quick_imports() -> Iterator[None]:
+def quick_imports() -> Generator[None]:
     """Import without the garbage collector, which would walk the hundreds of thousands of new objects over and over."""
     gc.disable()
     try:
@@ -55,4 +59,5 @@ def make_deterministic(seed: int) -> None:
     transformers_logging.disable_progress_bar()
     set_seed(seed)
     torch.use_deterministic_algorithms(True, warn_only=True)
+    # pyrefly: ignore[missing-attribute]  # the module is of a class of its own, which has it
     torch.utils.deterministic.fill_uninitialized_memory = False  # costs time, and finds bugs that are not ours

@@ -12,7 +12,7 @@ import json
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from orrery_trainers.pod.context import StageContext
 from orrery_trainers.pod.failures import InvalidInput, NoEffect
@@ -25,9 +25,10 @@ from orrery_trainers.training.seeds import order_of, seed_for
 from orrery_trainers.verdicts.canaries import WatchedVerifier
 
 if TYPE_CHECKING:
-    from transformers import Trainer
+    from transformers import PreTrainedTokenizerBase, Trainer
 
     from orrery_trainers.domains import Verdict
+    from orrery_trainers.pod.stage_types import RlStage
     from orrery_trainers.training.callback import StageCallback
 
 REWARDS = {"right": 1.0, "wrong": -1.0, "unjudged": None}
@@ -95,7 +96,7 @@ def read_config(policy: Path) -> dict[str, Any]:
         raise InvalidInput(f"{policy / 'config.json'}: expected a policy in Hugging Face layout: {error}") from None
 
 
-def rl(context: StageContext) -> None:
+def rl(context: StageContext[RlStage]) -> None:
     """Run the stage: from kept prompts and a policy to data/policy."""
     prepare_environment(context)
     from orrery_trainers.domains import load_domain
@@ -103,7 +104,7 @@ def rl(context: StageContext) -> None:
     from orrery_trainers.training.rollouts import rollout_function, room_behind
     from orrery_trainers.verdicts.verifier import Verifier
 
-    stage, config = context.stage, context.config
+    stage, config = context.stage, context.stage["config"]
     prompts = kept_prompts(list(context.input_records("prompts", "pass-rates.jsonl")))
     policy = context.policy_directory()
     domain = load_domain(stage["domain"]["name"])
@@ -121,7 +122,8 @@ def rl(context: StageContext) -> None:
 
         make_deterministic(seed_for(stage["seed"], "rl"))
         rollout_func = None  # transformers' generate
-        network, tokenizer = read_config(policy), AutoTokenizer.from_pretrained(policy)
+        network = read_config(policy)
+        tokenizer = cast("PreTrainedTokenizerBase", AutoTokenizer.from_pretrained(policy))
         texts = [row["prompt"] for row in prompts]
         context_tokens = AutoConfig.from_pretrained(policy).max_position_embeddings
         room = room_behind(texts, tokenizer(texts)["input_ids"], context_tokens)
@@ -153,7 +155,7 @@ def rl(context: StageContext) -> None:
             return GRPOTrainer(
                 model=AutoModelForCausalLM.from_pretrained(policy, dtype=torch.float32),
                 args=arguments,
-                train_dataset=Dataset.from_list(prompts).select(order),
+                train_dataset=cast("Dataset", Dataset.from_list(prompts).select(order)),
                 processing_class=tokenizer,
                 reward_funcs=[reward_function(watched.verify_batch, domain.count_backtracks)],
                 callbacks=[callback],

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import groupby
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -19,6 +19,8 @@ from orrery_trainers.pod.failures import InvalidInput
 from orrery_trainers.training.seeds import seed_for
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from transformers import PreTrainedTokenizerBase
     from trl import GRPOTrainer
 
 
@@ -28,10 +30,10 @@ def rollout_function(
     """What GRPOTrainer calls for completions of its present policy: token ids of every prompt and its completion."""
 
     def roll_out(prompts: list[str], trainer: GRPOTrainer) -> dict[str, Any]:
-        network = trainer.accelerator.unwrap_model(trainer.model)
+        network: Any = trainer.accelerator.unwrap_model(trainer.model)
         weights = {name: tensor.detach().numpy() for name, tensor in network.state_dict().items()}
         model = Llama(network.config.to_dict(), weights, np.dtype("float32"))
-        tokenizer = trainer.processing_class
+        tokenizer = cast("PreTrainedTokenizerBase", trainer.processing_class)
         prompt_ids = tokenizer(prompts)["input_ids"]
         stream = seed_for(seed, "rollouts", trainer.state.global_step, rank)
         ends = {tokenizer.eos_token_id}
@@ -96,5 +98,5 @@ def complete(
             order = order_without(rows, ended)
             model.keep(order)
             alive, tokens = [alive[place] for place in order], tokens[order]
-        logits = model.step(tokens)
+        logits = cast("NDArray[np.floating]", model.step(tokens))
     return completions

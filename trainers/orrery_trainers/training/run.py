@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from orrery_trainers.checkpoints.checkpoint import scratch_folder
 from orrery_trainers.checkpoints.resume import discard_from, resume_point
@@ -17,13 +17,16 @@ from orrery_trainers.training.metrics import METRICS_FILE, MetricsJournal
 from orrery_trainers.training.soundness import refuse_unsound
 
 if TYPE_CHECKING:
-    from transformers import Trainer
+    from transformers import PreTrainedModel, Trainer
 
+    from orrery_trainers.pod.stage_types import TrainerStage
     from orrery_trainers.training.callback import StageCallback
 
 
 def train_and_publish(
-    context: StageContext, build: Callable[[StageCallback], Trainer], counts: Callable[[Trainer], dict[str, float]]
+    context: StageContext[TrainerStage],
+    build: Callable[[StageCallback], Trainer],
+    counts: Callable[[Trainer], dict[str, float]],
 ) -> None:
     """Train from the newest checkpoint that verifies to the end, look at what came of it, publish policy and metrics.
 
@@ -69,14 +72,16 @@ def _train(trainer: Trainer, callback: StageCallback, start: str | None) -> None
         callback.save_last_step(trainer)
 
 
-def _start(context: StageContext, metrics: MetricsJournal) -> str | None:
+def _start(context: StageContext[TrainerStage], metrics: MetricsJournal) -> str | None:
     """Folder of the checkpoint to go on from, with the curve that led to it begun; None to begin anew."""
     found = resume_point(context)
     metrics.begin(None if found is None else found.path)
     return None if found is None else str(found.path)
 
 
-def _publish(context: StageContext, trainer: Trainer, metrics: MetricsJournal, counts: dict[str, float]) -> None:
+def _publish(
+    context: StageContext[TrainerStage], trainer: Trainer, metrics: MetricsJournal, counts: dict[str, float]
+) -> None:
     """Write the final policy in Hugging Face layout to data/policy, the curve, then the part.
 
     All ranks call it, rank 0 writes.
@@ -84,12 +89,13 @@ def _publish(context: StageContext, trainer: Trainer, metrics: MetricsJournal, c
     making = context.data / f".policy.{context.attempt}"
     if context.is_main:
         shutil.rmtree(making, ignore_errors=True)
-    trainer.model.config.use_cache = True  # off while training; who samples from the policy wants it
+    model = cast("PreTrainedModel", trainer.model)
+    model.config.use_cache = True  # off while training; who samples from the policy wants it
     trainer.save_model(str(making))
     if not context.is_main:
         return
     (making / "training_args.bin").unlink(missing_ok=True)  # holds paths of this machine; nobody reads it
-    refuse_unsound(trainer.accelerator.unwrap_model(trainer.model), making)
+    refuse_unsound(cast("PreTrainedModel", trainer.accelerator.unwrap_model(model)), making)
     curve = context.data / f".{METRICS_FILE}.{context.attempt}"
     metrics.copy_to(curve)
     context.fence()
@@ -100,7 +106,7 @@ def _publish(context: StageContext, trainer: Trainer, metrics: MetricsJournal, c
     _discard_scratch(context)
 
 
-def _discard_scratch(context: StageContext) -> None:
+def _discard_scratch(context: StageContext[TrainerStage]) -> None:
     if context.is_main:
         shutil.rmtree(scratch_folder(context.directory, context.attempt), ignore_errors=True)
 

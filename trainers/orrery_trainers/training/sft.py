@@ -6,7 +6,7 @@ ASTRO (arXiv 2507.00417), SFT: full fine-tune, AdamW, cosine decay, loss on all 
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from orrery_trainers.pod.context import StageContext
 from orrery_trainers.pod.failures import NoEffect
@@ -20,10 +20,11 @@ from orrery_trainers.training.seeds import order_of, seed_for
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase, Trainer
 
+    from orrery_trainers.pod.stage_types import SftConfig, SftStage
     from orrery_trainers.training.callback import StageCallback
 
 
-def optimizer_steps(config: dict[str, Any], solutions: int) -> int:
+def optimizer_steps(config: SftConfig, solutions: int) -> int:
     """Optimizer steps of the stage: as configured, or as many as ``epochs`` passes take; the last one is filled up."""
     return config.get("optimizerSteps") or max(1, math.ceil(config["epochs"] * solutions / config["batchSize"]))
 
@@ -41,10 +42,10 @@ def tokenize_solutions(
     return fitting, len(ids) - len(fitting)
 
 
-def sft(context: StageContext) -> None:
+def sft(context: StageContext[SftStage]) -> None:
     """Run the stage: from solutions and a policy to data/policy."""
     prepare_environment(context)
-    config = context.config
+    config = context.stage["config"]
     solutions = list(context.input_records("solutions", "solutions.jsonl"))
     policy = context.policy_directory()
     if not solutions:
@@ -61,7 +62,7 @@ def sft(context: StageContext) -> None:
         from trl import SFTConfig, SFTTrainer
 
     make_deterministic(seed_for(context.stage["seed"], "sft"))
-    tokenizer = AutoTokenizer.from_pretrained(policy)
+    tokenizer = cast("PreTrainedTokenizerBase", AutoTokenizer.from_pretrained(policy))
     rows, too_long = tokenize_solutions(solutions, tokenizer, config["maxTokens"])
     if not rows:
         raise NoEffect(
@@ -87,7 +88,7 @@ def sft(context: StageContext) -> None:
         return SFTTrainer(
             model=AutoModelForCausalLM.from_pretrained(policy, dtype=torch.float32),
             args=arguments,
-            train_dataset=Dataset.from_dict({"input_ids": rows}).select(order),
+            train_dataset=cast("Dataset", Dataset.from_dict({"input_ids": rows}).select(order)),
             processing_class=tokenizer,
             callbacks=[callback],
         )

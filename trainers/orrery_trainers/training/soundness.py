@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from orrery_trainers.pod.failures import Diverged
 
 if TYPE_CHECKING:
     import torch
-    from transformers import PreTrainedModel
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 RELOADED_BYTES = 4 << 30
 """Weights in files up to this size are loaded again."""
@@ -91,7 +91,7 @@ def _sample(model: PreTrainedModel, saved: Path) -> None:
     import torch
     from transformers import AutoTokenizer
 
-    tokenizer = AutoTokenizer.from_pretrained(saved)
+    tokenizer = cast("PreTrainedTokenizerBase", AutoTokenizer.from_pretrained(saved))
     ids = tokenizer("1", return_tensors="pt")["input_ids"]
     if ids.shape[1] == 0:
         ids = torch.tensor([[tokenizer.eos_token_id]])

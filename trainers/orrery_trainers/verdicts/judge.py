@@ -89,7 +89,7 @@ def _judge(domain: Domain, text: dict[str, str]) -> Verdict:
         return domain.verify(text["problem"], text["reference"], text["completion"])
     except MemoryError:
         return Verdict("unjudged", None, "memory")
-    except (Exception, RecursionError) as error:
+    except Exception as error:
         return Verdict("unjudged", None, f"error: {type(error).__name__}: {error}")
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from orrery_trainers.domains import Domain
 from orrery_trainers.verdicts.judge import judge_forever
 
-ENDINGS = {signal.SIGPROF: "timeout"}
+ENDINGS: dict[int, str] = {signal.SIGPROF: "timeout"}
 """Why a judge has no verdict, by the signal that ended it."""
 
 
