@@ -42,6 +42,7 @@ def verify(problem: str, reference: str, completion: str) -> Verdict:
     boxed = "\\boxed" in text
     if boxed and len(text) > LONGEST_ANSWER:
         return Verdict("unjudged", None, f"the answer is {len(text)} characters long, more than {LONGEST_ANSWER}")
+    # pyrefly: ignore[bad-argument-type]  # None: no time limit of its own
     found = parse(text, extraction_config=BOXED if boxed else ANNOUNCED, parsing_timeout=None)
     if not found:
         return Verdict("wrong", None)
@@ -98,6 +99,7 @@ def _boxes(paragraph: str) -> list[tuple[int, int]] | None:
 def _reference(text: str) -> tuple[Any, ...]:
     """Parsed forms of a reference: of its marked answer, or of the whole where nothing is marked."""
     marked = "\\boxed" in text or re.search(r"(?<!\\)\$", text)
+    # pyrefly: ignore[bad-argument-type]  # None: no time limit of its own
     return tuple(parse(text if marked else f"\\boxed{{{text}}}", extraction_config=BOXED, parsing_timeout=None))
 
 
@@ -151,6 +153,7 @@ def _far(wanted: Any, found: Any) -> bool:
     if wanted.free_symbols or found.free_symbols:
         return False
     try:
+        # pyrefly: ignore[no-matching-overload]  # SymPy has __complex__
         one, other = (abs(complex(number.doit().evalf(15))) for number in (wanted, found))
     except TypeError:
         return False  # not numbers after all
@@ -177,6 +180,7 @@ def _normalised(expression: Any) -> str:
 
 
 def _is_large(part: Any) -> bool:
+    # pyrefly: ignore[unsupported-operation]  # compared as SymPy does
     return isinstance(part, Pow) and not (part.exp.is_number and abs(part.exp) <= LARGEST_EXPONENT)
 
 
