@@ -8,11 +8,14 @@ import { headlineOf } from './facts/headline.ts';
 import { benchmarksOf, type Evaluation, evaluationOf, type Intervals, resultRow } from './facts/results.ts';
 import { sameWeights } from './facts/same-weights.ts';
 import { chooseGraphs, fromCompletions, fromSolutions } from './graphs/choose.ts';
-import type { Reader } from './graphs/segments.ts';
+import type { CompletionDomain } from './graphs/segments.ts';
 import type { CloningFacts, Report, TrainingCurve } from './report-schema.ts';
 
-/** Every number of the report. Pure: the same campaign gives the same report, to the last digit of every interval. */
-export function buildReport(data: CampaignData, domain: Reader): Report {
+/**
+ * Computes every number of the report. Pure: the same campaign gives the same report, to the last digit of every
+ * interval.
+ */
+export function buildReport(data: CampaignData, domain: CompletionDomain): Report {
   const { stage } = data;
   const { confidence, bootstrapResamples, solutionGraphs } = stage.config;
   const intervals: Intervals = {
@@ -34,7 +37,7 @@ export function buildReport(data: CampaignData, domain: Reader): Report {
     ({ name, manifest, records }): TrainingCurve => ({
       stage: name,
       arm: armOf(name),
-      kind: manifest.kind as TrainingCurve['kind'], // readCampaign takes these three kinds for trainings
+      kind: manifest.kind as TrainingCurve['kind'], // readCampaign reads only these three kinds as trainings
       points: curveOf(records),
     }),
   );
@@ -85,7 +88,7 @@ export function buildReport(data: CampaignData, domain: Reader): Report {
   };
 }
 
-/** Evaluations in the order of the results table: base, then arm by arm SFT and RL. */
+/** Evaluations in the order of the results table: base, then SFT and RL of each arm. */
 function inOrder(data: CampaignData, arms: readonly string[]): Evaluation[] {
   const found = data.evaluations.flatMap(({ name, records }) => evaluationOf(name, records) ?? []);
   const place = ({ arm, phase }: Evaluation) =>

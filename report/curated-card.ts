@@ -3,15 +3,15 @@ import type { CuratedCard, DroppedTrace, Lengths } from '../spec/curated-card.ts
 import type { Solution } from '../spec/records.ts';
 import { seedFor } from '../stages/runtime/random.ts';
 
-/** Samples of every k, of how many k at most, and how much of one text. *Ours*: enough to read, little to carry. */
+/** Samples for each k, number of k with samples, and length of a sample. *Ours*: enough to read, and small. */
 const SAMPLES_OF_A_K = 2;
 const KS_WITH_SAMPLES = 4;
 const LONGEST_SAMPLE = 4000;
 
-/** Level of what does not tell one, as in the data card. */
+/** Level of a problem without one, as in the data card. */
 const NO_LEVEL = 'none';
 
-/** What is told apart. */
+/** What solutions are counted by. */
 interface Kind {
   readonly k: number;
   readonly source: string;
@@ -19,7 +19,7 @@ interface Kind {
 }
 
 /**
- * The card of a curated set. Pure: the same records in whatever order and shards give the same card.
+ * The card of a curated set. Pure: the same records give the same card, whatever their order and shards.
  * @param stage - name of the rewrite stage
  */
 export function curatedCard(
@@ -62,7 +62,7 @@ const sorted = <T>(entries: readonly (readonly [string, T])[]) => entries.toSort
 function lengths(values: readonly number[]): Lengths | null {
   if (values.length === 0) return null;
   const [median, p90, p99] = quantile([...values], [0.5, 0.9, 0.99]) as [number, number, number];
-  // Summed in order of size: shards may come in any.
+  // Summed in ascending order, because the shards may come in any order.
   const average = mean(values.toSorted((a, b) => a - b));
   return { min: min([...values]), median, mean: average, p90, p99, max: max([...values]) };
 }

@@ -1,4 +1,4 @@
-/** Markup that may stand in the page as it is. Anything else is escaped. */
+/** Markup that goes into the page unchanged. Everything else is escaped. */
 export class Markup {
   readonly text: string;
   constructor(text: string) {
@@ -8,12 +8,15 @@ export class Markup {
 
 type Content = Markup | string | number | null | undefined | readonly Content[];
 
-/** Template tag: what is put in is escaped unless it is {@link Markup}; lists are joined; null and undefined are nothing. */
+/**
+ * Template tag. Inserted values are escaped unless they are {@link Markup}; lists are joined; null and undefined become
+ * nothing.
+ */
 export function html(parts: TemplateStringsArray, ...contents: readonly Content[]): Markup {
   return new Markup(parts.reduce((text, part, at) => text + rendered(contents[at - 1]) + part));
 }
 
-/** Takes `text` for markup. Only for what a library drew or what this folder wrote. */
+/** Marks `text` as markup. Only for text that a library drew or that this folder wrote. */
 export const trusted = (text: string): Markup => new Markup(text);
 
 function rendered(content: Content): string {

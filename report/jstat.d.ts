@@ -1,4 +1,4 @@
-/** The few functions of jstat that are used; the package brings no types. */
+/** The few functions of jstat that are used. The package has no types. */
 declare module 'jstat' {
   export const jStat: {
     normal: {

@@ -14,7 +14,7 @@ import { provenanceSection, stagesSection } from './sections/stages.ts';
 import { trainingSection } from './sections/training.ts';
 import { STYLE } from './style.ts';
 
-/** Sections after the headline, in order, by their `id`. */
+/** Sections after the headline, in order, by `id`. */
 export const SECTIONS = {
   results: 'Results',
   training: 'Training',
@@ -26,17 +26,20 @@ export const SECTIONS = {
   data: 'Data',
 } as const;
 
-/** Sections of the campaign, which follow when its report is published. */
+/** Sections about the campaign. They are added when its report is published. */
 export const CAMPAIGN_SECTIONS = { stages: 'Time', account: 'Account', provenance: 'Provenance' } as const;
 
-/** Places in the page for what belongs to one campaign. Whatever else the page tells is escaped, so it cannot hold one of them. */
+/**
+ * Placeholders for what belongs to one campaign. All other text of the page is escaped, so it cannot contain one of
+ * them.
+ */
 export const PLACES = {
   facts: '<!-- the campaign -->',
   links: '<!-- links of the campaign -->',
   sections: '<!-- sections of the campaign -->',
 } as const;
 
-/** Nothing from anywhere else is loaded, and nothing is run: style and pictures stand in the page. */
+/** Loads nothing from elsewhere and runs no script: style and pictures are part of the page. */
 const POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:";
 
 /** The report as one self-contained page, with {@link PLACES} for its campaign. */
@@ -73,7 +76,10 @@ ${trusted(PLACES.sections)}
   return page.text;
 }
 
-/** Puts the campaign into a page of {@link renderPage}: its name and date, times, account, keys and settings. */
+/**
+ * Fills the placeholders of a page from {@link renderPage}: the campaign's name and date, times, account, keys and
+ * settings.
+ */
 export function publishedPage(page: string, report: PublishedReport): string {
   const { id, publishedAt } = report.campaign;
   const contents: Readonly<Record<keyof typeof PLACES, Markup>> = {

@@ -3,9 +3,9 @@ import type { CampaignStatus } from '../spec/status.ts';
 import type { PublishedReport, Report, StageFacts } from './report-schema.ts';
 
 /**
- * A report with what belongs to one campaign. Its analysis may have been made by another one with equal results, so nothing of this is
- * taken from there. Pure.
- * @param manifestOf - what a result of this campaign says of itself; null where it does not hold any more
+ * Adds to a report what belongs to one campaign. Another campaign with equal results may have made the analysis, so
+ * these facts come from this campaign's own status. Pure.
+ * @param manifestOf - manifest of a result of this campaign; null when it is damaged or lost
  */
 export function publishedReport(
   report: Report,

@@ -9,14 +9,15 @@ import { CampaignStatus } from '../spec/status.ts';
 import { Estimate } from './statistics/estimate.ts';
 
 /**
- * `report.json`: every number behind `report.html`. What stage `analyse` writes is determined by its key: it knows no keys, settings, times
- * and cost of its campaign. These are added when the report is published ({@link PublishedReport}).
+ * `report.json`: every number behind `report.html`. The key of stage `analyse` determines what it writes, so it
+ * contains no keys, settings, times and cost of its campaign. These are added when the report is published ({@link
+ * PublishedReport}).
  *
- * Accuracies, shares and pass rates are fractions in [0, 1], lengths are tokens,
- * times are seconds. `benchmark: null` stands for all benchmarks together, and is there when a campaign has more than one.
+ * Accuracies, shares and pass rates are fractions in [0, 1], lengths are tokens, and times are seconds. `benchmark:
+ * null` means all benchmarks together; such rows exist when a campaign has more than one.
  */
 
-/** What was trained when a policy was evaluated. */
+/** What was trained before a policy was evaluated. */
 export const Phase = z.enum(['base', 'sft', 'rl']);
 export type Phase = z.infer<typeof Phase>;
 
@@ -69,7 +70,7 @@ export const Comparison = z.strictObject({
 });
 export type Comparison = z.infer<typeof Comparison>;
 
-/** What the experiment says, derived from the comparison of the arms after RL. */
+/** The result of the experiment, from the comparison of the arms after RL. `report/facts/headline.ts` writes it. */
 export const Headline = z.strictObject({
   verdict: z.enum(['for', 'against', 'undecided', 'not-compared']).describe('For or against the first arm.'),
   sentence: z.string(),
@@ -77,7 +78,7 @@ export const Headline = z.strictObject({
 });
 export type Headline = z.infer<typeof Headline>;
 
-/** One optimizer step, as the attempt that counts in the end wrote it. */
+/** One optimizer step, as the attempt that counts wrote it. */
 export const CurvePoint = z.strictObject({
   optimizerStep: z.int().min(0),
   loss: z.number().nullable(),
@@ -159,11 +160,11 @@ export const SolutionGraph = z.strictObject({
 });
 export type SolutionGraph = z.infer<typeof SolutionGraph>;
 
-/** What one finished stage left: all that its digest vouches for. */
+/** The outputs of one finished stage, as far as its digest covers them. */
 export const StageOutputs = z.strictObject({ name: z.string(), kind: StageKind, digest: Sha256, counts: Counts });
 export type StageOutputs = z.infer<typeof StageOutputs>;
 
-/** Trained policies that are the same, to the last byte of their weights. */
+/** Trained policies with identical weights, to the last byte. */
 export const SameWeights = z.strictObject({
   stages: z.array(z.string()).min(2),
   sentence: z.string(),
@@ -196,7 +197,10 @@ export const Report = z.strictObject({
 });
 export type Report = z.infer<typeof Report>;
 
-/** Where the result of a stage comes from, and what it took: of one very campaign, and so added when its report is published. */
+/**
+ * Where the result of a stage comes from, and what it took. It belongs to one campaign, so it is added when its report
+ * is published.
+ */
 export const StageFacts = z.strictObject({
   name: z.string(),
   kind: StageKind,
@@ -216,11 +220,11 @@ export const StageFacts = z.strictObject({
       config: z.json(),
     })
     .nullable()
-    .describe('What its manifest says; null where that did not hold any more when the report was published.'),
+    .describe('What its manifest says; null when that was damaged or lost at publication.'),
 });
 export type StageFacts = z.infer<typeof StageFacts>;
 
-/** `report.json` as it is published: the analysis, and the campaign that it belongs to. */
+/** `report.json` as published: the analysis, and the campaign that it belongs to. */
 export const PublishedReport = Report.extend({
   campaign: z.strictObject({ id: z.string(), name: z.string(), publishedAt: z.iso.datetime() }),
   provenance: z.array(StageFacts),

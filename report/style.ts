@@ -1,6 +1,6 @@
 /**
- * Style of the report. Colours are variables that charts and graphs refer to, so that one drawing serves light, dark and print.
- * Arms take `--arm-0`, `--arm-1`, ... in their order; edges and spans of solutions take theirs by class.
+ * Style of the report. Colours are variables that charts and graphs use, so one drawing works for light, dark and
+ * print. Arms use `--arm-0`, `--arm-1`, ... in their order; edges and spans of solutions are coloured by class.
  */
 export const STYLE = `
 :root {

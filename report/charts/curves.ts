@@ -6,7 +6,10 @@ import { armColour, drawChart } from './draw.ts';
 
 export type CurveField = Exclude<keyof CurvePoint, 'optimizerStep'>;
 
-/** One quantity over optimizer steps, a line an arm: the raw values faint, a light moving mean over them. Null when nobody wrote it. */
+/**
+ * One quantity over optimizer steps, with a line for each arm: the raw values faint, a moving mean over them. Null when
+ * there are no values.
+ */
 export async function curveChart(
   curves: readonly TrainingCurve[],
   arms: readonly string[],
@@ -69,7 +72,7 @@ function valuesOf({ arm, points }: TrainingCurve, field: CurveField): Value[] {
   return known.map(({ step, raw }, at) => ({ arm: arm ?? 'base', step, raw, smooth: smooth[at] ?? raw }));
 }
 
-/** First and last smoothed value of each line in words. */
+/** First and last smoothed value of each line, as text. */
 function trend(values: readonly Value[]): string {
   return [...Map.groupBy(values, ({ arm }) => arm)]
     .map(([arm, line]) => `${arm}: from ${line[0]?.smooth.toFixed(2)} to ${line.at(-1)?.smooth.toFixed(2)}.`)

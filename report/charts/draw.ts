@@ -2,13 +2,13 @@ import { parse, View } from 'vega';
 import { compile, type TopLevelSpec } from 'vega-lite';
 import { html, type Markup, trusted } from '../html.ts';
 
-/** Colour of an arm: a variable of the page's style, so that one drawing serves light and dark. */
+/** Colour of an arm. It is a variable of the page's style, so that one drawing works for light and dark. */
 export const armColour = (arms: readonly string[], arm: string | null): string =>
   arm === null ? 'var(--ink-2)' : `var(--arm-${Math.max(0, arms.indexOf(arm)) % 5})`;
 
 const FONT = 'var(--sans)';
 
-/** Plain axes, light grid, no frame: the data carry the ink. */
+/** Plain axes, a light grid and no frame, so that the data stand out. */
 const CONFIG: TopLevelSpec['config'] = {
   background: 'transparent',
   font: FONT,
@@ -31,8 +31,8 @@ const CONFIG: TopLevelSpec['config'] = {
 };
 
 /**
- * Draws a Vega-Lite specification as inline SVG, on the server and without a canvas.
- * @param description - what the chart shows, for those who do not see it; the numbers belong into a table beside it
+ * Draws a Vega-Lite specification as inline SVG, without a browser and without a canvas.
+ * @param description - text for readers who cannot see the chart; its numbers belong into a table beside it
  */
 export async function drawChart(spec: TopLevelSpec, description: string): Promise<Markup> {
   const view = new View(parse(compile({ ...spec, config: CONFIG } as TopLevelSpec).spec), { renderer: 'none' });

@@ -1,10 +1,10 @@
 import type { TopLevelSpec } from 'vega-lite';
+import { several } from '../format.ts';
 import type { Markup } from '../html.ts';
 import type { CurriculumFacts } from '../report-schema.ts';
-import { several } from '../words.ts';
 import { armColour, drawChart } from './draw.ts';
 
-/** Candidate prompts by pass rate; kept ones in full colour, the kept window shaded behind them. */
+/** Candidate prompts by pass rate. Kept prompts are in full colour, on the shaded window. */
 export async function passRateChart(facts: CurriculumFacts, arms: readonly string[]): Promise<Markup> {
   const { bins, window, arm } = facts;
   const half = bins.length > 1 ? 0.5 / (bins.length - 1) : 0.5;
@@ -40,6 +40,6 @@ export async function passRateChart(facts: CurriculumFacts, arms: readonly strin
   const kept = bins.reduce((sum, bin) => sum + bin.kept, 0);
   return drawChart(
     spec,
-    `Pass rates of ${several(facts.prompts, 'candidate prompt')} of ${arm}, of which ${kept} are kept.`,
+    `Pass rates of ${several(facts.prompts, 'candidate prompt')} of ${arm}; ${kept} of them are kept.`,
   );
 }

@@ -1,10 +1,10 @@
 import type { TopLevelSpec } from 'vega-lite';
+import { describeShare } from '../format.ts';
 import type { Markup } from '../html.ts';
 import type { ResultRow } from '../report-schema.ts';
-import { shareInWords } from '../words.ts';
 import { armColour, drawChart } from './draw.ts';
 
-/** One benchmark's accuracies as dots with their intervals, a row a policy. Null when there is none. */
+/** Accuracies on one benchmark as dots with their intervals, with a row for each policy. Null when there are none. */
 export async function accuracyChart(
   rows: readonly ResultRow[],
   arms: readonly string[],
@@ -51,11 +51,11 @@ export async function accuracyChart(
       },
     ],
   } as TopLevelSpec;
-  const told = rows.map((row) => `${row.label} ${shareInWords(row[field])}`).join('; ');
-  return drawChart(spec, `${title}: ${told}.`);
+  const described = rows.map((row) => `${row.label} ${describeShare(row[field])}`).join('; ');
+  return drawChart(spec, `${title}: ${described}.`);
 }
 
-/** One scale for all accuracies of a benchmark, so that its charts can be compared; ends at tenths. */
+/** One scale for all accuracies of a benchmark, so that its charts can be compared. It ends at tenths. */
 function sharedDomain(rows: readonly ResultRow[]): [low: number, high: number] {
   const ends = rows.flatMap(({ passAt1, greedy }) =>
     [passAt1, greedy].flatMap(({ value, low, high }) => [low ?? value ?? [], high ?? value ?? []].flat()),

@@ -3,7 +3,7 @@ import type { Markup } from '../html.ts';
 import type { Point } from '../statistics/pearson.ts';
 import { drawChart } from './draw.ts';
 
-/** Backtracks against reward, a point an optimizer step; early steps pale, late ones full. */
+/** Backtracks against reward, with a point for each optimizer step. Early steps are pale. */
 export async function scatterChart(points: readonly Point[], colour: string, description: string): Promise<Markup> {
   const values = points.map(([x, y], at) => ({ x, y, opacity: 0.25 + (0.75 * at) / Math.max(1, points.length - 1) }));
   const axis = (field: string, title: string) => ({

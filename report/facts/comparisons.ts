@@ -7,8 +7,8 @@ import type { ProblemScore } from './scores.ts';
 type Pair = readonly [first: ProblemScore, second: ProblemScore];
 
 /**
- * Which evaluations are compared: the first arm with every other at each phase, and each arm with itself across its training
- * (SFT against base, RL against SFT).
+ * The evaluations to compare: the first arm with every other arm at each phase, and each arm with itself across its
+ * training (SFT against base, RL against SFT).
  */
 export function pairsToCompare(
   evaluations: readonly Evaluation[],
@@ -30,7 +30,7 @@ export function pairsToCompare(
   ];
 }
 
-/** First minus second over the problems that both met. */
+/** First minus second, over the problems that both were evaluated on. */
 export function compare(
   about: Comparison['about'],
   first: Evaluation,

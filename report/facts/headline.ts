@@ -1,11 +1,12 @@
+import { percent, pValue, several, signedPoints } from '../format.ts';
 import type { Comparison, Headline, ResultRow } from '../report-schema.ts';
 import type { Estimate } from '../statistics/estimate.ts';
-import { percent, pValue, several, signedPoints } from '../words.ts';
 
 /**
- * What the experiment says, from the comparison of the first arm with every other after RL. It is `for` or `against` the first arm
- * only if the interval of the paired difference leaves out zero for every other arm; anything else is undecided. pass@1 decides
- * where there are samples, greedy accuracy where there are none. *Ours*.
+ * The first sentence of the report, its verdict and its details. They come from comparing the first arm with every
+ * other arm after RL. The verdict is `for` or `against` the first arm only if the interval of the paired difference
+ * excludes zero for every other arm; otherwise it is `undecided`. pass@1 decides when there are samples, else greedy
+ * accuracy. *Ours*.
  */
 export function headlineOf(
   results: readonly ResultRow[],
@@ -19,16 +20,16 @@ export function headlineOf(
   const rows = overall(results);
   const afterRl = overall(comparisons).filter(({ about, phase }) => about === 'arms' && phase === 'rl');
   const details = [
-    ...afterRl.flatMap((comparison) => greedyInWords(comparison)),
-    ...pathsInWords(rows),
+    ...afterRl.flatMap((comparison) => greedyDetail(comparison)),
+    ...trainingDetails(rows),
     ...(afterRl.length > 0
       ? [
-          'The intervals are over problems, for one seed. Training again with another seed varies too, and that is not in them.',
+          'The intervals cover the choice of problems, for one seed. Training with another seed gives another result; the intervals do not cover that.',
         ]
       : []),
   ];
   if (afterRl.length === 0) {
-    const sentence = 'There are no two arms that went through RL, so nothing is compared here.';
+    const sentence = 'No two arms went through RL, so nothing is compared here.';
     return { verdict: 'not-compared', sentence, details };
   }
   const verdicts = new Set(afterRl.map((comparison) => verdictOf(deciding(comparison).difference)));
@@ -40,7 +41,7 @@ export function headlineOf(
   };
 }
 
-/** The side of zero on which the whole interval lies. */
+/** The verdict of one difference: the side of zero that its whole interval is on. */
 function verdictOf({ value, low, high }: Estimate): Headline['verdict'] {
   if (value === null) return 'not-compared';
   if (low !== null && low > 0) return 'for';
@@ -82,7 +83,7 @@ function sentenceOf(comparison: Comparison, rows: readonly ResultRow[], confiden
   }
 }
 
-function greedyInWords({ greedy, mcnemar, passAt1, firstLabel, secondLabel }: Comparison): string[] {
+function greedyDetail({ greedy, mcnemar, passAt1, firstLabel, secondLabel }: Comparison): string[] {
   if (mcnemar === null || greedy.value === null || passAt1.value === null) return [];
   const { onlyFirst, onlySecond, p } = mcnemar;
   return [
@@ -92,7 +93,7 @@ function greedyInWords({ greedy, mcnemar, passAt1, firstLabel, secondLabel }: Co
 }
 
 /** Accuracy of each arm along its training: "pass@1 of astro: 33.4 % base, 40.1 % after SFT, 58.9 % after RL." */
-function pathsInWords(rows: readonly ResultRow[]): string[] {
+function trainingDetails(rows: readonly ResultRow[]): string[] {
   const field = rows.some(({ passAt1 }) => passAt1.value !== null) ? 'passAt1' : 'greedy';
   const arms = new Set(rows.flatMap(({ arm }) => arm ?? []));
   return [...arms].map((arm) => {

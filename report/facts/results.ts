@@ -15,14 +15,17 @@ export interface Evaluation {
   readonly scores: readonly ProblemScore[];
 }
 
-/** How intervals are made. `randomFor` gives one seeded generator a purpose, so that adding a row changes no other. */
+/**
+ * How intervals are computed. `randomFor` gives each purpose its own seeded generator, so that a new row changes no
+ * other.
+ */
 export interface Intervals {
   readonly confidence: number;
   readonly resamples: number;
   readonly randomFor: (...purpose: readonly string[]) => () => number;
 }
 
-/** An evaluation stage by its name: `evaluate-base`, `astro/evaluate-rl`. Null for a name that is neither. */
+/** An evaluation, from the name of its stage: `evaluate-base`, `astro/evaluate-rl`. Null for any other name. */
 export function evaluationOf(stage: string, completions: readonly EvaluatedCompletion[]): Evaluation | null {
   const match = /^(?:(?<arm>[^/]+)\/)?evaluate-(?<phase>base|sft|rl)$/.exec(stage);
   if (match?.groups === undefined) return null;
@@ -31,7 +34,7 @@ export function evaluationOf(stage: string, completions: readonly EvaluatedCompl
   return { stage, label, arm, phase, completions, scores: scoreProblems(completions) };
 }
 
-/** Benchmarks to tell of: each by its name, and all together (`null`) where there are several. */
+/** Benchmarks to report: each by name, and all together (`null`) when there are several. */
 export function benchmarksOf(evaluations: readonly Evaluation[]): (string | null)[] {
   const names = new Set(evaluations.flatMap(({ scores }) => scores.map(({ benchmark }) => benchmark)));
   return names.size > 1 ? [...names, null] : [...names];

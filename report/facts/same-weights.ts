@@ -1,10 +1,10 @@
 import type { Manifest } from '../../spec/manifest.ts';
 import type { SameWeights } from '../report-schema.ts';
 
-/** Weights of a policy as trainers write them; its tokenizer and settings stay the same when it learns. */
+/** Weight files as trainers write them. The tokenizer and the settings do not change in training. */
 const WEIGHTS = /^data\/policy\/.*\.(safetensors|bin|pt|pth)$/;
 
-/** Policies with the same bytes, each group once: a training that changed nothing, or two arms that came to the same. */
+/** Groups of policies with the same bytes: a training that changed nothing, or two arms with the same result. */
 export function sameWeights(manifests: ReadonlyMap<string, Manifest>): SameWeights[] {
   const trained = [...manifests].flatMap(([name, manifest]) => {
     const weights = weightsOf(manifest);
@@ -14,7 +14,7 @@ export function sameWeights(manifests: ReadonlyMap<string, Manifest>): SameWeigh
     if (group.length < 2) return [];
     const stages = group.map(({ name }) => name);
     const idle = group.filter(({ manifest }) => startedFrom(manifest, group)).map(({ name }) => name);
-    const same = `The policies of ${stages.join(', ')} are the same, to the last byte.`;
+    const same = `The policies of ${stages.join(', ')} are identical, to the last byte.`;
     const why = idle.length === 0 ? '' : ` ${idle.join(', ')} changed nothing.`;
     return [{ stages, sentence: same + why }];
   });
@@ -27,6 +27,6 @@ function weightsOf({ files }: Manifest): string | null {
     : JSON.stringify(weights.map(({ path, sha256 }) => `${path} ${sha256}`).toSorted());
 }
 
-/** Whether a stage began with the policy of one of these. */
+/** Whether a stage started from the policy of one of these. */
 const startedFrom = ({ inputs }: Manifest, others: readonly { readonly manifest: Manifest }[]): boolean =>
   others.some(({ manifest }) => manifest.digest === inputs.policy?.digest);

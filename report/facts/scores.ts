@@ -2,8 +2,8 @@ import type { EvaluatedCompletion } from '../../spec/records.ts';
 import { majorityRight } from '../statistics/majority.ts';
 
 /**
- * What one policy did on one problem. Completions that the verifier could not judge are in no score: `null` means that none was
- * judged, which is not the same as wrong.
+ * The scores of one policy on one problem. Completions that the verifier could not judge are in no score. `null` means
+ * that none was judged, which differs from wrong.
  */
 export interface ProblemScore {
   readonly benchmark: string;
@@ -40,7 +40,7 @@ function scoreOf(completions: readonly EvaluatedCompletion[]): ProblemScore {
   };
 }
 
-/** Mean of a field; null of nothing. */
+/** Mean of a field; null for an empty list. */
 export function meanOf<T>(items: readonly T[], field: (item: T) => number): number | null {
   return items.length === 0 ? null : items.reduce((sum, item) => sum + field(item), 0) / items.length;
 }

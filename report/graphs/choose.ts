@@ -1,18 +1,18 @@
 import type { EvaluatedCompletion, Solution } from '../../spec/records.ts';
 import { shuffled } from '../../stages/runtime/random.ts';
+import { several } from '../format.ts';
 import type { SolutionGraph } from '../report-schema.ts';
-import { several } from '../words.ts';
-import type { Reader } from './segments.ts';
+import type { CompletionDomain } from './segments.ts';
 import { segmentsOf } from './segments.ts';
 import { graphOf } from './solution-graph.ts';
 
-/** More steps than this make a drawing that nobody reads. *Ours*. */
+/** Most steps of a solution to draw. Nobody reads a larger drawing. *Ours*. */
 const MOST_STEPS = 24;
 
-/** A solution that may be drawn, before its graph is made. */
+/** A solution that may be drawn. Its graph is not made yet. */
 type Candidate = Omit<SolutionGraph, 'nodes' | 'edges'>;
 
-/** Solutions of the rewriting that backtrack. */
+/** Rewritten solutions that backtrack. */
 export function fromSolutions(stage: string, solutions: readonly Solution[]): Candidate[] {
   return solutions
     .filter(({ k, spans }) => k > 0 && isReadable(spans))
@@ -26,11 +26,11 @@ export function fromSolutions(stage: string, solutions: readonly Solution[]): Ca
     }));
 }
 
-/** Completions of a policy on the benchmark that backtrack, read with the phrases of the domain. */
+/** Completions of a policy on the benchmarks that backtrack. The phrases of the domain mark their parts. */
 export function fromCompletions(
   stage: string,
   completions: readonly EvaluatedCompletion[],
-  domain: Reader,
+  domain: CompletionDomain,
 ): Candidate[] {
   return completions
     .filter(({ backtracks }) => backtracks > 0)
@@ -48,8 +48,8 @@ export function fromCompletions(
 }
 
 /**
- * Draws `wanted` candidates by lot, taking turns between the sources, so that no hand picks the pretty ones.
- * @param sources - one list a source, the first served first
+ * Draws `wanted` candidates by lot, taking turns between the sources, so that nobody picks the best-looking ones.
+ * @param sources - one list for each source; the first source gets the first turn
  */
 export function chooseGraphs(
   sources: readonly (readonly Candidate[])[],

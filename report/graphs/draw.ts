@@ -1,11 +1,11 @@
+import { several } from '../format.ts';
 import { html, type Markup } from '../html.ts';
 import type { GraphEdge, SolutionGraph } from '../report-schema.ts';
-import { several } from '../words.ts';
 import type { Curve } from './corrections.ts';
 import { layOut } from './layout.ts';
-import type { Place, PlacedNode } from './places.ts';
+import type { PlacedNode, Position } from './positions.ts';
 
-/** Arrow heads, once a page; the drawings refer to them. */
+/** Arrow heads, once for each page. The drawings refer to them. */
 export const ARROW_HEADS = html`<svg width="0" height="0" class="defs" aria-hidden="true"><defs>${(
   ['transition', 'reflection', 'correction'] as const
 ).map(
@@ -13,7 +13,7 @@ export const ARROW_HEADS = html`<svg width="0" height="0" class="defs" aria-hidd
     html`<marker id="arrow-${kind}" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="6" markerHeight="6" orient="auto-start-reverse"><path d="M0 0.5 L8 4 L0 7.5 z" class="head ${kind}"/></marker>`,
 )}</defs></svg>`;
 
-/** A drawing may shrink so far to fit its column; beyond it scrolls, because labels must stay legible. */
+/** Smallest scale of a drawing that must fit its column. A larger drawing scrolls, because labels must stay legible. */
 const LEAST_SCALE = 0.85;
 
 /**
@@ -22,7 +22,7 @@ const LEAST_SCALE = 0.85;
  */
 export function drawGraph({ title, nodes, edges }: SolutionGraph): { picture: Markup; width: number } {
   const { box, ...placed } = layOut(nodes, edges);
-  const description = `${title} as a graph: ${inWords(edges, nodes.length)}.`;
+  const description = `${title} as a graph: ${describeEdges(edges, nodes.length)}.`;
   const nodeOf = new Map(placed.nodes.map((node) => [node.id, node]));
   const size = [box.width, box.height].map(Math.ceil);
   const picture = html`<svg class="graph" role="img" aria-label="${description}" width="${size[0]}" height="${size[1]}" style="min-width:${Math.round(LEAST_SCALE * box.width)}px" viewBox="${[box.x, box.y].map(Math.floor).join(' ')} ${size.join(' ')}"><title>${description}</title>${[
@@ -34,7 +34,7 @@ export function drawGraph({ title, nodes, edges }: SolutionGraph): { picture: Ma
   return { picture, width: box.width };
 }
 
-function inWords(edges: readonly GraphEdge[], nodes: number): string {
+function describeEdges(edges: readonly GraphEdge[], nodes: number): string {
   const number = (kind: GraphEdge['kind']) => edges.filter((edge) => edge.kind === kind).length;
   return [
     several(nodes - 1, 'step'),
@@ -52,7 +52,7 @@ function drawNode({ kind, text, label, at, width, height }: PlacedNode): Markup 
   return html`<g class="node ${kind}"><title>${text}</title><rect x="${round(at.x - width / 2)}" y="${round(at.y - height / 2)}" width="${round(width)}" height="${height}" rx="6"/><text x="${round(at.x)}" y="${round(at.y + 4)}">${label}</text></g>`;
 }
 
-/** Reflections by the node that they are of. */
+/** Reflections, grouped by their node. */
 function reflections(edges: readonly GraphEdge[]): [number, GraphEdge[]][] {
   const loops = edges.filter(({ kind }) => kind === 'reflection');
   return [...Map.groupBy(loops, ({ from }) => from)];
@@ -60,7 +60,7 @@ function reflections(edges: readonly GraphEdge[]): [number, GraphEdge[]][] {
 
 const VERDICT_SIGNS = { positive: '✓', negative: '✗', none: '?' };
 
-/** One loop at the right side of the node, and beside it the verdicts in their order. */
+/** One loop at the right side of the node, with the verdicts beside it in their order. */
 function drawLoop(node: PlacedNode | undefined, loops: readonly GraphEdge[]): Markup | null {
   if (node === undefined) return null;
   const x = node.at.x + node.width / 2;
@@ -79,8 +79,8 @@ function bezier({ from, controls: [near, far], to }: Curve): string {
   return `M${start} C${rest.join(' ')}`;
 }
 
-/** A curve near the bends: quadratic pieces between their middles. */
-function smooth(points: readonly Place[]): string {
+/** A smooth curve near the bends: quadratic pieces between the middles of their segments. */
+function smooth(points: readonly Position[]): string {
   const [first, ...rest] = points;
   const last = rest.at(-1);
   if (first === undefined || last === undefined) return '';
@@ -94,12 +94,12 @@ function smooth(points: readonly Place[]): string {
 
 const round = (pixels: number): number => Math.round(pixels * 10) / 10;
 
-/** The solution's text with its spans coloured as the edges are. */
+/** The solution's text, with its spans in the colours of the edges. */
 export function drawText({ text, spans }: Pick<SolutionGraph, 'text' | 'spans'>): Markup {
   const pieces: Markup[] = [];
   let at = 0;
   for (const { from, to, kind } of spans) {
-    if (from < at || to > text.length) continue; // spans that overlap would print text twice
+    if (from < at || to > text.length) continue; // overlapping spans would print text twice
     pieces.push(
       html`${at === 0 ? text.slice(0, from).trimStart() : text.slice(at, from)}<span class="${kind}">${text.slice(from, to)}</span>`,
     );

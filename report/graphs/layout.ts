@@ -1,14 +1,14 @@
 import dagre from '@dagrejs/dagre';
 import type { GraphEdge, GraphNode } from '../report-schema.ts';
 import { type Curve, correctionCurve, hullOf } from './corrections.ts';
-import type { Place, PlacedNode } from './places.ts';
+import type { PlacedNode, Position } from './positions.ts';
 
 export interface Layout {
-  /** Corner and size of what is drawn, in pixels. */
+  /** Corner and size of the drawing, in pixels. */
   readonly box: { readonly x: number; readonly y: number; readonly width: number; readonly height: number };
   readonly nodes: readonly PlacedNode[];
   /** Bends from the border of one node to that of the other. */
-  readonly transitions: readonly (readonly Place[])[];
+  readonly transitions: readonly (readonly Position[])[];
   readonly corrections: readonly Curve[];
 }
 
@@ -16,12 +16,12 @@ const LABEL_CHARACTERS = 24;
 const CHARACTER_WIDTH = 6.8;
 const NODE_HEIGHT = 30;
 const MARGIN = 6;
-/** Room for the loop of a reflection and its verdicts, right of the last node. */
+/** Space for the loop of a reflection and its verdicts, at the right of the last node. */
 const LOOP_WIDTH = 48;
 
 /**
- * Places the steps in layers from the problem down, branches from left to right in the order in which they were tried: dagre lays out the
- * transitions alone, and corrections bend around them, so that going back never moves a step.
+ * Places the steps in layers, from the problem down, with branches from left to right in the order in which they were
+ * tried. dagre lays out only the transitions. Corrections are drawn around them, so that going back never moves a step.
  */
 export function layOut(nodes: readonly GraphNode[], edges: readonly GraphEdge[]): Layout {
   const graph = new dagre.graphlib.Graph({ multigraph: true });
@@ -49,13 +49,13 @@ export function layOut(nodes: readonly GraphNode[], edges: readonly GraphEdge[])
     nodes: placed,
     transitions: transitions.map(({ from, to }, at) => {
       const { points } = graph.edge({ v: String(from), w: String(to), name: String(at) });
-      return points.map(({ x, y }: Place) => ({ x, y }));
+      return points.map(({ x, y }: Position) => ({ x, y }));
     }),
     corrections,
   };
 }
 
-/** Steps from `from` up to `to` against the transitions; only the two ends where no such way exists. */
+/** Steps from `from` up to `to`, against the transitions. Only the two ends when there is no such path. */
 function wayBack(from: number, to: number, transitions: readonly GraphEdge[]): number[] {
   const way = [from];
   while (way.at(-1) !== to && way.length <= transitions.length) {
@@ -79,11 +79,11 @@ function around(nodes: readonly PlacedNode[], corrections: readonly Curve[]): La
   return { x: left, y: top, width: Math.max(...xs) + MARGIN - left, height: Math.max(...ys) + MARGIN - top };
 }
 
-/** A step in a few words; the whole of it is in the node's title. */
+/** A short label of a step. The node's title has its whole text. */
 export function shortLabel({ kind, text }: Pick<GraphNode, 'kind' | 'text'>): string {
   if (kind === 'problem') return 'problem';
   const words = text.replace(/\s+/g, ' ').trim();
   if (words.length <= LABEL_CHARACTERS) return words;
-  // An answer matters at its end, a step at its beginning.
+  // The end of an answer matters most, and the beginning of a step.
   return kind === 'answer' ? `…${words.slice(1 - LABEL_CHARACTERS)}` : `${words.slice(0, LABEL_CHARACTERS - 1)}…`;
 }

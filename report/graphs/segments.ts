@@ -1,8 +1,8 @@
 import type { LoadedDomain } from '../../domains/domain.ts';
 import type { Span } from '../../spec/records.ts';
 
-/** What is asked of a domain to read a completion. */
-export type Reader = Pick<LoadedDomain, 'phrases' | 'splitSteps' | 'placeAfter' | 'isTerminal'>;
+/** The functions of a domain that read a completion. */
+export type CompletionDomain = Pick<LoadedDomain, 'phrases' | 'splitSteps' | 'placeAfter' | 'isTerminal'>;
 
 interface Found {
   readonly from: number;
@@ -11,14 +11,15 @@ interface Found {
 }
 
 /**
- * Reads a completion of a policy as the rewriting writes solutions: steps, and between them the fixed phrases of the domain. Steps are
- * numbered from 1 in order; a backtrack gets the number of the step whose place it names, or null where it names none that is known.
- * @returns spans in order, without overlap; what is between them is white space
+ * Splits a completion of a policy into spans, like those of written solutions: steps, and between them the fixed
+ * phrases of the domain. Steps are numbered from 1 in order. A backtrack has the number of the step whose place it
+ * names, or null when it names no known place.
+ * @returns spans in order, without overlap; between them is white space
  */
-export function segmentsOf(text: string, domain: Reader): Span[] {
+export function segmentsOf(text: string, domain: CompletionDomain): Span[] {
   const spans: Span[] = [];
   const steps: WrittenStep[] = [];
-  let way: WrittenStep[] = []; // from the problem to the step before `at`, without what was given up
+  let way: WrittenStep[] = []; // from the problem to the step before `at`, without abandoned steps
   let at = 0;
   for (const phrase of [...phrasesIn(text, domain), null]) {
     if (phrase !== null && phrase.from < at) continue; // inside the place that a backtrack names
@@ -50,12 +51,12 @@ export function segmentsOf(text: string, domain: Reader): Span[] {
 interface WrittenStep {
   readonly node: number;
   readonly text: string;
-  /** What the domain calls the place that the step has led to. */
+  /** What the domain calls the place that the step leads to. */
   readonly place: string;
 }
 
-/** Fixed phrases in order of place; where two begin together the longer one is meant. */
-function phrasesIn(text: string, { phrases }: Reader): Found[] {
+/** Fixed phrases in the order of the text. Where two begin at the same place, the longer one counts. */
+function phrasesIn(text: string, { phrases }: CompletionDomain): Found[] {
   const [beforePlace = ''] = phrases.goBack.split('{place}');
   const wanted: [Found['kind'], string][] = [
     ['reflection', phrases.reflection],
@@ -82,7 +83,7 @@ function occurrences(text: string, phrase: string): number[] {
   return places;
 }
 
-function stepsIn(text: string, from: number, to: number, domain: Reader): Span[] {
+function stepsIn(text: string, from: number, to: number, domain: CompletionDomain): Span[] {
   const spans: Span[] = [];
   let at = from;
   for (const raw of domain.splitSteps(text.slice(from, to))) {
@@ -95,12 +96,15 @@ function stepsIn(text: string, from: number, to: number, domain: Reader): Span[]
   return spans;
 }
 
-/** The words with which a backtrack names its place, and where the naming ends: a known place, else what stands before the phrase goes on. */
+/**
+ * The words that name the place of a backtrack, and where they end: a known place, else the words up to the rest of the
+ * phrase.
+ */
 function placeNamed(
   text: string,
   from: number,
   steps: readonly WrittenStep[],
-  { phrases }: Reader,
+  { phrases }: CompletionDomain,
 ): { words: string; end: number } {
   const afterPlace = (phrases.goBack.split('{place}')[1] ?? '').trim();
   const rest = text.slice(from);
@@ -121,8 +125,9 @@ function placeNamed(
 }
 
 /**
- * The step that has led to a place: the latest that the domain says so of. A reworded step may be beyond the domain: then the latest that
- * ends with the words of the place, else the first that holds them, since later ones go on from there.
+ * The step that leads to a place: the latest one with that place, as the domain names it. The domain may not understand
+ * a reworded step. Then it is the latest step that ends with the words of the place, else the first step that contains
+ * them, because later steps continue from there.
  */
 function stepAt(words: string, steps: readonly WrittenStep[]): WrittenStep | null {
   if (words === '') return null;
@@ -134,17 +139,17 @@ function stepAt(words: string, steps: readonly WrittenStep[]): WrittenStep | nul
   );
 }
 
-/** Whether the last words of `text`, but for punctuation, are `words`. */
+/** Whether `text` ends with `words`, apart from punctuation. */
 function endsWithWhole(text: string, words: string): boolean {
   const bare = text.replace(/[\s\p{P}]+$/u, '');
   return bare.endsWith(words) && isWhole(bare, bare.length - words.length, words);
 }
 
-/** Whether `words` occurs in `text` as whole words: 2 is not in 21. */
+/** Whether `text` contains `words` as whole words: 21 does not contain 2. */
 const containsWhole = (text: string, words: string): boolean =>
   occurrences(text, words).some((at) => isWhole(text, at, words));
 
-/** Whether the stretch of `words` at `at` neither begins nor ends inside a word. */
+/** Whether `words` at position `at` neither begins nor ends inside a word. */
 const isWhole = (text: string, at: number, words: string): boolean =>
   !/[\p{L}\p{N}]{2}/u.test(text.slice(Math.max(0, at - 1), at + 1)) &&
   !/[\p{L}\p{N}]{2}/u.test(text.slice(at + words.length - 1, at + words.length + 1));

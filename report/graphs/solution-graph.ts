@@ -1,15 +1,15 @@
 import type { Span } from '../../spec/records.ts';
 import type { GraphEdge, GraphNode } from '../report-schema.ts';
 
-/** Number of the node that stands for the problem: where a solution begins, and where a restart leads. */
+/** Number of the problem's node, where a solution begins and where a restart leads. */
 export const PROBLEM = 0;
 
 /**
- * A solution as a directed graph: nodes are steps; edges are transitions (on to the next step), reflections (from a step to itself, with
- * the verdict it came to) and corrections (back to an earlier step or to the problem).
- * Source: ASTRO (arXiv 2507.00417), the analysis of solutions as graphs.
- * @param text - what the spans are offsets of
- * @param spans - in order of the text; `node` of a backtrack is the node returned to
+ * A solution as a directed graph. Nodes are steps. Edges are transitions (to the next step), reflections (from a step
+ * to itself, with their verdict) and corrections (back to an earlier step or to the problem). Source: ASTRO (arXiv
+ * 2507.00417), the analysis of solutions as graphs.
+ * @param text - the text that the spans refer to
+ * @param spans - in the order of the text; `node` of a backtrack is the node that it returns to
  */
 export function graphOf(
   problem: string,
@@ -27,7 +27,7 @@ export function graphOf(
         const written = text.slice(span.from, span.to).trim();
         const known = nodes.get(id);
         if (known === undefined) nodes.set(id, { id, kind: span.kind, text: written });
-        // A terminal step may be told in two spans: the step, then its answer.
+        // A terminal step may have two spans: the step, then its answer.
         else if (span.kind === 'answer' && id === here) nodes.set(id, { ...known, kind: 'answer' });
         if (id !== here) edges.push({ from: here, to: id, kind: 'transition', verdict: null });
         here = id;
@@ -39,14 +39,14 @@ export function graphOf(
       case 'restart':
       case 'backtrack': {
         const to = span.kind === 'restart' ? PROBLEM : span.node;
-        if (to === null || to === here || !nodes.has(to)) break; // it names no step that we know: the reader cannot follow it either
+        if (to === null || to === here || !nodes.has(to)) break; // it names no known step, so a reader cannot follow it
         edges.push({ from: here, to, kind: 'correction', verdict: null });
         here = to;
         break;
       }
       case 'negative':
       case 'positive':
-        break; // told by the edge of its reflection
+        break; // part of the edge of its reflection
     }
   }
   return { nodes: [...nodes.values()], edges };
@@ -58,7 +58,7 @@ function verdictAfter(spans: readonly Span[], reflection: number): GraphEdge['ve
   return next === 'positive' || next === 'negative' ? next : null;
 }
 
-/** A number for a step that has none. */
+/** A free number for a step without one. */
 function unusedNumber(nodes: ReadonlyMap<number, GraphNode>, spans: readonly Span[]): number {
   const numbers = [...nodes.keys(), ...spans.flatMap(({ node }) => node ?? [])];
   return 1 + numbers.reduce((most, number) => Math.max(most, number), 0);

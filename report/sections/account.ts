@@ -1,13 +1,13 @@
 import { type Account, effectiveRatio, type LossCause, TimeKind } from '../../spec/account.ts';
 import type { CampaignStatus, StageStatus } from '../../spec/status.ts';
+import { count, decimal, duration, percent, plain, several } from '../format.ts';
 import { html, type Markup } from '../html.ts';
-import { count, decimal, duration, percent, plain, several } from '../words.ts';
-import { section, table } from './parts.ts';
+import { htmlTable, section } from './parts.ts';
 
-/** Kinds of time with a column of their own; the others are small, or a person's. */
+/** Kinds of time with their own column. The others are small, or depend on a person. */
 const COLUMNS = ['queued', 'starting', 'working', 'saving', 'lost', 'backing-off', 'waiting-for-worker'] as const;
 
-/** Where the time of every stage went, what was lost, to what, and what was done about it. */
+/** Where the time of every stage went, the causes of lost time, and what was done about failures. */
 export function accountSection({ stages, account, gpuHours }: CampaignStatus): Markup {
   const ran = stages.filter(({ executions }) => executions > 0);
   const rest = TimeKind.options.filter((kind) => !(COLUMNS as readonly string[]).includes(kind));
@@ -15,8 +15,8 @@ export function accountSection({ stages, account, gpuHours }: CampaignStatus): M
     'account',
     'Account of time',
     html`<p>${lead(account, ran.length, stages.length - ran.length)}${gpuHours > 0 ? ` Its pods held ${decimal(gpuHours)} GPU-hours.` : ''}</p>`,
-    table(
-      'Share of the time in which a stage did work that was kept (effective training time ratio), without what it was paused or blocked for, and where the rest went.',
+    htmlTable(
+      'Share of the time that went into work that was kept (effective training time ratio), and where the rest went. The share leaves out paused and blocked time.',
       ['Stage', 'Effective', ...COLUMNS.map(plain), 'other', 'Executions'],
       [
         ...ran.map((stage) => row(stage.name, stage.account, rest, String(stage.executions))),
@@ -51,8 +51,8 @@ function row(name: string, account: Account, rest: readonly TimeKind[], executio
 function lossTable({ causes }: Account): Markup | null {
   const losses = Object.entries(causes) as [LossCause, { times: number; seconds: number }][];
   if (losses.length === 0) return null;
-  return table(
-    'What time was lost to: from the event until work stood where it had stood before.',
+  return htmlTable(
+    'Causes of lost time. Time is lost from the event until the work is back at the point that it had reached.',
     ['Cause', 'Times', 'Cost'],
     losses
       .toSorted(([, a], [, b]) => b.seconds - a.seconds)
@@ -63,7 +63,7 @@ function lossTable({ causes }: Account): Markup | null {
 function incidentTable(stages: readonly StageStatus[]): Markup | null {
   const incidents = stages.flatMap(({ name, incidents }) => incidents.map((incident) => ({ name, ...incident })));
   if (incidents.length === 0) return null;
-  return table(
+  return htmlTable(
     'Failures, the last of each stage.',
     ['Stage', 'When (UTC)', 'Class', 'What happened', 'What was done', 'Cost', 'Done again'],
     incidents

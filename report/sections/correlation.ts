@@ -1,17 +1,17 @@
 import { armColour } from '../charts/draw.ts';
 import { scatterChart } from '../charts/scatter.ts';
 import { backtracksAndReward } from '../facts/curves.ts';
+import { decimal, percent, several } from '../format.ts';
 import { html, type Markup } from '../html.ts';
 import type { Correlation, Report } from '../report-schema.ts';
-import { decimal, percent, several } from '../words.ts';
-import { figure, numberCell, section, table } from './parts.ts';
+import { figure, htmlTable, numberCell, section } from './parts.ts';
 
 const OVER = {
   'rl-steps': 'RL steps: backtracks per completion and mean reward',
   problems: 'Problems after RL: backtracks and pass rate',
 };
 
-/** Do backtracks go with accuracy? */
+/** Whether backtracks and accuracy are correlated. */
 export async function correlationSection({ correlations, curves, arms, confidence }: Report): Promise<Markup> {
   if (correlations.length === 0) {
     return section('correlation', 'Backtracks and accuracy', html`<p>There is no RL stage to correlate over.</p>`);
@@ -34,9 +34,9 @@ export async function correlationSection({ correlations, curves, arms, confidenc
     'correlation',
     'Backtracks and accuracy',
     html`<p>Pearson’s r with its ${percent(confidence, 0)} interval by Fisher’s transformation. Successive optimizer steps resemble each other, and both quantities drift
-as training goes on, so over steps the true interval is wider than the one shown, and r says nothing of cause. Pale points are early steps.</p>`,
+during training. So over steps the true interval is wider than the one shown, and r says nothing about causes. Pale points are early steps.</p>`,
     pictures.length > 0 ? html`<div class="figures">${pictures}</div>` : null,
-    table(
+    htmlTable(
       'Correlation of backtracks and accuracy',
       ['Arm', 'Over', 'n', 'r'],
       correlations.map(({ arm, over, r }) => [arm, OVER[over], r.n, numberCell(r, decimal)]),

@@ -1,10 +1,10 @@
 import type { CuratedCard, Lengths } from '../../spec/curated-card.ts';
+import { count, percent, plain, several } from '../format.ts';
 import { html, type Markup } from '../html.ts';
 import type { Report } from '../report-schema.ts';
-import { count, percent, plain, several } from '../words.ts';
-import { folded, section, table } from './parts.ts';
+import { folded, htmlTable, section } from './parts.ts';
 
-/** The cards of the curated sets: what is in them, how long it is, what was dropped, and some to read. */
+/** The cards of the curated sets: their content and lengths, what was dropped, and samples to read. */
 export function curatedSection({ curated }: Report): Markup {
   if (curated.length === 0)
     return section('curated', 'Curated solutions', html`<p>No solutions were given to the report.</p>`);
@@ -24,13 +24,13 @@ function cardOf(card: CuratedCard): (Markup | null)[] {
       lengthsTable(card),
       reasonsTable(card),
     ]}</div>`,
-    card.samples.length === 0 ? null : folded('Some of them to read, drawn by seed', ...card.samples.map(sampleOf)),
+    card.samples.length === 0 ? null : folded('Samples to read, drawn by seed', ...card.samples.map(sampleOf)),
   ];
 }
 
 function groupsTable(title: string, groups: CuratedCard['byK']): Markup | null {
   const rows = Object.entries(groups).map(([name, { solutions, dropped }]) => [name, count(solutions), count(dropped)]);
-  return rows.length === 0 ? null : table(title, ['', 'Curated', 'Dropped'], rows);
+  return rows.length === 0 ? null : htmlTable(title, ['', 'Curated', 'Dropped'], rows);
 }
 
 function lengthsTable({ stage, characters, writtenTokens }: CuratedCard): Markup | null {
@@ -39,7 +39,7 @@ function lengthsTable({ stage, characters, writtenTokens }: CuratedCard): Markup
     name,
     ...[min, median, mean, p90, p99, max].map((value) => count(Math.round(value))),
   ];
-  return table(
+  return htmlTable(
     `${stage}: lengths`,
     ['', 'Least', 'Median', 'Mean', '90 %', '99 %', 'Most'],
     [
@@ -51,7 +51,7 @@ function lengthsTable({ stage, characters, writtenTokens }: CuratedCard): Markup
 
 function reasonsTable({ stage, droppedByReason }: CuratedCard): Markup | null {
   const rows = Object.entries(droppedByReason).map(([reason, number]) => [plain(reason), count(number)]);
-  return rows.length === 0 ? null : table(`${stage}: dropped by reason`, ['', 'Traces'], rows);
+  return rows.length === 0 ? null : htmlTable(`${stage}: dropped by reason`, ['', 'Traces'], rows);
 }
 
 function sampleOf({ id, k, source, level, problem, text, isCut }: CuratedCard['samples'][number]): Markup {

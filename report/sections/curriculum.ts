@@ -1,8 +1,8 @@
 import { passRateChart } from '../charts/histogram.ts';
+import { count, percent, several } from '../format.ts';
 import { html, type Markup } from '../html.ts';
 import type { CurriculumFacts, Report } from '../report-schema.ts';
-import { count, percent, several } from '../words.ts';
-import { figure, section, table } from './parts.ts';
+import { figure, htmlTable, section } from './parts.ts';
 
 const REASONS: readonly [string, string][] = [
   ['kept', 'Kept'],
@@ -11,7 +11,7 @@ const REASONS: readonly [string, string][] = [
   ['over-target', 'Over target'],
 ];
 
-/** Pass rates of the candidate prompts, and what was kept. */
+/** Pass rates of the candidate prompts, and how many were kept. */
 export async function curriculumSection({ curriculum, arms }: Report): Promise<Markup> {
   if (curriculum.length === 0)
     return section('curriculum', 'Curriculum', html`<p>No curriculum was given to the report.</p>`);
@@ -21,9 +21,9 @@ export async function curriculumSection({ curriculum, arms }: Report): Promise<M
   return section(
     'curriculum',
     'Curriculum',
-    html`<p>Prompts that RL trains on are those which the arm’s SFT policy solves sometimes. The kept window is shaded; kept prompts are in full colour.</p>`,
+    html`<p>RL trains on prompts that the arm’s SFT policy solves sometimes. The window is shaded; kept prompts are in full colour.</p>`,
     html`<div class="figures">${pictures}</div>`,
-    table(
+    htmlTable(
       'Candidate prompts by decision',
       ['Arm', 'Candidates', ...REASONS.map(([, title]) => title)],
       curriculum.map(({ arm, prompts, reasons }) => [

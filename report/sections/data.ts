@@ -1,23 +1,23 @@
 import type { DataCard, DataStep } from '../../spec/data-card.ts';
+import { count, plain } from '../format.ts';
 import { html, type Markup } from '../html.ts';
 import type { Report } from '../report-schema.ts';
-import { count, plain } from '../words.ts';
-import { folded, section, table } from './parts.ts';
+import { folded, htmlTable, section } from './parts.ts';
 
-/** What became of the records of each set, step by step. */
+/** Table headings for the steps of preparation. */
 const STEPS: Readonly<Record<DataStep['step'], string>> = {
   records: 'Records',
   problems: 'Whole',
   answered: 'Answered',
   limited: 'Within limit',
   judgeable: 'Judgeable',
-  unequal: 'Unequal',
-  unlike: 'Unlike',
+  unequal: 'Without equals',
+  unlike: 'Without near equals',
   decontaminated: 'In no benchmark',
   kept: 'Kept',
 };
 
-/** The data card: where the problems come from, and what was left of them after every step. */
+/** The data card: where the problems come from, and how many are left after every step. */
 export function dataSection({ data }: Report): Markup {
   if (data === null) return section('data', 'Data', html`<p>No data card was given to the report.</p>`);
   const { sets, setAside, suspects, files } = data;
@@ -42,18 +42,18 @@ function stepsTable(title: string, steps: readonly DataStep[], by: 'bySource' | 
   const names = [...new Set(steps.flatMap((step) => Object.keys(step[by])))].toSorted();
   const rows = names.map((name) => [name, ...steps.map((step) => count(step[by][name] ?? 0))]);
   const all = ['all', ...steps.map((step) => count(step.count))];
-  return table(title, ['', ...steps.map(({ step }) => STEPS[step])], names.length > 1 ? [...rows, all] : [all]);
+  return htmlTable(title, ['', ...steps.map(({ step }) => STEPS[step])], names.length > 1 ? [...rows, all] : [all]);
 }
 
 function reasonsTable(setAside: DataCard['setAside'], suspects: number): Markup | null {
   const rows = Object.entries(setAside).map(([reason, number]) => [`set aside: ${plain(reason)}`, count(number)]);
-  const suspected = suspects > 0 ? [['share words with a benchmark, and stay', count(suspects)]] : [];
-  return rows.length + suspected.length === 0 ? null : table('Set aside', ['', 'Records'], [...rows, ...suspected]);
+  const suspected = suspects > 0 ? [['share words with a benchmark, but are kept', count(suspects)]] : [];
+  return rows.length + suspected.length === 0 ? null : htmlTable('Set aside', ['', 'Records'], [...rows, ...suspected]);
 }
 
 function filesTable(files: DataCard['files']): Markup | null {
   if (files.length === 0) return null;
-  return table(
+  return htmlTable(
     'Files',
     ['Name', 'Set', 'Records', 'SHA-256'],
     files.map(({ name, set, records, sha256 }) => [name, set, count(records), sha256.slice(0, 16)]),

@@ -17,7 +17,7 @@ export function graphsSection({ graphs }: Report): Markup {
   return section(
     'graphs',
     'Solutions as graphs',
-    html`<p>Nodes are steps; branches stand from left to right in the order in which they were tried, and the text beside has the same colours. The solutions are drawn by lot, by the campaign’s seed, from those that backtrack.</p>`,
+    html`<p>Nodes are steps. Branches are drawn from left to right in the order in which they were tried, and the text beside has the same colours. The solutions are drawn by lot, by the campaign’s seed, from those that backtrack.</p>`,
     html`<ul class="legend">${EDGES.map(
       ([kind, title]) =>
         html`<li><svg class="key" width="34" height="10" aria-hidden="true"><path class="edge ${kind}" d="M1 5 H31" marker-end="url(#arrow-${kind})"/></svg>${title}</li>`,
@@ -26,7 +26,7 @@ export function graphsSection({ graphs }: Report): Markup {
   );
 }
 
-/** Wider than this a graph gets a line of its own below the text. In pixels. */
+/** A wider graph gets its own line below the text. In pixels. */
 const WIDEST_BESIDE = 660;
 
 function oneGraph(graph: SolutionGraph): Markup {

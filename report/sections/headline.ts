@@ -1,6 +1,6 @@
+import { percent } from '../format.ts';
 import { html, type Markup } from '../html.ts';
 import type { Report } from '../report-schema.ts';
-import { percent } from '../words.ts';
 
 const VERDICTS: Record<Report['headline']['verdict'], string> = {
   for: 'ahead',
@@ -12,7 +12,10 @@ const VERDICTS: Record<Report['headline']['verdict'], string> = {
 /** One fact of the list below the title. */
 export const fact = (name: string, value: string): Markup => html`<div><dt>${name}</dt><dd>${value}</dd></div>`;
 
-/** What was done, and what it says. @param campaign - facts of the campaign, or a place for them */
+/**
+ * What was compared, and the result. `report/facts/headline.ts` writes its sentences.
+ * @param campaign - facts of the campaign, or a placeholder for them
+ */
 export function headlineSection(report: Report, campaign: Markup): Markup {
   const { headline, domain, policy, seed, arms, confidence } = report;
   const [first = '', ...others] = arms;

@@ -1,8 +1,8 @@
+import { percent, signedPoints } from '../format.ts';
 import { html, type Markup } from '../html.ts';
 import type { Estimate } from '../statistics/estimate.ts';
-import { percent, signedPoints } from '../words.ts';
 
-/** Pieces that several sections are made of. */
+/** Building blocks of the sections. */
 
 export function section(
   id: string,
@@ -16,8 +16,8 @@ export function figure(picture: Markup, caption: Markup | string): Markup {
   return html`<figure><figcaption>${caption}</figcaption>${picture}</figure>`;
 }
 
-/** A table that scrolls by itself where the page is narrow. The first cell of a row is its heading. */
-export function table(
+/** A table that scrolls by itself on a narrow page. The first cell of a row is its heading. */
+export function htmlTable(
   caption: string,
   headings: readonly string[],
   rows: readonly (readonly (Markup | string | number | null)[])[],
@@ -30,11 +30,11 @@ export function table(
   )}</tbody></table></div>`;
 }
 
-/** Something that most readers pass over. */
+/** Collapsed content that most readers skip. */
 export const folded = (title: string, ...body: readonly (Markup | null)[]): Markup =>
   html`<details><summary>${title}</summary>${body}</details>`;
 
-/** A share with its interval below it, or a dash with the reason as its title. */
+/** A share with its interval below it, or a dash whose title gives the reason. */
 export function shareCell({ value, low, high, reason }: Estimate): Markup {
   if (value === null) return absent(reason);
   return html`${percent(value)}${interval(low, high, (end) => (100 * end).toFixed(1), reason)}`;
@@ -64,7 +64,7 @@ function interval(
 
 const absent = (reason: string | null): Markup => html`<span class="absent" title="${reason}">–</span>`;
 
-/** Arm names with the colour that they have in every chart. */
+/** Arm names with their colour in every chart. */
 export function legend(entries: readonly { name: string; colour: string }[]): Markup {
   return html`<ul class="legend">${entries.map(
     ({ name, colour }) => html`<li><span class="swatch" style="background:${colour}"></span>${name}</li>`,

@@ -1,9 +1,9 @@
 import { armColour } from '../charts/draw.ts';
 import { accuracyChart } from '../charts/intervals.ts';
+import { decimal, percent, pValue, several } from '../format.ts';
 import { html, type Markup } from '../html.ts';
 import type { Comparison, Report, ResultRow } from '../report-schema.ts';
-import { decimal, percent, pValue, several } from '../words.ts';
-import { differenceCell, figure, section, shareCell, table } from './parts.ts';
+import { differenceCell, figure, htmlTable, section, shareCell } from './parts.ts';
 
 /** The results table, a chart of each accuracy, and the paired differences. */
 export async function resultsSection(report: Report): Promise<Markup> {
@@ -26,8 +26,8 @@ function explanation({ results, confidence, bootstrapResamples }: Report): Marku
   const samples = Math.max(...results.map(({ samplesPerProblem }) => samplesPerProblem));
   const unjudged = results.filter(({ benchmark }) => benchmark !== null).reduce((sum, row) => sum + row.unjudged, 0);
   return html`<p>pass@1 is the mean over ${several(samples, 'sample')} a problem; maj@${samples} asks whether the most frequent answer is right.
-Below each value stands its ${percent(confidence, 0)} interval: Wilson’s for greedy accuracy, the percentile bootstrap over problems (${bootstrapResamples.toLocaleString('en-GB')} resamples) for the others.
-${unjudged > 0 ? `The verifier could not judge ${several(unjudged, 'completion')}; they are in no accuracy.` : ''}</p>`;
+Below each value is its ${percent(confidence, 0)} interval: Wilson’s for greedy accuracy, the percentile bootstrap over problems (${bootstrapResamples.toLocaleString('en-GB')} resamples) for the others.
+${unjudged > 0 ? `The verifier could not judge ${several(unjudged, 'completion')}; every accuracy leaves them out.` : ''}</p>`;
 }
 
 async function oneBenchmark({ arms, results: all }: Report, rows: readonly ResultRow[]): Promise<Markup> {
@@ -49,7 +49,7 @@ async function oneBenchmark({ arms, results: all }: Report, rows: readonly Resul
     row.truncated === null ? null : percent(row.truncated),
   ]);
   return html`<div class="figures">${pictures.map((picture, at) => (picture === null ? null : figure(picture, captions[at] ?? '')))}</div>
-${table(`${nameOf(rows[0]?.benchmark ?? null)}: ${several(problems, 'problem')}. Tokens, backtracks and the share cut off by the length limit are means per completion.`, headings, cells)}`;
+${htmlTable(`${nameOf(rows[0]?.benchmark ?? null)}: ${several(problems, 'problem')}. Tokens, backtracks and the share cut off by the length limit are means per completion.`, headings, cells)}`;
 }
 
 const TITLES = {
@@ -61,7 +61,7 @@ function differences(comparisons: readonly Comparison[], about: Comparison['abou
   const rows = comparisons.filter((comparison) => comparison.about === about);
   if (rows.length === 0) return null;
   const headings = ['Policies', 'pass@1', 'Greedy', 'Only first', 'Only second', 'McNemar p'];
-  return table(
+  return htmlTable(
     TITLES[about],
     headings,
     rows.map(({ firstLabel, secondLabel, passAt1, greedy, mcnemar }) => [

@@ -1,10 +1,10 @@
 import type { Counts } from '../../spec/manifest.ts';
+import { count, percent, plain } from '../format.ts';
 import { html, type Markup } from '../html.ts';
 import type { Report } from '../report-schema.ts';
-import { count, percent, plain } from '../words.ts';
-import { section, table } from './parts.ts';
+import { htmlTable, section } from './parts.ts';
 
-/** What the search found, and what became of it. */
+/** What the search found, and how it became solutions. */
 export function searchSection({ search, cloning }: Report): Markup {
   const tables = [
     search === null ? null : countsTable('Search', [['All arms', search]]),
@@ -36,10 +36,10 @@ function countsOfArms(title: string, arms: readonly (readonly [string, Counts | 
   return known.length === 0 ? null : countsTable(title, known);
 }
 
-/** Counts as the manifests have them, a row a count: what one arm lacks is a dash. */
+/** Counts as in the manifests, with a row for each count. A count that an arm does not have is a dash. */
 function countsTable(title: string, columns: readonly (readonly [string, Counts])[]): Markup {
   const names = [...new Set(columns.flatMap(([, counts]) => Object.keys(counts)))];
-  return table(
+  return htmlTable(
     title,
     ['Count', ...columns.map(([name]) => name)],
     names.map((name) => [
@@ -54,7 +54,7 @@ function solutionsByK(cloning: Report['cloning']): Markup | null {
     (a, b) => Number(a) - Number(b),
   );
   if (ks.length === 0) return null;
-  return table(
+  return htmlTable(
     'Solutions by k, the wrong branches in them',
     ['Arm', ...ks.map((k) => `k = ${k}`)],
     cloning.map(({ arm, solutionsByK }) => [arm, ...ks.map((k) => count(solutionsByK[k] ?? 0))]),

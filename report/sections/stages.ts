@@ -1,7 +1,7 @@
+import { count, duration, plain, several } from '../format.ts';
 import { html, type Markup } from '../html.ts';
 import type { PublishedReport, StageFacts } from '../report-schema.ts';
-import { count, duration, plain, several } from '../words.ts';
-import { folded, section, table } from './parts.ts';
+import { folded, htmlTable, section } from './parts.ts';
 
 /** Time and attempts by stage. */
 export function stagesSection({ provenance }: Pick<PublishedReport, 'provenance'>): Markup {
@@ -11,9 +11,9 @@ export function stagesSection({ provenance }: Pick<PublishedReport, 'provenance'
   return section(
     'stages',
     'Time and attempts',
-    html`<p>${several(provenance.length, 'stage')}, ${duration(total)} in all when they are added up (stages of different arms may have run side by side). A stage that an earlier campaign had finished shows the time that it took then.</p>`,
-    table(
-      'From start to finish of each stage; attempts count every execution, those that were preempted too.',
+    html`<p>${several(provenance.length, 'stage')}, ${duration(total)} in total (stages of different arms may have run at the same time). A stage that an earlier campaign had finished shows the time that it took then.</p>`,
+    htmlTable(
+      'From start to finish of each stage. Attempts count every execution, including preempted ones.',
       ['Stage', 'Time', '', 'Attempts', 'Pods', 'Started (UTC)', 'Counts'],
       provenance.map((stage) => row(stage, longest)),
     ),
@@ -21,7 +21,7 @@ export function stagesSection({ provenance }: Pick<PublishedReport, 'provenance'
 }
 
 function row({ name, reused, made }: StageFacts, longest: number): (Markup | string | number | null)[] {
-  if (made === null) return [name, null, null, null, null, null, 'its manifest does not hold any more'];
+  if (made === null) return [name, null, null, null, null, null, 'its manifest is damaged or lost'];
   return [
     reused ? html`${name} <small>reused</small>` : name,
     duration(made.seconds),
@@ -33,13 +33,13 @@ function row({ name, reused, made }: StageFacts, longest: number): (Markup | str
   ];
 }
 
-/** What the results came from, to the last digit. */
+/** What the results came from, in full. */
 export function provenanceSection(report: PublishedReport): Markup {
   const { provenance, key, codeVersion, domain, policy, seed } = report;
   return section(
     'provenance',
     'Provenance',
-    html`<p>The key of a stage names everything that its result depends on; the digest names the result. Equal digests are equal results, whenever and wherever they were made. All numbers of this page are in <code>report.json</code> beside it.</p>`,
+    html`<p>The key of a stage names everything that its result depends on; the digest names the result. Results with equal digests are equal, whenever and wherever they were made. All numbers of this page are in <code>report.json</code> beside it.</p>`,
     facts({ 'Key of the report': key, 'Code version': codeVersion, Seed: String(seed) }),
     folded('Domain and model', json({ domain, policy })),
     ...provenance.map(oneStage),

@@ -1,9 +1,9 @@
 import { type CurveField, curveChart } from '../charts/curves.ts';
 import { armColour } from '../charts/draw.ts';
+import { decimal } from '../format.ts';
 import { html, type Markup } from '../html.ts';
 import type { CurvePoint, Report, TrainingCurve } from '../report-schema.ts';
-import { decimal } from '../words.ts';
-import { figure, folded, legend, section, table } from './parts.ts';
+import { figure, folded, htmlTable, legend, section } from './parts.ts';
 
 const RL_FIELDS: readonly [CurveField, string][] = [
   ['reward', 'Mean reward'],
@@ -11,7 +11,7 @@ const RL_FIELDS: readonly [CurveField, string][] = [
   ['backtracks', 'Backtracks per completion'],
 ];
 
-/** Rows of a table of a curve; more are not read. */
+/** Most rows of a curve's table. Nobody reads more. */
 const TABLE_ROWS = 12;
 
 /** Curves of SFT and RL. */
@@ -45,7 +45,7 @@ export async function trainingSection({ curves, arms }: Report): Promise<Markup>
 
 function numbersOf({ stage, points }: TrainingCurve): Markup {
   const write = (value: number | null, digits = 3) => (value === null ? null : decimal(value, digits));
-  return table(
+  return htmlTable(
     stage,
     ['Optimizer step', 'Loss', 'Reward', 'Tokens', 'Backtracks'],
     thinned(points).map((point) => [
@@ -58,7 +58,7 @@ function numbersOf({ stage, points }: TrainingCurve): Markup {
   );
 }
 
-/** First, last, and evenly between them. */
+/** The first point, the last one, and evenly spaced points between them. */
 function thinned(points: readonly CurvePoint[]): CurvePoint[] {
   if (points.length <= TABLE_ROWS) return [...points];
   const at = Array.from({ length: TABLE_ROWS }, (_, row) => Math.round((row * (points.length - 1)) / (TABLE_ROWS - 1)));

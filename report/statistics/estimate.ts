@@ -1,8 +1,8 @@
 import { z } from 'zod';
 
 /**
- * A number with its interval. What cannot be computed is `null`, and `reason` says why in words; there is never a NaN.
- * An estimate may have a value and no interval (one problem, no spread).
+ * A number with its interval. A number that cannot be computed is `null`, never NaN, and `reason` says why. An estimate
+ * may have a value and no interval (one problem, no spread).
  */
 export const Estimate = z.strictObject({
   value: z.number().nullable(),
@@ -13,10 +13,10 @@ export const Estimate = z.strictObject({
 });
 export type Estimate = z.infer<typeof Estimate>;
 
-/** Nothing could be said, and why. */
+/** An estimate without a value, and the reason. */
 export const missing = (n: number, reason: string): Estimate => ({ value: null, low: null, high: null, n, reason });
 
-/** A value without an interval, and why there is none. */
+/** A value without an interval, and the reason. */
 export const pointOnly = (value: number, n: number, reason: string): Estimate => ({
   value,
   low: null,

@@ -1,14 +1,14 @@
-/** A judged completion, as voting sees it. */
+/** A judged completion in a majority vote. */
 export interface Vote {
-  /** Normalised, so that equal answers are equal strings; null where none was given. */
+  /** Normalised, so that equal answers are equal strings. Null when the completion has no answer. */
   readonly answer: string | null;
   readonly right: boolean;
 }
 
 /**
- * Probability that the most frequent answer is right when ties are broken by a fair draw: maj@n of one problem.
- * A completion without an answer has no vote; without any vote the majority is wrong.
- * Source: self-consistency, Wang et al. 2022 (arXiv 2203.11171); the tie rule is *ours* (no luck of order in it).
+ * Probability that the most frequent answer is right when a fair draw breaks ties: maj@n of one problem. A completion
+ * without an answer has no vote; without any vote the majority is wrong. Source: self-consistency, Wang et al. 2022
+ * (arXiv 2203.11171). The tie rule is *ours*: the result does not depend on the order.
  */
 export function majorityRight(votes: readonly Vote[]): number {
   const counts = new Map<string, number>();

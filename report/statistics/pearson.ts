@@ -4,15 +4,15 @@ import { twoSidedZ } from './normal.ts';
 
 export type Point = readonly [x: number, y: number];
 
-/** Below this share of their size, differences between numbers are rounding and not variance. */
+/** Differences below this share of the numbers' size are rounding, and not variance. */
 const ROUNDING = 1e-12;
 
 /**
- * Pearson's r with the interval by Fisher's transformation: `tanh(atanh(r) ± z / √(n − 3))`. It takes the points for independent and
- * roughly normal; successive optimizer steps are neither quite, so over them the true interval is wider.
- * Source: R. A. Fisher, On the "probable error" of a coefficient of correlation, Metron 1 (1921).
+ * Pearson's r with the interval by Fisher's transformation: `tanh(atanh(r) ± z / √(n − 3))`. The interval assumes
+ * independent and roughly normal points. Successive optimizer steps are neither, so over them the true interval is
+ * wider. Source: R. A. Fisher, On the "probable error" of a coefficient of correlation, Metron 1 (1921).
  * @param points - `[n]` pairs
- * @param names - what x and y are, for the reason when r does not exist
+ * @param names - names of x and y, for the reason when r does not exist
  */
 export function pearson(points: readonly Point[], confidence: number, names: { x: string; y: string }): Estimate {
   const n = points.length;

@@ -1,5 +1,6 @@
 /**
- * Centred moving mean. At the ends the window is cut, not padded, so that the line neither bends towards zero nor lags.
+ * Centred moving mean. At the ends the window is cut instead of padded, so that the line neither bends towards zero nor
+ * lags.
  * @param values - `[n]`
  * @param window - odd number of values in a full window; 1 changes nothing
  * @returns `[n]`
@@ -12,5 +13,5 @@ export function movingMean(values: readonly number[], window: number): number[] 
   });
 }
 
-/** A light window for a curve of `n` points: about a tenth of it, odd, and none below ten points. *Ours*. */
+/** A small window for a curve of `n` points: about a tenth of it, odd, and 1 below ten points. *Ours*. */
 export const lightWindow = (n: number): number => (n < 10 ? 1 : 2 * Math.floor(n / 20) + 1);

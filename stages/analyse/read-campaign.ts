@@ -13,7 +13,7 @@ import type { StageContext } from '../runtime/context.ts';
 
 /**
  * Reads the finished stages of the campaign.
- * @throws StageExit `InvalidInput` when a file is missing, or is not what its manifest or schema says
+ * @throws StageExit `InvalidInput` when a file is missing, or does not match its manifest or schema
  */
 export async function readCampaign(
   context: Pick<StageContext<'analyse'>, 'stage' | 'dir' | 'inputFiles'>,
@@ -43,7 +43,7 @@ export async function readCampaign(
   };
 }
 
-/** Empty for a stage that was finished before the file was written. */
+/** Dropped traces by stage. A stage that finished before orrery wrote this file has none. */
 async function readDrops(
   context: Pick<StageContext<'analyse'>, 'inputFiles'>,
   manifests: ReadonlyMap<string, Manifest>,

@@ -81,7 +81,7 @@ function expectRight(
   const leftOut = expected!.provenance.map((stage) => (lost.includes(stage.name) ? { ...stage, made: null } : stage));
   expect(published, story.join('\n')).toEqual({ ...expected, provenance: leftOut });
   if (lost.length === 0) expect(page, story.join('\n')).toBe(reference[0]);
-  else expect(page).toContain('its manifest does not hold any more');
+  else expect(page).toContain('its manifest is damaged or lost');
 }
 
 async function publishedIsRightOrRefused(store: string, reference: readonly string[], story: readonly string[]) {

@@ -8,7 +8,7 @@ const account = {
   causes: { NodeFailure: { times: 2, seconds: 400 } },
 };
 
-test('the report tells the share of time that was kept, what was lost to what, and every failure with what was done', () => {
+test('the report shows the share of time that was kept, the causes of lost time, and every failure with what was done', () => {
   const incidents = [
     anIncident({
       class: 'NodeFailure',
@@ -31,7 +31,7 @@ test('the report tells the share of time that was kept, what was lost to what, a
   expect(page).toContain('<td>7</td>');
 });
 
-test('a campaign that executed nothing of its own says so', () => {
+test('a campaign without an execution of its own says so', () => {
   const page = accountSection(aCampaignStatus({ stages: [aStage({ state: 'reused' })] })).text;
   expect(page).toContain('No stage was executed');
   expect(page).not.toContain('Failures, the last');

@@ -15,7 +15,7 @@ const DROPPED: DroppedTrace[] = [
 ];
 
 describe('the card of a curated set', () => {
-  test('counts by k, source and level what was curated and what was dropped, and why', () => {
+  test('counts what was curated and dropped by k, source and level, and the reasons', () => {
     const card = CuratedCard.parse(curatedCard('astro/rewrite', 7, SOLUTIONS, DROPPED));
     expect(card).toMatchObject({ solutions: 9, dropped: 3, droppedByReason: { empty: 1, numbers: 2 } });
     const [five, four] = [
@@ -27,7 +27,7 @@ describe('the card of a curated set', () => {
     expect(card.byLevel).toEqual({ 5: { solutions: 8, dropped: 1 }, none: { solutions: 1, dropped: 2 } });
   });
 
-  test('tells lengths, of tokens only where every solution does', () => {
+  test('gives lengths, in tokens only when every solution has them', () => {
     const { characters, writtenTokens } = curatedCard('r', 7, SOLUTIONS, []);
     expect(characters).toEqual({ min: 10, median: 50, mean: 50, p90: 82, p99: 89.2, max: 90 });
     expect(writtenTokens).toMatchObject({ min: 1, median: 5, max: 9 });
@@ -36,14 +36,14 @@ describe('the card of a curated set', () => {
     expect(curatedCard('r', 7, [], DROPPED)).toMatchObject({ solutions: 0, characters: null, samples: [] });
   });
 
-  test('is the same in any order of the shards, with two samples of every k by seed', () => {
+  test('is the same in any order of the shards, with two samples for each k by seed', () => {
     const card = curatedCard('r', 7, SOLUTIONS, DROPPED);
     expect(curatedCard('r', 7, SOLUTIONS.toReversed(), DROPPED.toReversed())).toEqual(card);
     expect(card.samples.map(({ k }) => k)).toEqual([0, 0, 1, 1]);
     expect(curatedCard('r', 8, SOLUTIONS, DROPPED).samples).not.toEqual(card.samples);
   });
 
-  test('cuts what is long, and says so', () => {
+  test('cuts a long text, and marks it', () => {
     const [sample] = curatedCard('r', 7, [{ ...aSolution(0), text: 'x'.repeat(5000) }], []).samples;
     expect(sample).toMatchObject({ isCut: true, text: 'x'.repeat(4000) });
   });

@@ -18,14 +18,14 @@ const sampled = (problemId: string, verdicts: readonly ('right' | 'wrong' | 'unj
   );
 
 describe('scores', () => {
-  test('an unjudged completion is in no score', () => {
+  test('an unjudged completion counts in no score', () => {
     const [score] = scoreProblems([
       ...sampled('p', ['right', 'wrong', 'unjudged']),
       aCompletion({ problemId: 'p', mode: 'greedy', sample: -1, verdict: 'unjudged' }),
     ]);
     expect(score).toMatchObject({ passRate: 0.5, greedy: null });
   });
-  test('a problem of which nothing could be judged has no pass rate', () =>
+  test('a problem without a judged completion has no pass rate', () =>
     expect(scoreProblems(sampled('p', ['unjudged']))[0]).toMatchObject({ passRate: null, majority: null }));
 });
 
@@ -40,16 +40,16 @@ describe('results', () => {
     expect(row).toMatchObject({ label: 'base', arm: null, phase: 'base', problems: 2, samplesPerProblem: 2 });
     expect(row.passAt1.value).toBe(0.75);
   });
-  test('greedy accuracy is missing where nothing was decoded greedily', () =>
+  test('greedy accuracy is missing when nothing was decoded greedily', () =>
     expect(resultRow(base, 'held-out', INTERVALS).greedy).toMatchObject({
       value: null,
       reason: 'greedy decoding was turned off',
     }));
-  test('names of evaluations are read, others are not', () => {
+  test('names of evaluations are parsed, other names are ignored', () => {
     expect(evaluationOf('astro/evaluate-rl', [])).toMatchObject({ arm: 'astro', phase: 'rl', label: 'astro RL' });
     expect(evaluationOf('astro/evaluate-later', [])).toBeNull();
   });
-  test('several benchmarks are told of one by one and together', () => {
+  test('several benchmarks are reported one by one and together', () => {
     const several = evaluationOf('evaluate-base', [aCompletion({ benchmark: 'a' }), aCompletion({ benchmark: 'b' })])!;
     expect(benchmarksOf([several])).toEqual(['a', 'b', null]);
     expect(benchmarksOf([base])).toEqual(['held-out']);
@@ -65,7 +65,7 @@ describe('comparisons', () => {
       Object.entries(outcomes).map(([problem, right]) => greedy(problem, right)),
     )!;
 
-  test('only problems that both met are compared', () => {
+  test('only problems that both were evaluated on are compared', () => {
     const first = evaluation('a/evaluate-rl', { p: true, q: true, r: true });
     const second = evaluation('b/evaluate-rl', { p: true, q: false, s: true });
     const comparison = compare('arms', first, second, 'held-out', INTERVALS);
@@ -76,7 +76,7 @@ describe('comparisons', () => {
 });
 
 describe('curves', () => {
-  test('of a step that two attempts wrote the later attempt counts, whatever the order of the lines', () => {
+  test('for a step that two attempts wrote, the later attempt counts, whatever the order of the lines', () => {
     const lines = [
       { optimizerStep: 2, attempt: 1, loss: 0.5 },
       { optimizerStep: 1, attempt: 0, loss: 1 },
@@ -90,7 +90,7 @@ describe('curves', () => {
 });
 
 describe('curriculum', () => {
-  test('has a bin for each share of the samples that can be right', () => {
+  test('has a bin for each possible share of right samples', () => {
     const passRate = (right: number, kept: boolean) => {
       const problem = aProblem(`c${right}`);
       const reason = kept ? ('kept' as const) : ('too-easy' as const);
@@ -127,45 +127,45 @@ describe('headline', () => {
   });
   test.each([
     {
-      name: 'the whole interval above zero speaks for the first arm',
+      name: 'an interval above zero is for the first arm',
       given: comparison(0.01, 0.05),
       verdict: 'for',
-      words: 'astro is ahead of direct',
+      expected: 'astro is ahead of direct',
     },
     {
-      name: 'the whole interval below zero speaks against it',
+      name: 'an interval below zero is against it',
       given: comparison(-0.05, -0.01, -0.02),
       verdict: 'against',
-      words: 'astro is behind direct',
+      expected: 'astro is behind direct',
     },
     {
-      name: 'an interval with zero in it decides nothing',
+      name: 'an interval that contains zero decides nothing',
       given: comparison(-0.01, 0.05),
       verdict: 'undecided',
-      words: 'does not decide',
+      expected: 'does not decide',
     },
     {
       name: 'no interval decides nothing',
       given: comparison(null, null),
       verdict: 'undecided',
-      words: 'does not decide',
+      expected: 'does not decide',
     },
     {
-      name: 'no difference is no comparison',
+      name: 'a missing difference is no comparison',
       given: comparison(null, null, null),
       verdict: 'not-compared',
-      words: 'cannot be compared',
+      expected: 'cannot be compared',
     },
-  ])('$name', ({ given, verdict, words }) => {
+  ])('$name', ({ given, verdict, expected }) => {
     const headline = headlineOf([], [given], 0.95);
     expect(headline.verdict).toBe(verdict);
-    expect(headline.sentence).toContain(words);
+    expect(headline.sentence).toContain(expected);
   });
-  test('one arm alone is compared with nobody', () => expect(headlineOf([], [], 0.95).verdict).toBe('not-compared'));
+  test('a single arm is not compared', () => expect(headlineOf([], [], 0.95).verdict).toBe('not-compared'));
 });
 
 describe('the whole report', () => {
-  test('is valid by its schema and the same every time', async () => {
+  test('matches its schema and is the same every time', async () => {
     const domain = await loadDomain('countdown');
     const campaign = aCampaign({ problems: 40, resamples: 200, benchmarks: ['easy', 'hard'] });
     const report = Report.parse(buildReport(campaign, domain));

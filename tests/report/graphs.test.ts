@@ -31,7 +31,7 @@ describe('reading a completion', () => {
       'answer 6',
     ]);
   });
-  test('covers the text but for white space, without overlap', () => {
+  test('covers the text, except white space, without overlap', () => {
     const spans = segmentsOf(BACKTRACKING_TEXT, countdown);
     const between = [...spans, null].map((span, at) => BACKTRACKING_TEXT.slice(spans[at - 1]?.to ?? 0, span?.from));
     expect(between.join('').trim()).toBe('');
@@ -45,28 +45,28 @@ describe('reading a completion', () => {
       ({ kind }) => kind === 'backtrack',
     )?.node;
   test.each([
-    { name: 'one that ends with the place', steps: 'A 5 takes 8 to 3 . A 1 takes 3 to 2 .', place: '3', want: 1 },
+    { name: 'the step that ends with the place', steps: 'A 5 takes 8 to 3 . A 1 takes 3 to 2 .', place: '3', want: 1 },
     {
-      name: 'one that ends with it, though another names it',
+      name: 'the step that ends with it, although another one names it',
       steps: 'A 9 less 5 is 4 . 4 and 5 is 9 .',
       place: '9',
       want: 2,
     },
     {
-      name: 'the first that names it, since others go on from there',
+      name: 'the first step that names it, because others continue from there',
       steps: 'We get 21 from 3 * 7 . 21 plus 7 gives 28 .',
       place: '21',
       want: 1,
     },
-    { name: 'none where none names it', steps: 'We get 21 from 3 * 7 .', place: '22', want: null },
-  ])('of reworded steps the place is that of $name', ({ steps, place, want }) =>
+    { name: 'no step, when none names it', steps: 'We get 21 from 3 * 7 .', place: '22', want: null },
+  ])('a place among reworded steps belongs to $name', ({ steps, place, want }) =>
     expect(goingBackTo(steps, place)).toBe(want),
   );
-  test('of two steps that led to equal places the one on the present way is meant', () => {
+  test('of two steps that led to equal places, the one on the current path counts', () => {
     const text = `3 * 7 = 21 . ${countdown.phrases.restart} 7 * 3 = 21 . 21 - 5 = 16 .`;
     expect(goingBackTo(text, '21')).toBe(2);
   });
-  test('text without any step or phrase has no spans to draw', () => expect(segmentsOf('', countdown)).toEqual([]));
+  test('a text without a step or phrase has no spans to draw', () => expect(segmentsOf('', countdown)).toEqual([]));
 });
 
 describe('the graph of a solution', () => {
@@ -83,7 +83,7 @@ describe('the graph of a solution', () => {
     ]);
     expect(nodes.at(-1)).toMatchObject({ id: 9, kind: 'answer' });
   });
-  test('a backtrack to nowhere that is known is no edge', () => {
+  test('a backtrack to an unknown place is not an edge', () => {
     const { edges } = graphOfText("3 * 7 = 21 . Let's go back to where we had 99 . 21 + 5 = 26 .");
     expect(arrows(edges, 'correction')).toEqual([]);
     expect(arrows(edges, 'transition')).toEqual(['0>1', '1>2']);
@@ -94,7 +94,7 @@ describe('the drawing', () => {
   const { text, spans } = searchSolution('s');
   const graph = graphOf('the problem', text, spans);
 
-  test('puts branches from left to right in the order in which they were tried, below what they start from', () => {
+  test('puts branches from left to right in the order in which they were tried, below their start', () => {
     const { nodes } = layOut(graph.nodes, graph.edges);
     const at = new Map(nodes.map((node) => [node.id, node.at]));
     expect(at.get(1)!.x).toBeLessThan(at.get(2)!.x);
@@ -119,7 +119,7 @@ describe('the drawing', () => {
     );
     expect(overlapping).toEqual([]);
   });
-  test('escapes what a policy wrote', () => {
+  test('escapes text of the policy', () => {
     const page = drawText({ text: '<script>x</script>', spans: [{ from: 0, to: 8, kind: 'step', node: 1 }] }).text;
     expect(page).not.toContain('<script>');
   });

@@ -15,7 +15,7 @@ import { aCampaignStatus, anIncident, aStage } from '../support/builders.ts';
 import { aCampaign } from '../support/campaign-data.ts';
 import { startChromium } from '../support/chromium.ts';
 
-/** Every stage has its result; the first has a failure behind it, too. */
+/** Every stage has its result; the first also has a failure. */
 const statusOf = ({ manifests }: CampaignData) =>
   aCampaignStatus({
     campaignId: 'tiny-7',
@@ -27,7 +27,7 @@ const statusOf = ({ manifests }: CampaignData) =>
 
 interface Opened {
   readonly page: Page;
-  /** What the page complained of or asked for: nothing, if all is well. */
+  /** Errors of the page and its requests; none if all is well. */
   readonly trouble: readonly string[];
 }
 
@@ -52,7 +52,7 @@ async function open(campaign: CampaignData): Promise<Opened> {
 const CAMPAIGN = aCampaign({ problems: 60, resamples: 200, rlSteps: 40 });
 let folder: string;
 let browser: Browser;
-/** The report of {@link CAMPAIGN}, which the tests look at one after the other. */
+/** The report of {@link CAMPAIGN}, which the tests inspect one after the other. */
 let report: Opened;
 
 beforeAll(async () => {
@@ -66,7 +66,7 @@ afterAll(async () => {
 });
 
 describe('the report in a browser', { timeout: 30_000 }, () => {
-  test('has every section, complains of nothing and asks the network for nothing', async () => {
+  test('has every section, logs no error and sends no request', async () => {
     const { page, trouble } = report;
     expect(trouble).toEqual([]);
     for (const id of ['headline', ...Object.keys(SECTIONS), ...Object.keys(CAMPAIGN_SECTIONS)]) {
@@ -80,7 +80,7 @@ describe('the report in a browser', { timeout: 30_000 }, () => {
   test('shows what was left of the data after every step, by source', async () => {
     const rows = await report.page.locator('#data table').first().locator('tr').allInnerTexts();
     expect(rows.map((row) => row.split(/\s*\t\s*/))).toEqual([
-      ['', 'Records', 'Whole', 'Unequal', 'Kept'],
+      ['', 'Records', 'Whole', 'Without equals', 'Kept'],
       ['train/algebra', '10', '9', '8', '7'],
       ['train/geometry', '2', '2', '2', '2'],
       ['all', '12', '11', '10', '9'],
@@ -103,7 +103,7 @@ describe('the report in a browser', { timeout: 30_000 }, () => {
     expect(await report.page.evaluate('document.documentElement.scrollWidth')).toBe(width);
   });
 
-  test('names every picture and table for those who do not see them', async () => {
+  test('names every picture and table for readers who cannot see them', async () => {
     const names = await report.page.evaluate<string[]>(
       `[...document.querySelectorAll('svg[role=img]')].map((picture) => picture.getAttribute('aria-label') ?? '')`,
     );
@@ -123,14 +123,14 @@ describe('the report in a browser', { timeout: 30_000 }, () => {
     for (const [at, colour] of light.entries()) expect(colour).not.toBe(dark[at]);
   });
 
-  test('lets no label run out of its step', async () => {
+  test('keeps every label inside its step', async () => {
     const wide = await report.page.evaluate<string[]>(`[...document.querySelectorAll('.node')].filter((node) =>
       node.querySelector('text').getBoundingClientRect().width > node.querySelector('rect').getBoundingClientRect().width)
       .map((node) => node.textContent)`);
     expect(wide).toEqual([]);
   });
 
-  test('says in words what is not there, when nothing was given', async () => {
+  test('says what is missing when it gets no input', async () => {
     const nothing = {
       ...CAMPAIGN,
       manifests: new Map(),
@@ -145,7 +145,7 @@ describe('the report in a browser', { timeout: 30_000 }, () => {
     expect(await page.locator('main').textContent()).not.toMatch(/NaN|undefined|Infinity|\bnull\b/);
   });
 
-  test('writes no NaN, undefined or null, when one problem was sampled once', async () => {
+  test('writes no NaN, undefined or null when one problem was sampled once', async () => {
     const { page } = await open(aCampaign({ problems: 1, samples: 1, rlSteps: 1, resamples: 100 }));
     expect(await page.locator('main').textContent()).not.toMatch(/NaN|undefined|Infinity|\bnull\b/);
   });

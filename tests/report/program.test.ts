@@ -9,7 +9,7 @@ import { aCampaign } from '../support/campaign-data.ts';
 import { finishedStage, plannedStage, type StageSketch } from '../support/stored-stage.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
-/** Puts a made-up campaign into a store, as its stages would have left it. */
+/** Puts an invented campaign into a store, as its stages would have left it. */
 async function storedCampaign(store: string, spoil: Readonly<Record<string, unknown>> = {}) {
   const { evaluations, trainings, curricula, rewrites, drops } = aCampaign({ problems: 12, rlSteps: 20 });
   const files: readonly [
@@ -44,7 +44,7 @@ async function storedCampaign(store: string, spoil: Readonly<Record<string, unkn
 const run = (store: string, path: string) =>
   runStage(async () => analyse as never, { ORRERY_STORE: store, ORRERY_STAGE_FILE: path, ORRERY_ATTEMPT: '0' });
 
-test('the program leaves a report to read and its numbers, and publishes both', { timeout: 60_000 }, async () => {
+test('the program writes a readable report and its numbers, and publishes both', { timeout: 60_000 }, async () => {
   const store = await temporaryFolder();
   const { dir, path } = await storedCampaign(store);
   expect(await run(store, path)).toMatchObject({ exitCode: 0 });
@@ -66,7 +66,7 @@ test('the program leaves a report to read and its numbers, and publishes both', 
   expect(part.files.map((file: { path: string }) => file.path)).toEqual(['data/report.html', 'data/report.json']);
 });
 
-test('a record that is not as the spec says is refused by file, line and field', async () => {
+test('a record that does not match the spec is refused with file, line and field', async () => {
   const store = await temporaryFolder();
   const { path } = await storedCampaign(store, { 'astro/sft': { optimizerStep: 'one', attempt: 0, loss: 1 } });
   const ending = await run(store, path);

@@ -14,14 +14,15 @@ describe('normal quantile', () => {
     [0.9, 1.6448536269514722],
     [0.95, 1.959963984540054],
     [0.99, 2.5758293035489004],
-  ])('of a two-sided interval of level %d is the one of the tables', (confidence, z) =>
+  ])('of a two-sided interval of level %d is that of the tables', (confidence, z) =>
     expect(twoSidedZ(confidence)).toBeCloseTo(z, 10),
   );
-  test('refuses a level that is none', () => expect(() => twoSidedZ(95)).toThrow(/between 0 and 1, but got 95/));
+  test('refuses a level outside of (0, 1)', () => expect(() => twoSidedZ(95)).toThrow(/between 0 and 1, but got 95/));
 });
 
 describe('Wilson interval', () => {
-  // R. G. Newcombe, Two-sided confidence intervals for the single proportion, Statistics in Medicine 17 (1998), table I, method 3.
+  // R. G. Newcombe, Two-sided confidence intervals for the single proportion, Statistics in Medicine 17 (1998), table
+  // I, method 3.
   test.each([
     { successes: 81, n: 263, low: 0.2553, high: 0.3662 },
     { successes: 15, n: 148, low: 0.0624, high: 0.1605 },
@@ -33,7 +34,7 @@ describe('Wilson interval', () => {
     expect(interval.low).toBeCloseTo(low, 4);
     expect(interval.high).toBeCloseTo(high, 4);
   });
-  test('of nothing is missing, with a reason', () =>
+  test('of no trials is missing, with a reason', () =>
     expect(wilson(0, 0, 0.95)).toMatchObject({ value: null, low: null, high: null, reason: expect.any(String) }));
   test('stays within 0 and 1 and around its value', () =>
     fc.assert(
@@ -47,7 +48,7 @@ describe('Wilson interval', () => {
 describe('bootstrap', () => {
   const settings = (seed: number, resamples = 400) => ({ confidence: 0.95, resamples, random: random(seed) });
 
-  test('covers the true mean about as often as it says', () => {
+  test('covers the true mean about as often as its level says', () => {
     const draw = random(11);
     const experiments = 300;
     let covered = 0;
@@ -56,11 +57,11 @@ describe('bootstrap', () => {
       const { low, high } = bootstrapMean(values, settings(experiment));
       if (low! <= 0.4 && 0.4 <= high!) covered += 1;
     }
-    // 0.95 give or take three standard errors, and the percentile method is a little short at n = 60.
+    // 0.95 within three standard errors; the percentile method is slightly short at n = 60.
     expect(covered / experiments).toBeGreaterThan(0.9);
     expect(covered / experiments).toBeLessThan(0.99);
   });
-  test('is close to the normal interval where that holds', () => {
+  test('is close to the normal interval when that applies', () => {
     const draw = random(5);
     const values = Array.from({ length: 400 }, draw);
     const { value, low, high } = bootstrapMean(values, settings(1, 4000));
@@ -73,7 +74,7 @@ describe('bootstrap', () => {
     expect(bootstrapMean(values, settings(3))).toEqual(bootstrapMean(values, settings(3)));
   });
   test.each([
-    { name: 'nothing has no value', values: [], want: { value: null, low: null } },
+    { name: 'no value gives no estimate', values: [], want: { value: null, low: null } },
     { name: 'one value has no interval', values: [0.5], want: { value: 0.5, low: null } },
     { name: 'equal values have no interval', values: [1, 1, 1], want: { value: 1, low: null } },
   ])('$name, and says why', ({ values, want }) =>
@@ -86,8 +87,8 @@ describe('McNemar', () => {
     { name: '1 against 9: twice (1 + 10) / 1024', pair: [1, 9], p: 0.021484375 },
     { name: 'the sides may be swapped', pair: [9, 1], p: 0.021484375 },
     { name: '0 against 6: twice 1 / 64', pair: [0, 6], p: 0.03125 },
-    { name: 'an even split says nothing', pair: [5, 5], p: 1 },
-    { name: 'no disagreement says nothing', pair: [0, 0], p: 1 },
+    { name: 'an even split shows nothing', pair: [5, 5], p: 1 },
+    { name: 'no disagreement shows nothing', pair: [0, 0], p: 1 },
   ] as const)('$name', ({ pair: [b, c], p }) => expect(mcnemarExact(b, c)).toBeCloseTo(p, 12));
   test('does not underflow with thousands of pairs', () => {
     // Normal approximation with continuity correction: z = 99 / sqrt(4100), p = 0.122.
@@ -100,7 +101,7 @@ describe('Pearson', () => {
   const xs = [10, 8, 13, 9, 11, 14, 6, 4, 12, 7, 5];
   const ys = [8.04, 6.95, 7.58, 8.81, 8.33, 9.96, 7.24, 4.26, 10.84, 4.82, 5.68];
 
-  test('of Anscombe’s first set is r and interval as R’s cor.test has them', () => {
+  test('for Anscombe’s first set gives r and the interval of R’s cor.test', () => {
     const points = xs.map((x, at): Point => [x, ys[at]!]);
     const r = pearson(points, 0.95, names);
     expect(r.value).toBeCloseTo(0.8164205, 6);
@@ -120,7 +121,7 @@ describe('Pearson', () => {
       reason: /backtracks never vary/,
     },
     {
-      name: 'constant y but for rounding',
+      name: 'constant y up to rounding',
       points: [
         [1, 0.3],
         [2, 0.1 + 0.2],
@@ -128,11 +129,14 @@ describe('Pearson', () => {
       ],
       reason: /rewards never vary/,
     },
-  ] as { name: string; points: Point[]; reason: RegExp }[])('says why it is missing: $name', ({ points, reason }) => {
-    const r = pearson(points, 0.95, names);
-    expect(r.value).toBeNull();
-    expect(r.reason).toMatch(reason);
-  });
+  ] as { name: string; points: Point[]; reason: RegExp }[])(
+    'gives the reason when it is missing: $name',
+    ({ points, reason }) => {
+      const r = pearson(points, 0.95, names);
+      expect(r.value).toBeNull();
+      expect(r.reason).toMatch(reason);
+    },
+  );
   test('has no interval for three points, nor on a line', () => {
     expect(
       pearson(
@@ -166,12 +170,12 @@ describe('majority', () => {
     { name: 'the most frequent answer decides', votes: [vote('a', true), vote('a', true), vote('b')], want: 1 },
     { name: 'a right minority loses', votes: [vote('a', true), vote('b'), vote('b')], want: 0 },
     { name: 'a tie of two counts half', votes: [vote('a', true), vote('b')], want: 0.5 },
-    { name: 'no answer has no vote', votes: [vote(null), vote(null), vote('a', true)], want: 1 },
-    { name: 'without any answer it is wrong', votes: [vote(null)], want: 0 },
+    { name: 'a missing answer has no vote', votes: [vote(null), vote(null), vote('a', true)], want: 1 },
+    { name: 'without any answer the majority is wrong', votes: [vote(null)], want: 0 },
   ])('$name', ({ votes, want }) => expect(majorityRight(votes)).toBe(want));
 });
 
 describe('smoothing', () => {
   test('is a centred mean, cut at the ends', () => expect(movingMean([0, 3, 6, 9], 3)).toEqual([1.5, 3, 6, 7.5]));
-  test('leaves short curves as they are', () => expect(movingMean([1, 5], lightWindow(2))).toEqual([1, 5]));
+  test('leaves short curves unchanged', () => expect(movingMean([1, 5], lightWindow(2))).toEqual([1, 5]));
 });

@@ -13,10 +13,10 @@ describe('the last box', () => {
     ['\\fbox{\\textbf{(A)}}', '\\textbf{(A)}'],
   ])('of %s holds %s', (text, answer) => expect(lastBox(text)).toEqual({ answer }));
 
-  test('that is not closed is a fault, whatever stands in the boxes before', () => {
+  test('that is not closed is a fault, whatever the boxes before contain', () => {
     expect(lastBox('\\boxed{1} and \\boxed{\\frac{1}{2}')).toEqual({ fault: 'its last \\boxed{ is not closed' });
   });
-  test('is not found in \\boxedsomething', () => expect(lastBox('\\boxedset{1}')).toBeNull());
+  test('is not the command in \boxedsomething', () => expect(lastBox('\\boxedset{1}')).toBeNull());
 });
 
 describe('an answer field', () => {
@@ -29,16 +29,16 @@ describe('an answer field', () => {
     ['$36', '$36'],
     ['5 + 13 = 18\n#### 18', '18'],
     ['so it is \\boxed{18}', '18'],
-  ])('%j answers %j', (text, answer) => expect(answerOfField(text)).toEqual({ answer }));
+  ])('%j gives the answer %j', (text, answer) => expect(answerOfField(text)).toEqual({ answer }));
 
   test.each([
     ['proof', '"proof" is no answer'],
     ['#### ', 'the answer is empty'],
     ['9'.repeat(1001), 'the answer is 1001 characters long, more than 1000'],
-  ])('%j does not answer', (text, fault) => expect(answerOfField(text)).toEqual({ fault }));
+  ])('%j gives no answer', (text, fault) => expect(answerOfField(text)).toEqual({ fault }));
 });
 
-test('prose without a mark is no answer', () => {
+test('prose without a mark gives no answer', () => {
   expect(answerOfSolution('Clearly it is 4.')).toEqual({ fault: 'the solution has neither \\boxed{} nor ####' });
 });
 
@@ -46,14 +46,14 @@ describe('a record', () => {
   const read = (value: unknown, file: Partial<ProblemFile> = {}) =>
     readRecord(value, fieldsOf(ProblemFile.parse({ name: 'set', path: 'set.jsonl', ...file })));
 
-  test('of MATH tells level and subject, and its answer by the box of its solution', () => {
+  test('of MATH has level and subject, and its answer is in the box of its solution', () => {
     const value = { problem: 'p', level: 'Level 5', type: 'Algebra', solution: 'So \\boxed{7}.' };
     expect(read(value, { layout: 'math' })).toMatchObject({
       ...{ origin: 'Algebra', level: '5', outcome: { kind: 'problem', problem: 'p', reference: '7' } },
     });
   });
 
-  test('of NuminaMath tells its source; its answer field counts before the solution', () => {
+  test('of NuminaMath has its source, and its answer field comes before the solution', () => {
     const value = {
       problem: 'p',
       source: 'amc_aime',
@@ -67,12 +67,12 @@ describe('a record', () => {
     });
   });
 
-  test('of GSM8K answers behind ####', () => {
+  test('of GSM8K has its answer after ####', () => {
     const value = { question: 'p', answer: 'Half of 36 is <<36/2=18>>18.\n#### 18' };
     expect(read(value, { layout: 'gsm8k' })).toMatchObject({ outcome: { problem: 'p', reference: '18' } });
   });
 
-  test('of a forum has several solutions: those without a box are passed over, other answers are kept to be compared', () => {
+  test('of a forum has several solutions: those without a box are skipped, other answers are kept for comparison', () => {
     const solutions = ['I agree.', 'Thus \\boxed{0.5}', 'Thus \\boxed{\\frac12}', '\\boxed{0.5}'];
     expect(read({ problem: 'p', solutions }, { layout: 'aops' })).toMatchObject({
       outcome: { kind: 'problem', reference: '0.5', others: ['\\frac12'] },
@@ -82,7 +82,7 @@ describe('a record', () => {
     });
   });
 
-  test('may hold its parts anywhere: dots lead into objects and lists', () => {
+  test('may have its parts anywhere: dots lead into objects and lists', () => {
     const fields = { problem: 'messages.0.content', answer: 'meta.answers.1', level: 'meta.level', id: 'meta.id' };
     const value = { messages: [{ content: 'p' }], meta: { answers: [1, 2.5], level: 3, id: 17 } };
     expect(read(value, { fields })).toMatchObject({
@@ -97,5 +97,5 @@ describe('a record', () => {
     [{ problem: 'p', answer: null }, 'there is no "answer" and no "solution"'],
     [['p', '1'], 'there is no "problem"'],
     [null, 'there is no "problem"'],
-  ])('%j is no problem', (value, fault) => expect(read(value).outcome).toEqual({ kind: 'bad', fault }));
+  ])('%j is not a problem', (value, fault) => expect(read(value).outcome).toEqual({ kind: 'bad', fault }));
 });

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { nearDuplicates, type Shingled } from '../../../stages/prepare/near-duplicates.ts';
 
-/** The definition, in the plainest words: every item against every earlier one that stays. */
+/** The definition, in its simplest form: every item is compared with every earlier one that stays. */
 function slowly(items: readonly Shingled[], threshold: number): { index: number; similarity: number }[] {
   const kept: number[] = [];
   const found: { index: number; similarity: number }[] = [];

@@ -49,19 +49,19 @@ describe('generated sets', () => {
     return { generate, orders };
   };
 
-  test('share no problem between search and curriculum where the domain has enough', async () => {
+  test('have no problem in common when the domain has enough', async () => {
     const { search, curriculum, benchmarks } = await generateSets(data, 1, aDomain(5).generate);
     expect(search.map(({ problem }) => problem)).toEqual(['0', '1', '2']);
     expect(curriculum.map(({ problem }) => problem)).toEqual(['3', '4']);
     expect(benchmarks).toMatchObject([{ problem: 'held 0', source: 'held-out' }]);
   });
 
-  test('overlap where the domain is too small for both', async () => {
+  test('overlap when the domain is too small for both', async () => {
     const { search, curriculum } = await generateSets(data, 1, aDomain(4).generate);
     expect([search.length, curriculum.length]).toEqual([3, 2]);
   });
 
-  test('are refused in the words of the domain where it is too small even so', async () => {
+  test('are refused with the message of the domain when it is too small even for that', async () => {
     await expect(generateSets(data, 1, aDomain(2).generate)).rejects.toMatchObject({
       failure: 'InvalidInput',
       message: 'it has 2 problems',
@@ -107,14 +107,14 @@ describe('a set of files', () => {
     });
   });
 
-  test('sets aside the second record with an id', async () => {
+  test('sets aside the second record with the same id', async () => {
     const lines = ['{"question":"a","answer":"1","n":7}', '{"question":"b","answer":"1","n":7}'];
     const { candidates, setAside } = await (await aSet(lines, { fields: { problem: 'question', id: 'n' } })).set;
     expect(candidates.map(({ id }) => id)).toEqual(['amc/7']);
     expect(setAside).toMatchObject([{ at: 'line 2', detail: 'its id "7" is that of line 1 too' }]);
   });
 
-  test('is refused with its line when that is not JSON', async () => {
+  test('is refused with the line that is not JSON', async () => {
     const { path, set } = await aSet([...GOOD, 'question,answer']);
     await expect(set).rejects.toMatchObject({
       failure: 'InvalidInput',
@@ -122,14 +122,14 @@ describe('a set of files', () => {
     });
   });
 
-  test('is refused when no record has the fields, in the words of the first', async () => {
+  test('is refused when no record has the fields, with the fault of the first', async () => {
     const { set } = await aSet(GOOD, { fields: { problem: 'text' } });
     await expect(set).rejects.toThrow(
       /none of its 2 records is one; of the first \(line 1\): there is no "text"; set the layout/,
     );
   });
 
-  test('is cut to its limit after a shuffle that the seed decides', async () => {
+  test('is cut to its limit after a shuffle by the seed', async () => {
     const many = Array.from({ length: 50 }, (_, index) => `{"question":"${index}","answer":"1"}`);
     const take = async (seed: number) =>
       (await (await aSet(many, { limit: 5 }, seed)).set).candidates.map(({ problem }) => problem);
@@ -157,7 +157,7 @@ describe('a file that is elsewhere', () => {
     return { address: `http://127.0.0.1:${port}/sets/amc.jsonl`, asked: () => asked };
   }
 
-  /** What is read of an address, as `prepare` does it. */
+  /** Reads an address as `prepare` does. */
   async function fetched(address: string, cache: string): Promise<string> {
     await using file = (await openSource({ path: address }, aReadContext({ cache, planned: { [address]: SHA256 } })))
       .file;
@@ -173,7 +173,7 @@ describe('a file that is elsewhere', () => {
     expect(await readdir(cache)).toEqual([`${SHA256.slice(0, 16)}-amc.jsonl`]);
   });
 
-  test('and whose copy is damaged is fetched again', async () => {
+  test('is fetched again when its copy is damaged', async () => {
     const { address, asked } = await aServer((response) => response.end(CONTENT));
     const cache = await temporaryFolder();
     await writeFile(join(cache, `${SHA256.slice(0, 16)}-amc.jsonl`), 'half');
@@ -181,7 +181,7 @@ describe('a file that is elsewhere', () => {
     expect(asked()).toBe(1);
   });
 
-  test('and is another than its sha256 says is refused, and not kept', async () => {
+  test('is refused and not kept when its sha256 differs', async () => {
     const { address } = await aServer((response) => response.end('other'));
     const cache = await temporaryFolder();
     await expect(fetched(address, cache)).rejects.toMatchObject({ failure: 'InvalidInput' });
@@ -191,7 +191,7 @@ describe('a file that is elsewhere', () => {
   test.each([
     ['is not there', (response: ServerResponse) => response.writeHead(404).end(), 'InvalidInput', /answered 404/],
     [
-      'is behind a server in trouble',
+      'is behind a failing server',
       (response: ServerResponse) => response.writeHead(503).end(),
       'DependencyDown',
       /answered 503/,
@@ -203,7 +203,7 @@ describe('a file that is elsewhere', () => {
       'DependencyDown',
       /broke off/,
     ],
-  ])('and %s ends the stage as %#', async (_, answer, failure, message) => {
+  ])('that %s ends the stage', async (_, answer, failure, message) => {
     const { address } = await aServer(answer);
     const fetching = fetched(address, await temporaryFolder());
     await expect(fetching).rejects.toMatchObject({ failure, message: expect.stringMatching(message) });
@@ -211,7 +211,7 @@ describe('a file that is elsewhere', () => {
 });
 
 describe('a file of this machine', () => {
-  test('may be named by a file address, and holds what the stage was planned with', async () => {
+  test('may be named by a file address, and has the content that the stage was planned with', async () => {
     const path = join(await temporaryFolder(), 'amc.jsonl');
     await writeFile(path, 'one');
     const { href } = pathToFileURL(path);
@@ -227,14 +227,14 @@ describe('a file of this machine', () => {
     });
   });
 
-  test('is not read where the stage was planned without it', async () => {
+  test('is not read when the stage was planned without it', async () => {
     await expect(openSource({ path: '/etc/passwd' }, aReadContext({}))).rejects.toMatchObject({
       failure: 'InvalidInput',
       message: '/etc/passwd: expected its sha256 in the stage file (dataFiles)',
     });
   });
 
-  test('ends the stage with words when it has become a FIFO since', async () => {
+  test('ends the stage with a message when it has become a FIFO since', async () => {
     const path = join(await temporaryFolder(), 'amc.jsonl');
     execFileSync('mkfifo', [path]);
     const planned = { [path]: sha256('one') };
@@ -256,7 +256,7 @@ describe('the program', () => {
     return { end, dir, read };
   }
 
-  test('has the domain generate three disjoint sets', async () => {
+  test('lets the domain generate three disjoint sets', async () => {
     const data = { type: 'generated', searchProblems: 20, curriculumPrompts: 10, benchmarkProblems: 5 };
     const { end, read, dir } = await prepared(data);
     expect(end).toMatchObject({ code: 0, stderr: '' });
@@ -267,13 +267,13 @@ describe('the program', () => {
     expect(counts).toMatchObject({ search: 20, curriculum: 10, benchmarks: 5, curriculumAlsoSearched: 0 });
   });
 
-  test('ends with 65 and the words of a domain that has too few problems', async () => {
+  test('ends with 65 and the message of a domain with too few problems', async () => {
     const data = { type: 'generated', searchProblems: 20, curriculumPrompts: 10, benchmarkProblems: 5 };
     const { end } = await prepared(data, { largest: 2 });
     expect(end).toMatchObject({ code: 65, stderr: expect.stringMatching(/expected at most 1 sums, but got 5; raise/) });
   });
 
-  test('splits files, whose parts are disjoint when a share is held back from the search', async () => {
+  test('splits files into disjoint parts when a share is held back from the search', async () => {
     const folder = await temporaryFolder();
     const lines = (first: number, count: number) =>
       Array.from({ length: count }, (_, n) =>
@@ -288,7 +288,7 @@ describe('the program', () => {
     });
     expect(end).toMatchObject({ code: 0, stderr: '' });
     const [search, curriculum, benchmarks] = await Promise.all(Object.values(FILES.prepare).map(read));
-    // 40 problems; 138 and 139 are of the benchmark, a quarter of the rest is held back
+    // 40 problems; 138 and 139 are in the benchmark, and a quarter of the rest is held back
     expect([search, curriculum, benchmarks].map((set) => set?.length)).toEqual([28, 10, 4]);
     expect(new Set([...search!, ...curriculum!].map(({ problem }) => problem)).size).toBe(38);
     const card = DataCard.parse(JSON.parse(await readFile(join(dir, 'data', FILES.dataCard.card), 'utf8')));
@@ -312,7 +312,7 @@ describe('the program', () => {
     expect(files).toHaveLength(7);
   });
 
-  test('ends with 73 when nothing is left but benchmark problems, says what became of them, and leaves the lists', async () => {
+  test('ends with 73 when only benchmark problems are left, says what happened to them, and leaves the lists', async () => {
     const path = join(await temporaryFolder(), 'amc.jsonl');
     await writeFile(path, '{"problem":"1 + 1 =","answer":2}\n');
     const file = { name: 'amc', path };
@@ -327,7 +327,7 @@ describe('the program', () => {
     await expect(readFile(join(dir, 'parts/00000.json'))).rejects.toThrow(/ENOENT/);
   });
 
-  test('fetches over https with the headers and the authority of its environment, and tells neither', async () => {
+  test('fetches over https with the headers and the authority of its environment, and logs neither', async () => {
     using authority = testAuthority();
     const content = Array.from({ length: 20 }, (_, n) => JSON.stringify({ problem: `add one to ${n}`, answer: n + 1 }));
     const text = content.join('\n');

@@ -20,7 +20,7 @@ describe('two problems are the same', () => {
     ['when compatibility characters differ', 'ﬁnd １', 'find 1'],
   ])('%s', (_, one, other) => expect(normalised(one)).toBe(normalised(other)));
 
-  test('but not when a number differs', () => expect(normalised('1 + 2')).not.toBe(normalised('1 + 3')));
+  test('unless a number differs', () => expect(normalised('1 + 2')).not.toBe(normalised('1 + 3')));
 
   test('and have the same id in the same source', () => {
     expect(idOfText('amc', 'Find 1')).toBe(idOfText('amc', 'find  1'));
@@ -29,22 +29,22 @@ describe('two problems are the same', () => {
 });
 
 describe('words', () => {
-  test('leave out signs, capitals and how TeX looks', () => {
+  test('omit signs, capitals and the appearance of TeX', () => {
     expect(wordsOf('Find $\\left(x+\\frac{1}{2}\\right)^2$, if\\quad $X > 3.5$.')).toEqual(
       wordsOf('find (x + \\frac12)^{2} if x>3.5').with(3, '1').toSpliced(4, 0, '2'),
     );
   });
-  test('tell numbers in their order', () => expect(numbersOf(wordsOf('3 apples and 12 pears'))).toBe('3 12'));
+  test('keep numbers in their order', () => expect(numbersOf(wordsOf('3 apples and 12 pears'))).toBe('3 12'));
 });
 
 describe('equal texts', () => {
-  test('leave the first of them, and name it', () => {
+  test('are reduced to the first of them, which is named', () => {
     const { left, duplicates } = withoutEquals('search', [answered('a'), answered('b'), answered('A', '1', 'two')]);
     expect(left.map(({ id }) => id)).toEqual(['set/a', 'set/b']);
     expect(duplicates).toMatchObject([{ set: 'search', id: 'two/A', of: 'set/a', similarity: 1 }]);
   });
 
-  test('that answer differently are all set aside: one of the answers is wrong, and nobody knows which', () => {
+  test('with different answers are all set aside, because nobody knows which answer is wrong', () => {
     const { left, setAside } = withoutEquals('search', [answered('a', '1'), answered('b'), answered('A', '2', 'two')]);
     expect(left.map(({ id }) => id)).toEqual(['set/b']);
     expect(setAside).toMatchObject([
@@ -58,7 +58,7 @@ describe('equal texts', () => {
     ]);
   });
 
-  test('stay in every benchmark that has them', () => {
+  test('are kept in every benchmark that has them', () => {
     const benchmarks = [answered('a', '1', 'amc'), answered('a', '1', 'aime'), answered('A', '1', 'amc')];
     expect(withoutEquals('benchmarks', benchmarks).left.map(({ source }) => source)).toEqual(['amc', 'aime']);
   });
@@ -74,10 +74,10 @@ describe('nearly equal texts', () => {
     expect(left).toHaveLength(1);
     expect(duplicates[0]?.similarity).toBeGreaterThan(0.9);
   });
-  test('are two when a number differs', () => {
+  test('are two problems when a number differs', () => {
     expect(clean(answered(LONG), answered(LONG.replace('48', '50'))).left).toHaveLength(2);
   });
-  test('are two when the answer differs', () => {
+  test('are two problems when the answer differs', () => {
     expect(clean(answered(LONG), answered(LONG.replace('on each side', 'in all'), '48')).left).toHaveLength(2);
   });
 });
@@ -86,7 +86,7 @@ describe('cleaning', () => {
   const BENCHMARK =
     'In how many ways can 9 students be seated around a round table if two of them refuse to sit side by side?';
 
-  test('removes equals, near equals and benchmark problems in turn, and tells what is left after each', () => {
+  test('removes equals, near equals and benchmark problems in turn, and counts what is left after each step', () => {
     const problems = [
       answered('find one'),
       answered('FIND one'),
@@ -103,7 +103,7 @@ describe('cleaning', () => {
     expect(clean.contamination).toMatchObject([{ benchmark: 'amc', benchmarkId: `amc/${BENCHMARK}`, removed: true }]);
   });
 
-  test('reports a stock phrase that a benchmark has too, and removes nothing for it', () => {
+  test('reports a stock phrase that a benchmark has too, and removes nothing because of it', () => {
     const stock = 'Find the sum of all possible values of';
     const clean = cleaned(
       'search',
@@ -127,7 +127,7 @@ describe('cleaning', () => {
   });
 });
 
-test('generated sets are cleaned by equal texts alone, for they are alike by nature', () => {
+test('generated sets are cleaned only by equal texts, because they are alike by nature', () => {
   const { sets, counts } = cleanedByText({
     search: [aProblem('a', 'one'), aProblem('A', 'two'), aProblem('b'), aProblem('held')],
     curriculum: [aProblem('b'), aProblem('c'), aProblem('Held'), aProblem('c')],

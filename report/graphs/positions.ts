@@ -1,7 +1,7 @@
 import type { GraphNode } from '../report-schema.ts';
 
 /** A point of a drawing, in pixels; y grows downwards. */
-export interface Place {
+export interface Position {
   readonly x: number;
   readonly y: number;
 }
@@ -9,7 +9,7 @@ export interface Place {
 export interface PlacedNode extends GraphNode {
   readonly label: string;
   /** Centre. */
-  readonly at: Place;
+  readonly at: Position;
   readonly width: number;
   readonly height: number;
 }

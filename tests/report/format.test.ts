@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { duration } from '../../report/words.ts';
+import { duration } from '../../report/format.ts';
 
 test.each([
   [0.42, '420ms'],
