@@ -1,4 +1,4 @@
-import { readBounded, readYaml, describeReadError } from '../inputs/index.ts';
+import { describeReadError, readBounded, readYaml } from '../inputs/index.ts';
 import { InvalidInputError, jsonFault, KubernetesSettings, parseOrRefuse, SPEC_LIMITS } from '../spec/index.ts';
 
 /**
