@@ -3,13 +3,19 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { breaches, strayFiles } from './breaches.ts';
 import { circles } from './circles.ts';
-import { edgesOf, type Sources } from './edges.ts';
+import { type Edge, edgesOf, type Sources } from './edges.ts';
 import { labelOf, type Packages, type Walls } from './table.ts';
 import { unused } from './unused.ts';
 
 /** Everything that is wrong with the imports of a project, a line each; empty when the walls hold. */
 export function wallFaults(table: Walls, packages: Packages, sources: Sources): string[] {
-  const edges = edgesOf(sources);
+  let edges: Edge[];
+  try {
+    edges = edgesOf(sources);
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
+    return [error.message];
+  }
   return [
     ...strayFiles(table, sources.keys()),
     ...breaches(table, packages, edges),

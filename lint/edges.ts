@@ -12,6 +12,7 @@ export interface Edge extends Import {
   readonly to: string | null;
 }
 
+/** @throws SyntaxError naming the first file that does not parse */
 export function edgesOf(sources: Sources): Edge[] {
   return [...sources].flatMap(([from, source]) =>
     importsOf(from, source).map((one) => ({ ...one, from, to: pathOf(from, one.specifier) })),

@@ -33,7 +33,7 @@ const LOADERS: ReadonlySet<string> = new Set([
  * Every import of one file: `import`, `export ... from`, `import()`, `require` and its kind, types as `import('...').Name`, augmented
  * modules, and `/// <reference>`. `import { type A } from` is not for types alone: with `verbatimModuleSyntax` it loads the module.
  * @param path - its ending tells the language
- * @throws Error naming the file when it does not parse
+ * @throws SyntaxError naming the file when it does not parse
  */
 export function importsOf(path: string, source: string): Import[] {
   const bytes = Buffer.from(source);
@@ -50,7 +50,7 @@ function parse(path: string, source: string): unknown {
   try {
     return parseSync(source, optionsFor(path));
   } catch (error) {
-    throw new Error(`${path} does not parse: ${String(error)}`, { cause: error });
+    throw new SyntaxError(`${path} does not parse: ${String(error)}`, { cause: error });
   }
 }
 

@@ -120,6 +120,12 @@ test('a package that nothing imports is told', () => {
   ]);
 });
 
+test('a file that does not parse is named, and nothing is concluded from the others', () => {
+  const [first, ...others] = faults({ 'low/b.ts': 'import from from;;', 'high/b.ts': "import 'zod';" });
+  expect(first).toContain('low/b.ts does not parse');
+  expect(others).toEqual([]);
+});
+
 test('a table that allows a circle of folders is refused, types included', () => {
   const table = walls({
     ...TABLE,
