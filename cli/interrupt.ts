@@ -1,3 +1,4 @@
+import { addAbortListener } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CommandError, EXIT, tell } from '../config/command-errors.ts';
 
@@ -44,14 +45,8 @@ export async function untilInterrupted<T>(work: (signal: AbortSignal) => Promise
 /** Resolves as `promise` does, or with null as soon as `signal` aborts. */
 export async function orAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T | null> {
   const { promise: aborted, resolve } = Promise.withResolvers<null>();
-  const onAbort = () => resolve(null);
-  signal.addEventListener('abort', onAbort, { once: true });
-  if (signal.aborted) onAbort();
-  try {
-    return await Promise.race([promise, aborted]);
-  } finally {
-    signal.removeEventListener('abort', onAbort);
-  }
+  using _ = addAbortListener(signal, () => resolve(null));
+  return await Promise.race([promise, aborted]);
 }
 
 /** Resolves after the time, or as soon as `signal` aborts. */

@@ -149,7 +149,7 @@ export const WALLS: Walls = walls({
       'k8s/status/seen-pod.ts': { why: 'pods as last seen', typesOnly: true },
       store: 'names of files',
     },
-    packages: ['node:fs', 'node:path', 'p-timeout'],
+    packages: ['node:events', 'node:fs', 'node:path', 'p-queue', 'p-timeout'],
   },
   'k8s/capacity': {
     holds: 'nodes, quantities, and whether a job fits',
@@ -261,7 +261,7 @@ export const WALLS: Walls = walls({
       installation: 'which workflows are open',
       store: 'claims and garbage',
     },
-    packages: ['node:fs', 'node:path', 'node:timers', 'zod'],
+    packages: ['node:fs', 'node:path', 'node:timers', 'p-queue', 'zod'],
     packageTypes: ['@temporalio/client'],
   },
   domains: {
@@ -549,6 +549,7 @@ export const WALLS: Walls = walls({
       'execa',
       'log-update',
       'node',
+      'node:events',
       'node:child_process',
       'node:crypto',
       'node:fs',

@@ -1,3 +1,4 @@
+import { addAbortListener } from 'node:events';
 import type { PodState } from '../executor/index.ts';
 import { POD_ENV } from '../spec/pod-env.ts';
 import { logPath, stageDir } from '../store/layout.ts';
@@ -55,21 +56,15 @@ export async function runPod(job: LocalJob, place: PodPlace, stop: AbortSignal):
   return serverDied && end.exitCode !== 0 ? failed('policy-server', serverEnd) : endOf(end);
 }
 
-/** Runs the main program; once `stop` aborts it is told to end. */
+/** Runs the main program. When `stop` aborts, it is asked to end. */
 async function runMain(
   spec: ContainerSpec,
   graceMs: number | (() => number),
   stop: AbortSignal,
 ): Promise<ContainerEnd> {
   const main = startContainer(spec);
-  const terminate = () => void main.terminate(typeof graceMs === 'number' ? graceMs : graceMs());
-  if (stop.aborted) terminate();
-  stop.addEventListener('abort', terminate, { once: true });
-  try {
-    return await main.ended;
-  } finally {
-    stop.removeEventListener('abort', terminate);
-  }
+  using _ = addAbortListener(stop, () => void main.terminate(typeof graceMs === 'number' ? graceMs : graceMs()));
+  return await main.ended;
 }
 
 const withEnv = (spec: ContainerSpec, env: Readonly<Record<string, string>>): ContainerSpec => ({

@@ -1,10 +1,12 @@
 import { rm, unlink } from 'node:fs/promises';
+import PQueue from 'p-queue';
 import type { Executor } from '../executor/index.ts';
 import { findTemporaries, isMissing, releaseClaim, scanStore, type TemporaryFile } from '../store/index.ts';
 import {
   type Finding,
   findGarbage,
   idOf,
+  type Owner,
   type OwnerState,
   ownersToAsk,
   type Snapshot,
@@ -119,11 +121,9 @@ async function statesOf(
 ): Promise<ReadonlyMap<string, OwnerState>> {
   if (doubt !== null) doubts.add(doubt);
   const states = new Map<string, OwnerState>();
-  const left = ownersToAsk(snapshot).values();
-  const askNext = async (): Promise<void> => {
-    for (const owner of left) states.set(idOf(owner), await stateOf(owner));
-  };
-  await Promise.all(Array.from({ length: CONCURRENT_REQUESTS }, askNext));
+  const queue = new PQueue({ concurrency: CONCURRENT_REQUESTS });
+  const ask = async (owner: Owner): Promise<void> => void states.set(idOf(owner), await stateOf(owner));
+  await queue.addAll(ownersToAsk(snapshot).map((owner) => () => ask(owner)));
   return states;
 }
 

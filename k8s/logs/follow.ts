@@ -1,3 +1,4 @@
+import { addAbortListener } from 'node:events';
 import type { KubeClient } from '../api/client.ts';
 import type { KubeError } from '../api/errors.ts';
 import { annotationOf, nameOf, type Pod } from '../api/objects.ts';
@@ -69,7 +70,7 @@ export async function* podLines(
     }
   }
 
-  signal.addEventListener('abort', () => wake(), { once: true });
+  using _ = addAbortListener(signal, () => wake());
   let lookedAt = 0;
   while (!signal.aborted) {
     if (Date.now() - lookedAt >= LOOK_EVERY_MS && (follow || lookedAt === 0)) {

@@ -1,5 +1,6 @@
 import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import PQueue from 'p-queue';
 import { logPath, stageDir, writeFileAtomic } from '../../store/index.ts';
 import type { KubeClient } from '../api/client.ts';
 import type { Log } from '../api/log.ts';
@@ -66,22 +67,26 @@ export async function keepLogs(
   const stage = stageDir(store, key);
   const wanted = tellingPods(pods)
     .slice(0, KEPT.pods)
-    .flatMap(({ pod }) => containersOf(pod).map((container) => ({ pod, container })))
-    .values();
-  const keepInTurn = async (): Promise<void> => {
-    for (const { pod, container } of wanted) {
-      try {
-        const text = await tailOf(client, pod, container, KEPT);
-        if (text === null || text === '') continue;
-        const path = logPath(stage, attempt, partOf(pod), container);
-        await mkdir(dirname(path), { recursive: true });
-        await writeFileAtomic(path, text);
-      } catch (error) {
-        log.warn({ pod: nameOf(pod), container, error: (error as Error).message }, 'a log could not be kept');
-      }
+    .flatMap(({ pod }) => containersOf(pod).map((container) => ({ pod, container })));
+  const keep = async (pod: Pod, container: ReturnType<typeof containersOf>[number]): Promise<void> => {
+    try {
+      const text = await tailOf(client, pod, container, KEPT);
+      if (text === null || text === '') return;
+      const path = logPath(stage, attempt, partOf(pod), container);
+      await mkdir(dirname(path), { recursive: true });
+      await writeFileAtomic(path, text);
+    } catch (error) {
+      log.warn({ pod: nameOf(pod), container, error: (error as Error).message }, 'a log could not be kept');
     }
   };
-  await Promise.all(Array.from({ length: AT_ONCE }, keepInTurn));
+  const queue = new PQueue({ concurrency: AT_ONCE });
+  await queue.addAll(
+    wanted.map(
+      ({ pod, container }) =>
+        () =>
+          keep(pod, container),
+    ),
+  );
 }
 
 /** The end of the logs of a job, for a person. */
