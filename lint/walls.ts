@@ -32,7 +32,7 @@ export const WALLS: Walls = walls({
     publicFiles: ['data-converter.ts', 'index.ts', 'progress-schedule.ts', 'search-attributes.ts'],
     imports: {
       executor: 'runs jobs',
-      domains: 'a campaign names a domain that exists',
+      domains: { why: 'checks the settings of the domain', files: ['domain.ts'] },
       inputs: 'digests of the data that a campaign names',
       installation: 'whose task queue and which workflows are open',
       planner: 'refuses what fits on no machine',
@@ -87,7 +87,7 @@ export const WALLS: Walls = walls({
       'k8s/api/objects.ts': 'the form of objects',
       'k8s/manifests/labels.ts': 'labels and annotations of what is made',
       spec: 'job requests and settings',
-      store: { why: 'where logs and progress lie', files: ['layout.ts'] },
+      store: { why: 'the folder of a stage', files: ['layout.ts'] },
     },
     packages: [],
     packageTypes: ['@kubernetes/client-node'],
@@ -147,7 +147,7 @@ export const WALLS: Walls = walls({
       'k8s/manifests/labels.ts': 'names of containers',
       'k8s/status': 'which pods run',
       'k8s/status/seen-pod.ts': { why: 'pods as last seen', typesOnly: true },
-      store: 'names of files',
+      store: 'names and writes files',
     },
     packages: ['node:events', 'node:fs', 'node:path', 'p-queue', 'p-timeout'],
   },
@@ -167,7 +167,7 @@ export const WALLS: Walls = walls({
   executor: {
     holds: 'one interface for what runs jobs; from an attempt to its job request',
     publicFiles: ['index.ts'],
-    imports: { spec: RECORDS, store: { why: 'where logs and progress lie', files: ['layout.ts'] } },
+    imports: { spec: RECORDS, store: { why: 'the folder of a stage', files: ['layout.ts'] } },
     packages: ['node:crypto'],
   },
   local: {
@@ -511,7 +511,7 @@ export const WALLS: Walls = walls({
     holds: 'parts of the worker: bundle, deployment, executors, logging, preflight',
     imports: {
       executor: { why: 'the interface that both fulfil', typesOnly: true },
-      activities: 'what an executor is given to; the converters of data',
+      activities: { why: 'the converters of data', files: ['data-converter.ts'] },
       installation: 'which workflows are open',
       k8s: 'one of the two executors',
       local: 'the other',
@@ -532,7 +532,7 @@ export const WALLS: Walls = walls({
     imports: {
       executor: 'shows the Job that would be made',
       config: ERRORS,
-      domains: 'a campaign names a domain that exists',
+      domains: { why: 'checks the settings of the domain', files: ['domain.ts'] },
       inputs: 'opens the campaign file',
       installation: 'which workflows are open',
       k8s: 'nodes, logs and manifests',
@@ -603,7 +603,11 @@ export const WALLS: Walls = walls({
   dev: {
     holds: 'Temporal and a worker as processes of this machine; what pages about it are written with',
     flat: true,
-    imports: { config: 'paths, ports and connection', installation: 'the task queue of a store', spec: RECORDS },
+    imports: {
+      config: 'paths, ports and connection',
+      installation: 'the task queue of a store',
+      spec: 'names of search attributes',
+    },
     packages: [
       '@temporalio/client',
       'get-port',
@@ -648,7 +652,7 @@ export const WALLS: Walls = walls({
     flat: true,
     publicFiles: ['result.ts', 'soak.ts'],
     imports: {
-      cli: { why: 'makes campaign files', files: ['campaign-file.ts'] },
+      cli: { why: 'reads a campaign file', files: ['campaign-file.ts'] },
       config: 'paths, errors of commands',
       dev: 'the machine in words, tables in Markdown',
       'dev/soak/checker': 'notes evidence, has it checked',
