@@ -73,7 +73,7 @@ export interface Domain {
   join(parts: readonly string[]): string;
   /** Splits a completion into steps, starting at any state. A malformed end is the last step, unchanged. */
   splitSteps(completion: string): string[];
-  /** Whether the step holds a final answer. */
+  /** Whether the step has a final answer. */
   isTerminal(step: string): boolean;
   /** Name of the place that a step leads to, for "Let's go back to ...". */
   placeAfter(step: string): string;

@@ -34,7 +34,11 @@ export function curatedCard(
   const tokens = solutions.flatMap(({ writtenTokens }) => writtenTokens ?? []);
   const reasons = Map.groupBy(dropped, ({ reason }) => reason);
   return {
-    ...{ schemaVersion: 1, stage, seed, solutions: solutions.length, dropped: dropped.length },
+    schemaVersion: 1,
+    stage,
+    seed,
+    solutions: solutions.length,
+    dropped: dropped.length,
     byK: groupsBy(({ k }) => String(k)),
     bySource: groupsBy(({ source }) => source),
     byLevel: Object.keys(byLevel).every((level) => level === NO_LEVEL) ? {} : byLevel,
@@ -75,7 +79,10 @@ function samplesOf(solutions: readonly Solution[], seed: number): CuratedCard['s
       .toSorted((a, b) => a.draw - b.draw || (a.solution.id < b.solution.id ? -1 : 1))
       .slice(0, SAMPLES_OF_A_K)
       .map(({ solution: { id, problem, text } }) => ({
-        ...{ id, k, source: problem.source, level: problem.level ?? null },
+        id,
+        k,
+        source: problem.source,
+        level: problem.level ?? null,
         problem: problem.problem.slice(0, LONGEST_SAMPLE),
         text: text.trim().slice(0, LONGEST_SAMPLE),
         isCut: Math.max(problem.problem.length, text.trim().length) > LONGEST_SAMPLE,

@@ -35,12 +35,12 @@ export const domain: Domain = {
     solve: (problem) => problem,
     // The final answer repeats the coins of the steps, so the judge sees only the steps.
     selfEvaluate: (problem, steps) =>
-      words(['Notes :', problem, ...steps.filter((step) => !isTerminal(step)), phrases.reflection]),
-    rewrite: (_problem, _written, step) => words(['Rewrite :', step, '=>']),
+      joinWords(['Notes :', problem, ...steps.filter((step) => !isTerminal(step)), phrases.reflection]),
+    rewrite: (_problem, _written, step) => joinWords(['Rewrite :', step, '=>']),
   },
   stepStops: [' .'],
   rewriteStops: [' .'],
-  join: words,
+  join: joinWords,
   splitSteps: (completion) =>
     completion
       .split(/(?<= \.)(?= )|(?=Final answer:)/)
@@ -64,7 +64,7 @@ export const domain: Domain = {
   },
 };
 
-function words(parts: readonly string[]): string {
+function joinWords(parts: readonly string[]): string {
   return parts
     .map((part) => part.trim())
     .filter((part) => part !== '')

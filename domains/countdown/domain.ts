@@ -26,12 +26,12 @@ export const domain: Domain = {
     solve: (problem) => problem,
     // The final answer repeats the equations of the steps, so the judge sees only the steps.
     selfEvaluate: (problem, steps) =>
-      words(['Notes :', problem, ...steps.filter((step) => !isTerminal(step)), phrases.reflection]),
-    rewrite: (_problem, _written, step) => words(['Rewrite :', step, '=>']),
+      joinWords(['Notes :', problem, ...steps.filter((step) => !isTerminal(step)), phrases.reflection]),
+    rewrite: (_problem, _written, step) => joinWords(['Rewrite :', step, '=>']),
   },
   stepStops: [' .'],
   rewriteStops: [' .'],
-  join: words,
+  join: joinWords,
   splitSteps: (completion) =>
     completion
       .split(/(?<= \.)(?= )|(?=Final answer:)/)
@@ -44,12 +44,12 @@ export const domain: Domain = {
     const leaked = leakedPhrase(phrases, rewritten);
     if (leaked !== null) return leaked;
     if (!rewritten.endsWith(' .')) return { reason: 'form', detail: 'it does not end with " ."' };
-    const [wanted, came] = [numbersOf(step), numbersOf(rewritten)];
+    const [wanted, came] = [sortedNumbers(step), sortedNumbers(rewritten)];
     return wanted === came ? null : { reason: 'numbers', detail: `expected the numbers ${wanted}, but it has ${came}` };
   },
 };
 
-function words(parts: readonly string[]): string {
+function joinWords(parts: readonly string[]): string {
   return parts
     .map((part) => part.trim())
     .filter((part) => part !== '')
@@ -61,6 +61,6 @@ function isTerminal(step: string): boolean {
 }
 
 /** The numbers of a text as a sorted list. Prose may change their order; it must keep how often each occurs. */
-function numbersOf(text: string): string {
+function sortedNumbers(text: string): string {
   return (text.match(/\d+/g) ?? []).toSorted((a, b) => Number(a) - Number(b)).join(', ');
 }

@@ -10,7 +10,7 @@ import { leakedVerdict } from './verdicts.ts';
 
 /** How a text is split into steps: `prompts/steps.json`. */
 const Steps = z.strictObject({
-  delimiter: z.string().min(1).describe('Stands between two steps, and ends each.'),
+  delimiter: z.string().min(1).describe('Separates two steps, and ends each step.'),
   stops: z
     .array(z.string().min(1))
     .min(1)
@@ -18,7 +18,7 @@ const Steps = z.strictObject({
   ends: z
     .array(z.string().min(1))
     .default([])
-    .describe('Strings by which a policy goes on to another problem, as the examples of the prompt do.'),
+    .describe('Strings with which a policy begins another problem, as the examples of the prompt do.'),
 });
 const { delimiter: DELIMITER, stops: STOPS, ends: ENDS } = readSteps();
 const STEP_END = stepEnd(STOPS);

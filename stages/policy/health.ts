@@ -39,9 +39,9 @@ export interface HealthWatch {
 }
 
 /**
- * Tells a hanging server (it accepts requests and answers nothing) from a busy one, which still answers `GET /health`.
- * So a request may take as long as it needs, and a dead server is noticed within about `silenceMs`. Probes are sent
- * only while a request is in flight.
+ * Distinguishes a hanging server (it accepts requests and answers nothing) from a busy one, which still answers `GET
+ * /health`. So a request may take as long as it needs, and a dead server is noticed within about `silenceMs`. Probes
+ * are sent only while a request is in flight.
  */
 export function healthWatch(url: string, silenceMs: number): HealthWatch {
   const probeMs = silenceMs / PROBES;

@@ -40,7 +40,8 @@ export function counterOf(items: Iterable<Counted> = []): Counter {
       for (const [key, by] of other.parts.byLevel) raise(byLevel, key, by);
     },
     step: (step) => ({
-      ...{ step, count },
+      step,
+      count,
       bySource: sorted(bySource),
       // A set without levels needs no table of levels.
       byLevel: byLevel.size === 1 && byLevel.has(NO_LEVEL) ? {} : sorted(byLevel),

@@ -58,9 +58,17 @@ export async function prepareGenerated(
   const found = cleanedByText(made);
   const { sets, counts, duplicates, contamination } = found;
   return {
-    ...{ sets, counts, duplicates, contamination, setAside: [] },
+    sets,
+    counts,
+    duplicates,
+    contamination,
+    setAside: [],
     card: {
-      ...{ schemaVersion: 1, seed, files: [], suspects: 0, setAside: {} },
+      schemaVersion: 1,
+      seed,
+      files: [],
+      suspects: 0,
+      setAside: {},
       rules: { checkedByVerifier: false, nearDuplicates: null, decontamination: null },
       sets: SET_NAMES.map((set) => ({ set, steps: [stepOf('problems', made[set]), stepOf('kept', sets[set])] })),
     },
@@ -105,8 +113,15 @@ function withoutEqualBenchmarks(set: SetName, problems: readonly Problem[], benc
     const benchmark = byText.get(normalised(problem));
     if (benchmark === undefined) return true;
     contamination.push({
-      ...{ set, id, problem, benchmark: benchmark.source, benchmarkId: benchmark.id },
-      ...{ benchmarkProblem: benchmark.problem, shared: normalised(problem), overlap: 1, removed: true },
+      set,
+      id,
+      problem,
+      benchmark: benchmark.source,
+      benchmarkId: benchmark.id,
+      benchmarkProblem: benchmark.problem,
+      shared: normalised(problem),
+      overlap: 1,
+      removed: true,
     });
     return false;
   });

@@ -7,17 +7,17 @@ import type { Pod } from './pod.ts';
 import { PROJECT } from './python.ts';
 
 /**
- * Compares the sources of this pod with those of the worker that started it: an old image under a new worker would publish a result of
- * old code under the key of the new.
+ * Compares the sources of this pod with those of the worker that started it. A pod with an old image under a new worker
+ * would publish a result of old code under the key of the new code.
  * @throws StageExit `InvalidInput` naming both code versions
- * @throws StageExit `DependencyDown` where the list of the worker's sources does not hold; the next attempt writes it anew
+ * @throws StageExit `DependencyDown` when the list of the worker's sources is damaged; the next attempt writes it again
  */
 export async function refuseOtherCode({ dir, stage }: Pick<Pod, 'dir' | 'stage'>): Promise<void> {
   if (!isComputed(stage.codeVersion)) return;
   const planned = await readSources(dir);
   if (planned === null || versionOf(planned) !== stage.codeVersion) {
-    const words = `${sourcesPath(dir)} does not hold: it is not the list that code version ${stage.codeVersion} was made of`;
-    throw new StageExit('DependencyDown', `${words}; the next attempt writes it anew`);
+    const fault = `${sourcesPath(dir)} is damaged: it is not the list of sources of code version ${stage.codeVersion}`;
+    throw new StageExit('DependencyDown', `${fault}; the next attempt writes it again`);
   }
   const folders = { project: PROJECT, domains: domainsFolder() };
   const digests = Object.keys(planned.main).map(
@@ -27,7 +27,7 @@ export async function refuseOtherCode({ dir, stage }: Pick<Pod, 'dir' | 'stage'>
   if (difference !== null) throw new StageExit('InvalidInput', difference);
 }
 
-/** Empty where it is missing. */
+/** SHA-256 of a file; empty when it is missing. */
 async function digestOf(path: string): Promise<string> {
   try {
     return await sha256File(path);

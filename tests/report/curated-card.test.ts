@@ -5,7 +5,11 @@ import { CuratedCard, type DroppedTrace, type Solution } from '../../spec/index.
 const aSolution = (at: number, level?: string): Solution => ({
   id: `s${at}`,
   problem: { id: `p${at}`, problem: `Problem ${at}`, reference: '1', source: at < 6 ? 'many' : 'few', level },
-  ...{ prompt: 'P', text: 'x'.repeat(10 * (at + 1)), k: at % 2, spans: [], writtenTokens: at + 1 },
+  prompt: 'P',
+  text: 'x'.repeat(10 * (at + 1)),
+  k: at % 2,
+  spans: [],
+  writtenTokens: at + 1,
 });
 const SOLUTIONS = Array.from({ length: 9 }, (_, at) => aSolution(at, at === 0 ? undefined : '5'));
 const DROPPED: DroppedTrace[] = [

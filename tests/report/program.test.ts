@@ -35,7 +35,10 @@ async function storedCampaign(store: string, spoil: Readonly<Record<string, unkn
     }
   }
   const sketch = {
-    ...{ kind: 'analyse' as const, inputs, arms: ['astro', 'direct'], domain: { name: 'countdown' } },
+    kind: 'analyse' as const,
+    inputs,
+    arms: ['astro', 'direct'],
+    domain: { name: 'countdown' },
     config: { bootstrapResamples: 200, solutionGraphs: 2 },
   };
   return plannedStage(store, sketch satisfies StageSketch);

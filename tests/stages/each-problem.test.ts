@@ -30,7 +30,12 @@ function aLoop(
   };
   const run = (fence = context.fence) =>
     forEachProblem({
-      ...{ context: { ...context, fence }, items, journal, work, concurrency: 2, unit: 'item' },
+      context: { ...context, fence },
+      items,
+      journal,
+      work,
+      concurrency: 2,
+      unit: 'item',
       idOf: (item) => item,
       idOfEntry: ({ of }) => of,
     });

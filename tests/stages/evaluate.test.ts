@@ -41,17 +41,36 @@ test('every problem is completed greedily and sampled, verified, and its backtra
   expect((await records()).slice(0, 3)).toEqual([
     {
       ...easy,
-      ...{ sample: -1, mode: 'greedy', text: "Answer: 1 . Let's restart. Answer: 2", tokens: 7 },
-      ...{ verdict: 'right', answer: '2', backtracks: 1 },
+      sample: -1,
+      mode: 'greedy',
+      text: "Answer: 1 . Let's restart. Answer: 2",
+      tokens: 7,
+      verdict: 'right',
+      answer: '2',
+      backtracks: 1,
     },
     ...[0, 1].map((sample) => ({
       ...easy,
-      ...{ sample, mode: 'sampled', text: 'Answer: 3', tokens: 2, verdict: 'wrong', answer: '3', backtracks: 0 },
+      sample,
+      mode: 'sampled',
+      text: 'Answer: 3',
+      tokens: 2,
+      verdict: 'wrong',
+      answer: '3',
+      backtracks: 0,
     })),
   ]);
   expect(await counts()).toEqual({
-    ...{ problems: 2, completions: 4, right: 0, unjudged: 2, timedOut: 0, greedyCompletions: 2, greedyRight: 2 },
-    ...{ completionTokens: 2 * 7 + 4 * 2, cutToRoom: 0, withoutRoom: 0 },
+    problems: 2,
+    completions: 4,
+    right: 0,
+    unjudged: 2,
+    timedOut: 0,
+    greedyCompletions: 2,
+    greedyRight: 2,
+    completionTokens: 2 * 7 + 4 * 2,
+    cutToRoom: 0,
+    withoutRoom: 0,
   });
   expect(server.requests.map(({ n, temperature, top_p }) => [n, temperature, top_p]).toSorted()).toEqual([
     ...[

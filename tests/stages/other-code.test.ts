@@ -14,8 +14,14 @@ import { temporaryFolder } from '../support/temporary-folder.ts';
 process.env.ORRERY_DOMAINS = TEST_DOMAINS;
 
 const SFT = {
-  ...{ epochs: 1, optimizerSteps: 1, batchSize: 1, microBatchSize: 1, learningRate: 1e-3, warmupSteps: 0 },
-  ...{ maxTokens: 64, checkpoints: { everySteps: 1, keep: { last: 1, best: 0 } } },
+  epochs: 1,
+  optimizerSteps: 1,
+  batchSize: 1,
+  microBatchSize: 1,
+  learningRate: 1e-3,
+  warmupSteps: 0,
+  maxTokens: 64,
+  checkpoints: { everySteps: 1, keep: { last: 1, best: 0 } },
 };
 
 /** A program of a pod, and a source that it loads. */
@@ -29,7 +35,10 @@ interface Case {
 const python = (module: string): Case['command'] => [PYTHON, '-m', `orrery_trainers.${module}`];
 const PROGRAMS: readonly Case[] = [
   {
-    ...{ program: 'main', kind: 'linearise', config: {}, command: [process.execPath, 'stages/main.ts'] },
+    program: 'main',
+    kind: 'linearise',
+    config: {},
+    command: [process.execPath, 'stages/main.ts'],
     source: 'stages/main.ts',
   },
   {
@@ -40,7 +49,10 @@ const PROGRAMS: readonly Case[] = [
     source: 'spec/engines/capabilities.json',
   },
   {
-    ...{ program: 'policyServer', kind: 'linearise', config: {}, command: python('serving.policy_server') },
+    program: 'policyServer',
+    kind: 'linearise',
+    config: {},
+    command: python('serving.policy_server'),
     source: 'trainers/requirements.txt',
   },
 ];
@@ -64,8 +76,13 @@ async function run(
   const { path, dir } = await plannedStage(store, { kind, config, codeVersion: versionOf(planned) });
   if (listed !== null) await writeSources(dir, listed);
   const env = {
-    ...{ ...process.env, ORRERY_STAGE_FILE: path, ORRERY_STORE: store, ORRERY_ATTEMPT: '0', ORRERY_POLICY_PORT: '0' },
-    ...{ ORRERY_DOMAINS: TEST_DOMAINS, PYTHONPATH: join(PROJECT, 'trainers') },
+    ...process.env,
+    ORRERY_STAGE_FILE: path,
+    ORRERY_STORE: store,
+    ORRERY_ATTEMPT: '0',
+    ORRERY_POLICY_PORT: '0',
+    ORRERY_DOMAINS: TEST_DOMAINS,
+    PYTHONPATH: join(PROJECT, 'trainers'),
   };
   const ended = promisify(execFile)(command, args, { cwd: PROJECT, env });
   return await ended.then(

@@ -4,11 +4,19 @@ import { FIRST_LIMIT, type Limit, nextLimit, type Observation } from '../../stag
 import { readLoad } from '../../stages/policy/metrics.ts';
 
 const seen = (change: Partial<Observation> = {}): Observation => ({
-  ...{ running: 100, waiting: 0, inFlight: 100, endedPerSecond: 4, latencyMs: null, wanted: true, overloaded: false },
+  running: 100,
+  waiting: 0,
+  inFlight: 100,
+  endedPerSecond: 4,
+  latencyMs: null,
+  wanted: true,
+  overloaded: false,
   ...change,
 });
 const at = (sequences: number, change: Partial<Limit> = {}): Limit => ({
-  ...{ sequences, starting: false, bestLatencyMs: null },
+  sequences,
+  starting: false,
+  bestLatencyMs: null,
   ...change,
 });
 

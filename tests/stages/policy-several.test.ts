@@ -7,7 +7,13 @@ import { aStageContext } from '../support/stage-context.ts';
 
 /** Several policy servers: fakes over real HTTP, because a real server cannot be made to fail at a given moment. */
 const request = (problem: string) => ({
-  ...{ prompt: `Solve: ${problem} =`, n: 2, maxTokens: 8, temperature: 1, topP: 0.9, seed: 5, affinity: problem },
+  prompt: `Solve: ${problem} =`,
+  n: 2,
+  maxTokens: 8,
+  temperature: 1,
+  topP: 0.9,
+  seed: 5,
+  affinity: problem,
 });
 async function connect(...urls: string[]) {
   const context = await aStageContext({ kind: 'curriculum' }, '/nowhere');
@@ -59,7 +65,9 @@ describe('several policy servers', () => {
 
 describe('the router', () => {
   const server = (name: string, inFlight = 0, limit = 10, waiting = 0, isUp = true) => ({
-    ...{ name, isUp, gate: { inFlight, limit, waiting } },
+    name,
+    isUp,
+    gate: { inFlight, limit, waiting },
   });
 
   test('gives a new problem to the server with the lowest load relative to its limit', () => {

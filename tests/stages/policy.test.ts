@@ -24,8 +24,16 @@ describe('a request', () => {
     await policy.complete({ ...REQUEST, stop: [' .'] });
     expect(server.requests).toEqual([
       {
-        ...{ model: 'fake', prompt: REQUEST.prompt, n: 2, seed: 5, temperature: 1, max_tokens: 8, top_p: 0.9 },
-        ...{ logprobs: 0, include_stop_str_in_output: true, stop: [' .'] },
+        model: 'fake',
+        prompt: REQUEST.prompt,
+        n: 2,
+        seed: 5,
+        temperature: 1,
+        max_tokens: 8,
+        top_p: 0.9,
+        logprobs: 0,
+        include_stop_str_in_output: true,
+        stop: [' .'],
       },
     ]);
   });
@@ -93,7 +101,8 @@ describe('the space in the context', () => {
     await using server = await aServer(100);
     const policy = await connect(server.url);
     await expect(policy.ask({ ...REQUEST, prompt: words(100) })).rejects.toMatchObject({
-      ...{ failure: 'InvalidInput', message: expect.stringMatching(/prompt has 100 tokens, .* holds 100/) },
+      failure: 'InvalidInput',
+      message: expect.stringMatching(/prompt has 100 tokens, .* holds 100/),
     });
     expect(server.requests).toEqual([]);
     expect(policy.usage).toMatchObject({ requests: 0, withoutRoom: 1 });

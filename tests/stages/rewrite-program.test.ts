@@ -138,7 +138,10 @@ describe('the rewrite program', () => {
 
 describe('the rewriting of a step', () => {
   const says = (text: string, finishReason: Completion['finishReason'] = 'stop'): Completion => ({
-    ...{ text, finishReason, tokens: 1, logprob: 0 },
+    text,
+    finishReason,
+    tokens: 1,
+    logprob: 0,
   });
   const settings = { attemptsPerStep: 3, temperature: 0.7, maxStepTokens: 16 };
   const asked = { problem: PROBLEM.problem, written: '', step: '3 * 7 = 21 .' };

@@ -46,7 +46,9 @@ describe('a part', () => {
     const { ending, dir } = await runHere(writes);
     expect(ending.exitCode).toBe(0);
     expect(await part(dir)).toMatchObject({
-      ...{ part: 0, attempt: 0, counts: { lines: 1 } },
+      part: 0,
+      attempt: 0,
+      counts: { lines: 1 },
       files: [
         { path: 'out.txt', bytes: 5, sha256: '2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824' },
       ],

@@ -161,7 +161,12 @@ describe('the search program with best-of-N', () => {
       expect(iterations).toBe(3);
     }
     expect(result.counts).toMatchObject({
-      ...{ problems: 3, iterations: 9, requests: 9, rollouts: 120, visits: 120, endedByTokens: 0 },
+      problems: 3,
+      iterations: 9,
+      requests: 9,
+      rollouts: 120,
+      visits: 120,
+      endedByTokens: 0,
       nodes: trees.reduce((sum, { nodes }) => sum + nodes.length, 0),
       promptTokens: trees.reduce((sum, { tokens }) => sum + tokens.prompt, 0),
       completionTokens: trees.reduce((sum, { tokens }) => sum + tokens.completion, 0),

@@ -200,7 +200,14 @@ describe('the journal of a search', () => {
     return kept;
   };
   const value = (problem: string, iteration: number, child: number, found: number): Entry => ({
-    ...{ type: 'value', problem, iteration, child, state: 0, cost: NO_COST, value: found, paths: [] },
+    type: 'value',
+    problem,
+    iteration,
+    child,
+    state: 0,
+    cost: NO_COST,
+    value: found,
+    paths: [],
   });
   const tree = (problem: string): Entry =>
     finishedTree({ ...PROBLEMS[0]!, id: problem }, INITIAL_TREE, 0, NO_COST, null);

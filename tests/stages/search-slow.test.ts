@@ -151,7 +151,10 @@ test('priors are those of a slow sum over the sampled tokenizations', () => {
       const probability = (text: string, spelling: string) => 0.01 + random(seedFor(seed, text.trim(), spelling))() / 4;
       const { distinct } = distinctSteps(
         samples.map(({ text, spelling }) => ({
-          ...{ text, spelling, finishReason: 'stop' as const, logprob: Math.log(probability(text, spelling)) },
+          text,
+          spelling,
+          finishReason: 'stop' as const,
+          logprob: Math.log(probability(text, spelling)),
         })),
         domain,
       );

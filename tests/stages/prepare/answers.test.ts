@@ -49,7 +49,9 @@ describe('a record', () => {
   test('of MATH has level and subject, and its answer is in the box of its solution', () => {
     const value = { problem: 'p', level: 'Level 5', type: 'Algebra', solution: 'So \\boxed{7}.' };
     expect(read(value, { layout: 'math' })).toMatchObject({
-      ...{ origin: 'Algebra', level: '5', outcome: { kind: 'problem', problem: 'p', reference: '7' } },
+      origin: 'Algebra',
+      level: '5',
+      outcome: { kind: 'problem', problem: 'p', reference: '7' },
     });
   });
 

@@ -42,7 +42,8 @@ test.each<[Format, string]>([
 test('a file with a line longer than any record is refused before all of it is in memory', async () => {
   const path = await aFile('jsonl', `{"problem":"${'x'.repeat(LARGEST_RECORD)}`);
   await expect(read('jsonl', path)).rejects.toMatchObject({
-    ...{ failure: 'InvalidInput', message: expect.stringMatching(/set.jsonl:1: expected a line of at most 67108864/) },
+    failure: 'InvalidInput',
+    message: expect.stringMatching(/set.jsonl:1: expected a line of at most 67108864/),
   });
 }, 30_000);
 
@@ -82,7 +83,8 @@ describe('CSV', () => {
   });
   test('with an open quote is refused with its line', async () => {
     await expect(readText('csv', 'problem,answer\np,1\n"never,2\nclosed')).rejects.toMatchObject({
-      ...{ failure: 'InvalidInput', message: expect.stringMatching(/set.csv:\d: expected CSV, but Quote Not Closed/) },
+      failure: 'InvalidInput',
+      message: expect.stringMatching(/set.csv:\d: expected CSV, but Quote Not Closed/),
     });
   });
 });
@@ -108,7 +110,8 @@ for compression in sys.argv[2:]:
   });
   test('of another format is refused', async () => {
     await expect(read('parquet', await aFile('parquet', 'PAR1 or not'))).rejects.toMatchObject({
-      ...{ failure: 'InvalidInput', message: expect.stringMatching(/set.parquet: expected a Parquet file, but/) },
+      failure: 'InvalidInput',
+      message: expect.stringMatching(/set.parquet: expected a Parquet file, but/),
     });
   });
 });

@@ -31,9 +31,14 @@ const aProblem = (problem: string, source = 'set'): Problem => ({
   source,
 });
 const aReadContext = (changes: Partial<ReadContext>): ReadContext => ({
-  ...{ seed: 1, cache: '/nowhere', log: pino({ level: 'silent' }), report: () => {} },
-  ...{ planned: {}, rules: rulesFor([], { hosts: new Set(['127.0.0.1']) }) },
-  ...{ signal: new AbortController().signal, ...changes },
+  seed: 1,
+  cache: '/nowhere',
+  log: pino({ level: 'silent' }),
+  report: () => {},
+  planned: {},
+  rules: rulesFor([], { hosts: new Set(['127.0.0.1']) }),
+  signal: new AbortController().signal,
+  ...changes,
 });
 
 describe('generated sets', () => {
@@ -282,7 +287,9 @@ describe('the program', () => {
     await writeFile(join(folder, 'train.jsonl'), [...lines(100, 40), ...lines(100, 2)].join('\n'));
     await writeFile(join(folder, 'test.jsonl'), lines(138, 4).join('\n'));
     const { end, read, dir } = await prepared({
-      ...{ type: 'files', heldBack: 0.25, curriculum: [] },
+      type: 'files',
+      heldBack: 0.25,
+      curriculum: [],
       search: [{ name: 'train', path: join(folder, 'train.jsonl') }],
       benchmarks: [{ name: 'test', path: join(folder, 'test.jsonl') }],
     });
@@ -339,7 +346,9 @@ describe('the program', () => {
     const local = join(await temporaryFolder(), 'test.jsonl');
     await writeFile(local, '{"problem":"add one to 99","answer":100}');
     const data = {
-      ...{ type: 'files', heldBack: 0.25, curriculum: [] },
+      type: 'files',
+      heldBack: 0.25,
+      curriculum: [],
       search: [{ name: 'train', path, sha256: sha256(text) }],
       benchmarks: [{ name: 'test', path: local }],
     };

@@ -6,11 +6,16 @@ import { idOfText, normalised, numbersOf, wordsOf } from '../../../stages/prepar
 
 const RULES = PrepareConfig.parse({});
 const aProblem = (problem: string, source = 'set'): Problem => ({
-  ...{ id: `${source}/${problem}`, problem, reference: '1', source },
+  id: `${source}/${problem}`,
+  problem,
+  reference: '1',
+  source,
 });
 const answered = (problem: string, canonical = '1', source = 'set'): Answered => ({
   ...aProblem(problem, source),
-  ...{ file: `${source}.jsonl`, at: 'line 1', canonical },
+  file: `${source}.jsonl`,
+  at: 'line 1',
+  canonical,
 });
 
 describe('two problems are the same', () => {
@@ -137,8 +142,14 @@ test('generated sets are cleaned only by equal texts, because they are alike by 
   expect(sets.curriculum.map(({ id }) => id)).toEqual(['set/b', 'set/c']);
   expect(sets.benchmarks.map(({ id }) => id)).toEqual(['set/held', 'set/other']);
   expect(counts).toEqual({
-    ...{ search: 2, searchDuplicates: 1, searchInBenchmarks: 1 },
-    ...{ curriculum: 2, curriculumDuplicates: 1, curriculumInBenchmarks: 1, curriculumAlsoSearched: 1 },
-    ...{ benchmarks: 2, benchmarkDuplicates: 1 },
+    search: 2,
+    searchDuplicates: 1,
+    searchInBenchmarks: 1,
+    curriculum: 2,
+    curriculumDuplicates: 1,
+    curriculumInBenchmarks: 1,
+    curriculumAlsoSearched: 1,
+    benchmarks: 2,
+    benchmarkDuplicates: 1,
   });
 });
