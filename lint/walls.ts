@@ -14,7 +14,7 @@ const PROGRAM = 'the form of a program; which problems are its own';
 
 export const WALLS: Walls = walls({
   spec: {
-    holds: 'campaign spec, stage settings, records, manifests, failure table, job contract',
+    holds: 'campaign spec, stage settings, records, manifests, failure table, pod contract',
     imports: {},
     packages: ['zod'],
   },
