@@ -1,20 +1,20 @@
 import { z } from 'zod';
 import { parseOrRefuse } from '../spec/index.ts';
 
-/** What of a decoder decides its memory and its work. Names as in Hugging Face's config.json, in words. */
+/** The properties of a decoder that determine its memory and FLOPs. The names follow config.json of Hugging Face. */
 export interface Architecture {
   readonly hiddenSize: number;
   readonly layers: number;
   readonly heads: number;
-  /** Heads of keys and values: fewer than `heads` with grouped-query attention. */
+  /** Number of heads for keys and values. It is smaller than `heads` with grouped-query attention. */
   readonly kvHeads: number;
   readonly headDim: number;
   /** Width of the gated feed-forward network (three matrices). */
   readonly feedForward: number;
   readonly vocabulary: number;
-  /** Whether the output layer is the embedding itself. */
+  /** Whether the output layer shares its weights with the embedding. */
   readonly tied: boolean;
-  /** Whether queries, keys and values have a bias (Qwen2.5). */
+  /** Whether queries, keys and values have biases (Qwen2.5). */
   readonly qkvBias: boolean;
   readonly contextTokens: number;
 }
@@ -27,18 +27,26 @@ type Shape = readonly [
   headDim: number,
   feedForward: number,
 ];
-const llama31 = ([hiddenSize, layers, heads, kvHeads, headDim, feedForward]: Shape): Architecture => ({
-  ...{ hiddenSize, layers, heads, kvHeads, headDim, feedForward },
-  ...{ vocabulary: 128_256, tied: false, qkvBias: false, contextTokens: 131_072 },
+const shaped = ([hiddenSize, layers, heads, kvHeads, headDim, feedForward]: Shape) =>
+  ({ hiddenSize, layers, heads, kvHeads, headDim, feedForward }) as const;
+const llama31 = (shape: Shape): Architecture => ({
+  ...shaped(shape),
+  vocabulary: 128_256,
+  tied: false,
+  qkvBias: false,
+  contextTokens: 131_072,
 });
-const qwen25 = ([hiddenSize, layers, heads, kvHeads, headDim, feedForward]: Shape): Architecture => ({
-  ...{ hiddenSize, layers, heads, kvHeads, headDim, feedForward },
-  ...{ vocabulary: 152_064, tied: false, qkvBias: true, contextTokens: 32_768 },
+const qwen25 = (shape: Shape): Architecture => ({
+  ...shaped(shape),
+  vocabulary: 152_064,
+  tied: false,
+  qkvBias: true,
+  contextTokens: 32_768,
 });
 
 /**
- * Published architectures by the end of the model's name on Hugging Face, without `-Instruct`, `-Base` and `Meta-`.
- * Source: config.json of each; `parametersOf` gives the published number of parameters, which a test holds.
+ * Published architectures by the name of the model on Hugging Face, without its organisation, `Meta-`, `-Instruct` and `-Base`.
+ * Source: config.json of each model. A test checks that {@link parametersOf} gives the published number of parameters.
  */
 export const ARCHITECTURES: Readonly<Record<string, Architecture>> = {
   'Llama-3.1-8B': llama31([4096, 32, 32, 8, 128, 14_336]),
@@ -49,18 +57,24 @@ export const ARCHITECTURES: Readonly<Record<string, Architecture>> = {
   'Qwen2.5-32B': qwen25([5120, 64, 40, 8, 128, 27_648]),
   'Qwen2.5-72B': qwen25([8192, 80, 64, 8, 128, 29_568]),
   'SmolLM2-135M': {
-    ...{ hiddenSize: 576, layers: 30, heads: 9, kvHeads: 3, headDim: 64, feedForward: 1536 },
-    ...{ vocabulary: 49_152, tied: true, qkvBias: false, contextTokens: 8192 },
+    ...shaped([576, 30, 9, 3, 64, 1536]),
+    vocabulary: 49_152,
+    tied: true,
+    qkvBias: false,
+    contextTokens: 8192,
   },
 };
 
-/** The published architecture of a model, or null. @param name - for example `meta-llama/Llama-3.1-70B-Instruct` */
+/** The published architecture of a model; null if it is not in the table. @param name - for example `meta-llama/Llama-3.1-70B-Instruct` */
 export function publishedArchitecture(name: string): Architecture | null {
   const model = (name.split('/').at(-1) ?? '').replace(/^Meta-/, '').replace(/-(Instruct|Base)$/, '');
   return ARCHITECTURES[model] ?? null;
 }
 
-/** The stand-in that the stage `pretrain` makes. `trainers/orrery_trainers/training/pretrain.py` builds it; its vocabulary is the domain's, about 64. */
+/**
+ * The architecture of the small model that the stage `pretrain` trains. `trainers/orrery_trainers/training/pretrain.py` builds it with the
+ * vocabulary of the domain, which has about 64 tokens.
+ */
 export function pretrainedArchitecture(model: {
   readonly hiddenSize: number;
   readonly layers: number;
@@ -69,12 +83,15 @@ export function pretrainedArchitecture(model: {
 }): Architecture {
   const { hiddenSize, layers, heads, contextTokens } = model;
   return {
-    ...{ hiddenSize, layers, heads, kvHeads: heads, headDim: hiddenSize / heads, feedForward: 3 * hiddenSize },
-    ...{ vocabulary: 64, tied: true, qkvBias: false, contextTokens },
+    ...shaped([hiddenSize, layers, heads, heads, hiddenSize / heads, 3 * hiddenSize]),
+    vocabulary: 64,
+    tied: true,
+    qkvBias: false,
+    contextTokens,
   };
 }
 
-/** Of a config.json the fields that are used here. */
+/** The fields of a config.json that the planner uses. */
 const ModelConfig = z.object({
   model_type: z.string().optional(),
   hidden_size: z.int().min(1),
@@ -90,10 +107,10 @@ const ModelConfig = z.object({
 });
 
 /**
- * The architecture that a model's folder tells of.
- * @param config - parsed config.json, in the layout of Hugging Face
- * @param path - named in what is told
- * @throws InvalidInputError when a field is missing
+ * The architecture according to the config.json of a model.
+ * @param config - parsed config.json in the layout of Hugging Face
+ * @param path - path of the file, for error messages
+ * @throws InvalidInputError if a field is missing or invalid
  */
 export function architectureFromConfig(config: unknown, path: string): Architecture {
   const model = parseOrRefuse(ModelConfig, config, path);
@@ -111,10 +128,10 @@ export function architectureFromConfig(config: unknown, path: string): Architect
   };
 }
 
-/** Parameters of one embedding matrix. */
+/** Number of parameters of one embedding matrix. */
 export const embeddingParameters = ({ vocabulary, hiddenSize }: Architecture): number => vocabulary * hiddenSize;
 
-/** Parameters of one decoder layer: attention (q, k, v, o), gated feed-forward, two norms. */
+/** Number of parameters of one decoder layer: attention (q, k, v, o), gated feed-forward network, two norms. */
 export function layerParameters({ hiddenSize, heads, kvHeads, headDim, feedForward, qkvBias }: Architecture): number {
   const queries = heads * headDim;
   const keysAndValues = 2 * kvHeads * headDim;
@@ -122,7 +139,7 @@ export function layerParameters({ hiddenSize, heads, kvHeads, headDim, feedForwa
   return hiddenSize * (2 * queries + keysAndValues) + bias + 3 * hiddenSize * feedForward + 2 * hiddenSize;
 }
 
-/** All parameters. */
+/** Number of parameters of the whole model. */
 export function parametersOf(architecture: Architecture): number {
   const embeddings = (architecture.tied ? 1 : 2) * embeddingParameters(architecture);
   return embeddings + architecture.layers * layerParameters(architecture) + architecture.hiddenSize;

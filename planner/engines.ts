@@ -13,38 +13,38 @@ import {
 import { type Architecture, parametersOf, pretrainedArchitecture, publishedArchitecture } from './architecture.ts';
 
 /**
- * What the programs of this version can do. `spec/engines/capabilities.json` holds it, and the Python programs refuse by the same file, so
- * that the door and the programs agree. A simulation of other programs passes their own.
+ * Capabilities of the programs of this version, from `spec/engines/capabilities.json`. The Python programs read the same file, so they refuse
+ * the same settings. A simulation of other programs passes its own capabilities.
  */
 export interface Engines {
   readonly trainers: {
-    /** GPUs that one rank uses. */
+    /** Number of GPUs that one rank can use. */
     readonly gpusPerRank: number;
-    /** Whether ranks divide the policy and its optimizer among them (FSDP). If not, each rank holds all of it. */
+    /** Whether the policy and its optimizer are sharded over the ranks (FSDP). If not, each rank holds all of it. */
     readonly shardsThePolicy: boolean;
-    /** Weights, gradients and AdamW moments in fp32, in bytes a parameter. */
+    /** Bytes per parameter of weights, gradients and AdamW moments in fp32. */
     readonly stateBytesPerParameter: number;
-    /** Most ranks, by kind of stage; no limit for a kind that is not here. */
+    /** Maximum number of ranks by kind of stage; no limit for other kinds. */
     readonly mostRanks: Readonly<Record<string, number>>;
   };
   readonly embeddedServer: {
-    /** GPUs that it uses of those of its pod. */
+    /** Number of GPUs that it can use. */
     readonly gpus: number;
-    /** Least bytes of a weight. */
+    /** Minimum bytes per weight. */
     readonly weightBytesPerParameter: number;
-    /** Fields of `run.policyServer` that only vLLM takes. */
+    /** Fields of `run.policyServer` that only vLLM supports. */
     readonly ignores: readonly string[];
   };
 }
 export const ENGINES: Engines = capabilities;
 
-/** What of a stage decides whether the programs can run it. */
-export type EngineAsk = Pick<StageFile, 'kind' | 'config' | 'policy'>;
+/** The part of a stage that determines whether the programs can run it. */
+export type EngineInput = Pick<StageFile, 'kind' | 'config' | 'policy'>;
 
 /**
- * What a campaign asks for and the programs of this version cannot do, by field, with what would run. Pure. Stages that the campaign does
- * not reach (`until`) are not looked at.
- * @param architecture - of the campaign's policy; null where it is not known: then memory is not judged
+ * The settings of a campaign that the programs of this version do not support, and what would run. Stages after `until` are not checked.
+ * Pure.
+ * @param architecture - architecture of the campaign's policy; null if unknown, in which case memory is not checked
  */
 export function unsupportedIn(
   spec: CampaignSpec,
@@ -53,11 +53,11 @@ export function unsupportedIn(
 ): Complaint[] {
   const kinds = [...new Set(planCampaign(spec).map(({ kind }) => kind))];
   const refused = kinds.flatMap((kind) => {
-    const ask = { kind, config: spec.stages[kind], policy: spec.policy } as EngineAsk;
-    const complaints = stageComplaints(ask, engines, architecture);
+    const input = { kind, config: spec.stages[kind], policy: spec.policy } as EngineInput;
+    const complaints = stageComplaints(input, engines, architecture);
     return complaints.map(({ field, message }) => ({ kind, field: `stages.${kind}.${field}`, message }));
   });
-  // Said once, with the last word on the first stage that cannot run.
+  // The last complaint about the first stage that cannot run also says which stages can run.
   const last = refused.findLastIndex(({ kind }) => kind === refused[0]?.kind);
   return [
     ...policyComplaints(spec),
@@ -68,23 +68,23 @@ export function unsupportedIn(
   ];
 }
 
-/** Last stage that can run where the trainer of `kind` cannot. */
+/** Names the last stage that can run if the trainer of `kind` cannot. */
 function whatRuns(kind: StageKind): string {
   const before = kind === 'sft' ? 'rewrite' : kind === 'rl' ? 'curriculum' : null;
-  return before === null ? '' : `. What comes before ${kind} can run: set until: ${before}`;
+  return before === null ? '' : `. The stages before ${kind} can run: set until: ${before}`;
 }
 
 /**
- * Refuses a stage that the programs of this version cannot run, before anything of it is claimed or started.
- * @throws InvalidInputError naming every field
+ * Refuses a stage that the programs of this version cannot run. It is called before the stage is claimed.
+ * @throws InvalidInputError that names every unsupported field
  */
-export function refuseUnsupportedStage(stage: EngineAsk & Pick<StageFile, 'name'>, engines: Engines = ENGINES): void {
+export function refuseUnsupportedStage(stage: EngineInput & Pick<StageFile, 'name'>, engines: Engines = ENGINES): void {
   const architecture = stage.policy.type === 'pretrained' ? publishedArchitecture(stage.policy.name) : null;
   const complaints = stageComplaints(stage, engines, architecture);
   if (complaints.length > 0) throw new InvalidInputError(`stage ${stage.name}`, complaints);
 }
 
-/** The architecture that the spec alone tells. */
+/** The architecture of the policy according to the spec; null if the spec does not determine it. */
 function knownArchitecture({ policy, stages }: CampaignSpec): Architecture | null {
   return policy.type === 'pretrain'
     ? pretrainedArchitecture(stages.pretrain.model)
@@ -93,24 +93,24 @@ function knownArchitecture({ policy, stages }: CampaignSpec): Architecture | nul
 
 function policyComplaints({ policy }: CampaignSpec): Complaint[] {
   if (policy.type === 'pretrain' || !/^[a-z][a-z0-9+.-]*:/i.test(policy.uri)) return [];
-  const message = `expected the path of a folder, as the pods see it, but got an address; weights are not fetched`;
+  const message = `expected the path of a folder in the pods, but got an address; weights are not fetched`;
   return [{ field: 'policy.uri', message }];
 }
 
-/** Fields are relative to the stage's settings. */
-function stageComplaints(ask: EngineAsk, engines: Engines, architecture: Architecture | null): Complaint[] {
-  if (IS_TRAINER.has(ask.kind)) return trainerComplaints(ask, engines.trainers, architecture);
-  if (!USES_POLICY_SERVER.has(ask.kind)) return [];
-  return ask.config.run.policyServer.engine === 'embedded'
-    ? serverComplaints(ask, engines.embeddedServer, architecture)
-    : vllmComplaints(ask, architecture);
+/** Complaints about one stage. Their fields are relative to the settings of the stage. */
+function stageComplaints(input: EngineInput, engines: Engines, architecture: Architecture | null): Complaint[] {
+  if (IS_TRAINER.has(input.kind)) return trainerComplaints(input, engines.trainers, architecture);
+  if (!USES_POLICY_SERVER.has(input.kind)) return [];
+  return input.config.run.policyServer.engine === 'embedded'
+    ? serverComplaints(input, engines.embeddedServer, architecture)
+    : vllmComplaints(input, architecture);
 }
 
-/** Arguments with which vLLM takes a context beyond the model's own. */
+/** Arguments with which vLLM allows a longer context than that of the model. */
 const STRETCHES_CONTEXT = /^--(rope|hf)[-_]/;
 
-/** What vLLM refuses when it starts: by then the machines are paid for. */
-function vllmComplaints({ config: { run } }: EngineAsk, architecture: Architecture | null): Complaint[] {
+/** Settings that vLLM would refuse at its start, when the machines are already paid for. */
+function vllmComplaints({ config: { run } }: EngineInput, architecture: Architecture | null): Complaint[] {
   if (architecture === null) return [];
   const { heads, contextTokens: longest } = architecture;
   const { tensorParallel = Math.max(1, run.resources.gpus), contextTokens, args } = run.policyServer;
@@ -131,7 +131,7 @@ function vllmComplaints({ config: { run } }: EngineAsk, architecture: Architectu
 }
 
 function trainerComplaints(
-  { kind, config: { run } }: EngineAsk,
+  { kind, config: { run } }: EngineInput,
   trainers: Engines['trainers'],
   architecture: Architecture | null,
 ): Complaint[] {
@@ -140,25 +140,25 @@ function trainerComplaints(
   if (gpus > trainers.gpusPerRank) {
     complaints.push({
       field: 'run.resources.gpus',
-      message: `expected at most ${trainers.gpusPerRank}, but got ${gpus}: a rank of these trainers uses ${counted(trainers.gpusPerRank, 'GPU')}; take more run.ranks of one GPU each`,
+      message: `expected at most ${trainers.gpusPerRank}, but got ${gpus}: a rank of these trainers uses ${plural(trainers.gpusPerRank, 'GPU')}; set more run.ranks with one GPU each`,
     });
   }
   const mostRanks = trainers.mostRanks[kind] ?? Number.POSITIVE_INFINITY;
   if (run.ranks > mostRanks) {
     complaints.push({
       field: 'run.ranks',
-      message: `expected at most ${mostRanks}, but got ${run.ranks}: these trainers run ${kind} on ${counted(mostRanks, 'rank')}`,
+      message: `expected at most ${mostRanks}, but got ${run.ranks}: the trainer of ${kind} runs on ${plural(mostRanks, 'rank')}`,
     });
   }
   if (architecture !== null && !trainers.shardsThePolicy) {
-    const why = `each rank holds the whole policy and its optimizer (nothing is sharded yet)`;
+    const why = `each rank holds the whole policy and its optimizer, because sharding is not supported yet`;
     complaints.push(...memoryComplaints(run.resources, architecture, trainers.stateBytesPerParameter, why));
   }
   return complaints;
 }
 
 function serverComplaints(
-  { config: { run } }: EngineAsk,
+  { config: { run } }: EngineInput,
   server: Engines['embeddedServer'],
   architecture: Architecture | null,
 ): Complaint[] {
@@ -168,7 +168,7 @@ function serverComplaints(
   if (gpus > server.gpus) {
     complaints.push({
       field: 'run.resources.gpus',
-      message: `expected at most ${server.gpus}, but got ${gpus}: the embedded policy server uses ${counted(server.gpus, 'GPU')}; take more run.shards, or ${instead}`,
+      message: `expected at most ${server.gpus}, but got ${gpus}: the embedded policy server uses ${plural(server.gpus, 'GPU')}; set more run.shards, or ${instead}`,
     });
   }
   for (const name of server.ignores) {
@@ -176,7 +176,7 @@ function serverComplaints(
     if (value === undefined || (Array.isArray(value) && value.length === 0)) continue;
     complaints.push({
       field: `run.policyServer.${name}`,
-      message: `expected nothing, as the embedded policy server does not take it; leave it out, or ${instead}`,
+      message: `expected nothing, because the embedded policy server does not support it; remove it, or ${instead}`,
     });
   }
   if (architecture !== null) {
@@ -186,9 +186,9 @@ function serverComplaints(
   return complaints;
 }
 
-/** A model that cannot fit, whatever else is in memory: its state alone is larger than the GPU (without one, than the pod's memory). */
+/** Complains if the state of the model alone is larger than the memory of the GPU, or of the pod if it has no GPU. */
 function memoryComplaints(
-  { gpus, gpuMemoryGiB, memoryGiB }: EngineAsk['config']['run']['resources'],
+  { gpus, gpuMemoryGiB, memoryGiB }: EngineInput['config']['run']['resources'],
   architecture: Architecture,
   bytesPerParameter: number,
   why: string,
@@ -202,10 +202,10 @@ function memoryComplaints(
   return [
     {
       field: `run.resources.${field}`,
-      message: `expected room for ${Math.ceil(neededGiB).toLocaleString('en')} GiB (${bytesPerParameter} bytes for each of ${(parameters / 1e9).toPrecision(3)} billion parameters), but got ${limitGiB} GiB: ${why}; a policy of at most ${most} billion parameters fits`,
+      message: `expected at least ${Math.ceil(neededGiB).toLocaleString('en')} GiB (${bytesPerParameter} bytes for each of ${(parameters / 1e9).toPrecision(3)} billion parameters), but got ${limitGiB} GiB: ${why}; a policy of at most ${most} billion parameters fits`,
     },
   ];
 }
 
 const LARGEST_GPU_GIB = Math.max(...Object.values(GPUS).map(({ memoryGiB }) => memoryGiB));
-const counted = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? '' : 's'}`;
+const plural = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? '' : 's'}`;

@@ -2,37 +2,37 @@ import type { Assumptions, GpuName } from '../spec/index.ts';
 import { type Architecture, embeddingParameters, parametersOf } from './architecture.ts';
 import { GIB, type MemoryNeed, memoryNeed, reportedGiB } from './memory.ts';
 
-/** Share of a GPU's memory that vLLM takes: its default `gpu_memory_utilization`. CUDA graphs go into the rest. */
+/** Fraction of a GPU's memory that vLLM uses: its default `gpu_memory_utilization`. CUDA graphs use the rest. */
 const UTILISATION = 0.9;
-/** Tokens of one forward pass of a policy server: vLLM's `max_num_batched_tokens` at its order of magnitude. */
+/** Tokens of one forward pass of a policy server: the order of magnitude of `max_num_batched_tokens` in vLLM. */
 const BATCHED_TOKENS = 4096;
-/** Sequences of one pass: vLLM's default `max_num_seqs`. */
+/** Sequences of one forward pass: the default `max_num_seqs` of vLLM. */
 const MAX_SEQUENCES = 256;
-/** CUDA context and workspaces of a process. *Ours*, from what vLLM prints at its start. */
+/** CUDA context and workspaces of a process. *Ours*, from the output of vLLM at its start. */
 const CONTEXT_GIB = 1;
-/** NCCL's buffers, where there is more than one GPU. *Ours*. */
+/** NCCL buffers of a server with more than one GPU. *Ours*. */
 const NCCL_GIB = 1;
-/** Tensor parallel sizes that are tried: within a node, and a divisor of the attention heads. */
+/** Tensor parallel sizes to try. A valid size fits into a node and divides the attention heads. */
 const SIZES = [1, 2, 4, 8, 16] as const;
 
-export interface InferenceAsk {
+export interface InferenceInput {
   readonly architecture: Architecture;
   readonly gpu: GpuName;
   readonly dtype: Assumptions['inferenceDtype'];
-  /** Longest sequence, prompt and completion, in tokens: `--max-model-len`. */
+  /** Maximum length of a prompt with its completion, in tokens: `--max-model-len`. */
   readonly contextTokens: number;
 }
 
 export interface InferencePlan {
   readonly tensorParallel: number;
   readonly memory: MemoryNeed;
-  /** Tokens that the KV cache has room for. */
+  /** Capacity of the KV cache in tokens. */
   readonly cacheTokens: number;
 }
 
 /**
- * Bytes of the weights. In fp8 the two embedding matrices stay in bf16, as the published fp8 checkpoints have them.
- * Source: parameters x bytes, as in Hugging Face's table for Llama 3.1 (140 GB for 70B in 16 bits, 810 GB for 405B).
+ * Bytes of the weights. With fp8, the two embedding matrices stay in bf16, as in published fp8 checkpoints.
+ * Source: parameters x bytes, as in the table of Hugging Face for Llama 3.1 (140 GB for 70B in 16 bits, 810 GB for 405B).
  */
 export function weightBytes(architecture: Architecture, dtype: Assumptions['inferenceDtype']): number {
   const all = parametersOf(architecture);
@@ -42,23 +42,26 @@ export function weightBytes(architecture: Architecture, dtype: Assumptions['infe
 }
 
 /**
- * Bytes of the KV cache per token on one GPU of `tensorParallel`: `2 · layers · kvHeads · headDim · 2 bytes`, the heads divided among
- * the GPUs and never below one. Source: grouped-query attention (arXiv 2305.13245); Hugging Face's table for Llama 3.1 (0.313 GB per
- * 1,000 tokens of 70B) is the same formula.
+ * Bytes of the KV cache per token on one of `tensorParallel` GPUs: `2 · layers · kvHeads · headDim · 2 bytes`. The heads are divided among
+ * the GPUs, with at least one head per GPU. Source: grouped-query attention (arXiv 2305.13245). The table of Hugging Face for Llama 3.1 (0.313
+ * GB per 1,000 tokens of 70B) follows the same formula.
  */
 export function cacheBytesPerToken({ layers, kvHeads, headDim }: Architecture, tensorParallel = 1): number {
   return 2 * layers * Math.max(1, kvHeads / tensorParallel) * headDim * 2;
 }
 
-/** Peak of activations of a pass: the feed-forward's two halves, four residual-wide buffers, logits in fp32. *Ours*, after vLLM's profile run. */
+/**
+ * Peak memory of the activations of a forward pass: the two halves of the feed-forward network, four buffers of the hidden size, and logits in
+ * fp32. *Ours*, based on the profile run of vLLM.
+ */
 function activationBytes({ hiddenSize, feedForward, vocabulary }: Architecture, tensorParallel: number): number {
   const perToken = 2 * ((2 * feedForward) / tensorParallel + 4 * hiddenSize);
   return BATCHED_TOKENS * perToken + MAX_SEQUENCES * vocabulary * 4;
 }
 
-/** Memory of one GPU of a policy server. It fits when one sequence of the whole context does, without which vLLM refuses to start. */
-export function inferencePlan(ask: InferenceAsk, tensorParallel: number): InferencePlan {
-  const { architecture, gpu, dtype, contextTokens } = ask;
+/** Memory of one GPU of a policy server. One sequence of the full context must fit, because otherwise vLLM does not start. */
+export function inferencePlan(input: InferenceInput, tensorParallel: number): InferencePlan {
+  const { architecture, gpu, dtype, contextTokens } = input;
   const usable = UTILISATION * reportedGiB(gpu);
   const fixed = [
     { what: `weights in ${dtype}`, gib: weightBytes(architecture, dtype) / tensorParallel / GIB },
@@ -76,15 +79,15 @@ export function inferencePlan(ask: InferenceAsk, tensorParallel: number): Infere
 }
 
 /**
- * The smallest tensor parallel size that holds the model, one whole context, and enough sequences of mean length to fill batches; null
- * if none of at most `gpus` does. Fewer GPUs a server mean more servers, and more tokens a second of the same GPUs.
+ * The smallest tensor parallel size with enough memory for the model, one full context, and enough sequences of mean length to fill batches.
+ * Null if the model does not fit on `gpus` GPUs. Fewer GPUs per server mean more servers, and so more tokens per second from the same GPUs.
  */
 export function smallestServer(
-  ask: InferenceAsk,
+  input: InferenceInput,
   gpus: number,
   enough: { readonly sequences: number; readonly tokens: number },
 ): InferencePlan | null {
-  const sizes = SIZES.filter((size) => size <= gpus && ask.architecture.heads % size === 0);
-  const plans = sizes.map((size) => inferencePlan(ask, size)).filter(({ memory }) => memory.fits);
+  const sizes = SIZES.filter((size) => size <= gpus && input.architecture.heads % size === 0);
+  const plans = sizes.map((size) => inferencePlan(input, size)).filter(({ memory }) => memory.fits);
   return plans.find(({ cacheTokens }) => cacheTokens >= enough.sequences * enough.tokens) ?? plans.at(-1) ?? null;
 }

@@ -2,17 +2,17 @@ import { GPUS, type GpuName } from '../spec/index.ts';
 
 export const GIB = 2 ** 30;
 
-/** One share of a GPU's memory, in words and GiB. */
+/** One part of the memory of a GPU. */
 export interface MemoryItem {
   readonly what: string;
   readonly gib: number;
 }
 
-/** What one GPU has to hold, and whether it can. */
+/** The memory that one GPU needs, and whether it has that much. */
 export interface MemoryNeed {
   readonly items: readonly MemoryItem[];
   readonly neededGiB: number;
-  /** Of its memory, what may be planned with. */
+  /** The part of its memory that is available for planning. */
   readonly usableGiB: number;
   readonly fits: boolean;
 }
@@ -22,5 +22,5 @@ export function memoryNeed(items: readonly MemoryItem[], usableGiB: number): Mem
   return { items, neededGiB, usableGiB, fits: neededGiB <= usableGiB };
 }
 
-/** GiB that a driver reports of a GPU: 0.5 % less than its data sheet says (79.6 of 80 on an H100). Source: nvidia-smi. */
+/** Memory that the driver reports, in GiB: 0.5 % less than on the data sheet (79.6 of 80 for an H100). Source: nvidia-smi. */
 export const reportedGiB = (gpu: GpuName): number => GPUS[gpu].memoryGiB * 0.995;

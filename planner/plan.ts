@@ -9,28 +9,28 @@ import {
   USES_POLICY_SERVER,
 } from '../spec/index.ts';
 import { type Architecture, parametersOf } from './architecture.ts';
-import type { Asked } from './asked.ts';
 import { type ServerPlan, servePlan } from './serve.ts';
+import type { StageFacts } from './stage-facts.ts';
 import { secondsOf } from './time.ts';
 import { type TrainerPlan, trainPlan } from './train.ts';
-import { type Counts, countsOf, type Work, workOf } from './work.ts';
+import { countsOf, type ProblemCounts, type Work, workOf } from './work.ts';
 
-/** What one stage asks for, whether the model fits into it, and how long it will take. */
+/** Forecast of one stage: its resources, whether the model fits, and how long it takes. */
 export interface StagePlan {
   readonly name: string;
   readonly kind: StageSlot['kind'];
   readonly arm: string | null;
   readonly pods: number;
-  /** Pods at the same time. */
+  /** Number of pods that run at the same time. */
   readonly atOnce: number;
   readonly gpusPerPod: number;
-  /** Of all pods at work. */
+  /** GPUs of all pods that run at the same time. */
   readonly gpus: number;
   readonly nodes: number;
   readonly work: Work;
   readonly server: ServerPlan | null;
   readonly trainer: TrainerPlan | null;
-  /** Null where there is nothing to forecast it by: a model on CPUs. */
+  /** Null without a forecast: for a model on CPUs. */
   readonly wallSeconds: number | null;
   readonly gpuHours: number | null;
 }
@@ -40,21 +40,25 @@ export interface CampaignPlan {
   readonly model: string;
   readonly parameters: number;
   readonly assumptions: Assumptions;
-  readonly counts: Counts;
+  readonly counts: ProblemCounts;
   readonly stages: readonly StagePlan[];
-  /** Along the longest chain of stages: arms run beside each other. Null where a stage of it has no forecast. */
+  /** Time of the longest chain of stages, because arms run in parallel. Null if one of its stages has no forecast. */
   readonly wallSeconds: number | null;
   readonly gpuHours: number | null;
-  /** Most GPUs at work at a time, where no stage has to wait for machines. */
+  /** Maximum number of GPUs in use at a time, if no stage has to wait for machines. */
   readonly mostGpus: number;
-  /** What does not fit, by field. */
+  /** Settings that do not fit, by field. */
   readonly complaints: readonly Complaint[];
-  /** What fits and could be better, by field. */
+  /** Settings that fit but could be better, by field. */
   readonly advice: readonly Complaint[];
 }
 
-/** Forecast of a whole campaign. Pure. @param counted - see {@link countsOf} */
-export function planOf(spec: CampaignSpec, architecture: Architecture, counted: Partial<Counts> = {}): CampaignPlan {
+/** Forecasts a whole campaign. Pure. @param counted - see {@link countsOf} */
+export function planOf(
+  spec: CampaignSpec,
+  architecture: Architecture,
+  counted: Partial<ProblemCounts> = {},
+): CampaignPlan {
   const assumptions = spec.plan;
   const counts = countsOf(spec, assumptions, counted);
   const slots = planCampaign(spec);
@@ -64,14 +68,12 @@ export function planOf(spec: CampaignSpec, architecture: Architecture, counted: 
   const sum = (values: readonly (number | null)[]): number | null =>
     values.some((value) => value === null) ? null : values.reduce<number>((total, value) => total + (value ?? 0), 0);
   return {
-    ...{
-      campaign: spec.name,
-      model: spec.policy.name,
-      parameters: parametersOf(architecture),
-      assumptions,
-      counts,
-      stages,
-    },
+    campaign: spec.name,
+    model: spec.policy.name,
+    parameters: parametersOf(architecture),
+    assumptions,
+    counts,
+    stages,
     wallSeconds: ends.some((end) => end === null) ? null : Math.max(...ends.map(Number)),
     gpuHours: sum(stages.map(({ gpuHours }) => gpuHours)),
     mostGpus,
@@ -84,7 +86,7 @@ function planStage(
   slot: StageSlot,
   spec: CampaignSpec,
   architecture: Architecture,
-  counts: Counts,
+  counts: ProblemCounts,
 ): { stage: StagePlan; complaints: readonly Complaint[]; advice: readonly Complaint[] } {
   const { run } = spec.stages[slot.kind];
   const gang = IS_TRAINER.has(slot.kind);
@@ -93,22 +95,31 @@ function planStage(
   const gpusPerPod = run.resources.gpus;
   const gpus = atOnce * gpusPerPod;
   const work = workOf(slot, spec, spec.plan, counts);
-  const asked = { slot, spec, architecture, work, gpus, gpusPerPod };
+  const facts = { slot, spec, architecture, work, gpus, gpusPerPod };
   // Without GPUs there is no GPU memory to plan.
-  const served = gpus > 0 && USES_POLICY_SERVER.has(slot.kind) && work.generated > 0 ? servePlan(asked) : null;
-  const trained = gpus > 0 && gang ? trainPlan(asked) : null;
-  const complaints = [...podComplaints(asked), ...(served?.complaints ?? []), ...(trained?.complaints ?? [])];
-  const wallSeconds = secondsOf({ ...asked, rounds: Math.ceil(pods / atOnce), rl: trained?.plan.rl ?? null });
+  const served = gpus > 0 && USES_POLICY_SERVER.has(slot.kind) && work.generated > 0 ? servePlan(facts) : null;
+  const trained = gpus > 0 && gang ? trainPlan(facts) : null;
+  const complaints = [...podComplaints(facts), ...(served?.complaints ?? []), ...(trained?.complaints ?? [])];
+  const wallSeconds = secondsOf({ ...facts, rounds: Math.ceil(pods / atOnce), rl: trained?.plan.rl ?? null });
   const stage: StagePlan = {
-    ...{ name: slot.name, kind: slot.kind, arm: slot.arm, pods, atOnce, gpusPerPod, gpus, work },
+    name: slot.name,
+    kind: slot.kind,
+    arm: slot.arm,
+    pods,
+    atOnce,
+    gpusPerPod,
+    gpus,
+    work,
     nodes: gpus === 0 ? 0 : Math.ceil(atOnce / Math.max(1, Math.floor(spec.plan.gpusPerNode / gpusPerPod))),
-    ...{ server: served?.plan ?? null, trainer: trained?.plan ?? null, wallSeconds },
+    server: served?.plan ?? null,
+    trainer: trained?.plan ?? null,
+    wallSeconds,
     gpuHours: gpus === 0 ? 0 : wallSeconds === null ? null : (wallSeconds / 3600) * gpus,
   };
   return { stage, complaints, advice: served?.advice ?? [] };
 }
 
-function podComplaints({ slot, spec, gpusPerPod }: Asked): Complaint[] {
+function podComplaints({ slot, spec, gpusPerPod }: StageFacts): Complaint[] {
   const { gpu, gpusPerNode } = spec.plan;
   const { gpuMemoryGiB } = spec.stages[slot.kind].run.resources;
   const field = `stages.${slot.kind}.run.resources`;
@@ -126,14 +137,14 @@ function podComplaints({ slot, spec, gpusPerPod }: Asked): Complaint[] {
       ? [
           {
             field: `${field}.gpuMemoryGiB`,
-            message: `expected at most ${memory}, as ${gpu} has (plan.gpu), but got ${gpuMemoryGiB}`,
+            message: `expected at most ${memory}, the memory of ${gpu} (plan.gpu), but got ${gpuMemoryGiB}`,
           },
         ]
       : []),
   ];
 }
 
-/** Runs the plan on paper: every stage starts when what it reads is there. */
+/** Simulates the campaign: every stage starts when its inputs are finished. */
 function schedule(
   slots: readonly StageSlot[],
   stages: readonly StagePlan[],

@@ -1,11 +1,11 @@
 import { hasMemory } from '../spec/index.ts';
 
-/** Resource of a node and of a pod that counts GPUs. Source: NVIDIA's device plugin. */
+/** Name of the GPU resource of nodes and pods. Source: NVIDIA's device plugin. */
 export const GPU_RESOURCE = 'nvidia.com/gpu';
-/** Label with the memory of a node's GPUs in MiB. Source: NVIDIA's GPU feature discovery. */
+/** Node label with the memory of a GPU in MiB. Source: NVIDIA's GPU feature discovery. */
 export const GPU_MEMORY_LABEL = 'nvidia.com/gpu.memory';
-/** Taints that come and go with the state of a node: it may be there later. Source: Kubernetes, "Taint based evictions". */
-const PASSING_TAINTS = 'node.kubernetes.io/';
+/** Prefix of temporary taints, which follow the state of a node. Source: Kubernetes, "Taint based evictions". */
+const TEMPORARY_TAINTS = 'node.kubernetes.io/';
 
 /** Amounts by resource: `cpu` in cores, `memory` in bytes, others as counts. */
 export type Amounts = Readonly<Record<string, number>>;
@@ -23,30 +23,30 @@ export interface Toleration {
   readonly effect?: string | undefined;
 }
 
-/** What is known of a node of a cluster. */
+/** Facts about a node of a cluster. */
 export interface NodeFacts {
   readonly name: string;
   readonly ready: boolean;
-  /** `kubectl cordon`. */
+  /** Whether the node was cordoned with `kubectl cordon`. */
   readonly cordoned: boolean;
   readonly labels: Readonly<Record<string, string>>;
   readonly taints: readonly Taint[];
-  /** What pods may have of it. */
+  /** Resources of the node that pods can use. */
   readonly allocatable: Amounts;
 }
 
-/** A pod that has not ended and holds its requests on a node. */
+/** A pod on a node that has not ended, with its requests. */
 export interface PodFacts {
   readonly node: string;
   readonly requests: Amounts;
 }
 
-/** What a stage needs of a cluster. */
+/** Requirements of a stage. */
 export interface Need {
   readonly pods: number;
-  /** All pods at once, or none. Else one at a time would do, slowly. */
+  /** Whether all pods must run at the same time. If not, the stage can run one pod at a time. */
   readonly gang: boolean;
-  /** Of one pod, all containers together. */
+  /** Requests of one pod, all containers together. */
   readonly requests: Amounts;
   readonly gpuMemoryGiB?: number | undefined;
   readonly nodeSelector: Readonly<Record<string, string>>;
@@ -54,122 +54,125 @@ export interface Need {
   readonly excludedNodes: readonly string[];
 }
 
-/** A node that could hold a pod at least once it is empty. */
-export interface Room {
+/** The capacity of a node for the pods of a stage. */
+export interface NodeCapacity {
   readonly node: string;
-  /** Pods of the stage that it has room for now, and when nobody else is on it. */
+  /** Number of pods that fit on the node now, and on the empty node. */
   readonly podsNow: number;
   readonly podsEver: number;
 }
 
-/** Nodes that were refused for one reason. */
+/** Nodes without capacity for the same reason. */
 export interface Refusal {
   readonly why: string;
   readonly nodes: readonly string[];
 }
 
 export interface Qualification {
-  /** `now`: enough is free; `later`: it would be, without other pods and with every node up; `never`: not even then. */
+  /** `now`: enough is free. `later`: enough will be free without other pods and with all nodes up. `never`: not even then. */
   readonly fits: 'now' | 'later' | 'never';
-  /** Pods that have to find room for the stage to begin. */
+  /** Number of pods that must fit so that the stage can start. */
   readonly podsNeeded: number;
   readonly podsNow: number;
   readonly podsEver: number;
-  readonly qualifying: readonly Room[];
+  readonly qualifying: readonly NodeCapacity[];
   readonly refused: readonly Refusal[];
 }
 
 /**
- * Which nodes can hold pods of a stage, and why each other cannot, in the order in which the scheduler would say so. Pure: nodes and
- * pods are what was seen, and nothing is concluded of nodes that were not.
+ * Finds the nodes on which the pods of a stage fit, and why they do not fit on the others. The reasons follow the order of the checks in the
+ * scheduler. Pure. It decides only about the given nodes.
  */
 export function qualify(need: Need, nodes: readonly NodeFacts[], pods: readonly PodFacts[]): Qualification {
   const usedOn = new Map<string, Amounts[]>();
   for (const { node, requests } of pods) usedOn.set(node, [...(usedOn.get(node) ?? []), requests]);
   const refusals = new Map<string, string[]>();
   const refuse = (why: string, node: string) => refusals.set(why, [...(refusals.get(why) ?? []), node]);
-  const qualifying: Room[] = [];
+  const qualifying: NodeCapacity[] = [];
   const request: Amounts = { ...need.requests, pods: 1 };
   let podsEver = 0;
   for (const node of nodes) {
-    const never = neverWhy(need, node);
-    if (never !== null) {
-      refuse(never, node.name);
+    const neverFits = whyNever(need, node);
+    if (neverFits !== null) {
+      refuse(neverFits, node.name);
       continue;
     }
     const ever = podsIn(node.allocatable, request);
     podsEver += ever;
-    const notYet = notYetWhy(node);
-    if (notYet !== null) {
-      refuse(notYet, node.name);
+    const notNow = whyNotNow(node);
+    if (notNow !== null) {
+      refuse(notNow, node.name);
       continue;
     }
     const used = usedOn.get(node.name) ?? [];
     const now = podsIn(lessOf(node.allocatable, [...used, { pods: used.length }]), request);
-    if (now === 0) refuse(usedWhy(node, used, request), node.name);
+    if (now === 0) refuse(whyFull(node, used, request), node.name);
     else qualifying.push({ node: node.name, podsNow: now, podsEver: ever });
   }
-  const podsNow = qualifying.reduce((sum, room) => sum + room.podsNow, 0);
+  const podsNow = qualifying.reduce((sum, capacity) => sum + capacity.podsNow, 0);
   const podsNeeded = need.gang ? need.pods : 1;
   return {
     fits: podsNow >= podsNeeded ? 'now' : podsEver >= podsNeeded ? 'later' : 'never',
-    ...{ podsNeeded, podsNow, podsEver, qualifying },
+    podsNeeded,
+    podsNow,
+    podsEver,
+    qualifying,
     refused: [...refusals].map(([why, names]) => ({ why, nodes: names })),
   };
 }
 
-/** Why the node can never hold a pod of this stage; null if it can. */
-function neverWhy(need: Need, node: NodeFacts): string | null {
+/** Why no pod of this stage can ever run on the node; null if one can. */
+function whyNever(need: Need, node: NodeFacts): string | null {
   const wrong = Object.entries(need.nodeSelector).find(([key, value]) => node.labels[key] !== value);
-  if (wrong !== undefined) return `label ${wrong[0]} is ${node.labels[wrong[0]] ?? 'not there'}, and not ${wrong[1]}`;
-  if (need.excludedNodes.includes(node.name)) return 'excluded: it failed before';
+  if (wrong !== undefined) return `label ${wrong[0]} is ${node.labels[wrong[0]] ?? 'missing'}, expected ${wrong[1]}`;
+  if (need.excludedNodes.includes(node.name)) return 'excluded, because it failed before';
   const taint = node.taints.find(
     (one) =>
       one.effect !== 'PreferNoSchedule' &&
-      !one.key.startsWith(PASSING_TAINTS) &&
+      !one.key.startsWith(TEMPORARY_TAINTS) &&
       !need.tolerations.some((toleration) => tolerates(toleration, one)),
   );
   if (taint !== undefined) return `taint ${taintText(taint)} is not tolerated`;
-  const short = Object.entries(need.requests).find(([name, asked]) => asked > (node.allocatable[name] ?? 0));
+  const short = Object.entries(need.requests).find(([name, needed]) => needed > (node.allocatable[name] ?? 0));
   if (short !== undefined) {
-    const [name, asked] = short;
+    const [name, needed] = short;
     const has = node.allocatable[name] ?? 0;
-    return has === 0 ? `has no ${name}` : `has ${amountText(name, has)}, ${amountText(name, asked)} asked`;
+    return has === 0 ? `has no ${name}` : `has ${amountText(name, has)}, but a pod needs ${amountText(name, needed)}`;
   }
-  return gpuMemoryWhy(need, node);
+  return whyGpuMemory(need, node);
 }
 
-function gpuMemoryWhy({ requests, gpuMemoryGiB }: Need, { labels }: NodeFacts): string | null {
+function whyGpuMemory({ requests, gpuMemoryGiB }: Need, { labels }: NodeFacts): string | null {
   if (gpuMemoryGiB === undefined || (requests[GPU_RESOURCE] ?? 0) === 0) return null;
   const mebibytes = Number(labels[GPU_MEMORY_LABEL]);
-  if (!Number.isFinite(mebibytes)) return `GPU memory is not known: no label ${GPU_MEMORY_LABEL}`;
+  if (!Number.isFinite(mebibytes)) return `GPU memory is unknown: no label ${GPU_MEMORY_LABEL}`;
   if (hasMemory(mebibytes / 1024, gpuMemoryGiB)) return null;
-  return `GPUs of ${(mebibytes / 1024).toFixed(0)} GiB, ${gpuMemoryGiB} asked`;
+  return `its GPUs have ${(mebibytes / 1024).toFixed(0)} GiB, but a pod needs ${gpuMemoryGiB} GiB`;
 }
 
-const notYetWhy = ({ ready, cordoned, taints }: NodeFacts): string | null => {
+const whyNotNow = ({ ready, cordoned, taints }: NodeFacts): string | null => {
   if (!ready) return 'NotReady';
   if (cordoned) return 'cordoned';
-  const taint = taints.find(({ key, effect }) => key.startsWith(PASSING_TAINTS) && effect !== 'PreferNoSchedule');
+  const taint = taints.find(({ key, effect }) => key.startsWith(TEMPORARY_TAINTS) && effect !== 'PreferNoSchedule');
   return taint === undefined ? null : `taint ${taintText(taint)}`;
 };
 
-/** The first resource that others leave too little of. */
-function usedWhy(node: NodeFacts, used: readonly Amounts[], request: Amounts): string {
+/** Describes the first resource that is used up by other pods. */
+function whyFull(node: NodeFacts, used: readonly Amounts[], request: Amounts): string {
   const free = lessOf(node.allocatable, [...used, { pods: used.length }]);
-  // GPUs first: they are what people look for.
+  // GPUs come first, because they interest people most.
   const names = Object.keys(request).toSorted((a, b) => Number(b === GPU_RESOURCE) - Number(a === GPU_RESOURCE));
   const name = names.find((one) => (request[one] ?? 0) > (free[one] ?? 0)) ?? 'pods';
   const text = (amount: number) => amountText(name, Math.max(0, amount));
   return `${text(free[name] ?? 0)} free of ${text(node.allocatable[name] ?? 0)}: used by other pods`;
 }
 
-/** How often the request goes into what there is. A node that does not count pods has no limit of them. */
+/** How many times a request fits into an amount of resources. A node without an amount of `pods` has no limit for them. */
 function podsIn(amounts: Amounts, request: Amounts): number {
   const times = Object.entries(request)
-    .filter(([name, asked]) => asked > 0 && (name !== 'pods' || amounts.pods !== undefined))
-    // What is left of a sum of fractions of cores may be short by a rounding error.
-    .map(([name, asked]) => Math.floor((amounts[name] ?? 0) / asked + 1e-9));
+    .filter(([name, needed]) => needed > 0 && (name !== 'pods' || amounts.pods !== undefined))
+    // A difference of fractional cores may be too small by a rounding error.
+    .map(([name, needed]) => Math.floor((amounts[name] ?? 0) / needed + 1e-9));
   return Math.max(0, Math.min(...times));
 }
 

@@ -1,15 +1,15 @@
 import type { Architecture } from './architecture.ts';
 import { type InferencePlan, inferencePlan, smallestServer } from './inference.ts';
 import { type MemoryNeed, memoryNeed } from './memory.ts';
-import { type TrainingAsk, trainingMemory } from './training.ts';
+import { type TrainingInput, trainingMemory } from './training.ts';
 
-export interface RlAsk {
-  /** Trainer, its GPUs left out: they follow from the placement. `sequenceTokens` is prompt and completion together. */
-  readonly trainer: Omit<TrainingAsk, 'gpus'>;
+export interface RlInput {
+  /** The trainer without its number of GPUs, which follows from the placement. `sequenceTokens` includes prompt and completion. */
+  readonly trainer: Omit<TrainingInput, 'gpus'>;
   readonly gpus: number;
   readonly gpusPerNode: number;
   readonly placement: 'split' | 'colocated';
-  /** Sequences of mean length that a rollout server has room for at least. */
+  /** Minimum capacity of a rollout server: a number of sequences with their mean length in tokens. */
   readonly enough: { readonly sequences: number; readonly tokens: number };
 }
 
@@ -17,48 +17,54 @@ export interface RlPlan {
   readonly trainerGpus: number;
   readonly rolloutGpus: number;
   readonly trainerMemory: MemoryNeed;
-  /** Null where no server of one node holds the policy. */
+  /** Null if the policy fits on no server of one node. */
   readonly server: InferencePlan | null;
-  /** Of GPUs that do both: what a GPU holds while it generates. Null when they are apart. */
+  /** Memory of a colocated GPU while it generates; null for split placement. */
   readonly generatingMemory: MemoryNeed | null;
 }
 
 /**
- * Memory of GRPO. *split*: half of the nodes train (and hold the reference of a KL term), half generate, as in the paper. *colocated*:
- * every GPU holds the trainer's shard and a share of a rollout server, by turns: the trainer's state stays (or is offloaded) while the
- * server's weights and cache are in, and the server sleeps while the trainer works. Source: HybridFlow (arXiv 2409.19256), section 5.
+ * Memory of GRPO. *split*: half of the nodes train (and hold the reference policy of a KL term), and half generate, as in the paper.
+ * *colocated*: every GPU holds a shard of the trainer and a part of a rollout server. While it generates, the weights and the cache of the
+ * server are in memory beside the state of the trainer, which may be offloaded. While it trains, the server is asleep. Source: HybridFlow
+ * (arXiv 2409.19256), section 5.
  */
-export function rlPlan(ask: RlAsk): RlPlan {
-  const { trainer, gpus, placement } = ask;
+export function rlPlan(input: RlInput): RlPlan {
+  const { trainer, gpus, placement } = input;
   const split = placement === 'split' && gpus > 1;
-  const rolloutGpus = split ? halfOfNodes(gpus, ask.gpusPerNode) : gpus;
+  const rolloutGpus = split ? halfOfNodes(gpus, input.gpusPerNode) : gpus;
   const trainerGpus = split ? gpus - rolloutGpus : gpus;
   const trainerMemory = trainingMemory({ ...trainer, gpus: trainerGpus });
   const inference = inferenceOf(trainer);
-  const server = smallestServer(inference, Math.min(ask.gpusPerNode, rolloutGpus), ask.enough);
+  const server = smallestServer(inference, Math.min(input.gpusPerNode, rolloutGpus), input.enough);
   if (split) return { trainerGpus, rolloutGpus, trainerMemory, server, generatingMemory: null };
 
-  const sizes = [1, 2, 4, 8].filter((size) => size <= Math.min(ask.gpusPerNode, gpus));
-  const generating = sizes.map((size) => ({ size, memory: both(trainerMemory, inferencePlan(inference, size)) }));
+  const sizes = [1, 2, 4, 8].filter((size) => size <= Math.min(input.gpusPerNode, gpus));
+  const generating = sizes.map((size) => ({
+    size,
+    memory: colocatedMemory(trainerMemory, inferencePlan(inference, size)),
+  }));
   const chosen = generating.find(({ memory }) => memory.fits) ?? generating.at(-1);
   return {
-    ...{ trainerGpus, rolloutGpus, trainerMemory },
+    trainerGpus,
+    rolloutGpus,
+    trainerMemory,
     server: chosen === undefined ? server : inferencePlan(inference, chosen.size),
     generatingMemory: chosen?.memory ?? null,
   };
 }
 
-const inferenceOf = ({ architecture, gpu, sequenceTokens }: { architecture: Architecture } & RlAsk['trainer']) =>
+const inferenceOf = ({ architecture, gpu, sequenceTokens }: { architecture: Architecture } & RlInput['trainer']) =>
   ({ architecture, gpu, dtype: 'bf16', contextTokens: sequenceTokens }) as const;
 
-/** Whole nodes where there are several, so that no server is spread over two. */
+/** Half of the GPUs. With several nodes these are whole nodes, so that no server spans two nodes. */
 function halfOfNodes(gpus: number, gpusPerNode: number): number {
   const nodes = gpus / gpusPerNode;
   return nodes >= 2 ? Math.floor(nodes / 2) * gpusPerNode : Math.floor(gpus / 2);
 }
 
-/** What is resident of the trainer, and the server. */
-function both(trainer: MemoryNeed, { memory }: InferencePlan): MemoryNeed {
+/** The memory of the server together with the resident state of the trainer. */
+function colocatedMemory(trainer: MemoryNeed, { memory }: InferencePlan): MemoryNeed {
   const resident = new Set(['weights', 'gradients', 'optimizer', 'reference policy']);
   const state = trainer.items.filter(({ what }) => resident.has(what));
   return memoryNeed(

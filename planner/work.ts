@@ -1,17 +1,21 @@
 import type { Assumptions, CampaignSpec, StageSlot } from '../spec/index.ts';
 
-/** Problems of a campaign's sets. */
-export interface Counts {
+/** Number of problems in the sets of a campaign. */
+export interface ProblemCounts {
   readonly search: number;
   readonly curriculum: number;
   readonly benchmark: number;
 }
 
 /**
- * How many problems there are, as far as the spec says; else as assumed.
- * @param counted - lines of the problem files, where they could be counted
+ * The number of problems according to the spec, or as assumed.
+ * @param counted - numbers of lines in the problem files that could be counted
  */
-export function countsOf({ data }: CampaignSpec, assumed: Assumptions, counted: Partial<Counts> = {}): Counts {
+export function countsOf(
+  { data }: CampaignSpec,
+  assumed: Assumptions,
+  counted: Partial<ProblemCounts> = {},
+): ProblemCounts {
   if (data.type === 'generated') {
     const { searchProblems, curriculumPrompts, benchmarkProblems } = data;
     return { search: searchProblems, curriculum: curriculumPrompts, benchmark: benchmarkProblems };
@@ -24,31 +28,35 @@ export function countsOf({ data }: CampaignSpec, assumed: Assumptions, counted: 
   };
 }
 
-/** What a stage has to get through, in tokens. */
+/** The work of a stage in tokens. */
 export interface Work {
+  /** Tokens that policies generate. */
   readonly generated: number;
+  /** Tokens that a trainer trains on. */
   readonly trained: number;
-  /** Longest sequence that a policy server or a trainer has to hold, prompt included; 0 where there is neither. */
+  /** Length of the longest sequence with its prompt; 0 for a stage without policy server and trainer. */
   readonly longest: number;
-  /** Mean sequence, prompt included. */
+  /** Mean length of a sequence with its prompt. */
   readonly mean: number;
 }
 
 const NO_WORK: Work = { generated: 0, trained: 0, longest: 0, mean: 0 };
 
 /**
- * Tokens of one stage, by the recipe. Prompts are not counted as work: they are shared by the samples of a problem and by the steps of
- * a path, and a server's prefix cache has them.
+ * The work of one stage. Prompts do not count as work: the samples of a problem and the steps of a path share them, so they are in the prefix
+ * cache of the server.
  */
-export function workOf(slot: StageSlot, spec: CampaignSpec, assumed: Assumptions, counts: Counts): Work {
+export function workOf(slot: StageSlot, spec: CampaignSpec, assumed: Assumptions, counts: ProblemCounts): Work {
   const { stages } = spec;
   const solved = counts.search * assumed.solvedShare;
   const solutions = Math.min(stages.rewrite.targetSolutions, Math.floor(solved * (1 + searchTraces(slot, spec))));
   const sampled = (samples: number, maxTokens: number, meanTokens: number): Work => {
     const tokens = Math.min(maxTokens, meanTokens);
     return {
-      ...{ generated: samples * tokens, trained: 0 },
-      ...{ longest: assumed.longestPromptTokens + maxTokens, mean: assumed.promptTokens + tokens },
+      generated: samples * tokens,
+      trained: 0,
+      longest: assumed.longestPromptTokens + maxTokens,
+      mean: assumed.promptTokens + tokens,
     };
   };
   switch (slot.kind) {
@@ -64,29 +72,30 @@ export function workOf(slot: StageSlot, spec: CampaignSpec, assumed: Assumptions
     }
     case 'search': {
       const { method, samples = 0, iterations, candidates, rollouts, maxDepth, maxRolloutTokens } = stages.search;
-      // Whole solutions from the root, which are as long as rollouts.
+      // Best-of-N samples whole solutions from the root, which are as long as rollouts.
       if (method === 'best-of-n') return sampled(counts.search * samples, maxRolloutTokens, assumed.rolloutTokens);
       const rollout = Math.min(maxRolloutTokens, assumed.rolloutTokens);
       const perIteration = candidates * (assumed.stepTokens + rollouts * rollout);
       const path = maxDepth * assumed.stepTokens;
       return {
-        ...{ generated: counts.search * iterations * perIteration, trained: 0 },
-        ...{ longest: assumed.longestPromptTokens + path + maxRolloutTokens, mean: assumed.promptTokens + rollout },
+        generated: counts.search * iterations * perIteration,
+        trained: 0,
+        longest: assumed.longestPromptTokens + path + maxRolloutTokens,
+        mean: assumed.promptTokens + rollout,
       };
     }
     case 'linearise':
-      // A verdict on a solution is a few words.
+      // A judgement of a solution is about as long as a reasoning step.
       return {
         ...sampled(solved * stages.linearise.selfEvaluations, assumed.stepTokens, assumed.stepTokens),
         longest: assumed.longestPromptTokens + stages.search.maxRolloutTokens + assumed.stepTokens,
       };
     case 'rewrite':
       return {
-        ...{ generated: solutions * assumed.solutionTokens, trained: 0 },
-        ...{
-          longest: assumed.longestPromptTokens + stages.sft.maxTokens,
-          mean: assumed.promptTokens + assumed.solutionTokens,
-        },
+        generated: solutions * assumed.solutionTokens,
+        trained: 0,
+        longest: assumed.longestPromptTokens + stages.sft.maxTokens,
+        mean: assumed.promptTokens + assumed.solutionTokens,
       };
     case 'sft': {
       const { epochs, optimizerSteps, batchSize, maxTokens } = stages.sft;
@@ -106,7 +115,7 @@ export function workOf(slot: StageSlot, spec: CampaignSpec, assumed: Assumptions
     }
     case 'evaluate': {
       const { samplesPerProblem, greedy, maxTokens } = stages.evaluate;
-      // What the base policy writes is as long as its rollouts; what the others write, as what they were taught.
+      // Completions of the base policy are as long as its rollouts. Trained policies write longer completions, as they were taught.
       const mean = { 'evaluate-base': assumed.rolloutTokens }[slot.name] ?? assumed.completionTokens;
       return sampled(counts.benchmark * (samplesPerProblem + (greedy ? 1 : 0)), maxTokens, mean);
     }

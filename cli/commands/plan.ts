@@ -5,7 +5,7 @@ import type { Command } from 'commander';
 import { CommandError, EXIT, type ExitCode, messageOf } from '../../config/command-errors.ts';
 import { finishWith } from '../../config/exit.ts';
 import { PROJECT } from '../../config/paths.ts';
-import { type Counts, ENGINES, planOf, type Qualification, unsupportedIn } from '../../planner/index.ts';
+import { ENGINES, type ProblemCounts, planOf, type Qualification, unsupportedIn } from '../../planner/index.ts';
 import type { CampaignSpec, ProblemFile } from '../../spec/index.ts';
 import { architectureOf } from '../architecture.ts';
 import { readCampaignFile } from '../campaign-file.ts';
@@ -75,7 +75,7 @@ async function qualifications(spec: CampaignSpec, file: string | null): Promise<
 }
 
 /** Problems of each set, where all of its files are there as JSONL. */
-async function countProblems({ data }: CampaignSpec): Promise<Partial<Counts>> {
+async function countProblems({ data }: CampaignSpec): Promise<Partial<ProblemCounts>> {
   if (data.type !== 'files') return {};
   const [search, curriculum, benchmark] = await Promise.all([
     linesOf(data.search),

@@ -57,12 +57,12 @@ test('orrery plan --cluster tells the nodes that qualify, and of each other why 
     expect(cluster.search).toMatchObject({ fits: 'now', podsEver: 4 });
     expect(cluster['astro/rl']).toMatchObject({ fits: 'never', podsNeeded: 32 });
     const refused = new Map(cluster.search?.refused.map(({ why, nodes }) => [why, nodes]));
-    expect(refused.get('GPUs of 40 GiB, 80 asked')).toEqual([`${pool}-small-0`, `${pool}-small-1`]);
-    expect(refused.get('has 4 nvidia.com/gpu, 8 nvidia.com/gpu asked')).toEqual([`${pool}-half-0`]);
+    expect(refused.get('its GPUs have 40 GiB, but a pod needs 80 GiB')).toEqual([`${pool}-small-0`, `${pool}-small-1`]);
+    expect(refused.get('has 4 nvidia.com/gpu, but a pod needs 8 nvidia.com/gpu')).toEqual([`${pool}-half-0`]);
     expect(refused.get('cordoned')).toEqual([`${pool}-other-0`]);
     expect(refused.get('taint team=other:NoSchedule is not tolerated')).toEqual([`${pool}-other-1`]);
     expect(refused.get('6 nvidia.com/gpu free of 8 nvidia.com/gpu: used by other pods')).toEqual([`${pool}-good-2`]);
-    expect([...refused.keys()]).toContain(`label pool is not there, and not ${pool}`);
+    expect([...refused.keys()]).toContain(`label pool is missing, expected ${pool}`);
   } finally {
     await core.deleteNamespacedPod({ name: pool, namespace: 'default', gracePeriodSeconds: 0 }).catch(() => undefined);
     await removeFakeNodes(config, pool);

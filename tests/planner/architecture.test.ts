@@ -6,23 +6,23 @@ import {
   publishedArchitecture,
 } from '../../planner/index.ts';
 
-/** As on Hugging Face, shortened: meta-llama/Llama-3.1-70B-Instruct. */
+/** Shortened config.json of meta-llama/Llama-3.1-70B-Instruct on Hugging Face. */
 const CONFIG = {
   ...{ architectures: ['LlamaForCausalLM'], model_type: 'llama', torch_dtype: 'bfloat16', attention_bias: false },
   ...{ hidden_size: 8192, intermediate_size: 28_672, num_attention_heads: 64, num_hidden_layers: 80 },
   ...{ num_key_value_heads: 8, vocab_size: 128_256, max_position_embeddings: 131_072, tie_word_embeddings: false },
 };
 
-test('config.json says the same as the table', () => {
+test('config.json gives the same architecture as the table', () => {
   expect(architectureFromConfig(CONFIG, 'config.json')).toEqual(ARCHITECTURES['Llama-3.1-70B']);
 });
 
-test('Qwen2 has biases that its config.json does not name', () => {
+test('Qwen2 has biases, although its config.json does not mention them', () => {
   const { attention_bias: _, ...rest } = CONFIG;
   expect(architectureFromConfig({ ...rest, model_type: 'qwen2' }, 'config.json').qkvBias).toBe(true);
 });
 
-test('a config.json without a field is refused by its name', () => {
+test('the error for a config.json without a field names the field', () => {
   const { hidden_size: _, ...rest } = CONFIG;
   expect(() => architectureFromConfig(rest, '/models/x/config.json')).toThrow(
     '/models/x/config.json is not valid:\n  hidden_size: expected number, but got nothing',
@@ -39,7 +39,7 @@ test.each([
   expect(publishedArchitecture(name) !== null).toBe(known);
 });
 
-test('the stand-in is as wide and deep as its settings', () => {
+test('the model of pretrain has the width and depth of its settings', () => {
   const model = pretrainedArchitecture({ hiddenSize: 96, layers: 3, heads: 4, contextTokens: 256 });
   expect(model).toMatchObject({ headDim: 24, kvHeads: 4, feedForward: 288, contextTokens: 256 });
 });

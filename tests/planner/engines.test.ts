@@ -10,7 +10,7 @@ import { ANY_SIZE } from '../support/engines.ts';
 const example = (file: string): CampaignSpecInput => parse(readFileSync(inProject('examples', file), 'utf8')) as never;
 const LLAMA = 'llama-3.1-70b.yaml';
 
-/** The tiny example with other settings of some stages. */
+/** The tiny example with other settings for some stages. */
 function tiny(stages: Record<string, object>, rest: object = {}): CampaignSpec {
   const spec = example('tiny.yaml');
   const merged = Object.fromEntries(
@@ -23,7 +23,7 @@ const withGpus = (gpus: number, more: object = {}) => ({ run: { resources: { gpu
 const pretrained = (name: string, uri = '/models/x') => ({ policy: { type: 'pretrained', name, uri, revision: '1' } });
 
 describe('the campaign of the paper', () => {
-  test('is refused: its SFT and RL ask for GPUs and memory that no rank of these trainers uses', () => {
+  test('is refused, because its SFT and RL need more GPUs and memory than a rank of these trainers can use', () => {
     const complaints = unsupportedIn(CampaignSpec.parse(example(LLAMA)));
     expect(complaints.map(({ field }) => field)).toEqual([
       'stages.sft.run.resources.gpus',
@@ -32,16 +32,16 @@ describe('the campaign of the paper', () => {
       'stages.rl.run.resources.gpuMemoryGiB',
     ]);
     expect(complaints[0]?.message).toBe(
-      'expected at most 1, but got 8: a rank of these trainers uses 1 GPU; take more run.ranks of one GPU each',
+      'expected at most 1, but got 8: a rank of these trainers uses 1 GPU; set more run.ranks with one GPU each',
     );
-    expect(complaints[1]?.message).toMatch(/^expected room for 1,052 GiB .* but got 80 GiB: .*until: rewrite$/);
+    expect(complaints[1]?.message).toMatch(/^expected at least 1,052 GiB .* but got 80 GiB: .*until: rewrite$/);
   });
 
-  test('is not refused up to the stage before the first that cannot run', () => {
+  test('is accepted when it ends before the first stage that cannot run', () => {
     expect(unsupportedIn(CampaignSpec.parse({ ...example(LLAMA), until: 'rewrite' }))).toEqual([]);
   });
 
-  test('is not refused where the trainers shard the policy over all GPUs of a pod, as a simulation of some may', () => {
+  test('is accepted with trainers that shard the policy over all GPUs of a pod, as in a simulation', () => {
     expect(unsupportedIn(CampaignSpec.parse(example(LLAMA)), ANY_SIZE)).toEqual([]);
   });
 });
@@ -55,7 +55,7 @@ const withVllm = (gpus: number, settings: object = {}) => ({
   run: { resources: { gpus }, policyServer: { engine: 'vllm', ...settings } },
 });
 
-describe('refused are', () => {
+describe('an unsupported setting is refused:', () => {
   test.each<{ what: string; spec: CampaignSpec; fields: string[] }>([
     { what: 'a second GPU of a trainer', spec: tiny({ rl: withGpus(2) }), fields: ['stages.rl.run.resources.gpus'] },
     {
@@ -79,17 +79,17 @@ describe('refused are', () => {
       fields: ['policy.uri'],
     },
     {
-      what: 'a policy whose training state no GPU holds, nor the memory of a pod',
+      what: 'a policy whose training state fits neither on a GPU nor in the memory of a pod',
       spec: tiny({ sft: withGpus(1), rl: { run: { resources: { memoryGiB: 64 } } } }, pretrained('Qwen2.5-32B')),
       fields: ['stages.sft.run.resources.gpus', 'stages.rl.run.resources.memoryGiB'],
     },
     {
-      what: 'a policy whose weights the GPU of the embedded policy server does not hold',
+      what: 'a policy whose weights do not fit on the GPU of the embedded policy server',
       spec: tiny({ evaluate: withGpus(1, { gpuMemoryGiB: 40 }) }, { ...pretrained('Qwen2.5-32B'), until: 'sft' }),
       fields: ['stages.evaluate.run.resources.gpuMemoryGiB'],
     },
     {
-      what: 'attention heads that the GPUs of a vLLM server cannot share, and a context beyond the policy’s',
+      what: 'attention heads that the GPUs of a vLLM server cannot divide, and a longer context than that of the policy',
       spec: tiny(
         {
           search: withVllm(8, { tensorParallel: 3, contextTokens: 200_000 }),
@@ -105,12 +105,12 @@ describe('refused are', () => {
     },
   ])('$what', ({ spec, fields }) => expect(fieldsOf(spec)).toEqual(fields));
 
-  test('none of it in stages that the campaign does not reach', () => {
+  test('except in stages that the campaign does not reach', () => {
     expect(fieldsOf(tiny({ rl: withGpus(2) }, { until: 'curriculum' }))).toEqual([]);
   });
 });
 
-test('what is refused at the door is what the trainers themselves refuse', async () => {
+test('the planner and the trainers refuse the same settings', async () => {
   const cases = (['pretrain', 'sft', 'rl'] as const).flatMap((kind) =>
     [0, 1, 2, 8].flatMap((gpus) => [1, 2].map((ranks) => ({ kind, gpus, ranks }))),
   );

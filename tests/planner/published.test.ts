@@ -9,13 +9,13 @@ import {
   parametersOf,
   rlPlan,
   stateBytes,
-  type TrainingAsk,
+  type TrainingInput,
   trainingMemory,
   weightBytes,
 } from '../../planner/index.ts';
 import type { GpuName } from '../../spec/index.ts';
 
-/** What others have published of sizes that the planner computes. Each row names its source; docs/planner.md links them. */
+/** Published figures that the planner must reproduce. Each row names its source, and docs/planner.md links the sources. */
 
 const model = (name: string): Architecture => {
   const found = ARCHITECTURES[name];
@@ -25,7 +25,7 @@ const model = (name: string): Architecture => {
 /** Llama 2 70B is Llama 3.1 70B with a smaller vocabulary. Source: its config.json. */
 const LLAMA_2_70B: Architecture = { ...model('Llama-3.1-70B'), vocabulary: 32_000, contextTokens: 4096 };
 
-// Source: number of parameters in the safetensors index of each model on Hugging Face.
+// Source: the number of parameters in the safetensors index of each model on Hugging Face.
 test.each([
   ['Llama-3.1-8B', 8_030_261_248],
   ['Llama-3.1-70B', 70_553_706_496],
@@ -42,11 +42,11 @@ test.each([
 test.each([
   { name: 'Llama-3.1-8B', gb16: 16, gb8: 8, cache: [0.125, 1.95, 15.62] },
   { name: 'Llama-3.1-70B', gb16: 140, gb8: 70, cache: [0.313, 4.88, 39.06] },
-  // The table counts the 16 heads of keys and values that the first upload of 405B had: each of its 8 twice.
+  // The table uses the 16 heads of keys and values of the first upload of 405B, which had each of the 8 heads twice.
   { name: 'Llama-3.1-405B', gb16: 810, gb8: 405, cache: [0.984 / 2, 15.38 / 2, 123.05 / 2] },
-])('weights and cache of $name are those of the published table', ({ name, gb16, gb8, cache }) => {
+])('weights and cache of $name match the published table', ({ name, gb16, gb8, cache }) => {
   expect(weightBytes(model(name), 'bf16') / 1e9).toBeCloseTo(gb16, -1);
-  // The table counts one byte for every parameter; published fp8 checkpoints keep embeddings in bf16.
+  // The table counts one byte per parameter, but published fp8 checkpoints keep embeddings in bf16.
   expect(weightBytes(model(name), 'fp8') / 1e9 / gb8).toBeGreaterThan(0.99);
   expect(weightBytes(model(name), 'fp8') / 1e9 / gb8).toBeLessThan(1.15);
   const perToken = cacheBytesPerToken(model(name));
@@ -123,19 +123,19 @@ test.each([
     source: 'the same table, in 160',
   },
 ] as const)('inference: $what ($source)', ({ name, dtype, gpus, context, fits }) => {
-  const ask = { architecture: model(`Llama-3.1-${name}`), gpu: 'H100', dtype, contextTokens: context } as const;
-  expect(inferencePlan(ask, gpus).memory.fits).toBe(fits);
+  const input = { architecture: model(`Llama-3.1-${name}`), gpu: 'H100', dtype, contextTokens: context } as const;
+  expect(inferencePlan(input, gpus).memory.fits).toBe(fits);
 });
 
-const training = (given: Partial<TrainingAsk> & Pick<TrainingAsk, 'gpus' | 'architecture'>): boolean =>
+const training = (given: Partial<TrainingInput> & Pick<TrainingInput, 'gpus' | 'architecture'>): boolean =>
   trainingMemory({
     ...{ gpu: 'A100-80' as GpuName, precision: 'fp32-master', offload: 'none', chunkedLoss: false },
     ...{ microBatch: 1, sequenceTokens: 2048, reference: false },
     ...given,
   }).fits;
 
-// Each of these has been run by who published it, so the planner must not refuse it.
-test.each<{ source: string; given: Partial<TrainingAsk> & Pick<TrainingAsk, 'gpus' | 'architecture'> }>([
+// The authors have run each of these configurations, so the planner must not refuse them.
+test.each<{ source: string; given: Partial<TrainingInput> & Pick<TrainingInput, 'gpus' | 'architecture'> }>([
   {
     source: 'torchtune, llama3_1/70B_full: 8 A100, bf16, CPU offload, chunked loss, batch 2',
     given: {
@@ -197,7 +197,11 @@ test('full fine-tuning of 70B at the 8,192 tokens of the paper needs several nod
   expect(nodes('Llama-3.1-405B')).toBeGreaterThan(8);
 });
 
-const grpo = (name: string, gpus: number, given: Partial<TrainingAsk> & { placement?: 'split' | 'colocated' } = {}) => {
+const grpo = (
+  name: string,
+  gpus: number,
+  given: Partial<TrainingInput> & { placement?: 'split' | 'colocated' } = {},
+) => {
   const { placement = 'colocated', ...trainer } = given;
   const plan = rlPlan({
     trainer: {
@@ -209,7 +213,7 @@ const grpo = (name: string, gpus: number, given: Partial<TrainingAsk> & { placem
   return plan.trainerMemory.fits && (plan.generatingMemory?.fits ?? true) && plan.server?.memory.fits === true;
 };
 
-// Source: verl, "Resource Needed for verl RL": the least that has run, on H800 of 80 GB with FSDP and vLLM and every offload.
+// Source: verl, "Resource Needed for verl RL": the smallest clusters that worked, on H800 of 80 GB with FSDP, vLLM and full offload.
 test.each([
   ['Qwen2.5-7B', 2],
   ['Qwen2.5-72B', 32],
@@ -223,7 +227,7 @@ test('GRPO of 70B does not fit one node, and fits the 256 GPUs of the paper with
   expect(grpo('Llama-3.1-70B', 256, { placement: 'split', sequenceTokens: 16_384 })).toBe(true);
 });
 
-test('the reference policy of a KL term costs its share on every trainer', () => {
+test('the reference policy of a KL term takes its share of memory on every trainer', () => {
   const memory = (reference: boolean) =>
     trainingMemory({
       ...{ architecture: model('Llama-3.1-70B'), gpu: 'H100', precision: 'fp32-master', offload: 'none' },

@@ -15,12 +15,12 @@ const aNeed = (given: Partial<Need> = {}): Need => ({
 });
 const on = (node: string, gpus: number): PodFacts => ({ node, requests: { cpu: 1, 'nvidia.com/gpu': gpus } });
 
-test('a gang fits now where every pod finds room', () => {
+test('a gang fits now if there is capacity for every pod', () => {
   const found = qualify(aNeed(), [aNode('a'), aNode('b')], []);
   expect(found).toMatchObject({ fits: 'now', podsNow: 2, podsEver: 2, refused: [] });
 });
 
-test('a gang that finds room for one of two pods has to wait while others are on the nodes', () => {
+test('a gang with capacity for only one of two pods fits later, when other pods have left', () => {
   const found = qualify(aNeed(), [aNode('a'), aNode('b')], [on('b', 6)]);
   expect(found).toMatchObject({ fits: 'later', podsNow: 1, podsEver: 2 });
   expect(found.refused).toEqual([
@@ -28,7 +28,7 @@ test('a gang that finds room for one of two pods has to wait while others are on
   ]);
 });
 
-test('shards begin with room for one', () => {
+test('shards can start when there is capacity for one', () => {
   expect(qualify(aNeed({ gang: false, pods: 32 }), [aNode('a')], []).fits).toBe('now');
 });
 
@@ -36,7 +36,7 @@ test('a gang larger than the cluster never fits', () => {
   expect(qualify(aNeed({ pods: 3 }), [aNode('a'), aNode('b')], []).fits).toBe('never');
 });
 
-test('several pods fit one node', () => {
+test('several pods fit on one node', () => {
   const need = aNeed({ pods: 4, requests: { cpu: 4, 'nvidia.com/gpu': 2 } });
   expect(qualify(need, [aNode('a')], [on('a', 3)]).qualifying).toEqual([{ node: 'a', podsNow: 2, podsEver: 4 }]);
 });
@@ -45,26 +45,26 @@ test.each<{ name: string; node: Partial<NodeFacts>; need?: Partial<Need>; why: s
   {
     name: 'smaller GPUs',
     node: { labels: { 'nvidia.com/gpu.memory': '40960' } },
-    why: 'GPUs of 40 GiB, 80 asked',
+    why: 'its GPUs have 40 GiB, but a pod needs 80 GiB',
     ever: 0,
   },
   {
     name: 'unlabelled GPUs',
     node: { labels: {} },
-    why: 'GPU memory is not known: no label nvidia.com/gpu.memory',
+    why: 'GPU memory is unknown: no label nvidia.com/gpu.memory',
     ever: 0,
   },
   {
     name: 'too few GPUs',
     node: { allocatable: { cpu: 96, 'nvidia.com/gpu': 4 } },
-    why: 'has 4 nvidia.com/gpu, 8 nvidia.com/gpu asked',
+    why: 'has 4 nvidia.com/gpu, but a pod needs 8 nvidia.com/gpu',
     ever: 0,
   },
   { name: 'no GPUs', node: { allocatable: { cpu: 96 } }, why: 'has no nvidia.com/gpu', ever: 0 },
   {
     name: 'too few cores',
     node: { allocatable: { cpu: 32, 'nvidia.com/gpu': 8 } },
-    why: 'has 32 cores, 64 cores asked',
+    why: 'has 32 cores, but a pod needs 64 cores',
     ever: 0,
   },
   {
@@ -83,12 +83,18 @@ test.each<{ name: string; node: Partial<NodeFacts>; need?: Partial<Need>; why: s
     name: 'a label',
     node: {},
     need: { nodeSelector: { pool: 'h100' } },
-    why: 'label pool is not there, and not h100',
+    why: 'label pool is missing, expected h100',
     ever: 0,
   },
-  { name: 'a failure before', node: {}, need: { excludedNodes: ['a'] }, why: 'excluded: it failed before', ever: 0 },
+  {
+    name: 'a failure before',
+    node: {},
+    need: { excludedNodes: ['a'] },
+    why: 'excluded, because it failed before',
+    ever: 0,
+  },
   { name: 'a cordon', node: { cordoned: true }, why: 'cordoned', ever: 1 },
-  { name: 'silence', node: { ready: false }, why: 'NotReady', ever: 1 },
+  { name: 'not being ready', node: { ready: false }, why: 'NotReady', ever: 1 },
   {
     name: 'a passing taint',
     node: { taints: [{ key: 'node.kubernetes.io/disk-pressure', effect: 'NoSchedule' }] },
@@ -100,7 +106,7 @@ test.each<{ name: string; node: Partial<NodeFacts>; need?: Partial<Need>; why: s
   expect(found).toMatchObject({ podsNow: 0, podsEver: ever, fits: ever > 0 ? 'later' : 'never' });
 });
 
-test('nodes refused for one reason are told together', () => {
+test('nodes with the same reason are listed together', () => {
   const nodes = [aNode('a', { cordoned: true }), aNode('b', { ready: false }), aNode('c', { cordoned: true })];
   expect(qualify(aNeed(), nodes, []).refused).toEqual([
     { why: 'cordoned', nodes: ['a', 'c'] },
@@ -108,14 +114,14 @@ test('nodes refused for one reason are told together', () => {
   ]);
 });
 
-test('a GPU of 80 GB counts as one, though its driver reports 79.6 GiB; one of 72 does not', () => {
+test('a GPU whose driver reports 79.6 GiB counts as one of 80 GB, and one with 72 GiB does not', () => {
   const fits = (mebibytes: number) =>
     qualify(aNeed({ pods: 1 }), [aNode('a', { labels: { 'nvidia.com/gpu.memory': String(mebibytes) } })], []).fits;
   expect(fits(81_559)).toBe('now');
   expect(fits(73_728)).toBe('never');
 });
 
-test('cores are told apart to the thousandth, whatever fractions were taken before', () => {
+test('free cores are exact to a thousandth, even after fractions were subtracted', () => {
   const used = Array.from({ length: 9 }, (): PodFacts => ({ node: 'a', requests: { cpu: 0.1 } }));
   const need = aNeed({ pods: 1, requests: { cpu: 0.1 } });
   expect(qualify(need, [aNode('a', { allocatable: { cpu: 1 } })], used).podsNow).toBe(1);
@@ -128,6 +134,6 @@ test.each<{ toleration: Toleration; want: boolean }>([
   { toleration: { key: 'team', value: 'ours' }, want: false },
   { toleration: { key: 'gpu', operator: 'Exists' }, want: false },
   { toleration: { key: 'team', operator: 'Exists', effect: 'NoExecute' }, want: false },
-])('$toleration covers team=other:NoSchedule: $want', ({ toleration, want }) => {
+])('$toleration tolerates team=other:NoSchedule: $want', ({ toleration, want }) => {
   expect(tolerates(toleration, { key: 'team', value: 'other', effect: 'NoSchedule' })).toBe(want);
 });

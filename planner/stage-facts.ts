@@ -2,8 +2,8 @@ import type { CampaignSpec, StageSlot } from '../spec/index.ts';
 import type { Architecture } from './architecture.ts';
 import type { Work } from './work.ts';
 
-/** What every planner of a stage is given. */
-export interface Asked {
+/** The facts from which the memory and the time of a stage are computed. */
+export interface StageFacts {
   readonly slot: StageSlot;
   readonly spec: CampaignSpec;
   readonly architecture: Architecture;
