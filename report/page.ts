@@ -33,7 +33,7 @@ export const CAMPAIGN_SECTIONS = { stages: 'Time', account: 'Account', provenanc
  * Placeholders for what belongs to one campaign. All other text of the page is escaped, so it cannot contain one of
  * them.
  */
-export const PLACES = {
+export const PLACEHOLDERS = {
   facts: '<!-- the campaign -->',
   links: '<!-- links of the campaign -->',
   sections: '<!-- sections of the campaign -->',
@@ -42,7 +42,7 @@ export const PLACES = {
 /** Loads nothing from elsewhere and runs no script: style and pictures are part of the page. */
 const POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:";
 
-/** The report as one self-contained page, with {@link PLACES} for its campaign. */
+/** The report as one self-contained page, with {@link PLACEHOLDERS} for its campaign. */
 export async function renderPage(report: Report): Promise<string> {
   const page = html`<!doctype html>
 <html lang="en">
@@ -58,8 +58,8 @@ export async function renderPage(report: Report): Promise<string> {
 <body>
 ${ARROW_HEADS}
 <main>
-${headlineSection(report, trusted(PLACES.facts))}
-<nav aria-label="Sections"><ul>${links(SECTIONS)}${trusted(PLACES.links)}</ul></nav>
+${headlineSection(report, trusted(PLACEHOLDERS.facts))}
+<nav aria-label="Sections"><ul>${links(SECTIONS)}${trusted(PLACEHOLDERS.links)}</ul></nav>
 ${await resultsSection(report)}
 ${await trainingSection(report)}
 ${await curriculumSection(report)}
@@ -68,7 +68,7 @@ ${searchSection(report)}
 ${curatedSection(report)}
 ${graphsSection(report)}
 ${dataSection(report)}
-${trusted(PLACES.sections)}
+${trusted(PLACEHOLDERS.sections)}
 </main>
 </body>
 </html>
@@ -82,13 +82,13 @@ ${trusted(PLACES.sections)}
  */
 export function publishedPage(page: string, report: PublishedReport): string {
   const { id, publishedAt } = report.campaign;
-  const contents: Readonly<Record<keyof typeof PLACES, Markup>> = {
+  const contents: Readonly<Record<keyof typeof PLACEHOLDERS, Markup>> = {
     facts: html`${fact('Campaign', id)}${fact('Published (UTC)', publishedAt.slice(0, 16).replace('T', ' '))}`,
     links: html`${links(CAMPAIGN_SECTIONS)}`,
     sections: html`${stagesSection(report)}${accountSection(report.run)}${provenanceSection(report)}`,
   };
-  const places = Object.entries(PLACES) as [keyof typeof PLACES, string][];
-  return places.reduce((text, [name, place]) => text.replace(place, () => contents[name].text), page);
+  const placeholders = Object.entries(PLACEHOLDERS) as [keyof typeof PLACEHOLDERS, string][];
+  return placeholders.reduce((text, [name, placeholder]) => text.replace(placeholder, () => contents[name].text), page);
 }
 
 const links = (sections: Readonly<Record<string, string>>): Markup[] =>

@@ -106,14 +106,14 @@ async function tallyOf(
 }
 
 function countsOf(passRates: readonly PassRate[], tallies: readonly PromptTally[]): Counts {
-  const because = (reason: PassRate['reason']) => passRates.filter((one) => one.reason === reason).length;
+  const countBy = (reason: PassRate['reason']) => passRates.filter((one) => one.reason === reason).length;
   const sum = (of: (tally: PromptTally) => number) => tallies.reduce((total, tally) => total + of(tally), 0);
   return {
     candidates: passRates.length,
-    kept: because('kept'),
-    tooEasy: because('too-easy'),
-    tooHard: because('too-hard'),
-    overTarget: because('over-target'),
+    kept: countBy('kept'),
+    tooEasy: countBy('too-easy'),
+    tooHard: countBy('too-hard'),
+    overTarget: countBy('over-target'),
     completions: sum(({ samples }) => samples),
     right: sum(({ right }) => right),
     unjudged: sum(({ unjudged }) => unjudged),

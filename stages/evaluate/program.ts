@@ -57,8 +57,8 @@ export const evaluate: StageProgram<'evaluate'> = async (context) => {
     const completions = evaluated.flatMap((problem) => EvaluatedProblem.parse(problem).completions);
     const path = `data/${partFile(FILES.evaluate.completions, part)}`;
     await writeJsonl(join(dir, path), completions, context.fence);
-    const having = (wanted: EvaluatedProblem['room']) => evaluated.filter(({ room }) => room === wanted).length;
-    const room = { cutToRoom: having('cut'), withoutRoom: having('none') };
+    const countRoom = (wanted: EvaluatedProblem['room']) => evaluated.filter(({ room }) => room === wanted).length;
+    const room = { cutToRoom: countRoom('cut'), withoutRoom: countRoom('none') };
     return { files: [path], counts: { ...countsOf(problems.length, completions), ...room } };
   } finally {
     await Promise.all([verifier.close(), journal.close()]);

@@ -32,33 +32,33 @@ export interface Observation {
 
 export const FIRST_LIMIT: Limit = { sequences: 128, starting: true, bestLatencyMs: null };
 /** Lowest limit: one request of a search. */
-const LEAST = 16;
+const MIN_SEQUENCES = 16;
 /**
  * Target length of the server's queue: a share of the running sequences, and at least as many as end before a busy
  * client can react.
  */
-const WELCOME_QUEUE = 0.25;
+const TARGET_QUEUE_SHARE = 0.25;
 const REACTION_SECONDS = 0.5;
 /** When the server does not report its queue, a latency above the best by this factor means that there is one. */
-const SLOW = 2;
-const FORGETTING = 1.01;
+const SLOW_FACTOR = 2;
+const LATENCY_DECAY = 1.01;
 
 /** The limit for the next interval. Pure. */
 export function nextLimit(limit: Limit, seen: Observation): Limit {
   const best = bestOf(limit.bestLatencyMs, seen.latencyMs);
   const { sequences } = limit;
   if (seen.overloaded)
-    return { sequences: Math.max(LEAST, Math.floor(sequences / 2)), starting: false, bestLatencyMs: best };
+    return { sequences: Math.max(MIN_SEQUENCES, Math.floor(sequences / 2)), starting: false, bestLatencyMs: best };
   const load = loadLevel(seen, best);
   // While more sequences are in flight than the limit allows, an earlier decrease has not taken effect yet: answers may
   // take minutes.
   if (load === 'high' && seen.inFlight <= sequences) {
-    return { sequences: Math.max(LEAST, Math.floor(sequences * 0.9)), starting: false, bestLatencyMs: best };
+    return { sequences: Math.max(MIN_SEQUENCES, Math.floor(sequences * 0.9)), starting: false, bestLatencyMs: best };
   }
   if (load !== 'low') return { sequences, starting: false, bestLatencyMs: best };
   // A limit that is not used up does not need to grow.
   if (!seen.wanted) return { ...limit, bestLatencyMs: best };
-  const more = limit.starting ? sequences : Math.max(LEAST, Math.ceil(sequences * 0.05));
+  const more = limit.starting ? sequences : Math.max(MIN_SEQUENCES, Math.ceil(sequences * 0.05));
   return { sequences: sequences + more, starting: limit.starting, bestLatencyMs: best };
 }
 
@@ -69,13 +69,13 @@ function loadLevel(
   if (running !== null && waiting !== null) {
     const reserve = endedPerSecond * REACTION_SECONDS;
     if (waiting < Math.max(1, reserve / 2)) return 'low';
-    return waiting <= Math.max(LEAST, running * WELCOME_QUEUE, reserve) ? 'right' : 'high';
+    return waiting <= Math.max(MIN_SEQUENCES, running * TARGET_QUEUE_SHARE, reserve) ? 'right' : 'high';
   }
   if (latencyMs === null || best === null) return 'right';
-  return latencyMs > best * SLOW ? 'high' : 'low';
+  return latencyMs > best * SLOW_FACTOR ? 'high' : 'low';
 }
 
 function bestOf(before: number | null, now: number | null): number | null {
   if (before === null || now === null) return before ?? now;
-  return Math.min(before * FORGETTING, now);
+  return Math.min(before * LATENCY_DECAY, now);
 }

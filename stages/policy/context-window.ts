@@ -11,14 +11,14 @@ export class PromptTooLong extends StageExit {
 }
 
 /** Tokens that a tokenizer may add around a text. *Ours*. */
-const AROUND = 8;
+const TOKENIZER_MARGIN = 8;
 
 /**
  * Whether a prompt and its completion certainly fit into the context. No tokenizer is needed: every token stands for at
  * least one byte. This decides most requests. Pure.
  */
 export const certainlyFits = (prompt: string, maxTokens: number, contextTokens: number): boolean =>
-  Buffer.byteLength(prompt) + AROUND + maxTokens <= contextTokens;
+  Buffer.byteLength(prompt) + TOKENIZER_MARGIN + maxTokens <= contextTokens;
 
 /**
  * Tokens to request after a prompt: the number wanted, or what the context has left. A real vLLM refuses to exceed its
@@ -26,8 +26,8 @@ export const certainlyFits = (prompt: string, maxTokens: number, contextTokens: 
  * @throws PromptTooLong when nothing is left
  */
 export function tokensLeft(promptTokens: number, wanted: number, contextTokens: number): number {
-  const room = contextTokens - promptTokens;
-  if (room >= 1) return Math.min(wanted, room);
+  const left = contextTokens - promptTokens;
+  if (left >= 1) return Math.min(wanted, left);
   throw new PromptTooLong(
     `the prompt has ${promptTokens} tokens, and the context of the policy server holds ${contextTokens}: no space is left for an answer`,
   );

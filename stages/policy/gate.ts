@@ -7,7 +7,7 @@ export interface Gate {
   /**
    * Waits for admission, first come, first served. The children of one expansion arrive together and are admitted
    * together, so the server finds the beginning of their prompts in its cache. Every problem gets its turn before any
-   * gets the next.
+   * problem gets a second one.
    * @returns a function to call when the request is over; null when the request was evicted and must go to another
    *   server
    * @throws the reason of the signal

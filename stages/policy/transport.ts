@@ -42,7 +42,7 @@ export async function exchange(url: string, path: string, body: object | null, s
     beganToAnswer = true;
     const text = await answer.body.text();
     if (answer.statusCode >= 200 && answer.statusCode < 300) return JSON.parse(text);
-    throw refusalOf(answer.statusCode, text, url, waitAsked(answer.headers['retry-after']));
+    throw refusalOf(answer.statusCode, text, url, retryAfterMs(answer.headers['retry-after']));
   } catch (error) {
     signal.throwIfAborted();
     if (error instanceof StageExit || error instanceof TransientError) throw error;
@@ -58,14 +58,14 @@ export async function exchange(url: string, path: string, body: object | null, s
 const REFUSED: ReadonlySet<number> = new Set([400, 413, 422]);
 
 function refusalOf(status: number, text: string, url: string, waitMs: number | null): Error {
-  const said = messageIn(text);
-  const error = new HttpError(status, (said ?? text.trim().slice(0, 500)) || 'without a message');
+  const serverMessage = messageIn(text);
+  const error = new HttpError(status, (serverMessage ?? text.trim().slice(0, 500)) || 'without a message');
   if (!REFUSED.has(status)) {
     return new TransientError(`it does not answer: ${error.message}`, { cause: error, waitMs });
   }
   // A policy server gives its reason in the format of OpenAI or vLLM. Any other body comes from something else, such as
   // a proxy.
-  if (said === null) return malformedAnswer(`HTTP ${error.message}`, error);
+  if (serverMessage === null) return malformedAnswer(`HTTP ${error.message}`, error);
   return new StageExit('InvalidInput', `the policy server at ${url} refused a request: ${error.message}`, {
     cause: error,
   });
@@ -92,7 +92,7 @@ function connectionErrorIn(error: Error): string | null {
 }
 
 /** `Retry-After` in ms, when it is a number of seconds. A date is ignored, because clocks differ and may jump. */
-function waitAsked(header: string | string[] | undefined): number | null {
+function retryAfterMs(header: string | string[] | undefined): number | null {
   const seconds = typeof header === 'string' ? Number(header) : Number.NaN;
   return Number.isFinite(seconds) && seconds >= 0 ? seconds * 1000 : null;
 }

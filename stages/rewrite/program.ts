@@ -16,7 +16,7 @@ import { type Rewritten, rewriteStep } from './rewrite-step.ts';
 import { shareOf, stratifiedOrder } from './select.ts';
 import { untilEnough } from './until-enough.ts';
 
-const OUTGROWN: Rewritten = {
+const CONTEXT_FULL: Rewritten = {
   text: null,
   tokens: 0,
   faults: [{ reason: 'context', detail: 'the solution has outgrown the context: no space is left for the step' }],
@@ -114,7 +114,7 @@ async function rewriteTrace(
     const asked = { problem: problem.problem, written: compose('', written, domain).text, step: part.text };
     const seedOf = (attempt: number) => seedFor(seed, 'rewrite', id, index, attempt);
     const ask = () => rewriteStep({ domain, policy }, asked, config, seedOf);
-    const rewritten = await unlessPromptTooLong(ask, () => OUTGROWN);
+    const rewritten = await unlessPromptTooLong(ask, () => CONTEXT_FULL);
     const reasons = rewritten.faults.map(({ reason }) => reason);
     for (const reason of reasons) faults[reason] = (faults[reason] ?? 0) + 1;
     writtenTokens += rewritten.tokens;

@@ -1,7 +1,7 @@
 import { type EachProblem, forEachProblem } from '../runtime/each-problem.ts';
 
 /** When {@link untilEnough} stops. */
-export interface Wanted<Entry> {
+export interface EnoughOptions<Entry> {
   /** Number of good entries wanted. */
   readonly target: number;
   readonly isGood: (entry: Entry) => boolean;
@@ -17,7 +17,7 @@ export interface Wanted<Entry> {
  */
 export async function untilEnough<Item, Entry>(
   loop: EachProblem<Item, Entry>,
-  { target, isGood }: Wanted<Entry>,
+  { target, isGood }: EnoughOptions<Entry>,
 ): Promise<Entry[]> {
   const { context, items } = loop;
   const entries: Entry[] = [];

@@ -1,9 +1,9 @@
 import { type Domain, ownSolution, searchPrompt } from '../../domains/domain.ts';
-import type { Problem, Verdict } from '../../spec/records.ts';
-import type { Completion, CompletionBatch, PolicyDriver } from '../policy/policy.ts';
-import type { Verifier } from '../verifier/verifier.ts';
+import type { Verdict } from '../../spec/records.ts';
+import type { Completion, CompletionBatch } from '../policy/policy.ts';
 import { unjudgedAmong } from './cost.ts';
 import type { Candidate } from './mcts.ts';
+import type { SamplingContext } from './sampling-context.ts';
 
 /** Settings for sampling candidate steps. */
 export interface ExpansionSettings {
@@ -13,20 +13,13 @@ export interface ExpansionSettings {
   readonly topP: number;
 }
 
-export interface ExpansionWorld {
-  readonly problem: Problem;
-  readonly domain: Domain;
-  readonly policy: Pick<PolicyDriver, 'ask'>;
-  readonly verifier: Verifier;
-}
-
 /**
  * Samples k steps after `steps`, merges equal ones, and lets the verifier judge those that end the solution.
  * @returns distinct candidates in the order of sampling, how many samples were dropped as malformed, and how many
  *   ending candidates could not be judged
  */
 export async function sampleCandidates(
-  { problem, domain, policy, verifier }: ExpansionWorld,
+  { problem, domain, policy, verifier }: SamplingContext,
   steps: readonly string[],
   settings: ExpansionSettings,
   seed: number,

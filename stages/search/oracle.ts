@@ -1,16 +1,13 @@
-import type { Domain } from '../../domains/domain.ts';
-import type { Problem } from '../../spec/records.ts';
 import type { SearchConfig } from '../../spec/stages/search.ts';
 import { unlessPromptTooLong } from '../policy/context-window.ts';
-import type { PolicyDriver } from '../policy/policy.ts';
 import { seedFor } from '../runtime/random.ts';
-import type { Verifier } from '../verifier/verifier.ts';
 import type { SolutionOracle } from './best-of-n.ts';
 import { addCosts, type Cost, costOf, NO_COST } from './cost.ts';
 import { sampleCandidates } from './expansion.ts';
 import { type Answer, EXPANSION, type JournalledAnswers, keyOf } from './journal-entries.ts';
 import type { Oracle } from './mcts.ts';
 import { valueByRollouts } from './rollout.ts';
+import type { SamplingContext } from './sampling-context.ts';
 import { sampleSolutions } from './solutions.ts';
 
 /** An oracle that also knows the cost of each iteration. */
@@ -19,11 +16,8 @@ export interface MeteredOracle extends Oracle, SolutionOracle {
   costOf(iteration: number): Cost;
 }
 
-export interface World {
-  readonly problem: Problem;
-  readonly domain: Domain;
-  readonly policy: Pick<PolicyDriver, 'ask'>;
-  readonly verifier: Verifier;
+/** What the oracle of one problem needs. */
+export interface OracleContext extends SamplingContext {
   readonly config: SearchConfig;
   /** Seed of the campaign. */
   readonly seed: number;
@@ -36,11 +30,11 @@ export interface World {
  * @param keep - called with every new answer, before the search gets it
  */
 export function oracleOf(
-  { problem, domain, policy, verifier, config, seed }: World,
+  { problem, domain, policy, verifier, config, seed }: OracleContext,
   kept: JournalledAnswers = new Map(),
   keep: (answer: Answer) => void = () => {},
 ): MeteredOracle {
-  const world = { problem, domain, policy, verifier };
+  const sampling = { problem, domain, policy, verifier };
   const costs = new Map<number, Cost>();
 
   /** The journal's answer for exactly this state if there is one, else a new one. */
@@ -64,7 +58,7 @@ export function oracleOf(
       const sample = async () => {
         const expandSeed = seedFor(seed, 'search', problem.id, iteration, 'expand');
         const { candidates, dropped, unjudged, timedOut, asked } = await sampleCandidates(
-          world,
+          sampling,
           steps,
           config,
           expandSeed,
@@ -81,7 +75,7 @@ export function oracleOf(
       const sample = async () => {
         const rolloutSeed = seedFor(seed, 'search', problem.id, iteration, 'rollouts', child);
         const { value, paths, sampled, unjudged, timedOut, asked } = await valueByRollouts(
-          world,
+          sampling,
           steps,
           config,
           rolloutSeed,
@@ -96,7 +90,7 @@ export function oracleOf(
     async solve(n, iteration) {
       const sample = async () => {
         const solveSeed = seedFor(seed, 'search', problem.id, iteration, 'solutions');
-        const { solutions, dropped, unjudged, timedOut, asked } = await sampleSolutions(world, n, config, solveSeed);
+        const { solutions, dropped, unjudged, timedOut, asked } = await sampleSolutions(sampling, n, config, solveSeed);
         const rollouts = asked.completions.length;
         return { solutions, cost: { ...costOf(asked), rollouts, dropped, unjudged, timedOut } };
       };

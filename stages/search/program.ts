@@ -70,8 +70,8 @@ export async function searchWith(
           journal.append(answer);
           progress.live.answered(answer.cost, true);
         };
-        const world = { problem, domain: context.domain, policy, verifier, config, seed: context.stage.seed };
-        const oracle = oracleOf(world, answers, keep);
+        const oracleContext = { problem, domain: context.domain, policy, verifier, config, seed: context.stage.seed };
+        const oracle = oracleOf(oracleContext, answers, keep);
         const finished = await searchProblem(problem, config, oracle, iterationsBehind(answers), progress, signal);
         return { problem: problem.id, counts: finished.counts, place: journal.append(finished) };
       },

@@ -1,9 +1,8 @@
 import { type Domain, ownSolution, searchPrompt } from '../../domains/domain.ts';
-import type { Problem } from '../../spec/records.ts';
-import type { CompletionBatch, PolicyDriver } from '../policy/policy.ts';
-import type { Verifier } from '../verifier/verifier.ts';
+import type { CompletionBatch } from '../policy/policy.ts';
 import { unjudgedAmong } from './cost.ts';
 import type { RolloutPath, StateValue } from './mcts.ts';
+import type { SamplingContext } from './sampling-context.ts';
 
 /** Settings for sampling rollouts. */
 export interface RolloutSettings {
@@ -12,13 +11,6 @@ export interface RolloutSettings {
   readonly temperature: number;
   readonly topP: number;
   readonly reuseRollouts: boolean;
-}
-
-export interface RolloutWorld {
-  readonly problem: Problem;
-  readonly domain: Domain;
-  readonly policy: Pick<PolicyDriver, 'ask'>;
-  readonly verifier: Verifier;
 }
 
 /**
@@ -34,7 +26,7 @@ export interface RolloutWorld {
  *   many sampled ones timed out
  */
 export async function valueByRollouts(
-  { problem, domain, policy, verifier }: RolloutWorld,
+  { problem, domain, policy, verifier }: SamplingContext,
   steps: readonly string[],
   settings: RolloutSettings,
   seed: number,

@@ -3,7 +3,8 @@ import type { Verdict } from '../../spec/records.ts';
 import type { CompletionBatch } from '../policy/policy.ts';
 import type { Solution } from './best-of-n.ts';
 import { unjudgedAmong } from './cost.ts';
-import { type RolloutSettings, type RolloutWorld, untilAnswer } from './rollout.ts';
+import { type RolloutSettings, untilAnswer } from './rollout.ts';
+import type { SamplingContext } from './sampling-context.ts';
 
 /** Settings for sampling whole solutions. */
 export type SolutionSettings = Pick<RolloutSettings, 'maxRolloutTokens' | 'temperature' | 'topP'> & {
@@ -20,7 +21,7 @@ export type SolutionSettings = Pick<RolloutSettings, 'maxRolloutTokens' | 'tempe
  *   these timed out
  */
 export async function sampleSolutions(
-  { problem, domain, policy, verifier }: RolloutWorld,
+  { problem, domain, policy, verifier }: SamplingContext,
   n: number,
   settings: SolutionSettings,
   seed: number,

@@ -55,12 +55,15 @@ export function grow(tree: SearchTree, event: TreeEvent): SearchTree {
       const first = tree.nodes.length;
       // The fields are listed one by one, so that their order, and the bytes of the output, do not depend on the
       // journal.
-      const born = event.children.map(({ step, prior, reward, terminal, answer }, index): TreeNode => {
+      const created = event.children.map(({ step, prior, reward, terminal, answer }, index): TreeNode => {
         return { id: first + index, parent: leaf.id, step, prior, visits: 0, q: 0, reward, terminal, answer };
       });
-      const ids = born.map(({ id }) => id);
+      const ids = created.map(({ id }) => id);
       return {
-        nodes: born.reduce((nodes, child) => backUp(nodes, child.id, child.reward ?? 0), [...tree.nodes, ...born]),
+        nodes: created.reduce(
+          (nodes, child) => backUp(nodes, child.id, child.reward ?? 0),
+          [...tree.nodes, ...created],
+        ),
         children: [...tree.children.with(leaf.id, ids), ...ids.map(() => [])],
       };
     }
