@@ -5,7 +5,7 @@ import { openWorkbench, type Workbench } from '../support/worker.ts';
 import { encoded } from './payloads.ts';
 import { campaignStatus, failedTasks, longCampaign, stageStatus, until, untilStage } from './support.ts';
 
-/** Messages and results of the right form that nobody of a campaign sent. */
+/** Well-formed messages and results that come from a stranger and not from the campaign. */
 let bench: Workbench;
 let worker: { stop(): Promise<void> };
 const ID = 'forged';
@@ -36,7 +36,7 @@ async function forge(change: Partial<StageStatus>): Promise<void> {
   await handle.signal('stageChanged', { campaignRun, status });
 }
 
-test('a result that a signal tells is not taken', async () => {
+test('a result in a signal is ignored', async () => {
   const before = (await campaignStatus(bench.client, ID)).ignored?.times ?? 0;
   await forge({ state: 'completed', result: { kind: 'pretrain', key: 'a'.repeat(64), digest: 'b'.repeat(64) } });
   const { ignored, stages } = await campaignStatus(bench.client, ID);
@@ -44,18 +44,18 @@ test('a result that a signal tells is not taken', async () => {
   expect(stages.find(({ name }) => name === 'pretrain')).toMatchObject({ state: 'running', result: null });
 }, 60_000);
 
-test('numbers whose sum would be none are not taken', async () => {
+test('numbers whose sum would overflow are ignored', async () => {
   const before = (await campaignStatus(bench.client, ID)).ignored?.times ?? 0;
   await forge({ gpuHours: 1.7e308 });
   await forge({ account: { seconds: { ...NEW_ACCOUNT.seconds, working: 1e308, paused: 1e308 }, causes: {} } });
   await forge({ account: { ...NEW_ACCOUNT, causes: { Crashed: { times: Number.MAX_SAFE_INTEGER, seconds: 0 } } } });
   const status = await campaignStatus(bench.client, ID);
   expect(status.ignored).toMatchObject({ times: before + 3, last: { why: expect.stringMatching(/times: expected/) } });
-  // What the command line reads the answer with.
+  // The schema with which the command line reads the answer.
   expect(CampaignStatus.parse(status).gpuHours).toBe(0);
 }, 60_000);
 
-test('a stage that a stranger pauses goes on, since its campaign tells it so', async () => {
+test('a stage that a stranger pauses continues, because its campaign resumes it', async () => {
   const { executions } = await stageStatus(bench.client, STAGE);
   await bench.client.workflow.getHandle(STAGE).signal('setPaused', true);
   await until(async () => {
@@ -64,7 +64,7 @@ test('a stage that a stranger pauses goes on, since its campaign tells it so', a
   }, 'the stage runs again');
 }, 120_000);
 
-test('a pause returns when the machine is free, whatever strangers tell in the meantime', async () => {
+test('a pause returns when the machine is free, whatever strangers report in the meantime', async () => {
   const handle = bench.client.workflow.getHandle(ID);
   await untilStage(bench.client, ID, 'pretrain', 'running');
   await forge({ state: 'paused' });
@@ -81,7 +81,7 @@ test('a pause returns when the machine is free, whatever strangers tell in the m
   await untilStage(bench.client, ID, 'pretrain', 'running');
 }, 180_000);
 
-test('a failure whose details nobody can read ends its campaign with the message that it has', async () => {
+test('a failure with unreadable details ends its campaign with its message', async () => {
   const id = 'failed';
   const handle = await bench.client.workflow.start('campaign', {
     ...{ taskQueue: 'orrery', workflowId: id, args: [longCampaign(4)] },
@@ -91,16 +91,16 @@ test('a failure whose details nobody can read ends its campaign with the message
   await bench.client.workflowService.respondActivityTaskFailedById({
     ...{ namespace: 'default', workflowId, runId: '', activityId: await watchOf(workflowId) },
     failure: {
-      message: 'as it was told',
+      message: 'the message of a stranger',
       applicationFailureInfo: { type: 't', nonRetryable: true, details: { payloads: [encoded('foo/bar', '{}')] } },
     },
   });
   await expect(handle.result()).rejects.toThrow(/failed/);
-  expect((await viewCampaign(bench.client, id)).failure).toBe('as it was told');
+  expect((await viewCampaign(bench.client, id)).failure).toBe('the message of a stranger');
   expect(await failedTasks(bench.client, workflowId)).toEqual([]);
 }, 120_000);
 
-test('a result of an activity that nobody can read fails the task, and the job goes on', async () => {
+test('an unreadable result of an activity fails the task, and the job continues', async () => {
   const activityId = await watchOf(STAGE);
   await bench.client.workflowService.respondActivityTaskCompletedById({
     ...{ namespace: 'default', workflowId: STAGE, runId: '', activityId },

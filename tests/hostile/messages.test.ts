@@ -15,13 +15,13 @@ import {
 } from './support.ts';
 
 /**
- * Every message of the registry against every hostile payload, on a real server and the real workflow code. A message that is new in the
- * registry has no row here, and fails the test.
+ * Sends every hostile payload with every message of the registry, on a real server with the real workflow code. A new message of the registry
+ * without a row here fails the test.
  */
 interface Row {
-  /** An argument of the right form, if it takes one. It cannot be followed here. */
+  /** A valid argument, if the message takes one. Following it is impossible in the state of these workflows. */
   readonly valid?: unknown;
-  /** Payloads that are taken; all others are ignored or refused. */
+  /** Payloads that are accepted. All others are ignored or refused. */
   readonly taken: readonly string[];
 }
 const NOTHING = ['none', 'null', '{}'];
@@ -42,7 +42,7 @@ const ROWS: Readonly<Record<string, Row>> = {
   },
   'stage query status': { taken: NOTHING },
   'stage signal setPaused': { valid: false, taken: ['flag'] },
-  // It is not held.
+  // The stage is not held, so no retry is accepted.
   'stage signal retry': { taken: [] },
 };
 
@@ -74,7 +74,7 @@ beforeAll(async () => {
   await untilStage(bench.client, LONG, 'pretrain', 'running');
 }, 180_000);
 afterAll(async () => {
-  console.log(['message | taken | refused or ignored', ...table].join('\n'));
+  console.log(['message | accepted | refused or ignored', ...table].join('\n'));
   await worker?.stop();
   await bench?.close();
 }, 60_000);
@@ -82,7 +82,7 @@ afterAll(async () => {
 const ignoredBy = async (workflowId: string): Promise<number> =>
   (await stageStatus(bench.client, workflowId)).ignored?.times ?? 0;
 
-test('every message of the registry has a row, and the workflows listen to no other', async () => {
+test('every message of the registry has a row, and the workflows handle no other messages', async () => {
   expect(Object.keys(ROWS).toSorted()).toEqual(MESSAGES.toSorted());
   for (const [workflowId, messages] of [
     [HELD, CAMPAIGN_MESSAGES],
@@ -99,9 +99,9 @@ test('every message of the registry has a row, and the workflows listen to no ot
   }
 });
 
-describe('whatever comes with', () => {
+describe('a hostile payload of', () => {
   test.each(MESSAGES)(
-    '%s is refused or ignored, told, and fails no task',
+    '%s is refused or ignored, reported, and fails no task',
     async (message) => {
       const row = ROWS[message]!;
       const [, kind, name = ''] = message.split(' ');
@@ -135,7 +135,7 @@ describe('whatever comes with', () => {
     240_000,
   );
 
-  /** A pause is taken by a campaign that is not paused, a resume by one that is. */
+  /** Only a campaign that is not paused accepts a pause, and only a paused one accepts a resume. */
   async function makeReady(name: string): Promise<void> {
     if (name !== 'pause' && name !== 'resume') return;
     const { phase } = await campaignStatus(bench.client, HELD);
@@ -145,7 +145,7 @@ describe('whatever comes with', () => {
   }
 });
 
-test('names that nobody listens to change nothing, reserved ones too', async () => {
+test('messages without a handler change nothing, even with reserved names', async () => {
   const names = ['nonsense', 'x'.repeat(900), '__temporal_nonsense', '__stack_trace', 'constructor', '__proto__'];
   for (const workflowId of [HELD, LONG_STAGE]) {
     const before = await ignoredBy(workflowId);
@@ -171,7 +171,7 @@ describe('afterwards', () => {
     expect(await failedTasks(bench.client, HELD)).toEqual([]);
   }, 180_000);
 
-  test('a stage pauses with its campaign, goes on, and is freed when the campaign is cancelled', async () => {
+  test('a stage pauses and continues with its campaign, and releases its machine when the campaign is cancelled', async () => {
     const handle = bench.client.workflow.getHandle(LONG);
     await untilStage(bench.client, LONG, 'pretrain', 'running');
     expect((await handle.executeUpdate<{ phase: string }, []>('pause')).phase).toBe('paused');

@@ -12,7 +12,7 @@ export const encoded = (encoding: string, data: string): Payload => ({
 export const json = (text: string): Payload => encoded('json/plain', text);
 export const jsonOf = (value: unknown): Payload => json(JSON.stringify(value));
 
-/** A payload that says it lies in some other storage. */
+/** A payload that refers to an external storage. */
 const reference = (data: string): Payload => ({
   metadata: { encoding: bytes('json/protobuf'), messageType: bytes('temporal.api.sdk.v1.ExternalStorageReference') },
   data: bytes(data),
@@ -21,8 +21,8 @@ const reference = (data: string): Payload => ({
 const deep = (levels: number): string => '['.repeat(levels) + ']'.repeat(levels);
 
 /**
- * What anyone may send, by what is wrong with it.
- * @param valid - an argument that the message takes; undefined where it takes none
+ * Payloads that anyone may send, by their fault.
+ * @param valid - a valid argument of the message; undefined if it takes none
  */
 export function hostilePayloads(valid: unknown): Readonly<Record<string, readonly Payload[]>> {
   const mapping = typeof valid === 'object' && valid !== null ? (valid as Record<string, unknown>) : {};

@@ -4,7 +4,7 @@ import { aCampaign, openWorkbench, type Workbench } from '../support/worker.ts';
 import { encoded, hostilePayloads, json, jsonOf } from './payloads.ts';
 import { campaignStatus, failedTasks, heldCampaign, rawService, until } from './support.ts';
 
-/** Both workflows, started with whatever anyone may send. Wrong input ends the run in words, and never leaves a task failing. */
+/** Starts both workflows with every hostile payload. Invalid input ends the run with a message, and no task keeps failing. */
 let bench: Workbench;
 let worker: { stop(): Promise<void> };
 let raw: ReturnType<typeof rawService>;
@@ -23,7 +23,7 @@ afterAll(async () => {
 async function refusalOf(workflowId: string): Promise<string> {
   const ended = bench.client.workflow.getHandle(workflowId).result();
   const error = await ended.then(
-    () => ({ cause: { type: 'none', message: 'it was taken' } }),
+    () => ({ cause: { type: 'none', message: 'it was accepted' } }),
     (error: unknown) => error as { cause: { type: string; message: string } },
   );
   expect(error.cause).toMatchObject({ type: 'InvalidInput' });
@@ -45,7 +45,7 @@ describe.each([
   });
 });
 
-describe('a campaign is not believed', () => {
+describe('a campaign is refused', () => {
   const result = (kind: string) => ({ kind, key: 'a'.repeat(64), digest: 'b'.repeat(64) });
   test.each([
     ['{"stages":5}', { stages: 5 }],
@@ -57,7 +57,7 @@ describe('a campaign is not believed', () => {
     expect(await refusalOf(await raw.start('campaign', [jsonOf(spec), jsonOf(carried)]))).toMatch(/2 payloads/);
   });
 
-  test('when it is to be repeated by cron, or by a retry policy', async () => {
+  test('when it has a cron schedule or a retry policy', async () => {
     const repeated = await raw.start('campaign', [jsonOf(spec)], { retryPolicy: { maximumAttempts: 5 } });
     expect(await refusalOf(repeated)).toMatch(/retryPolicy: expected none/);
     const workflowId = 'by-cron';
@@ -76,14 +76,14 @@ describe('a campaign is not believed', () => {
     await bench.client.workflow.getHandle(workflowId).terminate();
   });
 
-  test('when its id is none of a folder', async () => {
+  test('when its id is not a valid folder name', async () => {
     const workflowId = 'a/b c';
     await raw.start('campaign', [jsonOf(spec)], { workflowId });
     expect(await refusalOf(workflowId)).toMatch(/the workflow id/);
   });
 });
 
-test('a stage that is started by hand says who starts stages', async () => {
+test('the error of a stage that is started by hand says that campaigns start stages', async () => {
   expect(await refusalOf(await raw.start('stage', [jsonOf(run)]))).toMatch(/start a workflow of type campaign/);
 });
 

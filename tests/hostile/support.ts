@@ -6,7 +6,7 @@ import type { CampaignStatus, StageState, StageStatus } from '../../spec/index.t
 import { aCampaign } from '../support/worker.ts';
 import type { Payload } from './payloads.ts';
 
-/** Raw calls of Temporal's service: what any client can send, and more than the SDK would. */
+/** Raw calls of the Temporal service, which can send more than the SDK allows. */
 export function rawService({ workflowService }: Client) {
   const namespace = 'default';
   return {
@@ -15,7 +15,7 @@ export function rawService({ workflowService }: Client) {
         ...{ namespace, workflowExecution: { workflowId }, signalName, requestId: randomUUID() },
         input: { payloads: [...payloads] },
       }),
-    /** @returns why it was refused; null when it was not */
+    /** @returns why it was refused; null if it was accepted */
     async update(workflowId: string, name: string, payloads: readonly Payload[]): Promise<string | null> {
       const { outcome } = await workflowService.updateWorkflowExecution({
         ...{ namespace, workflowExecution: { workflowId } },
@@ -24,7 +24,7 @@ export function rawService({ workflowService }: Client) {
       });
       return outcome?.failure?.message ?? null;
     },
-    /** @returns why it failed; null when it was answered */
+    /** @returns why it failed; null if it was answered */
     async query(workflowId: string, queryType: string, payloads: readonly Payload[]): Promise<string | null> {
       try {
         const query = { queryType, queryArgs: { payloads: [...payloads] } };
@@ -50,7 +50,7 @@ export function rawService({ workflowService }: Client) {
   };
 }
 
-/** How many tasks of a workflow have failed, and why: none may. */
+/** The errors of all failed tasks of a workflow. */
 export async function failedTasks(client: Client, workflowId: string): Promise<string[]> {
   const { events } = await client.workflow.getHandle(workflowId).fetchHistory();
   return (events ?? []).flatMap(({ workflowTaskFailedEventAttributes: failed }) =>
@@ -63,7 +63,7 @@ export const campaignStatus = (client: Client, id: string): Promise<CampaignStat
 export const stageStatus = (client: Client, id: string): Promise<StageStatus> =>
   client.workflow.getHandle(id).query<StageStatus>('status');
 
-/** Looks four times a second, for a minute and a half at most. */
+/** Waits for a condition: checks it four times a second, for 90 seconds at most. */
 export async function until(holds: () => Promise<boolean>, what: string): Promise<void> {
   for (let looks = 0; looks < 360; looks += 1) {
     if (await holds().catch(() => false)) return;
@@ -78,13 +78,13 @@ export const untilStage = (client: Client, id: string, stage: string, state: Sta
     `${stage} of ${id} is ${state}`,
   );
 
-/** A campaign of few stages, whose search is held until somebody retries it. */
+/** A campaign with few stages, whose search is held until it is retried. */
 export const heldCampaign = (seed: number) =>
   aCampaign({
     ...{ seed, until: 'linearise', onFailure: 'hold', arms: [{ name: 'astro' }, { name: 'direct', searchTraces: 0 }] },
     settings: { faults: { search: [65] } },
   });
 
-/** A campaign whose first stage works for an hour. */
+/** A campaign whose first stage runs for an hour. */
 export const longCampaign = (seed: number) =>
   aCampaign({ seed, until: 'linearise', settings: { steps: 36_000, stepMs: 100, only: ['pretrain'] } });

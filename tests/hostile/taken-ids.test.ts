@@ -3,7 +3,7 @@ import type { CampaignStatus } from '../../spec/index.ts';
 import { openWorkbench, type Workbench } from '../support/worker.ts';
 import { campaignStatus, failedTasks, heldCampaign, longCampaign, stageStatus, until, untilStage } from './support.ts';
 
-/** Ids of stages that are taken, by strangers and by earlier runs of the same campaign. */
+/** Ids of stages that strangers or earlier runs of the campaign have taken. */
 let bench: Workbench;
 let worker: { stop(): Promise<void> };
 
@@ -20,7 +20,7 @@ const start = (workflowId: string, spec: unknown) =>
   bench.client.workflow.start('campaign', { taskQueue: 'orrery', workflowId, args: [spec] });
 const stageOf = ({ stages }: CampaignStatus, name: string) => stages.find((stage) => stage.name === name)!;
 
-test('a campaign whose stage has the id of a workflow that is open says so, pauses, and goes on when the id is free', async () => {
+test('a campaign reports that the id of its stage is taken, can pause, and continues when the id is free', async () => {
   const id = 'taken';
   const stranger = await bench.client.workflow.start('nobody', { taskQueue: 'orrery', workflowId: `${id}/prepare` });
   const handle = await start(id, heldCampaign(1));
@@ -34,7 +34,7 @@ test('a campaign whose stage has the id of a workflow that is open says so, paus
   await handle.cancel();
 }, 180_000);
 
-test('a wait for an id grows, and fills no history', async () => {
+test('the wait for an id grows, so the history stays small', async () => {
   const id = 'waits';
   const stranger = await bench.client.workflow.start('nobody', { taskQueue: 'orrery', workflowId: `${id}/prepare` });
   const handle = await start(id, longCampaign(5));
@@ -49,7 +49,7 @@ test('a wait for an id grows, and fills no history', async () => {
   await stranger.terminate();
 }, 120_000);
 
-test('a campaign that is reset ends the stage that its run before had started, and runs it again', async () => {
+test('a campaign that was reset ends the stage of its previous run, and runs it again', async () => {
   const id = 'reset';
   const handle = await start(id, longCampaign(6));
   await untilStage(bench.client, id, 'pretrain', 'running');

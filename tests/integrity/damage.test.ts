@@ -9,19 +9,19 @@ import { temporaryFolder } from '../support/temporary-folder.ts';
 import { damage } from './damage.ts';
 import { smallCampaign } from './small-campaign.ts';
 
-/** Damages in one round. */
+/** Number of damages in one round. */
 const DAMAGES = 8;
-/** Damages in all: 160 take some seconds. `ORRERY_TEST_FLIPS=1000` (`npm test -- --flips 1000`) tries more. */
+/** Number of damages in total: 160 take a few seconds. `ORRERY_TEST_FLIPS=1000` (`npm test -- --flips 1000`) tries more. */
 const FLIPS = Number(process.env.ORRERY_TEST_FLIPS || 160);
 const ROUNDS = Math.ceil(FLIPS / DAMAGES);
-// None: a campaign that loops is found by its number of runs, and a slow machine is no fault.
+// There is no time limit: a loop is detected by the number of runs, and a slow machine is not a failure.
 vi.setConfig({ testTimeout: 0 });
 
-/** What is refused in words, for a person to submit the campaign again. */
+/** Whether an error is a refusal with a message, after which a person can submit the campaign again. */
 const isRefusal = (error: unknown): boolean => error instanceof CorruptFileError || error instanceof StageExit;
 
-test(`${ROUNDS * DAMAGES} flips, cuts, swaps and forgeries over a whole store: no figure is wrong, and nothing loops`, async () => {
-  // One moment for all: what is made again is then the same, to the byte.
+test(`${ROUNDS * DAMAGES} flips, cuts, swaps and forgeries in a store cause no wrong figure and no loop`, async () => {
+  // The clock stands still, so that files which are made again are equal byte for byte.
   vi.useFakeTimers({ toFake: ['Date'], now: new Date('2026-01-01T00:00:00Z') });
   const store = await temporaryFolder();
   const campaign = smallCampaign(store);
@@ -35,7 +35,7 @@ test(`${ROUNDS * DAMAGES} flips, cuts, swaps and forgeries over a whole store: n
       const what = await damage(store, next);
       if (what !== null) story.push(what);
     };
-    // Half of it while no campaign runs, half of it under one that does.
+    // Half of the damage happens while no campaign runs, and half during a campaign.
     const moments = new Set(
       Array.from(
         { length: DAMAGES / 2 },
@@ -61,7 +61,7 @@ test(`${ROUNDS * DAMAGES} flips, cuts, swaps and forgeries over a whole store: n
   }
   vi.useRealTimers();
   expect(done).toBeGreaterThan(ROUNDS * DAMAGES * 0.7);
-  // Most of what happens under a running campaign is mended without a word from a person.
+  // Most of the damage during a campaign is repaired without a person.
   expect(refused).toBeLessThan(ROUNDS / 2);
 });
 
@@ -70,7 +70,10 @@ const textsOf = async ({ html, json }: { html: string; json: string }) => [
   await readFile(json, 'utf8'),
 ];
 
-/** Where a stage comes from may be left out, where its manifest does not hold any more at the very end; that is said. Nothing may differ. */
+/**
+ * The report must equal the reference. Only the provenance of a stage may be missing, with a note, if its manifest was damaged at the very
+ * end.
+ */
 function expectRight(
   [page = '', json = '']: readonly string[],
   reference: readonly string[],

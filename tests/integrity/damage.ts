@@ -2,12 +2,12 @@ import { cp, readdir, readFile, stat, truncate, writeFile } from 'node:fs/promis
 import { join } from 'node:path';
 import { sha256Canonical } from '../../store/index.ts';
 
-/** Ways to damage a store without computing all of its hashes anew. Each returns what it did, in words; null where it does not apply. */
+/** Ways to damage a store without updating all of its hashes. Each returns a description of the damage; null if it does not apply. */
 
 type Random = () => number;
 const pick = <T>(items: readonly T[], random: Random): T => items[Math.floor(random() * items.length)] as T;
 
-/** Files that somebody reads: of stages and of the published report. What was set aside before is left alone. */
+/** Files of stages and of the published report. Files that were set aside are excluded, because nobody reads them. */
 export async function filesOf(store: string): Promise<string[]> {
   const names = await readdir(store, { recursive: true, withFileTypes: true });
   return names
@@ -17,11 +17,11 @@ export async function filesOf(store: string): Promise<string[]> {
     .toSorted();
 }
 
-/** @param random - seeded: one seed does the same damage to the same store */
+/** Damages one file. @param random - seeded, so that the same seed does the same damage to the same store */
 export async function damage(store: string, random: Random): Promise<string | null> {
   const files = await filesOf(store);
   const [way, apply] = pick(Object.entries(WAYS), random);
-  // Manifests, parts, data and reports alike, however many there are of each.
+  // The kind of file is drawn first, so that manifests, parts, data and reports are equally likely.
   const kinds = Map.groupBy(files, kindOf);
   const path = pick(pick([...kinds.values()], random), random);
   const what = await apply(path, files, random);
@@ -33,7 +33,7 @@ function kindOf(path: string): string {
   return path.includes('/parts/') ? 'part' : path.includes('/data/') ? name.replace(/-\d+/, '') : name;
 }
 
-/** An object; null where earlier damage has left none. */
+/** Parses an object; null if earlier damage has destroyed it. */
 function parsed(text: string): Record<string, unknown> | null {
   try {
     const value: unknown = JSON.parse(text);
@@ -66,7 +66,7 @@ const WAYS: Readonly<
     await writeFile(path, Buffer.alloc(size));
     return `${size} bytes`;
   },
-  /** The same file of another stage, kind or arm. */
+  /** Copies the file of the same name from another stage. */
   async swap(path, files, random) {
     const name = path.split('/').at(-1);
     const other = pick(
@@ -85,7 +85,7 @@ const WAYS: Readonly<
     await writeFile(path, `${text.slice(0, index)}${Number(digits) + 100_000}${text.slice(index + digits.length)}`);
     return `${digits} at ${index} became ${Number(digits) + 100_000}`;
   },
-  /** By someone who knows how a checksum is made, and forgets what else there is. */
+  /** Changes a manifest and updates its checksum, but not its other hashes. */
   async forge(path, _, random) {
     if (!path.endsWith('manifest.json')) return null;
     const manifest = parsed(await readFile(path, 'utf8'));

@@ -34,19 +34,19 @@ import { aCampaignStatus, aStage } from '../support/builders.ts';
 import { aCampaign } from '../support/campaign-data.ts';
 
 /**
- * A campaign of two arms without Temporal and without pods: the functions of the activities and of the stage runtime, one after the other.
- * Programs are fakes that write made-up records, because a thousand campaigns have to run in seconds; the analysis is the real one. What it
- * writes is determined by its key, so it is computed once for each key.
+ * A campaign with two arms, without Temporal and without pods. It calls the functions of the activities and of the stage runtime one after the
+ * other. The programs are fakes that write made-up records, because a thousand campaigns must run in seconds. The analysis is the real one,
+ * computed once per key, because the key determines its output.
  */
 
 const SILENT = pino({ level: 'silent' });
-/** More runs than this of one stage in one campaign are a loop. */
-const MOST_RUNS = 4;
+/** More runs of one stage in one campaign are a loop. */
+const MAX_RUNS = 4;
 
 interface Slot {
   readonly name: string;
   readonly kind: StageKind;
-  /** Role -> stage, and the file that the program reads of it. */
+  /** Role -> stage and the file that the program reads from it. */
   readonly reads: Readonly<Record<string, readonly [stage: string, file: string]>>;
   readonly files: Readonly<Record<string, string>>;
 }
@@ -114,21 +114,21 @@ const COUNTS: Readonly<Partial<Record<StageKind, Record<string, number>>>> = {
 };
 
 export interface SmallCampaign {
-  /** Stages by name, as the last run found or made them. */
+  /** Results by stage, from the last run. */
   readonly results: ReadonlyMap<string, ManifestRef>;
-  /** What did not hold, in the words of the log. */
-  readonly told: readonly string[];
-  /** Runs a campaign to its published report. @param between - called after each stage with its name: damage may be done there */
+  /** Messages about damaged files. */
+  readonly messages: readonly string[];
+  /** Runs a campaign to its published report. @param between - called with the name of each finished stage; it may do damage */
   run(between?: (name: string) => Promise<void>): Promise<{ html: string; json: string }>;
 }
 
-/** @param store - folder of the store; every run of the campaign is one of the same spec */
+/** @param store - folder of the store. All runs of the campaign use the same spec */
 export function smallCampaign(store: string, id = 'small'): SmallCampaign {
   const all = slots();
   const reports = new Map<string, { files: Record<string, string>; counts: Counts }>();
   const results = new Map<string, ManifestRef>();
-  const told: string[] = [];
-  const report = (why: string, then: string) => void told.push(`${then}: ${why}`);
+  const messages: string[] = [];
+  const report = (why: string, then: string) => void messages.push(`${then}: ${why}`);
 
   function planned(slot: Slot | 'analyse'): StageFile {
     const inputs = Object.fromEntries(
@@ -141,7 +141,7 @@ export function smallCampaign(store: string, id = 'small'): SmallCampaign {
       ...{ domain: { name: 'countdown', settings: {} }, policy: { type: 'pretrain', name: 'tiny' } },
       ...(slot === 'analyse'
         ? { kind: slot, name: slot, arms: ['astro', 'direct'], config: { bootstrapResamples: 100, solutionGraphs: 1 } }
-        : // Another arm, another stage: a program of its own in the place of other inputs.
+        : // A code version per stage distinguishes the stages of the two arms, which read the same inputs.
           { kind: slot.kind, name: slot.name, config: {}, codeVersion: `test ${slot.name}` }),
       ...(slot !== 'analyse' &&
         slot.kind === 'prepare' && {
@@ -152,11 +152,11 @@ export function smallCampaign(store: string, id = 'small'): SmallCampaign {
     return { ...stage, key: stageKey(stage) };
   }
 
-  /** As the workflow does it: resolve, look at the inputs, run, seal; what does not hold is tried again, a few times. */
+  /** Runs a stage as the workflow does: resolve, check the inputs, run, seal. Damage is followed by another run, a few times. */
   async function runOne(slot: Slot | 'analyse'): Promise<ManifestRef> {
     const stage = planned(slot);
     const dir = stageDir(store, stage.key);
-    for (let runs = 0; runs < MOST_RUNS; runs++) {
+    for (let runs = 0; runs < MAX_RUNS; runs++) {
       const finished = await validResult(store, stage, report);
       if (finished !== null) return referTo(finished);
       await writeStageFile(store, stage);
@@ -169,7 +169,7 @@ export function smallCampaign(store: string, id = 'small'): SmallCampaign {
         report(error.message, 'another attempt');
       }
     }
-    throw new Error(`${stage.name} ran ${MOST_RUNS} times, and did not hold: ${told.at(-1)}`);
+    throw new Error(`${stage.name} ran ${MAX_RUNS} times, and its result was damaged each time: ${messages.at(-1)}`);
   }
 
   async function execute(slot: Slot | 'analyse', stage: StageFile, dir: string): Promise<void> {
@@ -211,7 +211,7 @@ export function smallCampaign(store: string, id = 'small'): SmallCampaign {
 
   return {
     results,
-    told,
+    messages,
     async run(between = async () => {}) {
       results.clear();
       for (const slot of [...all, 'analyse' as const]) {
