@@ -19,7 +19,7 @@ import { NativeConnection, Runtime, Worker } from '@temporalio/worker';
 import { activityOptions } from './activities/index.ts';
 import { ensureSearchAttributes } from './activities/search-attributes.ts';
 import { CommandError, EXIT } from './config/command-errors.ts';
-import { CHANNEL_ARGS, connectionSettings, refuseStranger } from './config/connect.ts';
+import { CHANNEL_ARGS, connectionSettings, rejectOtherServer } from './config/connect.ts';
 import { releaseCommand } from './config/printed-commands.ts';
 import { inputRules } from './inputs/index.ts';
 import {
@@ -51,7 +51,7 @@ const settings = await orExit(() => connectionSettings());
 const { connectionOptions, namespace, taskQueue } = settings;
 const { connection, clientConnection } = await connectOrExit();
 const client = new Client({ connection: clientConnection, namespace });
-await orExit(() => refuseStranger(client, settings));
+await orExit(() => rejectOtherServer(client, settings));
 // The queue is claimed before the worker does anything else, because it must never act for another store.
 const installation = await orExit(() => thisInstallation(store));
 const claim = await orExit(() => claimQueue(client, taskQueue, installation));

@@ -19,41 +19,41 @@ import {
 } from '../spec/index.ts';
 import { architectureOf } from './architecture.ts';
 
-/** A campaign file that was found valid. */
+/** A valid campaign file. */
 export interface CampaignFile {
-  /** As a person wrote it: what the workflow is given. */
+  /** The file as a person wrote it. This is the input of the workflow. */
   readonly input: Record<string, unknown>;
   /** With every default filled in. */
   readonly spec: CampaignSpec;
 }
 
 export interface ReadOptions {
-  /** Whether the problem files have to be there already. */
+  /** Whether the problem files must exist already. */
   readonly dataFiles?: 'needed' | 'optional';
-  /** Whether the programs of this version have to be able to run it; not for what is only computed or printed. */
+  /** Whether the programs of this version must be able to run the campaign. Commands that only compute or print do not need this. */
   readonly engines?: 'needed' | 'optional';
-  /** The campaign is to end after this stage, whatever the file says. */
+  /** The stage after which the campaign ends. It overrides the file. */
   readonly until?: CampaignSpec['until'];
 }
 
-/** A campaign file that was refused: every bad field as `file:line: field: what was expected and what came`. */
+/** A campaign file that is not valid. The message lists every bad field as `file:line: field: expected ..., but got ...`. */
 export class InvalidCampaignFile extends CommandError {
   readonly complaints: readonly LineComplaint[];
-  /** @param omitted - complaints that were left out before */
+  /** @param omitted - number of complaints that were dropped earlier */
   constructor(file: string, complaints: readonly LineComplaint[], omitted = 0) {
     const bounded = new InvalidInputError(file, complaints);
-    const told = bounded.complaints.map((complaint, index) => ({ ...complaint, line: complaints[index]?.line ?? 1 }));
-    const lines = told.map((complaint) => `${file}:${complaint.line}: ${inWords(complaint)}`);
+    const shown = bounded.complaints.map((complaint, index) => ({ ...complaint, line: complaints[index]?.line ?? 1 }));
+    const lines = shown.map((complaint) => `${file}:${complaint.line}: ${describeComplaint(complaint)}`);
     super(EXIT.invalid, [...lines, ...omittedLines(bounded.omitted + omitted)].join('\n'));
-    this.complaints = told;
+    this.complaints = shown;
   }
 }
 
-const inWords = ({ field, message }: Complaint): string => (field === '' ? message : `${field}: ${message}`);
+const describeComplaint = ({ field, message }: Complaint): string => (field === '' ? message : `${field}: ${message}`);
 
 /**
- * Reads a campaign from YAML or JSON, and checks it as the campaign itself will, with the domain's own settings.
- * @throws InvalidCampaignFile 65 naming every bad field by its line; CommandError 66 when there is no such file
+ * Reads a campaign from YAML or JSON. Runs the same checks as the workflow, and those of the domain's own settings.
+ * @throws InvalidCampaignFile 65, which lists every bad field with its line; CommandError 66 when the file does not exist
  */
 export async function readCampaignFile(file: string, options: ReadOptions = {}): Promise<CampaignFile> {
   let content: Uint8Array;
@@ -67,7 +67,7 @@ export async function readCampaignFile(file: string, options: ReadOptions = {}):
   return parseCampaign(content, file, options);
 }
 
-/** {@link readCampaignFile} on a content that is there. `file` names it in what is told. */
+/** Like {@link readCampaignFile}, but takes the content. Messages name it `file`. */
 export async function parseCampaign(
   content: Uint8Array | string,
   file: string,
@@ -87,7 +87,7 @@ export async function parseCampaign(
   return { input: { ...(yaml.value as Record<string, unknown>), ...ends }, spec };
 }
 
-/** All that is wrong, at once: what the domain refuses is told although other fields are wrong too. */
+/** Collects all complaints in one pass. The domain checks its settings even when other fields are wrong. */
 async function checked(
   value: unknown,
   ends: Pick<CampaignSpec, 'until'>,
@@ -115,6 +115,6 @@ async function checked(
   };
 }
 
-/** Problem files that a worker of this environment would refuse. */
+/** Complaints about problem files that a worker with this environment would refuse. */
 const fileComplaints = ({ data }: CampaignSpec): Promise<Complaint[]> =>
   inputComplaints(data, inputRules(process.env, { project: PROJECT, store: storePath() }));

@@ -7,56 +7,59 @@ import {
   WorkflowUpdateFailedError,
 } from '@temporalio/client';
 import { z } from 'zod';
-import { CommandError, EXIT, messageOf } from '../config/command-errors.ts';
+import { CommandError, EXIT, errorMessage } from '../config/command-errors.ts';
 import { connectionSettings } from '../config/connect.ts';
 import { orreryCommand } from '../config/printed-commands.ts';
 import { decoded, type RawDescription, rawDescription, statusName } from '../installation/index.ts';
 import { CampaignStatus, Progress, type StageState, type StageStatus } from '../spec/index.ts';
 
-/** A campaign as the CLI sees it. */
+/** What the CLI knows of a campaign. */
 export interface CampaignView {
   readonly id: string;
   /** `RUNNING`, `COMPLETED`, `FAILED`, ...: the workflow's own state. */
   readonly workflow: string;
-  /** null when the campaign ended before it could say: its spec was refused at the door. */
+  /** null when the campaign ended before it could answer a query, for example because its spec was not valid. */
   readonly status: CampaignStatus | null;
-  /** Why the workflow failed, in words. */
+  /** The message of the workflow's failure. */
   readonly failure: string | null;
-  /** What an activity of the campaign itself failed with, and is tried again; the stages say theirs in `why`. */
+  /** The last failure of an activity of the campaign workflow that Temporal retries. Failures of stages are in their `why`. */
   readonly retrying: string | null;
 }
 
 const QUERY_TIMEOUT_MS = 10_000;
-/** Stages get their grace to save and end: 2 minutes each, if the spec says nothing else, and all at the same time. */
-const CANCEL_PATIENCE_MS = 10 * 60_000;
-const CANCEL_LOOK_MS = 500;
+/** All stages save and end in parallel. The default grace period of a stage is 2 minutes. */
+const CANCEL_TIMEOUT_MS = 10 * 60_000;
+const CANCEL_POLL_MS = 500;
 
 export const isRunning = (view: CampaignView): boolean => view.workflow === 'RUNNING';
 
-/** The campaign with the freshest progress there is.
- * @throws CommandError 66 when there is none of this id, 69 when no worker answers for it
+/**
+ * The campaign with the latest progress.
+ * @throws CommandError 66 when no campaign has this id, 69 when no worker answers the query
  */
 export async function viewCampaign(client: Client, id: string): Promise<CampaignView> {
   const handle = client.workflow.getHandle(id);
   const description = await describeCampaign(handle);
   const workflow = statusName(description);
   const view = {
-    ...{ id, workflow, retrying: retriedFailure(description.pendingActivities) },
+    id,
+    workflow,
+    retrying: retriedFailure(description.pendingActivities),
     failure: workflow === 'FAILED' ? await failureOf(handle) : null,
   };
   try {
-    return { ...view, status: await freshened(client, await askStatus(client, handle)) };
+    return { ...view, status: await withHeartbeats(client, await queryStatus(client, handle)) };
   } catch (error) {
     if (workflow !== 'RUNNING' && isNoWorker(error)) return { ...view, status: null };
     throw error;
   }
 }
 
-/** @throws CommandError 69 when no worker answers within some seconds */
-async function askStatus(client: Client, handle: WorkflowHandle): Promise<CampaignStatus> {
+/** @throws CommandError 69 when no worker answers within {@link QUERY_TIMEOUT_MS} */
+async function queryStatus(client: Client, handle: WorkflowHandle): Promise<CampaignStatus> {
   try {
-    const asked = await client.connection.withDeadline(Date.now() + QUERY_TIMEOUT_MS, () => handle.query('status'));
-    return CampaignStatus.parse(asked);
+    const answer = await client.connection.withDeadline(Date.now() + QUERY_TIMEOUT_MS, () => handle.query('status'));
+    return CampaignStatus.parse(answer);
   } catch (error) {
     if (error instanceof QueryNotRegisteredError || error instanceof ServiceError) throw noWorker(error);
     throw error;
@@ -66,36 +69,36 @@ async function askStatus(client: Client, handle: WorkflowHandle): Promise<Campai
 const isNoWorker = (error: unknown) => error instanceof CommandError && error.exitCode === EXIT.unavailable;
 
 /**
- * Nothing of it is decoded by the SDK, which throws at one memo of an unknown encoding: anyone may have started the campaign.
- * @throws CommandError 66 when this installation has none of this id, though another that shares the namespace may have
+ * Reads the raw description. The SDK's decoder throws on a memo of an unknown encoding, and any client may have started the campaign.
+ * @throws CommandError 66 when no campaign of this installation has this id. Other installations may share the namespace.
  */
 export async function describeCampaign({ client, workflowId }: WorkflowHandle): Promise<RawDescription> {
   const description = await rawDescription(client, workflowId);
   if (description === null) throw noCampaign(workflowId);
   const { taskQueue } = connectionSettings();
-  const itsQueue = description.workflowExecutionInfo?.taskQueue ?? '';
-  if (itsQueue === taskQueue) return description;
+  const campaignQueue = description.workflowExecutionInfo?.taskQueue ?? '';
+  if (campaignQueue === taskQueue) return description;
   throw new CommandError(
     EXIT.missing,
-    `campaign ${workflowId} is on the task queue ${JSON.stringify(itsQueue.slice(0, 100))}, not on this installation's, ${taskQueue}`,
-    'ORRERY_TASK_QUEUE names another queue; `orrery list` lists the campaigns of this one',
+    `campaign ${workflowId} is on task queue ${JSON.stringify(campaignQueue.slice(0, 100))}, not on this installation's task queue, ${taskQueue}`,
+    'set ORRERY_TASK_QUEUE to use another queue; `orrery list` lists the campaigns of this one',
   );
 }
 
-/** @throws CommandError 66 when there is none of this id, 1 when it has ended, 69 when no worker would do what it is asked */
-export async function reachCampaign(client: Client, id: string): Promise<WorkflowHandle> {
+/** @throws CommandError 66 when no campaign has this id, 1 when it has ended, 69 when no worker answers */
+export async function runningCampaign(client: Client, id: string): Promise<WorkflowHandle> {
   const handle = client.workflow.getHandle(id);
   const status = statusName(await describeCampaign(handle));
   if (status !== 'RUNNING') {
-    throw new CommandError(EXIT.failed, `campaign ${id} has ended (${status})`, 'submit it again to go on');
+    throw new CommandError(EXIT.failed, `campaign ${id} has ended (${status})`, 'submit it again to continue it');
   }
-  await askStatus(client, handle);
+  await queryStatus(client, handle);
   return handle;
 }
 
 /**
- * Sends an update and waits until it is done. Where no worker answers it is left as a signal of the same name, which Temporal keeps.
- * @throws CommandError 1 when the campaign refuses it, saying why; 69 when no worker answers for it
+ * Sends an update and waits until it is done. When no worker answers, sends a signal of the same name: Temporal keeps signals.
+ * @throws CommandError 1 with the reason when the campaign rejects the update, 69 when no worker answers
  */
 export async function updateCampaign(
   client: Client,
@@ -104,8 +107,8 @@ export async function updateCampaign(
   args: unknown[] = [],
 ): Promise<CampaignStatus> {
   const handle = client.workflow.getHandle(id);
-  await reachCampaign(client, id).catch((error: unknown) => {
-    if (isNoWorker(error)) return leaveSignal(handle, name, args);
+  await runningCampaign(client, id).catch((error: unknown) => {
+    if (isNoWorker(error)) return sendSignalInstead(handle, name, args);
     throw error;
   });
   try {
@@ -114,7 +117,7 @@ export async function updateCampaign(
     );
   } catch (error) {
     if (error instanceof WorkflowUpdateFailedError) {
-      throw new CommandError(EXIT.failed, `campaign ${id} refuses: ${messageOf(error.cause ?? error)}`, undefined, {
+      throw new CommandError(EXIT.failed, `campaign ${id} refuses: ${errorMessage(error.cause ?? error)}`, undefined, {
         cause: error,
       });
     }
@@ -123,44 +126,44 @@ export async function updateCampaign(
   }
 }
 
-/** What was asked for is done as soon as a worker is there; until then what runs runs on. @throws CommandError 69, saying so */
-async function leaveSignal(handle: WorkflowHandle, name: string, args: unknown[]): Promise<never> {
+/** A worker handles the signal when it starts; jobs keep running until then. @throws CommandError 69, which says so */
+async function sendSignalInstead(handle: WorkflowHandle, name: string, args: unknown[]): Promise<never> {
   await handle.signal<unknown[]>(name, ...args);
   throw new CommandError(
     EXIT.unavailable,
-    `no worker answers for campaign ${handle.workflowId}: ${name} is recorded, and done as soon as one does; what runs runs on until then`,
+    `no worker answers for campaign ${handle.workflowId}: ${name} is recorded and takes effect when a worker starts; jobs keep running until then`,
     'start a worker with `npm run worker`',
   );
 }
 
 /**
- * Waits until a campaign that was cancelled has ended.
- * @throws CommandError 1 when it has not after {@link CANCEL_PATIENCE_MS}, naming the stages that it waits for
+ * Waits until a cancelled campaign has ended.
+ * @throws CommandError 1 when it still runs after {@link CANCEL_TIMEOUT_MS}. The message names the stages that have not ended.
  */
-export async function untilEnded(client: Client, handle: WorkflowHandle): Promise<void> {
-  const deadline = Date.now() + CANCEL_PATIENCE_MS;
+export async function waitUntilEnded(client: Client, handle: WorkflowHandle): Promise<void> {
+  const deadline = Date.now() + CANCEL_TIMEOUT_MS;
   while (statusName(await describeCampaign(handle)) === 'RUNNING') {
     if (Date.now() > deadline) {
-      const { stages } = await askStatus(client, handle);
+      const { stages } = await queryStatus(client, handle);
       const left = stages.filter(({ state }) => state !== 'pending' && !ENDED.has(state)).map(({ name }) => name);
       throw new CommandError(
         EXIT.failed,
-        `campaign ${handle.workflowId} was cancelled ${CANCEL_PATIENCE_MS / 60_000} minutes ago and waits for ${left.join(', ') || 'its last step'}`,
-        `it ends by itself once they have: see \`${orreryCommand(`status ${handle.workflowId}`)}\``,
+        `campaign ${handle.workflowId} was cancelled ${CANCEL_TIMEOUT_MS / 60_000} minutes ago and waits for ${left.join(', ') || 'its last step'}`,
+        `it ends when these stages have ended: see \`${orreryCommand(`status ${handle.workflowId}`)}\``,
       );
     }
-    await new Promise((resolve) => setTimeout(resolve, CANCEL_LOOK_MS));
+    await new Promise((resolve) => setTimeout(resolve, CANCEL_POLL_MS));
   }
 }
 
 const noCampaign = (id: string) =>
-  new CommandError(EXIT.missing, `there is no campaign ${id}`, `\`${orreryCommand('list')}\` lists those there are`);
+  new CommandError(EXIT.missing, `there is no campaign ${id}`, `\`${orreryCommand('list')}\` lists the open campaigns`);
 
 const noWorker = (cause: unknown) =>
   new CommandError(
     EXIT.unavailable,
-    `no worker answers for the campaign (${messageOf(cause)})`,
-    `start one with \`npm run worker\`; \`${orreryCommand('doctor')}\` tells more`,
+    `no worker answers for the campaign (${errorMessage(cause)})`,
+    `start one with \`npm run worker\`; \`${orreryCommand('doctor')}\` shows more`,
     { cause },
   );
 
@@ -169,27 +172,27 @@ async function failureOf(handle: WorkflowHandle): Promise<string> {
     await handle.result();
     return '';
   } catch (error) {
-    return error instanceof WorkflowFailedError ? rootMessage(error.cause ?? error) : messageOf(error);
+    return error instanceof WorkflowFailedError ? rootMessage(error.cause ?? error) : errorMessage(error);
   }
 }
 
-/** A failure of a child workflow or an activity wraps what happened; the innermost message says it. */
+/** Failures of child workflows and activities wrap the original error. The innermost message names the cause. */
 function rootMessage(error: Error): string {
   return error.cause instanceof Error ? rootMessage(error.cause) : error.message;
 }
 
 /**
- * What runs tells its progress in the heartbeats of the activity that watches it; the workflow hears of it more rarely. Of an activity
- * that fails and is tried again (a full disk, say) it hears nothing at all: that stands beside the heartbeat.
+ * Adds what the workflow does not know yet. Jobs report progress in the heartbeats of the activity that watches them, and the workflow
+ * receives it less often. The workflow never sees an activity that Temporal retries (a full disk, for example).
  */
-async function freshened(client: Client, status: CampaignStatus): Promise<CampaignStatus> {
+async function withHeartbeats(client: Client, status: CampaignStatus): Promise<CampaignStatus> {
   const stages = await Promise.all(
     status.stages.map(async (stage): Promise<StageStatus> => {
       if (ENDED.has(stage.state)) return stage;
       const activities = await pendingActivities(client, `${status.campaignId}/${stage.name}`);
-      const beat = stage.state === 'running' ? heartbeatOf(activities) : null;
-      const why = retriedFailure(activities) ?? beat?.message ?? stage.why;
-      return { ...stage, progress: beat?.progress ?? stage.progress, why };
+      const heartbeat = stage.state === 'running' ? heartbeatOf(activities) : null;
+      const why = retriedFailure(activities) ?? heartbeat?.message ?? stage.why;
+      return { ...stage, progress: heartbeat?.progress ?? stage.progress, why };
     }),
   );
   return { ...status, stages };
@@ -200,20 +203,21 @@ const ENDED: ReadonlySet<StageState> = new Set(['completed', 'reused', 'failed',
 type PendingActivities = RawDescription['pendingActivities'];
 
 async function pendingActivities(client: Client, workflowId: string): Promise<PendingActivities> {
-  const description = await rawDescription(client, workflowId).catch(() => null); // then there is nothing fresher
+  // Heartbeats are optional: without them the status of the workflow is shown.
+  const description = await rawDescription(client, workflowId).catch(() => null);
   return description?.pendingActivities ?? [];
 }
 
-const WAITS = 1; // temporal.api.enums.v1.PendingActivityState.SCHEDULED
+const SCHEDULED = 1; // temporal.api.enums.v1.PendingActivityState.SCHEDULED
 
 /**
- * What an activity failed with that waits for its next try; null when none does. One that runs again may be well: after the death of a
- * worker the failed attempt stays on record for as long as the next one runs. Pure.
+ * The failure of an activity that waits for its next attempt; null when no activity waits. A running attempt does not count: after a
+ * worker dies, Temporal keeps the failure of the last attempt while the next one runs well. Pure.
  */
 export function retriedFailure(activities: PendingActivities): string | null {
   for (const { activityType, state, attempt, lastFailure } of activities ?? []) {
-    if (state === WAITS && (attempt ?? 1) > 1 && lastFailure?.message) {
-      return `${activityType?.name ?? 'activity'} is tried again (attempt ${attempt}): ${lastFailure.message}`;
+    if (state === SCHEDULED && (attempt ?? 1) > 1 && lastFailure?.message) {
+      return `${activityType?.name ?? 'activity'} is retried (attempt ${attempt}): ${lastFailure.message}`;
     }
   }
   return null;
@@ -222,11 +226,11 @@ export function retriedFailure(activities: PendingActivities): string | null {
 function heartbeatOf(activities: PendingActivities): z.infer<typeof Heartbeat> | null {
   for (const activity of activities ?? []) {
     const [payload] = activity.heartbeatDetails?.payloads ?? [];
-    const beat = Heartbeat.safeParse(payload && decoded(payload));
-    if (beat.success) return beat.data;
+    const parsed = Heartbeat.safeParse(payload && decoded(payload));
+    if (parsed.success) return parsed.data;
   }
   return null;
 }
 
-/** What the watch of a job says with every heartbeat: its progress, and what stands in its way. */
+/** Details of a heartbeat of the activity that watches a job: its progress, and what it waits for. */
 const Heartbeat = z.object({ progress: Progress.nullable(), message: z.string().nullable().default(null) });

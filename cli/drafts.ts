@@ -10,29 +10,29 @@ import {
   stageRequest,
 } from '../spec/index.ts';
 
-/** The first attempt at a stage as it would be asked for, before anything has run. */
+/** The job request of the first attempt at a stage, before anything has run. */
 export interface Draft {
   readonly slot: StageSlot;
   readonly request: JobRequest;
 }
 
 /**
- * Every stage of a campaign as the job that an executor would be asked for. Keys are not known before what a stage reads is there: those
- * here are made of the stage's name, and stand in their place.
+ * The job request of every stage of a campaign. The key of a stage depends on its inputs, which do not exist yet, so each request has a
+ * placeholder key derived from the stage's name.
  */
 export function draftJobs(spec: CampaignSpec): Draft[] {
   const slots = planCampaign(spec);
-  const results = new Map(slots.map((slot) => [slot.name, standIn(slot)]));
+  const results = new Map(slots.map((slot) => [slot.name, placeholderRef(slot)]));
   return slots.map((slot) => {
-    const { key } = standIn(slot);
+    const { key } = placeholderRef(slot);
     const stage = { ...stageRequest(spec, slot, results), key, codeVersion: 'draft' } as StageFile;
     const name = jobName(spec.name, slot.name, key, 0, 'draft');
-    const asked = { arm: slot.arm, ownerRun: 'draft', microBatchScale: 1, excludedNodes: [] };
-    return { slot, request: jobRequest({ name, campaignId: spec.name, attempt: 0 }, asked, stage, null) };
+    const run = { arm: slot.arm, ownerRun: 'draft', microBatchScale: 1, excludedNodes: [] };
+    return { slot, request: jobRequest({ name, campaignId: spec.name, attempt: 0 }, run, stage, null) };
   });
 }
 
-function standIn({ name, kind }: StageSlot): ManifestRef {
+function placeholderRef({ name, kind }: StageSlot): ManifestRef {
   const key = createHash('sha256').update(name).digest('hex');
   return { kind, key, digest: key };
 }

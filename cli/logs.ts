@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { storePath } from '../config/paths.ts';
 import { logsDir, stageDir } from '../store/index.ts';
 
-/** Where the present or last execution of a stage writes what its pods print. */
+/** Identifies one execution of a stage. Its logs have a folder of their own. */
 export interface StageExecution {
   readonly key: string;
   readonly attempt: number;
@@ -20,19 +20,19 @@ export function logFiles({ key, attempt }: StageExecution): string[] {
     .map((name) => join(folder, name));
 }
 
-/** Bytes that were read of each file so far. */
+/** Bytes already printed, by file. */
 export type Offsets = Map<string, number>;
 
-/** Writes what the files have gained to stdout; several files take turns under a heading each. */
+/** Prints the new bytes of each file to stdout. With several files, a heading names each file. */
 export async function printNew(files: readonly string[], offsets: Offsets): Promise<void> {
   for (const file of files) {
     const handle = await open(file);
     try {
-      const from = offsets.get(file) ?? 0;
+      const printed = offsets.get(file) ?? 0;
       const { size } = await handle.stat();
-      if (size <= from) continue;
+      if (size <= printed) continue;
       if (files.length > 1) process.stdout.write(`==> ${file}\n`);
-      const { buffer } = await handle.read(Buffer.alloc(size - from), 0, size - from, from);
+      const { buffer } = await handle.read(Buffer.alloc(size - printed), 0, size - printed, printed);
       process.stdout.write(buffer);
       offsets.set(file, size);
     } finally {

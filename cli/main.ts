@@ -1,16 +1,16 @@
 import { Command } from 'commander';
-import { tell } from '../config/command-errors.ts';
+import { printError } from '../config/command-errors.ts';
 import packageJson from '../package.json' with { type: 'json' };
+import { addControlCommands } from './commands/control.ts';
 import { addDoctorCommand } from './commands/doctor.ts';
 import { addGcCommand } from './commands/gc.ts';
-import { addLookCommands } from './commands/look.ts';
-import { addPlaceCommands } from './commands/place.ts';
+import { addInspectCommands } from './commands/inspect.ts';
+import { addInstallationCommands } from './commands/installation.ts';
 import { addPlanCommand } from './commands/plan.ts';
 import { addRenderCommand } from './commands/render.ts';
 import { addStartCommands } from './commands/start.ts';
-import { addSteerCommands } from './commands/steer.ts';
 
-/** The command line `orrery`; docs/cli.md tells what each command does and how it ends. */
+/** The command line `orrery`. docs/cli.md documents each command and its exit codes. */
 export function orrery(): Command {
   const program = new Command('orrery')
     .description('Durable post-training campaigns on Temporal.')
@@ -19,9 +19,9 @@ export function orrery(): Command {
   addStartCommands(program);
   addPlanCommand(program);
   addRenderCommand(program);
-  addLookCommands(program);
-  addSteerCommands(program);
-  addPlaceCommands(program);
+  addInspectCommands(program);
+  addControlCommands(program);
+  addInstallationCommands(program);
   addDoctorCommand(program);
   addGcCommand(program);
   return program;
@@ -31,6 +31,6 @@ if (import.meta.main) {
   try {
     await orrery().parseAsync();
   } catch (error) {
-    process.exitCode = tell(error);
+    process.exitCode = printError(error);
   }
 }

@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-/** `orrery` under whichever Node (>= 20) is there: goes on with main.ts under the Node that the project pins. */
+/** Starts under any Node (>= 20) and runs main.ts with the Node that the project pins. */
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -25,10 +25,10 @@ if (node === null) {
   process.exit(69);
 }
 const child = spawn(node, [main, ...process.argv.slice(2)], { stdio: 'inherit' });
-process.on('SIGINT', () => {}); // Ctrl-C reaches the program by itself
+process.on('SIGINT', () => {}); // The terminal sends Ctrl-C to the child as well.
 for (const signal of ['SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
 child.on('exit', (code, signal) => {
   if (!signal) process.exit(code ?? 1);
-  process.removeAllListeners(signal); // else it would be survived here, and the end would look like a success
+  process.removeAllListeners(signal); // Without this, the process would survive the signal and exit with 0.
   process.kill(process.pid, signal);
 });

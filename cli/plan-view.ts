@@ -3,12 +3,12 @@ import prettyMilliseconds from 'pretty-ms';
 import type { CampaignPlan, Qualification, StagePlan, TrainerPlan } from '../planner/index.ts';
 import { Assumptions, type Complaint } from '../spec/index.ts';
 
-/** A plan as lines of text. Pure; colours only where stdout is a terminal. */
+/** A plan as lines of text. Pure; uses colours only when stdout is a terminal. */
 
-/** What a live cluster says to each stage, by its name. */
+/** What a live cluster offers each stage, by the stage's name. */
 export type Qualifications = ReadonlyMap<string, Qualification>;
 
-/** @param unsupported - what the programs of this version cannot do of it */
+/** @param unsupported - what the programs of this version cannot run */
 export function planLines(
   plan: CampaignPlan,
   unsupported: readonly Complaint[],
@@ -29,13 +29,13 @@ export function planLines(
     ...(advice.length === 0 ? [] : ['', styleText('yellow', 'fits, but:')]),
     ...advice.map(({ field, message }) => styleText('yellow', `  ${field}: ${message}`)),
     '',
-    'taken for granted (`plan` in the campaign file):',
+    'assumptions (`plan` in the campaign file):',
     ...assumptionLines(assumptions),
     ...(cluster === null ? [] : ['', ...clusterLines(cluster)]),
   ];
 }
 
-const CANNOT_RUN = 'this campaign cannot run, and the figures above are a forecast of it alone:';
+const CANNOT_RUN = 'this campaign cannot run; the figures above are only a forecast:';
 
 function stageCells(stage: StagePlan): string[] {
   const { name, pods, atOnce, gpus, nodes, wallSeconds, gpuHours } = stage;
@@ -44,13 +44,13 @@ function stageCells(stage: StagePlan): string[] {
     atOnce === pods ? String(pods) : `${pods}, ${atOnce} at once`,
     String(gpus),
     String(nodes),
-    wallSeconds === null ? 'not known' : duration(wallSeconds),
-    gpuHours === null ? 'not known' : hours(gpuHours),
+    wallSeconds === null ? 'unknown' : duration(wallSeconds),
+    gpuHours === null ? 'unknown' : hours(gpuHours),
     howText(stage),
   ];
 }
 
-/** What a stage's GPUs do. */
+/** How a stage uses its GPUs. */
 function howText({ server, trainer }: StagePlan): string {
   if (server !== null) {
     const { tensorParallel, serversPerPod, contextTokens, sequences, memory } = server;
@@ -71,12 +71,12 @@ function trainerText({ gpus, microBatch, largestMicroBatch, fewestNodes, memory,
 }
 
 function totalLine({ wallSeconds, gpuHours, mostGpus }: CampaignPlan): string {
-  const time = wallSeconds === null ? 'wall time not known' : `${duration(wallSeconds)} if no stage waits for machines`;
-  const cost = gpuHours === null ? 'GPU-hours not known' : `${hours(gpuHours)} GPU-hours`;
-  return styleText('bold', `in all: ${time}, ${cost}, at most ${mostGpus} GPUs at a time`);
+  const time = wallSeconds === null ? 'wall time unknown' : `${duration(wallSeconds)} if no stage waits for machines`;
+  const cost = gpuHours === null ? 'GPU-hours unknown' : `${hours(gpuHours)} GPU-hours`;
+  return styleText('bold', `total: ${time}, ${cost}, at most ${mostGpus} GPUs at a time`);
 }
 
-/** Every assumption with its value and source; what the file sets itself is *set in the file*. */
+/** Every assumption with its value and source. The source of a value from the campaign file is `set in the file`. */
 function assumptionLines(assumptions: Assumptions): string[] {
   const defaults = Assumptions.parse({});
   return Object.entries(Assumptions.unwrap().shape).flatMap(([name, schema]) => {
@@ -88,7 +88,7 @@ function assumptionLines(assumptions: Assumptions): string[] {
 }
 
 function clusterLines(cluster: Qualifications): string[] {
-  // Stages that ask for the same are told together.
+  // Stages with the same result share one entry.
   const groups = new Map<string, { names: string[]; found: Qualification }>();
   for (const [name, found] of cluster) {
     const key = JSON.stringify(found);
@@ -107,11 +107,11 @@ function qualificationLines({
   readonly found: Qualification;
 }): string[] {
   const { fits, podsNeeded, podsNow, podsEver, qualifying, refused } = found;
-  const room = `${counted(podsNow, 'pod')} now, on ${counted(qualifying.length, 'node')}`;
-  const later = podsEver === podsNow ? '' : `, ${podsEver} once others have gone`;
+  const capacity = `${counted(podsNow, 'pod')} now, on ${counted(qualifying.length, 'node')}`;
+  const later = podsEver === podsNow ? '' : `, ${podsEver} when other pods have ended`;
   return [
     `  ${styleText(COLOURS[fits], VERDICTS[fits])}  ${names.join(', ')}`,
-    `      room for ${room}${later}; ${podsNeeded} needed to begin`,
+    `      room for ${capacity}${later}; ${podsNeeded} needed to start`,
     ...refused.map(({ why, nodes }) => styleText('dim', `      ${nodesText(nodes)}: ${why}`)),
   ];
 }
@@ -119,13 +119,13 @@ function qualificationLines({
 const COLOURS = { now: 'green', later: 'yellow', never: 'red' } as const;
 const VERDICTS = { now: '✔ fits', later: '○ must wait', never: '✘ never fits' } as const;
 
-/** How many nodes, and the first of them. */
+/** The names of up to three nodes, and the number of nodes when there are more. */
 function nodesText(nodes: readonly string[]): string {
   const shown = nodes.slice(0, 3).join(', ');
   return nodes.length <= 3 ? shown : `${nodes.length} nodes (${shown}, ...)`;
 }
 
-/** Columns as wide as their widest cell; the last is not padded. */
+/** Each column is as wide as its widest cell. */
 function tableLines(columns: readonly string[], rows: readonly (readonly string[])[]): string[] {
   const widths = columns.map((column, index) =>
     Math.max(column.length, ...rows.map((row) => (row[index] ?? '').length)),
@@ -141,6 +141,6 @@ function tableLines(columns: readonly string[], rows: readonly (readonly string[
 const counted = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? '' : 's'}`;
 const gib = (value: number): string => `${value.toFixed(1)} GiB`;
 const hours = (value: number): string => Math.round(value).toLocaleString('en');
-/** To the nearest minute; less than one is told as one. */
+/** Rounded to a minute; at least one minute. */
 const duration = (seconds: number): string =>
   prettyMilliseconds(Math.max(1, Math.round(seconds / 60)) * 60_000, { unitCount: 2 });

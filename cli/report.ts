@@ -12,7 +12,7 @@ export interface ReportPaths {
   readonly json: string;
 }
 
-/** @throws CommandError 66 when the campaign has left none in the store */
+/** @throws CommandError 66 when the store has no report of the campaign */
 export function findReport(campaignId: string): ReportPaths {
   const folder = campaignDir(storePath(), campaignId);
   const paths = { html: join(folder, FILES.analyse.html), json: join(folder, FILES.analyse.json) };
@@ -20,13 +20,13 @@ export function findReport(campaignId: string): ReportPaths {
   throw new CommandError(
     EXIT.missing,
     `there is no report of campaign ${campaignId} in ${storePath()}`,
-    `see how far it is with \`${orreryCommand(`status ${campaignId}`)}\`; ORRERY_STORE names another store`,
+    `see its progress with \`${orreryCommand(`status ${campaignId}`)}\`, or name another store with ORRERY_STORE`,
   );
 }
 
 /**
- * The published report, as it was published.
- * @throws CommandError 65 when it, or the record of its publication, was changed since
+ * Reads the published report.json.
+ * @throws CommandError 65 when the report or its publication record has changed since it was published
  */
 export async function readReport(campaignId: string): Promise<unknown> {
   const folder = campaignDir(storePath(), campaignId);
@@ -38,7 +38,7 @@ export async function readReport(campaignId: string): Promise<unknown> {
     throw new CommandError(
       EXIT.invalid,
       error.message,
-      `publish it again: submit the campaign again under the id ${campaignId}; what is finished is not run again`,
+      `publish it again: submit the campaign again under the id ${campaignId}; finished stages are reused`,
     );
   }
 }

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-/** The results table of a report as text. Of `report.json` only what the table shows is described here. */
+/** The results table of a report as text. This schema covers only the fields of `report.json` that the table shows. */
 
 const Estimate = z.object({ value: z.number().nullable(), low: z.number().nullable(), high: z.number().nullable() });
 type Estimate = z.infer<typeof Estimate>;
@@ -22,10 +22,10 @@ export const ReportSummary = z.object({
 export type ReportSummary = z.infer<typeof ReportSummary>;
 
 const HEADINGS = ['policy', 'benchmark', 'problems', 'pass@1', 'greedy', 'tokens', 'backtracks'] as const;
-/** Columns of words stand left, those of numbers right. */
-const WORD_COLUMNS = 2;
+/** The first columns hold text and are left-aligned. The others hold numbers and are right-aligned. */
+const TEXT_COLUMNS = 2;
 
-/** One row a policy and benchmark, accuracies in percent with their intervals, then what the report says of them. */
+/** One row per policy and benchmark (accuracy in percent with its interval), then the headline of the report and its details. */
 export function resultLines({ headline, results }: ReportSummary): string[] {
   const rows = results.map((row) => [
     row.label,
@@ -36,16 +36,21 @@ export function resultLines({ headline, results }: ReportSummary): string[] {
     rounded(row.completionTokens),
     rounded(row.backtracks),
   ]);
-  return [...table([HEADINGS, ...rows]), '', headline.sentence, ...headline.details.map((detail) => `- ${detail}`)];
+  return [
+    ...resultTable([HEADINGS, ...rows]),
+    '',
+    headline.sentence,
+    ...headline.details.map((detail) => `- ${detail}`),
+  ];
 }
 
-function table(rows: readonly (readonly string[])[]): string[] {
+function resultTable(rows: readonly (readonly string[])[]): string[] {
   const widths = HEADINGS.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
   return rows.map((row) =>
     row
       .map((cell, column) => {
         const width = widths[column] ?? 0;
-        return column < WORD_COLUMNS ? cell.padEnd(width) : cell.padStart(width);
+        return column < TEXT_COLUMNS ? cell.padEnd(width) : cell.padStart(width);
       })
       .join('  ')
       .trimEnd(),

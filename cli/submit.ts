@@ -1,7 +1,7 @@
 import { type Client, WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
 import { CommandError, EXIT, parseOption } from '../config/command-errors.ts';
 import { connectionSettings } from '../config/connect.ts';
-import { orreryCommand, placeFlags, quoted } from '../config/printed-commands.ts';
+import { connectionFlags, orreryCommand, quoted } from '../config/printed-commands.ts';
 import { describeQueueOwner, describeWorkflow, queueOwnerOf } from '../installation/index.ts';
 import { CampaignId, summaryText } from '../spec/index.ts';
 import type { CampaignFile } from './campaign-file.ts';
@@ -10,15 +10,15 @@ import type { CampaignFile } from './campaign-file.ts';
 export const CAMPAIGN = 'campaign';
 
 /**
- * The campaign's id: the wished one, else the name in its file.
- * @throws CommandError 2 when the wish cannot be the name of a folder
+ * The campaign's id: `--id`, else the name in its file.
+ * @throws CommandError 2 when the id cannot be the name of a folder
  */
-export const idOf = ({ spec }: CampaignFile, wish?: string): string =>
-  wish === undefined ? spec.name : parseOption(CampaignId, wish, '--id');
+export const campaignIdFor = ({ spec }: CampaignFile, id?: string): string =>
+  id === undefined ? spec.name : parseOption(CampaignId, id, '--id');
 
 /**
- * Starts a campaign. One of the same id that has ended may be started again: its finished stages are reused.
- * @throws CommandError 73 when one of this id is running
+ * Starts a campaign. An ended campaign can be started again under the same id; its finished stages are reused.
+ * @throws CommandError 73 when a campaign with this id is running
  */
 export async function submitCampaign(
   client: Client,
@@ -35,26 +35,26 @@ export async function submitCampaign(
     });
   } catch (error) {
     if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
-    const elsewhere = await runsElsewhere(client, id, taskQueue);
+    const other = await otherInstallation(client, id, taskQueue);
     const [problem, remedy] =
-      elsewhere === null
+      other === null
         ? [`campaign ${id} is running already`, `see it with \`${orreryCommand(`status ${id}`)}\`, or choose`]
-        : [`campaign ${id} is running already, for another installation: ${elsewhere}`, 'choose'];
+        : [`campaign ${id} is running already, in another installation: ${other}`, 'choose'];
     throw new CommandError(EXIT.running, problem, `${remedy} another id: --id`, { cause: error });
   }
 }
 
-/** Ids are shared by all installations of a namespace. @returns whose campaign it is, in words; null where it is on our own queue */
-async function runsElsewhere(client: Client, id: string, ours: string): Promise<string | null> {
-  const queue = (await describeWorkflow(client, id))?.taskQueue ?? ours;
-  return queue === ours ? null : describeQueueOwner(queue, await queueOwnerOf(client, queue));
+/** All installations of a namespace share one set of ids. @returns the owner of the campaign's queue; null when the queue is our own */
+async function otherInstallation(client: Client, id: string, ownQueue: string): Promise<string | null> {
+  const queue = (await describeWorkflow(client, id))?.taskQueue ?? ownQueue;
+  return queue === ownQueue ? null : describeQueueOwner(queue, await queueOwnerOf(client, queue));
 }
 
-/** The commands that start the same campaign without this CLI. `file` holds the spec as JSON. */
+/** The commands that start the same campaign without this CLI. @param file - path of the spec as JSON */
 export function startCommands(id: string, file: string, settings = connectionSettings()): string[] {
-  const [place, queue, input] = [placeFlags(settings), settings.taskQueue, quoted(file)];
+  const [flags, queue, input] = [connectionFlags(settings), settings.taskQueue, quoted(file)];
   return [
-    `temporal workflow start ${place} --task-queue ${queue} --type ${CAMPAIGN} --workflow-id ${id} --input-file ${input}`,
-    `tctl ${place} workflow start --taskqueue ${queue} --workflow_type ${CAMPAIGN} --workflow_id ${id} --input_file ${input}`,
+    `temporal workflow start ${flags} --task-queue ${queue} --type ${CAMPAIGN} --workflow-id ${id} --input-file ${input}`,
+    `tctl ${flags} workflow start --taskqueue ${queue} --workflow_type ${CAMPAIGN} --workflow_id ${id} --input_file ${input}`,
   ];
 }

@@ -15,10 +15,10 @@ import {
 } from '../spec/index.ts';
 import type { CampaignView } from './campaigns.ts';
 
-/** A campaign as lines of text: one for itself, one a stage. Pure; colours only where stdout is a terminal. */
+/** A campaign as lines of text: one for the campaign, one per stage. Pure; uses colours only when stdout is a terminal. */
 
 type Style = Parameters<typeof styleText>[0];
-const LOOKS: Record<StageState, readonly [sign: string, style: Style]> = {
+const STATE_STYLES: Record<StageState, readonly [sign: string, style: Style]> = {
   pending: ['·', 'dim'],
   blocked: ['○', 'yellow'],
   starting: ['◌', 'cyan'],
@@ -34,7 +34,7 @@ const LOOKS: Record<StageState, readonly [sign: string, style: Style]> = {
 };
 const BAR_CELLS = 20;
 
-/** @param now - ms since the epoch, to tell how long a stage has been running */
+/** @param now - ms since the epoch, for the duration of running stages */
 export function campaignLines(view: CampaignView, now: number): string[] {
   const { status, failure, retrying } = view;
   const head = `${styleText('bold', view.id)}  ${status === null ? view.workflow.toLowerCase() : phaseOf(view)}`;
@@ -52,28 +52,28 @@ export function campaignLines(view: CampaignView, now: number): string[] {
   ];
 }
 
-/** Messages that changed nothing, so that whoever sent one is told. */
+/** Signals and updates that the campaign ignored. The sender may not know that they had no effect. */
 function ignoredLines({ ignored, stages }: CampaignStatus): string[] {
-  const counted = [
-    { who: '', ignored },
-    ...stages.map((stage) => ({ who: ` of ${stage.name}`, ignored: stage.ignored })),
+  const receivers = [
+    { receiver: '', ignored },
+    ...stages.map((stage) => ({ receiver: ` of ${stage.name}`, ignored: stage.ignored })),
   ];
-  return counted.flatMap(({ who, ignored: messages }) => {
+  return receivers.flatMap(({ receiver, ignored: messages }) => {
     if (messages === undefined) return [];
     const { times, last } = messages;
-    const words = `${times} message${times === 1 ? '' : 's'}${who} ignored, the last: ${last.message}: ${last.why}`;
-    return [styleText('yellow', `  ${visibleText(words)}`)];
+    const line = `${times} message${times === 1 ? '' : 's'}${receiver} ignored, the last: ${last.message}: ${last.why}`;
+    return [styleText('yellow', `  ${visibleText(line)}`)];
   });
 }
 
-/** The phase, corrected by the workflow's own end: a terminated workflow cannot say that it is. */
+/** The phase. The state of the workflow overrides it: a terminated workflow cannot report that it was terminated. */
 export function phaseOf({ workflow, status }: CampaignView): string {
   if (workflow === 'RUNNING') return status?.phase ?? 'running';
   return { COMPLETED: 'completed', CANCELLED: 'cancelled', FAILED: 'failed' }[workflow] ?? workflow.toLowerCase();
 }
 
 export function stageLine(stage: StageStatus, nameWidth: number, now: number): string {
-  const [sign, style] = LOOKS[stage.state];
+  const [sign, style] = STATE_STYLES[stage.state];
   const facts = [
     stage.state === 'running' && stage.progress ? progressText(stage.progress) : null,
     durationText(stage, now),
@@ -81,13 +81,13 @@ export function stageLine(stage: StageStatus, nameWidth: number, now: number): s
     stage.why && firstLine(stage.why),
     failureText(stage),
   ].filter((fact) => fact !== null);
-  // Programs and strangers say some of it: what would move the cursor or colour other lines is shown, not sent.
+  // Some of this text comes from programs and strangers. Control characters are shown, so they cannot steer the terminal.
   const shown = facts.map(visibleText).join('  ');
   const state = styleText(style, `${sign} ${stage.state.padEnd(11)}`);
   return `  ${stage.name.padEnd(nameWidth)}  ${state}  ${shown}`.trimEnd();
 }
 
-/** What failed last and what was done about it; of a stage that is done, that there were failures and what they cost. */
+/** The last failure and the reaction to it. For a completed stage: the number of failures and the time they cost. */
 function failureText({ incidents, state, failures }: StageStatus): string | null {
   const last = incidents.at(-1);
   if (last === undefined) return null;
@@ -96,7 +96,7 @@ function failureText({ incidents, state, failures }: StageStatus): string | null
   return `${failures} failure${failures === 1 ? '' : 's'}, ${duration(cost)} lost`;
 }
 
-/** Where the time went until now: the effective ratio, and what was lost to what. @param now - ms since the epoch */
+/** Where the time went so far: the effective ratio and the time lost by cause. @param now - ms since the epoch */
 export function accountLines({ stages, gpuHours }: CampaignStatus, now: number): string[] {
   const account = sumAccounts(stages.map((stage) => accountAt(stage, now)));
   const ratio = effectiveRatio(account);

@@ -2,10 +2,10 @@ import { CommanderError } from 'commander';
 import type { z } from 'zod';
 import { InvalidInputError, parseOrRefuse, visibleText } from '../spec/index.ts';
 
-/** Exit codes of the CLI and of the scripts. 65, 66, 69 and 73 are those of sysexits.h. Documented in docs/cli.md. */
+/** Exit codes of the CLI and the scripts. 65, 66, 69 and 73 are from sysexits.h. docs/cli.md documents them. */
 export const EXIT = {
   ok: 0,
-  /** The campaign failed or was cancelled, refused what was asked of it, or something needed is missing (doctor). */
+  /** The campaign failed, was cancelled or rejected a request; or `doctor` found something missing. */
   failed: 1,
   /** The command line is wrong. */
   usage: 2,
@@ -13,16 +13,16 @@ export const EXIT = {
   invalid: 65,
   /** No such file, campaign, stage or report. */
   missing: 66,
-  /** Temporal, its worker or something to be installed is not there. */
+  /** Temporal, its worker or an installed program is missing. */
   unavailable: 69,
-  /** A campaign of this id is running already, or another store has the task queue. */
+  /** A campaign with this id is running already, or another store owns the task queue. */
   running: 73,
   /** Ctrl-C. */
   interrupted: 130,
 } as const;
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
 
-/** Something that a person is told in words, without a stack: what is wrong and, on a line of its own, what mends it. */
+/** An error that a person reads without a stack trace. Its message has the problem and, on the next line, the remedy. */
 export class CommandError extends Error {
   override readonly name = 'CommandError';
   readonly exitCode: ExitCode;
@@ -32,7 +32,7 @@ export class CommandError extends Error {
   }
 }
 
-/** The value of an option as `schema` has it. @throws CommandError 2 which names the option, what was expected and what came */
+/** Parses the value of an option. @throws CommandError 2, which names the option, what was expected and what came */
 export function parseOption<S extends z.ZodType>(schema: S, value: string, option: string): z.output<S> {
   try {
     return parseOrRefuse(schema, value, option);
@@ -42,17 +42,17 @@ export function parseOption<S extends z.ZodType>(schema: S, value: string, optio
   }
 }
 
-/** Runs a program's main function: what it returns is the exit code, what it throws is told on stderr. */
+/** Runs a program's main function. Its result is the exit code. Errors are printed to stderr. */
 export async function runMain(main: () => Promise<ExitCode>): Promise<void> {
   try {
     process.exitCode = await main();
   } catch (error) {
-    process.exitCode = tell(error);
+    process.exitCode = printError(error);
   }
 }
 
-/** Tells an error on stderr, and says with which code to end. A stack is for errors that nobody foresaw. */
-export function tell(error: unknown): ExitCode {
+/** Prints an error to stderr and returns the exit code. Only unexpected errors get a stack trace. */
+export function printError(error: unknown): ExitCode {
   if (error instanceof CommandError) {
     console.error(`orrery: ${shownLines(error.message).join('\n        ')}`);
     return error.exitCode;
@@ -61,13 +61,13 @@ export function tell(error: unknown): ExitCode {
     console.error(`orrery: ${error.message}`);
     return EXIT.invalid;
   }
-  // commander has told it already: its help, its version, or what is wrong with the command line.
+  // commander has printed the help, the version or the usage error already.
   if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
   console.error(error);
   return EXIT.failed;
 }
 
-/** Messages hold what servers and strangers say: nothing of it steers the terminal. */
+/** Messages may contain text from servers and strangers. Control characters are shown, so they cannot steer the terminal. */
 const shownLines = (message: string): string[] => message.split('\n').map(visibleText);
 
-export const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+export const errorMessage = (error: unknown): string => (error instanceof Error ? error.message : String(error));

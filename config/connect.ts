@@ -1,32 +1,33 @@
 import { type Client, Connection, Client as TemporalClient } from '@temporalio/client';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
 import { DEFAULT_TASK_QUEUE, TaskQueueName } from '../installation/index.ts';
-import { CommandError, EXIT, messageOf } from './command-errors.ts';
+import { CommandError, EXIT, errorMessage } from './command-errors.ts';
 import { DEFAULT_TEMPORAL_PORT, temporalPort } from './ports.ts';
 import { type RememberedServer, rememberedServer } from './remembered.ts';
 
 const CONNECT_TIMEOUT_MS = 5_000;
 
 /**
- * Temporal answers with a page of a history in one message, and anyone can send a workflow signals of 2 MiB. By default a client refuses
- * messages above 4 MiB, and so would the replay before a worker starts. Temporal ends a history above 50 MiB.
+ * Temporal sends a page of a history in one message, and any client can send a workflow signals of 2 MiB each. By default, a gRPC client
+ * rejects messages above 4 MiB, which would break the replay before a worker starts. Temporal terminates workflows with a history above
+ * 50 MiB.
  */
 export const CHANNEL_ARGS = { 'grpc.max_receive_message_length': 128 * 1024 * 1024 } as const;
 
-/** Where Temporal is, and the queue of this installation there. */
+/** The Temporal server, the namespace and the task queue of this installation. */
 export interface ConnectionSettings {
   readonly connectionOptions: ReturnType<typeof loadClientConnectConfig>['connectionOptions'] & { address: string };
   readonly namespace: string;
   readonly taskQueue: string;
-  /** The id that the namespace has, where the server is the one that this clone has started. Null where the person names the address. */
+  /** The expected id of the namespace when this clone started the server; null when a person names the address. */
   readonly namespaceId: string | null;
 }
 
 /**
- * The address is the one that the SDK's environment configuration names (`TEMPORAL_ADDRESS`, profiles, TLS, API key); else this machine's, at
- * `ORRERY_TEMPORAL_PORT`, else at the port of the server that this clone started last. Namespace and queue (`TEMPORAL_NAMESPACE`,
- * `ORRERY_TASK_QUEUE`) are remembered with that server, and for no other.
- * @throws CommandError 2 when a port or a queue is none
+ * The address comes from the SDK's environment configuration (`TEMPORAL_ADDRESS`, profiles, TLS, API key). Without one, the server is on
+ * localhost, at `ORRERY_TEMPORAL_PORT` or else at the port of the server that this clone started last. The remembered namespace and
+ * queue belong to that server only; `TEMPORAL_NAMESPACE` and `ORRERY_TASK_QUEUE` override them.
+ * @throws CommandError 2 when a port or a queue name is not valid
  */
 export function connectionSettings(
   env: NodeJS.ProcessEnv = process.env,
@@ -45,7 +46,7 @@ export function connectionSettings(
   return { ...settings, namespaceId: isOurs ? known.namespaceId : null };
 }
 
-/** The address that a person names, by `TEMPORAL_ADDRESS` or in a profile; null where none is named. */
+/** The address from `TEMPORAL_ADDRESS` or a profile; null when neither names one. */
 export const namedAddress = (env: NodeJS.ProcessEnv = process.env): string | null =>
   configured(env).connectionOptions.address ?? null;
 
@@ -54,7 +55,7 @@ function configured(env: NodeJS.ProcessEnv): ReturnType<typeof loadClientConnect
   return loadClientConnectConfig({ overrideEnvVars: Object.fromEntries(set) });
 }
 
-/** `ORRERY_TASK_QUEUE`; null where it is not set. @throws CommandError 2 when it is no name of a queue */
+/** `ORRERY_TASK_QUEUE`; null when it is not set. @throws CommandError 2 when it is not a valid queue name */
 export function queueFrom(env: NodeJS.ProcessEnv): string | null {
   const { ORRERY_TASK_QUEUE: name } = env;
   if (!name) return null;
@@ -65,8 +66,8 @@ export function queueFrom(env: NodeJS.ProcessEnv): string | null {
 }
 
 /**
- * A client of the Temporal that the environment names; this clone's own when it names none.
- * @throws CommandError 69 when nothing answers there, or another server has taken the port of this clone's
+ * A client of the Temporal server that the environment names, else of this clone's own server.
+ * @throws CommandError 69 when nothing answers, or when another server answers on the port of this clone's server
  */
 export async function connect(settings: ConnectionSettings = connectionSettings()): Promise<Client> {
   const { connectionOptions, namespace } = settings;
@@ -80,14 +81,14 @@ export async function connect(settings: ConnectionSettings = connectionSettings(
   } catch (error) {
     throw new CommandError(
       EXIT.unavailable,
-      `no Temporal answers at ${connectionOptions.address} (${messageOf(error)})`,
+      `no Temporal server answers at ${connectionOptions.address} (${errorMessage(error)})`,
       'start one with `npm run temporal`, or name another with TEMPORAL_ADDRESS',
       { cause: error },
     );
   }
   const client = new TemporalClient({ connection, namespace });
   try {
-    await refuseStranger(client, settings);
+    await rejectOtherServer(client, settings);
     return client;
   } catch (error) {
     await connection.close();
@@ -96,10 +97,10 @@ export async function connect(settings: ConnectionSettings = connectionSettings(
 }
 
 /**
- * Ports are used again: what answers at the port of this clone's server may be another project's.
- * @throws CommandError 69 when it is
+ * Checks that the server is the one that this clone started. Another project may have taken the port since.
+ * @throws CommandError 69 when it is another server
  */
-export async function refuseStranger(client: Client, settings: ConnectionSettings): Promise<void> {
+export async function rejectOtherServer(client: Client, settings: ConnectionSettings): Promise<void> {
   const { namespaceId, namespace, connectionOptions } = settings;
   if (namespaceId === null) return;
   const { address } = connectionOptions;
@@ -107,12 +108,12 @@ export async function refuseStranger(client: Client, settings: ConnectionSetting
   if (found === namespaceId) return;
   throw new CommandError(
     EXIT.unavailable,
-    `the Temporal at ${address} is not the one that this project started there: another program has taken the port`,
-    `start this project's own with \`npm run temporal\`, which takes another port; TEMPORAL_ADDRESS=${address} means the one that answers`,
+    `the Temporal server at ${address} is not the one that this project started there: another program has taken the port`,
+    `start this project's server with \`npm run temporal\`, which takes another port; to use the other server, set TEMPORAL_ADDRESS=${address}`,
   );
 }
 
-/** The id of a namespace: no other server, and no namespace made anew, has it. @throws the gRPC error where there is none */
+/** The id of a namespace. It is unique across servers and changes when the namespace is recreated. @throws a gRPC error when it is missing */
 export async function namespaceIdOf(client: Client, namespace: string): Promise<string | null> {
   const { namespaceInfo } = await client.withDeadline(Date.now() + CONNECT_TIMEOUT_MS, () =>
     client.workflowService.describeNamespace({ namespace }),
@@ -120,7 +121,7 @@ export async function namespaceIdOf(client: Client, namespace: string): Promise<
   return namespaceInfo?.id || null;
 }
 
-/** Runs `work` with a client, and closes its connection whatever happens. */
+/** Runs `work` with a client and always closes its connection. */
 export async function withClient<T>(work: (client: Client) => Promise<T>): Promise<T> {
   const client = await connect();
   try {

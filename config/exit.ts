@@ -1,6 +1,6 @@
 import { type ExitCode, runMain } from './command-errors.ts';
 
-/** A commander action that ends the process with the exit code it returns, and tells what it throws. */
+/** Wraps a commander action: its result becomes the exit code of the process, and its errors are printed. */
 export const finishWith =
   <A extends unknown[]>(action: (...args: A) => Promise<ExitCode>) =>
   (...args: A): Promise<void> =>

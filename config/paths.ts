@@ -8,16 +8,16 @@ export const PROJECT = fileURLToPath(new URL('../', import.meta.url));
 /** A path within the project. */
 export const inProject = (...parts: string[]): string => join(PROJECT, ...parts);
 
-/** What runs leave behind on this machine: the store, Temporal's database, logs. */
+/** A path in the folder for data of this machine: the store, Temporal's database, logs. */
 export const inOrrery = (...parts: string[]): string => inProject('.orrery', ...parts);
 
-/** Folder of the store: `ORRERY_STORE`, else `.orrery/store` of the project. */
+/** The store's folder: `ORRERY_STORE`, else `.orrery/store` in the project. */
 export const storePath = (): string => resolve(process.env.ORRERY_STORE ?? inOrrery('store'));
 
-/** Folder for what this machine keeps of its jobs: `ORRERY_HOME`, else `.orrery/local` of the project. */
+/** The folder for local jobs of this machine: `ORRERY_HOME`, else `.orrery/local` in the project. */
 export const homePath = (): string => resolve(process.env.ORRERY_HOME ?? inOrrery('local'));
 
-/** The Python that programs of the project run with. */
+/** The project's Python environment. */
 export const VENV = inProject('.venv');
 export const VENV_PYTHON = join(VENV, 'bin', 'python');
 

@@ -1,14 +1,14 @@
 import { CommandError, EXIT } from './command-errors.ts';
 
-/** Temporal's own port, where nothing else is asked for. */
+/** The default port of Temporal. */
 export const DEFAULT_TEMPORAL_PORT = 7233;
-/** The UI's is so much above, where nothing else is asked for. */
+/** The default port of the UI is Temporal's port plus this. */
 export const UI_PORT_ABOVE = 1000;
 
-/** Port that a person asks for with `ORRERY_TEMPORAL_PORT`; null where nobody does. @throws CommandError 2 when it is no port */
+/** The port from `ORRERY_TEMPORAL_PORT`; null when it is not set. @throws CommandError 2 when it is not a port */
 export const temporalPort = (env: NodeJS.ProcessEnv): number | null => portFrom(env, 'ORRERY_TEMPORAL_PORT');
 
-/** Port of the UI that a person asks for with `ORRERY_TEMPORAL_UI_PORT`. @throws CommandError 2 when it is no port */
+/** The UI's port from `ORRERY_TEMPORAL_UI_PORT`; null when it is not set. @throws CommandError 2 when it is not a port */
 export const temporalUiPort = (env: NodeJS.ProcessEnv): number | null => portFrom(env, 'ORRERY_TEMPORAL_UI_PORT');
 
 function portFrom(env: NodeJS.ProcessEnv, variable: string): number | null {
@@ -16,7 +16,7 @@ function portFrom(env: NodeJS.ProcessEnv, variable: string): number | null {
   return value === undefined ? null : parsePort(value, variable);
 }
 
-/** @throws CommandError 2 when the text is no port */
+/** @throws CommandError 2 when the text is not a port */
 export function parsePort(value: string, name: string): number {
   const port = Number(value);
   if (Number.isInteger(port) && port >= 1 && port <= 65_535) return port;

@@ -6,8 +6,8 @@ import { parseOrRefuse } from '../spec/index.ts';
 import { inOrrery } from './paths.ts';
 
 /**
- * `.orrery/connection.json`: the Temporal server that this clone last started on this machine. Every later command of the clone finds it there.
- * The file may be of another version, or edited by hand: it is parsed, and refused in words.
+ * `.orrery/connection.json`: the Temporal server that this clone started last. Later commands of the clone use it. Another version or a
+ * person may have written the file, so it is parsed and checked.
  */
 const Port = z.int().min(1).max(65_535);
 export const RememberedServer = z.strictObject({
@@ -17,26 +17,26 @@ export const RememberedServer = z.strictObject({
     .string()
     .regex(/^[A-Za-z0-9][A-Za-z0-9._-]*$/)
     .max(255),
-  /** Tells this server from another that answers on the same port: no other server, and no namespace made anew, has this id. */
+  /** Identifies this server when another one answers on the same port: no other server has a namespace with this id. */
   namespaceId: z.string().regex(/^[0-9a-f-]{1,64}$/),
   taskQueue: TaskQueueName,
 });
 export type RememberedServer = z.infer<typeof RememberedServer>;
 
 export const CONNECTION_FILE = inOrrery('connection.json');
-/** Far above what is ever written. */
+/** Far above the size of any valid file. */
 const MAX_BYTES = 64 * 1024;
 
 /**
- * The server that this clone started last; null where it never did.
- * @throws InvalidInputError naming the file, and what to do, where it does not parse
+ * The server that this clone started last; null when it has started none.
+ * @throws InvalidInputError when the file is not valid; the message names the file and the remedy
  */
 export function rememberedServer(file = CONNECTION_FILE): RememberedServer | null {
   const found = statSync(file, { throwIfNoEntry: false });
   if (found === undefined) return null;
-  const what = `${file} (remove it to start afresh)`;
+  const source = `${file} (remove it to start afresh)`;
   const text = found.isFile() && found.size <= MAX_BYTES ? readFileSync(file, 'utf8') : null;
-  return parseOrRefuse(RememberedServer, text === null ? null : jsonOrText(text), what);
+  return parseOrRefuse(RememberedServer, text === null ? null : jsonOrText(text), source);
 }
 
 export function rememberServer(server: RememberedServer, file = CONNECTION_FILE): void {

@@ -1,6 +1,6 @@
 import { Client, Connection } from '@temporalio/client';
 import getPort from 'get-port';
-import { CommandError, EXIT, messageOf } from '../config/command-errors.ts';
+import { CommandError, EXIT, errorMessage } from '../config/command-errors.ts';
 import { namespaceIdOf, queueFrom } from '../config/connect.ts';
 import { inOrrery } from '../config/paths.ts';
 import { DEFAULT_TEMPORAL_PORT, temporalPort, temporalUiPort, UI_PORT_ABOVE } from '../config/ports.ts';
@@ -71,7 +71,7 @@ export async function startProjectTemporal(
       return { ...server, place };
     } catch (error) {
       if (asked.port !== null || tries === TRIES) throw error;
-      say(`${messageOf(error).split('\n')[0]}; trying other ports`);
+      say(`${errorMessage(error).split('\n')[0]}; trying other ports`);
     }
   }
 }

@@ -18,7 +18,7 @@ import { findReport, readReport } from '../cli/report.ts';
 import { ReportSummary, resultLines } from '../cli/results.ts';
 import { submitCampaign } from '../cli/submit.ts';
 import { exitCodeOf, watchCampaign } from '../cli/watch.ts';
-import { CommandError, EXIT, type ExitCode, messageOf, runMain } from '../config/command-errors.ts';
+import { CommandError, EXIT, type ExitCode, errorMessage, runMain } from '../config/command-errors.ts';
 import { connectionSettings, namedAddress, queueFrom, withClient } from '../config/connect.ts';
 import { inOrrery, inProject, PROJECT } from '../config/paths.ts';
 import { orreryCommand } from '../config/printed-commands.ts';
@@ -221,7 +221,7 @@ async function interrupted(client: Client, id: string, view: CampaignView | null
     try {
       await updateCampaign(client, id, 'pause');
     } catch (error) {
-      console.error(`orrery: could not pause: ${messageOf(error)}`);
+      console.error(`orrery: could not pause: ${errorMessage(error)}`);
     }
   }
   console.log('run the same command again, and it goes on from here');

@@ -16,7 +16,7 @@ import { setup } from '../dev/setup/setup.ts';
 
 const keep = process.argv.includes('--keep');
 const args = process.argv.slice(2).filter((arg) => arg !== '--keep');
-const tell = (line: string) => console.error(`orrery: ${line}`);
+const print = (line: string) => console.error(`orrery: ${line}`);
 
 await runMain(async () => {
   const foreign = foreignKubeconfig();
@@ -29,7 +29,7 @@ await runMain(async () => {
   }
   await setup();
   const stood = readSettings() !== null;
-  await clusterUp(tell);
+  await clusterUp(print);
   try {
     const { failed } = await execa(process.execPath, [inProject('node_modules/vitest/vitest.mjs'), 'run', ...args], {
       cwd: PROJECT,
@@ -39,6 +39,6 @@ await runMain(async () => {
     });
     return failed ? EXIT.failed : EXIT.ok;
   } finally {
-    if (!stood && !keep) await clusterDown(tell);
+    if (!stood && !keep) await clusterDown(print);
   }
 });

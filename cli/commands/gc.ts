@@ -6,17 +6,17 @@ import { homePath, PROJECT, storePath, VENV_PYTHON } from '../../config/paths.ts
 import { describeSubject, type Reconciliation, reconcile, temporalOwners } from '../../reconciler/index.ts';
 import { chooseExecutor } from '../../worker/executors.ts';
 
-/** `gc`: cleans up now what workers clean up by themselves every some minutes, and tells what and why. */
+/** `gc`: runs now the clean-up that workers run every few minutes, and prints what it did and why. */
 export function addGcCommand(program: Command): void {
   program
     .command('gc')
-    .description('clean up what killed processes left: temporary files, stale claims, orphaned jobs and processes')
-    .option('-n, --dry-run', 'only tell what would be done')
+    .description('remove what killed processes left: temporary files, stale claims, orphaned jobs and processes')
+    .option('-n, --dry-run', 'print what would be done, and do nothing')
     .option('--json', 'answer as JSON')
-    .action(finishWith(collect));
+    .action(finishWith(runGc));
 }
 
-async function collect({ dryRun = false, json }: { dryRun?: boolean; json?: true }): Promise<ExitCode> {
+async function runGc({ dryRun = false, json }: { dryRun?: boolean; json?: true }): Promise<ExitCode> {
   const [store, home] = [storePath(), homePath()];
   const log = { info() {}, warn: (facts: object, message: string) => console.error(`orrery: ${message}`, facts) };
   const local = { home, store, projectRoot: PROJECT, python: VENV_PYTHON, log };
@@ -25,12 +25,12 @@ async function collect({ dryRun = false, json }: { dryRun?: boolean; json?: true
     reconcile({ store, executor, owners: () => temporalOwners(client, store), machine }, { dryRun }),
   );
   executor[Symbol.dispose]();
-  console.log(json ? JSON.stringify(found, null, 2) : linesOf(found).join('\n'));
+  console.log(json ? JSON.stringify(found, null, 2) : reconciliationLines(found).join('\n'));
   return found.cleaned.some(({ error }) => error !== null) ? EXIT.failed : EXIT.ok;
 }
 
-/** What was found as lines: what it is, what became of it, and why. Pure. */
-export function linesOf({ cleaned, doubts }: Reconciliation): string[] {
+/** One finding as lines: what was done, to what, and why. Pure. */
+export function reconciliationLines({ cleaned, doubts }: Reconciliation): string[] {
   const findings = cleaned.flatMap(({ finding, done, error }) => [
     `${error === null ? done : `not ${done}`}: ${finding.kind.replaceAll('-', ' ')} ${describeSubject(finding)}`,
     `  because ${finding.why}`,

@@ -2,7 +2,7 @@ import { createReadStream, statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Command } from 'commander';
-import { CommandError, EXIT, type ExitCode, messageOf } from '../../config/command-errors.ts';
+import { CommandError, EXIT, type ExitCode, errorMessage } from '../../config/command-errors.ts';
 import { finishWith } from '../../config/exit.ts';
 import { PROJECT } from '../../config/paths.ts';
 import { ENGINES, type ProblemCounts, planOf, type Qualification, unsupportedIn } from '../../planner/index.ts';
@@ -10,7 +10,7 @@ import type { CampaignSpec, ProblemFile } from '../../spec/index.ts';
 import { architectureOf } from '../architecture.ts';
 import { readCampaignFile } from '../campaign-file.ts';
 import { draftJobs } from '../drafts.ts';
-import { SETTINGS_OF_NO_CLUSTER, settingsFile } from '../kubernetes-settings.ts';
+import { PLACEHOLDER_SETTINGS, settingsFile } from '../kubernetes-settings.ts';
 import { planLines } from '../plan-view.ts';
 
 interface PlanOptions {
@@ -20,22 +20,22 @@ interface PlanOptions {
   readonly settings?: string;
 }
 
-/** `plan`: what a campaign will need, before anything is started. */
+/** `plan`: forecasts what a campaign will need. Starts nothing. */
 export function addPlanCommand(program: Command): void {
   program
     .command('plan <file>')
     .description(
-      'forecast pods, GPUs, memory and time of every stage; 0 when all fits and can run, 1 when something cannot',
+      'forecast pods, GPUs, memory and time of every stage; exits with 0 when every stage fits and can run, else with 1',
     )
-    .option('--cluster', 'and which nodes of the cluster in KUBECONFIG qualify, and why the others do not')
+    .option('--cluster', 'show which nodes of the cluster in KUBECONFIG qualify, and why the others do not')
     .option('--settings <file>', 'settings of the cluster (default: ORRERY_KUBERNETES)')
-    .option('--forecast', 'forecast alone, also of what the trainers of this version cannot run')
+    .option('--forecast', 'print only the forecast, even for what the trainers of this version cannot run')
     .option('--json', 'answer as JSON')
     .action(finishWith(plan));
 }
 
 async function plan(file: string, options: PlanOptions): Promise<ExitCode> {
-  // One plans before one has all of the data.
+  // People plan before they have all of the data.
   const { spec } = await readCampaignFile(file, { dataFiles: 'optional', engines: 'optional' });
   const architecture = await architectureOf(spec);
   const planned = planOf(spec, architecture, await countProblems(spec));
@@ -54,33 +54,33 @@ async function plan(file: string, options: PlanOptions): Promise<ExitCode> {
   return planned.complaints.length + unsupported.length === 0 && !waits ? EXIT.ok : EXIT.failed;
 }
 
-/** What the cluster has for each stage, on its own: stages that run at the same time share it. */
+/** What the cluster offers each stage. Each stage is checked alone, although stages that run in parallel share the cluster. */
 async function qualifications(spec: CampaignSpec, file: string | null): Promise<Map<string, Qualification>> {
-  // The client library takes a while to load, and most plans need none.
+  // The client library loads slowly, and most plans do not need it.
   const { createKubeClient, qualifyJob, readKubernetesSettings, surveyCluster } = await import('../../k8s/index.ts');
-  const settings = file === null ? SETTINGS_OF_NO_CLUSTER : readKubernetesSettings(file);
+  const settings = file === null ? PLACEHOLDER_SETTINGS : readKubernetesSettings(file);
   const refuse = (problem: string, remedy: string, cause?: unknown): never => {
     throw new CommandError(EXIT.unavailable, problem, remedy, { cause });
   };
   const survey = await Promise.resolve()
     .then(() => surveyCluster(createKubeClient(settings.namespace, settings.context)))
     .catch((error: unknown) =>
-      refuse(`the cluster could not be looked at: ${messageOf(error)}`, 'name it by KUBECONFIG', error),
+      refuse(`cannot read the cluster: ${errorMessage(error)}`, 'name the cluster with KUBECONFIG', error),
     );
   if (survey === null)
-    return refuse('the nodes of the cluster may not be listed', 'the rights are in deploy/rbac-planner.yaml');
+    return refuse('not allowed to list the nodes of the cluster', 'deploy/rbac-planner.yaml has the rights');
   if (survey.pods === null)
-    console.error('orrery: pods of other namespaces may not be listed: all nodes are taken for free');
+    console.error('orrery: not allowed to list pods of other namespaces: every node counts as free');
   return new Map(draftJobs(spec).map(({ slot, request }) => [slot.name, qualifyJob(request, settings, survey)]));
 }
 
-/** Problems of each set, where all of its files are there as JSONL. */
+/** Number of problems of each set, when all of its files exist and are JSONL. */
 async function countProblems({ data }: CampaignSpec): Promise<Partial<ProblemCounts>> {
   if (data.type !== 'files') return {};
   const [search, curriculum, benchmark] = await Promise.all([
-    linesOf(data.search),
-    linesOf(data.curriculum),
-    linesOf(data.benchmarks),
+    countLines(data.search),
+    countLines(data.curriculum),
+    countLines(data.benchmarks),
   ]);
   return {
     ...(search === null ? {} : { search }),
@@ -89,7 +89,7 @@ async function countProblems({ data }: CampaignSpec): Promise<Partial<ProblemCou
   };
 }
 
-async function linesOf(files: readonly ProblemFile[]): Promise<number | null> {
+async function countLines(files: readonly ProblemFile[]): Promise<number | null> {
   const counts = await Promise.all(
     files.map(async ({ path, limit = Number.POSITIVE_INFINITY }) => {
       const absolute = resolve(PROJECT, path);

@@ -1,19 +1,19 @@
 import type { StageExecution } from '../logs.ts';
 
-/** Whether stages run in a cluster, by the environment that workers have too. */
+/** Whether stages run in a cluster. Workers read the same variable. */
 export const runsInCluster = (): boolean => process.env.ORRERY_EXECUTOR === 'kubernetes';
 
-/** Prints what the pods of executions print; of several executions lines are told by `<stage> <part> <container>`. */
+/** Prints the logs of the pods of one or more executions. Each line starts with `<stage> <part> <container>`. */
 export interface PodPrinter {
-  /** Begins with one execution; asked again, it goes on. */
+  /** Starts to print one execution. Further calls for the same execution do nothing. */
   print(stage: string, execution: StageExecution): void;
-  /** Resolves when everything that had been printed by now is here. */
+  /** Resolves when every log has been read to its end. */
   finish(): Promise<void>;
 }
 
 /**
  * Reads logs from the cluster that `ORRERY_KUBERNETES` describes.
- * @param follow - goes on until `signal` aborts
+ * @param follow - print new lines until `signal` aborts
  */
 export async function podPrinter(follow: boolean, signal: AbortSignal): Promise<PodPrinter> {
   const { createKubeClient, podLines, readKubernetesSettings } = await import('../../k8s/index.ts');

@@ -11,15 +11,15 @@ interface RenderOptions {
   readonly settings?: string;
 }
 
-/** Stands for what only the API server knows: the Job's own id. */
+/** Placeholder for the UID of the Job, which only the API server knows. */
 const UNKNOWN_UID = '00000000-0000-0000-0000-000000000000';
 
-/** `render`: what would be sent to Kubernetes. */
+/** `render`: the objects that the executor would send to Kubernetes. */
 export function addRenderCommand(program: Command): void {
   program
     .command('render <file>')
     .description('print the Kubernetes objects of every stage as YAML; nothing is sent')
-    .option('--stage <name>', 'of this stage alone')
+    .option('--stage <name>', 'only the objects of this stage')
     .option('--settings <file>', 'settings of the cluster (default: ORRERY_KUBERNETES)')
     .action(finishWith(render));
 }
@@ -30,18 +30,18 @@ async function render(file: string, options: RenderOptions): Promise<ExitCode> {
   if (path === null) {
     throw new CommandError(
       EXIT.usage,
-      'the images and claims of the cluster are not known',
-      'name its settings: --settings deploy/kubernetes.example.yaml, or ORRERY_KUBERNETES',
+      'the images and volume claims of the cluster are unknown',
+      'name its settings file: --settings deploy/kubernetes.example.yaml, or ORRERY_KUBERNETES',
     );
   }
-  // The client library, which comes along, takes a while to load.
+  // This import includes the client library, which loads slowly.
   const { gangObjects, jobManifest, readKubernetesSettings } = await import('../../k8s/index.ts');
   const settings = readKubernetesSettings(path);
   const drafts = draftJobs(spec);
   const wanted = drafts.filter(({ slot }) => options.stage === undefined || slot.name === options.stage);
   if (wanted.length === 0) {
     const names = drafts.map(({ slot }) => slot.name).join(', ');
-    throw new CommandError(EXIT.missing, `there is no stage ${options.stage}`, `there are ${names}`);
+    throw new CommandError(EXIT.missing, `there is no stage ${options.stage}`, `the stages are ${names}`);
   }
   const documents = wanted.flatMap(({ request }) => {
     const job = jobManifest(request, settings, 'draft');

@@ -9,24 +9,24 @@ import { inOrrery } from '../../config/paths.ts';
 import { orreryCommand } from '../../config/printed-commands.ts';
 import { CampaignSpec, planCampaign, UNTIL } from '../../spec/index.ts';
 import { InvalidCampaignFile, readCampaignFile } from '../campaign-file.ts';
-import { idOf, startCommands, submitCampaign } from '../submit.ts';
+import { campaignIdFor, startCommands, submitCampaign } from '../submit.ts';
 import { exitCodeOf } from '../watch.ts';
-import { watchUntilInterrupted } from './look.ts';
+import { watchUntilInterrupted } from './inspect.ts';
 
-/** `submit`, `validate` and `schema`: a campaign before it runs. */
+/** `submit`, `validate` and `schema`: commands that take a campaign file. */
 export function addStartCommands(program: Command): void {
   program
     .command('submit <file>')
     .description('start a campaign from a YAML or JSON file')
     .option('--id <id>', 'workflow id (default: the name in the file)')
     .option('--until <stage>', `end every arm after this stage: ${UNTIL.join(', ')} (default: what the file says)`)
-    .option('--wait', 'watch it to its end')
-    .option('--print', 'start nothing; print the temporal and tctl commands that do')
+    .option('--wait', 'watch the campaign until it ends')
+    .option('--print', 'start nothing; print the temporal and tctl commands that start the campaign')
     .option('--json', 'answer as JSON')
     .action(finishWith(submit));
   program
     .command('validate <file>')
-    .description('check a campaign file, and list every bad field by its line')
+    .description('check a campaign file, and list every bad field with its line')
     .option('--json', 'answer as JSON')
     .action(finishWith(validate));
   program
@@ -45,10 +45,10 @@ async function submit(
   options: { id?: string; until?: string; wait?: true; print?: true; json?: true },
 ): Promise<ExitCode> {
   const campaign = await readCampaignFile(file, { until: untilOf(options.until) });
-  const id = idOf(campaign, options.id);
+  const id = campaignIdFor(campaign, options.id);
   if (options.print) {
-    const asItIs = options.until === undefined && extname(file) === '.json';
-    const commands = startCommands(id, asItIs ? file : jsonCopy(id, campaign.input));
+    const isUsableInput = options.until === undefined && extname(file) === '.json';
+    const commands = startCommands(id, isUsableInput ? file : jsonCopy(id, campaign.input));
     console.log(options.json ? JSON.stringify({ id, commands }) : commands.join('\n'));
     return EXIT.ok;
   }
@@ -64,11 +64,11 @@ async function submit(
   });
 }
 
-/** @throws CommandError 2 where no campaign can end there */
-const untilOf = (wish: string | undefined): CampaignSpec['until'] =>
-  wish === undefined ? undefined : parseOption(z.enum(UNTIL), wish, '--until');
+/** @throws CommandError 2 when a campaign cannot end after this stage */
+const untilOf = (stage: string | undefined): CampaignSpec['until'] =>
+  stage === undefined ? undefined : parseOption(z.enum(UNTIL), stage, '--until');
 
-/** The spec as a JSON file under .orrery/: `temporal` and `tctl` read nothing else. */
+/** Writes the spec as a JSON file under .orrery/, because `temporal` and `tctl` read only JSON. Returns its path. */
 function jsonCopy(id: string, input: unknown): string {
   const copy = inOrrery('specs', `${id}.json`);
   mkdirSync(dirname(copy), { recursive: true });

@@ -1,10 +1,10 @@
-/** One thing that the doctor looks at. */
+/** One check of `doctor`. */
 export interface Check {
   readonly name: string;
-  /** What was found, in a few words. */
+  /** What the check found, in a few words. */
   readonly found: string;
   readonly state: 'ok' | 'missing' | 'optional';
-  /** What mends it, where it is not ok. */
+  /** How to fix it; null when the state is `ok`. */
   readonly remedy: string | null;
 }
 
@@ -15,7 +15,7 @@ export const missing = (name: string, found: string, remedy: string): Check => (
   state: 'missing',
   remedy,
 });
-/** Not there, and most can do without it. */
+/** Absent, and most people do not need it. */
 export const optional = (name: string, found: string, remedy: string): Check => ({
   name,
   found,
@@ -25,7 +25,7 @@ export const optional = (name: string, found: string, remedy: string): Check => 
 
 const SIGNS = { ok: '✔', missing: '✘', optional: '○' } as const;
 
-/** The examination as lines, the remedy under what it mends. */
+/** The checks as lines. A remedy follows its check on a line of its own. */
 export function checkLines(checks: readonly Check[]): string[] {
   const width = Math.max(...checks.map(({ name }) => name.length));
   return checks.flatMap(({ name, found, state, remedy }) => [

@@ -5,10 +5,10 @@ import { inProject, storePath, TEMPORAL, VENV_PYTHON } from '../../config/paths.
 import { type Check, missing, ok, optional } from './check.ts';
 
 /** What is installed on this machine. */
-export const examineMachine = (): Promise<Check[]> =>
+export const machineChecks = (): Promise<Check[]> =>
   Promise.all([node(), python(), packages(), temporal(), store(), chromium()]);
 
-/** Less than this and a run of any length is at risk. */
+/** With less free space than this, even a short run may fill the disk. */
 const LITTLE_SPACE_GB = 2;
 
 const INSTALL = 'npm run setup';
@@ -20,11 +20,7 @@ async function node(): Promise<Check> {
   const { node: running } = process.versions;
   return running === dependencies.node
     ? ok('Node', running)
-    : missing(
-        'Node',
-        `${running}, not the pinned ${dependencies.node}`,
-        'npm ci, then start it by `npm run` or `npx orrery`',
-      );
+    : missing('Node', `${running}, not the pinned ${dependencies.node}`, 'npm ci, then use `npm run` or `npx orrery`');
 }
 
 async function python(): Promise<Check> {
@@ -32,7 +28,7 @@ async function python(): Promise<Check> {
   return failed ? missing('Python', 'no environment in .venv', INSTALL) : ok('Python', String(stdout));
 }
 
-/** Compares what pip's metadata says is installed with the pins of the requirements file. */
+/** Compares the installed packages with the pins of the requirements file. */
 async function packages(): Promise<Check> {
   const listing =
     'import importlib.metadata as m, json; print(json.dumps({d.name.lower().replace("_", "-"): d.version for d in m.distributions()}))';
@@ -50,7 +46,7 @@ async function packages(): Promise<Check> {
       );
 }
 
-/** Pins without a marker (`torch==2.15.0 \`) that are absent or of another version. Those with one may not be for this machine. */
+/** Pins that are absent or of another version. Pins with a marker are skipped: they may not apply to this machine. */
 export function wrongPackages(requirements: string, installed: Readonly<Record<string, string>>): string[] {
   return [...requirements.matchAll(/^([A-Za-z0-9._-]+)==([^\s;]+) *\\?$/gm)].flatMap(([, name = '', wanted = '']) => {
     const version = installed[name.toLowerCase().replaceAll(/[._]/g, '-')];
@@ -74,24 +70,24 @@ async function store(): Promise<Check> {
   } catch {
     return missing(
       'store',
-      `${path} cannot be written to`,
-      `chown it (see \`ls -ld ${dirname(path)}\`), or name another with ORRERY_STORE`,
+      `cannot write to ${path}`,
+      `chown it (see \`ls -ld ${dirname(path)}\`), or name another store with ORRERY_STORE`,
     );
   }
   const { bavail, bsize } = statfsSync(path);
   const freeGb = (bavail * bsize) / 1e9;
   const found = `${path}, ${freeGb.toFixed(0)} GB free`;
   return freeGb < LITTLE_SPACE_GB
-    ? missing('store', found, 'free some space there, or name another with ORRERY_STORE')
+    ? missing('store', found, 'free some space there, or name another store with ORRERY_STORE')
     : ok('store', found);
 }
 
-/** Renders the report in a real browser, in one test; nothing else needs it. */
+/** Only one test needs a browser: it renders the report. */
 async function chromium(): Promise<Check> {
   for (const command of [process.env.ORRERY_CHROMIUM, 'chromium', 'chromium-browser', 'google-chrome']) {
     if (command === undefined) continue;
     const { failed, stdout } = await execa(command, ['--version'], { reject: false });
     if (!failed) return ok('Chromium', String(stdout).trim());
   }
-  return optional('Chromium', 'not found; only the test of the report needs it', 'sudo apt-get install chromium');
+  return optional('Chromium', 'not found; only the test of the report page needs it', 'sudo apt-get install chromium');
 }

@@ -1,19 +1,19 @@
 import type { Client, Connection } from '@temporalio/client';
-import { CommandError, messageOf } from '../../config/command-errors.ts';
+import { CommandError, errorMessage } from '../../config/command-errors.ts';
 import { type ConnectionSettings, connect, connectionSettings } from '../../config/connect.ts';
 import { storePath } from '../../config/paths.ts';
-import { placeFlags, releaseCommand } from '../../config/printed-commands.ts';
+import { connectionFlags, releaseCommand } from '../../config/printed-commands.ts';
 import { describeQueueOwner, queueOwnerOf } from '../../installation/index.ts';
 import { SEARCH_ATTRIBUTES } from '../../spec/index.ts';
 import { knownStoreId } from '../../store/index.ts';
 import { type Check, missing, ok, optional } from './check.ts';
 
-/** Temporal keeps a poller in its list for some minutes after it is gone; a living one polls again within one. */
+/** Temporal lists a poller for some minutes after its last poll. A live worker polls at least once a minute. */
 const POLLED_WITHIN_MS = 70_000;
 const WORKFLOW_QUEUE = 1; // temporal.api.enums.v1.TaskQueueType.WORKFLOW
 
-/** What the Temporal server says. */
-export async function examineTemporal(): Promise<Check[]> {
+/** Checks of the Temporal server, this installation's task queue and its workers. */
+export async function temporalChecks(): Promise<Check[]> {
   const settings = connectionSettings();
   const { connectionOptions, namespace } = settings;
   let client: Client;
@@ -33,7 +33,7 @@ export async function examineTemporal(): Promise<Check[]> {
     ];
   } catch (error) {
     return [
-      missing('Temporal', `${connectionOptions.address}: ${messageOf(error)}`, `is there a namespace ${namespace}?`),
+      missing('Temporal', `${connectionOptions.address}: ${errorMessage(error)}`, `is there a namespace ${namespace}?`),
     ];
   } finally {
     await client.connection.close();
@@ -49,21 +49,21 @@ async function searchAttributes(client: Client, settings: ConnectionSettings): P
   const flags = absent.map(([name, type]) => `--name ${name} --type ${type}`).join(' ');
   return optional(
     'search attributes',
-    `without ${absent.map(([name]) => name).join(', ')}; the worker registers them when it may`,
-    `temporal operator search-attribute create ${placeFlags(settings)} ${flags}`,
+    `${absent.map(([name]) => name).join(', ')} not registered; the worker registers them if it has the right to`,
+    `temporal operator search-attribute create ${connectionFlags(settings)} ${flags}`,
   );
 }
 
-/** Whether the task queue is this store's, or nobody's. Where no worker has used the store yet, any owner may be right: the store is elsewhere. */
+/** Whether this store or nobody owns the task queue. A store without an id has had no worker yet, so any owner is accepted. */
 async function queue(client: Client, { taskQueue }: ConnectionSettings): Promise<Check> {
   const [holder, own] = [await queueOwnerOf(client, taskQueue), await knownStoreId(storePath())];
-  const found = describeQueueOwner(taskQueue, holder);
+  const found = describeQueueOwner(taskQueue, holder).replace(/^task queue /, ''); // The row's name says it.
   if (holder.kind === 'nobody' || (holder.kind === 'store' && (own === null || holder.store === own)))
     return ok('task queue', found);
   return missing(
     'task queue',
     `${found}${own === null ? '' : `; the store of this project is ${own}`}`,
-    `name another with ORRERY_TASK_QUEUE, or give this one up: ${releaseCommand()}`,
+    `name another queue with ORRERY_TASK_QUEUE, or release this one: ${releaseCommand()}`,
   );
 }
 
@@ -71,10 +71,10 @@ async function worker(client: Client, settings: ConnectionSettings): Promise<Che
   const alive = await livePollers(client, settings);
   return alive.length > 0
     ? ok('worker', alive.join(', '))
-    : missing('worker', `none polls the task queue ${settings.taskQueue}`, 'npm run worker (the demo starts its own)');
+    : missing('worker', `no worker polls task queue ${settings.taskQueue}`, 'npm run worker (the demo starts its own)');
 }
 
-/** Who polls the task queue, by the names that workers give themselves. */
+/** Identities of the workers that poll the task queue. */
 export async function livePollers(client: Client, { namespace, taskQueue }: ConnectionSettings): Promise<string[]> {
   const { pollers } = await client.workflowService.describeTaskQueue({
     namespace,

@@ -25,36 +25,36 @@ async function complaintsAbout(text: string): Promise<string[]> {
   }
 }
 
-test('a valid file is handed on as it was written, and with its defaults filled in', async () => {
+test('a valid file is returned as it was written, and with its defaults filled in', async () => {
   const { input, spec } = await parseCampaign(VALID, 'x.yaml');
   expect(input).not.toHaveProperty('arms');
   expect(spec.arms.map(({ name }) => name)).toEqual(['astro', 'direct']);
 });
 
-test('JSON is read as well', async () => {
+test('JSON is accepted too', async () => {
   const { input } = await parseCampaign(VALID, 'x.yaml');
   expect((await parseCampaign(JSON.stringify(input), 'x.json')).input).toEqual(input);
 });
 
-test('a wrong value is told with its line, its path, what was expected and what came', async () => {
+test('a wrong value is reported with its line, its path, the expected and the actual value', async () => {
   const text = `${VALID}stages:\n  search:\n    iterations: 4\n    rollouts: "a"\n`;
   expect(await complaintsAbout(text)).toEqual(['x.yaml:14: stages.search.rollouts: expected number, but got "a"']);
 });
 
-test('a misspelt field is told at its own line', async () => {
+test('a misspelt field is reported with its own line', async () => {
   const text = `${VALID}stages:\n  search:\n    iterations: 4\n    rolouts: 3\n`;
   expect(await complaintsAbout(text)).toEqual([
     'x.yaml:14: stages.search.rolouts: no such field here; is it misspelt?',
   ]);
 });
 
-test('a missing field is told at the line of what it is missing in', async () => {
+test('a missing field is reported with the line of its parent', async () => {
   expect(await complaintsAbout(VALID.replace('  searchProblems: 10\n', ''))).toEqual([
     'x.yaml:6: data.searchProblems: expected number, but got nothing',
   ]);
 });
 
-test('every wrong field is told at once', async () => {
+test('all wrong fields are reported at once', async () => {
   const text = VALID.replace('name: tiny', 'name: Tiny').replace('benchmarkProblems: 10', 'benchmarkProblems: 0');
   expect((await complaintsAbout(text)).map((line) => line.split(': ').slice(0, 2))).toEqual([
     ['x.yaml:1', 'name'],
@@ -62,23 +62,23 @@ test('every wrong field is told at once', async () => {
   ]);
 });
 
-test('an item of a list is found at its own line', async () => {
+test('an item of a list is reported with its own line', async () => {
   const text = `${VALID}arms:\n  - name: astro\n  - name: Direct\n`;
   expect((await complaintsAbout(text))[0]).toMatch(/^x\.yaml:13: arms\.1\.name: /);
 });
 
-test('YAML that cannot be read is told with its line', async () => {
+test('invalid YAML is reported with its line', async () => {
   expect((await complaintsAbout(`${VALID}arms: [\n`))[0]).toMatch(/^x\.yaml:1[12]: /);
 });
 
-test('an unknown domain is told with those there are', async () => {
+test('the complaint about an unknown domain lists the domains that exist', async () => {
   const [complaint] = await complaintsAbout(VALID.replace('countdown', 'chess'));
   expect(complaint).toMatch(
     /^x\.yaml:3: domain\.name: expected a folder of domains\/ \(.*countdown.*\), but got "chess"$/,
   );
 });
 
-test('problem files that are not there, or lie elsewhere than campaigns may read, are each told at their line', async () => {
+test('problem files that are missing, or lie outside the allowed folders, are reported with their lines', async () => {
   const [head = ''] = VALID.split('data:');
   const sets = `${head}data:
   type: files
@@ -95,12 +95,12 @@ test('problem files that are not there, or lie elsewhere than campaigns may read
   ]);
 });
 
-test('settings that the domain does not know are refused before anything starts', async () => {
+test('settings that the domain does not know are refused before the campaign starts', async () => {
   const [complaint] = await complaintsAbout(VALID.replace('countdown', 'countdown\n  settings:\n    nonsense: 1'));
   expect(complaint).toMatch(/^x\.yaml:5: domain\.settings\.nonsense: /);
 });
 
-test('settings of the domain are told together with all else that is wrong', async () => {
+test('wrong settings of the domain are reported together with all other wrong fields', async () => {
   const text = VALID.replace('name: tiny', 'name: Tiny').replace(
     'countdown',
     'countdown\n  settings:\n    nonsense: 1',
@@ -111,14 +111,14 @@ test('settings of the domain are told together with all else that is wrong', asy
   ]);
 });
 
-test('a domain that makes neither problems nor demonstrations refuses a campaign that wants them', async () => {
+test('a domain that makes neither problems nor demonstrations refuses a campaign that needs them', async () => {
   expect(await complaintsAbout(VALID.replace('countdown', 'math'))).toEqual([
     expect.stringMatching(/^x\.yaml:7: data\.type: expected files: domain math makes no problems/),
     expect.stringMatching(/^x\.yaml:5: policy\.type: expected pretrained: domain math makes no problems/),
   ]);
 });
 
-test('of many complaints some are told, and how many more there are', async () => {
+test('of many complaints, some are listed and the rest are counted', async () => {
   const lines = await complaintsAbout(VALID + Array.from({ length: 10_000 }, (_, at) => `f${at}: 1\n`).join(''));
   expect(lines[0]).toBe('x.yaml:11: f0: no such field here; is it misspelt?');
   expect(lines).toHaveLength(21);
@@ -130,12 +130,12 @@ test.each([
     'an alias bomb',
     `a0: &a0 [x]\n${Array.from({ length: 9 }, (_, at) => `a${at + 1}: &a${at + 1} [${Array(9).fill(`*a${at}`).join(', ')}]`).join('\n')}\n`,
   ],
-  ['a spec above what Temporal takes', `${VALID}description: ${'x'.repeat(300_000)}\n`],
+  ['a spec that is too large for Temporal', `${VALID}description: ${'x'.repeat(300_000)}\n`],
 ])('%s is refused in one line', async (_, text) => {
   expect(await complaintsAbout(text)).toEqual(['x.yaml:1: expected at most 262144 bytes as JSON, but it has more']);
 });
 
-test('a file that cannot be read is told in words', async () => {
+test('a file that cannot be read is reported with the reason', async () => {
   const whyOf = (file: string) =>
     readCampaignFile(file).catch((error: CommandError) => [error.exitCode, error.message]);
   const folder = await temporaryFolder();

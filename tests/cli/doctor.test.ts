@@ -4,7 +4,7 @@ import { type Check, checkLines, missing, ok } from '../../cli/doctor/check.ts';
 import { wrongPackages } from '../../cli/doctor/machine.ts';
 import { inProject } from '../../config/paths.ts';
 
-test('packages are compared by their normalised names', () => {
+test('packages are compared by normalised name', () => {
   const requirements =
     'math-verify==0.8.0 \\\n    --hash=sha256:00\ntyping-extensions==4.1 \\\ntorch==2.15.0 \\\nyarl==1.0\n';
   expect(wrongPackages(requirements, { 'math-verify': '0.8.0', 'typing-extensions': '4.1', torch: '2.14.0' })).toEqual([
@@ -13,11 +13,11 @@ test('packages are compared by their normalised names', () => {
   ]);
 });
 
-test('a package for other systems alone is not missing here', () => {
+test('a package that only other systems need is not missing here', () => {
   expect(wrongPackages("colorama==0.4.6 ; sys_platform == 'win32' \\\n", {})).toEqual([]);
 });
 
-test('what mends a thing stands below it', () => {
+test('the remedy is on the line below its check', () => {
   expect(checkLines([ok('Node', '24'), missing('worker', 'none', 'npm run worker')])).toEqual([
     '✔ Node    24',
     '✘ worker  none',
@@ -25,7 +25,7 @@ test('what mends a thing stands below it', () => {
   ]);
 });
 
-test('the doctor finds what is installed, and ends with 1 when no Temporal answers', async () => {
+test('doctor finds the installed programs, and ends with 1 when no Temporal server answers', async () => {
   const { stdout, exitCode } = await execa(process.execPath, [inProject('cli/main.ts'), 'doctor', '--json'], {
     reject: false,
     env: { TEMPORAL_ADDRESS: 'localhost:1', ORRERY_STORE: inProject('.orrery/store') },

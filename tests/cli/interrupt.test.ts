@@ -9,7 +9,7 @@ import { until } from '../support/machine.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 import { CTRL_C, onTerminal } from '../support/terminal.ts';
 
-// A program that draws with log-update and saves when it is interrupted, on a real pseudo-terminal.
+// The program draws with log-update and saves when it is interrupted. It runs on a real pseudo-terminal.
 
 /** Longer than any test waits. */
 const FOR_EVER_MS = 600_000;
@@ -22,7 +22,7 @@ async function waiting(saveMs: number) {
   return { terminal, isSaved: () => existsSync(saved) };
 }
 
-test('Ctrl-C lets the work end in good order, and gives the cursor back', async () => {
+test('Ctrl-C lets the work end cleanly, and the cursor comes back', async () => {
   const { terminal, isSaved } = await waiting(300);
   await using _ = terminal;
   expect(terminal.hasCursor()).toBe(false);
@@ -33,7 +33,7 @@ test('Ctrl-C lets the work end in good order, and gives the cursor back', async 
   expect(terminal.hasCursor()).toBe(true);
 });
 
-test('Ctrl-C that arrives several times within a moment counts once', async () => {
+test('Ctrl-C that arrives several times in quick succession counts once', async () => {
   const { terminal, isSaved } = await waiting(300);
   await using _ = terminal;
   terminal.press(CTRL_C.repeat(3));
@@ -41,7 +41,7 @@ test('Ctrl-C that arrives several times within a moment counts once', async () =
   expect(isSaved()).toBe(true);
 });
 
-test('a second Ctrl-C ends at once, and says what runs on', async () => {
+test('a second Ctrl-C ends the process at once, and the output says what keeps running', async () => {
   const { terminal, isSaved } = await waiting(FOR_EVER_MS);
   await using _ = terminal;
   terminal.press(CTRL_C);
@@ -54,7 +54,7 @@ test('a second Ctrl-C ends at once, and says what runs on', async () => {
   expect(isSaved()).toBe(false);
 });
 
-test('a terminal that closes interrupts the work, which saves although nothing can be shown any more', async () => {
+test('a terminal that closes interrupts the work, and the work still saves', async () => {
   const { terminal, isSaved } = await waiting(300);
   await using _ = terminal;
   terminal.close();
@@ -62,7 +62,7 @@ test('a terminal that closes interrupts the work, which saves although nothing c
   expect(isSaved()).toBe(true);
 });
 
-/** Without a terminal: its output goes to a pipe. */
+/** The program without a terminal: its output goes to a pipe. */
 async function waitingInPipe(saveMs: number) {
   const saved = join(await temporaryFolder(), 'saved');
   const child = spawn(process.execPath, [PROGRAM, saved, `${saveMs}`], { stdio: ['ignore', 'pipe', 'pipe'] });
@@ -75,7 +75,7 @@ async function waitingInPipe(saveMs: number) {
   return { child, end, errors: () => errors, isSaved: () => existsSync(saved) };
 }
 
-test('SIGTERM counts as Ctrl-C, and a second one too', async () => {
+test('a first and a second SIGTERM have the same effect as Ctrl-C', async () => {
   const { child, end, errors } = await waitingInPipe(FOR_EVER_MS);
   let shown = '';
   child.stdout.on('data', (text: Buffer) => {
@@ -89,7 +89,7 @@ test('SIGTERM counts as Ctrl-C, and a second one too', async () => {
   expect(errors()).toBe('orrery: it runs on\n');
 });
 
-test('a reader that is gone, as of `| head`, interrupts the work in place of breaking it', async () => {
+test('a closed pipe (`| head`) interrupts the work cleanly', async () => {
   const { child, end, errors, isSaved } = await waitingInPipe(300);
   child.stdout.destroy();
   expect(await end).toEqual([130, null]);

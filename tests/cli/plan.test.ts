@@ -10,16 +10,16 @@ const EXAMPLE = 'examples/llama-3.1-70b.yaml';
 const orrery = (...args: string[]) =>
   execa(process.execPath, [inProject('cli/main.ts'), ...args], { cwd: PROJECT, reject: false });
 
-test('plan forecasts every stage of a campaign whose data is not there yet, and exits 0 as all fits', async () => {
+test('plan forecasts every stage although some data is missing, and exits with 0 when every stage fits', async () => {
   const { exitCode, stdout } = await orrery('plan', EXAMPLE, '--forecast', '--json');
   expect(exitCode).toBe(0);
   const plan = JSON.parse(stdout) as CampaignPlan;
   expect(plan.stages).toHaveLength(18);
-  // The benchmarks are there, and were counted.
+  // The benchmark files exist, so plan counts their problems.
   expect(plan.counts).toEqual({ search: 20_700, curriculum: 20_700, benchmark: 570 });
 });
 
-test('plan, validate and submit refuse what the trainers cannot run, by stage and field, and say what would run', async () => {
+test('plan, validate and submit name the stage and field that the trainers cannot run, and what would run', async () => {
   const words = /stages\.sft\.run\.resources\.gpus: expected at most 1, but got 8[\s\S]*until: rewrite/;
   const planned = await orrery('plan', EXAMPLE);
   expect(planned.exitCode).toBe(1);
@@ -32,7 +32,7 @@ test('plan, validate and submit refuse what the trainers cannot run, by stage an
   }
 });
 
-test('what comes before the stage that cannot run is planned and accepted with --until', async () => {
+test('--until accepts a campaign that ends before the stage that cannot run', async () => {
   const folder = await temporaryFolder();
   const file = join(folder, 'campaign.yaml');
   await writeFile(file, (await readExample()).replaceAll(/data\/training\/[\w-]+/g, 'data/benchmarks/math500'));
@@ -41,7 +41,7 @@ test('what comes before the stage that cannot run is planned and accepted with -
   expect(stdout).toContain('workflow start');
 });
 
-test('plan tells what does not fit by its field, and exits 1', async () => {
+test('plan names the field that does not fit, and exits with 1', async () => {
   const folder = await temporaryFolder();
   const file = join(folder, 'campaign.yaml');
   await writeFile(file, (await readExample()).replace('microBatchSize: 1', 'microBatchSize: 4'));
@@ -50,7 +50,7 @@ test('plan tells what does not fit by its field, and exits 1', async () => {
   expect(stdout).toContain('stages.rl.microBatchSize: expected at most 1, but got 4');
 });
 
-test('plan refuses a model that nothing is known of, and exits 65', async () => {
+test('plan refuses an unknown model, and exits with 65', async () => {
   const folder = await temporaryFolder();
   const file = join(folder, 'campaign.yaml');
   await writeFile(file, (await readExample()).replace('meta-llama/Llama-3.1-70B-Instruct', 'someone/else'));

@@ -18,13 +18,13 @@ beforeAll(async () => {
 
 afterAll(() => rmSync(store, { recursive: true, force: true }));
 
-/** The command as a person runs it. It needs no Temporal. */
+/** Runs the command like a person. It needs no Temporal server. */
 const report = async (...args: string[]) => {
   const command = ['cli/main.ts', 'report', ...args];
   return await execa(process.execPath, command, { env: { ORRERY_STORE: store }, reject: false });
 };
 
-/** Runs the command over a changed file, and puts that back. */
+/** Changes a file, runs the command, and restores the file. */
 async function reportOver(path: string, change: (text: string) => string | null) {
   const text = readFileSync(path, 'utf8');
   const changed = change(text);
@@ -37,7 +37,7 @@ async function reportOver(path: string, change: (text: string) => string | null)
   }
 }
 
-test('a report is printed as it was published', async () => {
+test('the command prints the report as it was published', async () => {
   const [table, printed] = [await report(ID), await report(ID, '--json')];
   expect(table.exitCode).toBe(0);
   expect(table.stdout).toContain('pass@1');
@@ -46,16 +46,20 @@ test('a report is printed as it was published', async () => {
 
 test.each([
   [
-    'a figure of the report was changed by hand',
+    'a number in the report was changed by hand',
     () => json,
     (text: string) => text.replace(/"value": 0/, '"value": 1'),
   ],
   ['the page was changed by hand', () => html, (text: string) => `${text}<p>forged</p>`],
-  ['the page is lost', () => html, () => null],
-  ['the record of its publication is lost', () => join(dirname(json), 'published.json'), () => null],
-  ['the record is cut', () => join(dirname(json), 'published.json'), (text: string) => text.slice(0, 60)],
+  ['the page is missing', () => html, () => null],
+  ['the publication record is missing', () => join(dirname(json), 'published.json'), () => null],
   [
-    'the record is that of another campaign',
+    'the publication record is truncated',
+    () => join(dirname(json), 'published.json'),
+    (text: string) => text.slice(0, 60),
+  ],
+  [
+    'the publication record belongs to another campaign',
     () => join(dirname(json), 'published.json'),
     (text: string) => {
       const { checksum: _, ...record } = JSON.parse(text);
@@ -63,7 +67,7 @@ test.each([
       return JSON.stringify({ ...forged, checksum: sha256Canonical(forged) });
     },
   ],
-])('nothing of a report is printed where %s, and it is said what to do', async (_, file, change) => {
+])('the command prints no report and a remedy when %s', async (_, file, change) => {
   const { exitCode, stdout, stderr } = await reportOver(file(), change);
   expect(exitCode).toBe(65);
   expect(stdout).toBe('');

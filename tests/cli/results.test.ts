@@ -12,7 +12,7 @@ const aRow = (label: string, change: Partial<ReportSummary['results'][number]> =
   ...change,
 });
 
-test('the results are a table with intervals where there are any, then what the report says of them', () => {
+test('the results are a table with the known intervals, followed by the headline of the report', () => {
   const headline = { sentence: 'Nothing is decided.', details: ['One seed.'] };
   expect(
     resultLines({

@@ -33,7 +33,7 @@ const statusOf = async () => {
   return { ...(await handle.query<CampaignStatus>('status')), report };
 };
 
-test('submit --until ends every arm after that stage, with a report; submitted again, finished stages are reused', async () => {
+test('submit --until ends every arm after that stage, with a report; the next submit reuses finished stages', async () => {
   expect(await orrery('submit', file, '--until', 'linearise')).toMatchObject({ exitCode: 0 });
   const part = await statusOf();
   expect(part.stages.map(({ name }) => name)).not.toContain('astro/rewrite');
@@ -46,13 +46,13 @@ test('submit --until ends every arm after that stage, with a report; submitted a
   expect(more.stages.find(({ name }) => name === 'astro/rewrite')).toMatchObject({ state: 'completed' });
 });
 
-test('submit --until refuses a stage that no campaign can end after', async () => {
+test('submit --until refuses a stage after which no campaign can end', async () => {
   const { exitCode, stderr } = await orrery('submit', file, '--until', 'analyse');
   expect(exitCode).toBe(2);
   expect(stderr).toContain('--until');
 });
 
-test('submit --until --print prints a command for the campaign as it is to be', async () => {
+test('submit --until --print prints a command whose input contains the stage', async () => {
   const id = 'until-printed';
   const copy = inOrrery('specs', `${id}.json`);
   try {

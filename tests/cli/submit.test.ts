@@ -35,7 +35,7 @@ const orrery = (...args: string[]) =>
     env: { TEMPORAL_ADDRESS: temporal.address, ORRERY_STORE: join(folder, 'store') },
   });
 
-test('a campaign is started once: while it runs, the same id is refused with 73', async () => {
+test('a second submit of the same id ends with 73 while the campaign runs', async () => {
   const first = await orrery('submit', file, '--json');
   expect(first).toMatchObject({ exitCode: 0, stdout: '{"id":"submitted"}' });
   const second = await orrery('submit', file);
@@ -61,7 +61,7 @@ test('the printed temporal command starts the same campaign', async () => {
   expect(input).toEqual(JSON.parse(readFileSync(file, 'utf8')));
 });
 
-/** What `temporal workflow show --output json` tells of a start. */
+/** The part of `temporal workflow show --output json` that holds the input. */
 interface Shown {
   readonly events: readonly {
     readonly workflowExecutionStartedEventAttributes: {
@@ -77,7 +77,7 @@ test.each([{ args: ['status', 'nobody'] }, { args: ['logs', 'nobody', 'search'] 
   },
 );
 
-test('a file that is not valid ends with 65, and --json lists what is wrong', async () => {
+test('an invalid file ends with 65, and --json lists the complaints', async () => {
   const wrong = join(folder, 'wrong.yaml');
   writeFileSync(wrong, 'name: x\ndomain: { name: countdown }\npolicy: { type: pretrain }\n');
   const { exitCode, stdout } = await orrery('validate', wrong, '--json');
@@ -85,12 +85,14 @@ test('a file that is not valid ends with 65, and --json lists what is wrong', as
   expect(JSON.parse(stdout)).toMatchObject({ valid: false, complaints: [{ field: 'data', line: 1 }] });
 });
 
-test('what no worker would do ends with 69, and says how to start one', { timeout: 60_000 }, async () => {
-  await orrery('submit', file, '--id', 'asked');
-  const asked = [['pause'], ['resume'], ['retry', 'search'], ['approve'], ['cancel']].map(([command = '', ...more]) =>
-    orrery(command, 'asked', ...more),
+test('a command that needs a worker ends with 69 when there is none, and says how to start one', {
+  timeout: 60_000,
+}, async () => {
+  await orrery('submit', file, '--id', 'no-worker');
+  const results = [['pause'], ['resume'], ['retry', 'search'], ['approve'], ['cancel']].map(([command = '', ...more]) =>
+    orrery(command, 'no-worker', ...more),
   );
-  for (const { exitCode, stderr } of await Promise.all(asked)) {
+  for (const { exitCode, stderr } of await Promise.all(results)) {
     expect(exitCode).toBe(69);
     expect(stderr).toContain('npm run worker');
   }

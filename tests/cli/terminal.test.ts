@@ -6,7 +6,7 @@ import { temporaryFolder } from '../support/temporary-folder.ts';
 import { CTRL_C, type OnTerminal, onTerminal } from '../support/terminal.ts';
 import { aCampaign, openWorkbench, type Workbench } from '../support/worker.ts';
 
-// A real campaign of toy stages, and the commands on a real pseudo-terminal. Nothing waits for the campaign's end.
+// A real campaign of toy stages, and the commands on a real pseudo-terminal. No test waits for the end of the campaign.
 
 let bench: Workbench;
 let worker: Awaited<ReturnType<Workbench['startWorker']>>;
@@ -25,21 +25,21 @@ const start = (workflowId: string) =>
   bench.client.workflow.start('campaign', { taskQueue: 'orrery', workflowId, args: [aCampaign({ settings: LONG })] });
 
 const environment = () => ({ ...process.env, TEMPORAL_ADDRESS: bench.address, ORRERY_STORE: bench.store });
-/** The command as `npx orrery` runs it: under the wrapper that looks for the pinned Node. */
+/** Runs the command like `npx orrery`, through the wrapper that finds the pinned Node. */
 const orrery = (...args: string[]): OnTerminal =>
   onTerminal([process.execPath, inProject('cli/orrery.mjs'), ...args], { env: environment() });
 
 const isRunning = async (id: string) =>
   (await bench.client.workflow.getHandle(id).describe()).status.name === 'RUNNING';
 
-describe('Ctrl-C ends with 130, says that the campaign goes on and gives the cursor back', () => {
+describe('Ctrl-C ends with 130, prints that the campaign continues and restores the cursor', () => {
   test('of watch', async () => {
     await using watch = orrery('watch', 'long');
     await watch.untilShown('● running');
     expect(watch.hasCursor()).toBe(false);
     watch.press(CTRL_C);
     expect(await watch.ended()).toBe(130);
-    expect(watch.text()).toContain('campaign long goes on');
+    expect(watch.text()).toContain('campaign long continues');
     expect(watch.text()).toContain('orrery pause long');
     expect(watch.hasCursor()).toBe(true);
     expect(await isRunning('long')).toBe(true);
@@ -52,7 +52,7 @@ describe('Ctrl-C ends with 130, says that the campaign goes on and gives the cur
     await submit.untilShown('waited-for');
     submit.press(CTRL_C);
     expect(await submit.ended()).toBe(130);
-    expect(submit.text()).toContain('campaign waited-for goes on');
+    expect(submit.text()).toContain('campaign waited-for continues');
     expect(submit.hasCursor()).toBe(true);
     expect(await isRunning('waited-for')).toBe(true);
   });
@@ -62,22 +62,22 @@ describe('Ctrl-C ends with 130, says that the campaign goes on and gives the cur
     await logs.untilShown('attempt 0, step');
     logs.press(CTRL_C);
     expect(await logs.ended()).toBe(130);
-    expect(logs.text()).toContain('campaign long goes on');
+    expect(logs.text()).toContain('campaign long continues');
   });
 });
 
-test('one Ctrl-C that npm hands on too is one: what it says is not cut short', async () => {
+test('one Ctrl-C counts once although npm forwards it too, and the message is complete', async () => {
   await using watch = onTerminal(['npm', 'run', '--silent', 'orrery', '--', 'watch', 'long'], {
     env: environment(),
     cwd: inProject(),
   });
   await watch.untilShown('● running');
   watch.press(CTRL_C);
-  expect([130, 'SIGINT']).toContain(await watch.ended()); // some shells between npm and us end by the signal themselves
-  expect(watch.text().match(/campaign long goes on/g)).toHaveLength(1);
+  expect([130, 'SIGINT']).toContain(await watch.ended()); // Some shells between npm and the command end by the signal.
+  expect(watch.text().match(/campaign long continues/g)).toHaveLength(1);
 });
 
-test('a terminal without a size is told in lines: a table would have no room there, and nothing would be shown', async () => {
+test('a terminal without a size gets lines, because log-update would print nothing there', async () => {
   await using watch = onTerminal([process.execPath, inProject('cli/orrery.mjs'), 'watch', 'long'], {
     env: environment(),
     size: [0, 0],
@@ -86,10 +86,10 @@ test('a terminal without a size is told in lines: a table would have no room the
   expect(watch.hasCursor()).toBe(true);
 });
 
-test('a terminal that closes ends the watch; nothing is left waiting for it', async () => {
+test('a terminal that closes ends the watch, and the campaign continues', async () => {
   await using watch = orrery('watch', 'long');
   await watch.untilShown('● running');
   watch.close();
-  expect(await watch.ended()).toBe(130); // in good order, not by SIGHUP
+  expect(await watch.ended()).toBe(130); // A clean end, not death by SIGHUP.
   expect(await isRunning('long')).toBe(true);
 });

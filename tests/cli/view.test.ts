@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { retriedFailure } from '../../cli/campaigns.ts';
-import { named } from '../../cli/commands/place.ts';
+import { listNames } from '../../cli/commands/installation.ts';
 import { accountLines, campaignLines, phaseOf, progressText, stageLine } from '../../cli/view.ts';
 import { type CampaignStatus, NEW_ACCOUNT, type StageStatus } from '../../spec/index.ts';
 import { aCampaignStatus, anIncident, aProgress, aStage } from '../support/builders.ts';
@@ -9,7 +9,7 @@ const NOW = Date.parse('2026-01-01T00:01:40Z');
 
 const aCampaign = (stages: StageStatus[]): CampaignStatus => aCampaignStatus({ stages });
 
-test('progress shows a bar, what is done, the rate and the time to go', () => {
+test('progress shows a bar, the count, the rate and the time to go', () => {
   expect(progressText(aProgress())).toBe('[██████████··········]  50/100 problems  5/s  0:10 to go');
 });
 
@@ -21,7 +21,7 @@ test('a finished count has no time to go', () => {
   expect(progressText(aProgress({ done: 100 }))).not.toContain('to go');
 });
 
-test('a running stage shows its progress and for how long it has run', () => {
+test('a running stage shows its progress and its duration', () => {
   const line = stageLine(
     aStage({ state: 'running', progress: aProgress(), startedAt: '2026-01-01T00:00:00Z' }),
     8,
@@ -32,19 +32,19 @@ test('a running stage shows its progress and for how long it has run', () => {
   expect(line).toMatch(/1:40$/);
 });
 
-test('a held stage says why, and what failed last', () => {
+test('a held stage shows the reason and its last failure', () => {
   const incidents = [anIncident({ class: 'Crashed', message: 'boom\nstack', attempt: 2 })];
   const line = stageLine(aStage({ state: 'held', why: 'waits for retryStage', executions: 3, incidents }), 8, NOW);
   expect(line).toContain('execution 3  waits for retryStage  Crashed: boom');
   expect(line).not.toContain('stack');
 });
 
-test('a stage that is done tells how often it failed and what that cost', () => {
+test('a completed stage shows its number of failures and the time they cost', () => {
   const incidents = [anIncident({ class: 'Crashed', costSeconds: 75 })];
   expect(stageLine(aStage({ state: 'completed', failures: 1, incidents }), 6, NOW)).toContain('1 failure, 1:15 lost');
 });
 
-test('the account tells the effective share, where the time went, and what it was lost to', () => {
+test('the account shows the effective ratio, the time by kind, and the lost time by cause', () => {
   const seconds = { ...NEW_ACCOUNT.seconds, working: 80, starting: 15, lost: 5, paused: 500 };
   const causes = { Crashed: { times: 2, seconds: 20 }, Pause: { times: 1, seconds: 3 } };
   const stage = aStage({ state: 'completed', account: { seconds, causes } });
@@ -54,17 +54,17 @@ test('the account tells the effective share, where the time went, and what it wa
   expect(lines).toContain('lost to Crashed 0:20 (2 x), Pause 0:03 (1 x)');
 });
 
-test('what runs is counted as work until its end tells more', () => {
+test('a running stage counts as working', () => {
   const stage = aStage({ state: 'running', accountedUntil: '2026-01-01T00:00:40Z' });
   expect(accountLines(aCampaignStatus({ stages: [stage] }), NOW).join()).toContain('working 1:00');
 });
 
-test('a reused stage takes no time', () => {
+test('a reused stage shows no duration', () => {
   const times = { startedAt: '2026-01-01T00:00:00Z', finishedAt: '2026-01-01T00:00:10Z' };
   expect(stageLine(aStage({ state: 'reused', ...times }), 6, NOW)).toBe('  search  ✔ reused');
 });
 
-test('stages stand in one column each', () => {
+test('the states of the stages are aligned in one column', () => {
   const stages = [aStage(), aStage({ name: 'astro/evaluate-rl' })];
   const [, first = '', second = ''] = campaignLines(
     { id: 'tiny', workflow: 'RUNNING', status: aCampaign(stages), failure: null, retrying: null },
@@ -73,7 +73,7 @@ test('stages stand in one column each', () => {
   expect(first.indexOf('·')).toBe(second.indexOf('·'));
 });
 
-test('a campaign that was refused at the door shows what was wrong', () => {
+test('a campaign with an invalid spec shows the complaint', () => {
   expect(
     campaignLines(
       { id: 'tiny', workflow: 'FAILED', status: null, failure: 'name: expected string', retrying: null },
@@ -82,13 +82,13 @@ test('a campaign that was refused at the door shows what was wrong', () => {
   ).toEqual(['tiny  failed', '  name: expected string']);
 });
 
-test('a terminated workflow is not told as running', () => {
+test('a terminated workflow is shown as terminated', () => {
   expect(phaseOf({ id: 'tiny', workflow: 'TERMINATED', status: aCampaign([]), failure: null, retrying: null })).toBe(
     'terminated',
   );
 });
 
-test('an activity that waits for its next try is told with its last failure, by the stage or by the campaign itself', () => {
+test('an activity that waits for its next attempt is shown with its last failure, on its stage or its campaign', () => {
   const activities = [
     { activityType: { name: 'awaitJob' }, state: 2, attempt: 2, lastFailure: { message: 'heartbeat timeout' } },
     {
@@ -99,22 +99,20 @@ test('an activity that waits for its next try is told with its last failure, by 
     },
   ];
   const why = retriedFailure(activities);
-  expect(why).toBe('startAttempt is tried again (attempt 3): ENOSPC: no space left\nstack');
-  expect(stageLine(aStage({ why }), 6, NOW)).toMatch(
-    /startAttempt is tried again \(attempt 3\): ENOSPC: no space left$/,
-  );
+  expect(why).toBe('startAttempt is retried (attempt 3): ENOSPC: no space left\nstack');
+  expect(stageLine(aStage({ why }), 6, NOW)).toMatch(/startAttempt is retried \(attempt 3\): ENOSPC: no space left$/);
   const view = { id: 'tiny', workflow: 'RUNNING', status: aCampaign([aStage()]), failure: null, retrying: why };
   expect(campaignLines(view, NOW).at(-1)).toContain('ENOSPC: no space left');
   expect(retriedFailure(activities.slice(0, 1))).toBeNull();
 });
 
-test('what programs and strangers say steers no terminal', () => {
+test('text from programs and strangers cannot steer the terminal', () => {
   const text = '\u001b[2J\u009b31m\u202e\rgone';
   const incidents = [anIncident({ class: 'Crashed', message: text, followed: text })];
   const progress = aProgress({ unit: text, metrics: { [text]: 1 } });
   const stage = aStage({ state: 'running', why: text, incidents, progress });
   const view = { id: 'x', workflow: 'FAILED', status: aCampaign([stage]), failure: text, retrying: text } as const;
-  const shown = [...campaignLines(view as never, NOW), named([text])];
+  const shown = [...campaignLines(view as never, NOW), listNames([text])];
   for (const line of shown) expect(line).not.toMatch(/[\p{Cc}\u202e]/u);
   expect(shown.join('\n').match(/\\u001b\[2J/g)?.length).toBeGreaterThanOrEqual(6);
 });

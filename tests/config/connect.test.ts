@@ -2,22 +2,25 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
-import { variables } from '../../cli/commands/place.ts';
+import { environmentLines } from '../../cli/commands/installation.ts';
 import { startCommands } from '../../cli/submit.ts';
 import { connectionSettings } from '../../config/connect.ts';
-import { orreryCommand, placeFlags, quoted } from '../../config/printed-commands.ts';
+import { connectionFlags, orreryCommand, quoted } from '../../config/printed-commands.ts';
 import { type RememberedServer, rememberedServer, rememberServer } from '../../config/remembered.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'orrery-connect-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-/** Of nobody's shell: what is tested is all there is. */
+/** Hides the profile of the person who runs the tests. */
 const NO_PROFILE = { TEMPORAL_CONFIG_FILE: '/no/such/temporal.toml' };
 const SERVER: RememberedServer = {
-  ...{ port: 45_001, uiPort: 45_002, namespace: 'teams', taskQueue: 'mine' },
+  port: 45_001,
+  uiPort: 45_002,
+  namespace: 'teams',
+  taskQueue: 'mine',
   namespaceId: '01234567-89ab-cdef-0123-456789abcdef',
 };
-const at = (env: Record<string, string> = {}, remembered: RememberedServer | null = null) => {
+const settingsWith = (env: Record<string, string> = {}, remembered: RememberedServer | null = null) => {
   const { connectionOptions, namespace, taskQueue, namespaceId } = connectionSettings(
     { ...NO_PROFILE, ...env },
     remembered,
@@ -25,73 +28,84 @@ const at = (env: Record<string, string> = {}, remembered: RememberedServer | nul
   return { address: connectionOptions.address, namespace, taskQueue, namespaceId };
 };
 
-describe('where Temporal is', () => {
-  test('on this machine, at the port that the project uses, where nothing else is named', () => {
-    expect(at()).toEqual({ address: 'localhost:7233', namespace: 'default', taskQueue: 'orrery', namespaceId: null });
-    expect(at({ ORRERY_TEMPORAL_PORT: '7300' }).address).toBe('localhost:7300');
-    expect(at({ ORRERY_TEMPORAL_PORT: '7300', TEMPORAL_ADDRESS: 'there:7233' }).address).toBe('there:7233');
+describe('the Temporal server of a command is', () => {
+  test('on localhost at the default port when nothing names another', () => {
+    expect(settingsWith()).toEqual({
+      address: 'localhost:7233',
+      namespace: 'default',
+      taskQueue: 'orrery',
+      namespaceId: null,
+    });
+    expect(settingsWith({ ORRERY_TEMPORAL_PORT: '7300' }).address).toBe('localhost:7300');
+    expect(settingsWith({ ORRERY_TEMPORAL_PORT: '7300', TEMPORAL_ADDRESS: 'there:7233' }).address).toBe('there:7233');
   });
 
-  test('at the server that this clone started last, with its namespace and queue', () => {
+  test('the one that this clone started last, with its namespace and queue', () => {
     const { namespace, taskQueue, namespaceId } = SERVER;
-    expect(at({}, SERVER)).toEqual({ address: 'localhost:45001', namespace, taskQueue, namespaceId });
-    expect(at({ ORRERY_TASK_QUEUE: 'other' }, SERVER)).toMatchObject({ taskQueue: 'other', namespaceId });
-    // The id is that of the remembered namespace.
-    expect(at({ TEMPORAL_NAMESPACE: 'other' }, SERVER)).toMatchObject({ namespace: 'other', namespaceId: null });
+    expect(settingsWith({}, SERVER)).toEqual({ address: 'localhost:45001', namespace, taskQueue, namespaceId });
+    expect(settingsWith({ ORRERY_TASK_QUEUE: 'other' }, SERVER)).toMatchObject({ taskQueue: 'other', namespaceId });
+    // The remembered id belongs to the remembered namespace only.
+    expect(settingsWith({ TEMPORAL_NAMESPACE: 'other' }, SERVER)).toMatchObject({
+      namespace: 'other',
+      namespaceId: null,
+    });
   });
 
-  test('where the person says, whatever is remembered', () => {
+  test('the one that the environment names, whatever is remembered', () => {
     const elsewhere = { address: 'there:7233', namespace: 'default', taskQueue: 'orrery', namespaceId: null };
-    expect(at({ TEMPORAL_ADDRESS: 'there:7233' }, SERVER)).toEqual(elsewhere);
-    expect(at({ ORRERY_TEMPORAL_PORT: '7300' }, SERVER)).toEqual({ ...elsewhere, address: 'localhost:7300' });
-    // Who names the address means what answers there.
-    expect(at({ TEMPORAL_ADDRESS: 'localhost:45001' }, SERVER)).toMatchObject({ taskQueue: 'mine', namespaceId: null });
+    expect(settingsWith({ TEMPORAL_ADDRESS: 'there:7233' }, SERVER)).toEqual(elsewhere);
+    expect(settingsWith({ ORRERY_TEMPORAL_PORT: '7300' }, SERVER)).toEqual({ ...elsewhere, address: 'localhost:7300' });
+    // A person who names the address accepts any server that answers there.
+    expect(settingsWith({ TEMPORAL_ADDRESS: 'localhost:45001' }, SERVER)).toMatchObject({
+      taskQueue: 'mine',
+      namespaceId: null,
+    });
   });
 
-  test('a port or a queue that is none is refused by the name of its variable', () => {
-    expect(() => at({ ORRERY_TEMPORAL_PORT: 'none' })).toThrow(
+  test('not taken from an invalid port or queue: the error names the variable', () => {
+    expect(() => settingsWith({ ORRERY_TEMPORAL_PORT: 'none' })).toThrow(
       'ORRERY_TEMPORAL_PORT: expected a port from 1 to 65535, but got "none"',
     );
     for (const name of ["x' OR 1=1", 'a b', '/_sys/x', '-x', 'a:b', 'x'.repeat(101), 'ü', 'x\n']) {
-      expect(() => at({ ORRERY_TASK_QUEUE: name })).toThrow(/^ORRERY_TASK_QUEUE: .*, but got "/);
+      expect(() => settingsWith({ ORRERY_TASK_QUEUE: name })).toThrow(/^ORRERY_TASK_QUEUE: .*, but got "/);
     }
   });
 });
 
-describe('what is remembered', () => {
+describe('the remembered server', () => {
   const file = join(folder, 'connection.json');
 
-  test('is read as it was written', () => {
+  test('is the same after a round trip', () => {
     expect(rememberedServer(file)).toBeNull();
     rememberServer(SERVER, file);
     expect(rememberedServer(file)).toEqual(SERVER);
   });
 
   test.each([
-    ['half a file', '{"port":'],
-    ['nothing', ''],
+    ['a truncated file', '{"port":'],
+    ['an empty file', ''],
     ['a list', '[]'],
-    ['a port that is none', JSON.stringify({ ...SERVER, port: 70_000 })],
-    ['a command for a queue', JSON.stringify({ ...SERVER, taskQueue: '$(id)' })],
+    ['an invalid port', JSON.stringify({ ...SERVER, port: 70_000 })],
+    ['a shell command as the queue', JSON.stringify({ ...SERVER, taskQueue: '$(id)' })],
     ['a namespace with a quote', JSON.stringify({ ...SERVER, namespace: "a'b" })],
     ['a field of another version', JSON.stringify({ ...SERVER, address: 'there:7233' })],
     ['a file of a megabyte', ' '.repeat(1 << 20)],
     ['a list that is nested 10,000 deep', '['.repeat(10_000)],
-  ])('and %s is refused, with what to do', (_, text) => {
+  ])('is refused with a remedy: %s', (_, text) => {
     writeFileSync(file, text);
     expect(() => rememberedServer(file)).toThrow(`${file} (remove it to start afresh) is not valid`);
   });
 
-  test('and a folder in its place is refused too', () => {
+  test('is refused when a folder has the name of the file', () => {
     expect(() => rememberedServer(folder)).toThrow('(remove it to start afresh) is not valid');
   });
 });
 
-describe('commands that are printed', () => {
+describe('printed commands', () => {
   const command = (env: Record<string, string>, remembered: RememberedServer | null = null) =>
     orreryCommand('watch tiny', 'npx orrery', { ...NO_PROFILE, ...env }, remembered);
 
-  test('say what a bare command of this clone would not find', () => {
+  test('set only the variables that differ from the defaults of this clone', () => {
     expect(command({})).toBe('npx orrery watch tiny');
     expect(command({}, SERVER)).toBe('npx orrery watch tiny');
     expect(command({ ORRERY_TEMPORAL_PORT: '45001' }, SERVER)).toBe('npx orrery watch tiny');
@@ -104,17 +118,17 @@ describe('commands that are printed', () => {
     );
   });
 
-  test('carry address, namespace and queue for temporal and tctl', () => {
+  test('name the address, namespace and queue for temporal and tctl', () => {
     const settings = connectionSettings(NO_PROFILE, SERVER);
     expect(startCommands('tiny', 'my file.json', settings)).toEqual([
       "temporal workflow start --address localhost:45001 --namespace teams --task-queue mine --type campaign --workflow-id tiny --input-file 'my file.json'",
       "tctl --address localhost:45001 --namespace teams workflow start --taskqueue mine --workflow_type campaign --workflow_id tiny --input_file 'my file.json'",
     ]);
-    expect(placeFlags(settings)).toBe('--address localhost:45001 --namespace teams');
-    expect(variables(settings)).toContain('export TEMPORAL_CLI_ADDRESS=localhost:45001');
+    expect(connectionFlags(settings)).toBe('--address localhost:45001 --namespace teams');
+    expect(environmentLines(settings)).toContain('export TEMPORAL_CLI_ADDRESS=localhost:45001');
   });
 
-  test('hold in a shell whatever a setting holds', () => {
+  test('quote every value for the shell', () => {
     expect(quoted("a'; rm -rf $HOME")).toBe("'a'\\''; rm -rf $HOME'");
     expect(quoted('')).toBe("''");
   });

@@ -58,7 +58,7 @@ test('a Temporal of another project on the remembered port is not joined: later 
   expect(other.address).toBe(first.address);
 
   await expect(connect(settingsOf(ours))).rejects.toThrow(
-    `the Temporal at ${first.address} is not the one that this project started there`,
+    `the Temporal server at ${first.address} is not the one that this project started there`,
   );
   // Who names the address means what answers.
   const named = connectionSettings(

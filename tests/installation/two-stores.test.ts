@@ -131,7 +131,7 @@ test('a campaign id that is open in another installation is refused, and is free
   const refused = await orrery(two, 'submit', file);
   expect(refused, refused.stderr).toMatchObject({ exitCode: 73 });
   expect(refused.stderr).toContain(
-    `for another installation: task queue one belongs to the store ${await knownStoreId(one.store)}`,
+    `in another installation: task queue one belongs to the store ${await knownStoreId(one.store)}`,
   );
   for (const command of ['status', 'pause', 'cancel']) {
     const looked = await orrery(two, command, 'shared');
@@ -170,7 +170,7 @@ test('a queue in use is released only by force; then its worker exits, and anoth
   expect(refused.stderr).toContain('and is in use');
   expect(refused.stderr).toContain('a worker polls it');
 
-  expect((await orrery(one, 'queue', 'release', '--force')).stdout).toMatch(/^task queue one is free of the store/);
+  expect((await orrery(one, 'queue', 'release', '--force')).stdout).toMatch(/^task queue one is free; store /);
   const { exitCode, all } = await worker;
   expect(exitCode).toBe(73);
   expect(all).toContain('was released (orrery queue release)');

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { Client, Connection } from '@temporalio/client';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import { linesOf } from '../../cli/commands/gc.ts';
+import { reconciliationLines } from '../../cli/commands/gc.ts';
 import { localMachine } from '../../local/index.ts';
 import { describeSubject, reconcile, startReconciler, temporalOwners } from '../../reconciler/index.ts';
 import { claimAfter, latestClaim, stageDir } from '../../store/index.ts';
@@ -173,13 +173,15 @@ test('orrery gc prints what it found, what it did, and why', async () => {
 
 test('orrery gc also prints what it could not clean up or determine', () => {
   const finding = { kind: 'stale-claim', dir: '/store/a', attempt: 3, owner: 'demo/sft', why: 'it is closed' } as const;
-  expect(linesOf({ cleaned: [{ finding, done: 'released', error: 'EROFS' }], doubts: ['who it is'] })).toEqual([
+  expect(
+    reconciliationLines({ cleaned: [{ finding, done: 'released', error: 'EROFS' }], doubts: ['who it is'] }),
+  ).toEqual([
     'not released: stale claim /store/a, attempt 3',
     '  because it is closed',
     '  EROFS',
     'unknown: who it is',
   ]);
-  expect(linesOf({ cleaned: [], doubts: [] })).toEqual(['nothing to clean up']);
+  expect(reconciliationLines({ cleaned: [], doubts: [] })).toEqual(['nothing to clean up']);
 });
 
 test('a worker cleans up when it starts, and then repeatedly until it ends', async () => {

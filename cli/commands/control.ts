@@ -3,36 +3,42 @@ import { EXIT, type ExitCode } from '../../config/command-errors.ts';
 import { withClient } from '../../config/connect.ts';
 import { finishWith } from '../../config/exit.ts';
 import type { CampaignStatus } from '../../spec/index.ts';
-import { reachCampaign, untilEnded, updateCampaign } from '../campaigns.ts';
+import { runningCampaign, updateCampaign, waitUntilEnded } from '../campaigns.ts';
 
-/** `pause`, `resume`, `retry`, `approve` and `cancel`: each returns when it is done, not when it is asked. */
-export function addSteerCommands(program: Command): void {
+/** `pause`, `resume`, `retry`, `approve` and `cancel`. Each command returns when its effect is complete. */
+export function addControlCommands(program: Command): void {
   program
     .command('pause <id>')
-    .description('save and free every machine; returns when no process of the campaign is left')
+    .description('save the work and free every machine; returns when no process of the campaign is left')
     .option('--json', 'answer as JSON')
     .action(finishWith((id: string, options: Answer) => update(id, 'pause', [], 'is paused', options)));
   program
     .command('resume <id>')
-    .description('go on where the pause stopped')
+    .description('continue a paused campaign')
     .option('--json', 'answer as JSON')
-    .action(finishWith((id: string, options: Answer) => update(id, 'resume', [], 'goes on', options)));
+    .action(finishWith((id: string, options: Answer) => update(id, 'resume', [], 'continues', options)));
   program
     .command('retry <id> <stage>')
-    .description('start a held stage again, with its budgets restored')
+    .description('start a held stage again with full retry budgets')
     .option('--json', 'answer as JSON')
     .action(
       finishWith((id: string, stage: string, options: Answer) =>
-        update(id, 'retryStage', [{ stage }], `tries ${stage} again`, options),
+        update(id, 'retryStage', [{ stage }], `starts ${stage} again`, options),
       ),
     );
   program
     .command('approve <id> [arm]')
-    .description('let the RL of an arm begin; of all arms when none is named')
+    .description('approve the RL stage of an arm; of every arm when none is named')
     .option('--json', 'answer as JSON')
     .action(
       finishWith((id: string, arm: string | undefined, options: Answer) =>
-        update(id, 'approve', [arm === undefined ? {} : { arm }], `may begin RL of ${arm ?? 'every arm'}`, options),
+        update(
+          id,
+          'approve',
+          [arm === undefined ? {} : { arm }],
+          `has approval for RL of ${arm ?? 'every arm'}`,
+          options,
+        ),
       ),
     );
   program
@@ -53,10 +59,10 @@ async function update(id: string, name: string, args: unknown[], done: string, {
 
 async function cancel(id: string): Promise<ExitCode> {
   return withClient(async (client) => {
-    const handle = await reachCampaign(client, id);
+    const handle = await runningCampaign(client, id);
     await handle.cancel();
     console.error(`waiting until the stages of ${id} have ended and their machines are free`);
-    await untilEnded(client, handle);
+    await waitUntilEnded(client, handle);
     console.log(`campaign ${id} is cancelled`);
     return EXIT.ok;
   });

@@ -16,13 +16,14 @@ import { exitCodeOf, watchCampaign } from '../watch.ts';
 import { podPrinter, runsInCluster } from './pod-logs.ts';
 
 const FOLLOW_MS = 500;
+/** After a stage has ended, its last lines arrive within this time. */
 const LAST_LINES_MS = 1500;
 
-/** `status`, `watch`, `logs` and `report`: looking at a campaign changes nothing. */
-export function addLookCommands(program: Command): void {
+/** `status`, `watch`, `logs` and `report`: commands that only read. */
+export function addInspectCommands(program: Command): void {
   program
     .command('status <id>')
-    .description('show where a campaign stands')
+    .description('show the state of a campaign and its stages')
     .option('--json', 'answer as JSON')
     .action(
       finishWith(async (id: string, options: { json?: true }) => {
@@ -33,42 +34,42 @@ export function addLookCommands(program: Command): void {
     );
   program
     .command('watch <id>')
-    .description('show a campaign until it has ended; Ctrl-C ends the watch alone')
+    .description('show a campaign until it has ended; Ctrl-C stops the watch, and the campaign continues')
     .action(
       finishWith((id: string) => withClient(async (client) => exitCodeOf(await watchUntilInterrupted(client, id)))),
     );
   program
     .command('logs <id> [stage]')
-    .description('print what the present or last execution of a stage printed (default: the stages that run)')
-    .option('-f, --follow', 'go on until the stage has ended')
+    .description('print the log of the current or last execution of a stage (default: the stages that run)')
+    .option('-f, --follow', 'print new lines until the stage has ended')
     .action(finishWith(logs));
   program
     .command('report <id>')
-    .description('print the results table and where the report is')
-    .option('--open', 'open it in the browser')
+    .description('print the results table and the path of the report')
+    .option('--open', 'open the report in the browser')
     .option('--json', 'print report.json')
     .action(finishWith(report));
 }
 
 /**
- * Watches a campaign to its end.
- * @throws CommandError 130 on Ctrl-C, which ends the watch alone
+ * Watches a campaign until it ends.
+ * @throws CommandError 130 on Ctrl-C, which stops only the watch
  */
 export async function watchUntilInterrupted(client: Client, id: string): Promise<CampaignView> {
   const view = await untilInterrupted(
     (signal) => watchCampaign(client, id, signal),
-    () => goesOn(id),
+    () => stillRunningHint(id),
   );
   if (view !== null && !isRunning(view)) return view;
   throw interrupted(id);
 }
 
-const goesOn = (id: string): string =>
-  `campaign ${id} goes on\nstop it with \`${orreryCommand(`pause ${id}`)}\` or \`${orreryCommand(`cancel ${id}`)}\``;
+const stillRunningHint = (id: string): string =>
+  `campaign ${id} continues\nstop it with \`${orreryCommand(`pause ${id}`)}\` or \`${orreryCommand(`cancel ${id}`)}\``;
 
-const interrupted = (id: string): CommandError => new CommandError(EXIT.interrupted, goesOn(id));
+const interrupted = (id: string): CommandError => new CommandError(EXIT.interrupted, stillRunningHint(id));
 
-/** Of a cluster, logs that are followed come from the pods, and else those that were kept, where there are any. */
+/** Logs from the pods of a cluster: for `--follow`, and where the store has no log files. */
 async function podLogs(
   client: Client,
   id: string,
@@ -76,8 +77,8 @@ async function podLogs(
   follow: boolean,
   signal: AbortSignal,
 ): Promise<void> {
-  const leaving = new AbortController();
-  const printer = await podPrinter(follow, AbortSignal.any([signal, leaving.signal]));
+  const stopFollowing = new AbortController();
+  const printer = await podPrinter(follow, AbortSignal.any([signal, stopFollowing.signal]));
   do {
     const { status } = await viewCampaign(client, id);
     for (const name of names) {
@@ -86,9 +87,8 @@ async function podLogs(
     }
     if (follow) await sleepOrAborted(FOLLOW_MS, signal);
   } while (follow && !signal.aborted && (await anyRuns(client, id, names)));
-  // What was printed last is on its way still.
   if (follow) await sleepOrAborted(LAST_LINES_MS, signal);
-  if (follow) leaving.abort();
+  if (follow) stopFollowing.abort();
   await printer.finish();
 }
 
@@ -96,7 +96,7 @@ async function logs(id: string, stage: string | undefined, options: { follow?: t
   const ended = await withClient((client) =>
     untilInterrupted(
       (signal) => orAborted(printLogs(client, id, stage, options.follow ?? false, signal), signal),
-      () => goesOn(id),
+      () => stillRunningHint(id),
     ),
   );
   if (ended === null) throw interrupted(id);
@@ -110,7 +110,7 @@ async function printLogs(
   follow: boolean,
   signal: AbortSignal,
 ): Promise<ExitCode> {
-  const stages = stage === undefined ? await stagesAtWork(client, id) : [stage];
+  const stages = stage === undefined ? await defaultStages(client, id) : [stage];
   const offsets: Offsets = new Map();
   for (;;) {
     const { status } = await viewCampaign(client, id);
@@ -126,7 +126,7 @@ async function printLogs(
     if (!follow && offsets.size === 0) {
       throw new CommandError(
         EXIT.missing,
-        `${stages.join(', ')} of campaign ${id} left no logs here: not executed, or reused`,
+        `there are no logs of ${stages.join(', ')} of campaign ${id} in this store: the stage did not run, or it was reused`,
       );
     }
     if (!follow || signal.aborted || !(await anyRuns(client, id, stages))) return EXIT.ok;
@@ -136,14 +136,14 @@ async function printLogs(
 
 /** @throws CommandError 66 when the campaign has no such stage */
 function stageNamed(status: CampaignStatus | null, name: string): StageStatus {
-  const stage = status?.stages.find((one) => one.name === name);
-  if (stage !== undefined) return stage;
-  const known = status?.stages.map((one) => one.name).join(', ') ?? 'none: no worker answers';
+  const found = status?.stages.find((stage) => stage.name === name);
+  if (found !== undefined) return found;
+  const known = status?.stages.map((stage) => stage.name).join(', ') ?? 'none: no worker answers';
   throw new CommandError(EXIT.missing, `expected a stage of the campaign, but got "${name}"`, `its stages: ${known}`);
 }
 
-/** Stages that run now; else the one that failed last. */
-async function stagesAtWork(client: Client, id: string): Promise<string[]> {
+/** The stages that run now; if none runs, the stage that failed last. */
+async function defaultStages(client: Client, id: string): Promise<string[]> {
   const stages = (await viewCampaign(client, id)).status?.stages ?? [];
   const running = stages.filter(({ state }) => state === 'running');
   const failed = stages.filter(({ incidents, state }) => incidents.length > 0 && state !== 'completed').slice(-1);

@@ -16,42 +16,46 @@ import { visibleText } from '../../spec/index.ts';
 import { knownStoreId } from '../../store/index.ts';
 import { livePollers } from '../doctor/temporal.ts';
 
-/** Campaigns of one queue that are listed. *Ours*. */
+/** Campaigns that `list` shows at most. *Ours*. */
 const MAX_LISTED = 1000;
-/** Campaigns that a refusal names. */
+/** Names that a message lists at most. */
 const MAX_NAMED = 5;
 
-/** `list`, `queue` and `env`: this installation within its Temporal. */
-export function addPlaceCommands(program: Command): void {
+/** `list`, `queue` and `env`: this installation and its task queue on Temporal. */
+export function addInstallationCommands(program: Command): void {
   program
     .command('list')
-    .description('list the campaigns that are open on the task queue of this installation')
+    .description("list the open campaigns on this installation's task queue")
     .option('--json', 'answer as JSON')
     .action(finishWith(list));
-  const queue = program.command('queue').description('tell which store the task queue of this installation belongs to');
+  const queue = program.command('queue').description("show which store owns this installation's task queue");
   queue
     .command('show', { isDefault: true })
-    .description('tell which store has the queue, since when, and what uses it')
+    .description('show which store owns the queue, since when, and what uses it')
     .option('--json', 'answer as JSON')
     .action(finishWith(show));
   queue
     .command('release')
-    .description('give the queue up, so that the worker of another store may take it')
-    .option('--force', 'although a worker polls it or campaigns are open on it: the next store gets them')
+    .description('release the queue, so that a worker of another store can take it')
+    .option('--force', 'release it even when a worker polls it or campaigns are open on it; the next store gets them')
     .action(finishWith(release));
   program
     .command('env')
-    .description('print the variables that lead temporal, tctl and orrery to this Temporal, for `eval "$(orrery env)"`')
+    .description('print the variables that point temporal, tctl and orrery at this Temporal: `eval "$(orrery env)"`')
     .action(
       finishWith(async () => {
-        console.log(variables(connectionSettings()).join('\n'));
+        console.log(environmentLines(connectionSettings()).join('\n'));
         return EXIT.ok;
       }),
     );
 }
 
-/** Pure. `tctl` has names of its own. */
-export function variables({ connectionOptions: { address }, namespace, taskQueue }: ConnectionSettings): string[] {
+/** Pure. `tctl` reads variables of its own. */
+export function environmentLines({
+  connectionOptions: { address },
+  namespace,
+  taskQueue,
+}: ConnectionSettings): string[] {
   return Object.entries({
     TEMPORAL_ADDRESS: address,
     TEMPORAL_NAMESPACE: namespace,
@@ -95,8 +99,8 @@ async function show({ json }: { json?: true }): Promise<ExitCode> {
   console.log(
     `the store of this project: ${store === null ? `${path}, which no worker has used` : `${store} (${path})`}`,
   );
-  console.log(`workers: ${named(found.pollers) || 'none'}`);
-  console.log(`open campaigns: ${named(found.campaigns) || 'none'}`);
+  console.log(`workers: ${listNames(found.pollers) || 'none'}`);
+  console.log(`open campaigns: ${listNames(found.campaigns) || 'none'}`);
   return EXIT.ok;
 }
 
@@ -111,25 +115,25 @@ async function release({ force }: { force?: true }): Promise<ExitCode> {
     }
     const [pollers, campaigns] = await Promise.all([livePollers(client, settings), openCampaigns(client, taskQueue)]);
     const used = [
-      ...(campaigns.length > 0 ? [`campaigns are open on it: ${named(campaigns)}`] : []),
-      ...(pollers.length > 0 ? [`a worker polls it: ${named(pollers)}`] : []),
+      ...(campaigns.length > 0 ? [`campaigns are open on it: ${listNames(campaigns)}`] : []),
+      ...(pollers.length > 0 ? [`a worker polls it: ${listNames(pollers)}`] : []),
     ];
     if (used.length > 0 && !force) {
       throw new CommandError(
         EXIT.failed,
         `${describeQueueOwner(taskQueue, holder)}, and is in use: ${used.join('; ')}`,
-        'let the campaigns end or cancel them, and stop the worker. `--force` gives the queue up all the same: ' +
-          'the next store gets the open campaigns, without what they have finished',
+        'wait for the campaigns to end or cancel them, and stop the worker. `--force` releases the queue anyway: ' +
+          'the next store gets the open campaigns, but none of their finished stages',
       );
     }
     await releaseQueue(client, taskQueue, holder.runId);
-    const whose = holder.kind === 'store' ? ` of the store ${describeStore(holder)}` : '';
-    console.log(`task queue ${taskQueue} is free${whose}: the next worker takes it`);
+    const owner = holder.kind === 'store' ? `; store ${describeStore(holder)} owned it` : '';
+    console.log(`task queue ${taskQueue} is free${owner}. The next worker takes it`);
     return EXIT.ok;
   });
 }
 
-/** Stages too: those of a campaign that was terminated are still ending. */
+/** Campaigns with an open workflow. Stages count: those of a terminated campaign may still be ending. */
 async function openCampaigns(client: Client, queue: string): Promise<string[]> {
   const open = new Set<string>();
   for await (const { workflowId } of openOnQueue(client, queue)) {
@@ -139,6 +143,6 @@ async function openCampaigns(client: Client, queue: string): Promise<string[]> {
   return [...open];
 }
 
-/** Ids and identities that anyone may have chosen. */
-export const named = (names: readonly string[]): string =>
+/** Names joined for a message. They may come from strangers, so control characters are shown, not sent. */
+export const listNames = (names: readonly string[]): string =>
   [...names.slice(0, MAX_NAMED).map(visibleText), ...(names.length > MAX_NAMED ? ['and more'] : [])].join(', ');
