@@ -2,11 +2,12 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { z } from 'zod';
-import { DomainRef, SPEC_LIMITS } from '../spec/campaign.ts';
 import type { Complaint } from '../spec/complaint.ts';
 import type { RewriteFault } from '../spec/curated-card.ts';
 import { InvalidInputError, parseOrRefuse } from '../spec/errors.ts';
 import { jsonFault } from '../spec/json-limits.ts';
+import { DomainRef } from '../spec/policy.ts';
+import { SPEC_LIMITS } from '../spec/spec-limits.ts';
 
 /**
  * Fixed sentences of the reflections (paper, procedure cloning), in the words of the domain:

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import PQueue from 'p-queue';
-import type { Data } from '../spec/campaign.ts';
 import type { Complaint } from '../spec/complaint.ts';
+import type { Data } from '../spec/data.ts';
 import { InvalidInputError } from '../spec/errors.ts';
 import { locationOf } from '../spec/location.ts';
 import { WrongInputError } from './errors.ts';

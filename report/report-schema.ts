@@ -1,10 +1,10 @@
 import { z } from 'zod';
-import { DomainRef, Policy } from '../spec/campaign.ts';
 import { CuratedCard } from '../spec/curated-card.ts';
 import { DataCard } from '../spec/data-card.ts';
 import { Counts, Sha256 } from '../spec/manifest.ts';
+import { DomainRef, Policy } from '../spec/policy.ts';
 import { Span } from '../spec/records.ts';
-import { StageKind } from '../spec/stages/index.ts';
+import { StageKind } from '../spec/stages/kinds.ts';
 import { CampaignStatus } from '../spec/status.ts';
 import { Estimate } from './statistics/estimate.ts';
 

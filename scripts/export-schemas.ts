@@ -2,7 +2,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { z } from 'zod';
 import { inProject } from '../config/paths.ts';
-import { CampaignSpec, StageFile } from '../spec/index.ts';
+import { CampaignSpec, IS_TRAINER, StageFile } from '../spec/index.ts';
 import { PYTHON_TYPES, pythonTypes } from './python-types.ts';
 
 const folder = new URL('../spec/schemas/', import.meta.url);
@@ -10,11 +10,16 @@ const folder = new URL('../spec/schemas/', import.meta.url);
 /** File name -> schema, as JSON text. What several fields share stands once, in `$defs`: a third of the size. */
 export const schemas = (): Record<string, string> => ({
   'campaign.json': text(z.toJSONSchema(CampaignSpec, { io: 'input', reused: 'ref' }), 'A campaign of orrery'),
-  'stage-file.json': text(
-    z.toJSONSchema(StageFile, { io: 'output', reused: 'ref' }),
-    'Input of a stage program of orrery',
+  // Each trainer reads its own, so that a new field of one kind changes no key of another.
+  ...Object.fromEntries(
+    StageFile.options
+      .filter(({ shape }) => IS_TRAINER.has(shape.kind.value))
+      .map((schema) => [`stage-file-${schema.shape.kind.value}.json`, stageFile(schema)]),
   ),
 });
+
+const stageFile = (schema: z.ZodType): string =>
+  text(z.toJSONSchema(schema, { io: 'output', reused: 'ref' }), 'Input of a stage program of orrery');
 
 function text(schema: object, title: string): string {
   return `${JSON.stringify({ title, ...schema }, null, 2)}\n`;

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { DecontaminationRule, NearDuplicateRule } from './stages/index.ts';
+import { DecontaminationRule, NearDuplicateRule } from './stages/prepare.ts';
 
 /** Number of records, by source and by difficulty. */
 const Counted = z.object({

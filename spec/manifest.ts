@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { StageKind } from './stages/index.ts';
+import { StageKind } from './stages/kinds.ts';
 
 export const Sha256 = z.string().regex(/^[0-9a-f]{64}$/, 'expected 64 hexadecimal digits');
 /** Key of a stage, which is the name of its folder in the store. */

@@ -1,5 +1,5 @@
 import { type CampaignSpec, UNTIL } from './campaign.ts';
-import type { StageKind } from './stages/index.ts';
+import type { StageKind } from './stages/kinds.ts';
 
 /** A planned stage of a campaign: its name, kind and arm, and the stages that it reads. */
 export interface StageSlot {

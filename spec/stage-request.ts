@@ -2,7 +2,7 @@ import type { CampaignSpec } from './campaign.ts';
 import type { Inputs, ManifestRef } from './manifest.ts';
 import type { StageSlot } from './plan.ts';
 import type { StageRequest } from './stage-file.ts';
-import type { StageKind } from './stages/index.ts';
+import type { StageKind } from './stages/kinds.ts';
 
 /**
  * Builds the request of a stage from the campaign spec and the results of the stages that it reads.

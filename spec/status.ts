@@ -3,7 +3,7 @@ import { Account, NEW_ACCOUNT, type TimeKind } from './account.ts';
 import { Incident } from './ledger.ts';
 import { ManifestRef } from './manifest.ts';
 import { Progress } from './progress.ts';
-import { StageKind } from './stages/index.ts';
+import { StageKind } from './stages/kinds.ts';
 
 /** State of one stage of a campaign. */
 export const StageState = z.enum([

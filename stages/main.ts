@@ -5,7 +5,7 @@
  * To add a stage, write `stages/<kind>/program.ts` and add it to `PROGRAMS`.
  */
 import { writeSync } from 'node:fs';
-import type { StageKind } from '../spec/stages/index.ts';
+import type { StageKind } from '../spec/stages/kinds.ts';
 import type { StageProgram } from './runtime/context.ts';
 import { type Ending, endingOf, StageExit } from './runtime/exits.ts';
 import { runStage } from './runtime/run.ts';

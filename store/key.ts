@@ -1,8 +1,8 @@
 import { basename } from 'node:path';
-import type { Data } from '../spec/campaign.ts';
+import type { Data } from '../spec/data.ts';
 import type { Counts, FileEntry, Identity, Inputs, ManifestRef } from '../spec/manifest.ts';
 import type { StageFile } from '../spec/stage-file.ts';
-import { IS_TRAINER, type StageKind } from '../spec/stages/index.ts';
+import { IS_TRAINER, type StageKind } from '../spec/stages/kinds.ts';
 import { sha256Canonical } from './canonical.ts';
 
 /** Everything that determines the result of a stage: a {@link StageFile} without `key` and `name`. */

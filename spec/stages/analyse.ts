@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { whole } from '../fields.ts';
 import { runOf } from '../run-shapes.ts';
+import { stageFileOf } from '../stage-file-of.ts';
 import { from } from './shared.ts';
 
 /** The report. */
@@ -17,3 +18,10 @@ export const AnalyseConfig = z
   })
   .prefault({});
 export type AnalyseConfig = z.infer<typeof AnalyseConfig>;
+
+/** `stage.json` of this kind. */
+export const AnalyseStageFile = stageFileOf('analyse', AnalyseConfig).extend({
+  arms: z
+    .array(z.string())
+    .describe('Names of the arms in the order of the spec. Their inputs are named <arm>/<stage>.'),
+});

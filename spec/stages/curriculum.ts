@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { batch, fraction, nonzeroTemperature, nucleus, tokens, whole, withRules } from '../fields.ts';
 import { runOf } from '../run-shapes.ts';
+import { stageFileOf } from '../stage-file-of.ts';
 import { from } from './shared.ts';
 
 /** Whether any possible pass rate other than 0 and 1 lies in the window. RL learns nothing from a prompt with pass rate 0 or 1. */
@@ -47,3 +48,6 @@ export const CurriculumConfig = withRules(
   ],
 ).prefault({});
 export type CurriculumConfig = z.infer<typeof CurriculumConfig>;
+
+/** `stage.json` of this kind. */
+export const CurriculumStageFile = stageFileOf('curriculum', CurriculumConfig);

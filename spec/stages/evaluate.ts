@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { batch, nucleus, temperature, tokens, whole } from '../fields.ts';
 import { runOf } from '../run-shapes.ts';
+import { stageFileOf } from '../stage-file-of.ts';
 import { from } from './shared.ts';
 
 /** Samples a policy on the benchmarks and verifies every completion. */
@@ -18,3 +19,6 @@ export const EvaluateConfig = z
   })
   .prefault({});
 export type EvaluateConfig = z.infer<typeof EvaluateConfig>;
+
+/** `stage.json` of this kind. */
+export const EvaluateStageFile = stageFileOf('evaluate', EvaluateConfig);

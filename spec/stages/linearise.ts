@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { whole, withRules } from '../fields.ts';
 import { runOf } from '../run-shapes.ts';
+import { stageFileOf } from '../stage-file-of.ts';
 import { from } from './shared.ts';
 
 /** N: number of self-evaluations per solution. */
@@ -42,3 +43,6 @@ export const LineariseConfig = z
   })
   .prefault({});
 export type LineariseConfig = z.infer<typeof LineariseConfig>;
+
+/** `stage.json` of this kind. */
+export const LineariseStageFile = stageFileOf('linearise', LineariseConfig);

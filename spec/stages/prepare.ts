@@ -1,6 +1,8 @@
 import { z } from 'zod';
+import { Data } from '../data.ts';
 import { fraction, whole } from '../fields.ts';
 import { runOf } from '../run-shapes.ts';
+import { stageFileOf } from '../stage-file-of.ts';
 import { from } from './shared.ts';
 
 /** When two problems of one set count as duplicates although their texts differ. */
@@ -61,3 +63,14 @@ export const PrepareConfig = z
   })
   .prefault({});
 export type PrepareConfig = z.infer<typeof PrepareConfig>;
+
+/** `stage.json` of this kind. */
+export const PrepareStageFile = stageFileOf('prepare', PrepareConfig).extend({
+  data: Data,
+  dataFiles: z
+    .record(z.string(), z.string().regex(/^[0-9a-f]{64}$/))
+    .optional()
+    .describe(
+      'SHA-256 of every problem file, by the path in the campaign, computed by the worker. The program refuses files with other content.',
+    ),
+});

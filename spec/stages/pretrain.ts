@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { batch, learningRate, optimizerSteps, whole, withRules } from '../fields.ts';
 import { runOf } from '../run-shapes.ts';
+import { stageFileOf } from '../stage-file-of.ts';
 import { from, inCheckpoints } from './shared.ts';
 
 /** Trains a small substitute for a pretrained instruct model on demonstrations of the domain. *Ours*. */
@@ -36,3 +37,6 @@ export const PretrainConfig = z
   })
   .prefault({});
 export type PretrainConfig = z.infer<typeof PretrainConfig>;
+
+/** `stage.json` of this kind. */
+export const PretrainStageFile = stageFileOf('pretrain', PretrainConfig);

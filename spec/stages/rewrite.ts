@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { batch, fraction, temperature, tokens, whole } from '../fields.ts';
 import { runOf } from '../run-shapes.ts';
+import { stageFileOf } from '../stage-file-of.ts';
 import { from } from './shared.ts';
 
 /** Rewrites traces, node by node, as chains of thought with fixed reflection phrases. */
@@ -30,3 +31,6 @@ export const RewriteConfig = z
   })
   .prefault({});
 export type RewriteConfig = z.infer<typeof RewriteConfig>;
+
+/** `stage.json` of this kind. */
+export const RewriteStageFile = stageFileOf('rewrite', RewriteConfig);

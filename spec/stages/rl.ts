@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { batch, learningRate, nonzeroTemperature, nucleus, optimizerSteps, tokens, whole } from '../fields.ts';
 import { runOf } from '../run-shapes.ts';
+import { stageFileOf } from '../stage-file-of.ts';
 import { from, inCheckpoints } from './shared.ts';
 
 /** GRPO with rewards of +1 and -1 from the verifier. */
@@ -35,3 +36,6 @@ export const RlConfig = z
   })
   .prefault({});
 export type RlConfig = z.infer<typeof RlConfig>;
+
+/** `stage.json` of this kind. */
+export const RlStageFile = stageFileOf('rl', RlConfig);

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { batch, nucleus, seconds, temperature, tokens, whole, withRules } from '../fields.ts';
 import { runOf } from '../run-shapes.ts';
+import { stageFileOf } from '../stage-file-of.ts';
 import { from } from './shared.ts';
 
 /** Monte Carlo tree search over reasoning steps, or best-of-N instead as an ablation. */
@@ -85,3 +86,6 @@ export const SearchConfig = withRules(
   ],
 ).prefault({});
 export type SearchConfig = z.infer<typeof SearchConfig>;
+
+/** `stage.json` of this kind. */
+export const SearchStageFile = stageFileOf('search', SearchConfig);

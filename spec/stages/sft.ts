@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { batch, learningRate, optimizerSteps, tokens, whole, withRules } from '../fields.ts';
 import { runOf } from '../run-shapes.ts';
+import { stageFileOf } from '../stage-file-of.ts';
 import { from, inCheckpoints } from './shared.ts';
 
 /** Supervised fine-tuning on the solutions, with the loss on all tokens. */
@@ -41,3 +42,6 @@ export const SftConfig = withRules(
   ],
 ).prefault({});
 export type SftConfig = z.infer<typeof SftConfig>;
+
+/** `stage.json` of this kind. */
+export const SftStageFile = stageFileOf('sft', SftConfig);

@@ -5,7 +5,7 @@ import { DroppedTrace } from '../../spec/curated-card.ts';
 import { DataCard } from '../../spec/data-card.ts';
 import type { Manifest } from '../../spec/manifest.ts';
 import { EvaluatedCompletion, FILES, PassRate, partFile, Solution, TrainingMetric } from '../../spec/records.ts';
-import type { StageKind } from '../../spec/stages/index.ts';
+import type { StageKind } from '../../spec/stages/kinds.ts';
 import { readJson } from '../../store/files.ts';
 import { inputManifest } from '../io/inputs.ts';
 import { readAllJsonl } from '../io/jsonl.ts';

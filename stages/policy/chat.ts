@@ -4,8 +4,8 @@ import { Template } from '@huggingface/jinja';
 import { z } from 'zod';
 import type { LoadedDomain } from '../../domains/domain.ts';
 import { readSmallFile, WrongInputError } from '../../inputs/index.ts';
-import type { Policy } from '../../spec/campaign.ts';
 import { InvalidInputError, parseOrRefuse } from '../../spec/errors.ts';
+import type { Policy } from '../../spec/policy.ts';
 
 /** A special token, in both forms that tokenizer files use. */
 const Token = z

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { POD_ENV } from '../../spec/pod-env.ts';
-import type { StageKind } from '../../spec/stages/index.ts';
+import type { StageKind } from '../../spec/stages/kinds.ts';
 import type { StageContext } from '../runtime/context.ts';
 import { StageExit } from '../runtime/exits.ts';
 import type { Completion, ServedModel } from './answer.ts';

@@ -1,5 +1,5 @@
 import { execa } from 'execa';
-import type { Data } from '../../spec/campaign.ts';
+import type { Data } from '../../spec/data.ts';
 import type { Contamination } from '../../spec/data-card.ts';
 import { parseOrRefuse } from '../../spec/errors.ts';
 import { FAILURES } from '../../spec/failures.ts';

@@ -10,7 +10,7 @@ import {
   openFile,
   WrongInputError,
 } from '../../inputs/index.ts';
-import type { ProblemFile } from '../../spec/campaign.ts';
+import type { ProblemFile } from '../../spec/data.ts';
 import { locationOf } from '../../spec/location.ts';
 import type { StageContext } from '../runtime/context.ts';
 import { StageExit } from '../runtime/exits.ts';

@@ -1,7 +1,7 @@
 import { basename } from 'node:path';
 import type { Logger } from 'pino';
 import type { OpenInput } from '../../inputs/index.ts';
-import type { Data, ProblemFile } from '../../spec/campaign.ts';
+import type { Data, ProblemFile } from '../../spec/data.ts';
 import type { DataCard, SetAside } from '../../spec/data-card.ts';
 import type { Problem } from '../../spec/records.ts';
 import { StageExit } from '../runtime/exits.ts';

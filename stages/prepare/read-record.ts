@@ -1,4 +1,4 @@
-import { LAYOUTS, type ProblemFile } from '../../spec/campaign.ts';
+import { LAYOUTS, type ProblemFile } from '../../spec/data.ts';
 import { answerOfField, answerOfSolution, type Found } from './answers.ts';
 
 /** Where the parts of a problem are in a record: dotted paths, or null for parts that do not exist. */

@@ -1,7 +1,7 @@
 import { basename, join } from 'node:path';
 import type { Counts } from '../../spec/manifest.ts';
 import { FILES } from '../../spec/records.ts';
-import type { StageKind } from '../../spec/stages/index.ts';
+import type { StageKind } from '../../spec/stages/kinds.ts';
 import { readJsonLines } from '../io/jsonl.ts';
 import { StageExit } from './exits.ts';
 

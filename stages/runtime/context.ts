@@ -2,7 +2,7 @@ import type { Logger } from 'pino';
 import type { LoadedDomain } from '../../domains/domain.ts';
 import type { Counts } from '../../spec/manifest.ts';
 import type { StageFileOf } from '../../spec/stage-file.ts';
-import type { StageKind } from '../../spec/stages/index.ts';
+import type { StageKind } from '../../spec/stages/kinds.ts';
 
 /** How far a program is, in its own unit. `total` is null while it is unknown. */
 export interface ProgressReport {

@@ -1,5 +1,5 @@
 import PQueue from 'p-queue';
-import type { StageKind } from '../../spec/stages/index.ts';
+import type { StageKind } from '../../spec/stages/kinds.ts';
 import type { Journal } from '../io/journal.ts';
 import type { StageContext } from './context.ts';
 

@@ -3,7 +3,8 @@ import { dirname, join, resolve } from 'node:path';
 import { z } from 'zod';
 import { parseOrRefuse } from '../../spec/errors.ts';
 import { POD_ENV } from '../../spec/pod-env.ts';
-import { StageFile } from '../../spec/stage-file.ts';
+import type { StageFile } from '../../spec/stage-file.ts';
+import { StageKind } from '../../spec/stages/kinds.ts';
 import { isMissing, readJson } from '../../store/files.ts';
 import { stageKey } from '../../store/key.ts';
 import { stageDir, stageFilePath } from '../../store/layout.ts';
@@ -70,7 +71,7 @@ export const storeMissing = (missing: string): StageExit =>
 async function readStage(path: string, store: string): Promise<StageFile> {
   try {
     const value = await readJson(path, z.unknown());
-    const stage = parseOrRefuse(StageFile, value, path);
+    const stage = parseOrRefuse(await schemaOf(value, path), value, path);
     // The key is computed over the file as it is, because the schema may add the default of a setting newer than the
     // file.
     if (stageKey(value as StageFile) === stage.key) return stage;
@@ -84,4 +85,25 @@ async function readStage(path: string, store: string): Promise<StageFile> {
     if (!existsSync(stages)) throw storeMissing(stages);
     throw new StageExit('InvalidInput', `${POD_ENV.stageFile}: expected a stage file, but ${path} is not there`);
   }
+}
+
+/** Schemas by kind. A pod loads that of its own kind alone, so that a new field of one kind changes no key of another. */
+// @loads spec/stages/{kind}.ts
+const STAGE_FILES: { readonly [K in StageKind]?: () => Promise<z.ZodType<StageFile>> } = {
+  prepare: async () => (await import('../../spec/stages/prepare.ts')).PrepareStageFile,
+  search: async () => (await import('../../spec/stages/search.ts')).SearchStageFile,
+  linearise: async () => (await import('../../spec/stages/linearise.ts')).LineariseStageFile,
+  rewrite: async () => (await import('../../spec/stages/rewrite.ts')).RewriteStageFile,
+  curriculum: async () => (await import('../../spec/stages/curriculum.ts')).CurriculumStageFile,
+  evaluate: async () => (await import('../../spec/stages/evaluate.ts')).EvaluateStageFile,
+  analyse: async () => (await import('../../spec/stages/analyse.ts')).AnalyseStageFile,
+};
+
+/** @throws InvalidInputError when the file has no kind; StageExit `InvalidInput` when it is the kind of another program */
+async function schemaOf(value: unknown, path: string): Promise<z.ZodType<StageFile>> {
+  const { kind } = parseOrRefuse(z.looseObject({ kind: StageKind }), value, path);
+  const load = STAGE_FILES[kind];
+  if (load !== undefined) return await load();
+  const known = Object.keys(STAGE_FILES).join(', ');
+  throw new StageExit('InvalidInput', `kind: expected one of ${known}, but got ${kind}, which is a Python trainer`);
 }

@@ -4,7 +4,7 @@ import { type LoadedDomain, loadDomain } from '../../domains/domain.ts';
 import { parseOrRefuse } from '../../spec/errors.ts';
 import { POD_ENV } from '../../spec/pod-env.ts';
 import type { StageFileOf } from '../../spec/stage-file.ts';
-import { type StageKind, USES_POLICY_SERVER } from '../../spec/stages/index.ts';
+import { type StageKind, USES_POLICY_SERVER } from '../../spec/stages/kinds.ts';
 import { isFenced } from '../../store/claims.ts';
 import { isMissing, writeFileAtomic } from '../../store/files.ts';
 import { progressPath, stageFilePath } from '../../store/layout.ts';

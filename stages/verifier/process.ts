@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 import { FAILURES } from '../../spec/failures.ts';
 import { Verdict } from '../../spec/records.ts';
-import type { StageKind } from '../../spec/stages/index.ts';
+import type { StageKind } from '../../spec/stages/kinds.ts';
 import { linesOf } from '../io/lines.ts';
 import { timeoutsOf } from '../policy/retry.ts';
 import type { StageContext } from '../runtime/context.ts';

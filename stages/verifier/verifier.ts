@@ -1,5 +1,5 @@
 import type { Problem, Verdict } from '../../spec/records.ts';
-import type { StageKind } from '../../spec/stages/index.ts';
+import type { StageKind } from '../../spec/stages/kinds.ts';
 import type { StageContext } from '../runtime/context.ts';
 import { StageExit } from '../runtime/exits.ts';
 import { pythonCommand } from '../runtime/python.ts';

@@ -1,5 +1,5 @@
 import type { OpenInput } from '../../../inputs/index.ts';
-import type { ProblemFile } from '../../../spec/campaign.ts';
+import type { ProblemFile } from '../../../spec/data.ts';
 import { parsedLines } from '../../io/jsonl.ts';
 import { StageExit } from '../../runtime/exits.ts';
 import { readCsv } from './csv.ts';

@@ -14,8 +14,8 @@ from orrery_trainers.pod.stage_key import stage_key
 if TYPE_CHECKING:
     from orrery_trainers.pod.stage_types import TrainerStage
 
-# @loads spec/schemas/stage-file.json
-SCHEMA = PROJECT / "spec" / "schemas" / "stage-file.json"
+# @loads spec/schemas/stage-file-{kind}.json
+SCHEMAS = PROJECT / "spec" / "schemas"
 
 
 def read_stage_file(file: Path, kind: str) -> TrainerStage:
@@ -34,10 +34,8 @@ def read_stage_file(file: Path, kind: str) -> TrainerStage:
     came = stage.get("kind") if isinstance(stage, dict) else stage
     if came != kind:
         raise InvalidInput(f"{file}: kind: expected {kind!r}, but got {shorten(came)}")
-    schema = json.loads(SCHEMA.read_text(encoding="utf-8"))
-    # The branch of this kind alone: "is not valid under any of the given schemas" would help nobody.
-    branch = next(one for one in schema["oneOf"] if one["properties"]["kind"]["const"] == kind)
-    validator = jsonschema.Draft202012Validator({**branch, "$defs": schema.get("$defs", {})})
+    schema = json.loads((SCHEMAS / f"stage-file-{kind}.json").read_text(encoding="utf-8"))
+    validator = jsonschema.Draft202012Validator(schema)
     faults = sorted(validator.iter_errors(stage), key=lambda error: [str(part) for part in error.absolute_path])
     if faults:
         lines = "; ".join(line for fault in faults for line in complaints(fault))
