@@ -119,6 +119,6 @@ describe.each(PROGRAMS)('$command.1 $command.2 of $kind', (program) => {
   ])('waits for the next attempt when the list %s', async (_, listed) => {
     const { code, words } = await run(program, found, listed);
     expect(code).toBe(FAILURES.DependencyDown.exitCode);
-    expect(words).toContain('sources.json does not hold');
+    expect(words).toContain('sources.json is damaged');
   });
 });

@@ -70,8 +70,7 @@ def _read(file: Path, version: str) -> dict[str, Any]:
     except (FileNotFoundError, ValueError, KeyError, TypeError, AttributeError):
         pass
     raise DependencyDown(
-        f"{file} does not hold: it is not the list that code version {version} was made of; "
-        "the next attempt writes it anew"
+        f"{file} is damaged: it is not the list of sources of code version {version}; the next attempt writes it again"
     )
 
 
