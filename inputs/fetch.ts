@@ -68,7 +68,9 @@ export async function fetchTo(
 
 function agentFor(url: URL, rules: InputRules, limits: FetchLimits) {
   const dispatcher = new Agent({
-    ...{ headersTimeout: limits.silenceMs, bodyTimeout: limits.silenceMs, connections: 1 },
+    headersTimeout: limits.silenceMs,
+    bodyTimeout: limits.silenceMs,
+    connections: 1,
     connect: { timeout: limits.connectMs, lookup: lookupFor(url, rules) },
   });
   return { dispatcher, [Symbol.asyncDispose]: () => dispatcher.destroy() };

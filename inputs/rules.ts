@@ -57,7 +57,9 @@ export function inputRules(
   return {
     project: at.project,
     roots: [
-      ...[join(at.project, 'data'), join(at.project, 'examples'), join(at.store, 'inputs')],
+      join(at.project, 'data'),
+      join(at.project, 'examples'),
+      join(at.store, 'inputs'),
       ...more.map((folder) => resolve(at.project, folder)),
     ],
     maxBytes: Math.floor(maxGib * 2 ** 30),

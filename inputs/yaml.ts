@@ -106,7 +106,9 @@ export function readYaml(content: Uint8Array | string): ReadYaml {
   }
   const faults = [...document.errors, ...document.warnings].map(({ message, pos }) => ({ message, offset: pos[0] }));
   const complaints = [...faults, ...faultsOf(document)].map(({ message, offset }) => ({
-    ...{ field: '', message, line: lineAt(offset) },
+    field: '',
+    message,
+    line: lineAt(offset),
   }));
   if (complaints.length > 0) return { kind: 'refused', complaints };
   // The parser needs no limit for aliases: aliases share one value, and the caller checks the size of the whole value.

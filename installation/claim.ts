@@ -101,7 +101,7 @@ export async function watchQueueClaim(
 }
 
 /**
- * Waits for the end of a record with repeated long polls.
+ * Waits until the record of a queue ends, with repeated long polls.
  * @throws if Temporal does not answer, or `signal` aborts
  */
 async function waitForEnd(

@@ -11,7 +11,15 @@ import { z } from 'zod';
  * - `context`: the prompt does not fit into the context; `form`: the step does not have the form that the domain requires
  */
 export const RewriteFault = z.enum([
-  ...(['tooLong', 'empty', 'phrase', 'verdict', 'answer', 'numbers', 'invented', 'context', 'form'] as const),
+  'tooLong',
+  'empty',
+  'phrase',
+  'verdict',
+  'answer',
+  'numbers',
+  'invented',
+  'context',
+  'form',
 ]);
 export type RewriteFault = z.infer<typeof RewriteFault>;
 

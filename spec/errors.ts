@@ -44,7 +44,7 @@ const shownText = (text: string, length: number): string => boundedText(visibleT
 /**
  * Parses `value` with `schema`.
  * @param what - name of the input in the error
- * @throws InvalidInputError that names the bad fields, what was expected and what came
+ * @throws InvalidInputError that names the bad fields, with the expected and the actual value of each
  */
 export function parseOrRefuse<S extends z.ZodType>(schema: S, value: unknown, what: string): z.output<S> {
   const parsed = schema.safeParse(value);

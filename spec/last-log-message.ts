@@ -16,10 +16,19 @@ export function lastMessageOfLog(lines: readonly string[]): string | null {
 
 const NOISE = [
   // Lines below the error that Node prints for an uncaught exception: stack frames, properties of the error, the version of Node.
-  ...[/^\s*$/, /^\s+at /, /^Node\.js v/, /^[}\]]/, /^ {2}\[?\w+\]?: /, /^\s*\^+\s*$/],
+  /^\s*$/,
+  /^\s+at /,
+  /^Node\.js v/,
+  /^[}\]]/,
+  /^ {2}\[?\w+\]?: /,
+  /^\s*\^+\s*$/,
   // Output that a diagnosis triggers: messages of Node about its report and its debugger, stacks of Python.
-  ...[/^Writing Node\.js report to file/, /^Node\.js report completed/, /^Debugger (listening|attached|ending)/],
-  ...[/^For help, see: https:\/\/nodejs/, /^(Current t|T)hread 0x/, /^ {2}File ".*", line \d+ in /],
+  /^Writing Node\.js report to file/,
+  /^Node\.js report completed/,
+  /^Debugger (listening|attached|ending)/,
+  /^For help, see: https:\/\/nodejs/,
+  /^(Current t|T)hread 0x/,
+  /^ {2}File ".*", line \d+ in /,
 ];
 
 function messageOfJsonLine(line: string): string | null {

@@ -32,9 +32,18 @@ export type Progress = z.infer<typeof Progress>;
 
 /** Metrics that are added up over the pods. All other metrics are averaged. */
 const SUMMED: ReadonlySet<string> = new Set([
-  ...['trees', 'tokensPerSecond', 'promptTokens', 'completionTokens', 'gpuSeconds', 'cost'],
-  ...['unjudged', 'timedOut'],
-  ...['sequencesInFlight', 'sequencesWaiting', 'sequencesLimit', 'serversUp'],
+  'trees',
+  'tokensPerSecond',
+  'promptTokens',
+  'completionTokens',
+  'gpuSeconds',
+  'cost',
+  'unjudged',
+  'timedOut',
+  'sequencesInFlight',
+  'sequencesWaiting',
+  'sequencesLimit',
+  'serversUp',
 ]);
 
 /** Total progress of several pods: sums of units and rates, sums or means of metrics. */

@@ -61,7 +61,9 @@ const noTopology: RunRule = {
 const RULES: Readonly<Record<RunShape, readonly RunRule[]>> = {
   single: [
     ...noShards('this stage runs as one pod'),
-    ...[noRanks, noPolicyServer, noTopology],
+    noRanks,
+    noPolicyServer,
+    noTopology,
     {
       path: ['resources', 'gpus'],
       expected: '0, because this stage uses no GPUs',
@@ -69,7 +71,8 @@ const RULES: Readonly<Record<RunShape, readonly RunRule[]>> = {
     },
   ],
   sampler: [
-    ...[noRanks, noTopology],
+    noRanks,
+    noTopology,
     {
       path: ['parallelism'],
       expected: 'at most run.shards',

@@ -35,7 +35,9 @@ export function identityOf(stage: StageIdentity): Identity {
     config: {
       ...settings,
       run: {
-        ...{ shards: run.shards, ranks: run.ranks, gpu: run.resources.gpus > 0 },
+        shards: run.shards,
+        ranks: run.ranks,
+        gpu: run.resources.gpus > 0,
         ...(run.policyServer.engine === 'embedded' ? {} : { engine: run.policyServer.engine }),
         ...pinned({ image: run.image, policyServerImage: run.policyServer.image }),
       },

@@ -6,15 +6,15 @@ import { sha256 } from './canonical.ts';
 import { readJsonIfThere, writeFileAtomic } from './files.ts';
 import { sourcesPath } from './layout.ts';
 
-/** Sources by their names in the project, with their sha256. */
+/** SHA-256 of every source, by its name in the project. */
 const Digests = z.record(z.string(), z.string());
 type Digests = z.infer<typeof Digests>;
 
-/** `sources.json` of a stage's folder: what each of its programs loads, as the worker found it. */
+/** `sources.json` in the folder of a stage: the sources that each of its programs loads, as found by the worker. */
 export const StageSources = z.strictObject({ main: Digests, policyServer: Digests.nullable() });
 export type StageSources = z.infer<typeof StageSources>;
 
-/** The code version of a stage: a sha256 over the sources of its programs. */
+/** The code version of a stage: the sha256 of the names and digests of its sources. */
 export function versionOf({ main, policyServer }: StageSources): string {
   const all = Object.entries({ ...policyServer, ...main });
   return sha256(
@@ -25,14 +25,14 @@ export function versionOf({ main, policyServer }: StageSources): string {
   );
 }
 
-/** Writes `sources.json`; one that says the same is left alone. */
+/** Writes `sources.json`, unless the file already has the same content. */
 export async function writeSources(stage: string, sources: StageSources): Promise<void> {
-  const there = await readSources(stage);
-  if (there !== null && versionOf(there) === versionOf(sources)) return;
+  const existing = await readSources(stage);
+  if (existing !== null && versionOf(existing) === versionOf(sources)) return;
   await writeFileAtomic(sourcesPath(stage), `${JSON.stringify(sources, null, 2)}\n`);
 }
 
-/** `sources.json` of a stage's folder; null where it is not there, or holds something else. */
+/** Reads `sources.json` from the folder of a stage; null if it is missing or does not parse. */
 export async function readSources(stage: string): Promise<StageSources | null> {
   try {
     return await readJsonIfThere(sourcesPath(stage), StageSources);
@@ -42,7 +42,7 @@ export async function readSources(stage: string): Promise<StageSources | null> {
   }
 }
 
-/** Where a source lies, by its name: what it is called in `sources.json`. */
+/** The path of a source. @param name - its name in `sources.json` */
 export function pathOf(
   name: string,
   domain: string,
@@ -52,13 +52,13 @@ export function pathOf(
   return name.startsWith(`domains/${domain}/`) ? join(domains, name.slice('domains/'.length)) : join(project, name);
 }
 
-/** A code version that was computed; other stage files were written by hand, and their code is not compared. */
+/** Whether a code version was computed. Stage files that were written by hand have other versions, whose code is not compared. */
 export const isComputed = (version: string): boolean => Sha256.safeParse(version).success;
 
 /**
- * What a pod says of code that is not the worker's; null where it is the same. Pure.
- * @param planned - what the worker found
- * @param own - the sources of `main` as the pod has them; empty where one is missing
+ * Describes how the code of a pod differs from that of the worker; null if they are equal. Pure.
+ * @param planned - the sources according to the worker
+ * @param own - digests of the sources of `main` in the pod; an empty text for a missing source
  */
 export function differenceOf(planned: StageSources, own: Digests): string | null {
   const names = Object.keys(planned.main).filter((name) => planned.main[name] !== own[name]);
