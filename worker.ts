@@ -1,13 +1,16 @@
 /**
- * The worker: reads the environment, creates the dependencies of the activities, and runs workflows and activities until SIGTERM.
+ * The worker: reads the environment, creates the dependencies of the activities, and runs workflows and activities
+ * until SIGTERM.
  *
  * Environment:
  *
- * - connection to Temporal: `TEMPORAL_ADDRESS`, `TEMPORAL_NAMESPACE`, `TEMPORAL_PROFILE` and the variables for TLS and API keys
+ * - connection to Temporal: `TEMPORAL_ADDRESS`, `TEMPORAL_NAMESPACE`, `TEMPORAL_PROFILE` and the variables for TLS and
+ *   API keys
  * - `ORRERY_TASK_QUEUE`: the task queue, which belongs to one store (docs/temporal.md)
  * - `ORRERY_STORE`: the store; `ORRERY_HOME`: the records of the jobs on this machine
  * - `ORRERY_PYTHON`: the Python interpreter; `ORRERY_LOG_LEVEL`: the log level
- * - `ORRERY_EXECUTOR=kubernetes`: runs stages in the cluster that the file `ORRERY_KUBERNETES` describes (docs/kubernetes.md)
+ * - `ORRERY_EXECUTOR=kubernetes`: runs stages in the cluster that the file `ORRERY_KUBERNETES` describes
+ *   (docs/kubernetes.md)
  * - `ORRERY_DEPLOYMENT` and `ORRERY_BUILD_ID`: make the worker a version of a Temporal worker deployment
  * - `ORRERY_PREFLIGHT=off`: skips the replay of open workflows at the start (docs/upgrades.md)
  */
@@ -89,7 +92,8 @@ const worker = await Worker.create({
   maxConcurrentActivityTaskExecutions: 1000,
   // Heartbeats carry the latest progress, so they are throttled less than by default.
   maxHeartbeatThrottleInterval: '2 seconds',
-  // After SIGTERM, short activities may finish, and the next worker takes over the watches. Jobs continue without a worker.
+  // After SIGTERM, short activities may finish, and the next worker takes over the watches. Jobs continue without a
+  // worker.
   shutdownGraceTime: '1 second',
   // How long a task waits for a dead worker that had the workflow in its cache.
   stickyQueueScheduleToStartTimeout: '5 seconds',

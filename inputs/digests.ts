@@ -10,8 +10,8 @@ import { type OpenInput, openInput } from './open.ts';
 import type { InputRules } from './rules.ts';
 
 /**
- * Opens at most two inputs at a time, however many campaigns there are. So a folder that does not answer blocks only two of the four file
- * threads of Node, and no input exhausts the file descriptors.
+ * Opens at most two inputs at a time, however many campaigns there are. So a folder that does not answer blocks only
+ * two of the four file threads of Node, and no input exhausts the file descriptors.
  */
 const queue = new PQueue({ concurrency: 2 });
 
@@ -24,8 +24,9 @@ export async function inputComplaints(data: Data, rules: InputRules, signal?: Ab
 }
 
 /**
- * SHA-256 of every problem file that `data` names, by the path in `data`; undefined for generated problems. For a file to fetch, it is the
- * sha256 in the campaign, which `prepare` checks. A file that has not changed since the last call is not read again.
+ * SHA-256 of every problem file that `data` names, by the path in `data`; undefined for generated problems. For a file
+ * to fetch, it is the sha256 in the campaign, which `prepare` checks. A file that has not changed since the last call
+ * is not read again.
  * @throws InvalidInputError that names the fields of files which may not be read or do not match their sha256
  * @throws the error of the operating system if a file cannot be read at the moment, or the reason of the signal
  */

@@ -1,4 +1,6 @@
-/** A campaign may not use this input, and a retry would fail too. The message says what was expected, without the path. */
+/**
+ * A campaign may not use this input, and a retry would fail too. The message says what was expected, without the path.
+ */
 export class WrongInputError extends Error {
   override readonly name = 'WrongInputError';
   /** Whether the file is missing. */

@@ -9,7 +9,9 @@ import { InputUnavailableError, WrongInputError } from './errors.ts';
 import { lookupFor, PrivateHostError, refusalOfHost } from './hosts.ts';
 import { type InputRules, settingOfHost } from './rules.ts';
 
-/** Limits of a fetch. A server that exceeds a time limit counts as unavailable, and another attempt tries again. *Ours*. */
+/**
+ * Limits of a fetch. A server that exceeds a time limit counts as unavailable, and another attempt tries again. *Ours*.
+ */
 const LIMITS = {
   redirects: 5,
   connectMs: 15_000,
@@ -34,10 +36,10 @@ export interface FetchOptions {
 const isRefusal = (status: number): boolean => status >= 400 && status < 500 && ![408, 425, 429].includes(status);
 
 /**
- * Fetches an address into a file and returns the sha256 of the content. Redirects are followed only to https. No message contains an address
- * from a server, because it may be signed.
- * @throws WrongInputError if the server refuses, sends too much, or is not allowed; InputUnavailableError if the server cannot be reached or
- *   the connection breaks; the error of the operating system if the file cannot be written
+ * Fetches an address into a file and returns the sha256 of the content. Redirects are followed only to https. No
+ * message contains an address from a server, because it may be signed.
+ * @throws WrongInputError if the server refuses, sends too much, or is not allowed; InputUnavailableError if the server
+ *   cannot be reached or the connection breaks; the error of the operating system if the file cannot be written
  */
 export async function fetchTo(
   address: string,
@@ -147,7 +149,10 @@ async function save(
 /** Whether the certificate of the server is the cause, which a retry does not fix. */
 const isCertificateError = (code: string): boolean => /CERT|SELF_SIGNED|UNABLE_TO_|ERR_TLS/.test(code);
 
-/** The error for a failed request. Its message contains only the error code, because the original message may contain addresses. */
+/**
+ * The error for a failed request. Its message contains only the error code, because the original message may contain
+ * addresses.
+ */
 function classified(error: unknown, signal: AbortSignal, what: string): unknown {
   signal.throwIfAborted();
   const causes: unknown[] = [];

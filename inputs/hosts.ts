@@ -2,7 +2,10 @@ import { lookup as dnsLookup, type LookupAddress } from 'node:dns';
 import { BlockList, isIP, type LookupFunction } from 'node:net';
 import { type InputRules, settingOfHost } from './rules.ts';
 
-/** Addresses outside of the public internet (IANA special-purpose registries). A campaign must not read what is only meant for a local network. */
+/**
+ * Addresses outside of the public internet (IANA special-purpose registries). A campaign must not read what is only
+ * meant for a local network.
+ */
 const PRIVATE = new BlockList();
 for (const [network, prefix] of [
   ['0.0.0.0', 8],
@@ -55,8 +58,8 @@ export class PrivateHostError extends Error {
 }
 
 /**
- * DNS lookup that refuses names with a private address. It runs for each connection, so a name cannot resolve to another address after it was
- * checked.
+ * DNS lookup that refuses names with a private address. It runs for each connection, so a name cannot resolve to
+ * another address after it was checked.
  */
 export function lookupFor(url: URL, rules: Pick<InputRules, 'hosts'>): LookupFunction {
   return (hostname, options, callback) => {

@@ -23,10 +23,12 @@ export interface OpenInput extends AsyncDisposable {
 const MAX_LINKS = 40;
 
 /**
- * Opens a file that a campaign names. With all links resolved, it must be a regular file below a folder that campaigns may read. Nothing
- * outside of these folders is inspected, so an error does not reveal what exists there. The call never blocks on a pipe or a socket.
+ * Opens a file that a campaign names. With all links resolved, it must be a regular file below a folder that campaigns
+ * may read. Nothing outside of these folders is inspected, so an error does not reveal what exists there. The call
+ * never blocks on a pipe or a socket.
  * @param path - absolute, or relative to `rules.project`
- * @throws WrongInputError if it is not such a file; the error of the operating system if it cannot be opened at the moment
+ * @throws WrongInputError if it is not such a file; the error of the operating system if it cannot be opened at the
+ *   moment
  */
 export async function openInput(path: string, rules: InputRules): Promise<OpenInput> {
   const real = await withInputErrors(() => resolveBelow(resolve(rules.project, path), rules));
@@ -50,8 +52,8 @@ export async function openInput(path: string, rules: InputRules): Promise<OpenIn
 
 /**
  * Opens a regular file in any folder: for files of orrery itself, and for files that `prepare` compares with a digest.
- * @throws WrongInputError if it is not a regular file or is larger than `maxBytes`; the error of the operating system if it cannot be opened
- *   at the moment
+ * @throws WrongInputError if it is not a regular file or is larger than `maxBytes`; the error of the operating system
+ *   if it cannot be opened at the moment
  */
 export async function openFile(path: string, maxBytes: number): Promise<OpenInput> {
   return (await openRegular(path, path, maxBytes)).input;
@@ -113,7 +115,10 @@ const kindOf = (stat: BigIntStats): string => {
   return 'a device';
 };
 
-/** Converts errors of the operating system that mean an invalid campaign to a {@link WrongInputError} without the path in its message. */
+/**
+ * Converts errors of the operating system that mean an invalid campaign to a {@link WrongInputError} without the path
+ * in its message.
+ */
 async function withInputErrors<T>(access: () => Promise<T>): Promise<T> {
   try {
     return await access();
@@ -147,7 +152,8 @@ async function realRoots({ roots }: InputRules): Promise<Root[]> {
 }
 
 /**
- * Resolves the links of a path. It does not use `realpath`, which would inspect the targets of links outside of the allowed folders.
+ * Resolves the links of a path. It does not use `realpath`, which would inspect the targets of links outside of the
+ * allowed folders.
  * @throws WrongInputError if the path leads out of the folders that campaigns may read
  */
 async function resolveBelow(path: string, rules: InputRules): Promise<string> {
@@ -182,8 +188,8 @@ const isBelowAny = (path: string, folders: readonly string[]): boolean =>
   folders.some((folder) => isBelow(path, folder));
 
 /**
- * The path of an open file, according to the kernel. On systems without /proc it is `path` if that is still the same file, and empty if it is
- * not.
+ * The path of an open file, according to the kernel. On systems without /proc it is `path` if that is still the same
+ * file, and empty if it is not.
  */
 async function pathOfHandle(handle: FileHandle, path: string): Promise<string> {
   const fromKernel = await readlink(`/proc/self/fd/${handle.fd}`).catch(() => null);

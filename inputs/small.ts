@@ -5,8 +5,8 @@ import { openFile } from './open.ts';
 /**
  * Reads a small text file in a folder that a campaign names, such as the config of a model. It never blocks on a pipe.
  * @returns null if there is no such file
- * @throws WrongInputError if it is not a regular file, larger than `maxBytes`, or not UTF-8; the error of the operating system if it cannot
- *   be opened at the moment
+ * @throws WrongInputError if it is not a regular file, larger than `maxBytes`, or not UTF-8; the error of the operating
+ *   system if it cannot be opened at the moment
  */
 export async function readSmallFile(path: string, maxBytes: number): Promise<string | null> {
   try {

@@ -17,8 +17,9 @@ import type { Complaint } from '../spec/complaint.ts';
 import { codeOf } from '../spec/system-errors.ts';
 
 /**
- * Limits for YAML and JSON files that a person wrote: campaigns and cluster settings. The file may contain anything, so its size is limited
- * before parsing, and its nesting is measured without recursion before any recursive code sees it. *Ours*.
+ * Limits for YAML and JSON files that a person wrote: campaigns and cluster settings. The file may contain anything, so
+ * its size is limited before parsing, and its nesting is measured without recursion before any recursive code sees it.
+ * *Ours*.
  */
 const LIMITS = {
   /** Maximum size of the text: twice that of the largest spec, because of indentation and comments. */
@@ -42,7 +43,8 @@ const refused = (line: number, message: string): ReadYaml => ({
 });
 
 /**
- * Reads a file or a pipe, up to one byte more than the limit. So a file that is too long can be recognised by its length.
+ * Reads a file or a pipe, up to one byte more than the limit. So a file that is too long can be recognised by its
+ * length.
  * @throws the error of the operating system if the file cannot be read
  */
 export function readBounded(file: string): Uint8Array {
@@ -70,8 +72,8 @@ const READ_ERRORS: Readonly<Record<string, string>> = {
 export const describeReadError = (error: unknown): string => READ_ERRORS[codeOf(error)] ?? String(error);
 
 /**
- * Parses one YAML document; JSON is YAML too. Pure. `lineOf` returns the line of a field by its path (`a.0.b`). For a missing field, it
- * returns the line of its parent.
+ * Parses one YAML document; JSON is YAML too. Pure. `lineOf` returns the line of a field by its path (`a.0.b`). For a
+ * missing field, it returns the line of its parent.
  */
 export function readYaml(content: Uint8Array | string): ReadYaml {
   const bytes = typeof content === 'string' ? Buffer.from(content) : content;
@@ -145,7 +147,10 @@ interface Fault {
   readonly offset: number;
 }
 
-/** Faults that the parser allows: duplicate keys, aliases without an anchor, aliases within their own anchor, too many aliases. */
+/**
+ * Faults that the parser allows: duplicate keys, aliases without an anchor, aliases within their own anchor, too many
+ * aliases.
+ */
 function faultsOf(document: Document.Parsed): Fault[] {
   const faults: Fault[] = [];
   const anchors = new Map<string, 'open' | 'closed'>();

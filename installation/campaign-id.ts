@@ -4,9 +4,9 @@ import { queueOwnerOf } from './queue-owner.ts';
 import { listWorkflows } from './workflows.ts';
 
 /**
- * Finds an open stage on another queue that belongs to an earlier, terminated campaign with the same id. Its workflow id blocks the new
- * campaign, and only the worker of the other queue can end it. A campaign whose stages are all closed blocks nothing, because stores share no
- * files.
+ * Finds an open stage on another queue that belongs to an earlier, terminated campaign with the same id. Its workflow
+ * id blocks the new campaign, and only the worker of the other queue can end it. A campaign whose stages are all closed
+ * blocks nothing, because stores share no files.
  * @param campaignId - a parsed id
  * @returns a message that names the stage and its installation; null if there is none
  */

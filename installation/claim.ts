@@ -17,7 +17,9 @@ export type QueueClaim =
 /** Why a worker must stop polling. */
 export type QueueLoss = Exclude<QueueClaim, { kind: 'ours' }> | { readonly kind: 'released' };
 
-/** Termination reason of `orrery queue release`. A record that ended for another reason was lost, and is created again. */
+/**
+ * Termination reason of `orrery queue release`. A record that ended for another reason was lost, and is created again.
+ */
 const RELEASED = 'orrery queue release';
 /** Maximum number of tries. The record may close between two requests, but hardly five times in a row. */
 const MAX_TRIES = 5;
@@ -25,11 +27,11 @@ const RETRY_MS = 5_000;
 const CLOSE_EVENT = 2; // temporal.api.enums.v1.HistoryEventFilterType
 
 /**
- * Claims a task queue for a store, or finds its owner. Temporal decides between concurrent claims, because it starts only one workflow of an
- * id.
+ * Claims a task queue for a store, or finds its owner. Temporal decides between concurrent claims, because it starts
+ * only one workflow of an id.
  *
- * The record is a workflow that never runs: it waits on its own task queue, which no worker polls. So it has only two events, needs no worker
- * and no code, and stays open, so that Temporal does not delete it with closed workflows.
+ * The record is a workflow that never runs: it waits on its own task queue, which no worker polls. So it has only two
+ * events, needs no worker and no code, and stays open, so that Temporal does not delete it with closed workflows.
  * @throws the gRPC error if Temporal does not answer
  */
 export async function claimQueue(client: Client, queue: string, installation: Installation): Promise<QueueClaim> {
@@ -64,7 +66,10 @@ async function compare(
   return { kind: 'ours', runId: holder.runId };
 }
 
-/** Whether two folders of this machine are different stores with the same id. Several paths of one folder are not a copy. */
+/**
+ * Whether two folders of this machine are different stores with the same id. Several paths of one folder are not a
+ * copy.
+ */
 async function isCopy(one: Installation, other: Installation): Promise<boolean> {
   if (one.host !== other.host || one.path === other.path) return false;
   const [a, b] = await Promise.all([one, other].map(({ path }) => stat(instancePath(path)).catch(() => null)));
@@ -73,8 +78,8 @@ async function isCopy(one: Installation, other: Installation): Promise<boolean> 
 }
 
 /**
- * Watches the record of a queue and creates it again if it is lost: because the database of Temporal is new, or because somebody ended the
- * record without `orrery queue release`.
+ * Watches the record of a queue and creates it again if it is lost: because the database of Temporal is new, or because
+ * somebody ended the record without `orrery queue release`.
  * @param runId - run of the record that {@link claimQueue} found
  * @returns why the queue no longer belongs to this store; null when `signal` aborts
  */

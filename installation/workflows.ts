@@ -1,8 +1,8 @@
 import { type Client, defaultPayloadConverter, isGrpcServiceError } from '@temporalio/client';
 
 /**
- * Facts about workflows from Temporal. Memos are decoded one field at a time, because a single field with an unknown encoding would otherwise
- * make a whole listing fail.
+ * Facts about workflows from Temporal. Memos are decoded one field at a time, because a single field with an unknown
+ * encoding would otherwise make a whole listing fail.
  */
 export interface WorkflowFacts {
   readonly workflowId: string;
@@ -49,7 +49,10 @@ export async function describeWorkflow(client: Service, workflowId: string): Pro
   return info ? factsOf(info) : null;
 }
 
-/** The same as an undecoded response, which includes pending activities. @throws the gRPC error if Temporal does not answer */
+/**
+ * The same as an undecoded response, which includes pending activities.
+ * @throws the gRPC error if Temporal does not answer
+ */
 export async function rawDescription(client: Service, workflowId: string): Promise<RawDescription | null> {
   try {
     const execution = { workflowId };
@@ -63,7 +66,10 @@ export async function rawDescription(client: Service, workflowId: string): Promi
 /** Whether a gRPC error means that the workflow or the namespace does not exist. */
 export const isNotFound = (error: unknown): boolean => isGrpcServiceError(error) && Number(error.code) === NOT_FOUND;
 
-/** Open campaigns and stages on a task queue, newest first. A workflow that has just started may be missing, because visibility lags behind. */
+/**
+ * Open campaigns and stages on a task queue, newest first. A workflow that has just started may be missing, because
+ * visibility lags behind.
+ */
 export const openOnQueue = (client: Client, queue: string): AsyncGenerator<WorkflowFacts> =>
   listWorkflows(
     client,

@@ -45,8 +45,9 @@ const qwen25 = (shape: Shape): Architecture => ({
 });
 
 /**
- * Published architectures by the name of the model on Hugging Face, without its organisation, `Meta-`, `-Instruct` and `-Base`.
- * Source: config.json of each model. A test checks that {@link parametersOf} gives the published number of parameters.
+ * Published architectures by the name of the model on Hugging Face, without its organisation, `Meta-`, `-Instruct` and
+ * `-Base`. Source: config.json of each model. A test checks that {@link parametersOf} gives the published number of
+ * parameters.
  */
 export const ARCHITECTURES: Readonly<Record<string, Architecture>> = {
   'Llama-3.1-8B': llama31([4096, 32, 32, 8, 128, 14_336]),
@@ -65,15 +66,18 @@ export const ARCHITECTURES: Readonly<Record<string, Architecture>> = {
   },
 };
 
-/** The published architecture of a model; null if it is not in the table. @param name - for example `meta-llama/Llama-3.1-70B-Instruct` */
+/**
+ * The published architecture of a model; null if it is not in the table.
+ * @param name - for example `meta-llama/Llama-3.1-70B-Instruct`
+ */
 export function publishedArchitecture(name: string): Architecture | null {
   const model = (name.split('/').at(-1) ?? '').replace(/^Meta-/, '').replace(/-(Instruct|Base)$/, '');
   return ARCHITECTURES[model] ?? null;
 }
 
 /**
- * The architecture of the small model that the stage `pretrain` trains. `trainers/orrery_trainers/training/pretrain.py` builds it with the
- * vocabulary of the domain, which has about 64 tokens.
+ * The architecture of the small model that the stage `pretrain` trains. `trainers/orrery_trainers/training/pretrain.py`
+ * builds it with the vocabulary of the domain, which has about 64 tokens.
  */
 export function pretrainedArchitecture(model: {
   readonly hiddenSize: number;

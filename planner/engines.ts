@@ -13,8 +13,8 @@ import {
 import { type Architecture, parametersOf, pretrainedArchitecture, publishedArchitecture } from './architecture.ts';
 
 /**
- * Capabilities of the programs of this version, from `spec/engines/capabilities.json`. The Python programs read the same file, so they refuse
- * the same settings. A simulation of other programs passes its own capabilities.
+ * Capabilities of the programs of this version, from `spec/engines/capabilities.json`. The Python programs read the
+ * same file, so they refuse the same settings. A simulation of other programs passes its own capabilities.
  */
 export interface Engines {
   readonly trainers: {
@@ -42,8 +42,8 @@ export const ENGINES: Engines = capabilities;
 export type EngineInput = Pick<StageFile, 'kind' | 'config' | 'policy'>;
 
 /**
- * The settings of a campaign that the programs of this version do not support, and what would run. Stages after `until` are not checked.
- * Pure.
+ * The settings of a campaign that the programs of this version do not support, and what would run. Stages after `until`
+ * are not checked. Pure.
  * @param architecture - architecture of the campaign's policy; null if unknown, in which case memory is not checked
  */
 export function unsupportedIn(

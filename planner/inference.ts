@@ -31,8 +31,8 @@ export interface InferencePlan {
 }
 
 /**
- * Bytes of the weights. With fp8, the two embedding matrices stay in bf16, as in published fp8 checkpoints.
- * Source: parameters x bytes, as in the table of Hugging Face for Llama 3.1 (140 GB for 70B in 16 bits, 810 GB for 405B).
+ * Bytes of the weights. With fp8, the two embedding matrices stay in bf16, as in published fp8 checkpoints. Source:
+ * parameters x bytes, as in the table of Hugging Face for Llama 3.1 (140 GB for 70B in 16 bits, 810 GB for 405B).
  */
 export function weightBytes(architecture: Architecture, dtype: Assumptions['inferenceDtype']): number {
   const all = parametersOf(architecture);
@@ -42,24 +42,27 @@ export function weightBytes(architecture: Architecture, dtype: Assumptions['infe
 }
 
 /**
- * Bytes of the KV cache per token on one of `tensorParallel` GPUs: `2 · layers · kvHeads · headDim · 2 bytes`. The heads are divided among
- * the GPUs, with at least one head per GPU. Source: grouped-query attention (arXiv 2305.13245). The table of Hugging Face for Llama 3.1 (0.313
- * GB per 1,000 tokens of 70B) follows the same formula.
+ * Bytes of the KV cache per token on one of `tensorParallel` GPUs: `2 · layers · kvHeads · headDim · 2 bytes`. The
+ * heads are divided among the GPUs, with at least one head per GPU. Source: grouped-query attention (arXiv 2305.13245).
+ * The table of Hugging Face for Llama 3.1 (0.313 GB per 1,000 tokens of 70B) follows the same formula.
  */
 export function cacheBytesPerToken({ layers, kvHeads, headDim }: Architecture, tensorParallel = 1): number {
   return 2 * layers * Math.max(1, kvHeads / tensorParallel) * headDim * 2;
 }
 
 /**
- * Peak memory of the activations of a forward pass: the two halves of the feed-forward network, four buffers of the hidden size, and logits in
- * fp32. *Ours*, based on the profile run of vLLM.
+ * Peak memory of the activations of a forward pass: the two halves of the feed-forward network, four buffers of the
+ * hidden size, and logits in fp32. *Ours*, based on the profile run of vLLM.
  */
 function activationBytes({ hiddenSize, feedForward, vocabulary }: Architecture, tensorParallel: number): number {
   const perToken = 2 * ((2 * feedForward) / tensorParallel + 4 * hiddenSize);
   return BATCHED_TOKENS * perToken + MAX_SEQUENCES * vocabulary * 4;
 }
 
-/** Memory of one GPU of a policy server. One sequence of the full context must fit, because otherwise vLLM does not start. */
+/**
+ * Memory of one GPU of a policy server. One sequence of the full context must fit, because otherwise vLLM does not
+ * start.
+ */
 export function inferencePlan(input: InferenceInput, tensorParallel: number): InferencePlan {
   const { architecture, gpu, dtype, contextTokens } = input;
   const usable = UTILISATION * reportedGiB(gpu);
@@ -79,8 +82,9 @@ export function inferencePlan(input: InferenceInput, tensorParallel: number): In
 }
 
 /**
- * The smallest tensor parallel size with enough memory for the model, one full context, and enough sequences of mean length to fill batches.
- * Null if the model does not fit on `gpus` GPUs. Fewer GPUs per server mean more servers, and so more tokens per second from the same GPUs.
+ * The smallest tensor parallel size with enough memory for the model, one full context, and enough sequences of mean
+ * length to fill batches. Null if the model does not fit on `gpus` GPUs. Fewer GPUs per server mean more servers, and
+ * so more tokens per second from the same GPUs.
  */
 export function smallestServer(
   input: InferenceInput,

@@ -22,5 +22,8 @@ export function memoryNeed(items: readonly MemoryItem[], usableGiB: number): Mem
   return { items, neededGiB, usableGiB, fits: neededGiB <= usableGiB };
 }
 
-/** Memory that the driver reports, in GiB: 0.5 % less than on the data sheet (79.6 of 80 for an H100). Source: nvidia-smi. */
+/**
+ * Memory that the driver reports, in GiB: 0.5 % less than on the data sheet (79.6 of 80 for an H100). Source:
+ * nvidia-smi.
+ */
 export const reportedGiB = (gpu: GpuName): number => GPUS[gpu].memoryGiB * 0.995;

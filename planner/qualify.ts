@@ -69,7 +69,10 @@ export interface Refusal {
 }
 
 export interface Qualification {
-  /** `now`: enough is free. `later`: enough will be free without other pods and with all nodes up. `never`: not even then. */
+  /**
+   * `now`: enough is free. `later`: enough will be free without other pods and with all nodes up. `never`: not even
+   * then.
+   */
   readonly fits: 'now' | 'later' | 'never';
   /** Number of pods that must fit so that the stage can start. */
   readonly podsNeeded: number;
@@ -80,8 +83,8 @@ export interface Qualification {
 }
 
 /**
- * Finds the nodes on which the pods of a stage fit, and why they do not fit on the others. The reasons follow the order of the checks in the
- * scheduler. Pure. It decides only about the given nodes.
+ * Finds the nodes on which the pods of a stage fit, and why they do not fit on the others. The reasons follow the order
+ * of the checks in the scheduler. Pure. It decides only about the given nodes.
  */
 export function qualify(need: Need, nodes: readonly NodeFacts[], pods: readonly PodFacts[]): Qualification {
   const usedOn = new Map<string, Amounts[]>();
@@ -167,7 +170,9 @@ function whyFull(node: NodeFacts, used: readonly Amounts[], request: Amounts): s
   return `${text(free[name] ?? 0)} free of ${text(node.allocatable[name] ?? 0)}: used by other pods`;
 }
 
-/** How many times a request fits into an amount of resources. A node without an amount of `pods` has no limit for them. */
+/**
+ * How many times a request fits into an amount of resources. A node without an amount of `pods` has no limit for them.
+ */
 function podsIn(amounts: Amounts, request: Amounts): number {
   const times = Object.entries(request)
     .filter(([name, needed]) => needed > 0 && (name !== 'pods' || amounts.pods !== undefined))

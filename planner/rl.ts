@@ -4,7 +4,10 @@ import { type MemoryNeed, memoryNeed } from './memory.ts';
 import { type TrainingInput, trainingMemory } from './training.ts';
 
 export interface RlInput {
-  /** The trainer without its number of GPUs, which follows from the placement. `sequenceTokens` includes prompt and completion. */
+  /**
+   * The trainer without its number of GPUs, which follows from the placement. `sequenceTokens` includes prompt and
+   * completion.
+   */
   readonly trainer: Omit<TrainingInput, 'gpus'>;
   readonly gpus: number;
   readonly gpusPerNode: number;
@@ -24,10 +27,10 @@ export interface RlPlan {
 }
 
 /**
- * Memory of GRPO. *split*: half of the nodes train (and hold the reference policy of a KL term), and half generate, as in the paper.
- * *colocated*: every GPU holds a shard of the trainer and a part of a rollout server. While it generates, the weights and the cache of the
- * server are in memory beside the state of the trainer, which may be offloaded. While it trains, the server is asleep. Source: HybridFlow
- * (arXiv 2409.19256), section 5.
+ * Memory of GRPO. *split*: half of the nodes train (and hold the reference policy of a KL term), and half generate, as
+ * in the paper. *colocated*: every GPU holds a shard of the trainer and a part of a rollout server. While it generates,
+ * the weights and the cache of the server are in memory beside the state of the trainer, which may be offloaded. While
+ * it trains, the server is asleep. Source: HybridFlow (arXiv 2409.19256), section 5.
  */
 export function rlPlan(input: RlInput): RlPlan {
   const { trainer, gpus, placement } = input;

@@ -19,8 +19,8 @@ export interface Served {
 }
 
 /**
- * Plans the policy servers in a pod of a stage. For vLLM, `run.policyServer` determines their size. Otherwise the smallest sufficient size is
- * used.
+ * Plans the policy servers in a pod of a stage. For vLLM, `run.policyServer` determines their size. Otherwise the
+ * smallest sufficient size is used.
  */
 export function servePlan(facts: StageFacts): Served {
   const { slot, spec, architecture, work, gpusPerPod } = facts;

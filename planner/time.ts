@@ -13,8 +13,8 @@ export interface TimeInput extends StageFacts {
 }
 
 /**
- * Wall time of a stage in seconds: the starts of its pods, plus tokens divided by throughput. The throughput is the peak FLOPs of the GPUs
- * times the assumed utilisation. Null for a model on CPUs, whose throughput is unknown.
+ * Wall time of a stage in seconds: the starts of its pods, plus tokens divided by throughput. The throughput is the
+ * peak FLOPs of the GPUs times the assumed utilisation. Null for a model on CPUs, whose throughput is unknown.
  */
 export function secondsOf(input: TimeInput): number | null {
   const { slot, spec, work, gpus, architecture, rl, rounds } = input;

@@ -12,7 +12,9 @@ export interface TrainerPlan {
   readonly microBatch: number;
   /** Null if not even one sequence fits. */
   readonly largestMicroBatch: number | null;
-  /** Minimum number of nodes on which it fits; null if it fits on no number of nodes, because one sequence is too long. */
+  /**
+   * Minimum number of nodes on which it fits; null if it fits on no number of nodes, because one sequence is too long.
+   */
   readonly fewestNodes: number | null;
   readonly memory: MemoryNeed;
   /** Only for RL: trainer and rollout servers. */

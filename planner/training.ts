@@ -26,9 +26,9 @@ export interface TrainingInput {
 }
 
 /**
- * Bytes per parameter of the sharded state. Source: ZeRO (arXiv 1910.02054), section 3.1: 16 bytes per parameter for mixed precision with
- * Adam. `fp32-master` follows FSDP of PyTorch: 4 bytes each for weights and gradients, 8 for the moments; the bf16 copy is made layer by layer.
- * `bf16` follows the full recipes of torchtune: 2 bytes for every value.
+ * Bytes per parameter of the sharded state. Source: ZeRO (arXiv 1910.02054), section 3.1: 16 bytes per parameter for
+ * mixed precision with Adam. `fp32-master` follows FSDP of PyTorch: 4 bytes each for weights and gradients, 8 for the
+ * moments; the bf16 copy is made layer by layer. `bf16` follows the full recipes of torchtune: 2 bytes for every value.
  */
 export const STATE_BYTES = {
   'fp32-master': { weights: 4, gradients: 4, optimizer: 8 },
@@ -42,23 +42,24 @@ export function stateBytes(architecture: Architecture, precision: Assumptions['t
 }
 
 /**
- * Bytes of activations per token within one decoder layer while it is recomputed in the backward pass: norms and residuals (4 h), queries and
- * the output of attention, keys and values, and three tensors of the gated feed-forward network, with 2 bytes per value. Source: based on
- * Korthikanti et al. (arXiv 2205.05198), equation 2, `34 h` for an ungated layer. Flash attention stores no score matrix (arXiv 2205.14135).
+ * Bytes of activations per token within one decoder layer while it is recomputed in the backward pass: norms and
+ * residuals (4 h), queries and the output of attention, keys and values, and three tensors of the gated feed-forward
+ * network, with 2 bytes per value. Source: based on Korthikanti et al. (arXiv 2205.05198), equation 2, `34 h` for an
+ * ungated layer. Flash attention stores no score matrix (arXiv 2205.14135).
  */
 export function layerActivationBytes({ hiddenSize, heads, kvHeads, headDim, feedForward }: Architecture): number {
   return 2 * (4 * hiddenSize + 2 * heads * headDim + 2 * kvHeads * headDim + 3 * feedForward);
 }
 
 /**
- * Bytes per token of the inputs of all layers, which full activation checkpointing stores. Source: `2 h` per layer, arXiv 2205.05198,
- * section 5.
+ * Bytes per token of the inputs of all layers, which full activation checkpointing stores. Source: `2 h` per layer,
+ * arXiv 2205.05198, section 5.
  */
 export const checkpointedBytes = ({ hiddenSize, layers }: Architecture): number => 2 * hiddenSize * layers;
 
 /**
- * Bytes of logits per token and vocabulary entry: bf16 logits, their copy in fp32 and its gradient. Source: the causal loss of transformers
- * casts logits to fp32.
+ * Bytes of logits per token and vocabulary entry: bf16 logits, their copy in fp32 and its gradient. Source: the causal
+ * loss of transformers casts logits to fp32.
  */
 const LOGIT_BYTES = 2 + 4 + 4;
 
@@ -95,8 +96,8 @@ export function largestMicroBatch(input: Omit<TrainingInput, 'microBatch'>, most
 }
 
 /**
- * The minimum number of nodes on which one sequence per GPU fits. Null if 4,096 nodes are not enough: then the sequence is too long for any
- * number of nodes.
+ * The minimum number of nodes on which one sequence per GPU fits. Null if 4,096 nodes are not enough: then the sequence
+ * is too long for any number of nodes.
  */
 export function fewestNodes(input: Omit<TrainingInput, 'microBatch' | 'gpus'>, gpusPerNode: number): number | null {
   const fits = (nodes: number) => trainingMemory({ ...input, microBatch: 1, gpus: nodes * gpusPerNode }).fits;

@@ -43,8 +43,8 @@ export interface Work {
 const NO_WORK: Work = { generated: 0, trained: 0, longest: 0, mean: 0 };
 
 /**
- * The work of one stage. Prompts do not count as work: the samples of a problem and the steps of a path share them, so they are in the prefix
- * cache of the server.
+ * The work of one stage. Prompts do not count as work: the samples of a problem and the steps of a path share them, so
+ * they are in the prefix cache of the server.
  */
 export function workOf(slot: StageSlot, spec: CampaignSpec, assumed: Assumptions, counts: ProblemCounts): Work {
   const { stages } = spec;
@@ -115,7 +115,8 @@ export function workOf(slot: StageSlot, spec: CampaignSpec, assumed: Assumptions
     }
     case 'evaluate': {
       const { samplesPerProblem, greedy, maxTokens } = stages.evaluate;
-      // Completions of the base policy are as long as its rollouts. Trained policies write longer completions, as they were taught.
+      // Completions of the base policy are as long as its rollouts. Trained policies write longer completions, as they
+      // were taught.
       const mean = { 'evaluate-base': assumed.rolloutTokens }[slot.name] ?? assumed.completionTokens;
       return sampled(counts.benchmark * (samplesPerProblem + (greedy ? 1 : 0)), maxTokens, mean);
     }

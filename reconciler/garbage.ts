@@ -2,17 +2,20 @@ import type { JobSummary } from '../executor/index.ts';
 import type { Scratch, StageScan, StoreScan, TemporaryFile } from '../store/index.ts';
 
 /**
- * Decides what is garbage, as a pure function of a snapshot. The most important rule: nothing that a running or paused campaign needs is
- * ever garbage, and anything unknown counts as needed.
+ * Decides what is garbage, as a pure function of a snapshot. The most important rule: nothing that a running or paused
+ * campaign needs is ever garbage, and anything unknown counts as needed.
  */
 
 /**
- * State of the workflow that submitted a job or claimed a stage. `unknown`: Temporal did not answer, or does not know the workflow's store. An
- * unknown owner may still be running.
+ * State of the workflow that submitted a job or claimed a stage. `unknown`: Temporal did not answer, or does not know
+ * the workflow's store. An unknown owner may still be running.
  */
 export type OwnerState = 'running' | 'closed' | 'unknown';
 
-/** The workflow of a stage, `<campaign>/<stage>`. `firstRun` selects one workflow among several of this id; null means any of them. */
+/**
+ * The workflow of a stage, `<campaign>/<stage>`. `firstRun` selects one workflow among several of this id; null means
+ * any of them.
+ */
 export interface Owner {
   readonly workflowId: string;
   readonly firstRun: string | null;
@@ -67,7 +70,8 @@ export function ownersToAsk({ store, jobs, now }: Snapshot): Owner[] {
 /**
  * Finds all garbage in a snapshot.
  * @param owners - states of the owners by {@link idOf}; a missing owner is unknown
- * @param isRunning - whether this machine has a process with this pid. Temporary files of a running process are not garbage
+ * @param isRunning - whether this machine has a process with this pid. Temporary files of a running process are not
+ *   garbage
  */
 export function findGarbage(
   snapshot: Snapshot,
@@ -94,8 +98,8 @@ export function findGarbage(
 export const idOf = ({ workflowId, firstRun }: Owner): string => JSON.stringify([workflowId, firstRun]);
 
 /**
- * Scratch folders of attempts that can no longer run. A folder whose name does not contain its attempt is garbage only if it is old and no
- * attempt runs.
+ * Scratch folders of attempts that can no longer run. A folder whose name does not contain its attempt is garbage only
+ * if it is old and no attempt runs.
  */
 function scratchOf({ isFinished, claim, scratch }: StageScan): Finding[] {
   const over = isFinished || claim === null || claim.released !== undefined;

@@ -6,9 +6,9 @@ import { createExclusive, readJson, storeId } from '../store/index.ts';
 import type { Owner, OwnerState } from './garbage.ts';
 
 /**
- * `<store>/temporal.json`: the Temporal namespace of this store's campaigns. The namespace id is unique: no other server has it, nor a
- * namespace that was created again. The first reconciler writes the file. Any other Temporal does not know these campaigns, or it knows
- * different ones with the same ids.
+ * `<store>/temporal.json`: the Temporal namespace of this store's campaigns. The namespace id is unique: no other
+ * server has it, nor a namespace that was created again. The first reconciler writes the file. Any other Temporal does
+ * not know these campaigns, or it knows different ones with the same ids.
  */
 const StoreTemporal = z.object({ namespace: z.string(), namespaceId: z.string() });
 export const storeTemporalPath = (store: string): string => join(store, 'temporal.json');
@@ -23,9 +23,9 @@ export interface Owners {
 }
 
 /**
- * Asks Temporal for the state of the owners of claims and jobs. A missing workflow is closed: its retention is over, or it never began. A
- * workflow whose id another installation uses now is closed too. Every owner is unknown if Temporal does not answer, if it is not the one that
- * the store belongs to, or if its database was lost.
+ * Asks Temporal for the state of the owners of claims and jobs. A missing workflow is closed: its retention is over, or
+ * it never began. A workflow whose id another installation uses now is closed too. Every owner is unknown if Temporal
+ * does not answer, if it is not the one that the store belongs to, or if its database was lost.
  * @param answerMs - time limit of each request
  */
 export async function temporalOwners(client: Client, store: string, answerMs: number = ANSWER_MS): Promise<Owners> {

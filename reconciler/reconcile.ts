@@ -55,13 +55,16 @@ export interface ReconcileOptions {
   readonly onCleaned?: (cleaned: Cleaned) => void;
 }
 
-/** One finding can lead to another: stopping a job makes its claim stale, and releasing the claim makes the scratch of its attempt garbage. */
+/**
+ * One finding can lead to another: stopping a job makes its claim stale, and releasing the claim makes the scratch of
+ * its attempt garbage.
+ */
 const MAX_ROUNDS = 3;
 const CONCURRENT_REQUESTS = 8;
 
 /**
- * Finds garbage and cleans it up. Every action may be repeated, also by several workers at once. What cannot be read is reported in `doubts`
- * and is never garbage.
+ * Finds garbage and cleans it up. Every action may be repeated, also by several workers at once. What cannot be read is
+ * reported in `doubts` and is never garbage.
  */
 export async function reconcile(
   targets: ReconcileTargets,
@@ -97,7 +100,8 @@ async function findAll(
       return null;
     }
   };
-  // Jobs are listed before claims: a claim always precedes its job, so no claim appears to be without a job that has just started.
+  // Jobs are listed before claims: a claim always precedes its job, so no claim appears to be without a job that has
+  // just started.
   const jobs = await orUnknown('cannot list jobs', () => executor.list());
   const strays = await orUnknown('cannot list processes', async () => (await machine?.findStrays()) ?? []);
   const temporaries: TemporaryFile[] = [];

@@ -14,14 +14,14 @@ export interface ReconcilerOptions extends ReconcileTargets {
 }
 
 /**
- * Interval between two rounds. Garbage is not urgent: it costs disk space, and a campaign that is blocked by a stale claim checks that claim
- * itself. *Ours*.
+ * Interval between two rounds. Garbage is not urgent: it costs disk space, and a campaign that is blocked by a stale
+ * claim checks that claim itself. *Ours*.
  */
 const EVERY_MS = 10 * 60_000;
 
 /**
- * Cleans up now and then every ten minutes until `signal` aborts. It then resolves at once, without waiting for jobs that are being stopped.
- * It never rejects.
+ * Cleans up now and then every ten minutes until `signal` aborts. It then resolves at once, without waiting for jobs
+ * that are being stopped. It never rejects.
  */
 export async function startReconciler({
   log,

@@ -45,7 +45,9 @@ export const KeptWork = z.object({
 });
 export type KeptWork = z.infer<typeof KeptWork>;
 
-/** Facts about one execution, recorded while it was watched. Times come from the clocks of the machines that it ran on. */
+/**
+ * Facts about one execution, recorded while it was watched. Times come from the clocks of the machines that it ran on.
+ */
 export const ExecutionFacts = z.object({
   firstPodAt: z.iso.datetime().nullable().describe('When its first pod started.'),
   beganAt: z.iso.datetime().nullable().describe('When it first reported progress, which means that loading was over.'),
@@ -64,9 +66,9 @@ export type ExecutionFacts = z.infer<typeof ExecutionFacts>;
 const NOT_COUNTED: ReadonlySet<TimeKind> = new Set(['paused', 'blocked']);
 
 /**
- * Effective training time ratio (ETTR): the share of its time in which a stage did work that was kept. Pauses by a person do not count,
- * nor does waiting for another campaign that runs the same stage. Null before any time was charged.
- * Source: published training runs of this size report ETTR. The choice of what does not count is *ours*.
+ * Effective training time ratio (ETTR): the share of its time in which a stage did work that was kept. Pauses by a
+ * person do not count, nor does waiting for another campaign that runs the same stage. Null before any time was
+ * charged. Source: published training runs of this size report ETTR. The choice of what does not count is *ours*.
  */
 export function effectiveRatio({ seconds }: Account): number | null {
   const counted = TimeKind.options.filter((kind) => !NOT_COUNTED.has(kind));

@@ -6,7 +6,10 @@ const from = (source: string, description: string) => ({ description, source });
 /** A fraction above 0: forecasts divide by it. */
 const share = () => z.number().min(0.001).max(1);
 
-/** Assumptions of `orrery plan`. They are used only for its forecasts, so they change no result and no key. Nothing checks them. */
+/**
+ * Assumptions of `orrery plan`. They are used only for its forecasts, so they change no result and no key. Nothing
+ * checks them.
+ */
 export const Assumptions = z
   .strictObject({
     gpu: z

@@ -24,11 +24,11 @@ interface WireFailure {
 }
 
 /**
- * Limits a failure before it leaves a workflow or an activity. Texts become well-formed and bounded, details that are too large or
- * unreadable are removed, and the chain of causes is cut at a bounded depth. Without this, half a surrogate pair in a text makes Temporal's
- * core end the whole worker. Pure.
- * @param isReadable - whether a payload can be decoded. Somebody else may have written it, and an unreadable payload makes every reader of
- *   the failure fail
+ * Limits a failure before it leaves a workflow or an activity. Texts become well-formed and bounded, details that are
+ * too large or unreadable are removed, and the chain of causes is cut at a bounded depth. Without this, half a
+ * surrogate pair in a text makes Temporal's core end the whole worker. Pure.
+ * @param isReadable - whether a payload can be decoded. Somebody else may have written it, and an unreadable payload
+ *   makes every reader of the failure fail
  */
 export function boundedFailure<F extends WireFailure>(
   failure: F,

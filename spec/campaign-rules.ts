@@ -1,7 +1,10 @@
 import type { Rule } from './fields.ts';
 import type { LineariseConfig, SearchConfig } from './stages/index.ts';
 
-/** The fields of a campaign that the rules read. The type of the campaign itself is built from these rules, so it cannot be used here. */
+/**
+ * The fields of a campaign that the rules read. The type of the campaign itself is built from these rules, so it cannot
+ * be used here.
+ */
 interface Campaign {
   readonly arms: readonly {
     readonly searchTraces?: number | undefined;
@@ -14,7 +17,10 @@ interface Campaign {
     | { readonly type: 'files'; readonly curriculum: readonly unknown[]; readonly heldBack: number };
 }
 
-/** The minimum number of different terminals in a tree from which every arm can be taught: a right one, and the wrong branches before it. */
+/**
+ * The minimum number of different terminals in a tree from which every arm can be taught: a right one, and the wrong
+ * branches before it.
+ */
 function minTerminals({ arms, stages: { linearise } }: Campaign): number {
   const wanted = arms
     .filter(({ searchTraces }) => (searchTraces ?? linearise.searchTraces) > 0)
@@ -22,7 +28,10 @@ function minTerminals({ arms, stages: { linearise } }: Campaign): number {
   return wanted.length === 0 ? 1 : 1 + Math.max(...wanted);
 }
 
-/** Rules over several stages. They refuse settings that leave an arm without training data, and settings that have no effect. */
+/**
+ * Rules over several stages. They refuse settings that leave an arm without training data, and settings that have no
+ * effect.
+ */
 export const CAMPAIGN_RULES: readonly Rule<Campaign>[] = [
   {
     path: ['stages', 'search', 'samples'],

@@ -10,7 +10,10 @@ import { DomainRef, Policy } from './policy.ts';
 import { SPEC_LIMITS } from './spec-limits.ts';
 import { STAGE_CONFIGS, searchTraces, selfEvaluations, WrongBranches } from './stages/index.ts';
 
-/** A variant to compare within the campaign. It sets how the training set is made; everything else is the same for all arms. */
+/**
+ * A variant to compare within the campaign. It sets how the training set is made; everything else is the same for all
+ * arms.
+ */
 export const Arm = z.strictObject({
   name: Name,
   searchTraces: searchTraces().optional().meta({
@@ -79,7 +82,8 @@ export type CampaignSpecInput = z.input<typeof CampaignSpec>;
 /**
  * Parses a campaign spec and fills in every default. The command line and the workflows both use this function.
  * @param what - name of the input in error messages
- * @throws InvalidInputError when the spec is too large, nested too deeply, not JSON, or has bad fields, which the error names
+ * @throws InvalidInputError when the spec is too large, nested too deeply, not JSON, or has bad fields, which the error
+ *   names
  */
 export function parseCampaignSpec(value: unknown, what: string): CampaignSpec {
   const fault = jsonFault(value, SPEC_LIMITS);

@@ -1,14 +1,16 @@
 import { z } from 'zod';
 
 /**
- * Why a rewritten step is rejected. The reason of the last attempt is also why the solution is dropped. The reasons are *ours*:
+ * Why a rewritten step is rejected. The reason of the last attempt is also why the solution is dropped. The reasons are
+ * *ours*:
  *
  * - `tooLong`: the step was cut at its token limit; `empty`: it has no text
  * - `phrase`: it contains a fixed phrase of the reflections; `verdict`: it judges the reasoning in its own words
  * - `answer`: it contains the final answer
  * - `numbers`: a number of the original step is missing, or for some domains the numbers differ
  * - `invented`: a number occurs neither in the original step nor in the problem nor in the solution so far
- * - `context`: the prompt does not fit into the context; `form`: the step does not have the form that the domain requires
+ * - `context`: the prompt does not fit into the context; `form`: the step does not have the form that the domain
+ *   requires
  */
 export const RewriteFault = z.enum([
   'tooLong',

@@ -6,14 +6,17 @@ import { boundedText, visibleText } from './text.ts';
 
 /** Maximum number of complaints in a message. The sender of an input decides how many faults it has. *Ours*. */
 const MAX_COMPLAINTS = 20;
-/** Maximum lengths of the name of an input, the path of a field and the message of a complaint, in UTF-16 code units. *Ours*. */
+/**
+ * Maximum lengths of the name of an input, the path of a field and the message of a complaint, in UTF-16 code units.
+ * *Ours*.
+ */
 const LENGTHS = { what: 500, field: 120, message: 300 } as const;
 /** Maximum length of a value in a message, in UTF-16 code units. *Ours*. */
 const VALUE_LENGTH = 80;
 
 /**
- * Invalid input. The message lists the bad fields, one per line and each with bounded length: at most {@link MAX_COMPLAINTS}, and the number
- * of further ones. So the message has a few kB at most, whatever the input was.
+ * Invalid input. The message lists the bad fields, one per line and each with bounded length: at most
+ * {@link MAX_COMPLAINTS}, and the number of further ones. So the message has a few kB at most, whatever the input was.
  */
 export class InvalidInputError extends Error {
   override readonly name = 'InvalidInputError';
@@ -55,7 +58,10 @@ export function parseOrRefuse<S extends z.ZodType>(schema: S, value: unknown, wh
   );
 }
 
-/** False for an issue that follows a wrong type of the same field: zod also reports the length of a value of the wrong type. */
+/**
+ * False for an issue that follows a wrong type of the same field: zod also reports the length of a value of the wrong
+ * type.
+ */
 function isRelevant(issue: z.core.$ZodIssue, index: number, issues: readonly z.core.$ZodIssue[]): boolean {
   const before = issues[index - 1];
   return before?.code !== 'invalid_type' || before.path.join('.') !== issue.path.join('.');
@@ -81,7 +87,9 @@ function complaintsOf(issue: z.core.$ZodIssue, root: unknown): Complaint[] {
   return [{ field: at(issue.path), message: `${expected}, but got ${shownValue(came)}` }];
 }
 
-/** What was expected, in the form `expected …` for every kind of check. Some messages of zod begin with another prefix. */
+/**
+ * What was expected, in the form `expected …` for every kind of check. Some messages of zod begin with another prefix.
+ */
 function expectationOf(issue: z.core.$ZodIssue): string {
   if (issue.code === 'invalid_value') return `expected ${anyOf(issue.values)}`;
   if (issue.code === 'invalid_union' && 'options' in issue) return `expected ${anyOf(issue.options ?? [])}`;
@@ -97,7 +105,10 @@ function anyOf(values: readonly unknown[]): string {
   return [shown.slice(0, -1).join(', '), shown.at(-1)].filter((part) => part !== '').join(' or ');
 }
 
-/** Describes a value in a message: as JSON if that is short, otherwise cut or only by its type. Addresses are shown without credentials. */
+/**
+ * Describes a value in a message: as JSON if that is short, otherwise cut or only by its type. Addresses are shown
+ * without credentials.
+ */
 export function shownValue(value: unknown): string {
   if (value === undefined) return 'nothing';
   if (typeof value === 'string')

@@ -3,14 +3,18 @@ import { z } from 'zod';
 /**
  * The failure table: how an execution of a stage can fail, and what follows.
  *
- * - `exitCode`: the exit code by which a stage program reports this failure; `null` when only the executor can detect it.
+ * - `exitCode`: the exit code by which a stage program reports this failure; `null` when only the executor can detect
+ *   it.
  * - `action`: no further attempt (`stop`), or another attempt and what it does differently.
- * - `budget`: number of retries for this class since work was last kept. After that the stage gives up. `null`: no limit.
- * - `budgetPerDay` ({@link BUDGET_PER_DAY} for classes with a budget): retries in 24 h, even if work was kept between them.
+ * - `budget`: number of retries for this class since work was last kept. After that the stage gives up. `null`: no
+ *   limit.
+ * - `budgetPerDay` ({@link BUDGET_PER_DAY} for classes with a budget): retries in 24 h, even if work was kept between
+ *   them.
  * - `backoffSeconds`: wait before the next attempt. It doubles with every failure of the same class, up to `max`.
  * - `message`: explanation for a person.
  *
- * Action, budget and back-off are defaults, which `run.failures` of a stage can override. Source: the design's table; the budgets are *ours*.
+ * Action, budget and back-off are defaults, which `run.failures` of a stage can override. Source: the design's table;
+ * the budgets are *ours*.
  */
 export const FAILURES = {
   InvalidInput: {
@@ -93,8 +97,9 @@ export const FAILURES = {
 } as const satisfies Record<string, TableRow>;
 
 /**
- * Failures of one class in 24 h after which a stage gives up, even if work was kept between them: one every seven minutes. It stops a stage
- * that repeatedly saves one step and crashes, which could otherwise continue for days unnoticed. *Ours*.
+ * Failures of one class in 24 h after which a stage gives up, even if work was kept between them: one every seven
+ * minutes. It stops a stage that repeatedly saves one step and crashes, which could otherwise continue for days
+ * unnoticed. *Ours*.
  */
 export const BUDGET_PER_DAY = 200;
 
@@ -132,7 +137,10 @@ export type FailureClass = z.infer<typeof FailureClass>;
  */
 export const FENCED_EXIT_CODE = 75;
 
-/** The failure class of an exit code. An executor that knows more (OOMKilled, a requested stop) decides before it asks this. */
+/**
+ * The failure class of an exit code. An executor that knows more (OOMKilled, a requested stop) decides before it asks
+ * this.
+ */
 export function failureOfExitCode(exitCode: number): FailureClass {
   const known = FailureClass.options.find((name) => FAILURES[name].exitCode === exitCode);
   return known ?? 'Crashed';

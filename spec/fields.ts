@@ -1,8 +1,9 @@
 import { z } from 'zod';
 
 /**
- * Field types that many settings share. Every number, list, name and text of a spec has an upper bound, so that an admitted value is safe to
- * pass to a timer, a search attribute, a label or a path. Bounds without a source are *ours*: far above any use, and harmless.
+ * Field types that many settings share. Every number, list, name and text of a spec has an upper bound, so that an
+ * admitted value is safe to pass to a timer, a search attribute, a label or a path. Bounds without a source are *ours*:
+ * far above any use, and harmless.
  */
 
 /** A rule over several fields of a value. */
@@ -40,8 +41,8 @@ export const line = (length: number) =>
 export const prose = (length: number) => matching(length, PROSE, 'expected text without control characters');
 
 /**
- * Limits of a path: its length in characters, and the length of one name within it in bytes of UTF-8. Most file systems allow paths of
- * 4096 bytes.
+ * Limits of a path: its length in characters, and the length of one name within it in bytes of UTF-8. Most file systems
+ * allow paths of 4096 bytes.
  */
 const PATH = { path: 1024, name: 255 } as const;
 /** A path or an address of a file. Error messages do not show it, because it may contain a password. */

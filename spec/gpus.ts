@@ -1,7 +1,8 @@
 /**
- * GPUs that the planner knows. `memoryGiB` is the memory on the data sheet; drivers report less (see {@link minReportedGiB}).
- * `tflops` is the dense bf16 rate (without sparsity) on the data sheet. `product` is the beginning of the label
- * `nvidia.com/gpu.product`, which NVIDIA's GPU feature discovery sets. Source: NVIDIA's data sheets.
+ * GPUs that the planner knows. `memoryGiB` is the memory on the data sheet; drivers report less (see
+ * {@link minReportedGiB}). `tflops` is the dense bf16 rate (without sparsity) on the data sheet. `product` is the
+ * beginning of the label `nvidia.com/gpu.product`, which NVIDIA's GPU feature discovery sets. Source: NVIDIA's data
+ * sheets.
  */
 export const GPUS = {
   'A100-40': { memoryGiB: 40, tflops: 312, product: 'NVIDIA-A100' },
@@ -20,8 +21,8 @@ export interface GpuType {
 export type GpuName = keyof typeof GPUS;
 
 /**
- * Largest fraction of the data sheet's memory that a driver reserves: an H100 of 80 GB reports 79.6 GiB, an L40S of 48 GB reports 45.0 GiB.
- * *Ours*.
+ * Largest fraction of the data sheet's memory that a driver reserves: an H100 of 80 GB reports 79.6 GiB, an L40S of 48
+ * GB reports 45.0 GiB. *Ours*.
  */
 const DRIVER_RESERVE = 0.07;
 

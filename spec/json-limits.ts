@@ -18,9 +18,10 @@ interface Place {
 }
 
 /**
- * Checks a value before it is parsed with a schema: it must be JSON, well-formed text, and neither too large nor nested too deeply (a
- * cycle counts as too deep). A schema recurses into the value and could overflow the stack. This function therefore uses no recursion, and
- * it stops after `limits.bytes`. Workflows use it too, so it is pure, deterministic and free of zod.
+ * Checks a value before it is parsed with a schema: it must be JSON, well-formed text, and neither too large nor nested
+ * too deeply (a cycle counts as too deep). A schema recurses into the value and could overflow the stack. This function
+ * therefore uses no recursion, and it stops after `limits.bytes`. Workflows use it too, so it is pure, deterministic
+ * and free of zod.
  * @returns the first fault; null for JSON within the limits
  */
 export function jsonFault(value: unknown, limits: JsonLimits): Complaint | null {

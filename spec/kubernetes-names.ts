@@ -2,8 +2,8 @@ import { z } from 'zod';
 import { line, matching, whole } from './fields.ts';
 
 /**
- * Names in the formats that the Kubernetes API accepts. Source: Kubernetes, "Object Names and IDs", "Labels and Selectors". Image references
- * follow the grammar of github.com/distribution/reference.
+ * Names in the formats that the Kubernetes API accepts. Source: Kubernetes, "Object Names and IDs", "Labels and
+ * Selectors". Image references follow the grammar of github.com/distribution/reference.
  */
 
 const LABEL = '[a-z0-9](?:[-a-z0-9]*[a-z0-9])?';
@@ -29,7 +29,10 @@ export const labelKey = () =>
 export const labelValue = () =>
   matching(63, new RegExp(`^(?:${QUALIFIED})?$`), 'expected letters, digits, "-", "_", ".", at most 63');
 
-/** Name of a device that a device plugin offers. Names without a domain, or with the domain of Kubernetes, are not extended resources. */
+/**
+ * Name of a device that a device plugin offers. Names without a domain, or with the domain of Kubernetes, are not
+ * extended resources.
+ */
 export const extendedResource = () =>
   matching(
     317,

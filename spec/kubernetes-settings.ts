@@ -13,8 +13,8 @@ import {
 } from './kubernetes-names.ts';
 
 /**
- * The settings file that `ORRERY_KUBERNETES` names. It describes the cluster that stages run on, for all campaigns of a worker.
- * docs/kubernetes.md has examples. All numbers without a source are *ours*.
+ * The settings file that `ORRERY_KUBERNETES` names. It describes the cluster that stages run on, for all campaigns of a
+ * worker. docs/kubernetes.md has examples. All numbers without a source are *ours*.
  */
 const seconds = (least: number, otherwise: number) => whole(least, 365 * 86_400).default(otherwise);
 /** Folder within a volume. */

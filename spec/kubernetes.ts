@@ -10,8 +10,9 @@ import {
 } from './kubernetes-names.ts';
 
 /**
- * Settings for Kubernetes beyond the resources of a stage. None of them changes a result. The settings file that `ORRERY_KUBERNETES` names
- * has defaults for the cluster (`defaults`), which a stage can override with `run.kubernetes`.
+ * Settings for Kubernetes beyond the resources of a stage. None of them changes a result. The settings file that
+ * `ORRERY_KUBERNETES` names has defaults for the cluster (`defaults`), which a stage can override with
+ * `run.kubernetes`.
  */
 
 /** A toleration in the format of a pod spec. */

@@ -4,8 +4,8 @@ import { boundedText } from './text.ts';
 const MESSAGE_LENGTH = 500;
 
 /**
- * The last message of a log: the message of a JSON line of pino, the error above a stack trace, or the last line that is not noise. Null
- * when there is none. Pure.
+ * The last message of a log: the message of a JSON line of pino, the error above a stack trace, or the last line that
+ * is not noise. Null when there is none. Pure.
  * @param lines - end of the log, oldest line first
  */
 export function lastMessageOfLog(lines: readonly string[]): string | null {
@@ -15,7 +15,8 @@ export function lastMessageOfLog(lines: readonly string[]): string | null {
 }
 
 const NOISE = [
-  // Lines below the error that Node prints for an uncaught exception: stack frames, properties of the error, the version of Node.
+  // Lines below the error that Node prints for an uncaught exception: stack frames, properties of the error, the
+  // version of Node.
   /^\s*$/,
   /^\s+at /,
   /^Node\.js v/,

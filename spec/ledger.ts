@@ -47,8 +47,8 @@ export const HISTORY_LENGTH = 20;
 /** Maximum number of excluded nodes. If more nodes fail, the cause is probably not the nodes. *Ours*. */
 export const MAX_EXCLUDED_NODES = 16;
 /**
- * Maximum number of shards whose kept work the ledger remembers. It forgets the oldest one first. The next failure of a forgotten shard
- * may count as progress, which resets the budgets once too often. *Ours*.
+ * Maximum number of shards whose kept work the ledger remembers. It forgets the oldest one first. The next failure of a
+ * forgotten shard may count as progress, which resets the budgets once too often. *Ours*.
  */
 export const MAX_KEPT_PARTS = 256;
 export const NEW_LEDGER: Ledger = { failures: {}, history: [], executions: 0, excludedNodes: [] };
@@ -84,8 +84,8 @@ export function afterFailure(ledger: Ledger, incident: Incident): Ledger {
 /**
  * The ledger after a failed execution. If the execution made progress beyond all earlier ones, every budget is reset.
  *
- * A shard is compared only with its own earlier progress. Otherwise the progress of other shards would keep resetting the budget of a shard
- * that can never continue.
+ * A shard is compared only with its own earlier progress. Otherwise the progress of other shards would keep resetting
+ * the budget of a shard that can never continue.
  * @param kept - null when unknown; that counts as no progress
  */
 export function afterKeptWork(ledger: Ledger, kept: KeptWork | null): Ledger {

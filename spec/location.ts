@@ -11,8 +11,8 @@ const WITHOUT_CREDENTIALS =
   'expected an address without user, password, query or fragment, because specs appear in histories and reports, and a query may be a signature; set headers for the host in ORRERY_DATA_HEADERS of the worker, or fetch the file yourself (docs/data.md)';
 
 /**
- * Parses a `path` of a campaign. `orrery validate`, the worker and the pods all use this function, so they agree. Pure. The reason of a
- * refusal never contains the value, which may hold a password.
+ * Parses a `path` of a campaign. `orrery validate`, the worker and the pods all use this function, so they agree. Pure.
+ * The reason of a refusal never contains the value, which may hold a password.
  */
 export function locationOf(value: string): Location {
   if (value.includes('\0')) return refused('expected a path without NUL characters');
@@ -65,8 +65,9 @@ function decoded(text: string): string | null {
 }
 
 /**
- * Removes possible credentials from an address: user, password, query and fragment. Use it for every text from a spec that is shown, even if
- * the text is not a valid address. It hides too much rather than too little: everything up to the last `@` and from the first `?`. Pure.
+ * Removes possible credentials from an address: user, password, query and fragment. Use it for every text from a spec
+ * that is shown, even if the text is not a valid address. It hides too much rather than too little: everything up to
+ * the last `@` and from the first `?`. Pure.
  */
 export function withoutCredentials(text: string): string {
   const start = text.indexOf('://') + 3;

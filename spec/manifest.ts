@@ -13,7 +13,10 @@ export const FileEntry = z.object({
 });
 export type FileEntry = z.infer<typeof FileEntry>;
 
-/** Numbers that a stage reports about its result: `problems: 800`, `solved: 612`. The counts of a stage are the sums over its parts. */
+/**
+ * Numbers that a stage reports about its result: `problems: 800`, `solved: 612`. The counts of a stage are the sums
+ * over its parts.
+ */
 export const Counts = z.record(z.string(), z.number());
 export type Counts = z.infer<typeof Counts>;
 
@@ -21,9 +24,9 @@ export type Counts = z.infer<typeof Counts>;
 const Checksum = Sha256.describe('SHA-256 of the canonical JSON of everything else in this file.');
 
 /**
- * The result of one pod of a stage: `parts/NNNNN.json` in the stage's folder, written last under a temporary name and then renamed.
- * Its presence means that this part is done, whatever happens to the other parts. No other fields are allowed: a damaged field name must
- * not look like a missing checksum.
+ * The result of one pod of a stage: `parts/NNNNN.json` in the stage's folder, written last under a temporary name and
+ * then renamed. Its presence means that this part is done, whatever happens to the other parts. No other fields are
+ * allowed: a damaged field name must not look like a missing checksum.
  */
 export const PartManifest = z.strictObject({
   part: z.int().min(0),
@@ -35,7 +38,9 @@ export const PartManifest = z.strictObject({
 });
 export type PartManifest = z.infer<typeof PartManifest>;
 
-/** A reference to the result of a stage: enough to find it and to check that it has not changed. Histories contain it. */
+/**
+ * A reference to the result of a stage: enough to find it and to check that it has not changed. Histories contain it.
+ */
 export const ManifestRef = z.object({
   kind: StageKind,
   key: StageKey,
@@ -66,8 +71,9 @@ export type Identity = z.infer<typeof Identity>;
 export const MANIFEST_VERSION = 2;
 
 /**
- * `manifest.json` of a stage. It is written last, so its presence means that the stage is finished. Every reader verifies it: it recomputes
- * the key from the identity, the digest from files and counts, and the checksum from everything else in the file.
+ * `manifest.json` of a stage. It is written last, so its presence means that the stage is finished. Every reader
+ * verifies it: it recomputes the key from the identity, the digest from files and counts, and the checksum from
+ * everything else in the file.
  */
 export const Manifest = z.object({
   ...ManifestRef.shape,
@@ -87,7 +93,10 @@ export type Manifest = z.infer<typeof Manifest>;
 
 export const PUBLISHED_VERSION = 1;
 
-/** `published.json` beside a published report. It lists what was published, so that readers notice a report that was changed later. */
+/**
+ * `published.json` beside a published report. It lists what was published, so that readers notice a report that was
+ * changed later.
+ */
 export const Published = z.object({
   schemaVersion: z.literal(PUBLISHED_VERSION),
   campaignId: z.string(),

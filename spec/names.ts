@@ -14,7 +14,10 @@ export const CampaignId = matching(
   'expected letters, digits, ".", "_" and "-", starting with a letter or digit',
 );
 
-/** Name of a model. It is an argument of vLLM and a Temporal search attribute, which most databases limit to 255 characters. */
+/**
+ * Name of a model. It is an argument of vLLM and a Temporal search attribute, which most databases limit to 255
+ * characters.
+ */
 export const ModelName = matching(
   200,
   /^[A-Za-z0-9][A-Za-z0-9 ._/:@+-]*$/,

@@ -41,8 +41,8 @@ export function planCampaign(spec: CampaignSpec): StageSlot[] {
 }
 
 /**
- * Whether SFT or RL trains on data that the stage makes, directly or through other stages. Policies do not count, because they are never
- * empty. Pure.
+ * Whether SFT or RL trains on data that the stage makes, directly or through other stages. Policies do not count,
+ * because they are never empty. Pure.
  */
 export function feedsTraining(name: string, plan: readonly StageSlot[]): boolean {
   return plan.some(({ name: reader, kind, reads }) => {
@@ -53,8 +53,8 @@ export function feedsTraining(name: string, plan: readonly StageSlot[]): boolean
 }
 
 /**
- * Whether a campaign that ends after `until` includes the stage. The base policy is evaluated for comparison with the SFT policy, so only if
- * there is one.
+ * Whether a campaign that ends after `until` includes the stage. The base policy is evaluated for comparison with the
+ * SFT policy, so only if there is one.
  */
 function isWanted(name: string, kind: StageKind, until: CampaignSpec['until']): boolean {
   if (until === undefined) return true;

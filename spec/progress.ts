@@ -3,7 +3,10 @@ import { z } from 'zod';
 /** Maximum amount, so that sums over all pods stay finite and exact. *Ours*. */
 const MAX_AMOUNT = 1e12;
 const amount = () => z.number().min(0).max(MAX_AMOUNT);
-/** Maximum size of a progress file. A worker reads the file of every pod once a second and sends its content in heartbeats. *Ours*. */
+/**
+ * Maximum size of a progress file. A worker reads the file of every pod once a second and sends its content in
+ * heartbeats. *Ours*.
+ */
 export const PROGRESS_BYTES = 64 * 1024;
 
 /** `progress/NNNNN.json` of a stage: the progress of one pod. Every report replaces the whole file. */
@@ -95,8 +98,8 @@ export function etaSeconds(progress: Progress): number | null {
 }
 
 /**
- * Live figures of a running search for a person: `412 trees`, `71 % solved`, `3 unjudged, 2 of them timed out`, `8140 tokens/s`,
- * `3.2 GPU-hours`, `cost 12.40`. Empty for other kinds of stage.
+ * Live figures of a running search for a person: `412 trees`, `71 % solved`, `3 unjudged, 2 of them timed out`,
+ * `8140 tokens/s`, `3.2 GPU-hours`, `cost 12.40`. Empty for other kinds of stage.
  */
 export function describeSearchMetrics({ metrics }: Pick<Progress, 'metrics'>): string[] {
   const { trees, solved, unjudged = 0, timedOut = 0, tokensPerSecond, gpuSeconds, cost } = metrics;

@@ -87,7 +87,10 @@ export const Move = z.discriminatedUnion('type', [
 ]);
 export type Move = z.infer<typeof Move>;
 
-/** Self-evaluation of one right solution of a tree by the policy, with the value that the search gave the same reasoning. */
+/**
+ * Self-evaluation of one right solution of a tree by the policy, with the value that the search gave the same
+ * reasoning.
+ */
 export const SelfEvaluation = z.object({
   problem: z.string().min(1),
   node: z.int().min(1).describe('The right terminal.'),
@@ -111,7 +114,10 @@ export const TraceStep = z.object({
   step: z.string(),
   q: z.number().min(0).max(1),
   move: Move,
-  /** Name of the place to return to, for "Let's go back to ..."; null unless `move` is a backtrack to a node other than the root. */
+  /**
+   * Name of the place to return to, for "Let's go back to ..."; null unless `move` is a backtrack to a node other than
+   * the root.
+   */
   backTo: z.string().nullable(),
 });
 export type TraceStep = z.infer<typeof TraceStep>;
@@ -197,8 +203,8 @@ export const TrainingMetric = z.looseObject({
 export type TrainingMetric = z.infer<typeof TrainingMetric>;
 
 /**
- * Names of output files by stage kind, relative to `data/` of the stage. Each pod of a sharded stage writes its own file:
- * `partFile(FILES.search.trees, 3)` is `trees-00003.jsonl`.
+ * Names of output files by stage kind, relative to `data/` of the stage. Each pod of a sharded stage writes its own
+ * file: `partFile(FILES.search.trees, 3)` is `trees-00003.jsonl`.
  */
 export const FILES = {
   prepare: { search: 'search.jsonl', curriculum: 'curriculum.jsonl', benchmarks: 'benchmarks.jsonl' },

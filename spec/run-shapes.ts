@@ -2,8 +2,8 @@ import { type Rule, withRules } from './fields.ts';
 import { Run } from './run.ts';
 
 /**
- * Rules that refuse contradictory settings of `run`, and settings that a stage of some shape would ignore. An ignored setting would still
- * change the key of the stage and its GPU-hours.
+ * Rules that refuse contradictory settings of `run`, and settings that a stage of some shape would ignore. An ignored
+ * setting would still change the key of the stage and its GPU-hours.
  */
 
 /**

@@ -78,9 +78,9 @@ export const Resources = z
 export type Resources = z.infer<typeof Resources>;
 
 /**
- * How a stage is executed. Only these settings change its result and so are part of its key: `shards`, `ranks`, whether there is a GPU, the
- * engine of the policy server, and an image pinned by digest. `cpus` changes the order of sums and with it the last bits of a result.
- * {@link runOf} has the rules for the combinations that each kind of stage allows.
+ * How a stage is executed. Only these settings change its result and so are part of its key: `shards`, `ranks`, whether
+ * there is a GPU, the engine of the policy server, and an image pinned by digest. `cpus` changes the order of sums and
+ * with it the last bits of a result. {@link runOf} has the rules for the combinations that each kind of stage allows.
  */
 export const Run = z.strictObject({
   shards: whole(1, 10_000).default(1).describe('Number of pods among which the problems of the stage are divided.'),

@@ -12,8 +12,8 @@ import { SearchStageFile } from './stages/search.ts';
 import { SftStageFile } from './stages/sft.ts';
 
 /**
- * `stage.json`: the complete input of a stage program, whose path is in `ORRERY_STAGE_FILE`. Python programs validate it against the JSON
- * Schema that is exported from here (`spec/schemas/stage-file-<kind>.json`).
+ * `stage.json`: the complete input of a stage program, whose path is in `ORRERY_STAGE_FILE`. Python programs validate
+ * it against the JSON Schema that is exported from here (`spec/schemas/stage-file-<kind>.json`).
  */
 export const StageFile = z.discriminatedUnion('kind', [
   PrepareStageFile,

@@ -85,8 +85,8 @@ const CHARGED_TO: Partial<Record<StageState, TimeKind>> = {
 };
 
 /**
- * The account of a running stage, including the time since the account was last updated. This is an estimate: how much of that time was
- * starting, working or lost is known only at the end of the execution.
+ * The account of a running stage, including the time since the account was last updated. This is an estimate: how much
+ * of that time was starting, working or lost is known only at the end of the execution.
  * @param nowMs - ms since the epoch
  */
 export function accountAt({ account, accountedUntil, state }: StageStatus, nowMs: number): Account {

@@ -19,7 +19,9 @@ interface Row {
 }
 
 const retry = (message: string): Row => ({ store: 'retry', input: 'retry', message });
-/** For errors that a person can fix in the store (permissions, a mount). A campaign that names such a file is invalid. */
+/**
+ * For errors that a person can fix in the store (permissions, a mount). A campaign that names such a file is invalid.
+ */
 const invalidInput = (message: string): Row => ({ store: 'retry', input: 'invalid', message });
 const invalid = (message: string): Row => ({ store: 'invalid', input: 'invalid', message });
 
@@ -75,7 +77,10 @@ export const CONNECTION_ERRORS: ReadonlySet<string> = new Set([
 export const codeOf = (error: unknown): string =>
   typeof error === 'object' && error !== null && 'code' in error && typeof error.code === 'string' ? error.code : '';
 
-/** How to handle an error that concerns a file; null when it is no operating system error, or one without a row in the table. */
+/**
+ * How to handle an error that concerns a file; null when it is no operating system error, or one without a row in the
+ * table.
+ */
 export function remedyOf(
   error: unknown,
   owner: FileOwner,

@@ -1,6 +1,7 @@
 /**
- * Makes a text safe to send: well-formed, and at most `length` UTF-16 code units long. Half a surrogate pair becomes U+FFFD, because UTF-8
- * and protobuf cannot represent it. A text that is cut ends with `...` and never splits a surrogate pair.
+ * Makes a text safe to send: well-formed, and at most `length` UTF-16 code units long. Half a surrogate pair becomes
+ * U+FFFD, because UTF-8 and protobuf cannot represent it. A text that is cut ends with `...` and never splits a
+ * surrogate pair.
  */
 export function boundedText(text: string, length: number): string {
   // The text may be megabytes long, so it is cut first.
@@ -10,10 +11,16 @@ export function boundedText(text: string, length: number): string {
   return `${text.slice(0, code >= 0xd800 && code <= 0xdbff ? end - 1 : end).toWellFormed()}...`;
 }
 
-/** Maximum size of a summary as JSON in UTF-8. Temporal allows 400 bytes for the whole payload (`limit.userMetadataSummarySize`). */
+/**
+ * Maximum size of a summary as JSON in UTF-8. Temporal allows 400 bytes for the whole payload
+ * (`limit.userMetadataSummarySize`).
+ */
 const SUMMARY_BYTES = 340;
 
-/** Cuts a text to the length that Temporal allows for the summary of a workflow, an activity or a timer. A cut text ends with `...`. */
+/**
+ * Cuts a text to the length that Temporal allows for the summary of a workflow, an activity or a timer. A cut text ends
+ * with `...`.
+ */
 export function summaryText(text: string): string {
   let summary = boundedText(text, SUMMARY_BYTES);
   while (jsonBytes(summary) > SUMMARY_BYTES) summary = boundedText(summary, Math.floor(summary.length * 0.9));

@@ -1,9 +1,11 @@
 import { createHash } from 'node:crypto';
 
 /**
- * Canonical JSON according to RFC 8785: no white space, keys sorted by UTF-16 code units, numbers in the format of ECMAScript. Properties with
- * the value `undefined` are omitted, so a missing optional setting and one that is `undefined` are equal.
- * @throws TypeError for values without a JSON form: NaN, infinities, functions, symbols, big integers, `undefined` outside an object
+ * Canonical JSON according to RFC 8785: no white space, keys sorted by UTF-16 code units, numbers in the format of
+ * ECMAScript. Properties with the value `undefined` are omitted, so a missing optional setting and one that is
+ * `undefined` are equal.
+ * @throws TypeError for values without a JSON form: NaN, infinities, functions, symbols, big integers, `undefined`
+ *   outside an object
  */
 export function canonicalJson(value: unknown): string {
   if (value === null || typeof value === 'boolean' || typeof value === 'string') return JSON.stringify(value);
@@ -31,7 +33,10 @@ export const withChecksum = <T extends object>(value: T): T & { readonly checksu
   checksum: sha256Canonical(value),
 });
 
-/** Why the content of an object does not match its `checksum`; null if it does. An object without a checksum does not match. */
+/**
+ * Why the content of an object does not match its `checksum`; null if it does. An object without a checksum does not
+ * match.
+ */
 export function checksumFault(value: unknown): string | null {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return 'expected an object';
   const { checksum, ...rest } = value as Record<string, unknown>;

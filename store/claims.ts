@@ -5,18 +5,21 @@ import { copyUnreadable, createExclusive, isMissing, readJson, writeFileAtomic }
 import { claimPath, claimsDir } from './layout.ts';
 
 /**
- * Claims decide which attempt may publish into the folder of a stage. There is one file per attempt, created exclusively, and the highest
- * number is the current claim. A program with a lower number finds the newer claim before it publishes, and then writes nothing (see "Fences"
- * in docs/architecture.md).
+ * Claims decide which attempt may publish into the folder of a stage. There is one file per attempt, created
+ * exclusively, and the highest number is the current claim. A program with a lower number finds the newer claim before
+ * it publishes, and then writes nothing (see "Fences" in docs/architecture.md).
  *
- * Besides the assumptions of files.ts, claims assume that exactly one of several processes succeeds in creating a name. On a network file
- * system the server decides this, so no claim is ever taken twice. Locks (`flock`, `fcntl`) are not used, because NFS can lose them or keep
- * them for a dead client. A *listing* on NFS may be outdated: Linux caches it for up to a minute (`acdirmax` of nfs(5)). A process that
- * misses a claim for this reason fails to create the next one and lists again. A process that checks whether it is fenced may miss the
- * newest claim and publish once more; docs/architecture.md explains why that is harmless.
+ * Besides the assumptions of files.ts, claims assume that exactly one of several processes succeeds in creating a name.
+ * On a network file system the server decides this, so no claim is ever taken twice. Locks (`flock`, `fcntl`) are not
+ * used, because NFS can lose them or keep them for a dead client. A *listing* on NFS may be outdated: Linux caches it
+ * for up to a minute (`acdirmax` of nfs(5)). A process that misses a claim for this reason fails to create the next one
+ * and lists again. A process that checks whether it is fenced may miss the newest claim and publish once more;
+ * docs/architecture.md explains why that is harmless.
  */
 
-/** Text for ids. Temporal must accept it as the id of a workflow. The longest ids of orrery have 330 characters. *Ours*. */
+/**
+ * Text for ids. Temporal must accept it as the id of a workflow. The longest ids of orrery have 330 characters. *Ours*.
+ */
 const line = () =>
   z
     .string()
@@ -36,8 +39,8 @@ export const Claim = z.object({
 export type Claim = z.infer<typeof Claim>;
 
 /**
- * The current claim. A claim file that does not parse (cut by a crash, or edited by hand) still takes its number and fences lower ones. Its
- * owner is unknown, so `owner` and `execution` are empty.
+ * The current claim. A claim file that does not parse (cut by a crash, or edited by hand) still takes its number and
+ * fences lower ones. Its owner is unknown, so `owner` and `execution` are empty.
  */
 export interface FoundClaim extends Claim {
   /** Why the file cannot be read, including its path; not set for a readable file. */
@@ -45,8 +48,8 @@ export interface FoundClaim extends Claim {
 }
 
 /**
- * Claims the attempt that follows `after`. If somebody else claimed that attempt first, nothing is claimed, so the caller never overlooks a
- * claim.
+ * Claims the attempt that follows `after`. If somebody else claimed that attempt first, nothing is claimed, so the
+ * caller never overlooks a claim.
  * @param after - the latest attempt that the caller knows of; null for none
  * @param owner - id of the stage's workflow
  * @param execution - token of this request, so that a repeated request gets the same attempt
@@ -79,8 +82,8 @@ export async function latestClaim(stageDir: string): Promise<FoundClaim | null> 
 }
 
 /**
- * An empty file younger than this counts as being written, because file systems without hard links create the name before the content.
- * *Ours*.
+ * An empty file younger than this counts as being written, because file systems without hard links create the name
+ * before the content. *Ours*.
  */
 const WRITING_MS = 10_000;
 
@@ -99,7 +102,10 @@ async function readClaim(stageDir: string, attempt: number): Promise<FoundClaim>
   }
 }
 
-/** Records that all processes of this attempt have ended, so that others need not wait for it. A second call keeps the first time. */
+/**
+ * Records that all processes of this attempt have ended, so that others need not wait for it. A second call keeps the
+ * first time.
+ */
 export async function releaseClaim(stageDir: string, attempt: number): Promise<void> {
   const path = claimPath(stageDir, attempt);
   const { unreadable, ...claim } = await readClaim(stageDir, attempt);

@@ -4,11 +4,12 @@ import { type Loading, type StageProgram, sourcesOf } from './code/sources.ts';
 import type { StageSources } from './sources.ts';
 
 /**
- * The sources that the programs of a stage load, with their digests. Their hash is the code version in the stage's key, so that changed
- * code never passes off old results as its own, and changed code of another stage costs nothing.
+ * The sources that the programs of a stage load, with their digests. Their hash is the code version in the stage's key,
+ * so that changed code never passes off old results as its own, and changed code of another stage costs nothing.
  *
- * Asked anew for every execution, because its processes read the sources when they start: an edit under a running worker makes a new
- * version. A source that has not changed since is not read again, so that asking costs a `stat` of each.
+ * Asked anew for every execution, because its processes read the sources when they start: an edit under a running
+ * worker makes a new version. A source that has not changed since is not read again, so that asking costs a `stat` of
+ * each.
  * @throws Error when a source loads what cannot be followed
  */
 export function sourcesOfStage(

@@ -7,14 +7,15 @@ import type { z } from 'zod';
 import { InvalidInputError, parseOrRefuse } from '../spec/errors.ts';
 
 /**
- * Files in a POSIX folder. The assumptions are: `rename` replaces atomically, `link` never replaces, and a reader that sees a new name also
- * sees everything that was written before the `fsync`. Local disks guarantee this, and so does NFS for clients that open a file after it was
- * renamed (close-to-open consistency). Two properties of NFS are handled here: after a lost reply, a successful `link` reports EEXIST; and
- * some mounts do not support links.
+ * Files in a POSIX folder. The assumptions are: `rename` replaces atomically, `link` never replaces, and a reader that
+ * sees a new name also sees everything that was written before the `fsync`. Local disks guarantee this, and so does NFS
+ * for clients that open a file after it was renamed (close-to-open consistency). Two properties of NFS are handled
+ * here: after a lost reply, a successful `link` reports EEXIST; and some mounts do not support links.
  */
 
 /**
- * Replaces `path` as a whole: readers see either the old or the new content, even after a power failure. Creates missing folders.
+ * Replaces `path` as a whole: readers see either the old or the new content, even after a power failure. Creates
+ * missing folders.
  * @param fence - called when the new content is on disk. If it rejects, `path` stays as it is
  */
 export async function writeFileAtomic(
@@ -34,9 +35,10 @@ export async function writeFileAtomic(
 }
 
 /**
- * Creates `path` with `data` unless it exists. Exactly one of several concurrent callers gets `true`, and no reader sees a part of the file.
- * On a file system without hard links, an empty file takes the name first, and the content is then renamed over it. There is still only one
- * winner, but a reader at that moment finds the file empty, and so do all readers if the winner crashes there.
+ * Creates `path` with `data` unless it exists. Exactly one of several concurrent callers gets `true`, and no reader
+ * sees a part of the file. On a file system without hard links, an empty file takes the name first, and the content is
+ * then renamed over it. There is still only one winner, but a reader at that moment finds the file empty, and so do all
+ * readers if the winner crashes there.
  */
 export async function createExclusive(path: string, data: string | Uint8Array): Promise<boolean> {
   const temporary = await writeTemporary(path, (file) => file.writeFile(data));
@@ -48,11 +50,12 @@ export async function createExclusive(path: string, data: string | Uint8Array): 
 }
 
 /**
- * Publishes a file that a process of another attempt may publish at any time. The first publisher replaces nothing. A process may be stopped
- * before it publishes and continue hours later; it then finds the name taken and checks the fence again, so it cannot overwrite the file of a
- * later attempt. A file with equal content is left as it is.
+ * Publishes a file that a process of another attempt may publish at any time. The first publisher replaces nothing. A
+ * process may be stopped before it publishes and continue hours later; it then finds the name taken and checks the
+ * fence again, so it cannot overwrite the file of a later attempt. A file with equal content is left as it is.
  * @param write - writes the content; large content in pieces
- * @param fence - rejects if the caller must not publish any more. Called when the content is on disk, and again before a file is replaced
+ * @param fence - rejects if the caller must not publish any more. Called when the content is on disk, and again before
+ *   a file is replaced
  */
 export async function publishFile(
   path: string,
@@ -145,8 +148,8 @@ const unexpected = (path: string, message: string): InvalidInputError =>
   new InvalidInputError(path, [{ field: '', message }]);
 
 /**
- * Copies a file that does not parse to `<name>.unreadable`, so that a person can inspect it after it is replaced. It is copied instead of
- * renamed, so that its name is never free.
+ * Copies a file that does not parse to `<name>.unreadable`, so that a person can inspect it after it is replaced. It is
+ * copied instead of renamed, so that its name is never free.
  */
 export async function copyUnreadable(path: string): Promise<void> {
   // Only a regular file is copied: a copy of a FIFO would wait for its writer.
@@ -197,7 +200,10 @@ export const isMissing = (error: unknown): boolean => ['ENOENT', 'ENOTDIR'].incl
 
 const codeOf = (error: unknown): string => (error as NodeJS.ErrnoException | null)?.code ?? '';
 
-/** Writes a temporary file beside the target, so that the rename stays within one file system. A crash leaves a dot file that nobody reads. */
+/**
+ * Writes a temporary file beside the target, so that the rename stays within one file system. A crash leaves a dot file
+ * that nobody reads.
+ */
 async function writeTemporary(path: string, write: (file: FileHandle) => Promise<void>): Promise<string> {
   const temporary = join(dirname(path), `.${basename(path)}.${process.pid}-${randomUUID().slice(0, 8)}.tmp`);
   const file = await openNew(temporary);
@@ -226,7 +232,10 @@ async function openNew(path: string): Promise<FileHandle> {
   }
 }
 
-/** Makes a new name in a folder durable. Network file systems that cannot sync a folder make names durable by themselves. */
+/**
+ * Makes a new name in a folder durable. Network file systems that cannot sync a folder make names durable by
+ * themselves.
+ */
 async function syncFolder(path: string): Promise<void> {
   const folder = await open(path, 'r');
   try {

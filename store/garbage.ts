@@ -7,8 +7,8 @@ import { isMissing } from './files.ts';
 import { checkpointsDir, dataDir, manifestPath, stageDir } from './layout.ts';
 
 /**
- * Files, folders and claims in a store that killed processes may have left behind. The reconciler decides which of them are garbage.
- * Manifests, parts, data, journals, checkpoints and logs are never listed here.
+ * Files, folders and claims in a store that killed processes may have left behind. The reconciler decides which of them
+ * are garbage. Manifests, parts, data, journals, checkpoints and logs are never listed here.
  */
 export interface StoreScan {
   readonly temporaries: readonly TemporaryFile[];
@@ -45,7 +45,10 @@ export interface Scratch {
  * (trainers/orrery_trainers/store/files.py).
  */
 const TEMPORARY_NAMES = [/^\..+\.(\d+)-[0-9a-f]{8}\.tmp$/, /^\..+\.(\d+)$/];
-/** Temporary folders of trainers, for a checkpoint or a policy that is being written (`scratch_folder` and `_publish` in trainers/). */
+/**
+ * Temporary folders of trainers, for a checkpoint or a policy that is being written (`scratch_folder` and `_publish` in
+ * trainers/).
+ */
 const SCRATCH_NAMES = [/^\.attempt-(\d+)$/, /^\.policy\.(\d+)$/];
 /** Complete checkpoints. They are large and contain no temporary files, so they are not searched. */
 const CHECKPOINT_NAME = /^step-/;
@@ -54,7 +57,8 @@ const DEPTH = 3;
 
 /**
  * Scans a store for leftovers. A stage whose claim does not parse is skipped, because its owner is unknown.
- * @throws the error of the file system if the store cannot be read or written. It must be writable to find out the time of its file system
+ * @throws the error of the file system if the store cannot be read or written. It must be writable to find out the time
+ *   of its file system
  */
 export async function scanStore(store: string): Promise<StoreScan> {
   const now = await fileSystemTime(store);
@@ -74,7 +78,10 @@ export async function scanStore(store: string): Promise<StoreScan> {
   return { temporaries, stages };
 }
 
-/** Temporary files in a folder and its subfolders down to `depth`. Their age is measured with the clock of their file system. */
+/**
+ * Temporary files in a folder and its subfolders down to `depth`. Their age is measured with the clock of their file
+ * system.
+ */
 export async function findTemporaries(folder: string, depth: number): Promise<TemporaryFile[]> {
   return (await entriesOf(folder)).length === 0
     ? []
@@ -82,8 +89,8 @@ export async function findTemporaries(folder: string, depth: number): Promise<Te
 }
 
 /**
- * The current time of a file system in ms since the epoch, taken from a new file. A file server sets the times of its files by its own clock,
- * which may differ from the clock of this machine.
+ * The current time of a file system in ms since the epoch, taken from a new file. A file server sets the times of its
+ * files by its own clock, which may differ from the clock of this machine.
  */
 async function fileSystemTime(folder: string): Promise<number> {
   await mkdir(folder, { recursive: true });

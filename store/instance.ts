@@ -4,8 +4,8 @@ import { z } from 'zod';
 import { createExclusive, readJson, readJsonIfThere } from './files.ts';
 
 /**
- * `<store>/instance.json`: the id of this store, drawn at random once. It identifies the installation: as the owner of a task queue in Temporal,
- * and in the labels of Jobs in Kubernetes.
+ * `<store>/instance.json`: the id of this store, drawn at random once. It identifies the installation: as the owner of
+ * a task queue in Temporal, and in the labels of Jobs in Kubernetes.
  */
 export const instancePath = (store: string): string => join(store, 'instance.json');
 /** Path of the file in earlier versions. */
@@ -26,7 +26,10 @@ export async function storeId(store: string): Promise<string> {
   return (await readJson(instancePath(store), Instance)).instance;
 }
 
-/** The id of this store; null if none was drawn. It writes nothing, except to move an id from its path in earlier versions. */
+/**
+ * The id of this store; null if none was drawn. It writes nothing, except to move an id from its path in earlier
+ * versions.
+ */
 export async function knownStoreId(store: string): Promise<string | null> {
   const own = await readJsonIfThere(instancePath(store), Instance);
   if (own !== null) return own.instance;

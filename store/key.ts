@@ -21,12 +21,13 @@ export interface StageIdentity
 /**
  * The value whose hash is the key of a stage.
  *
- * These settings of `run` change the result: shards and ranks divide the work, a GPU changes device and number type, the engine of the policy
- * server changes the samples, and an image pinned by digest changes the libraries. The number of CPUs or GPUs changes only the order of sums,
- * and so the last bits. Without an image, `codeVersion` identifies the libraries, and the key is the same on every executor. Digests show
- * whether the results are equal too.
+ * These settings of `run` change the result: shards and ranks divide the work, a GPU changes device and number type,
+ * the engine of the policy server changes the samples, and an image pinned by digest changes the libraries. The number
+ * of CPUs or GPUs changes only the order of sums, and so the last bits. Without an image, `codeVersion` identifies the
+ * libraries, and the key is the same on every executor. Digests show whether the results are equal too.
  *
- * Kind analyse also reports settings and curves from the manifests of its inputs, so their keys and checksums are included.
+ * Kind analyse also reports settings and curves from the manifests of its inputs, so their keys and checksums are
+ * included.
  */
 export function identityOf(stage: StageIdentity): Identity {
   const { run, ...settings } = stage.config;
@@ -67,9 +68,9 @@ export function identityOfInputs(kind: StageKind, inputs: StageIdentity['inputs'
 const readsManifests = (kind: StageKind): boolean => kind === 'analyse';
 
 /**
- * The part of a reference that enters the key of the stage that reads the input. Readers compare only this part. So an input that was made
- * again with equal outputs is still the same input, and a running campaign continues with it. The analysis shows times and curves, so it
- * compares the checksum too.
+ * The part of a reference that enters the key of the stage that reads the input. Readers compare only this part. So an
+ * input that was made again with equal outputs is still the same input, and a running campaign continues with it. The
+ * analysis shows times and curves, so it compares the checksum too.
  */
 export function inputForKey(reader: StageKind, { checksum, ...outputs }: ManifestRef): ManifestRef {
   return readsManifests(reader) && checksum !== undefined ? { ...outputs, checksum } : outputs;
@@ -79,8 +80,8 @@ export function inputForKey(reader: StageKind, { checksum, ...outputs }: Manifes
 export const stageKey = (stage: StageIdentity): string => sha256Canonical(identityOf(stage));
 
 /**
- * Digest of a stage's outputs. Equal results have equal digests, wherever and whenever they were made. For trainers it excludes
- * `metrics.jsonl`, which contains times.
+ * Digest of a stage's outputs. Equal results have equal digests, wherever and whenever they were made. For trainers it
+ * excludes `metrics.jsonl`, which contains times.
  */
 export function outputDigest(kind: StageKind, files: readonly FileEntry[], counts: Counts): string {
   const counted = files
@@ -90,7 +91,10 @@ export function outputDigest(kind: StageKind, files: readonly FileEntry[], count
   return sha256Canonical({ kind, files: counted, counts });
 }
 
-/** The digests of pinned images. The registry does not matter, and a tag is no digest because it may name another image tomorrow. */
+/**
+ * The digests of pinned images. The registry does not matter, and a tag is no digest because it may name another image
+ * tomorrow.
+ */
 function pinned(images: Readonly<Record<string, string | undefined>>): Record<string, string> {
   return Object.fromEntries(
     Object.entries(images).flatMap(([name, image]) => {

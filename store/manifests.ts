@@ -25,11 +25,11 @@ export class OtherVersionError extends Error {
 export type ExpectedResult = Partial<Pick<ManifestRef, 'kind' | 'digest' | 'checksum'>>;
 
 /**
- * Reads the manifest of a stage; null while the stage is not finished. Every reader of a manifest uses this function, or `read_manifest` in
- * trainers/orrery_trainers/store/manifests.py, which makes the same checks.
+ * Reads the manifest of a stage; null while the stage is not finished. Every reader of a manifest uses this function,
+ * or `read_manifest` in trainers/orrery_trainers/store/manifests.py, which makes the same checks.
  *
- * The function recomputes the checksum of the whole manifest, the key (the name of its folder) from the identity, and the digest from the
- * files and counts. It does not read the files themselves: see `verifyFile` and `readVerified`.
+ * The function recomputes the checksum of the whole manifest, the key (the name of its folder) from the identity, and
+ * the digest from the files and counts. It does not read the files themselves: see `verifyFile` and `readVerified`.
  * @param expected - the result according to a stage file or a history
  * @throws CorruptFileError if the manifest is damaged, {@link OtherResultError} if it is valid but not the expected one
  * @throws OtherVersionError
@@ -83,7 +83,10 @@ export function checkManifest(path: string, text: string, key: string, expected:
   return manifest;
 }
 
-/** Converts the error for a file that is not regular or too large to a {@link CorruptFileError}. Other errors do not prove any damage. */
+/**
+ * Converts the error for a file that is not regular or too large to a {@link CorruptFileError}. Other errors do not
+ * prove any damage.
+ */
 export const asCorruptFile = (error: unknown): unknown =>
   error instanceof InvalidInputError ? new CorruptFileError(error.message) : error;
 
@@ -103,8 +106,8 @@ const hasTheseInputs = ({ inputs }: Identity, manifest: Manifest): boolean =>
   sha256Canonical(inputs) === sha256Canonical(identityOfInputs(manifest.kind, manifest.inputs));
 
 /**
- * Refuses a valid manifest of another version. Version 1 had no checksum, and later versions keep it. A manifest with another version number
- * and without a valid checksum is damaged, so it is left to the other checks.
+ * Refuses a valid manifest of another version. Version 1 had no checksum, and later versions keep it. A manifest with
+ * another version number and without a valid checksum is damaged, so it is left to the other checks.
  */
 function refuseOtherVersion(path: string, value: unknown): void {
   const version = (value as { schemaVersion?: unknown } | null)?.schemaVersion;

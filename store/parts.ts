@@ -6,7 +6,8 @@ import { partPath } from './layout.ts';
 import { CorruptFileError } from './manifests.ts';
 
 /**
- * The part that a pod has published; null if there is none. Parts of older versions have no checksum and are not verified.
+ * The part that a pod has published; null if there is none. Parts of older versions have no checksum and are not
+ * verified.
  * @throws CorruptFileError if the part does not match its checksum, is malformed, or belongs to another pod
  */
 export async function readPart(stage: string, part: number): Promise<PartManifest | null> {

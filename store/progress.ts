@@ -4,8 +4,9 @@ import { readJsonIfThere } from './files.ts';
 import { partPath, progressPath } from './layout.ts';
 
 /**
- * Progress of a stage by part. It comes from this attempt, or from an earlier attempt that finished the part. Null for a pod that has not
- * reported. A progress file that does not parse counts as missing, because the next report replaces it.
+ * Progress of a stage by part. It comes from this attempt, or from an earlier attempt that finished the part. Null for
+ * a pod that has not reported. A progress file that does not parse counts as missing, because the next report replaces
+ * it.
  */
 export function readPartsProgress(stage: string, parts: number, attempt: number): Promise<(Progress | null)[]> {
   return Promise.all(Array.from({ length: parts }, (_, part) => progressOfPart(stage, part, attempt)));

@@ -9,7 +9,8 @@ import { readVerified } from './verify.ts';
 /**
  * Reads published files of a campaign and verifies them.
  * @param folder - folder of the campaign
- * @throws CorruptFileError if a file or the record of the publication has changed; OtherVersionError if there is no record
+ * @throws CorruptFileError if a file or the record of the publication has changed; OtherVersionError if there is no
+ *   record
  */
 export async function readPublished(folder: string, campaignId: string, names: readonly string[]): Promise<Buffer[]> {
   const record = await readRecord(publishedRecordPath(folder));

@@ -13,8 +13,8 @@ import { faultInOutputs } from './verify.ts';
 export type OnDamage = (why: string, action: string) => void;
 
 /**
- * The valid result of a stage; null if the stage must run (again). A damaged manifest is sealed again from its parts if they are valid.
- * Damaged files are set aside.
+ * The valid result of a stage; null if the stage must run (again). A damaged manifest is sealed again from its parts if
+ * they are valid. Damaged files are set aside.
  * @param stage - the stage with its newly computed key
  */
 export async function validResult(store: string, stage: StageFile, onDamage: OnDamage): Promise<Manifest | null> {
@@ -30,8 +30,8 @@ export async function validResult(store: string, stage: StageFile, onDamage: OnD
 }
 
 /**
- * The valid manifest of a stage. A damaged one is set aside and sealed again from its parts if they are valid. Sealing reads all outputs,
- * even large ones, because only the parts are left to verify them.
+ * The valid manifest of a stage. A damaged one is set aside and sealed again from its parts if they are valid. Sealing
+ * reads all outputs, even large ones, because only the parts are left to verify them.
  */
 export async function validManifest(store: string, stage: StageFile, onDamage: OnDamage): Promise<Manifest | null> {
   const dir = stageDir(store, stage.key);
@@ -69,8 +69,9 @@ export async function rejectResult(dir: string, { parts }: Pick<Manifest, 'parts
 }
 
 /**
- * Checks, before a pod starts, that an input is still the result that the campaign planned with. A damaged or missing manifest is sealed again
- * from its parts, which needs no other run of the stage. (It may also be missing for a moment while another worker repairs it.)
+ * Checks, before a pod starts, that an input is still the result that the campaign planned with. A damaged or missing
+ * manifest is sealed again from its parts, which needs no other run of the stage. (It may also be missing for a moment
+ * while another worker repairs it.)
  * @throws CorruptFileError (including OtherResultError) or OtherVersionError if the input cannot be repaired
  */
 export async function repairInput(store: string, input: ManifestRef, onDamage: OnDamage): Promise<void> {

@@ -17,15 +17,15 @@ export class MissingPartsError extends Error {
 }
 
 /**
- * Seals a stage: writes `manifest.json` from its parts when all exist. If several callers seal a stage, the first manifest stays. The same
- * parts always give the same manifest, byte for byte, so a damaged manifest can be made again.
+ * Seals a stage: writes `manifest.json` from its parts when all exist. If several callers seal a stage, the first
+ * manifest stays. The same parts always give the same manifest, byte for byte, so a damaged manifest can be made again.
  * @param stageFile - the stage file in the store, whose key has been checked
  * @param parts - number of pods that publish a part: the shards, or 1 for a gang
- * @param options.hash - whether to compare the sha256 of every output, and not only its size. By default this is done after more than one
- *   attempt, because an abandoned earlier attempt may have overwritten an output of a later one
+ * @param options.hash - whether to compare the sha256 of every output, and not only its size. By default this is done
+ *   after more than one attempt, because an abandoned earlier attempt may have overwritten an output of a later one
  * @throws MissingPartsError if parts are missing
- * @throws CorruptFileError if an output is missing, does not match its part or belongs to two parts, or if there is a damaged manifest. A
- *   damaged part is set aside, so that the next attempt makes it again
+ * @throws CorruptFileError if an output is missing, does not match its part or belongs to two parts, or if there is a
+ *   damaged manifest. A damaged part is set aside, so that the next attempt makes it again
  */
 export async function sealStage(
   store: string,

@@ -4,8 +4,8 @@ import { isMissing } from './files.ts';
 import { partsDir } from './layout.ts';
 
 /**
- * Sets the parts and journals of a stage aside, so that the next attempt starts from nothing. Nothing is deleted: they move to
- * `set-aside/attempt-N/` in the folder of the stage. It may be called twice.
+ * Sets the parts and journals of a stage aside, so that the next attempt starts from nothing. Nothing is deleted: they
+ * move to `set-aside/attempt-N/` in the folder of the stage. It may be called twice.
  * @param attempt - the attempt that made them
  */
 export async function setWorkAside(stage: string, attempt: number): Promise<void> {

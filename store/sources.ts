@@ -52,7 +52,10 @@ export function pathOf(
   return name.startsWith(`domains/${domain}/`) ? join(domains, name.slice('domains/'.length)) : join(project, name);
 }
 
-/** Whether a code version was computed. Stage files that were written by hand have other versions, whose code is not compared. */
+/**
+ * Whether a code version was computed. Stage files that were written by hand have other versions, whose code is not
+ * compared.
+ */
 export const isComputed = (version: string): boolean => Sha256.safeParse(version).success;
 
 /**

@@ -8,8 +8,8 @@ import { asCorruptFile, CorruptFileError } from './manifests.ts';
 import { rejectFile } from './reject.ts';
 
 /**
- * Writes `stage.json` of a stage. An equal file is left as it is. A file that differs only in fields which are not part of the key (the name,
- * most of `run`) is replaced. A damaged file is set aside.
+ * Writes `stage.json` of a stage. An equal file is left as it is. A file that differs only in fields which are not part
+ * of the key (the name, most of `run`) is replaced. A damaged file is set aside.
  * @returns path of the file
  * @throws InvalidInputError if the stage file does not parse, or its key does not match its content
  */
@@ -34,7 +34,8 @@ export async function writeStageFile(store: string, stageFile: StageFile): Promi
 }
 
 /**
- * Reads `stage.json` from the folder of a stage. Its content must match its key, because otherwise pods would run other settings.
+ * Reads `stage.json` from the folder of a stage. Its content must match its key, because otherwise pods would run other
+ * settings.
  * @throws CorruptFileError if it is damaged
  */
 export async function readStageFile(stage: string): Promise<StageFile> {

@@ -5,7 +5,10 @@ import { sha256 } from './canonical.ts';
 import { isMissing, sha256File } from './files.ts';
 import { CorruptFileError } from './manifests.ts';
 
-/** Files above this size are verified only by the programs that read them, and not when a finished stage is reused. *Ours*. */
+/**
+ * Files above this size are verified only by the programs that read them, and not when a finished stage is reused.
+ * *Ours*.
+ */
 const HASHED_ON_REUSE_BYTES = 256 * 2 ** 20;
 
 /**
@@ -45,8 +48,8 @@ export async function readVerified(stage: string, { files }: Pick<Manifest, 'fil
 }
 
 /**
- * The first output of a finished stage that does not match the manifest, with the reason; null if all match. For large files only the size is
- * checked.
+ * The first output of a finished stage that does not match the manifest, with the reason; null if all match. For large
+ * files only the size is checked.
  */
 export async function faultInOutputs(
   stage: string,

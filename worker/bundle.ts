@@ -4,9 +4,10 @@ import { type BundleOptions, bundleWorkflowCode, type WorkflowBundleWithSourceMa
 const inWorkflows = (file: string): string => fileURLToPath(new URL(`../workflows/${file}`, import.meta.url));
 
 /**
- * Bundles the workflow code for workers. Every workflow loads the bundle, which delays the start of its stage. So package.json marks the
- * modules of the project as free of side effects, and the bundler drops the unused parts of `spec/`, above all its schemas. The bundle
- * includes the converters: with them, an unreadable payload does not fail a workflow task, and the failures of a workflow are bounded.
+ * Bundles the workflow code for workers. Every workflow loads the bundle, which delays the start of its stage. So
+ * package.json marks the modules of the project as free of side effects, and the bundler drops the unused parts of
+ * `spec/`, above all its schemas. The bundle includes the converters: with them, an unreadable payload does not fail a
+ * workflow task, and the failures of a workflow are bounded.
  * @param change - for simulations: another entry point, or additional interceptors
  */
 export const bundleWorkflows = (

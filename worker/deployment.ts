@@ -2,8 +2,8 @@ import type { WorkerDeploymentOptions } from '@temporalio/worker';
 import { InvalidInputError } from '../spec/index.ts';
 
 /**
- * The worker deployment version that the environment sets; null if it sets none. Campaigns are pinned: a campaign stays on the version with
- * which it started, so that version needs a running worker.
+ * The worker deployment version that the environment sets; null if it sets none. Campaigns are pinned: a campaign stays
+ * on the version with which it started, so that version needs a running worker.
  * @throws InvalidInputError if only one of the two variables is set
  */
 export function deploymentOf(env: NodeJS.ProcessEnv): WorkerDeploymentOptions | null {

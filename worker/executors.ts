@@ -11,16 +11,16 @@ export interface ChosenExecutor {
 }
 
 /**
- * Makes new files writable for the group, because pods and worker write to the same folders of the store as different users. Call it before
- * anything is written to the store, even before its folder is created.
+ * Makes new files writable for the group, because pods and worker write to the same folders of the store as different
+ * users. Call it before anything is written to the store, even before its folder is created.
  */
 export function shareFilesWithPods(env: NodeJS.ProcessEnv): void {
   if (env.ORRERY_EXECUTOR === 'kubernetes') process.umask(0o002);
 }
 
 /**
- * Creates the executor that the environment selects. `ORRERY_EXECUTOR` is `local` (the default) or `kubernetes`, which reads its settings from
- * the file in `ORRERY_KUBERNETES` (docs/kubernetes.md).
+ * Creates the executor that the environment selects. `ORRERY_EXECUTOR` is `local` (the default) or `kubernetes`, which
+ * reads its settings from the file in `ORRERY_KUBERNETES` (docs/kubernetes.md).
  * @throws InvalidInputError if there is no such executor, or the settings are invalid
  */
 export async function chooseExecutor(env: NodeJS.ProcessEnv, local: LocalExecutorOptions): Promise<ChosenExecutor> {

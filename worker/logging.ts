@@ -23,7 +23,10 @@ export function createLogger(): Logger {
   });
 }
 
-/** Passes messages of the Temporal SDK to the same logger. Its `info` becomes `debug`, because its bundler logs much at that level. */
+/**
+ * Passes messages of the Temporal SDK to the same logger. Its `info` becomes `debug`, because its bundler logs much at
+ * that level.
+ */
 export function temporalLogger(log: Logger): DefaultLogger {
   const temporal = log.child({ component: 'temporal' });
   const levels = {

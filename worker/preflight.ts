@@ -15,8 +15,9 @@ export interface IncompatibleWorkflow {
 }
 
 /**
- * Replays the histories of the open workflows on the worker's task queue with the current workflow code. So a worker with incompatible code
- * exits at the start, instead of failing workflow tasks forever. Workflows on other queues are ignored.
+ * Replays the histories of the open workflows on the worker's task queue with the current workflow code. So a worker
+ * with incompatible code exits at the start, instead of failing workflow tasks forever. Workflows on other queues are
+ * ignored.
  * @returns the workflows that the code cannot continue
  */
 export async function findIncompatibleWorkflows(

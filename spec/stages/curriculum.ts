@@ -4,7 +4,10 @@ import { runOf } from '../run-shapes.ts';
 import { stageFileOf } from '../stage-file-of.ts';
 import { from } from './shared.ts';
 
-/** Whether any possible pass rate other than 0 and 1 lies in the window. RL learns nothing from a prompt with pass rate 0 or 1. */
+/**
+ * Whether any possible pass rate other than 0 and 1 lies in the window. RL learns nothing from a prompt with pass rate
+ * 0 or 1.
+ */
 function isReachable(samples: number, { min, max }: { readonly min: number; readonly max: number }): boolean {
   const right = Math.max(1, Math.ceil(min * samples));
   return right < samples && right / samples <= max;

@@ -15,7 +15,10 @@ export const WrongBranches = withRules(
   [{ path: ['min'], expected: 'at most wrongBranches.max', holds: ({ min, max }) => min <= max }],
 );
 
-/** Turns trees into traces: paths from the root to terminals, with jumps between them. An arm can override some settings. */
+/**
+ * Turns trees into traces: paths from the root to terminals, with jumps between them. An arm can override some
+ * settings.
+ */
 export const LineariseConfig = z
   .strictObject({
     selfEvaluations: selfEvaluations()

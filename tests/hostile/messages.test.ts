@@ -15,8 +15,8 @@ import {
 } from './support.ts';
 
 /**
- * Sends every hostile payload with every message of the registry, on a real server with the real workflow code. A new message of the registry
- * without a row here fails the test.
+ * Sends every hostile payload with every message of the registry, on a real server with the real workflow code. A new
+ * message of the registry without a row here fails the test.
  */
 interface Row {
   /** A valid argument, if the message takes one. Following it is impossible in the state of these workflows. */

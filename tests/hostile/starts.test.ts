@@ -4,7 +4,10 @@ import { aCampaign, openWorkbench, type Workbench } from '../support/worker.ts';
 import { encoded, hostilePayloads, json, jsonOf } from './payloads.ts';
 import { campaignStatus, failedTasks, heldCampaign, rawService, until } from './support.ts';
 
-/** Starts both workflows with every hostile payload. Invalid input ends the run with a message, and no task keeps failing. */
+/**
+ * Starts both workflows with every hostile payload. Invalid input ends the run with a message, and no task keeps
+ * failing.
+ */
 let bench: Workbench;
 let worker: { stop(): Promise<void> };
 let raw: ReturnType<typeof rawService>;

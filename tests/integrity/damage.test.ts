@@ -11,7 +11,9 @@ import { smallCampaign } from './small-campaign.ts';
 
 /** Number of damages in one round. */
 const DAMAGES = 8;
-/** Number of damages in total: 160 take a few seconds. `ORRERY_TEST_FLIPS=1000` (`npm test -- --flips 1000`) tries more. */
+/**
+ * Number of damages in total: 160 take a few seconds. `ORRERY_TEST_FLIPS=1000` (`npm test -- --flips 1000`) tries more.
+ */
 const FLIPS = Number(process.env.ORRERY_TEST_FLIPS || 160);
 const ROUNDS = Math.ceil(FLIPS / DAMAGES);
 // There is no time limit: a loop is detected by the number of runs, and a slow machine is not a failure.
@@ -71,8 +73,8 @@ const textsOf = async ({ html, json }: { html: string; json: string }) => [
 ];
 
 /**
- * The report must equal the reference. Only the provenance of a stage may be missing, with a note, if its manifest was damaged at the very
- * end.
+ * The report must equal the reference. Only the provenance of a stage may be missing, with a note, if its manifest was
+ * damaged at the very end.
  */
 function expectRight(
   [page = '', json = '']: readonly string[],

@@ -2,7 +2,10 @@ import { cp, readdir, readFile, stat, truncate, writeFile } from 'node:fs/promis
 import { join } from 'node:path';
 import { sha256Canonical } from '../../store/index.ts';
 
-/** Ways to damage a store without updating all of its hashes. Each returns a description of the damage; null if it does not apply. */
+/**
+ * Ways to damage a store without updating all of its hashes. Each returns a description of the damage; null if it does
+ * not apply.
+ */
 
 type Random = () => number;
 const pick = <T>(items: readonly T[], random: Random): T => items[Math.floor(random() * items.length)] as T;

@@ -34,9 +34,9 @@ import { aCampaignStatus, aStage } from '../support/builders.ts';
 import { aCampaign } from '../support/campaign-data.ts';
 
 /**
- * A campaign with two arms, without Temporal and without pods. It calls the functions of the activities and of the stage runtime one after the
- * other. The programs are fakes that write made-up records, because a thousand campaigns must run in seconds. The analysis is the real one,
- * computed once per key, because the key determines its output.
+ * A campaign with two arms, without Temporal and without pods. It calls the functions of the activities and of the
+ * stage runtime one after the other. The programs are fakes that write made-up records, because a thousand campaigns
+ * must run in seconds. The analysis is the real one, computed once per key, because the key determines its output.
  */
 
 const SILENT = pino({ level: 'silent' });
@@ -118,7 +118,10 @@ export interface SmallCampaign {
   readonly results: ReadonlyMap<string, ManifestRef>;
   /** Messages about damaged files. */
   readonly messages: readonly string[];
-  /** Runs a campaign to its published report. @param between - called with the name of each finished stage; it may do damage */
+  /**
+   * Runs a campaign to its published report.
+   * @param between - called with the name of each finished stage; it may do damage
+   */
   run(between?: (name: string) => Promise<void>): Promise<{ html: string; json: string }>;
 }
 
@@ -152,7 +155,10 @@ export function smallCampaign(store: string, id = 'small'): SmallCampaign {
     return { ...stage, key: stageKey(stage) };
   }
 
-  /** Runs a stage as the workflow does: resolve, check the inputs, run, seal. Damage is followed by another run, a few times. */
+  /**
+   * Runs a stage as the workflow does: resolve, check the inputs, run, seal. Damage is followed by another run, a few
+   * times.
+   */
   async function runOne(slot: Slot | 'analyse'): Promise<ManifestRef> {
     const stage = planned(slot);
     const dir = stageDir(store, stage.key);

@@ -15,7 +15,9 @@ import {
 } from '../../planner/index.ts';
 import type { GpuName } from '../../spec/index.ts';
 
-/** Published figures that the planner must reproduce. Each row names its source, and docs/planner.md links the sources. */
+/**
+ * Published figures that the planner must reproduce. Each row names its source, and docs/planner.md links the sources.
+ */
 
 const model = (name: string): Architecture => {
   const found = ARCHITECTURES[name];
@@ -38,7 +40,8 @@ test.each([
   expect(parametersOf(model(name))).toBe(parameters);
 });
 
-// Source: Hugging Face, "Llama 3.1", inference memory: GB of weights in 16 bits and fp8, GiB of KV cache at 1k, 16k, 128k tokens.
+// Source: Hugging Face, "Llama 3.1", inference memory: GB of weights in 16 bits and fp8, GiB of KV cache at 1k, 16k,
+// 128k tokens.
 test.each([
   { name: 'Llama-3.1-8B', gb16: 16, gb8: 8, cache: [0.125, 1.95, 15.62] },
   { name: 'Llama-3.1-70B', gb16: 140, gb8: 70, cache: [0.313, 4.88, 39.06] },
@@ -213,7 +216,8 @@ const grpo = (
   return plan.trainerMemory.fits && (plan.generatingMemory?.fits ?? true) && plan.server?.memory.fits === true;
 };
 
-// Source: verl, "Resource Needed for verl RL": the smallest clusters that worked, on H800 of 80 GB with FSDP, vLLM and full offload.
+// Source: verl, "Resource Needed for verl RL": the smallest clusters that worked, on H800 of 80 GB with FSDP, vLLM and
+// full offload.
 test.each([
   ['Qwen2.5-7B', 2],
   ['Qwen2.5-72B', 32],

@@ -76,7 +76,8 @@ test('the reconciler leaves everything of an open owner alone, and ends everythi
   expect(would.cleaned).toMatchObject([{ finding: { kind: 'orphaned-job' }, done: 'would be stopped', error: null }]);
   expect(await here.executor.observe(aJob().name)).toMatchObject({ phase: 'running' });
 
-  // Stopping the job makes its claim stale, and that makes the scratch of its attempt garbage. One call cleans up all three.
+  // Stopping the job makes its claim stale, and that makes the scratch of its attempt garbage. One call cleans up all
+  // three.
   const { cleaned, doubts } = await reconcile(here.targets);
   expect(cleaned.map(({ finding, done }) => `${finding.kind} ${done}`)).toEqual([
     'orphaned-job stopped',

@@ -21,7 +21,10 @@ import { settings } from '../k8s/support.ts';
 import { faultsOfObjects } from '../support/kubernetes-rules.ts';
 import { mutated } from '../support/mutated-specs.ts';
 
-/** Number of mutated specs. 2,000 take a few seconds; `ORRERY_TEST_MUTATIONS=20000` (`npm test -- --mutations 20000`) tries more. */
+/**
+ * Number of mutated specs. 2,000 take a few seconds; `ORRERY_TEST_MUTATIONS=20000` (`npm test -- --mutations 20000`)
+ * tries more.
+ */
 const MUTATIONS = Number(process.env.ORRERY_TEST_MUTATIONS || 2000);
 const SEED = Number(process.env.ORRERY_TEST_SEED || 20_260_101);
 
@@ -69,7 +72,8 @@ async function use(spec: CampaignSpec): Promise<void> {
     const objects = [jobManifest(request, POD_GROUPS, 'store'), ...(gang === null ? [] : [gang.service])];
     expect(objects.flatMap(faultsOfObjects)).toEqual([]);
   }
-  // Limits of Temporal: 400 bytes for a summary, 2 KiB for a search attribute, 255 characters for a keyword in most databases.
+  // Limits of Temporal: 400 bytes for a summary, 2 KiB for a search attribute, 255 characters for a keyword in most
+  // databases.
   expect(Buffer.byteLength(JSON.stringify(summaryText(spec.description ?? '')))).toBeLessThan(360);
   expect(spec.policy.name.length).toBeLessThanOrEqual(255);
   expect(JSON.stringify(spec.arms.map(({ name }) => name)).length).toBeLessThan(2048);
