@@ -7,8 +7,8 @@ import type { Scratch, StageScan, StoreScan, TemporaryFile } from '../store/inde
  */
 
 /**
- * State of the workflow that submitted a job or claimed a stage. `unknown`: Temporal did not answer, or does not know
- * the workflow's store. An unknown owner may still be running.
+ * State of the workflow that submitted a job or claimed a stage. `unknown`: Temporal did not answer, or it is not the
+ * Temporal of this store. An unknown owner may still be running.
  */
 export type OwnerState = 'running' | 'closed' | 'unknown';
 

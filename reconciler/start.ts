@@ -20,7 +20,7 @@ export interface ReconcilerOptions extends ReconcileTargets {
 const EVERY_MS = 10 * 60_000;
 
 /**
- * Cleans up now and then every ten minutes until `signal` aborts. It then resolves at once, without waiting for jobs
+ * Cleans up at once, and repeats it every ten minutes until `signal` aborts. Then it resolves without waiting for jobs
  * that are being stopped. It never rejects.
  */
 export async function startReconciler({
