@@ -17,6 +17,6 @@ const common = {
   inputs: Inputs.describe('Finished stages to read, by role. The folder of each is <store>/stages/<key>.'),
 };
 
-/** The schema of `stage.json` of one kind. A program loads that of its own kind alone. */
+/** The schema of `stage.json` of one kind. A program loads only the schema of its own kind. */
 export const stageFileOf = <K extends StageKind, C extends z.ZodType>(kind: K, config: C) =>
   z.strictObject({ ...common, kind: z.literal(kind), config });
