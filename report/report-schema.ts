@@ -10,8 +10,8 @@ import { Estimate } from './statistics/estimate.ts';
 
 /**
  * `report.json`: every number behind `report.html`. The key of stage `analyse` determines what it writes, so it
- * contains no keys, settings, times and cost of its campaign. These are added when the report is published ({@link
- * PublishedReport}).
+ * contains no keys, settings, times and cost of its campaign. These are added when the report is published
+ * ({@link PublishedReport}).
  *
  * Accuracies, shares and pass rates are fractions in [0, 1], lengths are tokens, and times are seconds. `benchmark:
  * null` means all benchmarks together; such rows exist when a campaign has more than one.

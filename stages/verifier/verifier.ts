@@ -32,9 +32,9 @@ const CANARY_INTERVAL: CanaryInterval = { verdicts: 5_000, ms: 10 * 60_000 };
 type VerifierContext = Pick<StageContext<StageKind>, 'domain' | 'log' | 'signal' | 'stage'>;
 
 /**
- * Starts the verifier of the domain. It must judge the domain's canaries right before any other work, at intervals
- * during the work, and at the end. Otherwise a broken verifier (another version of a library, a wrong edit) would
- * silently teach the policy nonsense.
+ * Starts the verifier of the domain. It must judge the domain's canaries as stated: first of all, at intervals during
+ * the work, and at the end. Otherwise a broken verifier (another version of a library, a wrong edit) would silently
+ * teach the policy nonsense.
  * @throws StageExit `InvalidInput` when a canary gets another verdict than it states. It is not retried: a person must
  *   look.
  * @throws StageExit `DependencyDown` when the verifier cannot be started, or could not judge a canary (too slow, or

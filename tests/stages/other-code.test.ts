@@ -67,12 +67,12 @@ function sourcesOf(kind: StageKind, config: StageSketch['config']): StageSources
   return sourcesOfStage(programsOf(stage), { kind, projectRoot: PROJECT, domain: 'sums' });
 }
 
-/** Runs a program of a stage that was planned with these sources; null leaves their list out. */
+/** Runs a program of a stage that was planned with these sources; null omits their list. */
 async function run(
   { kind, config, command: [command, ...args] }: Case,
   planned: StageSources,
   listed: StageSources | null = planned,
-): Promise<{ code: number; words: string }> {
+): Promise<{ code: number; message: string }> {
   const { path, dir } = await plannedStage(store, { kind, config, codeVersion: versionOf(planned) });
   if (listed !== null) await writeSources(dir, listed);
   const env = {
@@ -86,8 +86,8 @@ async function run(
   };
   const ended = promisify(execFile)(command, args, { cwd: PROJECT, env });
   return await ended.then(
-    () => ({ code: 0, words: '' }),
-    ({ code, stderr }) => ({ code, words: String(stderr).trim().split('\n').at(-1)! }),
+    () => ({ code: 0, message: '' }),
+    ({ code, stderr }) => ({ code, message: String(stderr).trim().split('\n').at(-1)! }),
   );
 }
 
@@ -100,25 +100,25 @@ describe.each(PROGRAMS)('$command.1 $command.2 of $kind', (program) => {
 
   test('ends with InvalidInput when the worker has another source, and names both versions and what to do', async () => {
     const planned = changed(program.source);
-    const { code, words } = await run(program, planned);
+    const { code, message } = await run(program, planned);
     expect(code).toBe(FAILURES.InvalidInput.exitCode);
-    expect(words).toContain(`expected the code version ${versionOf(planned)}, which the worker has`);
-    expect(words).toContain(`the code of this pod is ${versionOf(found)}: ${program.source} differ`);
-    expect(words).toContain('then retry the stage');
+    expect(message).toContain(`expected the code version ${versionOf(planned)}, which the worker has`);
+    expect(message).toContain(`the code of this pod is ${versionOf(found)}: ${program.source} differ`);
+    expect(message).toContain('then retry the stage');
   });
 
-  test('names a source that it lacks', async () => {
-    const { code, words } = await run(program, changed('stages/gone.ts'));
+  test('names a source that is missing', async () => {
+    const { code, message } = await run(program, changed('stages/gone.ts'));
     expect(code).toBe(FAILURES.InvalidInput.exitCode);
-    expect(words).toContain('stages/gone.ts (missing) differ');
+    expect(message).toContain('stages/gone.ts (missing) differ');
   });
 
   test.each([
-    ['is not there', null],
+    ['is missing', null],
     ['is of other sources', changed(program.source)],
   ])('waits for the next attempt when the list %s', async (_, listed) => {
-    const { code, words } = await run(program, found, listed);
+    const { code, message } = await run(program, found, listed);
     expect(code).toBe(FAILURES.DependencyDown.exitCode);
-    expect(words).toContain('sources.json is damaged');
+    expect(message).toContain('sources.json is damaged');
   });
 });
