@@ -1,5 +1,5 @@
 /**
- * Removes the cluster of this project: its pods, processes, mounts, network and files. The store and what was built stay.
+ * Removes this project's cluster: its pods, processes, mounts, network and files. The store and the built programs stay.
  *
  *     npm run cluster:down
  */
@@ -8,6 +8,6 @@ import { clusterDown } from '../dev/cluster/down.ts';
 
 await runMain(async () => {
   const removed = await clusterDown((line) => console.error(`orrery: ${line}`));
-  console.log(removed ? 'the cluster is gone' : 'there was no cluster of this project');
+  console.log(removed ? 'the cluster is removed' : 'this project has no cluster');
   return EXIT.ok;
 });

@@ -1,5 +1,5 @@
 /**
- * How the cluster of this project is, or the one that `KUBECONFIG` names. Ends with 1 when a part of it does not run.
+ * Shows the state of this project's cluster, or of the cluster that `KUBECONFIG` names. Exits with 1 when a component does not run.
  *
  *     npm run cluster:status
  */
@@ -18,7 +18,7 @@ await runMain(async () => {
   }
   const status = await clusterStatus();
   if (status === null) {
-    console.log('there is no cluster of this project: make one with `npm run cluster:up`');
+    console.log('this project has no cluster: start one with `npm run cluster:up`');
     return EXIT.failed;
   }
   return show(status);
@@ -30,12 +30,13 @@ function show({ server, components, version, nodes }: ClusterStatus): ExitCode {
     console.log(`  ${name.padEnd(24)} ${pid === null ? 'does not run' : `pid ${pid}`}`);
   const fake = nodes.filter(({ name }) => !name.startsWith('real-'));
   for (const { name, ready, gpus } of nodes.filter((node) => !fake.includes(node))) {
-    console.log(`  node ${name.padEnd(19)} ${ready ? 'Ready' : 'not ready'}, ${gpus} GPUs (none of them exists)`);
+    console.log(`  node ${name.padEnd(19)} ${ready ? 'Ready' : 'not ready'}, ${gpus} simulated GPUs`);
   }
   if (fake.length > 0)
     console.log(`  ${fake.length} fake nodes, ${fake.filter(({ ready }) => ready).length} of them Ready`);
   console.log(`kubeconfig ${kubeconfigPath()}\nkubectl    ${binaryPath('kubectl')}`);
-  const whole = version !== null && components.every(([, pid]) => pid !== null) && nodes.every(({ ready }) => ready);
-  if (!whole) console.log('`npm run cluster:up` starts what is missing');
-  return whole ? EXIT.ok : EXIT.failed;
+  const isHealthy =
+    version !== null && components.every(([, pid]) => pid !== null) && nodes.every(({ ready }) => ready);
+  if (!isHealthy) console.log('`npm run cluster:up` starts the missing components');
+  return isHealthy ? EXIT.ok : EXIT.failed;
 }

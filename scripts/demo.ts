@@ -1,11 +1,11 @@
 /**
- * A whole campaign on this machine: installs what is missing, starts Temporal and the worker, submits the campaign (or goes on with
- * the one that is under way), shows it live, and at the end the results.
+ * Runs a whole campaign on this machine: installs missing packages, starts Temporal and the worker, submits the campaign (or continues
+ * an interrupted one), shows its progress and then its results.
  *
  *     npm run demo
  *     npm run demo -- --full --seed 1
  *
- * Ctrl-C saves, frees the machine and stops what the demo started; the same command goes on from there.
+ * Ctrl-C pauses the campaign and stops what the demo started. The same command continues the campaign.
  */
 import { statfsSync } from 'node:fs';
 import type { Client } from '@temporalio/client';
@@ -19,22 +19,22 @@ import { ReportSummary, resultLines } from '../cli/results.ts';
 import { submitCampaign } from '../cli/submit.ts';
 import { exitCodeOf, watchCampaign } from '../cli/watch.ts';
 import { CommandError, EXIT, type ExitCode, errorMessage, runMain } from '../config/command-errors.ts';
-import { connectionSettings, namedAddress, queueFrom, withClient } from '../config/connect.ts';
+import { connectionSettings, namedAddress, withClient } from '../config/connect.ts';
 import { inOrrery, inProject, PROJECT } from '../config/paths.ts';
 import { orreryCommand } from '../config/printed-commands.ts';
 import { foreignCluster, foreignKubeconfig } from '../dev/cluster/foreign.ts';
 import { kubeconfigPath } from '../dev/cluster/paths.ts';
-import { clusterUp, workerEnvironment } from '../dev/cluster/up.ts';
+import { clusterTaskQueue, clusterUp, workerEnvironment } from '../dev/cluster/up.ts';
 import { startProjectTemporal } from '../dev/project-temporal.ts';
 import { setup } from '../dev/setup/setup.ts';
 import type { TemporalServer } from '../dev/temporal-server.ts';
 import { ensureWorker, type Place, stopWorker, type WorkerProcess, type WorkerPurpose } from '../dev/worker-process.ts';
 import { openOnQueue } from '../installation/index.ts';
 
-/** What checkpoints and trees of a run may take. */
+/** Disk space that the checkpoints and trees of a run may take. */
 const RUN_GB = 1;
-/** As the person has set it: what the demo sets for itself is not remembered with the server. */
-const ASKED: NodeJS.ProcessEnv = { ...process.env };
+/** The environment before the demo changes it. Variables that the demo sets must not be remembered with the server. */
+const INITIAL_ENV: NodeJS.ProcessEnv = { ...process.env };
 
 interface DemoOptions {
   readonly full?: true;
@@ -51,10 +51,10 @@ await runMain(async () => {
     .option('--full', 'the longer campaign with a clearer effect (examples/tiny-full.yaml)')
     .option('--short', 'the shortest campaign, in which little is learnt (examples/tiny-short.yaml)')
     .option('--file <file>', 'a campaign file of your own')
-    .option('--seed <number>', 'another seed than the file’s', seedFrom)
+    .option('--seed <number>', 'overrides the seed of the file', parseSeed)
     .option(
       '--kubernetes',
-      'every stage in pods of a real cluster, which is made where it is not there (docs/cluster.md)',
+      'run every stage in pods of a real cluster; starts one when there is none (docs/cluster.md)',
     )
     .option('--keep', 'leave Temporal and the worker running at the end')
     .exitOverride()
@@ -69,19 +69,19 @@ async function demo(options: DemoOptions): Promise<ExitCode> {
   return await untilInterrupted(
     (signal) => withServices(options, id, signal, (client, temporal) => run(client, id, campaign, temporal, signal)),
     () =>
-      `campaign ${id}, its stages, the worker and Temporal are left as they are; what runs runs on\nend the worker and Temporal with \`npm run down\`, or run the same command again to go on`,
+      `campaign ${id}, its stages, the worker and Temporal keep running\nstop the worker and Temporal with \`npm run down\`, or run the same command again to continue`,
   );
 }
 
-/** Does the work with Temporal and a worker, and stops those that it started, unless another campaign needs them. */
+/** Runs `work` with Temporal and a worker. Stops those that it started, unless another campaign needs them. */
 async function withServices(
   options: DemoOptions,
   id: string,
   signal: AbortSignal,
   work: (client: Client, temporal: DemoTemporal) => Promise<ExitCode>,
 ): Promise<ExitCode> {
-  const purpose = await installed(options, signal);
-  const temporal = await theTemporal();
+  const purpose = await install(options, signal);
+  const temporal = await connectTemporal();
   let worker: WorkerProcess | null = null;
   try {
     stopIfInterrupted(signal);
@@ -89,17 +89,17 @@ async function withServices(
     stopIfInterrupted(signal);
     return await withClient((client) => work(client, temporal));
   } finally {
-    // Where Temporal cannot say, nothing of others can depend on it.
-    const needed = await othersRun(id).catch(() => false);
-    if (!options.keep && !needed) {
+    // When Temporal does not answer, no other campaign can be using it.
+    const isNeeded = await otherCampaignsRun(id).catch(() => false);
+    if (!options.keep && !isNeeded) {
       if (worker?.started) await stopWorker();
       if (temporal.started) await temporal.stop();
     }
   }
 }
 
-/** Ctrl-C reaches the installers too. What they say then is no fault of theirs. */
-async function installed(options: DemoOptions, signal: AbortSignal): Promise<WorkerPurpose> {
+/** Ctrl-C reaches the installers too and makes them fail. Report the interrupt, not their failure. */
+async function install(options: DemoOptions, signal: AbortSignal): Promise<WorkerPurpose> {
   try {
     await setup();
     stopIfInterrupted(signal);
@@ -109,14 +109,14 @@ async function installed(options: DemoOptions, signal: AbortSignal): Promise<Wor
   }
 }
 
-/** @throws CommandError 130 after Ctrl-C, where there is no campaign to pause yet */
+/** @throws CommandError 130 after Ctrl-C while there is no campaign to pause yet */
 function stopIfInterrupted(signal: AbortSignal): void {
   if (signal.aborted) throw new CommandError(EXIT.interrupted, 'interrupted before the campaign was submitted');
 }
 
 /**
- * The cluster of this project, or the one that `KUBECONFIG` and `ORRERY_KUBERNETES` name.
- * @throws CommandError 69 where there is none and none can be made, 2 when only one of the two is set
+ * The cluster that `KUBECONFIG` and `ORRERY_KUBERNETES` name, else this project's own.
+ * @throws CommandError 69 when there is no cluster and this machine cannot run one, 2 when `KUBECONFIG` is set alone
  */
 async function onKubernetes(): Promise<WorkerPurpose> {
   const foreign = foreignKubeconfig();
@@ -129,20 +129,19 @@ async function onKubernetes(): Promise<WorkerPurpose> {
         'name a settings file in ORRERY_KUBERNETES (docs/kubernetes.md), or `unset KUBECONFIG` for a cluster on this machine',
       );
     }
-    console.log(`on the cluster that KUBECONFIG names: ${server}, Kubernetes ${version}`);
+    console.log(`using the cluster that KUBECONFIG names: ${server}, Kubernetes ${version}`);
     return { executor: 'kubernetes' };
   }
   await clusterUp((line) => console.error(`orrery: ${line}`));
   const env = workerEnvironment();
-  process.env.ORRERY_STORE = env.ORRERY_STORE; // where this process reads the report
-  // A queue belongs to one store, and the usual one to that of stages on this machine.
-  process.env.ORRERY_TASK_QUEUE = queueFrom(ASKED) ?? `${connectionSettings(ASKED).taskQueue}-kubernetes`;
-  console.log(`on the cluster of this project: KUBECONFIG=${kubeconfigPath()}`);
+  process.env.ORRERY_STORE = env.ORRERY_STORE; // This process reads the report there.
+  process.env.ORRERY_TASK_QUEUE = clusterTaskQueue(INITIAL_ENV);
+  console.log(`using this project's cluster: KUBECONFIG=${kubeconfigPath()}`);
   return { executor: 'kubernetes', env };
 }
 
-/** Whether the worker and Temporal are needed by another campaign: several demos may share them. */
-function othersRun(id: string): Promise<boolean> {
+/** Whether another campaign needs the worker and Temporal. Several demos may share them. */
+function otherCampaignsRun(id: string): Promise<boolean> {
   return withClient(async (client) => {
     for await (const { workflowId, type } of openOnQueue(client, connectionSettings().taskQueue)) {
       if (type !== 'campaign' || workflowId === id) continue;
@@ -160,17 +159,17 @@ async function run(
   temporal: DemoTemporal,
   signal: AbortSignal,
 ): Promise<ExitCode> {
-  await startOrGoOn(client, id, campaign);
+  await startOrContinue(client, id, campaign);
   console.log(`campaign ${id}: ${temporal.uiAddress}/namespaces/${temporal.place.namespace}/workflows/${id}`);
   const isHeld = ({ status }: CampaignView) => status?.phase === 'held';
   const view = await watchCampaign(client, id, signal, isHeld);
-  if (view !== null && isHeld(view)) throw held(id, view);
+  if (view !== null && isHeld(view)) throw heldError(id, view);
   if (view === null || isRunning(view)) return interrupted(client, id, view);
   if (exitCodeOf(view) !== EXIT.ok) {
     throw new CommandError(
       EXIT.failed,
       `campaign ${id} did not complete`,
-      ['the logs of what failed:', ...failedLogs(view)].join('\n'),
+      ['the logs of the failed stages:', ...failedLogs(view)].join('\n'),
     );
   }
   const paths = findReport(id);
@@ -178,19 +177,19 @@ async function run(
   return EXIT.ok;
 }
 
-/** Submits the campaign, or goes on with the one of this id that was interrupted. */
-async function startOrGoOn(client: Client, id: string, campaign: CampaignFile): Promise<void> {
+/** Submits the campaign, or continues the interrupted campaign with this id. */
+async function startOrContinue(client: Client, id: string, campaign: CampaignFile): Promise<void> {
   try {
     await submitCampaign(client, id, campaign);
   } catch (error) {
     if (!(error instanceof CommandError) || error.exitCode !== EXIT.running) throw error;
     const { status } = await viewCampaign(client, id);
     if (status?.phase === 'paused') await updateCampaign(client, id, 'resume');
-    console.log(`campaign ${id} goes on where it was`);
+    console.log(`campaign ${id} continues where it stopped`);
   }
 }
 
-/** Files, not a command: by the time they are wanted the demo has stopped whom `orrery logs` asks. */
+/** Returns files, because `orrery logs` needs the worker, which the demo stops before anyone can run the command. */
 function failedLogs({ status }: CampaignView): string[] {
   const stages = (status?.stages ?? []).filter(({ incidents, state }) => incidents.length > 0 && state !== 'completed');
   const files = stages.flatMap(({ key, attempt }) =>
@@ -199,12 +198,10 @@ function failedLogs({ status }: CampaignView): string[] {
   return [...files, inOrrery('logs', 'worker.log')];
 }
 
-/** A stage has spent its attempts, and nobody is there to look into it: the demo ends, the campaign waits. */
-function held(id: string, { status }: CampaignView): CommandError {
+/** A stage has used up its attempts. The demo ends, and the campaign waits for a person. */
+function heldError(id: string, { status }: CampaignView): CommandError {
   const stages = (status?.stages ?? []).filter(({ state }) => state === 'held');
-  const problem = stages.map(
-    ({ name, incidents }) => `${name} failed: ${incidents.at(-1)?.message ?? 'it did not say why'}`,
-  );
+  const problem = stages.map(({ name, incidents }) => `${name} failed: ${incidents.at(-1)?.message ?? 'no message'}`);
   const command = (args: string) => orreryCommand(args, 'npx orrery');
   const retry = stages.map(({ name }) => command(`retry ${id} ${name}`)).join('; ');
   return new CommandError(
@@ -214,7 +211,7 @@ function held(id: string, { status }: CampaignView): CommandError {
   );
 }
 
-/** Ctrl-C: nothing of the campaign is left running on this machine. */
+/** Pauses the campaign after Ctrl-C, so that none of its processes keeps running on this machine. */
 async function interrupted(client: Client, id: string, view: CampaignView | null): Promise<ExitCode> {
   console.log('\npausing: the stages save and end (Ctrl-C again to leave them running)');
   if (view?.status?.phase !== 'paused' && view?.status?.phase !== 'pausing') {
@@ -224,7 +221,7 @@ async function interrupted(client: Client, id: string, view: CampaignView | null
       console.error(`orrery: could not pause: ${errorMessage(error)}`);
     }
   }
-  console.log('run the same command again, and it goes on from here');
+  console.log('run the same command again to continue from here');
   return EXIT.interrupted;
 }
 
@@ -232,8 +229,8 @@ interface DemoTemporal extends TemporalServer {
   readonly place: Place;
 }
 
-/** The Temporal that the environment names, else this project's own on this machine. */
-async function theTemporal(): Promise<DemoTemporal> {
+/** The Temporal server that the environment names, else this project's own on this machine. */
+async function connectTemporal(): Promise<DemoTemporal> {
   const address = namedAddress();
   if (address !== null) {
     const uiAddress = process.env.ORRERY_TEMPORAL_UI ?? `http://${address.replace(/:\d+$/, '')}:8233`;
@@ -246,7 +243,7 @@ async function theTemporal(): Promise<DemoTemporal> {
       stop: async () => undefined,
     };
   }
-  const server = await startProjectTemporal({}, ASKED);
+  const server = await startProjectTemporal({}, INITIAL_ENV);
   const { taskQueue } = connectionSettings();
   return { ...server, place: { address: server.address, ...server.place, taskQueue } };
 }
@@ -257,13 +254,13 @@ async function chosenCampaign({
   short,
   seed,
 }: DemoOptions): Promise<{ id: string; campaign: CampaignFile }> {
-  const named = inProject('examples', full ? 'tiny-full.yaml' : short ? 'tiny-short.yaml' : 'tiny.yaml');
-  const { input, spec } = await readCampaignFile(file ?? named);
+  const example = inProject('examples', full ? 'tiny-full.yaml' : short ? 'tiny-short.yaml' : 'tiny.yaml');
+  const { input, spec } = await readCampaignFile(file ?? example);
   if (seed === undefined) return { id: spec.name, campaign: { input, spec } };
   return { id: `${spec.name}-seed-${seed}`, campaign: { input: { ...input, seed }, spec: { ...spec, seed } } };
 }
 
-function seedFrom(text: string): number {
+function parseSeed(text: string): number {
   const seed = Number(text);
   if (Number.isInteger(seed) && seed >= 0 && seed < 2 ** 31) return seed;
   throw new CommandError(EXIT.usage, `--seed: expected a whole number from 0 to 2147483647, but got "${text}"`);
@@ -276,6 +273,6 @@ function refuseWithoutSpace(): void {
   throw new CommandError(
     EXIT.unavailable,
     `a run needs ${RUN_GB} GB of disk space, but ${freeGb.toFixed(1)} GB are free in ${PROJECT}`,
-    'free some space there; the store in .orrery/store may be removed',
+    'free some space there; you can remove the store in .orrery/store',
   );
 }

@@ -13,7 +13,7 @@ import { withTable } from '../lint/page.ts';
 import { WALLS } from '../lint/walls.ts';
 import { CampaignSpec } from '../spec/index.ts';
 
-/** What the JSON Schema of a field tells; `source` is metadata of our own. */
+/** The parts of a field's JSON Schema that the page shows. `source` is our own metadata. */
 interface FieldSchema {
   readonly type?: string | readonly string[];
   readonly description?: string;
@@ -52,7 +52,7 @@ export const ARCHITECTURE = inProject('docs', 'architecture.md');
 /** docs/architecture.md as it should be. */
 export const architecture = (): string => withTable(readFileSync(ARCHITECTURE, 'utf8'), WALLS, PACKAGES);
 
-/** The page as Markdown. */
+/** docs/spec-reference.md as it should be. */
 export function specReference(): string {
   const root = z.toJSONSchema(CampaignSpec, { io: 'input', reused: 'inline' }) as FieldSchema;
   const { stages, ...others } = root.properties ?? {};
@@ -60,9 +60,9 @@ export function specReference(): string {
   return [
     '# Campaign file: every field',
     '',
-    'Generated from `spec/` by `npm run docs`. A campaign file is YAML or JSON; what has a default may be left out. *Source* says where a default comes',
-    'from: a section of the ASTRO paper (arXiv 2507.00417), or *ours*. `orrery validate FILE` names every wrong field by its line, and',
-    '`spec/schemas/campaign.json` tells editors the same.',
+    'Generated from `spec/` by `npm run docs`. A campaign file is YAML or JSON. Fields with a default are optional. *Source* says where a default comes',
+    'from: a section of the ASTRO paper (arXiv 2507.00417), or *ours*. `orrery validate FILE` reports each wrong field with its line. Editors can use',
+    '`spec/schemas/campaign.json`.',
     '',
     '## Campaign',
     '',
@@ -81,14 +81,14 @@ export function specReference(): string {
     '',
     '## `run`',
     '',
-    'How a stage is executed; every stage has one, as `stages.<stage>.run`. Nothing here but `shards` and `ranks` changes a result.',
+    'How a stage is executed. Every stage has one: `stages.<stage>.run`. Only `shards` and `ranks` change a result.',
     '',
     fieldTable(Object.entries(run.properties ?? {}).flatMap(([name, field]) => rows(name, field, false))),
     '',
   ].join('\n');
 }
 
-/** The field, and the fields within it. Alternatives of a union are told one after the other. */
+/** The field and its nested fields. The alternatives of a union follow one another. */
 function rows(path: string, field: FieldSchema, required = false): Row[] {
   const own: Row = {
     path,
@@ -110,7 +110,7 @@ function fieldsOf(path: string, { properties = {}, required = [] }: FieldSchema,
   return Object.entries(properties).flatMap(([name, field]) => rows(`${at}.${name}`, field, required.includes(name)));
 }
 
-/** The tag that tells an alternative of a union from the others. */
+/** The discriminator value of an alternative of a union. */
 const kindOf = ({ properties = {} }: FieldSchema): string => String(properties.type?.const ?? '');
 
 function typeText(field: FieldSchema): string {
@@ -142,7 +142,7 @@ function rangeText({ minimum, exclusiveMinimum, maximum, exclusiveMaximum }: Fie
   return limits.length === 0 ? '' : `, ${limits.join(', ')}`;
 }
 
-/** Groups show their defaults field by field. */
+/** Empty for a group: its fields show their own defaults. */
 function defaultText(field: FieldSchema): string {
   if (field.default === undefined || field.properties) return '';
   return `\`${JSON.stringify(field.default)}\``;

@@ -1,9 +1,9 @@
 /**
- * Stops the worker and the Temporal server that this project left running on this machine: of a demo that was killed, or with `--keep`.
+ * Stops the worker and the Temporal server that a killed demo, or a demo with `--keep`, left running on this machine.
  *
  *     npm run down
  *
- * Stages run in processes of their own and go on; a campaign that is to rest is paused first (`npx orrery pause ID`).
+ * Stages run in processes of their own and keep running. To stop them too, pause the campaign first (`npx orrery pause ID`).
  */
 import { EXIT, runMain } from '../config/command-errors.ts';
 import { SERVER_FILES } from '../dev/project-temporal.ts';

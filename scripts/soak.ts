@@ -1,6 +1,6 @@
 /**
- * Tiny campaigns under random faults of all kinds, and an independent checker over what they leave: lost 0, doubled 0, false failures 0,
- * leaked processes 0, or exit code 1. See docs/soak.md.
+ * Runs tiny campaigns under random faults of all kinds. An independent checker then inspects what they leave. Exits with 0 only when
+ * nothing was lost, doubled, falsely failed or leaked. See docs/soak.md.
  *
  *     npm run soak -- --faults 200 --seed 1
  *     npm run soak -- --short
@@ -14,7 +14,7 @@ import { setup } from '../dev/setup/setup.ts';
 import { hasPassed, resultPage } from '../dev/soak/result.ts';
 import { runSoak } from '../dev/soak/soak.ts';
 
-/** `--short`: one campaign, in which some ten faults find room. */
+/** `--short`: one campaign, which lasts long enough for about ten faults. */
 const SHORT = { faults: 10, minutes: 4 };
 
 interface Options {
@@ -29,15 +29,15 @@ interface Options {
 await runMain(async () => {
   const options = new Command('npm run soak --')
     .description('Kill everything, again and again, and prove that nothing is lost, doubled, falsely failed or leaked.')
-    .option('--faults <number>', 'faults in all', numberFrom('--faults', 1, 10_000), 50)
-    .option('--seed <number>', 'seed of the draws', numberFrom('--seed', 0, 2 ** 31 - 1), 1)
+    .option('--faults <number>', 'total number of faults', numberFrom('--faults', 1, 10_000), 50)
+    .option('--seed <number>', 'seed of the random draws', numberFrom('--seed', 0, 2 ** 31 - 1), 1)
     .option('--minutes <number>', 'no fault is drawn after this time', numberFrom('--minutes', 1, 24 * 60), 60)
     .option(
       '--gap <seconds>',
-      'mean of the time between two faults (default: a twelfth of the undisturbed run)',
+      'mean time between two faults (default: a twelfth of the undisturbed run)',
       numberFrom('--gap', 0, 600),
     )
-    .option('--short', 'some ten faults in at most four minutes, for CI')
+    .option('--short', 'about ten faults in at most four minutes, for CI')
     .option('--commit-result', 'keep the result in dev/soak/results/')
     .exitOverride()
     .parse()
@@ -45,7 +45,10 @@ await runMain(async () => {
   await setup();
   const bounds = options.short ? { ...options, ...SHORT } : options;
   const { result, folder } = await runSoak({
-    ...{ faults: bounds.faults, seed: bounds.seed, minutes: bounds.minutes, gapSeconds: bounds.gap },
+    faults: bounds.faults,
+    seed: bounds.seed,
+    minutes: bounds.minutes,
+    gapSeconds: bounds.gap,
     say: (line) => console.error(`${new Date().toISOString().slice(11, 19)} ${line}`),
   });
   const page = resultPage(result);

@@ -16,7 +16,7 @@ await runMain(async () => {
     .description('Start the Temporal development server and leave it running.')
     .option(
       '--port <port>',
-      'port of the service (default: ORRERY_TEMPORAL_PORT, else that of last time, else 7233 or a free one)',
+      'port of the service (default: ORRERY_TEMPORAL_PORT, else the last port, else 7233 or a free one)',
       (text) => parsePort(text, '--port'),
     )
     .option('--ui-port <port>', 'port of the UI (default: 1000 above)', (text) => parsePort(text, '--ui-port'))

@@ -1,6 +1,6 @@
 /**
- * The tests on a real Kubernetes cluster: makes the cluster of this project, or uses it where it stands, and runs what is in tests/cluster/.
- * A cluster that it made goes again at the end, unless `--keep` is given. Arguments go to vitest.
+ * Runs the tests in tests/cluster/ on a real Kubernetes cluster. Uses this project's cluster, or starts it and removes it at the end
+ * unless `--keep` is given. Other arguments go to vitest.
  *
  *     npm run test:cluster
  *     npm run test:cluster -- --keep tests/cluster/pause.test.ts
@@ -28,7 +28,7 @@ await runMain(async () => {
     );
   }
   await setup();
-  const stood = readSettings() !== null;
+  const existed = readSettings() !== null;
   await clusterUp(print);
   try {
     const { failed } = await execa(process.execPath, [inProject('node_modules/vitest/vitest.mjs'), 'run', ...args], {
@@ -39,6 +39,6 @@ await runMain(async () => {
     });
     return failed ? EXIT.failed : EXIT.ok;
   } finally {
-    if (!stood && !keep) await clusterDown(print);
+    if (!existed && !keep) await clusterDown(print);
   }
 });

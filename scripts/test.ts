@@ -1,15 +1,15 @@
 /**
- * Every test: vitest over the TypeScript, pytest over the Python. Arguments go to vitest, and then pytest is left out. `--faults` runs those
- * that cause faults for real and take minutes: `tests/faults/`, and what pytest marks as slow. `--repeat` looks for tests that pass only
- * most of the time: it runs the same again and again, beside so many busy processes as `--load` says.
+ * Runs every test: vitest for TypeScript, pytest for Python. With arguments it runs only vitest and passes them on. `--faults` runs the
+ * tests that cause real faults and take minutes: `tests/faults/` and the slow ones of pytest. `--repeat N` finds flaky tests: it runs the
+ * tests N times beside as many busy processes as `--load` says.
  *
  *     npm test
  *     npm test -- tests/cli
  *     npm test -- --faults
  *     npm test -- --repeat 10 --load 4
  *     npm test -- --repeat 30 --load 4 tests/reconciler
- *     npm test -- --mutations 20000   changed specs, in place of 2,000
- *     npm test -- --flips 1000        damages to a store, in place of 160
+ *     npm test -- --mutations 20000   number of mutated specs (default 2,000)
+ *     npm test -- --flips 1000        number of damaged files in a store (default 160)
  */
 import { type StdioOptions, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -22,10 +22,10 @@ import { CommandError, EXIT, type ExitCode, runMain } from '../config/command-er
 import { inOrrery, inProject, PROJECT, VENV_PYTHON } from '../config/paths.ts';
 import { setup } from '../dev/setup/setup.ts';
 
-/** What pytest ends with when nothing is marked. */
+/** Exit code of pytest when no test has the mark. */
 const NO_TESTS = 5;
 
-/** Tests over random cases, whose number can be given: flag, what the test reads, its file. */
+/** Tests with a configurable number of random cases: flag, variable that the test reads, file of the test. */
 const COUNTED = [
   ['--mutations', 'ORRERY_TEST_MUTATIONS', 'tests/spec/mutations.test.ts'],
   ['--flips', 'ORRERY_TEST_FLIPS', 'tests/integrity/damage.test.ts'],
@@ -43,7 +43,7 @@ await runMain(async () => {
     args.push(file);
   }
   await setup();
-  if (repeat !== null) return await repeatedly(repeat, load ?? 0, (output) => testsPass(args, faults, output));
+  if (repeat !== null) return await repeatTests(repeat, load ?? 0, (output) => testsPass(args, faults, output));
   return (await testsPass(args, faults, 'inherit')) ? EXIT.ok : EXIT.failed;
 });
 
@@ -61,7 +61,7 @@ async function testsPass(args: readonly string[], faults: boolean, output: Outpu
   const vitest = run(output, process.execPath, [inProject('node_modules/vitest/vitest.mjs'), 'run', ...args]);
   if (args.length > 0) return (await vitest) === EXIT.ok;
 
-  // Tests of vitest wait for processes and timers most of the time: pytest runs meanwhile, and prints when vitest has ended.
+  // Vitest mostly waits for processes and timers, so pytest runs at the same time. Its output follows that of vitest.
   const marks = faults ? ['-m', 'slow'] : [];
   const printed = join(mkdtempSync(join(tmpdir(), 'orrery-pytest-')), 'output');
   const file = openSync(printed, 'w');
@@ -73,8 +73,8 @@ async function testsPass(args: readonly string[], faults: boolean, output: Outpu
   return exitCodes[0] === EXIT.ok && (exitCodes[1] === EXIT.ok || (faults && exitCodes[1] === NO_TESTS));
 }
 
-/** Runs the tests so many times, says how each run ended, and keeps what the failed ones printed. */
-async function repeatedly(
+/** Runs the tests several times, prints the result of each run, and keeps the logs of failed runs. */
+async function repeatTests(
   times: number,
   load: number,
   testsPassInto: (output: Output) => Promise<boolean>,
@@ -102,7 +102,7 @@ async function repeatedly(
   return failed === 0 ? EXIT.ok : EXIT.failed;
 }
 
-/** The names of what failed, as vitest and pytest print them. */
+/** The names of failed tests, as vitest and pytest print them. */
 function failuresIn(file: string): string[] {
   const lines = stripVTControlCharacters(readFileSync(file, 'utf8')).split('\n');
   return [...new Set(lines.map((line) => line.trim()).filter((line) => /^FAIL(ED)? /.test(line)))];
@@ -114,7 +114,7 @@ function takeFlag(args: string[], name: string): boolean {
   return at >= 0;
 }
 
-/** @throws CommandError 2 when what follows the name is no whole number */
+/** @throws CommandError 2 when no whole number follows the name */
 function takeNumber(args: string[], name: string): number | null {
   const at = args.indexOf(name);
   if (at < 0) return null;

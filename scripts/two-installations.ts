@@ -1,6 +1,6 @@
 /**
- * Two clones of the project run the demo at the same time, beside `npm test` in this one. Each must come to its end, on a Temporal of its own and
- * with nothing of the other's in its store. It takes as long as the slowest of them, so it is run by hand; the result goes to dev/soak/results/.
+ * Runs the demo in two clones of the project at the same time, beside `npm test` in this one. Each must complete with a Temporal server of
+ * its own and with only its own campaign in its store. It takes long, so a person runs it by hand. The result goes to dev/soak/results/.
  *
  *     node scripts/bootstrap.mjs two-installations [--short] [--no-tests]
  */
@@ -20,20 +20,20 @@ interface Row {
   readonly what: string;
   readonly exitCode: number | null;
   readonly minutes: number;
-  /** Where its Temporal was, and its queue. */
+  /** Address and task queue of its Temporal server. */
   readonly place: string;
   /** Campaigns in its store. */
   readonly campaigns: readonly string[];
 }
 
-/** Of nobody's shell: the clones choose by themselves. */
+/** Without the variables of this shell, so that each clone chooses its own ports and queue. */
 const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^(TEMPORAL|ORRERY)_/.test(name)));
 
 await runMain(async () => {
   const { short, tests } = new Command('two-installations')
-    .description('Run two demos and the tests at once, each to its end.')
+    .description('Run two demos and the tests at the same time, each until it completes.')
     .option('--short', 'the shortest campaign')
-    .option('--no-tests', 'the demos alone')
+    .option('--no-tests', 'only the demos')
     .exitOverride()
     .parse()
     .opts<{ short?: true; tests: boolean }>();
@@ -56,7 +56,7 @@ await runMain(async () => {
   return failures.length === 0 ? EXIT.ok : EXIT.failed;
 });
 
-/** The demo in a new clone, which is removed where it came to its end. */
+/** Runs the demo in a new clone. The clone is removed when the demo completes. */
 async function demo(name: string, args: readonly string[]): Promise<Row> {
   const clone = secondClone();
   const row = await run(`demo in the ${name} clone`, clone, ['demo', ...args]);
@@ -71,13 +71,19 @@ async function demo(name: string, args: readonly string[]): Promise<Row> {
   return { ...row, ...found };
 }
 
-/** A command of the project in a folder of it. What it prints goes to a file under .orrery/. */
+/** Runs a command of the project in a clone. Its output goes to a file under .orrery/. */
 async function run(what: string, cwd: string, args: readonly string[]): Promise<Row> {
   const began = performance.now();
   mkdirSync(inProject('.orrery', 'logs'), { recursive: true });
   const log = createWriteStream(inProject('.orrery', 'logs', `${what.replaceAll(' ', '-')}.log`));
   const child = execa(process.execPath, ['scripts/bootstrap.mjs', ...args], {
-    ...{ cwd, env, extendEnv: false, reject: false, all: true, stdin: 'ignore', buffer: false },
+    cwd,
+    env,
+    extendEnv: false,
+    reject: false,
+    all: true,
+    stdin: 'ignore',
+    buffer: false,
   });
   child.all.pipe(log);
   const { exitCode } = await child;
@@ -85,7 +91,7 @@ async function run(what: string, cwd: string, args: readonly string[]): Promise<
   return { what, exitCode: exitCode ?? null, minutes, place: 'its own', campaigns: [] };
 }
 
-/** What does not hold, as lines. Pure. */
+/** The violated requirements as lines. Pure. */
 function failuresOf(rows: readonly Row[]): string[] {
   const demos = rows.filter(({ what }) => what.startsWith('demo'));
   return [
@@ -112,7 +118,9 @@ function pageOf(rows: readonly Row[], failures: readonly string[], machine: stri
       ]),
     ),
     '',
-    failures.length === 0 ? 'Each came to its end, and nothing crossed.' : failures.map((one) => `- ${one}`).join('\n'),
+    failures.length === 0
+      ? 'Each run completed, and none touched the data of another.'
+      : failures.map((one) => `- ${one}`).join('\n'),
     '',
   ].join('\n');
 }

@@ -8,9 +8,9 @@ import {
 } from '@kubernetes/client-node';
 import { parseAllDocuments } from 'yaml';
 
-/** The few things that making a cluster ready takes from its API server. */
+/** The calls to the API server that prepare a cluster. */
 
-/** Who changed a field, as the API server notes it. */
+/** The manager that the API server records for the fields that we set. */
 const FIELD_MANAGER = 'orrery-cluster';
 
 /** @param context - another context than the file's current one */
@@ -20,7 +20,7 @@ export function kubeConfigFrom(file: string): KubeConfig {
   return config;
 }
 
-/** Creates the objects, or gives those that stand the fields named here: server-side apply. */
+/** Creates or updates the objects with server-side apply. */
 export async function applyObjects(config: KubeConfig, objects: readonly KubernetesObject[]): Promise<void> {
   const api = KubernetesObjectApi.makeApiClient(config);
   for (const object of objects) {
@@ -34,7 +34,7 @@ export const objectsIn = (manifest: string): KubernetesObject[] =>
     .map((document) => document.toJS() as KubernetesObject | null)
     .filter((object) => object !== null);
 
-/** Whether the API server answers, and says that it is ready. */
+/** Whether the API server answers a request. */
 export async function isReady(config: KubeConfig): Promise<boolean> {
   try {
     await config.makeApiClient(CoreV1Api).listNamespace({ limit: 1 });

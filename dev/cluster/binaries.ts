@@ -8,15 +8,15 @@ import prettyMs from 'pretty-ms';
 import { CommandError, EXIT } from '../../config/command-errors.ts';
 import { cachePath, inClusterSources } from './paths.ts';
 
-/** The programs of a cluster, each built with `go build` from the go.mod of its folder, which names every version and hash. */
+/** Builds the programs of a cluster with `go build`. The go.mod of each folder pins every version and hash. */
 
-/** One folder with a go.mod, and what is built from it. */
+/** A folder with a go.mod, and the programs built from it. */
 interface GoModule {
   readonly folder: string;
-  /** By name of the program: its Go package. */
+  /** Name of the program -> its Go package. */
   readonly packages: Readonly<Record<string, string>>;
   readonly cgo: boolean;
-  /** Seconds that the first build took on two cores, so that who waits knows for how long. */
+  /** Seconds that the first build took on two cores. Shown to the person who waits. */
   readonly seconds: number;
 }
 
@@ -53,7 +53,7 @@ export type Binary = KeysOf<(typeof MODULES)[number]['packages']>;
 type KeysOf<T> = T extends unknown ? keyof T : never;
 
 const KWOK_MODULE = 'sigs.k8s.io/kwok';
-/** KWOK's own stages of a node, and of a pod's start and end; the rest of a pod's life is ours (kwok/pod-complete.yaml). */
+/** KWOK's own stages for nodes and for the start and deletion of pods. Our kwok/pod-complete.yaml does the rest. */
 const KWOK_STAGES = [
   'node/fast/node-initialize.yaml',
   'node/heartbeat-with-lease/node-heartbeat-with-lease.yaml',
@@ -68,21 +68,21 @@ export function requiredVersion(goMod: string, module: string): string {
   return line[1];
 }
 
-/** Linker flags of the Kubernetes programs: without them a client is told version v0.0.0. */
+/** Linker flags of the Kubernetes programs. Without them they report version v0.0.0. */
 export function kubernetesLinkerFlags(version: string): string {
   const [major, minor] = version.slice(1).split('.');
   const set = (name: string, value = '') => `-X k8s.io/component-base/version.${name}=${value}`;
   return [set('gitVersion', version), set('gitMajor', major), set('gitMinor', minor)].join(' ');
 }
 
-/** Folder of a module's programs: another one for every other version, hash, flag or machine. */
+/** The folder of a module's programs. Every version, hash and machine architecture has a folder of its own. */
 function binariesOf({ folder }: GoModule): string {
   const hash = createHash('sha256');
   for (const file of ['go.mod', 'go.sum']) hash.update(readFileSync(inClusterSources(folder, file)));
   return cachePath(`${folder}-${hash.update(arch()).digest('hex').slice(0, 12)}`);
 }
 
-/** Where a program lies once it is built. */
+/** The path of a built program. */
 export function binaryPath(name: Binary): string {
   const module = MODULES.find(({ packages }) => name in packages);
   if (module === undefined) throw new Error(`no program is called ${name}`);
@@ -92,13 +92,13 @@ export function binaryPath(name: Binary): string {
 /** Folders of all programs, for a PATH. */
 export const binaryFolders = (): string[] => MODULES.map(binariesOf);
 
-/** KWOK's configuration files, as {@link buildBinaries} leaves them, and ours. */
+/** KWOK's configuration files, which {@link buildBinaries} copies, and ours. */
 export const kwokConfigs = (): string[] => [
   ...KWOK_STAGES.map((file) => join(dirname(binaryPath('kwok')), basename(file))),
   inClusterSources('kwok', 'pod-complete.yaml'),
 ];
 
-/** Programs and files that are not there yet. */
+/** Programs and files that must still be built. */
 export const missingBinaries = (): string[] => [
   ...MODULES.flatMap(({ packages }) => Object.keys(packages) as Binary[]).filter(
     (name) => !existsSync(binaryPath(name)),
@@ -107,21 +107,21 @@ export const missingBinaries = (): string[] => [
 ];
 
 /**
- * Builds what is missing. Two that build at once do the work twice at most: each program is renamed into place.
- * @throws CommandError 69 when a build fails; what Go said stands above it
+ * Builds the missing programs. Two processes may build at once, because each renames its finished program into place.
+ * @throws CommandError 69 when a build fails, after the output of Go
  */
-export async function buildBinaries(tell: (line: string) => void): Promise<void> {
+export async function buildBinaries(printLine: (line: string) => void): Promise<void> {
   const missing = new Set(missingBinaries());
   for (const module of MODULES) {
     const names = Object.keys(module.packages).filter((name) => missing.has(name));
     if (names.length === 0) continue;
-    tell(`building ${names.join(', ')} (about ${prettyMs(module.seconds * 1000)} on two cores, the first time)`);
-    for (const name of names) await build(module, name, tell);
+    printLine(`building ${names.join(', ')} (about ${prettyMs(module.seconds * 1000)} on two cores, the first time)`);
+    for (const name of names) await build(module, name, printLine);
   }
   if (missing.has('the stages of kwok')) await copyKwokStages();
 }
 
-async function build(module: GoModule, name: string, tell: (line: string) => void): Promise<void> {
+async function build(module: GoModule, name: string, printLine: (line: string) => void): Promise<void> {
   const began = Date.now();
   const target = join(binariesOf(module), name);
   const temporary = `${target}.${process.pid}.tmp`;
@@ -134,10 +134,10 @@ async function build(module: GoModule, name: string, tell: (line: string) => voi
     module.packages[name] ?? name,
   ]);
   await rename(temporary, target);
-  tell(`built ${name} in ${prettyMs(Date.now() - began)}`);
+  printLine(`built ${name} in ${prettyMs(Date.now() - began)}`);
 }
 
-/** Stages are read from KWOK's module, at the version of go.mod. */
+/** Copies the stages from KWOK's module, at the version of go.mod. */
 async function copyKwokStages(): Promise<void> {
   const source = (await go('kwok', false, ['list', '-m', '-f', '{{.Dir}}', KWOK_MODULE])).trim();
   for (const file of KWOK_STAGES) {
@@ -148,7 +148,7 @@ async function copyKwokStages(): Promise<void> {
   }
 }
 
-/** Runs Go in a module's folder; what it says on stderr is shown. @returns its stdout */
+/** Runs Go in a module's folder and shows its stderr. @returns its stdout */
 async function go(folder: string, cgo: boolean, args: readonly string[]): Promise<string> {
   const { stdout, failed, exitCode } = await execa('go', args, {
     cwd: inClusterSources(folder),
@@ -160,7 +160,7 @@ async function go(folder: string, cgo: boolean, args: readonly string[]): Promis
   if (!failed) return stdout;
   throw new CommandError(
     EXIT.unavailable,
-    `go ${args[0]} in cluster/${folder} ended with ${exitCode ?? 'no exit code'}; what it said stands above`,
-    'run the same command again once that is mended (is the Go module proxy reachable? GOPROXY names another)',
+    `go ${args[0]} in cluster/${folder} ended with ${exitCode ?? 'no exit code'}; its error is printed above`,
+    'fix the error, then run the same command again (is the Go module proxy reachable? GOPROXY names another)',
   );
 }

@@ -2,7 +2,7 @@ import { type Binary, binaryPath, kwokConfigs } from './binaries.ts';
 import { inCluster } from './paths.ts';
 import { addressOf, type ClusterSettings, NODE } from './settings.ts';
 
-/** The processes of a cluster, as data: what each is started with. Pure: nothing here starts one. */
+/** The processes of a cluster as data: command and arguments. Pure. */
 
 /** Name of a process of the cluster. */
 export type ComponentName =
@@ -21,7 +21,7 @@ export interface Component {
   readonly args: readonly string[];
 }
 
-/** In the order in which they are started; the other way round they are stopped. */
+/** In start order. They are stopped in reverse order. */
 export const COMPONENTS: readonly ComponentName[] = [
   'etcd',
   'containerd',
@@ -36,10 +36,10 @@ export const COMPONENTS: readonly ComponentName[] = [
 /** Socket of containerd. */
 export const containerdSocket = (): string => inCluster('containerd', 'containerd.sock');
 
-/** The kubeconfig that the parts of the cluster themselves use. */
+/** The kubeconfig that the components use. */
 export const componentKubeconfig = (): string => inCluster('components.kubeconfig');
 
-/** How a component is started. */
+/** The command line of a component. */
 export function componentOf(name: ComponentName, settings: ClusterSettings): Component {
   return { name, command: binaryPath(name satisfies Binary), args: ARGUMENTS[name](settings) };
 }
@@ -52,7 +52,7 @@ const ARGUMENTS: Readonly<Record<ComponentName, (settings: ClusterSettings) => s
     `--listen-peer-urls=http://127.0.0.1:${ports.etcdPeer}`,
     `--initial-advertise-peer-urls=http://127.0.0.1:${ports.etcdPeer}`,
     `--initial-cluster=default=http://127.0.0.1:${ports.etcdPeer}`,
-    // What a power cut may cost is a cluster for tests.
+    // A power cut may destroy this cluster, which is only for tests.
     '--unsafe-no-fsync',
   ],
 
@@ -60,7 +60,7 @@ const ARGUMENTS: Readonly<Record<ComponentName, (settings: ClusterSettings) => s
     `--etcd-servers=http://127.0.0.1:${settings.ports.etcd}`,
     `--cert-dir=${inCluster('certs')}`,
     `--secure-port=${settings.ports.apiServer}`,
-    // Reached from this machine and its pods, from nowhere else.
+    // Only this machine and its pods can reach this address.
     `--bind-address=${addressOf(settings)}`,
     `--advertise-address=${addressOf(settings)}`,
     `--service-account-key-file=${inCluster('certs', 'service-accounts.pub')}`,
@@ -68,11 +68,11 @@ const ARGUMENTS: Readonly<Record<ComponentName, (settings: ClusterSettings) => s
     '--service-account-issuer=https://kubernetes.default.svc',
     `--token-auth-file=${inCluster('tokens.csv')}`,
     '--authorization-mode=RBAC',
-    // As OpenShift has it: who makes an object block the deletion of another has to have the right to.
+    // OpenShift enables this plugin too: setting blockOwnerDeletion requires a right.
     '--enable-admission-plugins=OwnerReferencesPermissionEnforcement',
     '--service-cluster-ip-range=10.96.0.0/16',
     '--kubelet-preferred-address-types=InternalIP',
-    // A lost node is to be seen in seconds here, not in the five minutes of a cluster in use.
+    // Tests must notice a lost node within seconds. The default is five minutes.
     '--default-not-ready-toleration-seconds=15',
     '--default-unreachable-toleration-seconds=15',
     '--feature-gates=GenericWorkload=true,GangScheduling=true',
@@ -128,5 +128,5 @@ const ARGUMENTS: Readonly<Record<ComponentName, (settings: ClusterSettings) => s
   ],
 };
 
-/** Annotation, as `key=value`, of nodes that exist only in the API server: KWOK plays their kubelet. */
+/** Annotation (`key=value`) of nodes that exist only in the API server. KWOK simulates their kubelets. */
 export const FAKE_NODE = 'kwok.x-k8s.io/node=fake';

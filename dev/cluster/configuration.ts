@@ -5,17 +5,17 @@ import { addressOf, bridgeOf, type ClusterSettings, serverOf, subnetOf } from '.
 
 /** The configuration files of a cluster, as text. */
 
-/** Image that holds a pod's namespaces open. */
+/** Image of the pause container, which keeps a pod's namespaces open. */
 export const PAUSE_IMAGE = 'orrery.local/pause:1';
 
 export interface Snapshotter {
-  /** `native` copies an image for every container, and works everywhere. */
+  /** `native` copies the image for every container and works on every file system. */
   readonly snapshotter: 'overlayfs' | 'native';
   /** Folder with the network plugins. */
   readonly cni: string;
 }
 
-/** By path within the cluster's folder. */
+/** Path within the cluster's folder -> text of the file. */
 export const configurationOf = (settings: ClusterSettings, runtime: Snapshotter): Readonly<Record<string, string>> => ({
   'tokens.csv': `${settings.adminToken},admin,admin,system:masters\n`,
   'components.kubeconfig': kubeconfigOf({ server: serverOf(settings), token: settings.adminToken }),
@@ -25,7 +25,7 @@ export const configurationOf = (settings: ClusterSettings, runtime: Snapshotter)
   Corefile: corefile(settings),
 });
 
-/** A kubeconfig with one user. Without `certificateAuthority` the server is not verified: for parts of the cluster itself. */
+/** A kubeconfig with one user. Without `certificateAuthority`, clients do not verify the server; only the components use that. */
 export function kubeconfigOf(access: {
   readonly server: string;
   readonly token: string;
@@ -62,9 +62,9 @@ disabled_plugins = ["io.containerd.nri.v1.nri"]
   [plugins.'io.containerd.cri.v1.images'.pinned_images]
     sandbox = "${PAUSE_IMAGE}"
 [plugins.'io.containerd.cri.v1.runtime']
-  # Where the machine lets nobody lower it, every sandbox would fail over its own oom_score_adj.
+  # Some machines do not allow a lower oom_score_adj. Without this setting every sandbox would fail there.
   restrict_oom_score_adj = true
-  # All that is mounted lies in one folder, so that it can be found again.
+  # All mounts are in one folder, so that cluster:down finds them.
   netns_mounts_under_state_dir = true
 [plugins.'io.containerd.cri.v1.runtime'.cni]
   bin_dirs = ["${cni}"]
@@ -92,29 +92,37 @@ const cniConfig = (settings: ClusterSettings) => ({
 const kubeletConfig = (settings: ClusterSettings) => ({
   apiVersion: 'kubelet.config.k8s.io/v1beta1',
   kind: 'KubeletConfiguration',
-  // Containers within containers and small virtual machines have cgroup v1 still, and no systemd.
-  ...{ failCgroupV1: false, cgroupDriver: 'cgroupfs', cgroupsPerQOS: false, enforceNodeAllocatable: [] },
+  // Nested containers and small virtual machines may have cgroup v1 and no systemd.
+  failCgroupV1: false,
+  cgroupDriver: 'cgroupfs',
+  cgroupsPerQOS: false,
+  enforceNodeAllocatable: [],
   failSwapOn: false,
-  // It listens on the bridge alone, which this machine and its pods reach.
+  // The kubelet listens only on the bridge, which only this machine and its pods can reach.
   authentication: { anonymous: { enabled: true }, webhook: { enabled: false } },
   authorization: { mode: 'AlwaysAllow' },
   address: addressOf(settings),
-  ...{ port: settings.ports.kubelet, healthzBindAddress: '127.0.0.1', healthzPort: settings.ports.kubeletHealth },
-  ...{ clusterDNS: [addressOf(settings)], clusterDomain: 'cluster.local', resolvConf: inCluster('resolv.conf') },
+  port: settings.ports.kubelet,
+  healthzBindAddress: '127.0.0.1',
+  healthzPort: settings.ports.kubeletHealth,
+  clusterDNS: [addressOf(settings)],
+  clusterDomain: 'cluster.local',
+  resolvConf: inCluster('resolv.conf'),
   containerRuntimeEndpoint: `unix://${containerdSocket()}`,
-  ...{ imageGCHighThresholdPercent: 100, imageGCLowThresholdPercent: 99, evictionHard: {} },
+  imageGCHighThresholdPercent: 100,
+  imageGCLowThresholdPercent: 99,
+  evictionHard: {},
   podLogsDir: inCluster('pod-logs'),
-  // What pods write is counted once a minute by default: a test would wait so long for its eviction.
+  // The default is one minute, and a test of evictions would wait that long.
   volumeStatsAggPeriod: '5s',
-  ...{ nodeStatusUpdateFrequency: '2s', nodeLeaseDurationSeconds: 8 },
-  ...{
-    maxPods: 200,
-    serializeImagePulls: false,
-    registryPullQPS: 0,
-    eventRecordQPS: 0,
-    kubeAPIQPS: 200,
-    kubeAPIBurst: 400,
-  },
+  nodeStatusUpdateFrequency: '2s',
+  nodeLeaseDurationSeconds: 8,
+  maxPods: 200,
+  serializeImagePulls: false,
+  registryPullQPS: 0,
+  eventRecordQPS: 0,
+  kubeAPIQPS: 200,
+  kubeAPIBurst: 400,
 });
 
 const corefile = (settings: ClusterSettings): string => `cluster.local:53 {

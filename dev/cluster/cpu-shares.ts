@@ -1,17 +1,17 @@
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 
-/** Where control groups of version 1 hold the containers of containerd's namespace for Kubernetes. */
+/** The cgroup (version 1) of the containers in containerd's namespace for Kubernetes. */
 const GROUP = '/sys/fs/cgroup/cpu/k8s.io';
-/** So much counts one process of the machine. */
+/** The weight of one process in the root group. */
 const SHARES = 1024;
 
 /**
- * Gives the pods together the weight of four processes a core. Where processes of the machine stand in the root group, as they do without
- * systemd, all pods together would else count as one of them.
+ * Gives all pods together the weight of four processes per core. Without systemd, the machine's processes are in the root group, and by
+ * default all pods together would weigh as much as one of them.
  */
-export function weighPods(): void {
-  if (!existsSync('/sys/fs/cgroup/cpu/cpu.shares')) return; // version 2: groups weigh against groups
+export function setPodCpuShares(): void {
+  if (!existsSync('/sys/fs/cgroup/cpu/cpu.shares')) return; // cgroup version 2 needs no change.
   mkdirSync(GROUP, { recursive: true });
   writeFileSync(`${GROUP}/cpu.shares`, String(4 * availableParallelism() * SHARES));
 }

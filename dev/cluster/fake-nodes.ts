@@ -1,27 +1,27 @@
 import { CoreV1Api, type KubeConfig, type V1Node } from '@kubernetes/client-node';
 import { FAKE_GPUS, H100_LABELS } from './node.ts';
 
-/** Nodes that exist in the API server alone: KWOK plays their kubelets, and their pods run nothing. */
+/** Nodes that exist only in the API server. KWOK simulates their kubelets, and their pods run nothing. */
 
-/** Keeps pods away that do not ask for a node that runs nothing. */
+/** Only pods that tolerate this taint are scheduled to a fake node. */
 export const FAKE_TAINT = { key: 'kwok.x-k8s.io/node', value: 'fake', effect: 'NoSchedule' } as const;
 
 export interface FakeNodes {
   /** Nodes are called `<prefix>-0`, `<prefix>-1`, ... */
   readonly prefix: string;
   readonly count: number;
-  /** In place of those of eight H100, where they differ. */
+  /** Labels that override those of a node with eight H100 GPUs. */
   readonly labels?: Readonly<Record<string, string>>;
   readonly gpus?: number;
   readonly cpus?: number;
   readonly memory?: string;
-  /** More resources than GPUs, such as `rdma/hca: '8'`. */
+  /** Additional resources, such as `rdma/hca: '8'`. */
   readonly resources?: Readonly<Record<string, string>>;
-  /** Machines behind one switch: the label `topology.kubernetes.io/rack` names it. */
+  /** Nodes in one rack. The label `topology.kubernetes.io/rack` names the rack. */
   readonly nodesPerRack?: number;
 }
 
-/** Label of the rack, which the fake nodes carry. */
+/** The rack label of fake nodes. */
 export const RACK_LABEL = 'topology.kubernetes.io/rack';
 
 export function fakeNode(
@@ -31,7 +31,8 @@ export function fakeNode(
   const name = `${prefix}-${index}`;
   const capacity = { cpu: String(cpus), memory, pods: '110', 'nvidia.com/gpu': String(gpus), ...resources };
   return {
-    ...{ apiVersion: 'v1', kind: 'Node' },
+    apiVersion: 'v1',
+    kind: 'Node',
     metadata: {
       name,
       annotations: { 'kwok.x-k8s.io/node': 'fake', 'node.alpha.kubernetes.io/ttl': '0' },
@@ -39,7 +40,9 @@ export function fakeNode(
         ...H100_LABELS,
         'nvidia.com/gpu.count': String(gpus),
         'kubernetes.io/hostname': name,
-        ...{ 'kubernetes.io/os': 'linux', 'kubernetes.io/arch': 'amd64', type: 'kwok' },
+        'kubernetes.io/os': 'linux',
+        'kubernetes.io/arch': 'amd64',
+        type: 'kwok',
         [RACK_LABEL]: `${prefix}-rack-${Math.floor(index / nodesPerRack)}`,
         ...labels,
       },
@@ -49,7 +52,7 @@ export function fakeNode(
   };
 }
 
-/** Makes the nodes, or leaves those that stand. */
+/** Creates the nodes. Keeps nodes that exist. */
 export async function addFakeNodes(config: KubeConfig, nodes: FakeNodes): Promise<void> {
   const core = config.makeApiClient(CoreV1Api);
   const create = async (index: number) => {

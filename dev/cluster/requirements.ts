@@ -82,9 +82,9 @@ export function refuseWhereImpossible(facts: MachineFacts): void {
 }
 
 /** Installs Debian packages. @throws CommandError 69 with what apt-get said */
-export async function installPackages(names: readonly string[], tell: (line: string) => void): Promise<void> {
+export async function installPackages(names: readonly string[], printLine: (line: string) => void): Promise<void> {
   if (names.length === 0) return;
-  tell(`installing ${names.join(', ')} (apt-get)`);
+  printLine(`installing ${names.join(', ')} (apt-get)`);
   const env = { DEBIAN_FRONTEND: 'noninteractive' };
   const install = () =>
     execa('apt-get', ['install', '--yes', '--quiet', '--no-install-recommends', ...names], {

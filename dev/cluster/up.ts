@@ -5,13 +5,14 @@ import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { execa } from 'execa';
 import { CommandError, EXIT } from '../../config/command-errors.ts';
+import { connectionSettings, queueFrom } from '../../config/connect.ts';
 import { isReady, kubeConfigFrom } from './api.ts';
 import { buildBinaries, missingBinaries } from './binaries.ts';
 import { COMPONENTS, type ComponentName, containerdSocket } from './components.ts';
 import { configurationOf, kubeconfigOf, type Snapshotter } from './configuration.ts';
-import { weighPods } from './cpu-shares.ts';
+import { setPodCpuShares } from './cpu-shares.ts';
 import { pauseImage, stageImage } from './images.ts';
-import { importImage, standingSnapshotter } from './import-image.ts';
+import { configuredSnapshotter, importImage } from './import-image.ts';
 import { unmountAll } from './mounts.ts';
 import { NAMESPACE, prepareNamespace, writeWorkerKubeconfig } from './namespace.ts';
 import { ensureBridge, machineAddresses } from './network.ts';
@@ -22,17 +23,17 @@ import { installPackages, machineFacts, packageFile, refuseWhereImpossible } fro
 import { type ClusterSettings, ensureSettings, serverOf } from './settings.ts';
 import { workerSettingsText } from './worker-settings.ts';
 
-/** Says one line of progress. */
-export type Tell = (line: string) => void;
+/** Prints one line of progress. */
+export type PrintLine = (line: string) => void;
 
 const START_TIMEOUT_MS = 60_000;
 
-/** The worker's own kubeconfig: it may do what its ServiceAccount may. */
+/** The worker's kubeconfig. It has the rights of the worker's ServiceAccount. */
 export const workerKubeconfigPath = (): string => inCluster('worker.kubeconfig');
-/** What `ORRERY_KUBERNETES` names for a worker on this cluster. */
+/** The settings file that `ORRERY_KUBERNETES` names for a worker on this cluster. */
 export const workerSettingsPath = (): string => inCluster('kubernetes.yaml');
 
-/** With this environment a process is a worker of this project's cluster, and the CLI finds what it does. */
+/** The environment of a worker on this project's cluster, and of CLI commands for its campaigns. */
 export const workerEnvironment = (): Record<string, string> => ({
   ORRERY_EXECUTOR: 'kubernetes',
   ORRERY_KUBERNETES: workerSettingsPath(),
@@ -40,27 +41,31 @@ export const workerEnvironment = (): Record<string, string> => ({
   KUBECONFIG: workerKubeconfigPath(),
 });
 
+/** The task queue of that worker. A queue belongs to one store, and the default queue to the store of local stages. */
+export const clusterTaskQueue = (env: NodeJS.ProcessEnv = process.env): string =>
+  queueFrom(env) ?? `${connectionSettings(env).taskQueue}-kubernetes`;
+
 /**
- * Makes the cluster, or completes what stands: every step leaves alone what is there already, so that it may be killed anywhere and run again.
- * @throws CommandError 69 where this machine cannot have one, or when a part of it does not start
+ * Creates the cluster, or completes a partial one. Every step keeps what exists, so the process may be killed at any point and run again.
+ * @throws CommandError 69 when this machine cannot run a cluster, or when a component does not start
  */
-export async function clusterUp(tell: Tell): Promise<ClusterSettings> {
+export async function clusterUp(printLine: PrintLine): Promise<ClusterSettings> {
   const facts = await machineFacts(missingBinaries().length === 0);
   refuseWhereImpossible(facts);
-  await installPackages(facts.missingPackages, tell);
-  await buildBinaries(tell);
+  await installPackages(facts.missingPackages, printLine);
+  await buildBinaries(printLine);
 
   const settings = await ensureSettings(await machineAddresses());
   const runtime = await runtimeOf();
   await writeConfiguration(settings, runtime);
   await ensureBridge(settings);
-  weighPods();
+  setPodCpuShares();
   await start('etcd', settings);
   await start('containerd', settings);
   await start('kube-apiserver', settings);
   const stage = await stageImage();
   await until(() => existsSync(containerdSocket()), 'containerd');
-  for (const image of [await pauseImage(), stage]) await importImage(image, runtime.snapshotter, tell);
+  for (const image of [await pauseImage(), stage]) await importImage(image, runtime.snapshotter, printLine);
 
   await until(() => existsSync(inCluster('certs', 'apiserver.crt')), 'kube-apiserver');
   await writeAdminKubeconfig(settings);
@@ -73,7 +78,7 @@ export async function clusterUp(tell: Tell): Promise<ClusterSettings> {
   await prepareNamespace(admin, { namespace: NAMESPACE, store: clusterStorePath() });
   await writeWorkerKubeconfig(admin, NAMESPACE, workerKubeconfigPath());
   await replace(workerSettingsPath(), workerSettingsText(NAMESPACE, stage.name));
-  tell(`node ready, store in ${clusterStorePath()}`);
+  printLine(`node ready, store in ${clusterStorePath()}`);
   return settings;
 }
 
@@ -81,36 +86,36 @@ async function start(name: ComponentName, settings: ClusterSettings): Promise<vo
   await startComponent(name, settings);
 }
 
-/** Waits for a sign that a component is ready. @throws CommandError 69 with the end of its log when it has ended, or takes too long */
-async function until(sign: () => boolean | Promise<boolean>, name: ComponentName): Promise<void> {
+/** Waits until a component is ready. @throws CommandError 69 with the end of its log when it has ended or takes too long */
+async function until(isComponentReady: () => boolean | Promise<boolean>, name: ComponentName): Promise<void> {
   const deadline = Date.now() + START_TIMEOUT_MS;
-  for (let looks = 0; !(await sign()); looks += 1) {
-    if (looks > 20 && (await componentPid(name)) === null) throw failed(name, 'it has ended');
+  for (let polls = 0; !(await isComponentReady()); polls += 1) {
+    if (polls > 20 && (await componentPid(name)) === null) throw failed(name, 'it has ended');
     if (Date.now() > deadline) throw failed(name, `it is not ready after ${START_TIMEOUT_MS / 1000} s`);
     await sleep(100);
   }
 }
 
-function failed(name: ComponentName, what: string): CommandError {
+function failed(name: ComponentName, problem: string): CommandError {
   const log = componentLog(name);
-  const said = existsSync(log) ? readFileSync(log, 'utf8').trimEnd().split('\n').slice(-6).join('\n') : '';
+  const lastLines = existsSync(log) ? readFileSync(log, 'utf8').trimEnd().split('\n').slice(-6).join('\n') : '';
   return new CommandError(
     EXIT.unavailable,
-    `${name}: ${what}\n${said}`,
+    `${name}: ${problem}\n${lastLines}`,
     `the whole log is ${log}; \`npm run cluster:down\` removes everything, then try again`,
   );
 }
 
-/** Overlay mounts where the file system of the cluster's folder takes them, copies elsewhere. */
+/** Uses overlay mounts when the file system of the cluster's folder supports them, else copies. */
 async function runtimeOf(): Promise<Snapshotter> {
   const plugins = packageFile('containernetworking-plugins');
   if (plugins === null) throw new Error('there are no network plugins');
-  const standing = standingSnapshotter();
-  return { snapshotter: standing ?? ((await takesOverlays()) ? 'overlayfs' : 'native'), cni: dirname(plugins) };
+  const configured = configuredSnapshotter();
+  return { snapshotter: configured ?? ((await supportsOverlays()) ? 'overlayfs' : 'native'), cni: dirname(plugins) };
 }
 
-async function takesOverlays(): Promise<boolean> {
-  await unmountAll(inCluster('overlay')); // of one that was killed just here
+async function supportsOverlays(): Promise<boolean> {
+  await unmountAll(inCluster('overlay')); // An earlier process may have been killed here.
   const [lower, upper, work, merged] = ['lower', 'upper', 'work', 'merged'].map((name) => inCluster('overlay', name));
   for (const folder of [lower, upper, work, merged]) await mkdir(folder ?? '', { recursive: true });
   const options = `lowerdir=${lower},upperdir=${upper},workdir=${work}`;
@@ -126,7 +131,7 @@ async function writeConfiguration(settings: ClusterSettings, runtime: Snapshotte
     await mkdir(dirname(inCluster(path)), { recursive: true });
     await replace(inCluster(path), text);
   }
-  // Pods resolve names of the cluster, and nothing outside of it.
+  // Pods resolve only names of the cluster.
   await replace(inCluster('resolv.conf'), '');
   const key = inCluster('certs', 'service-accounts.key');
   if (existsSync(key)) return;

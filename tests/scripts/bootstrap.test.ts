@@ -15,7 +15,7 @@ import { execa } from 'execa';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { inProject } from '../../config/paths.ts';
 
-/** What bootstrap.mjs needs of a project: itself, a lockfile, a script to run, and an `npm` that prints its arguments and fails. */
+/** A minimal project: bootstrap.mjs, a lockfile, a script to run, and an `npm` that prints its arguments and fails. */
 let project: string;
 
 beforeEach(() => {
@@ -52,7 +52,7 @@ const bootstrap = (...args: string[]) =>
     env: { PATH: `${join(project, 'bin')}:${process.env.PATH}` },
   });
 
-test('runs the script under the pinned Node with its arguments, and exits as it exits', async () => {
+test('runs the script under the pinned Node with its arguments, and exits with its exit code', async () => {
   installed({ 'node_modules/a': { version: '1.0.0' } });
   expect(await bootstrap('demo', '--full')).toMatchObject({ stdout: 'pinned: demo.ts --full', exitCode: 7 });
 });
@@ -106,19 +106,22 @@ test('refuses a name that is not a script of the project', async () => {
 test.each([
   { name: 'worker', want: 'npm ci failed' },
   { name: 'orrery', want: 'run `npm run setup`' },
-])('npm run $name on a bare clone installs or says what does, and shows no stack', async ({ name, want }) => {
-  mkdirSync(join(project, 'cli'));
-  for (const file of ['package.json', 'worker.ts', 'cli/main.ts', 'cli/orrery.mjs']) {
-    cpSync(inProject(file), join(project, file));
-  }
-  const { scripts } = JSON.parse(readFileSync(join(project, 'package.json'), 'utf8'));
-  const { stderr, exitCode } = await execa(scripts[name], {
-    shell: true,
-    cwd: project,
-    reject: false,
-    env: { PATH: `${join(project, 'bin')}:${process.env.PATH}` },
-  });
-  expect(stderr).toContain(want);
-  expect(stderr).not.toContain('    at ');
-  expect(exitCode).toBe(69);
-});
+])(
+  'npm run $name on a bare clone runs npm ci or names the command that does, without a stack trace',
+  async ({ name, want }) => {
+    mkdirSync(join(project, 'cli'));
+    for (const file of ['package.json', 'worker.ts', 'cli/main.ts', 'cli/orrery.mjs']) {
+      cpSync(inProject(file), join(project, file));
+    }
+    const { scripts } = JSON.parse(readFileSync(join(project, 'package.json'), 'utf8'));
+    const { stderr, exitCode } = await execa(scripts[name], {
+      shell: true,
+      cwd: project,
+      reject: false,
+      env: { PATH: `${join(project, 'bin')}:${process.env.PATH}` },
+    });
+    expect(stderr).toContain(want);
+    expect(stderr).not.toContain('    at ');
+    expect(exitCode).toBe(69);
+  },
+);

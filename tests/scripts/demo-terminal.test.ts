@@ -10,7 +10,7 @@ import { secondClone } from '../../dev/second-clone.ts';
 import { findMarked, killMarked } from '../../local/processes.ts';
 import { CTRL_C, onTerminal } from '../support/terminal.ts';
 
-// The real demo in a clone of its own: Temporal, worker, trainers. Only the campaign is small.
+// Runs the real demo in a clone of its own, with Temporal, worker and trainers. Only the campaign is small.
 vi.setConfig({ testTimeout: 240_000 });
 const PATIENCE_MS = 100_000;
 
@@ -34,27 +34,27 @@ const demoOnTerminal = () =>
     cwd: clone,
   });
 
-test('Ctrl-C pauses the demo, the same command goes on, and a second Ctrl-C ends it at once', async () => {
+test('Ctrl-C pauses the demo, the same command continues it, and a second Ctrl-C ends it at once', async () => {
   {
     await using demo = demoOnTerminal();
     await demo.untilShown('● running', PATIENCE_MS);
     demo.press(CTRL_C);
     expect(await demo.ended(), demo.text()).toBe(130);
     expect(demo.text()).toContain('pausing: the stages save and end');
-    expect(demo.text()).toContain('run the same command again, and it goes on from here');
+    expect(demo.text()).toContain('run the same command again to continue from here');
     expect(demo.text()).not.toContain('could not pause');
     expect(demo.hasCursor()).toBe(true);
     expect(await findMarked(MARK, mark)).toEqual([]); // no trainer, no worker, no Temporal
   }
 
   await using demo = demoOnTerminal();
-  await demo.untilShown('campaign micro goes on where it was', PATIENCE_MS);
+  await demo.untilShown('campaign micro continues where it stopped', PATIENCE_MS);
   await demo.untilShown('● running', PATIENCE_MS);
   const worker = readPidFile(join(clone, '.orrery/worker.pid'), 'worker.ts') as number;
-  process.kill(worker, 'SIGSTOP'); // so that the pause cannot be done before the second Ctrl-C
+  process.kill(worker, 'SIGSTOP'); // The pause must not complete before the second Ctrl-C.
   demo.press(CTRL_C);
   await demo.untilShown('pausing: the stages save and end');
-  await sleep(500); // a second Ctrl-C within a moment counts as the same
+  await sleep(500); // A second Ctrl-C right after the first counts as the same one.
   demo.press(CTRL_C);
   expect(await demo.ended(), demo.text()).toBe(130);
   expect(demo.text()).toContain('npm run down');
