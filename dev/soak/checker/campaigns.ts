@@ -1,7 +1,7 @@
 import type { CampaignEnd } from './evidence.ts';
 import type { Report } from './violations.ts';
 
-/** Of the answer to the query `status`, what is looked at. */
+/** The part of the answer to the query `status` that the checker reads. */
 export interface CampaignStatusJson {
   readonly campaignId: string;
   readonly phase: string;
@@ -28,16 +28,17 @@ export interface IncidentJson {
   readonly at: string;
 }
 
-/** Whether a stage has come to its result. */
+/** Whether a stage has a result. */
 export const isEnded = (state: string): boolean => state === 'completed' || state === 'reused';
 
-/** Every campaign is through, every stage of it has a result, and Temporal knows of one campaign an id. */
+/** Checks that every campaign completed, every stage has a result, and Temporal has one campaign per id. */
 export function checkCampaigns(ends: readonly CampaignEnd[], report: Report): CampaignStatusJson[] {
   for (const { id, workflow, status, runs } of ends) {
     if (workflow !== 'COMPLETED') report('lost', id, `expected the workflow to be COMPLETED, but it is ${workflow}`);
     const begun = runs.filter(({ continuedFrom }) => continuedFrom === null);
-    if (begun.length !== 1) report('doubled', id, `expected one campaign of this id, but ${begun.length} were begun`);
-    if (status === null) report('lost', id, 'nobody answered the query `status`');
+    if (begun.length !== 1)
+      report('doubled', id, `expected one campaign with this id, but ${begun.length} were started`);
+    if (status === null) report('lost', id, 'the query `status` got no answer');
   }
   const statuses = ends.flatMap(({ status }) => (status === null ? [] : [status as CampaignStatusJson]));
   for (const { campaignId, phase, report: page, stages } of statuses) {
@@ -46,8 +47,9 @@ export function checkCampaigns(ends: readonly CampaignEnd[], report: Report): Ca
     for (const { name, state, why, result } of stages) {
       const where = `${campaignId}: ${name}`;
       if (state === 'held' || state === 'failed') report('false failures', where, `the stage gave up: ${why ?? state}`);
-      else if (!isEnded(state)) report('lost', where, `expected it to be completed or reused, but it is ${state}`);
-      else if (result === null) report('lost', where, `it is ${state} without a result`);
+      else if (!isEnded(state))
+        report('lost', where, `expected the stage to be completed or reused, but it is ${state}`);
+      else if (result === null) report('lost', where, `the stage is ${state}, but has no result`);
     }
   }
   return statuses;

@@ -19,31 +19,31 @@ import { readStore } from './store.ts';
 import type { Report, Verdict, Violation } from './violations.ts';
 import { checkJournals, checkTrainingSteps } from './work.ts';
 
-/** What the checker says of a round. */
+/** What the checker found in a round. */
 export interface Findings {
   readonly violations: readonly Violation[];
-  /** Attempts that were claimed, over all stages. */
+  /** Claimed attempts of all stages. */
   readonly executions: number;
-  /** Failures that orrery told of, by class: each mapped to a fault, or among the violations. */
+  /** Failures that orrery reported, by class. Each follows from a fault or is a violation. */
   readonly incidents: Readonly<Record<string, number>>;
   readonly filesVerified: number;
-  /** Temporary files and folders that the reconciler found to clean up. */
+  /** Temporary files and folders in the store before the reconciler ran. */
   readonly temporariesBefore: number;
 }
 
 /**
- * Looks at what a round has left (see evidence.ts) and at its store, and says what must not be. It reads both by itself, after
- * docs/architecture.md: it shares no code with the store, the workflows and the activities, so that it cannot share their mistakes.
+ * Checks the evidence of a round (see evidence.ts) and its store. It reads both with code of its own, written from
+ * docs/architecture.md. It shares no code with the store, the workflows and the activities, so it cannot share their mistakes.
  * @param folder - of the evidence
- * @param elsewhere - folder of the store, where it is not any more where the round had it
+ * @param movedStore - folder of the store, when it has moved since the round
  */
-export async function checkRound(folder: string, elsewhere?: string): Promise<Findings> {
+export async function checkRound(folder: string, movedStore?: string): Promise<Findings> {
   const violations: Violation[] = [];
   const report: Report = (verdict: Verdict, where, what) => violations.push({ verdict, where, what });
   const read = <T>(name: string) => readJson<T>(join(folder, name));
 
   const written = await read<Round>(EVIDENCE.round);
-  const round = { ...written, store: elsewhere ?? written.store };
+  const round = { ...written, store: movedStore ?? written.store };
   const faults = await readLines<FaultRecord>(join(folder, EVIDENCE.faults));
   const sightings = await read<Sightings>(EVIDENCE.sightings);
   const changes = await readLines<StoreChange>(join(folder, EVIDENCE.storeChanges));
@@ -53,7 +53,7 @@ export async function checkRound(folder: string, elsewhere?: string): Promise<Fi
   const store = await readStore(round.store);
 
   for (const id of round.campaigns) {
-    if (!ends.some((end) => end.id === id)) report('lost', id, 'nothing is known of its end');
+    if (!ends.some((end) => end.id === id)) report('lost', id, 'the evidence has no end of this campaign');
   }
   const statuses = checkCampaigns(ends, report);
   await checkOutputs(round, statuses, store, faults, report);

@@ -1,20 +1,19 @@
 import type { Verdict } from './violations.ts';
 
 /**
- * What a round of the soak leaves behind for the checker, as JSON files in one folder. Types only: the checker shares them with who writes
- * them, and no code.
+ * What a round of the soak leaves for the checker: JSON files in one folder. The checker and the writer share only these types and names.
  *
  * ```
  * round.json                  Round
- * faults.jsonl                FaultRecord, one a line, in the order of their ends
+ * faults.jsonl                FaultRecord, one per line, in the order of their ends
  * sightings.json              Sightings
- * store-changes.jsonl         StoreChange, one a line
+ * store-changes.jsonl         StoreChange, one per line
  * campaigns/<id>.json         CampaignEnd
  * histories/<id>/<run>.json   history of one run of a workflow, as `temporal workflow show --output json` prints it; `/` of the id as `~`
  * left.json                   LeftBehind
  * ```
  *
- * All times are ISO 8601 in UTC, of the one machine that the runner is on.
+ * All times are ISO 8601 in UTC, from the clock of the runner's machine.
  */
 export const EVIDENCE = {
   round: 'round.json',
@@ -29,9 +28,9 @@ export const EVIDENCE = {
 /** `round.json`: one store, from the submission of a campaign to the end of every worker. */
 export interface Round {
   readonly name: string;
-  /** Workflow ids; the first is the one that the faults are meant for. */
+  /** Workflow ids. The faults target the first one. */
   readonly campaigns: readonly string[];
-  /** Folder of the store, as it lies when the checker looks. */
+  /** Folder of the store when the checker runs. */
   readonly store: string;
   readonly startedAt: string;
   readonly endedAt: string;
@@ -39,7 +38,7 @@ export interface Round {
   readonly reference: Readonly<Record<string, { readonly key: string; readonly digest: string }>> | null;
 }
 
-/** A part of an execution that a fault was meant for. */
+/** A part of an execution that a fault targeted. */
 export interface Hit {
   readonly key: string;
   readonly attempt: number;
@@ -52,30 +51,30 @@ export interface FaultRecord {
   readonly kind: string;
   readonly at: string;
   readonly endedAt: string;
-  /** In words, what it was done to. */
+  /** What the fault was applied to. For people. */
   readonly target: string;
-  /** In words, what was seen to follow. */
+  /** What happened next. For people. */
   readonly seen: string;
   /** Executions that it struck. */
   readonly hits: readonly Hit[];
-  /** Failure classes that orrery may find in an execution that was struck. Empty: a fault that no execution may be seen to fail by. */
+  /** Failure classes that orrery may report for a struck execution. Empty when the fault must not fail any execution. */
   readonly explains: readonly string[];
-  /** Whether it struck every execution that lived between `at` and `endedAt` (a full disk). */
+  /** Whether it struck every execution that was alive between `at` and `endedAt` (a full disk). */
   readonly strikesAll: boolean;
-  /** Checkpoints that it has made unreadable. */
+  /** Number of checkpoints that it made unreadable. */
   readonly checkpointsDamaged: number;
-  /** Key of a finished stage whose manifest it has replaced. It may be made again, to what it was, until `endedAt`. */
+  /** Key of a finished stage whose manifest it replaced. The original manifest may be restored until `endedAt`. */
   readonly swapped: string | null;
-  /** Who is struck is asked to stop, and saves first. */
+  /** The struck program is asked to stop and saves its work first. */
   readonly graceful: boolean;
-  /** What must not have been, if it was: a pause that left processes, a second campaign of one id. */
+  /** A violation that the fault itself found: a pause that left processes, a second campaign with one id. Else null. */
   readonly wrong: { readonly verdict: Verdict; readonly what: string } | null;
 }
 
 /** A process of an execution, as the runner saw it. `main`: the stage's program in that part. */
 export interface Sighting {
   readonly pid: number;
-  /** Tells it from a later process of the same pid. */
+  /** Start time, which distinguishes it from a later process with the same pid. */
   readonly start: string;
   readonly role: 'main' | 'policy-server' | 'other';
   readonly job: string;
@@ -85,11 +84,11 @@ export interface Sighting {
   readonly part: number;
   readonly firstSeen: string;
   readonly lastSeen: string;
-  /** Started by the soak itself, out of an attempt that had been given up. */
+  /** Started by the soak itself, as a process of an attempt that a later one has replaced. */
   readonly zombie: boolean;
 }
 
-/** Two processes that were alive at the same moment and should not have been. */
+/** Two processes that were alive at the same time, which is not allowed. */
 export interface Overlap {
   readonly at: string;
   readonly why: string;
@@ -99,19 +98,19 @@ export interface Overlap {
 
 /** `sightings.json` */
 export interface Sightings {
-  /** How often the runner looked, and the longest time between two looks. */
+  /** How often the runner listed the processes, and the longest time between two listings. */
   readonly looks: number;
   readonly longestGapMs: number;
   readonly processes: readonly Sighting[];
   readonly overlaps: readonly Overlap[];
 }
 
-/** A line of `store-changes.jsonl`: a file of the store that the runner found new or changed, with what it said. */
+/** A line of `store-changes.jsonl`: a new or changed file of the store, with its content. */
 export interface StoreChange {
   readonly seenAt: string;
   /** Relative to the store. */
   readonly path: string;
-  /** Identity of the file: another inode under the same name is another file. */
+  /** Identity of the file. A new inode under the same name is a new file. */
   readonly inode: number;
   readonly mtimeMs: number;
   /** Content of claims, parts, manifests (without their files) and progress. */
@@ -121,23 +120,23 @@ export interface StoreChange {
 /** `campaigns/<id>.json` */
 export interface CampaignEnd {
   readonly id: string;
-  /** Of the workflow: `COMPLETED`, `FAILED`, `RUNNING` where it did not end in time. */
+  /** State of the workflow: `COMPLETED`, `FAILED`, or `RUNNING` when it did not end in time. */
   readonly workflow: string;
-  /** Answer of the query `status`; null where nobody answered. */
+  /** Answer to the query `status`; null when there was none. */
   readonly status: unknown;
-  /** Runs that Temporal knows of this id, and how each began and ended. */
+  /** Runs of this id in Temporal, and how each began and ended. */
   readonly runs: readonly { readonly runId: string; readonly status: string; readonly continuedFrom: string | null }[];
 }
 
-/** `left.json`: what was still there after the end. */
+/** `left.json`: what was left after the end. */
 export interface LeftBehind {
-  /** Of executions, some seconds after the last campaign had ended. */
+  /** Processes of executions, some seconds after the last campaign ended. */
   readonly afterCampaigns: readonly LeftProcess[];
-  /** Of any kind but Temporal, after the workers had been asked to end. */
+  /** Processes of any kind except Temporal, after the workers ended. */
   readonly afterWorkers: readonly LeftProcess[];
-  /** Temporary files and folders in the store before the reconciler was asked to clean it up; what it leaves, the checker finds. */
+  /** Number of temporary files and folders in the store before the reconciler ran. The checker finds what it leaves. */
   readonly temporariesBefore: number;
-  /** What the reconciler said; null where it was not asked. */
+  /** Output of the reconciler; null when it did not run. */
   readonly reconciler: string | null;
 }
 

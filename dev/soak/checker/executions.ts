@@ -4,14 +4,14 @@ import { sha256OfValue } from './read.ts';
 import type { StageFolder } from './store.ts';
 import type { Report } from './violations.ts';
 
-/** Doubled 0, by what the claims say. */
+/** Finds doubled executions in the claims. */
 export function checkClaims({ claims, dir, stage }: StageFolder, report: Report): void {
   const doubled = (what: string) => report('doubled', `${stage.name} (${dir}/claims)`, what);
   for (const [index, { file, attempt, execution, claimedAt }] of claims.entries()) {
     const name = `${String(index).padStart(5, '0')}.json`;
     if (file !== name) {
-      doubled(`expected ${name}, but found ${file}: attempts are counted without gaps`);
-      return; // what follows counts from here
+      doubled(`expected ${name}, but found ${file}: attempts must have no gaps`);
+      return; // The gap would make every later claim a violation too.
     }
     if (attempt !== index) doubled(`${file} says attempt ${attempt}`);
     const before = claims[index - 1];
@@ -20,14 +20,14 @@ export function checkClaims({ claims, dir, stage }: StageFolder, report: Report)
       doubled(`${file} was claimed at ${claimedAt}, before attempt ${index - 1} at ${before.claimedAt}`);
     if (before.released !== undefined && before.released > claimedAt && before.owner === claims[index]?.owner)
       doubled(
-        `attempt ${index} was claimed at ${claimedAt}, but attempt ${index - 1} was released at ${before.released} only`,
+        `attempt ${index} was claimed at ${claimedAt}, but attempt ${index - 1} was released later, at ${before.released}`,
       );
     if (claims.slice(0, index).some((other) => other.execution === execution))
-      doubled(`attempt ${index} has the token ${execution} of an earlier one`);
+      doubled(`attempt ${index} has the token ${execution} of an earlier attempt`);
   }
 }
 
-/** Doubled 0, by the processes that were seen: executions of one stage follow each other, and each had its claim first. */
+/** Finds doubled executions among the processes: executions of one stage must not overlap, and each must start after its claim. */
 export function checkSightings(
   { processes, overlaps }: Sightings,
   store: ReadonlyMap<string, StageFolder>,
@@ -44,7 +44,7 @@ export function checkSightings(
   for (const [key, ofStage] of Map.groupBy(ours, ({ key }) => key)) {
     const folder = store.get(key);
     if (folder === undefined) {
-      report('doubled', key, `processes ran for a stage that the store does not know: ${ofStage[0]?.job}`);
+      report('doubled', key, `processes ran for a stage that is not in the store: ${ofStage[0]?.job}`);
       continue;
     }
     const attempts = [...Map.groupBy(ofStage, ({ attempt }) => attempt)].toSorted(([a], [b]) => a - b);
@@ -57,25 +57,25 @@ export function checkSightings(
           .toSorted()
           .at(-1) ?? '';
       const where = `${folder.stage.name} (${folder.dir})`;
-      // Of the same look nothing follows: that is what the overlaps are for.
+      // Processes with equal times are no proof. The overlaps cover those that were alive together.
       if (first < latest.at)
         report(
           'doubled',
           where,
-          `attempt ${attempt} was seen at ${first}, attempt ${latest.attempt} still at ${latest.at}`,
+          `attempt ${attempt} was alive at ${first}, and attempt ${latest.attempt} was still alive at ${latest.at}`,
         );
       const claim = folder.claims[attempt];
-      if (claim === undefined) report('doubled', where, `attempt ${attempt} was seen without a claim`);
+      if (claim === undefined) report('doubled', where, `attempt ${attempt} was alive, but has no claim`);
       else if (first < claim.claimedAt)
-        report('doubled', where, `attempt ${attempt} was seen at ${first}, before its claim at ${claim.claimedAt}`);
+        report('doubled', where, `attempt ${attempt} was alive at ${first}, before its claim at ${claim.claimedAt}`);
       if (last > latest.at) latest = { at: last, attempt };
     }
   }
 }
 
 /**
- * Nothing that was finished is made again: parts and manifests stay the files that they were, from when they were first seen. A manifest that
- * the soak has swapped is sealed again: it says what it said before. What else it says, the soak wrote, while the fault lasted.
+ * Checks that parts and manifests never change after they were first seen. There is one exception: the soak swaps manifests. While that
+ * fault lasts, the manifest may have any content. Afterwards it must be restored to its first content.
  */
 export function checkFinishedStays(
   changes: readonly StoreChange[],
@@ -93,7 +93,7 @@ export function checkFinishedStays(
       report(
         'doubled',
         path,
-        `it was written anew before ${seenAt}: ${attemptText(first.content)}, then ${attemptText(content)}`,
+        `the file was written again before ${seenAt}: ${attemptText(first.content)}, then ${attemptText(content)}`,
       );
     }
   }

@@ -3,7 +3,7 @@ import { namesIn, readJson } from './read.ts';
 import type { StageFolder } from './store.ts';
 import type { Report } from './violations.ts';
 
-/** Of a history as `temporal workflow show --output json` prints it, what is looked at. */
+/** The part of `temporal workflow show --output json` that the checker reads. */
 interface HistoryJson {
   readonly events: readonly EventJson[];
 }
@@ -24,7 +24,7 @@ interface EventJson {
   readonly activityTaskTimedOutEventAttributes?: { readonly failure?: { readonly message?: string } };
 }
 
-/** What the activity `startAttempt` answers when it has started one, as the member `value` of its result. */
+/** The member `value` of the result of the activity `startAttempt`. */
 interface StartedJson {
   readonly kind: string;
   readonly job?: { readonly key: string; readonly attempt: number };
@@ -34,13 +34,13 @@ const ENDS_WELL: ReadonlySet<string> = new Set([
   'EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED',
   'EVENT_TYPE_WORKFLOW_EXECUTION_CONTINUED_AS_NEW',
 ]);
-/** A message that comes while a workflow task ends makes the server ask once more: no fault of anyone. */
+/** A message that arrives while a workflow task ends makes the server retry the task. This is normal. */
 const HARMLESS = 'WORKFLOW_TASK_FAILED_CAUSE_UNHANDLED_COMMAND';
 
 /**
- * What Temporal wrote down: every workflow ended well and without a workflow task that failed, and every claim in the store is one
- * execution that one workflow asked for.
- * @param folder - of the evidence: `histories/`
+ * Checks the histories: every workflow completed without a failed workflow task, and each claim in the store belongs to exactly one
+ * execution that one workflow started.
+ * @param folder - `histories/` of the evidence
  */
 export async function checkHistories(
   folder: string,
@@ -63,12 +63,12 @@ export async function checkHistories(
     const [key = '', attempt] = execution.split('/');
     if (who.length > 1) report('doubled', execution, `one attempt was started ${who.length} times: ${who.join('; ')}`);
     if (store.get(key)?.claims[Number(attempt)] === undefined)
-      report('lost', execution, `it was started by ${who[0]}, but the store has no claim`);
+      report('lost', execution, `${who[0]} started this execution, but the store has no claim of it`);
   }
   for (const { key, stage, claims, dir } of store.values()) {
     for (const { attempt } of claims) {
       if (!started.has(`${key}/${attempt}`))
-        report('doubled', `${stage.name} (${dir})`, `attempt ${attempt} was claimed, but no workflow knows of it`);
+        report('doubled', `${stage.name} (${dir})`, `attempt ${attempt} was claimed, but no workflow started it`);
     }
   }
 }
@@ -77,7 +77,7 @@ function checkEvents(where: string, events: readonly EventJson[], report: Report
   const last = events.at(-1);
   if (!ENDS_WELL.has(last?.eventType ?? '')) {
     const why = last?.workflowExecutionFailedEventAttributes?.failure?.message ?? '';
-    report('lost', where, `expected it to end well, but it ends with ${last?.eventType ?? 'nothing'} ${why}`);
+    report('lost', where, `expected the run to complete, but it ends with ${last?.eventType ?? 'no event'} ${why}`);
   }
   for (const event of events) {
     const task = event.workflowTaskFailedEventAttributes;
@@ -92,7 +92,7 @@ function checkEvents(where: string, events: readonly EventJson[], report: Report
       report(
         'false failures',
         where,
-        `an activity failed for good (event ${event.eventId}): ${activity.failure?.message ?? ''}`,
+        `an activity failed without a retry (event ${event.eventId}): ${activity.failure?.message ?? ''}`,
       );
   }
 }

@@ -3,14 +3,14 @@ import type { FaultRecord } from './evidence.ts';
 import type { StageFolder } from './store.ts';
 import type { Report } from './violations.ts';
 
-/** What happens at once is noted in some order: an execution may be seen to fail a little before the fault is written down. */
+/** Events at nearly the same time may be recorded in any order: a failure may be recorded shortly before its fault. */
 export const CLOCK_SLACK_MS = 2_000;
-/** What was struck near the end of a full disk fails after it: a write waits, a retry is under way. */
+/** An execution may fail some time after a fault such as a full disk has ended: it waits for a write or a retry first. */
 const AFTERMATH_MS = 15_000;
 
 const ms = (time: string): number => Date.parse(time);
 
-/** Whether a fault was meant for an attempt of a stage, or for all that lived while it lasted. */
+/** Whether a fault targeted an attempt of a stage, or struck all executions while the attempt was alive. */
 export function strikes(
   fault: FaultRecord,
   { key, claims }: Pick<StageFolder, 'key' | 'claims'>,
@@ -26,8 +26,8 @@ export function strikes(
 }
 
 /**
- * False failures 0: every failure that orrery tells of follows from a fault, is called by a name that the fault explains, and comes after it;
- * and no execution was given up that nothing had struck.
+ * Finds false failures. Each failure that orrery reports must follow a fault that struck the attempt, and have a class that this fault
+ * explains. No attempt may be replaced unless a fault struck it.
  */
 export function checkIncidents(
   statuses: readonly CampaignStatusJson[],
@@ -51,7 +51,7 @@ export function checkIncidents(
         report(
           'false failures',
           `${campaignId}: ${name}, attempt ${incident.attempt}`,
-          `${incident.class} at ${incident.at} (${incident.message}), but what struck it was ${struck.join(', ') || 'nothing'}`,
+          `${incident.class} at ${incident.at} (${incident.message}) has no cause; faults that struck this attempt: ${struck.join(', ') || 'none'}`,
         );
       }
     }
@@ -62,7 +62,7 @@ export function checkIncidents(
       report(
         'false failures',
         `${folder.stage.name} (${folder.dir})`,
-        `attempt ${attempt} was followed by another, but nothing had struck it`,
+        `a later attempt replaced attempt ${attempt}, but no fault had struck it`,
       );
     }
   }

@@ -3,23 +3,24 @@ import { join } from 'node:path';
 import type { LeftBehind, LeftProcess } from './evidence.ts';
 import type { Report } from './violations.ts';
 
-/** Leaked processes 0: after the campaigns nothing of an execution is there, after the workers nothing at all. */
+/** Finds leaked processes: those of executions after the campaigns have ended, and any process after the workers have ended. */
 export function checkProcesses({ afterCampaigns, afterWorkers }: LeftBehind, report: Report): void {
-  const tell = (when: string) => (left: LeftProcess) =>
+  const reportLeft = (when: string) => (left: LeftProcess) =>
     report(
       'leaked',
       `process ${left.pid}${left.job === null ? '' : ` of ${left.job}`}`,
-      `${when} it was still there: ${left.command}`,
+      `it was still running ${when}: ${left.command}`,
     );
-  afterCampaigns.forEach(tell('after the campaigns had ended'));
+  afterCampaigns.forEach(reportLeft('after the campaigns had ended'));
   const known = new Set(afterCampaigns.map(({ pid }) => pid));
-  afterWorkers.filter(({ pid }) => !known.has(pid)).forEach(tell('after the workers had ended'));
+  afterWorkers.filter(({ pid }) => !known.has(pid)).forEach(reportLeft('after the workers had ended'));
 }
 
-/** Leaked temporary files 0: of dot files and dot folders, which nobody reads, the reconciler leaves none once nobody can be at them. */
+/** Finds leaked temporary files. The reconciler must remove every dot file and dot folder after all writers have ended. */
 export async function checkTemporaries(store: string, { reconciler }: LeftBehind, report: Report): Promise<void> {
   if (reconciler === null) return;
-  for (const path of await temporariesIn(store)) report('leaked', path, 'the reconciler has left it');
+  for (const path of await temporariesIn(store))
+    report('leaked', path, 'the reconciler did not remove this temporary file');
 }
 
 /** Dot files and dot folders of a store. */

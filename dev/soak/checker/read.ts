@@ -3,14 +3,14 @@ import { createReadStream } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
 import { pipeline } from 'node:stream/promises';
 
-/** The checker reads by itself: nothing of `store/` or `spec/`, so that a mistake in them is not made twice. */
+/** The checker's own readers. They use no code of `store/` or `spec/`, so they cannot repeat its mistakes. */
 
-/** A JSON file, trusted to be of the shape that it is read as: what is not there shows as a violation or as an exception, both red. */
+/** Reads a JSON file without checking its shape. A wrong shape leads to a violation or an exception, and both fail the soak. */
 export async function readJson<T>(path: string): Promise<T> {
   return JSON.parse(await readFile(path, 'utf8')) as T;
 }
 
-/** Like {@link readJson}, but null for a file that is not there. */
+/** Like {@link readJson}, but null when the file does not exist. */
 export async function readJsonIfThere<T>(path: string): Promise<T | null> {
   return await readJson<T>(path).catch((error: unknown) => {
     if (isMissing(error)) return null;
@@ -18,13 +18,13 @@ export async function readJsonIfThere<T>(path: string): Promise<T | null> {
   });
 }
 
-/** One value a line. */
+/** Reads a file with one JSON value per line. */
 export async function readLines<T>(path: string): Promise<T[]> {
   const lines = (await readFile(path, 'utf8')).split('\n').filter((line) => line !== '');
   return lines.map((line) => JSON.parse(line) as T);
 }
 
-/** Names in a folder, sorted; none where there is no such folder. */
+/** Sorted names in a folder; empty when the folder does not exist. */
 export async function namesIn(folder: string): Promise<string[]> {
   const names = await readdir(folder).catch((error: unknown) => {
     if (isMissing(error)) return [];
@@ -39,7 +39,7 @@ export async function sha256OfFile(path: string): Promise<string> {
   return hash.digest('hex');
 }
 
-/** SHA-256 of a value as JSON without white space and with sorted keys (RFC 8785): how docs/architecture.md says that digests are made. */
+/** SHA-256 of a value as JSON without white space and with sorted keys (RFC 8785), as docs/architecture.md defines digests. */
 export function sha256OfValue(value: unknown): string {
   return createHash('sha256').update(sortedJson(value)).digest('hex');
 }

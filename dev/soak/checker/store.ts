@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { isMissing, namesIn, readJson, readJsonIfThere } from './read.ts';
 
-/** The store as the checker reads it, after docs/architecture.md and not after `store/`. */
+/** The folder of one stage. The checker reads it with code of its own, written from docs/architecture.md. */
 export interface StageFolder {
   readonly key: string;
   readonly dir: string;
@@ -64,7 +64,7 @@ export interface MarkerJson {
   readonly savedAt: string;
 }
 
-/** Lines of a journal up to the first that does not hold. */
+/** Lines of a journal up to the first invalid line. */
 export interface JournalFile {
   readonly part: number;
   readonly attempt: number;
@@ -88,7 +88,9 @@ async function readStage(dir: string, key: string): Promise<StageFolder> {
     }),
   );
   return {
-    ...{ key, dir, stage: await readJson<StageJson>(join(dir, 'stage.json')) },
+    key,
+    dir,
+    stage: await readJson<StageJson>(join(dir, 'stage.json')),
     claims: claims as unknown as ClaimFile[],
     parts: parts as unknown as PartJson[],
     manifest: await readManifest(join(dir, 'manifest.json')),
@@ -97,7 +99,7 @@ async function readStage(dir: string, key: string): Promise<StageFolder> {
   };
 }
 
-/** Null where there is none, or one that the soak has cut: whether that may be is looked at elsewhere. */
+/** Null when there is no manifest, or one that the soak has truncated. outputs.ts decides whether that is allowed. */
 async function readManifest(path: string): Promise<ManifestJson | null> {
   return await readJsonIfThere<ManifestJson>(path).catch((error: unknown) => {
     if (error instanceof SyntaxError) return null;
@@ -111,14 +113,14 @@ async function readJournals(folder: string): Promise<JournalFile[]> {
     return part === undefined ? [] : [{ path: join(folder, name), part: Number(part), attempt: Number(attempt) }];
   });
   return await Promise.all(
-    files.map(async ({ path, part, attempt }) => ({ part, attempt, lines: linesThatHold(await readFile(path)) })),
+    files.map(async ({ path, part, attempt }) => ({ part, attempt, lines: validLines(await readFile(path)) })),
   );
 }
 
-/** A line is the crc32 of the JSON in 8 hexadecimal digits, a space, the JSON. */
-function linesThatHold(content: Buffer): string[] {
+/** A valid line is the crc32 of the JSON in 8 hexadecimal digits, a space, and the JSON. */
+function validLines(content: Buffer): string[] {
   const lines: string[] = [];
-  // The last element is what follows the last line break: nothing, or a torn line.
+  // The last element follows the last line break: it is empty or a torn line.
   for (const line of content.toString('utf8').split('\n').slice(0, -1)) {
     const json = line.slice(9);
     if (line.slice(0, 9) !== `${crc32(json).toString(16).padStart(8, '0')} `) break;
@@ -131,7 +133,7 @@ async function readMarkers(folder: string): Promise<MarkerJson[]> {
   const names = (await namesIn(folder)).filter((name) => name.startsWith('step-'));
   const read = await Promise.all(
     names.map((name) =>
-      // One that the soak has damaged says nothing.
+      // The soak may have damaged the marker.
       readJson<MarkerJson>(join(folder, name, 'complete.json')).catch((error: unknown) => {
         if (isMissing(error) || error instanceof SyntaxError) return null;
         throw error;
@@ -141,7 +143,7 @@ async function readMarkers(folder: string): Promise<MarkerJson[]> {
   return read.filter((marker) => marker !== null);
 }
 
-/** The claim that was in force at a moment: the highest number of those made until then. Null before the first. */
-export function inForceAt(claims: readonly ClaimFile[], time: string): ClaimFile | null {
+/** The current claim at a time: the latest one made until then. Null before the first. */
+export function currentClaimAt(claims: readonly ClaimFile[], time: string): ClaimFile | null {
   return claims.filter(({ claimedAt }) => claimedAt <= time).at(-1) ?? null;
 }

@@ -1,15 +1,15 @@
-/** What the soak counts: each must be 0. */
+/** Kinds of violations. The soak passes only when there is none of any kind. */
 export const VERDICTS = ['lost', 'doubled', 'false failures', 'leaked'] as const;
 export type Verdict = (typeof VERDICTS)[number];
 
-/** Something that must not be. */
+/** A broken guarantee. */
 export interface Violation {
   readonly verdict: Verdict;
   /** What was expected and what was found. */
   readonly what: string;
-  /** File, stage or process that shows it. */
+  /** The file, stage or process concerned. */
   readonly where: string;
 }
 
-/** Collects violations of one verdict at a time. */
+/** Records one violation. */
 export type Report = (verdict: Verdict, where: string, what: string) => void;

@@ -3,23 +3,24 @@ import { strikes } from './incidents.ts';
 import type { StageFolder } from './store.ts';
 import type { Report } from './violations.ts';
 
-/** Of a progress file, what is looked at. */
+/** The part of a progress file that the checker reads. */
 interface ProgressJson {
   readonly attempt: number;
   readonly done: number;
   readonly from?: number;
 }
 
-/** How far an attempt of a trainer was seen to be. */
-interface Reach {
+/** The steps that an attempt of a trainer was seen to run. */
+interface ObservedSteps {
   readonly attempt: number;
   readonly from: number;
   readonly done: number;
 }
 
 /**
- * Lost 0, of training steps: a kill costs at most what was done since the last checkpoint, one interval; every checkpoint that the soak
- * damages costs one more. Who is asked to stop saves first, and loses nothing. What was seen understates, so no one is blamed wrongly.
+ * Finds lost training steps. A kill may cost the steps since the last checkpoint, at most one interval. Each checkpoint that the soak
+ * damages may cost one interval more. A program that is asked to stop saves first and must lose nothing. The runner sees progress with a
+ * delay, so this check never counts too many lost steps.
  */
 export function checkTrainingSteps(
   folder: StageFolder,
@@ -29,11 +30,11 @@ export function checkTrainingSteps(
 ): void {
   const everySteps = folder.stage.config.checkpoints?.everySteps;
   if (everySteps === undefined) return;
-  const seen = reachOf(changes.filter(({ path }) => path === `stages/${folder.key}/progress/00000.json`));
+  const seen = observedSteps(changes.filter(({ path }) => path === `stages/${folder.key}/progress/00000.json`));
   for (const [index, { attempt, from }] of seen.entries()) {
     const before = seen[index - 1];
     if (before === undefined) continue;
-    // Attempts in between may have come and gone without a word, each struck in its turn.
+    // Attempts in between may have been struck before they reported any progress.
     const struck = faults.filter((fault) =>
       folder.claims.slice(before.attempt, attempt).some((claim) => strikes(fault, folder, claim.attempt)),
     );
@@ -44,28 +45,28 @@ export function checkTrainingSteps(
       report(
         'lost',
         `${folder.stage.name} (${folder.dir})`,
-        `attempt ${attempt} went on at step ${from}, but attempt ${before.attempt} had come to ${before.done}: expected at most ${allowed} steps lost (${struck.map(({ kind }) => kind).join(', ') || 'no fault'})`,
+        `attempt ${attempt} continued at step ${from}, but attempt ${before.attempt} had reached step ${before.done}: expected at most ${allowed} steps lost (${struck.map(({ kind }) => kind).join(', ') || 'no fault'})`,
       );
   }
 }
 
-function reachOf(changes: readonly StoreChange[]): Reach[] {
+function observedSteps(changes: readonly StoreChange[]): ObservedSteps[] {
   const reports = changes.map(({ content }) => content as ProgressJson);
   const attempts = [...Map.groupBy(reports, ({ attempt }) => attempt)].toSorted(([a], [b]) => a - b);
-  return attempts.map(([attempt, said]) => ({
+  return attempts.map(([attempt, progress]) => ({
     attempt,
-    from: Math.min(...said.map(({ from, done }) => Math.max(from ?? 0, 0) || done)),
-    done: Math.max(...said.map(({ done }) => done)),
+    from: Math.min(...progress.map(({ from, done }) => Math.max(from ?? 0, 0) || done)),
+    done: Math.max(...progress.map(({ done }) => done)),
   }));
 }
 
-/** Doubled 0, of journaled work: no entry is made a second time by a later attempt. */
+/** Finds doubled work in the journals: no attempt may repeat an entry of an earlier one. */
 export function checkJournals(
   { key, journals, stage, dir }: StageFolder,
   faults: readonly FaultRecord[],
   report: Report,
 ): void {
-  // A zombie may journal what others have done: its lines count as once. It publishes nothing, which is looked at elsewhere.
+  // A zombie may journal the work of other attempts again. That is harmless as long as it publishes nothing, which outputs.ts checks.
   if (faults.some(({ kind, hits }) => kind === 'zombie' && hits.some((hit) => hit.key === key))) return;
   for (const [part, files] of Map.groupBy(journals, ({ part }) => part)) {
     const owner = new Map<string, number>();
@@ -79,6 +80,6 @@ export function checkJournals(
       }
     }
     for (const [who, entries] of again)
-      report('doubled', `${stage.name} (${dir}/journal), part ${part}`, `${entries} entries were made by ${who}`);
+      report('doubled', `${stage.name} (${dir}/journal), part ${part}`, `${entries} entries were written by ${who}`);
   }
 }

@@ -26,14 +26,14 @@ const LOST: readonly Planted[] = [
   {
     name: 'an output that is not there',
     plant: ({ files }) => delete files[sftFile('data/policy/weights')],
-    ...{ verdict: 'lost', says: /data\/policy\/weights is not there/ },
+    ...{ verdict: 'lost', says: /data\/policy\/weights does not exist/ },
   },
   {
     name: 'an output whose bytes have changed',
     plant: ({ files }) => {
       files[sftFile('data/policy/weights')] = 'Weights';
     },
-    ...{ verdict: 'lost', says: /its sha256 is not the one of the manifest/ },
+    ...{ verdict: 'lost', says: /its sha256 differs from the one in the manifest/ },
   },
   {
     name: 'an output that is shorter than it was',
@@ -58,7 +58,7 @@ const LOST: readonly Planted[] = [
       status.stages[0]!.result = { key: SFT, digest };
       round.reference = { ...round.reference, sft: { key: SFT, digest } };
     },
-    ...{ verdict: 'lost', says: /its files and counts make/ },
+    ...{ verdict: 'lost', says: /its files and counts is/ },
   },
   {
     name: 'a manifest whose counts were changed by hand',
@@ -68,14 +68,14 @@ const LOST: readonly Planted[] = [
         counts: { optimizerSteps: 1 },
       };
     },
-    ...{ verdict: 'lost', says: /its checksum is [0-9a-f]+, but what it says makes another/ },
+    ...{ verdict: 'lost', says: /the checksum of the manifest is [0-9a-f]+, which is not that of its content/ },
   },
   {
     name: 'a manifest that says other things went in',
     plant: ({ files }) => {
       files[sftFile('manifest.json')] = { ...(files[sftFile('manifest.json')] as object), identity: { kind: 'sft' } };
     },
-    ...{ verdict: 'lost', says: /identity\) does not make its key/ },
+    ...{ verdict: 'lost', says: /the hash of the identity in the manifest is not its key/ },
   },
   {
     name: 'a manifest that is cut',
@@ -106,21 +106,24 @@ const LOST: readonly Planted[] = [
     plant: ({ round }) => {
       round.campaigns = ['micro', 'twin'];
     },
-    ...{ verdict: 'lost', says: /nothing is known of its end/ },
+    ...{ verdict: 'lost', says: /the evidence has no end of this campaign/ },
   },
   {
     name: 'a stage that never ended',
     plant: ({ status }) => {
       status.stages[1]!.state = 'pending';
     },
-    ...{ verdict: 'lost', says: /expected it to be completed or reused, but it is pending/ },
+    ...{ verdict: 'lost', says: /expected the stage to be completed or reused, but it is pending/ },
   },
   {
     name: 'more training steps than lie between two checkpoints',
     plant: ({ changes }) => {
       changes[0] = aChange(sftFile('progress/00000.json'), 15, { attempt: 0, done: 8, from: 0 });
     },
-    ...{ verdict: 'lost', says: /went on at step 3, but attempt 0 had come to 8: expected at most 3 steps lost/ },
+    ...{
+      verdict: 'lost',
+      says: /continued at step 3, but attempt 0 had reached step 8: expected at most 3 steps lost/,
+    },
   },
   {
     name: 'a training step of an execution that was asked to stop',
@@ -152,13 +155,13 @@ const DOUBLED: readonly Planted[] = [
     plant: ({ sightings }) => {
       sightings.processes[0] = aSighting({ key: SFT, attempt: 0, firstSeen: at(11), lastSeen: at(24) });
     },
-    ...{ verdict: 'doubled', says: /attempt 1 was seen at .*, attempt 0 still at/ },
+    ...{ verdict: 'doubled', says: /attempt 1 was alive at .*, and attempt 0 was still alive at/ },
   },
   {
     name: 'a process without a claim',
     plant: ({ sightings }) =>
       sightings.processes.push(aSighting({ key: SFT, attempt: 2, firstSeen: at(50), lastSeen: at(51) })),
-    ...{ verdict: 'doubled', says: /attempt 2 was seen without a claim/ },
+    ...{ verdict: 'doubled', says: /attempt 2 was alive, but has no claim/ },
   },
   {
     name: 'a process that was there before its claim',
@@ -187,14 +190,14 @@ const DOUBLED: readonly Planted[] = [
     plant: ({ files }) => {
       files[sftFile('claims/00000.json')] = { ...claim(0, 10), released: at(23) };
     },
-    ...{ verdict: 'doubled', says: /was released at .* only/ },
+    ...{ verdict: 'doubled', says: /was released later, at/ },
   },
   {
     name: 'two claims of one token',
     plant: ({ files }) => {
       files[sftFile('claims/00001.json')] = claim(1, 22, 'token-0');
     },
-    ...{ verdict: 'doubled', says: /has the token token-0 of an earlier one/ },
+    ...{ verdict: 'doubled', says: /has the token token-0 of an earlier attempt/ },
   },
   {
     name: 'a claim that no workflow asked for',
@@ -202,7 +205,7 @@ const DOUBLED: readonly Planted[] = [
       files[sftFile('claims/00002.json')] = claim(2, 90);
       faults.push({ ...faults[0]!, hits: [{ key: SFT, attempt: 1, part: 0 }] });
     },
-    ...{ verdict: 'doubled', says: /attempt 2 was claimed, but no workflow knows of it/ },
+    ...{ verdict: 'doubled', says: /attempt 2 was claimed, but no workflow started it/ },
   },
   {
     name: 'an attempt that two workflows started',
@@ -214,12 +217,12 @@ const DOUBLED: readonly Planted[] = [
   {
     name: 'a part that was written anew',
     plant: ({ changes }) => changes.push(aChange(sftFile('parts/00000.json'), 60, { attempt: 2 }, 7)),
-    ...{ verdict: 'doubled', says: /it was written anew .*: attempt 1, then attempt 2/ },
+    ...{ verdict: 'doubled', says: /the file was written again .*: attempt 1, then attempt 2/ },
   },
   {
     name: 'a manifest that was written anew',
     plant: ({ changes }) => changes.push(aChange(sftFile('manifest.json'), 60, { attempt: 1 }, 7)),
-    ...{ verdict: 'doubled', says: /it was written anew/ },
+    ...{ verdict: 'doubled', says: /the file was written again/ },
   },
   {
     name: 'a part of an attempt that had been given up',
@@ -227,28 +230,28 @@ const DOUBLED: readonly Planted[] = [
       const part = files[sftFile('parts/00000.json')] as object;
       files[sftFile('parts/00000.json')] = { ...part, attempt: 0 };
     },
-    ...{ verdict: 'doubled', says: /part 0 was written by attempt 0 at .*, when attempt 1 was in force/ },
+    ...{ verdict: 'doubled', says: /attempt 0 wrote part 0 at .*, when attempt 1 was current/ },
   },
   {
     name: 'a checkpoint of an attempt that had been given up',
     plant: ({ files }) => {
       files[sftFile('checkpoints/step-00000006/complete.json')] = { step: 6, attempt: 0, savedAt: at(30) };
     },
-    ...{ verdict: 'doubled', says: /checkpoint 6 was written by attempt 0/ },
+    ...{ verdict: 'doubled', says: /attempt 0 wrote checkpoint 6/ },
   },
   {
     name: 'journaled work that a later attempt did again',
     plant: ({ files }) => {
       files[evaluateFile('journal/00000-attempt-1.jsonl')] = journalLine({ id: 'problem-1' });
     },
-    ...{ verdict: 'doubled', says: /1 entries were made by attempt 0 and again attempt 1/ },
+    ...{ verdict: 'doubled', says: /1 entries were written by attempt 0 and again attempt 1/ },
   },
   {
     name: 'a second campaign of one id',
     plant: ({ end }) => {
       end.runs = [...end.runs, { runId: 's', status: 'COMPLETED', continuedFrom: null }];
     },
-    ...{ verdict: 'doubled', says: /expected one campaign of this id, but 2 were begun/ },
+    ...{ verdict: 'doubled', says: /expected one campaign with this id, but 2 were started/ },
   },
 ];
 
@@ -264,14 +267,14 @@ const FALSE_FAILURES: readonly Planted[] = [
     name: 'a failure that nothing had caused',
     plant: ({ status }) =>
       status.stages[1]!.incidents.push({ class: 'Crashed', message: 'oh', attempt: 0, at: at(50) }),
-    ...{ verdict: 'false failures', says: /what struck it was nothing/ },
+    ...{ verdict: 'false failures', says: /faults that struck this attempt: none/ },
   },
   {
     name: 'a failure by another name than its cause explains',
     plant: ({ status }) => {
       status.stages[0]!.incidents[0]!.class = 'Stalled';
     },
-    ...{ verdict: 'false failures', says: /Stalled at .* but what struck it was main-kill/ },
+    ...{ verdict: 'false failures', says: /Stalled at .* has no cause; faults that struck this attempt: main-kill/ },
   },
   {
     name: 'a failure that came before its cause',
@@ -286,7 +289,7 @@ const FALSE_FAILURES: readonly Planted[] = [
       faults.length = 0;
       status.stages[0]!.incidents = [];
     },
-    ...{ verdict: 'false failures', says: /attempt 0 was followed by another, but nothing had struck it/ },
+    ...{ verdict: 'false failures', says: /a later attempt replaced attempt 0, but no fault had struck it/ },
   },
   {
     name: 'a workflow task that failed',
@@ -304,7 +307,7 @@ const FALSE_FAILURES: readonly Planted[] = [
         eventId: '4',
         activityTaskFailedEventAttributes: { failure: { message: 'no such stage' } },
       }),
-    ...{ verdict: 'false failures', says: /an activity failed for good .*no such stage/ },
+    ...{ verdict: 'false failures', says: /an activity failed without a retry .*no such stage/ },
   },
   {
     name: 'a fault that says by itself what was wrong',
@@ -319,19 +322,19 @@ const LEAKED: readonly Planted[] = [
   {
     name: 'a process of an execution after the end',
     plant: ({ left }) => left.afterCampaigns.push({ pid: 7, command: 'python -m policy_server', job: 'micro-sft' }),
-    ...{ verdict: 'leaked', says: /after the campaigns had ended it was still there/ },
+    ...{ verdict: 'leaked', says: /it was still running after the campaigns had ended/ },
   },
   {
     name: 'a process without a job after the end',
     plant: ({ left }) => left.afterWorkers.push({ pid: 8, command: 'python verifier.py', job: null }),
-    ...{ verdict: 'leaked', says: /after the workers had ended it was still there/ },
+    ...{ verdict: 'leaked', says: /it was still running after the workers had ended/ },
   },
   {
     name: 'a temporary file that the reconciler has left',
     plant: ({ files }) => {
       files[sftFile('.manifest.json.1-2.tmp')] = '';
     },
-    ...{ verdict: 'leaked', says: /\.manifest\.json\.1-2\.tmp the reconciler has left it/ },
+    ...{ verdict: 'leaked', says: /\.manifest\.json\.1-2\.tmp the reconciler did not remove this temporary file/ },
   },
 ];
 
@@ -402,11 +405,11 @@ test('a swapped manifest that nobody has read since may stay; its parts have to 
   const other = await left(({ status }) => {
     status.stages[0]!.result = { key: SFT, digest: 'f'.repeat(64) };
   });
-  expect((await checkRound(other)).violations.map(({ what }) => what).join()).toContain('but the status said');
+  expect((await checkRound(other)).violations.map(({ what }) => what).join()).toContain('but the status has');
   const damaged = await left(({ files }) => {
     files[sftFile('data/policy/weights')] = 'Weights';
   });
-  expect((await checkRound(damaged)).violations.map(({ what }) => what).join()).toContain('its sha256 is not');
+  expect((await checkRound(damaged)).violations.map(({ what }) => what).join()).toContain('its sha256 differs');
 });
 
 test('a program that met a swapped manifest may say that its dependency was down', async () => {
