@@ -1,30 +1,30 @@
-/** A benchmark: one file that asks one question of orrery, and says what answer is wanted before it looks. */
+/** A benchmark: one file that asks one question about orrery, and states the target before it measures. */
 export interface Benchmark {
   /** Names its file, its result and its argument of `npm run bench`. */
   readonly name: string;
   readonly question: string;
-  /** How it is measured, what is real in it and what is simulated. */
+  /** How it is measured, and which parts are real and which are simulated. */
   readonly method: string;
   run(options: BenchOptions): Promise<Findings>;
 }
 
 export interface BenchOptions {
-  /** More of everything: the whole demo in place of its shortest form. */
+  /** Larger sizes: for example the whole demo instead of its shortest form. */
   readonly full: boolean;
-  /** Tells a person what is under way. */
+  /** Prints what is running, for a person. */
   readonly say: (what: string) => void;
 }
 
 export interface Findings {
   readonly goals: readonly Goal[];
   readonly tables: readonly Table[];
-  /** What a reader has to know to read the numbers rightly. */
+  /** What a reader must know to understand the numbers. */
   readonly notes: readonly string[];
-  /** Everything that was measured, for who wants to look again. */
+  /** All raw measurements. */
   readonly data: unknown;
 }
 
-/** One thing that was wanted. A goal without a target is told as it fell. */
+/** One measured value, and its target if there is one. */
 export interface Goal {
   readonly what: string;
   readonly target: string | null;
@@ -39,15 +39,15 @@ export interface Table {
   readonly rows: readonly (readonly (string | number)[])[];
 }
 
-export type Verdict = 'met' | 'not met' | 'as it fell';
+export type Verdict = 'met' | 'not met' | 'no target';
 
-/** One goal that is missed is a benchmark that is not met. */
+/** A benchmark is met only if every goal that has a target is met. */
 export function verdictOf(goals: readonly Goal[]): Verdict {
   if (goals.some(({ met }) => met === false)) return 'not met';
-  return goals.some(({ met }) => met === true) ? 'met' : 'as it fell';
+  return goals.some(({ met }) => met === true) ? 'met' : 'no target';
 }
 
-/** A goal whose measure has to stay under a limit. */
+/** A goal whose value must stay under a limit. */
 export function under(what: string, measured: number, limit: number, unit: string): Goal {
   return {
     what,
@@ -57,7 +57,7 @@ export function under(what: string, measured: number, limit: number, unit: strin
   };
 }
 
-/** A goal whose measure has to reach a limit. */
+/** A goal whose value must reach a limit. */
 export function atLeast(what: string, measured: number, limit: number, unit: string): Goal {
   return {
     what,
@@ -67,16 +67,16 @@ export function atLeast(what: string, measured: number, limit: number, unit: str
   };
 }
 
-/** A goal whose two measures have to be the same. */
+/** A goal whose two values must be equal. */
 export const equal = (what: string, ours: number | string | undefined, theirs: number | string): Goal => ({
   ...{ what, target: 'equal', met: String(ours) === String(theirs) },
   measured: String(ours) === String(theirs) ? shortened(String(ours)) : `${ours} and ${theirs}`,
 });
 const shortened = (text: string): string => (text.length > 40 ? `${text.slice(0, 16)}...` : text);
 
-export const asItFell = (what: string, measured: string): Goal => ({ what, target: null, measured, met: null });
+export const withoutTarget = (what: string, measured: string): Goal => ({ what, target: null, measured, met: null });
 
-/** Three digits that count, as people read them; a number that is no number is told as such. */
+/** Three significant digits, or a whole number from 100 on. `NaN` and infinity are printed as such. */
 export function numberText(value: number): string {
   if (!Number.isFinite(value)) return String(value);
   if (Math.abs(value) >= 100 || Number.isInteger(value)) return String(Math.round(value));

@@ -2,7 +2,7 @@ import { execa } from 'execa';
 import { z } from 'zod';
 import { inProject, PROJECT, VENV_PYTHON } from '../config/paths.ts';
 import { parseOrRefuse } from '../spec/index.ts';
-import { asItFell, type Benchmark, numberText } from './benchmark.ts';
+import { type Benchmark, numberText, withoutTarget } from './benchmark.ts';
 
 const PROGRAM = 'bench/checkpoint_cost.py';
 
@@ -20,10 +20,10 @@ const Measured = z.object({
 
 export const checkpointCost: Benchmark = {
   name: 'checkpoint-cost',
-  question: 'What does a checkpoint with checksums cost, against plain saving?',
-  method: `${PROGRAM}: one model, optimizer, scheduler and random states, saved in turn by transformers' Trainer alone, which leaves what it
-writes in the page cache, and by the trainers' own code, which makes every file durable, hashes it, writes the marker last and removes what
-need not be kept. In one process, after a first round that does not count.`,
+  question: 'What does a checkpoint with checksums cost, compared with plain saving?',
+  method: `${PROGRAM} saves one model, optimizer, scheduler and random states in two ways, in turn. transformers' Trainer alone
+leaves its files in the page cache. The trainers' own code makes every file durable, hashes it, writes the marker last, and removes what need not
+be kept. Both run in one process, after a first round that does not count.`,
 
   async run() {
     // What the libraries print is shown only if it fails.
@@ -40,13 +40,13 @@ need not be kept. In one process, after a first round that does not count.`,
     ];
     return {
       goals: [
-        asItFell('a checkpoint that can be trusted, times plain saving', numberText(ratio)),
-        asItFell('what it adds, in s a GB', numberText((ours.median - baseline.median) / (bytes / 1e9))),
+        withoutTarget('orrery’s checkpoint, ratio to plain saving', numberText(ratio)),
+        withoutTarget('time that it adds, in s per GB', numberText((ours.median - baseline.median) / (bytes / 1e9))),
       ],
       tables: [
         {
           title: `${repetitions} checkpoints of ${megabytes} MB (${numberText(parameters / 1e6)} M parameters), in s`,
-          columns: ['what', 'median', 'least', 'most', 'times plain'],
+          columns: ['what', 'median', 'min', 'max', 'ratio to plain saving'],
           rows: [
             row('plain saving', baseline),
             row('ours', ours),

@@ -58,12 +58,14 @@ const PART_NAMES: Readonly<Record<keyof Parts, string>> = {
 
 export const deadTime: Benchmark = {
   name: 'dead-time',
-  question: 'How long does a machine stand idle between the end of one stage and the start of the next?',
-  method: `${CAMPAIGNS} toy campaigns of one arm, one after the other, on a real Temporal server, worker, store and local executor; the stage
-programs are toys (tests/support/toy) that work for two seconds, so that only orrery's own time is seen. A hop counts from the moment the supervisor saw the last
-program of a stage end to the moment the next stage's supervisor starts its first process. Hops during which another stage of the campaign
-ran are told apart. The baseline, in the same run on the same server: ${EMPTY_STAGES} empty stages in sequence, each a child workflow with the
-same activities and signals and nothing in them. One campaign before the first count warms caches.`,
+  question: 'How long is a machine idle between the end of one stage and the start of the next?',
+  method: `${CAMPAIGNS} toy campaigns of one arm run one after the other on a real Temporal server, worker, store and local executor. The
+stage programs are toys (tests/support/toy) that work for two seconds, so that only orrery's own time shows. A hop starts when the supervisor
+sees the last program of a stage end, and ends when the supervisor of the next stage starts its first process. Hops during which another stage
+of the campaign ran are counted separately.
+
+The baseline is in the same run, on the same server: ${EMPTY_STAGES} empty stages in sequence, each a child workflow with the same activities
+and signals, and nothing in them. One campaign before the first count warms caches.`,
 
   async run({ say }) {
     const bench = await openWorkbench();
@@ -98,12 +100,12 @@ function findings(hops: readonly Hop[], temporal: readonly number[]): Awaited<Re
   return {
     goals: [
       under('median of hops with nothing else running', ours.median, MEDIAN_MS, 'ms'),
-      under('95th percentile of them', ours.p95, P95_MS, 'ms'),
+      under('95th percentile of these hops', ours.p95, P95_MS, 'ms'),
     ],
     tables: [
       {
-        title: 'From end to start, in ms',
-        columns: ['hops', 'n', 'median', 'p95', 'most', 'times Temporal’s'],
+        title: 'From the end of a stage to the start of the next, in ms',
+        columns: ['hops', 'n', 'median', 'p95', 'max', 'ratio to Temporal'],
         rows: [
           ['with nothing else running', ours],
           ['all', all],
@@ -114,14 +116,18 @@ function findings(hops: readonly Hop[], temporal: readonly number[]): Awaited<Re
           return [what as string, n, numberText(median), numberText(p95), numberText(max), ratio];
         }),
       },
-      { title: 'Where it goes, with nothing else running, in ms', columns: ['part', 'median', 'p95'], rows: partRows },
+      {
+        title: 'Where the time goes, with nothing else running, in ms',
+        columns: ['part', 'median', 'p95'],
+        rows: partRows,
+      },
     ],
     notes: [
-      `Temporal's share, by the empty stages: ${numberText((100 * empty.median) / ours.median)} % of the median hop.`,
+      `Temporal's share, measured by the empty stages: ${numberText((100 * empty.median) / ours.median)} % of the median hop.`,
       ...(programs.length === 0
         ? []
         : [
-            `From the start of the first process to the first report of a toy program (policy server, Node, first step): median ${numberText(summarise(programs).median)} ms. That time is the program's own, and not counted.`,
+            `From the start of the first process to the first report of a toy program (policy server, Node, first step): median ${numberText(summarise(programs).median)} ms. This is the program's own time, so it is not counted.`,
           ]),
     ],
     data: { hops, emptyHopsMs: temporal },

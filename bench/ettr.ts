@@ -1,5 +1,5 @@
 import { effectiveRatio, type StageRequest, type StageStatus } from '../spec/index.ts';
-import { asItFell, atLeast, type Benchmark, type Goal, numberText } from './benchmark.ts';
+import { atLeast, type Benchmark, type Goal, numberText, withoutTarget } from './benchmark.ts';
 import { type GangRun, gangActivities } from './simulation/activities.ts';
 import { BIG_FILE, BIG_TRAINING, bigCampaign, NODES } from './simulation/big-training.ts';
 import { openSkipping, type Skipping } from './simulation/environment.ts';
@@ -45,22 +45,24 @@ const training = BIG_TRAINING;
 
 export const ettr: Benchmark = {
   name: 'ettr',
-  question: 'Which share of ten days of RL on 256 GPUs is work that is kept, when machines fail as published?',
-  method: `A simulated training of ${training.steps} steps of ${training.stepSeconds} s on ${NODES} nodes of 8 GPUs under the real workflow \`stage\`, on
-Temporal's time-skipping server: attempts, classes, budgets, back-off, excluded nodes and the account are orrery's own; the machines and the
-training are simulated (bench/simulation/). ${SEEDS.orrery} seeds, ${SEEDS['restart from scratch']} from scratch; every policy meets the same fate.
+  question: 'Which share of ten days of RL on 256 GPUs is kept work, when machines fail at published rates?',
+  method: `A training of ${training.steps} steps of ${training.stepSeconds} s on ${NODES} nodes of 8 GPUs runs under the real workflow \`stage\`, on
+Temporal's time-skipping server. Attempts, classes, budgets, back-off, excluded nodes and the account are orrery's own; the machines and the
+training are simulated (bench/simulation/). There are ${SEEDS.orrery} seeds, ${SEEDS['restart from scratch']} for the restart from scratch. With the same seed, every policy
+meets the same failures.
 
-Failures: each node fails on its own as a Poisson process, at the published rates (${Object.values(RATES)
+Failures: each node fails independently, as a Poisson process, at the published rates (${Object.values(RATES)
     .map(({ name, perNodeDay, source }) => `${name}: ${numberText(1000 * perNodeDay)} in 1,000 node-days, ${source}`)
     .join('; ')}). What fails: ${Object.entries(SHARES)
     .map(([kind, { perFailure, source }]) => `${kind} ${numberText(100 * perFailure)} %, ${source}`)
     .join('; ')}.
 
-Costs: a checkpoint every ${training.stepsPerCheckpoint} steps (${BIG_FILE}), ${training.saveSeconds} s each; ${training.queueSeconds} s queued, ${training.startSeconds} s to start; a lost node is noticed after ${training.detectSeconds.NodeFailure} s, a stall after the
-stage's limit of ${stallTimeoutSeconds} s, a crash at once; a preempted gang finishes its step and saves, within the grace of ${training.graceSeconds} s. Their sources are in bench/simulation/big-training.ts.
-A stage that has spent a budget is held until a person restarts it, ${PERSON_ANSWERS_HOURS} h later. Compared with: a restart without classes, in which every
-failure spends the one budget of \`Crashed\` with its back-off (stalls are noticed all the same); and a restart from scratch, which resumes from
-nothing (given up after ${HORIZON_DAYS} days).`,
+Costs: a checkpoint every ${training.stepsPerCheckpoint} steps (${BIG_FILE}), ${training.saveSeconds} s each; ${training.queueSeconds} s queued, ${training.startSeconds} s to start. A lost node is noticed after ${training.detectSeconds.NodeFailure} s, a stall after the
+stage's limit of ${stallTimeoutSeconds} s, a crash at once. A preempted gang finishes its step and saves, within the grace of ${training.graceSeconds} s. The sources are in bench/simulation/big-training.ts.
+When a stage has spent a budget, it is held until a person restarts it, ${PERSON_ANSWERS_HOURS} h later.
+
+Two other policies are compared with orrery: a restart without classes, in which every failure spends the one budget of \`Crashed\` with its
+back-off (stalls are still noticed); and a restart from scratch, which resumes from nothing (stopped after ${HORIZON_DAYS} days).`,
 
   async run({ say }) {
     const runs = new Map<string, GangRun>();
@@ -95,13 +97,13 @@ nothing (given up after ${HORIZON_DAYS} days).`,
         ),
       ),
       {
-        what: 'workflow’s account against the simulator’s own books, largest difference',
+        what: 'largest difference between the account of the workflow and that of the simulator',
         target: `at most ${AGREEMENT_POINTS} points`,
-        measured: `${numberText(worst)} points in ${apart.length} lives`,
+        measured: `${numberText(worst)} points in ${apart.length} runs`,
         met: worst <= AGREEMENT_POINTS,
       },
-      asItFell(
-        'lives of orrery in which a budget was spent and a person had to come',
+      withoutTarget(
+        'runs of orrery in which a budget was spent and a person had to act',
         heldText(lives.filter(({ policy }) => policy === 'orrery')),
       ),
     ];
@@ -110,7 +112,7 @@ nothing (given up after ${HORIZON_DAYS} days).`,
       tables: [
         {
           title: 'Effective training time in %',
-          columns: ['rate', 'policy', 'mean', 'sd', 'least', 'most', 'executions', 'days', 'finished', 'held'],
+          columns: ['rate', 'policy', 'mean', 'sd', 'min', 'max', 'executions', 'days', 'finished', 'held'],
           rows: (Object.keys(RATES) as RateName[]).flatMap((rate) =>
             POLICIES.map(({ name }) => {
               const some = of(rate, name);
@@ -129,7 +131,7 @@ nothing (given up after ${HORIZON_DAYS} days).`,
           ),
         },
         {
-          title: 'Where the time of orrery’s ten days goes, in hours, by the simulator',
+          title: 'Where the time goes in orrery’s ten days, in hours, by the simulator',
           columns: ['rate', ...BOOK_KINDS],
           rows: (Object.keys(RATES) as RateName[]).map((rate) => [
             RATES[rate].name,
@@ -137,7 +139,7 @@ nothing (given up after ${HORIZON_DAYS} days).`,
           ]),
         },
         {
-          title: 'What the checkpoint interval does, in % (simulator alone, 200 seeds, no budgets)',
+          title: 'Effective training time by checkpoint interval, in % (simulator alone, 200 seeds, no budgets)',
           columns: ['steps between checkpoints', ...Object.values(RATES).map(({ name }) => name)],
           rows: [1, 2, 3, 4, 5, 10].map((stepsPerCheckpoint) => [
             stepsPerCheckpoint === training.stepsPerCheckpoint ? `**${stepsPerCheckpoint}**` : stepsPerCheckpoint,
@@ -146,7 +148,7 @@ nothing (given up after ${HORIZON_DAYS} days).`,
         },
       ],
       notes: [
-        'An unfinished life keeps what its last execution had done; its share is the simulator’s.',
+        'An unfinished run keeps the work of its last execution; its share comes from the simulator.',
         `At the harshest rate the mean of orrery has a standard error of ${numberText(harshest.sd / Math.sqrt(harshest.n))} points.`,
       ],
       data: { lives },

@@ -8,7 +8,7 @@ import { TEMPORAL } from '../config/paths.ts';
 import { CampaignSpec, type CampaignStatus } from '../spec/index.ts';
 import { aCampaign, createToyWorker, openWorkbench } from '../tests/support/worker.ts';
 import { bundleWorkflows } from '../worker/bundle.ts';
-import { asItFell, type Benchmark, type Goal, numberText } from './benchmark.ts';
+import { type Benchmark, type Goal, numberText, withoutTarget } from './benchmark.ts';
 import { BIG_FILE, BIG_TRAINING, bigCampaign, NODES } from './simulation/big-training.ts';
 import { campaignActivities } from './simulation/campaign-activities.ts';
 import { openSkipping, quietRuntime } from './simulation/environment.ts';
@@ -32,14 +32,15 @@ interface Histories {
 
 export const history: Benchmark = {
   name: 'history',
-  question: 'How large do histories get, and do they carry a campaign of a month?',
-  method: `Events and bytes of the campaign and all of its stages together. A campaign of thirty days (${BIG_FILE}, both arms,
+  question: 'How large do histories get, and do they have room for a campaign of a month?',
+  method: `Events and bytes are those of the campaign and all of its stages together. A campaign of thirty days (${BIG_FILE}, both arms,
 RL for twenty days on ${NODES} nodes that fail at the rate of ${RATES['rsc-1024'].name}) runs through the real workflow code on Temporal's
-time-skipping test server; its activities are simulated: they let time pass, and report progress by the schedule of the real ones. Heartbeat
-time-outs are taken away by an interceptor, for nobody can beat every second of skipped time; the workflow code stays as it is. Its
-histories are then replayed against the bundle that workers run. What shards cost, and that both workflows continue as new, is measured on a
-real server with toy programs: a search of ${MANY_SHARDS} shards against one of 1, and a server that suggests to continue as new at
-${CONTINUE_AS_NEW_AT} events.`,
+time-skipping test server. Its activities are simulated: they let time pass, and report progress on the schedule of the real ones. An
+interceptor removes heartbeat time-outs, because no activity can send a heartbeat for every second of skipped time; the workflow code is
+unchanged. Then the histories are replayed against the bundle that workers run.
+
+The cost of shards, and that both workflows continue as new, are measured on a real server with toy programs: a search of ${MANY_SHARDS} shards
+against one of 1, and a server that suggests to continue as new at ${CONTINUE_AS_NEW_AT} events.`,
 
   async run({ say }) {
     say('a toy campaign, with 1 shard and with many');
@@ -59,13 +60,13 @@ ${CONTINUE_AS_NEW_AT} events.`,
     const perThousand = ((countEvents(many) - countEvents(one)) / (MANY_SHARDS - 1)) * 1000;
     const goals: Goal[] = [
       {
-        what: 'most events in a day of training, campaign and stages of both arms',
+        what: 'largest number of events in a day of training, campaign and stages of both arms',
         target: `at most ${EVENTS_PER_DAY}`,
         measured: String(Math.max(...training)),
         met: Math.max(...training) <= EVENTS_PER_DAY,
       },
-      asItFell(
-        'most events in any of the thirty days: one in which many short stages begin',
+      withoutTarget(
+        'largest number of events in any of the thirty days: a day in which many short stages start',
         String(Math.max(...perDay)),
       ),
       {
@@ -75,12 +76,12 @@ ${CONTINUE_AS_NEW_AT} events.`,
         met: replayed.passed === replayed.total,
       },
       {
-        what: 'campaign and stage continue as new, no stage is lost or done twice',
+        what: 'campaign and stage continue as new; no stage is lost or done twice',
         target: 'both',
         measured: `${renewed.campaignRuns} runs of the campaign, ${renewed.stageRuns} of a stage; ${renewed.words}`,
         met: renewed.campaignRuns > 1 && renewed.stageRuns > 1 && renewed.right,
       },
-      asItFell(
+      withoutTarget(
         'events per 1,000 shards: a shard has none of its own, but the stage takes longer and reports more often',
         `${countEvents(many) - countEvents(one)} for ${MANY_SHARDS - 1} more, so at most ${numberText(perThousand)}`,
       ),
@@ -90,7 +91,7 @@ ${CONTINUE_AS_NEW_AT} events.`,
       tables: [
         {
           title: 'Histories',
-          columns: ['what', 'workflows', 'events', 'bytes', 'bytes an event'],
+          columns: ['what', 'workflows', 'events', 'bytes', 'bytes per event'],
           rows: (
             [
               ['a toy campaign of two arms, real server', one],
@@ -106,10 +107,10 @@ ${CONTINUE_AS_NEW_AT} events.`,
           title: 'The thirty days',
           columns: ['what', 'measured'],
           rows: [
-            ['events a day, mean', numberText(events / month.days)],
-            ['bytes a day, mean', numberText(bytes / month.days)],
+            ['events per day, mean', numberText(events / month.days)],
+            ['bytes per day, mean', numberText(bytes / month.days)],
             [
-              'events a day of RL on both arms, mean',
+              'events per day of RL on both arms, mean',
               numberText(training.reduce((a, b) => a + b, 0) / training.length),
             ],
             [
@@ -122,7 +123,7 @@ ${CONTINUE_AS_NEW_AT} events.`,
         },
       ],
       notes: [
-        'A server ends a workflow at 51,200 events or 50 MB, and warns at 10,240 or 10 MB. The test server never suggests to continue as new; a real one does at 4,096 events, and the campaign then does so between two stages.',
+        'A server ends a workflow at 51,200 events or 50 MB, and warns at 10,240 or 10 MB. The test server never suggests to continue as new. A real one does at 4,096 events, and the campaign then continues as new between two stages.',
       ],
       data: { perDay, events, bytes, days: month.days, replayed, renewed },
     };

@@ -1,7 +1,7 @@
 import { execa } from 'execa';
 import { inProject } from '../config/paths.ts';
 import { ensureCluster } from '../tests/support/fake-cluster.ts';
-import { asItFell, type Benchmark, numberText, under } from './benchmark.ts';
+import { type Benchmark, numberText, under, withoutTarget } from './benchmark.ts';
 import { type Round, STAGE_SECONDS } from './support/kubernetes-round.ts';
 
 const AT_ONCE = { short: [1, 10], full: [1, 10, 100] } as const;
@@ -10,11 +10,12 @@ const REQUESTS_A_STAGE = 12;
 
 export const kubernetesLoad: Benchmark = {
   name: 'kubernetes-load',
-  question: 'What does a worker ask of the API server, and how much memory does it take, as campaigns grow in number?',
-  method: `${AT_ONCE.short.join(', ')} campaigns (with --full ${AT_ONCE.full.join(', ')}) of one arm at the same time, each round with a new process, namespace, Temporal server, worker and store, on the project's
-Kubernetes cluster. Pods are on fake nodes (KWOK), their programs are played for ${STAGE_SECONDS} s each by a simulation in another process. Requests are
-counted in the worker's own client, watches are the most that it had open at a time. Memory is that of the process in which the worker is, and nothing else but the
-benchmark's own waiting: the most that was resident, and the heap after a garbage collection at the end.`,
+  question: 'How many API requests, and how much memory, does a worker need as the number of campaigns grows?',
+  method: `${AT_ONCE.short.join(', ')} campaigns (with --full ${AT_ONCE.full.join(', ')}) of one arm run at the same time. Each round has a new process, namespace, Temporal
+server, worker and store, on the project's Kubernetes cluster. Pods are on fake nodes (KWOK); a simulation in another process plays their
+programs for ${STAGE_SECONDS} s each. Requests are counted in the worker's own client. Watches are the most that it had open at a time. Memory is that of the
+worker's process, which does nothing else except the benchmark's own waiting: the largest resident size, and the heap after a garbage collection
+at the end.`,
 
   async run({ full, say }) {
     const kubeconfig = await ensureCluster(say);
@@ -42,30 +43,30 @@ function findings(rounds: readonly Round[]): Awaited<ReturnType<Benchmark['run']
   const verbs = [...new Set(rounds.flatMap(({ requests }) => Object.keys(requests)))].toSorted();
   return {
     goals: [
-      under('requests a stage, at most', most, REQUESTS_A_STAGE, 'requests'),
+      under('requests per stage, at most', most, REQUESTS_A_STAGE, 'requests'),
       {
-        what: 'watches of a worker that are open at a time do not grow with campaigns',
+        what: 'open watches of a worker do not grow with the number of campaigns',
         target: `${first.watches}, as with ${first.campaigns}`,
         measured: `${last.watches} with ${last.campaigns}`,
         met: last.watches <= first.watches,
       },
-      asItFell(
+      withoutTarget(
         `memory of the worker’s process from ${first.campaigns} to ${last.campaigns} campaigns`,
         `${numberText(first.rssMiB)} → ${numberText(last.rssMiB)} MiB, heap ${numberText(first.heapMiB)} → ${numberText(last.heapMiB)} MiB`,
       ),
     ],
     tables: [
       {
-        title: 'By campaigns at the same time',
+        title: 'By number of concurrent campaigns',
         columns: [
           'campaigns',
           'stages',
           'seconds',
           'requests',
-          'a stage',
+          'per stage',
           'watches',
           'RSS idle, MiB',
-          'RSS most, MiB',
+          'RSS max, MiB',
           'heap, MiB',
         ],
         rows: rounds.map((round) => {
@@ -78,7 +79,7 @@ function findings(rounds: readonly Round[]): Awaited<ReturnType<Benchmark['run']
         }),
       },
       {
-        title: 'Requests a stage, by what they ask',
+        title: 'Requests per stage, by kind',
         columns: ['request', ...rounds.map(({ campaigns }) => `with ${campaigns}`)],
         rows: verbs.map((verb) => [
           verb,
@@ -87,8 +88,8 @@ function findings(rounds: readonly Round[]): Awaited<ReturnType<Benchmark['run']
       },
     ],
     notes: [
-      'The list of nodes is the look at the cluster before each stage (`checkRoom`); the rest is what the executor asks.',
-      'A watch is opened again when the server closes it, every four to six minutes: the rows of WATCH count each time.',
+      'The worker lists the nodes for its check before each stage (`checkRoom`). The executor makes the other requests.',
+      'The server closes a watch every four to six minutes, and the worker opens it again. The rows of WATCH count each opening.',
     ],
     data: rounds,
   };

@@ -15,7 +15,7 @@ import {
   TimeKind,
 } from '../spec/index.ts';
 import { startTemporal } from '../tests/support/temporal.ts';
-import { asItFell, type Benchmark, numberText, under } from './benchmark.ts';
+import { type Benchmark, numberText, under, withoutTarget } from './benchmark.ts';
 
 const LIMIT_PERCENT = 5;
 const WORKFLOW_ID = 'overhead';
@@ -25,12 +25,12 @@ const OF_PROGRAMS: ReadonlySet<TimeKind> = new Set<TimeKind>(['working', 'saving
 
 export const overhead: Benchmark = {
   name: 'overhead',
-  question: 'What does the whole machinery cost, against the time in which stages work?',
-  method: `The demo's campaign for real: trainers, policy servers, verifier, worker and Temporal server on this machine
-(examples/tiny-short.yaml, with --full examples/tiny.yaml, which the demo runs). Stages run side by side where the recipe lets them, so the
-campaign's wall time is compared on its critical path: from the last stage back, each time to the one of its inputs that ended last. Every
-second of that path is either a kind of time of one stage's account (StageStatus.account), or lies between two stages; both are the
-machinery's, but for working, saving and starting.`,
+  question: 'What does orchestration cost, compared with the time in which stages work?',
+  method: `The demo's campaign runs for real: trainers, policy servers, verifier, worker and Temporal server on this machine
+(examples/tiny-short.yaml; with --full examples/tiny.yaml, which the demo runs). Stages run in parallel where the recipe allows it, so the wall
+time is compared on the campaign's critical path: from the last stage back, each time to the input that ended last. Every second of that path
+belongs to one stage's account (StageStatus.account), or lies between two stages. All of it counts as orchestration, except working, saving and
+starting.`,
 
   async run({ full, say }) {
     const file = full ? 'examples/tiny.yaml' : 'examples/tiny-short.yaml';
@@ -90,12 +90,12 @@ function findings(file: string, wallSeconds: number, path: readonly StageStatus[
         '%',
       ),
       under(
-        'of it what is orrery’s and not the programs’ start and saving',
+        'share of orrery: without the programs’ start and saving',
         share(machinery),
         LIMIT_PERCENT,
         '% of the wall time',
       ),
-      asItFell('programs starting: interpreters, libraries, weights', percent(seconds.starting)),
+      withoutTarget('programs starting: interpreters, libraries, weights', percent(seconds.starting)),
     ],
     tables: [
       {
@@ -113,7 +113,7 @@ function findings(file: string, wallSeconds: number, path: readonly StageStatus[
       },
     ],
     notes: [
-      `Working time of all ${status.stages.length} stages together: ${numberText(status.account.seconds.working)} s, ${numberText(status.account.seconds.working / wallSeconds)} of the wall time; stages run side by side.`,
+      `Working time of all ${status.stages.length} stages together: ${numberText(status.account.seconds.working)} s, ${numberText(status.account.seconds.working / wallSeconds)} of the wall time; stages run in parallel.`,
     ],
     data: { file, wallSeconds, path: path.map(({ name, account }) => ({ name, account })), stages: status.stages },
   };

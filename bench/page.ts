@@ -6,16 +6,18 @@ import type { Result } from './result.ts';
 
 export const PAGE = inProject('docs', 'benchmarks.md');
 
-/** `docs/benchmarks.md`: what the last run of each benchmark found. Every number on it is from bench/results/. */
+/** `docs/benchmarks.md`: the last result of each benchmark. Every number on it comes from bench/results/. */
 export function benchmarkPage(results: readonly Result[]): string {
   return [
     '# Benchmarks',
     '',
-    'Written by `npm run bench` from `bench/results/`; `npm run bench -- NAME` runs one of them. A benchmark is a file of `bench/`: it says what is asked, how it',
-    'is measured and what answer is wanted, and takes its baseline in the same run. Times depend on the machine and on what else runs there: each result names both.',
+    '`npm run bench` writes this page from `bench/results/`. `npm run bench -- NAME` runs one benchmark.',
+    '',
+    'Each benchmark is a file in `bench/`. It states the question, the method and the targets, and measures its baseline in the same run. A value',
+    'without a target is reported as measured. Times depend on the machine and on what else runs on it, so each result names both.',
     '',
     tableOf(
-      ['benchmark', 'asks', 'verdict'],
+      ['benchmark', 'question', 'verdict'],
       results.map(({ name, question, verdict }) => [`[${name}](#${name})`, question, verdict]),
     ),
     ...results.flatMap(section),
@@ -23,7 +25,7 @@ export function benchmarkPage(results: readonly Result[]): string {
   ].join('\n');
 }
 
-/** One result, for the page and for the terminal. */
+/** One result as Markdown, for the page and the terminal. */
 export function section(result: Result): string[] {
   const { name, question, method, verdict, goals, tables, notes, ranAt, seconds, machine, load, full } = result;
   return [
@@ -34,7 +36,7 @@ export function section(result: Result): string[] {
     '',
     ...paragraphs(method),
     '',
-    tableOf(['wanted', 'target', 'measured', ''], goals.map(goalRow)),
+    tableOf(['goal', 'target', 'measured', ''], goals.map(goalRow)),
     ...tables.flatMap(({ title, columns, rows }) => ['', `${title}:`, '', tableOf(columns, rows)]),
     '',
     ...notes.flatMap((note) => [note, '']),
@@ -46,9 +48,9 @@ const goalRow = ({ what, target, measured, met }: Goal): string[] => [
   what,
   target ?? 'none',
   measured,
-  met === null ? 'as it fell' : met ? 'met' : '**not met**',
+  met === null ? 'no target' : met ? 'met' : '**not met**',
 ];
 
-/** Lines of a text in the source are not lines of the page. */
+/** Joins the lines of each paragraph: line breaks of the source are not line breaks of the page. */
 const paragraphs = (text: string): string[] =>
   text.split('\n\n').flatMap((paragraph, index) => [...(index === 0 ? [] : ['']), paragraph.replaceAll('\n', ' ')]);

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { inProject, VENV_PYTHON } from '../config/paths.ts';
-import { asItFell, type Benchmark, type BenchOptions, type Findings, numberText } from './benchmark.ts';
+import { type Benchmark, type BenchOptions, type Findings, numberText, withoutTarget } from './benchmark.ts';
 import { SPEED } from './policy-server/engine.ts';
 import type { Totals } from './policy-server/server.ts';
 import { benchProblems, runShard, startServer } from './support/search-processes.ts';
@@ -26,13 +26,15 @@ interface Side {
 
 export const searchBeside: Benchmark = {
   name: 'search-beside',
-  question: 'What do a request and a tree cost beside a public search driver?',
-  method: `The search program of a pod, as in search-driver, and the MCTS of llm-reasoners (github.com/maitrix-org/llm-reasoners, commit f94e5ac), each on a bench policy server of its own
-whose time passes ${HASTE} times as fast as the clock, over the same ${PROBLEMS} problems with k = 8 and M = 16. The two algorithms are not the same: theirs is UCT, descends to a terminal
-in every iteration, and is given our world (bench/support/llm_reasoners_search.py), with the standard library as its client, which is lighter than its own; so what is compared is a
-request and a node, not a tree search. Ours also splits rollouts into steps, checks and journals every answer with fsync, and shows its prompt three examples; theirs does not. CPU is that of the
-driver's process without its start, busy is the share of the server's ${SPEED.slots} slots. The checkout is not part of the project:
-${CHECKOUT} says where it is, and without it ours is measured alone.`,
+  question: 'What do a request and a tree cost, compared with a public search driver?',
+  method: `The search program of a pod, as in search-driver, and the MCTS of llm-reasoners (github.com/maitrix-org/llm-reasoners, commit f94e5ac)
+search the same ${PROBLEMS} problems with k = 8 and M = 16. Each has its own bench policy server, whose time passes ${HASTE} times as fast as the clock.
+
+The two algorithms differ. Theirs is UCT, descends to a terminal in every iteration, and gets our world (bench/support/llm_reasoners_search.py)
+with the standard library as its client, which is lighter than its own. So the comparison is between requests and nodes, not between tree
+searches. Ours also splits rollouts into steps, checks and journals every answer with fsync, and has three examples in its prompt; theirs does not.
+CPU is that of the driver's process without its start; busy is the share of the server's ${SPEED.slots} slots. The checkout is not part of the project:
+${CHECKOUT} says where it is, and without it only ours is measured.`,
 
   async run(options) {
     const folder = mkdtempSync(join(tmpdir(), 'orrery-search-beside-'));
@@ -53,22 +55,25 @@ async function measure(folder: string, { say }: BenchOptions): Promise<Findings>
   const sides = [['ours', ours] as const, ...(theirs === null ? [] : [['llm-reasoners', theirs] as const])];
   return {
     goals: sides.flatMap(([name, side]) => [
-      asItFell(`${name}: requests per second of one core`, numberText(perCoreSecond(side))),
-      asItFell(`${name}: memory of a tree, at ${numberText(ours.nodes / ours.trees)} nodes`, kibibytes(side, ours)),
-      asItFell(`${name}: busy slots of the server`, `${numberText(busyPercent(side))} %`),
+      withoutTarget(`${name}: requests per second of one core`, numberText(perCoreSecond(side))),
+      withoutTarget(
+        `${name}: memory of a tree, at ${numberText(ours.nodes / ours.trees)} nodes`,
+        kibibytes(side, ours),
+      ),
+      withoutTarget(`${name}: busy slots of the server`, `${numberText(busyPercent(side))} %`),
     ]),
     tables: [
       {
-        title: 'Drivers side by side',
+        title: 'Comparison of the drivers',
         columns: [
           'driver',
           'requests',
           'nodes',
           'wall s',
           'CPU s',
-          'ms of CPU a request',
-          'requests a second',
-          'bytes a node',
+          'ms of CPU per request',
+          'requests per second',
+          'bytes per node',
         ],
         rows: sides.map(([name, side]) => [
           ...[name, side.requests, side.nodes],
@@ -78,7 +83,7 @@ async function measure(folder: string, { say }: BenchOptions): Promise<Findings>
       },
     ],
     notes: [
-      'llm-reasoners searches one problem at a time and waits for each request; several processes of it would share a server as well. It keeps no journal: what it had when it is killed is lost.',
+      'llm-reasoners searches one problem at a time and waits for each request; several of its processes could share a server as well. It keeps no journal, so a kill loses all of its work.',
     ],
     data: { ours, theirs },
   };

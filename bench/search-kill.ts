@@ -1,7 +1,15 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { asItFell, type Benchmark, type BenchOptions, equal, type Findings, numberText, under } from './benchmark.ts';
+import {
+  type Benchmark,
+  type BenchOptions,
+  equal,
+  type Findings,
+  numberText,
+  under,
+  withoutTarget,
+} from './benchmark.ts';
 import type { Totals } from './policy-server/server.ts';
 import { benchProblems, HASTE, RECIPE, runShard, type ShardRun, withServer } from './support/search-processes.ts';
 
@@ -14,10 +22,13 @@ const MOST_LOST_PERCENT = 1;
 export const searchKill: Benchmark = {
   name: 'search-kill',
   question: 'What does a search lose to kills?',
-  method: `The search program of a pod against the bench policy server, as in search-driver: at recipe settings, first to its end, then from the start again, killed by SIGKILL at moments that are
-spread over the time which the first run took, and started again as the next attempt each time. Real are program, protocol, journal, disk and kills; simulated is the GPU, and so its tokens. Lost are the tokens
-that the server decoded and no tree counts. That is what was in flight: a kill loses as much whether the search is long or short, so the share depends on the length of the run between two kills, and the
-tokens of a kill are told too. An answer of a server that does not stream is there as a whole or not at all; a request is the least that can be lost, and it is what the journal keeps.`,
+  method: `The search program of a pod runs against the bench policy server, as in search-driver, at recipe settings: first to its end, then
+again from the start. The second run is killed by SIGKILL at moments that are spread over the time of the first run, and each time it is started
+again as the next attempt. Program, protocol, journal, disk and kills are real; the GPU is simulated, and so are its tokens.
+
+Lost tokens are those that the server decoded and no tree counts: the tokens in flight. A kill loses as much in a short search as in a long one,
+so the share depends on the length of the run between two kills, and the tokens of a kill are reported too. Without streaming, an answer arrives
+as a whole or not at all. So one request is the smallest loss, and it is the unit that the journal keeps.`,
 
   async run(options) {
     const folder = mkdtempSync(join(tmpdir(), 'orrery-search-kill-'));
@@ -72,8 +83,11 @@ function findings(whole: Whole, killed: Killed): Findings {
         killed.result.counts.completionTokens,
         whole.result.counts.completionTokens ?? 0,
       ),
-      asItFell('tokens that a kill loses', numberText(perKill)),
-      asItFell('one kill an hour of the simulated GPU loses', `${numberText((100 * perKill) / tokensPerHour)} %`),
+      withoutTarget('tokens that a kill loses', numberText(perKill)),
+      withoutTarget(
+        'share lost with one kill per hour of the simulated GPU',
+        `${numberText((100 * perKill) / tokensPerHour)} %`,
+      ),
     ],
     tables: [
       {
@@ -82,8 +96,8 @@ function findings(whole: Whole, killed: Killed): Findings {
         rows: [
           ['decoded', decoded],
           ['in the trees', killed.result.counts.completionTokens ?? 0],
-          ['under way in sequences that were cut off', aborted],
-          ['of sequences that had ended, in requests that had not', lost - aborted],
+          ['of sequences that were cut off', aborted],
+          ['of finished sequences in unfinished requests', lost - aborted],
           ['requests that were cut off', broken],
         ],
       },

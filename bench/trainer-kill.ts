@@ -36,10 +36,10 @@ type Way = Record<(typeof WAY)[number], number>;
 export const trainerKill: Benchmark = {
   name: 'trainer-kill',
   question: 'A trainer is killed: how long until the next attempt is started?',
-  method: `${KILLS} times in one toy campaign on a real server, worker, store and local executor: SIGKILL to the main process of the running
-stage \`pretrain\`, then the time until the supervisor of the next attempt starts its first process. The stage's spec sets the back-off of
-\`Crashed\` to nothing and its budget to ${2 * KILLS}, so that all of that time is the orchestrator's: the death is noticed, classified, the
-next attempt decided on, claimed and started. What the trainer itself then needs to load is not in it.`,
+  method: `In one toy campaign on a real server, worker, store and local executor, the main process of the running stage \`pretrain\` is
+killed ${KILLS} times with SIGKILL. The time counts until the supervisor of the next attempt starts its first process. The stage's spec sets the
+back-off of \`Crashed\` to nothing and its budget to ${2 * KILLS}, so all of that time is the orchestrator's: it notices the death, classifies
+it, decides on the next attempt, claims it and starts it. The time that the trainer then needs to load is not included.`,
 
   async run({ say }) {
     const bench = await openWorkbench();
@@ -77,7 +77,7 @@ next attempt decided on, claimed and started. What the trainer itself then needs
         tables: [
           {
             title: 'In ms',
-            columns: ['part', 'n', 'median', 'p95', 'most'],
+            columns: ['part', 'n', 'median', 'p95', 'max'],
             rows: [
               ...WAY.map((part) => row(part, summarise(ways.map((way) => way[part])))),
               row('**kill to the start of the next attempt**', total),

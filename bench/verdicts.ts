@@ -2,7 +2,7 @@ import { execa } from 'execa';
 import { z } from 'zod';
 import { inProject, PROJECT, VENV_PYTHON } from '../config/paths.ts';
 import { parseOrRefuse } from '../spec/index.ts';
-import { asItFell, atLeast, type Benchmark, numberText } from './benchmark.ts';
+import { atLeast, type Benchmark, numberText, withoutTarget } from './benchmark.ts';
 import { summarise } from './statistics.ts';
 
 const PROGRAM = 'bench/verdicts.py';
@@ -17,10 +17,11 @@ const Measured = z.object({
 
 export const verdicts: Benchmark = {
   name: 'verdicts',
-  question: 'What do killable judges cost, against a plain loop over the library?',
-  method: `${PROGRAM}: references of MATH-500, AMC 2023, AIME 2024 and 250 of GSM8K, each with its own answer and with that of another problem, in
-random order. In turn: Math-Verify in a loop, as its README has it, with its time limits by signals, in a process of its own; one judge of the
-verifier without its cache, asked over pipes as stages ask; and one with its cache, every pair twice. One judge is one core.`,
+  question: 'What do killable judges cost, compared with a plain loop over the library?',
+  method: `${PROGRAM} judges references of MATH-500, AMC 2023, AIME 2024 and 250 of GSM8K, each with its own answer and with that of
+another problem, in random order. Three ways take turns: Math-Verify in a loop, as in its README, with its time limits by signals, in its own
+process; one judge of the verifier without its cache, asked over pipes as stages ask; and one judge with its cache, every pair twice. One judge
+uses one core.`,
 
   async run({ full }) {
     const { stdout } = await execa(VENV_PYTHON, [inProject(PROGRAM), full ? '5' : '2'], {
@@ -37,14 +38,14 @@ verifier without its cache, asked over pipes as stages ask; and one with its cac
     const decided = pairs - unjudged;
     return {
       goals: [
-        atLeast('judges without a cache, times the loop', rate(seconds.judges) / rate(seconds.loop), 0.9, 'x'),
+        atLeast('speed of judges without a cache, times the loop', rate(seconds.judges) / rate(seconds.loop), 0.9, 'x'),
         atLeast('same verdict as the loop', (100 * (decided - differ.length)) / decided, 100, '%'),
-        asItFell('verdicts a second and core, isolated, without a cache', numberText(rate(seconds.judges))),
+        withoutTarget('verdicts per second and core, isolated, without a cache', numberText(rate(seconds.judges))),
       ],
       tables: [
         {
-          title: `${pairs} pairs, ${seconds.loop.length} rounds, in verdicts a second and core`,
-          columns: ['what', 'median', 'least', 'most', 'times the loop'],
+          title: `${pairs} pairs, ${seconds.loop.length} rounds, in verdicts per second and core`,
+          columns: ['what', 'median', 'min', 'max', 'ratio to the loop'],
           rows: [
             row('plain loop', seconds.loop),
             row('one judge, no cache', seconds.judges),

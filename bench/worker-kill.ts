@@ -14,7 +14,7 @@ const ROUNDS = 1;
 const LIMIT_S = 15;
 
 /** What takes over. */
-const SUCCESSORS = ['another worker that runs', 'a worker started at once'] as const;
+const SUCCESSORS = ['another running worker', 'a worker started at the kill'] as const;
 type Successor = (typeof SUCCESSORS)[number];
 
 interface Regained {
@@ -27,12 +27,15 @@ interface Regained {
 
 export const workerKill: Benchmark = {
   name: 'worker-kill',
-  question: 'The worker is killed: how long until another one has its stages and campaigns in hand?',
-  method: `${CAMPAIGNS} toy campaigns, each with a stage that runs, under one worker process on a real Temporal server. The worker is stopped
-with SIGSTOP while every campaign is signalled, until the server has handed it a workflow task of each, and then killed with SIGKILL: that is
-a workflow task in flight. Measured by the server's clock: from the SIGSTOP, with which its heartbeats end, until \`awaitJob\` of each stage has begun under another worker (the stage's
-processes run all the while), and from the SIGKILL until another worker has completed the campaign's workflow task. ${ROUNDS} with a second worker that
-runs already, ${ROUNDS} with one that is started at the moment of the kill and bundles its workflows first.`,
+  question: 'The worker is killed: how long until another worker controls its stages and campaigns?',
+  method: `${CAMPAIGNS} toy campaigns, each with a running stage, share one worker process on a real Temporal server. The worker is stopped
+with SIGSTOP. Every campaign is signalled until the server has handed the worker a workflow task of each, so that these tasks are in flight.
+Then the worker is killed with SIGKILL.
+
+Two times are measured by the server's clock: from the SIGSTOP, which ends the heartbeats, until \`awaitJob\` of each stage has started under
+another worker (the stage's processes run all the time); and from the SIGKILL until another worker has completed the campaign's workflow task.
+Rounds with a second worker that runs already: ${ROUNDS}. Rounds with a worker that starts at the moment of the kill, and bundles its workflows
+first: ${ROUNDS}.`,
 
   async run({ say }) {
     const bench = await openWorkbench();
@@ -52,13 +55,13 @@ runs already, ${ROUNDS} with one that is started at the moment of the kill and b
         const { n, median, max } = summarise(
           regained.filter((one) => one.successor === successor).map((one) => one[measure]),
         );
-        const what = measure === 'stageSeconds' ? 'a stage that runs' : 'a workflow task in flight';
+        const what = measure === 'stageSeconds' ? 'a running stage' : 'a workflow task in flight';
         return [successor, what, n, numberText(median), numberText(max)];
       }),
     );
     return {
       goals: [
-        under('a stage that runs, longest', Math.max(...regained.map((one) => one.stageSeconds)), LIMIT_S, 's'),
+        under('a running stage, longest', Math.max(...regained.map((one) => one.stageSeconds)), LIMIT_S, 's'),
         under(
           'a workflow task in flight, longest',
           Math.max(...regained.map((one) => one.workflowSeconds)),
@@ -66,9 +69,9 @@ runs already, ${ROUNDS} with one that is started at the moment of the kill and b
           's',
         ),
       ],
-      tables: [{ title: 'Control regained, in s', columns: ['by', 'of', 'n', 'median', 'most'], rows }],
+      tables: [{ title: 'Time until control is regained, in s', columns: ['by', 'of', 'n', 'median', 'max'], rows }],
       notes: [
-        'A stage is regained when its heartbeat time-out has passed and the server has waited out the first interval of its retry; a workflow task, when its own time-out of 10 s has passed.',
+        'A stage is regained after its heartbeat time-out and the first interval of its retry. A workflow task is regained after its own time-out of 10 s.',
       ],
       data: { regained },
     };
@@ -89,7 +92,7 @@ async function killOnce(bench: Workbench, successor: Successor, round: number): 
       ),
     );
     for (const handle of handles) await until(`${handle.workflowId} runs`, () => watchOf(bench, handle));
-    if (successor === 'another worker that runs') {
+    if (successor === 'another running worker') {
       const standby = startWorker(bench);
       workers.push(standby);
       await until('the second worker polls', () => isPolling(bench, standby), 100);
@@ -102,7 +105,7 @@ async function killOnce(bench: Workbench, successor: Successor, round: number): 
     const killedAt = Date.now();
     victim.kill('SIGKILL');
     await once(victim, 'exit');
-    if (successor === 'a worker started at once') workers.push(startWorker(bench));
+    if (successor === 'a worker started at the kill') workers.push(startWorker(bench));
 
     const regained = await Promise.all(
       handles.map(async (handle): Promise<Regained> => {
