@@ -3,21 +3,13 @@ import { mkdir, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { WorkflowHandle } from '@temporalio/client';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { CampaignStatus, StageState, StageStatus } from '../../spec/index.ts';
 import { claimPath, stageDir, stageFilePath } from '../../store/index.ts';
-import { aCampaign, openWorkbench, type Workbench } from '../support/worker.ts';
+import { runningWorkbench } from '../support/running-workbench.ts';
+import { aCampaign } from '../support/worker.ts';
 
-let bench: Workbench;
-let worker: { stop(): Promise<void> };
-beforeAll(async () => {
-  bench = await openWorkbench();
-  worker = await bench.startWorker();
-}, 120_000);
-afterAll(async () => {
-  await worker?.stop();
-  await bench?.close();
-}, 60_000);
+const bench = runningWorkbench();
 
 const jobsFolder = () => join(bench.home, 'jobs');
 let seed = 100;

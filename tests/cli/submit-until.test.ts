@@ -1,25 +1,18 @@
 import { existsSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { execa } from 'execa';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { beforeAll, expect, test } from 'vitest';
 import { inOrrery, inProject } from '../../config/paths.ts';
 import type { CampaignStatus } from '../../spec/index.ts';
-import { aCampaign, openWorkbench, type Workbench } from '../support/worker.ts';
+import { runningWorkbench } from '../support/running-workbench.ts';
+import { aCampaign } from '../support/worker.ts';
 
-let bench: Workbench;
-let worker: Awaited<ReturnType<Workbench['startWorker']>>;
+const bench = runningWorkbench();
 let file: string;
 
 beforeAll(async () => {
-  bench = await openWorkbench();
-  worker = await bench.startWorker();
   file = join(bench.home, '..', 'campaign.json');
   writeFileSync(file, JSON.stringify(aCampaign({ name: 'until', arms: [{ name: 'astro' }] })));
-});
-
-afterAll(async () => {
-  await worker?.stop();
-  await bench?.close();
 });
 
 const orrery = (...args: string[]) =>

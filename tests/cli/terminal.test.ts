@@ -1,23 +1,17 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import { inProject } from '../../config/paths.ts';
+import { runningWorkbench } from '../support/running-workbench.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 import { CTRL_C, type OnTerminal, onTerminal } from '../support/terminal.ts';
-import { aCampaign, openWorkbench, type Workbench } from '../support/worker.ts';
+import { aCampaign } from '../support/worker.ts';
 
 // A real campaign of toy stages, and the commands on a real pseudo-terminal. No test waits for the end of the campaign.
 
-let bench: Workbench;
-let worker: Awaited<ReturnType<Workbench['startWorker']>>;
+const bench = runningWorkbench();
 beforeAll(async () => {
-  bench = await openWorkbench();
-  worker = await bench.startWorker();
   await start('long');
-});
-afterAll(async () => {
-  await worker?.stop();
-  await bench?.close();
 });
 
 const LONG = { steps: 10_000, stepMs: 100, talks: true };

@@ -1,21 +1,13 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import { type CampaignSpecInput, type CampaignStatus, FAILURES, type FailureClass } from '../../spec/index.ts';
 import { logsDir, stageDir } from '../../store/index.ts';
 import type { campaign } from '../../workflows/index.ts';
-import { aCampaign, openWorkbench, type Workbench } from '../support/worker.ts';
+import { runningWorkbench } from '../support/running-workbench.ts';
+import { aCampaign } from '../support/worker.ts';
 
-let bench: Workbench;
-let worker: { stop(): Promise<void> };
-beforeAll(async () => {
-  bench = await openWorkbench();
-  worker = await bench.startWorker();
-}, 120_000);
-afterAll(async () => {
-  await worker?.stop();
-  await bench?.close();
-}, 60_000);
+const bench = runningWorkbench();
 
 const run = async (workflowId: string, spec: CampaignSpecInput): Promise<CampaignStatus> => {
   const handle = await bench.client.workflow.start<typeof campaign>('campaign', {

@@ -1,26 +1,19 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { beforeAll, expect, test } from 'vitest';
 import { viewCampaign } from '../../cli/campaigns.ts';
 import { CampaignStatus, NEW_ACCOUNT, type StageStatus } from '../../spec/index.ts';
-import { openWorkbench, type Workbench } from '../support/worker.ts';
+import { runningWorkbench } from '../support/running-workbench.ts';
 import { encoded } from './payloads.ts';
 import { campaignStatus, failedTasks, longCampaign, stageStatus, until, untilStage } from './support.ts';
 
 /** Well-formed messages and results that come from a stranger and not from the campaign. */
-let bench: Workbench;
-let worker: { stop(): Promise<void> };
+const bench = runningWorkbench();
 const ID = 'forged';
 const STAGE = `${ID}/pretrain`;
 
 beforeAll(async () => {
-  bench = await openWorkbench();
-  worker = await bench.startWorker();
   await bench.client.workflow.start('campaign', { taskQueue: 'orrery', workflowId: ID, args: [longCampaign(3)] });
   await untilStage(bench.client, ID, 'pretrain', 'running');
 }, 180_000);
-afterAll(async () => {
-  await worker?.stop();
-  await bench?.close();
-}, 60_000);
 
 /** The activity that watches the job of a stage. */
 async function watchOf(workflowId: string): Promise<string> {

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { CAMPAIGN_MESSAGES, type Messages, STAGE_MESSAGES } from '../../workflows/messages.ts';
 import { aProgress, aStage } from '../support/builders.ts';
-import { openWorkbench, type Workbench } from '../support/worker.ts';
+import { runningWorkbench } from '../support/running-workbench.ts';
 import { hostilePayloads, json } from './payloads.ts';
 import {
   campaignStatus,
@@ -58,14 +58,11 @@ const LONG = 'long';
 const LONG_STAGE = `${LONG}/pretrain`;
 const targetOf = (message: string): string => (message.startsWith('campaign') ? HELD : LONG_STAGE);
 
-let bench: Workbench;
-let worker: { stop(): Promise<void> };
+const bench = runningWorkbench();
 let raw: ReturnType<typeof rawService>;
 const table: string[] = [];
 
 beforeAll(async () => {
-  bench = await openWorkbench();
-  worker = await bench.startWorker();
   raw = rawService(bench.client);
   const start = (workflowId: string, spec: unknown) =>
     bench.client.workflow.start('campaign', { taskQueue: 'orrery', workflowId, args: [spec] });
@@ -75,8 +72,6 @@ beforeAll(async () => {
 }, 180_000);
 afterAll(async () => {
   console.log(['message | accepted | refused or ignored', ...table].join('\n'));
-  await worker?.stop();
-  await bench?.close();
 }, 60_000);
 
 const ignoredBy = async (workflowId: string): Promise<number> =>

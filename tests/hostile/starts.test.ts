@@ -1,6 +1,7 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import { viewCampaign } from '../../cli/campaigns.ts';
-import { aCampaign, openWorkbench, type Workbench } from '../support/worker.ts';
+import { runningWorkbench } from '../support/running-workbench.ts';
+import { aCampaign } from '../support/worker.ts';
 import { encoded, hostilePayloads, json, jsonOf } from './payloads.ts';
 import { campaignStatus, failedTasks, heldCampaign, rawService, until } from './support.ts';
 
@@ -8,19 +9,12 @@ import { campaignStatus, failedTasks, heldCampaign, rawService, until } from './
  * Starts both workflows with every hostile payload. Invalid input ends the run with a message, and no task keeps
  * failing.
  */
-let bench: Workbench;
-let worker: { stop(): Promise<void> };
+const bench = runningWorkbench();
 let raw: ReturnType<typeof rawService>;
 
 beforeAll(async () => {
-  bench = await openWorkbench();
-  worker = await bench.startWorker();
   raw = rawService(bench.client);
 }, 120_000);
-afterAll(async () => {
-  await worker?.stop();
-  await bench?.close();
-}, 60_000);
 
 /** Message of the failure `InvalidInput` that a workflow ends with. */
 async function refusalOf(workflowId: string): Promise<string> {

@@ -1,20 +1,10 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import type { CampaignStatus } from '../../spec/index.ts';
-import { openWorkbench, type Workbench } from '../support/worker.ts';
+import { runningWorkbench } from '../support/running-workbench.ts';
 import { campaignStatus, failedTasks, heldCampaign, longCampaign, stageStatus, until, untilStage } from './support.ts';
 
 /** Ids of stages that strangers or earlier runs of the campaign have taken. */
-let bench: Workbench;
-let worker: { stop(): Promise<void> };
-
-beforeAll(async () => {
-  bench = await openWorkbench();
-  worker = await bench.startWorker();
-}, 120_000);
-afterAll(async () => {
-  await worker?.stop();
-  await bench?.close();
-}, 60_000);
+const bench = runningWorkbench();
 
 const start = (workflowId: string, spec: unknown) =>
   bench.client.workflow.start('campaign', { taskQueue: 'orrery', workflowId, args: [spec] });

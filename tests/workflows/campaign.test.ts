@@ -5,24 +5,15 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import type { WorkflowHandle } from '@temporalio/client';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { CampaignSpecInput, CampaignStatus, StageState } from '../../spec/index.ts';
 import { claimsDir, stageDir } from '../../store/index.ts';
 import type { campaign } from '../../workflows/index.ts';
-import { aCampaign, openWorkbench, type Workbench } from '../support/worker.ts';
+import { runningWorkbench } from '../support/running-workbench.ts';
+import { aCampaign } from '../support/worker.ts';
 
-let bench: Workbench;
-let worker: { stop(): Promise<void> };
+const bench = runningWorkbench();
 let serial = 0;
-
-beforeAll(async () => {
-  bench = await openWorkbench();
-  worker = await bench.startWorker();
-}, 120_000);
-afterAll(async () => {
-  await worker?.stop();
-  await bench?.close();
-}, 60_000);
 
 type Handle = WorkflowHandle<typeof campaign>;
 const start = (spec: unknown, workflowId = `toy-${serial++}`): Promise<Handle> =>

@@ -2,22 +2,14 @@ import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { WorkflowHandle } from '@temporalio/client';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { CampaignSpecInput, CampaignStatus, StageState, StageStatus } from '../../spec/index.ts';
 import { manifestPath, stageDir } from '../../store/index.ts';
 import type { campaign } from '../../workflows/index.ts';
-import { aCampaign, openWorkbench, type Workbench } from '../support/worker.ts';
+import { runningWorkbench } from '../support/running-workbench.ts';
+import { aCampaign } from '../support/worker.ts';
 
-let bench: Workbench;
-let worker: { stop(): Promise<void> };
-beforeAll(async () => {
-  bench = await openWorkbench();
-  worker = await bench.startWorker();
-}, 120_000);
-afterAll(async () => {
-  await worker?.stop();
-  await bench?.close();
-}, 60_000);
+const bench = runningWorkbench();
 
 const DROPPED = { traces: 60, solutions: 0, droppedSolutions: 60, droppedNumbers: 60 };
 const spec = (counts: object, change: Partial<CampaignSpecInput> = {}): CampaignSpecInput =>
