@@ -7,29 +7,29 @@ import {
 } from '@temporalio/client';
 import type { RawPayload } from './hostile-messages.ts';
 
-/** A campaign under test, by what any client of Temporal can do: nothing of the executor, nothing of our CLI. */
+/** A campaign under test. It uses only what any client of Temporal can do, without the executor and our CLI. */
 export interface Campaign {
   readonly id: string;
-  /** Asks again while Temporal is away. */
+  /** Retries while Temporal does not answer. */
   submit(): Promise<'started' | 'refused'>;
-  /** As a signal, which is kept while no worker is there, or as an update, which waits until it is so. */
+  /** Sends a signal, which Temporal keeps while there is no worker, or an update, which waits until the campaign is paused. */
   pause(by: 'signal' | 'update'): Promise<void>;
   resume(): Promise<void>;
-  /** Phase of the campaign; null when nobody answers within some seconds. */
+  /** Phase of the campaign; null without an answer within some seconds. */
   phase(): Promise<string | null>;
   /** State of the workflow, for example `RUNNING`; null when Temporal does not answer. */
   workflow(): Promise<string | null>;
-  /** Ids of its stages' workflows that are open; none when Temporal does not answer. */
+  /** Ids of the open workflows of its stages; empty when Temporal does not answer. */
   openStages(): Promise<readonly string[]>;
-  /** Sends a signal as it is, past every check of a client. @returns whether the workflow was there */
+  /** Sends a raw signal, without the checks of a client. @returns whether the workflow existed */
   signal(workflowId: string, name: string, payloads: readonly RawPayload[]): Promise<boolean>;
-  /** Starts a workflow on the queue of the campaign, past every check of a client. */
+  /** Starts a workflow on the queue of the campaign, without the checks of a client. */
   start(workflowId: string, type: string, payloads: readonly RawPayload[]): Promise<void>;
   /** State of any workflow; null when Temporal does not answer. */
   stateOf(workflowId: string): Promise<string | null>;
 }
 
-/** Code of gRPC for what is not there. */
+/** gRPC status code NOT_FOUND. */
 const GRPC_NOT_FOUND = 5;
 const SUBMIT_PATIENCE_MS = 60_000;
 const QUERY_TIMEOUT_MS = 5_000;
@@ -56,7 +56,7 @@ export function campaignOf(client: Client, id: string, spec: unknown, taskQueue:
         } catch (error) {
           if (error instanceof WorkflowExecutionAlreadyStartedError) return 'refused';
           if (!(error instanceof ServiceError) || performance.now() > deadline) throw error;
-          await sleep(500); // Temporal is away, or has just come back
+          await sleep(500); // Temporal is down or has just restarted.
         }
       }
     },

@@ -10,22 +10,22 @@ import { type CampaignEnd, EVIDENCE } from './checker/evidence.ts';
 const PATIENCE_MS = 60_000;
 const MAX_HISTORY_BYTES = 256 * 2 ** 20;
 
-/** Of a status, where its stages' own workflows are to be found. */
+/** The part of a status that leads to the workflows of its stages. */
 interface StatusJson {
   readonly stages: readonly { readonly name: string; readonly state: string }[];
 }
 
 export interface Where {
   readonly client: Client;
-  /** Of Temporal, `host:port`. */
+  /** Address of Temporal, `host:port`. */
   readonly address: string;
-  /** Of the evidence. */
+  /** Folder of the evidence. */
   readonly folder: string;
-  /** Whether the campaigns are known to have ended. */
+  /** Whether the campaigns have ended. */
   readonly hasEnded: boolean;
 }
 
-/** Writes what Temporal knows of a campaign and its stages: how they ended, and every event. Returns the status that it ended with. */
+/** Writes the ends and the histories of a campaign and its stages. @returns the last status of the campaign */
 export async function collectCampaign(where: Where, id: string): Promise<StatusJson | null> {
   const { client, folder } = where;
   const status = await insist(() => client.workflow.getHandle(id).query<StatusJson>('status'));
@@ -48,7 +48,7 @@ async function collectRuns(
     const found: { runId: string; status: string; startTime: Date }[] = [];
     for await (const { runId, status, startTime } of client.workflow.list({ query: `WorkflowId = '${workflowId}'` }))
       found.push({ runId, status: status.name, startTime });
-    // The list follows the truth after a moment. One that hangs is listed as running for ever.
+    // The list of workflows is eventually consistent. A workflow that hangs stays listed as running.
     const behind = found.length === 0 || (hasEnded && found.some(({ status }) => status === 'RUNNING'));
     if (behind) throw new Error(`${workflowId} is not listed as ended yet`);
     return found.toSorted((a, b) => a.startTime.getTime() - b.startTime.getTime());
@@ -72,7 +72,7 @@ function continuedFrom(history: string): string | null {
   return events[0]?.workflowExecutionStartedEventAttributes?.continuedExecutionRunId || null;
 }
 
-/** Asks until there is an answer; null when there is none in time. */
+/** Retries until there is an answer; null when there is none in time. */
 async function insist<T>(ask: () => Promise<T>): Promise<T | null> {
   const deadline = performance.now() + PATIENCE_MS;
   for (;;) {

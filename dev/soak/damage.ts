@@ -3,11 +3,11 @@ import { join } from 'node:path';
 import { sha256OfValue } from './checker/read.ts';
 import type { Random } from './random.ts';
 
-/** Damage to files of the store, as a bad disk or a torn write leaves it. Any target's store is such a folder. */
+/** Damages files of a store like a bad disk or a torn write. */
 
 const stageDir = (store: string, key: string): string => join(store, 'stages', key);
 
-/** Damages the newest checkpoint of a stage in one of four ways. @returns what was done, in words; null when there is none */
+/** Damages the newest checkpoint of a stage in one of four ways. @returns a description of the damage; null without a checkpoint */
 export async function damageNewestCheckpoint(store: string, key: string, random: Random): Promise<string | null> {
   const newest = (await checkpointsOf(store, key)).at(-1);
   if (newest === undefined) return null;
@@ -61,7 +61,7 @@ const checkpointsOf = async (store: string, key: string): Promise<string[]> =>
 export const hasCheckpoint = async (store: string, key: string): Promise<boolean> =>
   (await checkpointsOf(store, key)).length > 0;
 
-/** Names a part of one execution. */
+/** Identifies a part of one execution. */
 interface Part {
   readonly key: string;
   readonly attempt: number;
@@ -70,11 +70,11 @@ interface Part {
 
 const journalName = ({ attempt, part }: Part): string => `${String(part).padStart(5, '0')}-attempt-${attempt}.jsonl`;
 
-/** Whether an attempt has written anything into its journal. */
+/** Whether an attempt has written to its journal. */
 export const hasJournal = async (store: string, part: Part): Promise<boolean> =>
   (await sizeOf(join(stageDir(store, part.key), 'journal', journalName(part)))) > 0;
 
-/** Cuts the journal of one attempt at a random byte of its last 2 KiB. @returns what was done, in words; null when there is none */
+/** Truncates the journal of one attempt at a random byte of its last 2 KiB. @returns a description; null without a journal */
 export async function cutJournal(store: string, part: Part, random: Random): Promise<string | null> {
   const name = journalName(part);
   const path = join(stageDir(store, part.key), 'journal', name);
@@ -93,7 +93,7 @@ const sizeOf = async (path: string): Promise<number> =>
 
 const manifestOf = (store: string, key: string): string => join(stageDir(store, key), 'manifest.json');
 
-/** Keys of the stages that are finished, in the order of their keys. */
+/** Sorted keys of the finished stages. */
 export async function finishedStages(store: string): Promise<string[]> {
   const keys = await namesIn(join(store, 'stages'));
   const found = await Promise.all(keys.map((key) => sizeOf(manifestOf(store, key))));
@@ -101,9 +101,9 @@ export async function finishedStages(store: string): Promise<string[]> {
 }
 
 /**
- * Replaces the manifest of a finished stage: by one with other counts and a checksum that fits, by that of another stage, or by a part of it.
+ * Replaces the manifest of a finished stage by one with other counts and a matching checksum, by that of another stage, or by a truncated one.
  * @param others - keys of other finished stages
- * @returns what was done, in words, and whether the manifest is again what it was before; null when the store cannot be written
+ * @returns a description, and a check whether the manifest is restored; null when the store is not writable
  */
 export async function swapManifest(
   store: string,
@@ -114,13 +114,13 @@ export async function swapManifest(
   const path = manifestOf(store, key);
   const before = await readFile(path, 'utf8');
   const [what, after] = await otherManifest(store, before, others, random);
-  // As whoever edits a file does: a new one takes its name.
+  // Rename a new file over the old one, as editors do.
   try {
     await writeFile(`${path}.new`, after);
     await rename(`${path}.new`, path);
   } catch {
     await rm(`${path}.new`, { force: true }).catch(() => undefined);
-    return null; // a full or read-only disk: another fault is at it
+    return null; // Another fault has made the disk full or read-only.
   }
   return { what, isMended: async () => (await readFile(path, 'utf8').catch(() => null)) === before };
 }
@@ -150,7 +150,7 @@ async function otherManifest(
   }
 }
 
-/** Stages that have a finished one among their inputs and are not finished themselves: a program of theirs may be about to read it. */
+/** Unfinished stages with the given finished stage among their inputs. Their programs may be about to read it. */
 export async function readersOf(store: string, key: string): Promise<string[]> {
   const finished = new Set(await finishedStages(store));
   const open = (await namesIn(join(store, 'stages'))).filter((name) => !finished.has(name));
@@ -162,7 +162,7 @@ export async function readersOf(store: string, key: string): Promise<string[]> {
   return (await Promise.all(reads)).flat();
 }
 
-/** Number of the claim in force; -1 before the first. */
+/** Number of the current claim; -1 before the first. */
 export async function latestAttempt(store: string, key: string): Promise<number> {
   const claims = (await namesIn(join(stageDir(store, key), 'claims'))).filter((name) => /^\d+\.json$/.test(name));
   return Number.parseInt(claims.at(-1) ?? '-1', 10);

@@ -3,23 +3,23 @@ import type { FaultRecord } from './checker/evidence.ts';
 import type { Random } from './random.ts';
 import type { Target } from './target.ts';
 
-/** What a fault acts with. */
+/** What a fault needs to act. */
 export interface Tools {
   readonly target: Target;
-  /** The campaign that is disturbed. */
+  /** The campaign under test. */
   readonly campaign: Campaign;
-  /** Submits one more campaign of the same spec under another id. @returns its id; null when that was done before */
+  /** Submits a second campaign with the same spec under another id. @returns its id; null when it was submitted before */
   readonly submitTwin: () => Promise<string | null>;
   readonly random: Random;
-  /** How often each stage has been struck in this round, by key; kept up to date. */
+  /** Key of a stage -> how often faults have struck it in this round. Updated by the faults. */
   readonly strikes: Map<string, number>;
-  /** Aborts when the round is over: what lasts ends then. */
+  /** Aborts at the end of the round. Faults that last must then end. */
   readonly over: AbortSignal;
-  /** Ends early when the round is over. */
+  /** Resolves early at the end of the round. */
   readonly sleep: (ms: number) => Promise<void>;
 }
 
-/** What a fault has done: a line of the log, but for the number and the times, which the injector adds where they are not given. */
+/** What a fault did: a line of faults.jsonl. The injector adds the number, and the times when they are missing. */
 export type Done = Pick<FaultRecord, 'target' | 'seen'> &
   Partial<
     Pick<
@@ -41,13 +41,13 @@ export type Done = Pick<FaultRecord, 'target' | 'seen'> &
 export interface Fault {
   readonly kind: string;
   readonly words: string;
-  /** How often it is drawn, against the others. */
+  /** Relative probability of being drawn. */
   readonly weight: number;
-  /** What it needs for itself while it lasts. */
+  /** Resources that no other fault may use while it lasts. */
   readonly needs: readonly Resource[];
-  /** Others go on meanwhile. */
+  /** Whether other faults may be caused while it lasts. */
   readonly lasts: boolean;
-  /** Causes it. Null when there is nothing now that it could be caused on. */
+  /** Causes the fault. Null when there is no target for it now. */
   act(tools: Tools): Promise<readonly Done[] | null>;
 }
 

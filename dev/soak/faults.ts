@@ -7,15 +7,15 @@ import type { Random } from './random.ts';
 import { STRANGERS } from './strangers.ts';
 import type { Program, Target } from './target.ts';
 
-/** Longest wait for what has to follow a fault, on a machine under load. */
+/** Longest wait for the effect of a fault on a machine under load. */
 const PATIENCE_MS = 240_000;
 const LOOK_MS = 250;
 
-/** Every kind of fault. Source: the failure modes of issue reports on schedulers and trainers, and what a laptop does; the weights are *ours*. */
+/** All kinds of faults. Source: issue reports about schedulers and trainers, and the behaviour of laptops. The weights are *ours*. */
 export const FAULTS: readonly Fault[] = [
   {
     ...{ kind: 'worker-kill', weight: 4, needs: ['worker'], lasts: true },
-    words: 'kill -9 of the worker; another some seconds later',
+    words: 'kill -9 of the worker; a new one starts some seconds later',
     async act({ target, random, sleep }) {
       await target.worker.kill();
       const seconds = random.between(0, 5);
@@ -26,7 +26,7 @@ export const FAULTS: readonly Fault[] = [
   },
   {
     ...{ kind: 'worker-drain', weight: 2, needs: ['worker', 'temporal'], lasts: true },
-    words: 'SIGTERM of the worker; another once it has ended',
+    words: 'SIGTERM to the worker; a new one starts when it has ended',
     async act({ target }) {
       const { seconds, end, inTime } = await target.worker.drain(DRAIN_MS);
       await target.worker.start();
@@ -47,7 +47,7 @@ export const FAULTS: readonly Fault[] = [
   },
   {
     ...{ kind: 'temporal-kill', weight: 3, needs: ['temporal'], lasts: true },
-    words: 'kill -9 of Temporal; started again on the same port and database file',
+    words: 'kill -9 of Temporal; it starts again with the same port and database file',
     async act({ target, random, sleep }) {
       await target.temporal.kill();
       const seconds = random.between(0, 4);
@@ -58,7 +58,7 @@ export const FAULTS: readonly Fault[] = [
   },
   {
     ...{ kind: 'power-cut', weight: 2, needs: ['worker', 'temporal', 'another worker'], lasts: true },
-    words: 'kill -9 of every process at once (worker, Temporal, all executions), then worker and Temporal again',
+    words: 'kill -9 of every process at once (worker, Temporal, all executions); worker and Temporal start again',
     async act({ target, random, sleep }) {
       const at = now();
       const struck = await target.running();
@@ -79,7 +79,7 @@ export const FAULTS: readonly Fault[] = [
   },
   {
     ...{ kind: 'main-terminate', weight: 3, needs: [], lasts: false },
-    words: 'SIGTERM of a program that nobody of us asked for (preemption)',
+    words: 'SIGTERM to a program, without a request from orrery (preemption)',
     async act(tools) {
       const done = await strikeOne(tools, isMain, 'SIGTERM', ['Preempted']);
       return done?.map((one) => ({ ...one, graceful: true })) ?? null;
@@ -92,23 +92,24 @@ export const FAULTS: readonly Fault[] = [
   },
   {
     ...{ kind: 'supervisor-kill', weight: 3, needs: [], lasts: false },
-    words: 'kill -9 of what looks after the parts of a job',
+    words: 'kill -9 of the supervisor of a job',
     act: (tools) => strikeOne(tools, ({ role }) => role === 'supervisor', 'SIGKILL', ['Crashed']),
   },
   {
     ...{ kind: 'main-stop', weight: 1.5, needs: ['stopped program'], lasts: true },
-    words: 'SIGSTOP of a program until it is found stalled; woken up, should it still be there then',
+    words: 'SIGSTOP to a program until orrery finds it stalled; then SIGCONT, if it still runs',
     act: stopUntilStalled,
   },
   {
     ...{ kind: 'zombie', weight: 2, needs: ['zombie'], lasts: true },
     words:
-      'the program of an attempt that was given up starts again, later, as the pod of a machine that had been cut off',
+      'the program of an attempt that a later one has replaced starts again, like a pod on a machine that was cut off',
     act: wakeZombie,
   },
   {
     ...{ kind: 'checkpoint-damage', weight: 3, needs: [], lasts: false },
-    words: 'kill -9 of a trainer, and damage to its newest checkpoint: cut, a bit flipped, its marker removed or torn',
+    words:
+      'kill -9 of a trainer, and damage to its newest checkpoint: truncated, a bit flipped, marker removed or torn',
     async act(tools) {
       const { target, random } = tools;
       const { store } = target;
@@ -118,7 +119,7 @@ export const FAULTS: readonly Fault[] = [
           isMain(one) && one.isTrainer && (await hasCheckpoint(store, one.key)) && !(await isPublished(store, one)),
       );
       if (program === null || !(await ended(target, program))) return null;
-      // It may have published in its last moment, and what follows looks at no checkpoint then.
+      // The trainer may have published just before the kill. Then no attempt follows.
       const how = (await isPublished(store, program)) ? null : await damageNewestCheckpoint(store, program.key, random);
       const checkpointsDamaged = how === null ? 0 : 1;
       return [struck(program, ['Crashed'], how ?? 'killed after it had published', { checkpointsDamaged })];
@@ -126,7 +127,7 @@ export const FAULTS: readonly Fault[] = [
   },
   {
     ...{ kind: 'journal-cut', weight: 3, needs: [], lasts: false },
-    words: 'kill -9 of a program that keeps a journal, and its journal cut at a random byte',
+    words: 'kill -9 of a program with a journal, and its journal truncated at a random byte',
     async act(tools) {
       const { target, random } = tools;
       const { store } = target;
@@ -141,7 +142,7 @@ export const FAULTS: readonly Fault[] = [
   },
   {
     ...{ kind: 'pause', weight: 3, needs: ['pause'], lasts: true },
-    words: 'pause by signal or update, for some seconds, then resume',
+    words: 'pause by signal or update, and resume some seconds later',
     act: pauseAndResume,
   },
   {
@@ -170,7 +171,7 @@ export const FAULTS: readonly Fault[] = [
   },
   {
     ...{ kind: 'twin-campaign', weight: 1, needs: ['twin', 'temporal'], lasts: false },
-    words: 'another campaign of the same spec, in the same store',
+    words: 'another campaign with the same spec in the same store',
     async act({ submitTwin }) {
       const twin = await submitTwin();
       return twin === null ? null : [{ target: twin, seen: 'started' }];
@@ -178,7 +179,7 @@ export const FAULTS: readonly Fault[] = [
   },
   {
     ...{ kind: 'disk-read-only', weight: 1.5, needs: ['disk'], lasts: true },
-    words: 'the store read-only for some seconds',
+    words: 'the store is read-only for some seconds',
     act: ({ target, random, sleep }) =>
       troubleWithDisk(
         random,
@@ -189,7 +190,7 @@ export const FAULTS: readonly Fault[] = [
   },
   {
     ...{ kind: 'disk-full', weight: 1.5, needs: ['disk'], lasts: true },
-    words: 'no space left in the store for some seconds',
+    words: 'the store is full for some seconds',
     act: ({ target, random, sleep }) =>
       troubleWithDisk(
         random,
@@ -204,7 +205,7 @@ export const FAULTS: readonly Fault[] = [
 const STRIKES_BEFORE_MERCY = 4;
 const MERCY = 0.85;
 
-/** A worker that was asked to end hands back what it does; some seconds, on a machine under load more. */
+/** A worker hands back its activities before it ends. This takes some seconds, and longer on a machine under load. */
 const DRAIN_MS = 60_000;
 
 const now = (): string => new Date().toISOString();
@@ -220,8 +221,8 @@ const struck = (program: Program, explains: readonly string[], seen: string, mor
 });
 
 /**
- * A program to strike. A stage that has been struck often is mostly let go on: else those that start slowly would take all the faults, and
- * none would be left for what comes after them.
+ * Chooses a program to strike. A stage that was struck often is mostly spared. Otherwise, stages that start slowly would take all the faults,
+ * and later stages would get none.
  */
 async function chosen(
   { target, random, strikes }: Tools,
@@ -237,7 +238,7 @@ async function chosen(
   return program;
 }
 
-/** SIGKILL, and the wait until it has worked. @returns whether it was there */
+/** Sends SIGKILL and waits until the process has ended. @returns whether it was running */
 async function ended(target: Target, program: Program): Promise<boolean> {
   if (!(await target.signal(program, 'SIGKILL'))) return false;
   while (await target.isAlive(program)) await new Promise((resolve) => setTimeout(resolve, 5));
@@ -255,7 +256,7 @@ async function strikeOne(
   return [struck(program, explains, `got ${signal}`)];
 }
 
-/** Looks again and again until `holds`. @returns false when the round was over, or patience, before it did */
+/** Polls until the condition holds. @returns false when the round or the time limit ended first */
 async function until(over: AbortSignal, holds: () => Promise<boolean>): Promise<boolean> {
   const deadline = performance.now() + PATIENCE_MS;
   while (!over.aborted && performance.now() < deadline) {
@@ -278,7 +279,7 @@ async function stopUntilStalled(tools: Tools): Promise<Done[] | null> {
   });
   const seconds = ((performance.now() - began) / 1000).toFixed(0);
   if (gone && !(await target.isAlive(program))) return done(`it was ended after ${seconds} s`);
-  // It sleeps on while another attempt has begun: now it wakes up, and must write nothing.
+  // Another attempt may have begun while this program was stopped. After SIGCONT it must write nothing.
   await target.signal(program, 'SIGCONT');
   return done(superseded ? `woken up after ${seconds} s, beside a later attempt` : `woken up after ${seconds} s`);
 }
@@ -343,11 +344,11 @@ async function processesOf(campaign: Campaign, target: Target): Promise<Program[
   );
 }
 
-/** A supervisor is known by the name of its job alone, which begins with the id of the campaign. */
+/** A supervisor has only the name of its job, which starts with the id of the campaign. */
 const belongs = ({ campaign, job }: Program, { id }: Campaign): boolean =>
   campaign === null ? job.startsWith(`${id}-`) : campaign === id;
 
-/** Asks again while Temporal is away, as a person would. What a closed or paused campaign answers is no failure. */
+/** Retries while Temporal is down, like a person. A rejection by a closed or paused campaign is no failure. */
 async function insist(over: AbortSignal, ask: () => Promise<void>): Promise<void> {
   await until(over, () =>
     ask().then(

@@ -7,23 +7,24 @@ export interface Injection {
   readonly faults: readonly Fault[];
   /** How many faults to cause. */
   readonly count: number;
-  /** Aborts when no more are to be drawn, though the round goes on. */
+  /** Aborts when no more faults may be drawn. The round continues. */
   readonly enough: AbortSignal;
-  /** Mean of the time between two, in s. */
+  /** Mean time between two faults in seconds. */
   readonly gapSeconds: number;
-  /** How often each kind has been caused so far, over all rounds: the rarer one is drawn the sooner. Kept up to date. */
+  /** Kind -> how often it was caused in all rounds so far. Rare kinds are more likely to be drawn. Updated by the injector. */
   readonly caused: Map<string, number>;
-  /** Is told of every fault when it has ended. */
+  /** Called for every fault when it has ended. */
   readonly record: (fault: FaultRecord) => void;
 }
 
-/** Faults in a row that found nothing to act on, before the next gap is waited for. */
+/** After this many faults in a row without a target, the injector waits for the next gap. */
 const MISSES = 20;
 const LONGEST_GAP = 3;
 
 /**
- * Causes faults drawn by seed until enough were caused, or the round is over. Knows no executor: what can be done, the target does.
- * @returns how many were caused, once all that lasted have ended
+ * Draws faults by seed and causes them until there were enough or the round is over. It acts only through the target and so works with any
+ * executor.
+ * @returns the number of caused faults, after all of them have ended
  */
 export async function injectFaults({
   tools,
@@ -41,7 +42,7 @@ export async function injectFaults({
   let id = 0;
   let done = 0;
 
-  /** @returns how many faults it came to; 0 where there was nothing to act on */
+  /** @returns the number of faults caused; 0 without a target */
   async function cause(fault: Fault): Promise<number> {
     const at = new Date().toISOString();
     for (const resource of fault.needs) busy.add(resource);
@@ -56,20 +57,20 @@ export async function injectFaults({
     }
   }
 
-  /** @returns whether one was begun */
+  /** @returns whether a fault was started */
   async function next(): Promise<boolean> {
     const free = possible.filter(({ needs }) => !needs.some((resource) => busy.has(resource)));
     const rarer = free.map((one) => ({ ...one, weight: one.weight / (1 + (caused.get(one.kind) ?? 0)) }));
     const fault = random.weighted(rarer);
     if (!fault.lasts) return (await cause(fault)) > 0;
     const ends: Promise<number> = cause(fault).finally(() => lasting.delete(ends));
-    ends.catch(() => undefined); // told where they are waited for
+    ends.catch(() => undefined); // The await below reports the error.
     lasting.add(ends);
     return true;
   }
 
   while (done < count && !over.aborted && !enough.aborted) {
-    // What lasts counts when it has ended.
+    // A lasting fault counts when it has ended.
     if (done + lasting.size >= count) {
       await Promise.race(lasting);
       continue;
@@ -81,7 +82,7 @@ export async function injectFaults({
   return done;
 }
 
-/** Exponential: most faults come soon after each other, some in the aftermath of the one before. */
+/** Exponential times: many faults follow each other closely, so some strike while the system recovers from the one before. */
 const gap = (random: Random, mean: number): number => Math.min(LONGEST_GAP * mean, -Math.log(1 - random.next()) * mean);
 
 function recordOf(fault: Fault, at: string, id: number, done: Done): FaultRecord {

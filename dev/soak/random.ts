@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { uniformFloat64 } from 'pure-rand/distribution/uniformFloat64';
 import { xoroshiro128plus } from 'pure-rand/generator/xoroshiro128plus';
 
-/** Choices by seed. What they fall on depends on what happens to run, so a seed repeats the plan of a soak, not its course. */
+/** Seeded random choices. A seed repeats the sequence of draws. Their targets depend on what runs at the time. */
 export interface Random {
   /** Uniform in [0, 1). */
   next(): number;
@@ -10,14 +10,14 @@ export interface Random {
   between(from: number, to: number): number;
   /** A whole number in [from, to]. */
   integer(from: number, to: number): number;
-  /** @throws RangeError when there is nothing to pick from */
+  /** @throws RangeError when the list is empty */
   pick<T>(items: readonly T[]): T;
-  /** One of the items, each as likely as its weight says. @throws RangeError when no weight is positive */
+  /** One of the items, with a probability proportional to its weight. @throws RangeError when no weight is positive */
   weighted<T extends { readonly weight: number }>(items: readonly T[]): T;
 }
 
 export function seededRandom(seed: number): Random {
-  // The first numbers of small seeds that lie side by side are alike; those of their hashes are not.
+  // Small adjacent seeds give similar first numbers. Their hashes do not.
   const generator = xoroshiro128plus(createHash('sha256').update(String(seed)).digest().readUInt32BE(0));
   const next = () => uniformFloat64(generator);
   const pick = <T>(items: readonly T[]): T => {

@@ -3,27 +3,27 @@ import { tableOf } from '../markdown.ts';
 import type { Verdict, Violation } from './checker/violations.ts';
 import { FAULTS } from './faults.ts';
 
-/** What a soak came to: written as JSON, and as a page for people. */
+/** The result of a soak. It is written as JSON and as a page for people. */
 export interface SoakResult {
   readonly startedAt: string;
   readonly seed: number;
   readonly machine: Machine;
-  /** Load averages of one minute: before, at the end, and the highest at the end of a round. */
+  /** One-minute load averages: before the soak, after it, and the highest at the end of a round. */
   readonly load: { readonly before: number; readonly after: number; readonly highest: number };
   readonly seconds: number;
   readonly campaigns: number;
   readonly faults: number;
   readonly faultsByKind: Readonly<Record<string, number>>;
-  /** Kinds that could not be caused here, with the reason. */
+  /** Kinds of faults that cannot be caused on this machine, with the reason. */
   readonly skipped: Readonly<Record<string, string>>;
-  /** Attempts over all stages; without faults, one a stage. */
+  /** Attempts of all stages. Without faults there is one per stage. */
   readonly executions: number;
-  /** Failures that orrery told of, by class; each follows from a fault. */
+  /** Failures that orrery reported, by class. Each follows from a fault. */
   readonly incidents: Readonly<Record<string, number>>;
   readonly filesVerified: number;
   readonly verdicts: Readonly<Record<Verdict, number>>;
   readonly violations: readonly (Violation & { readonly round: string })[];
-  /** Temporary files and folders that the reconciler had to clean up; what it leaves is leaked. */
+  /** Temporary files and folders that the reconciler had to remove. Those that it leaves count as leaked. */
   readonly temporaries: number;
   readonly rounds: readonly RoundResult[];
 }
@@ -37,7 +37,7 @@ export interface RoundResult {
   readonly violations: number;
 }
 
-/** A soak that caused no fault has shown nothing. */
+/** A soak without faults proves nothing, so it does not pass. */
 export const hasPassed = ({ violations, faults }: Pick<SoakResult, 'violations' | 'faults'>): boolean =>
   violations.length === 0 && faults > 0;
 
@@ -52,7 +52,7 @@ export function resultPage(result: SoakResult): string {
     ['output files verified', result.filesVerified],
     ['wall time', `${(result.seconds / 60).toFixed(1)} min`],
     ...Object.entries(verdicts).map(([verdict, count]) => [`**${verdict}**`, `**${count}**`] as const),
-    ['temporary files for the reconciler, which left none unless it says so below', result.temporaries],
+    ['temporary files for the reconciler (any that it left are listed below)', result.temporaries],
   ];
   return [
     `# Soak of ${result.startedAt}, seed ${result.seed}`,
@@ -62,7 +62,7 @@ export function resultPage(result: SoakResult): string {
     tableOf(['what', 'number'], facts),
     '',
     tableOf(
-      ['fault', 'times', 'what it is'],
+      ['fault', 'times', 'description'],
       Object.entries(faultsByKind)
         .toSorted(([, a], [, b]) => b - a)
         .map(([kind, times]) => [kind, times, words.get(kind) ?? '']),
@@ -71,7 +71,7 @@ export function resultPage(result: SoakResult): string {
       ? []
       : ['', 'Not caused here:', '', ...Object.entries(skipped).map(([kind, why]) => `- ${kind}: ${why}`)]),
     '',
-    tableOf(['failure class', 'incidents that orrery told of'], Object.entries(incidents)),
+    tableOf(['failure class', 'incidents that orrery reported'], Object.entries(incidents)),
     '',
     tableOf(
       ['round', 'campaigns', 'faults', 'executions', 'seconds', 'violations'],

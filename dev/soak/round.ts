@@ -22,23 +22,23 @@ import { createLocalTarget } from './local/target.ts';
 import type { Random } from './random.ts';
 import { watchStore } from './store-watch.ts';
 
-/** Once nothing is disturbed any more a campaign of this size ends within this time; else it hangs. */
+/** Without further faults, a campaign of this size ends within this time. If not, it hangs. */
 const FINISH_MS = 15 * 60_000;
-/** No writer takes this long. */
+/** Longer than any write takes. */
 const LONG_AGO_SECONDS = 86_400;
-/** What had been told to end when the last word came has ended then. */
+/** After this time, all processes that were told to end have ended. */
 const AFTER_END_MS = 15_000;
 
 export interface RoundOptions {
   readonly name: string;
-  /** Of this round alone. */
+  /** Folder of this round. */
   readonly folder: string;
   readonly spec: unknown;
   readonly client: Client;
   readonly address: string;
   readonly temporal: KeptService;
   readonly mark: string;
-  /** Environment of workers, but for what is the round's own. */
+  /** Environment of workers. The round adds its own variables. */
   readonly env: NodeJS.ProcessEnv;
   /** Null for the undisturbed run. */
   readonly faults: {
@@ -57,7 +57,7 @@ export interface RoundEnd {
   readonly campaigns: number;
   readonly faults: readonly FaultRecord[];
   readonly seconds: number;
-  /** What every stage came to, by name. */
+  /** Name of a stage -> its result. */
   readonly results: NonNullable<Round['reference']>;
 }
 
@@ -66,13 +66,13 @@ interface StageResult {
   readonly result: { readonly key: string; readonly digest: string } | null;
 }
 
-/** One campaign in a store of its own, disturbed or not, and what the checker says of it. The evidence stays in the round's folder. */
+/** Runs one campaign in a store of its own, with or without faults, and the checker on it. The evidence stays in the round's folder. */
 export async function runRound(options: RoundOptions): Promise<RoundEnd> {
   const { name, folder, spec, client, address, temporal, mark, faults, say } = options;
   const [store, home, evidence] = [join(folder, 'store'), join(folder, 'home'), join(folder, 'evidence')];
   for (const path of [store, home, evidence]) mkdirSync(path, { recursive: true });
   const disk = 'disk-full' in disksCannot() ? NO_DISK : await mountDisk(store);
-  // A store of its own, so a queue of its own.
+  // A task queue belongs to one store, so each round has its own queue.
   const taskQueue = `soak-${name}`;
   const env = { ...options.env, ORRERY_STORE: store, ORRERY_HOME: home, ORRERY_TASK_QUEUE: taskQueue };
   const workerOptions = { program: inProject('worker.ts'), cwd: PROJECT, env, logFile: join(folder, 'worker.log') };
@@ -117,7 +117,7 @@ export async function runRound(options: RoundOptions): Promise<RoundEnd> {
       };
       await injectFaults({ tools, faults: FAULTS, record, ...rest });
     }
-    // One that hangs is told by the checker: its workflow is still RUNNING.
+    // The checker reports a campaign that hangs: its workflow is still RUNNING.
     const hangs = setTimeout(() => patience.abort(), FINISH_MS);
     await ended;
     for (const twin of campaigns.slice(1))
@@ -157,20 +157,20 @@ export async function runRound(options: RoundOptions): Promise<RoundEnd> {
     await Promise.all([sampler.stop(), watch.stop()]);
     await worker.kill();
     await target.end();
-    // A store in memory is gone with its mount; what shows a violation is kept.
+    // Unmounting destroys a store in memory, so copy it first when there are violations.
     if (!intact) await cp(store, join(folder, 'store-kept'), { recursive: true });
     await disk.unmount();
   }
 }
 
-/** Waits for the end of a workflow, or until patience is over. */
+/** Waits for the end of a workflow, up to the time limit. */
 async function untilEnded(workflow: () => Promise<string | null>, patience: AbortSignal): Promise<void> {
   while (!patience.aborted && ['RUNNING', null].includes(await workflow())) await sleep(500);
 }
 
 /**
- * Has the reconciler clean up by hand, as it does by itself every some minutes. It leaves young files alone, whoever's they are: so all that
- * are left, when nobody is there any more, are made to look older.
+ * Runs the reconciler, which workers run every few minutes. It keeps young files, because someone may be writing them. No writer is left
+ * here, so the remaining files get an older time first.
  */
 async function cleanedUp(
   store: string,
@@ -188,7 +188,7 @@ async function cleanedUp(
   return { temporariesBefore: temporaries.length, reconciler: all };
 }
 
-/** What of the marked processes is still there after a while, of those that `counts`. */
+/** Marked processes that `counts` selects and that still run after a while. */
 async function leftAfter(mark: string, counts: (process: LeftProcess) => boolean): Promise<LeftProcess[]> {
   const deadline = performance.now() + AFTER_END_MS;
   for (;;) {

@@ -17,25 +17,25 @@ import type { SoakResult } from './result.ts';
 import { type RoundEnd, type RoundOptions, runRound } from './round.ts';
 
 export interface SoakOptions {
-  /** Faults in all, over as many campaigns as it takes. */
+  /** Total number of faults, over as many campaigns as needed. */
   readonly faults: number;
   readonly seed: number;
-  /** No fault is drawn and no campaign begun so long after the undisturbed run; what runs is let end. */
+  /** After this time since the undisturbed run, no fault is drawn and no campaign starts. The running campaign ends normally. */
   readonly minutes: number;
-  /** Mean of the time between two faults; when not set, that share of the undisturbed run which keeps faults from all falling on its start. */
+  /** Mean time between two faults. The default is a share of the undisturbed run, so that faults spread over the whole campaign. */
   readonly gapSeconds?: number | undefined;
   readonly say: (line: string) => void;
 }
 
-/** Faults in the time of an undisturbed run: 5 s between two where it takes a minute, more on a machine that has other work. */
+/** Faults per duration of the undisturbed run: one every 5 s when it takes a minute, and fewer on a busy machine. */
 const FAULTS_PER_RUN = 12;
 /** The campaign of every round. */
 const SPEC = inProject('dev', 'soak', 'micro.yaml');
 
 /**
- * Runs the campaign once undisturbed and then, each time in a new store, under faults until enough were caused. Everything lies under a
- * temporary folder, on ports of its own; nothing of the project's `.orrery` is touched.
- * @returns what the checker said, and the folder, in which the evidence stays
+ * Runs the campaign once without faults, and then with faults, each time in a new store, until there were enough faults. Everything is in a
+ * temporary folder and on ports of its own. The project's `.orrery` is not used.
+ * @returns the result, and the folder with the evidence
  */
 export async function runSoak(options: SoakOptions): Promise<{ result: SoakResult; folder: string }> {
   const { seed, say } = options;
@@ -87,7 +87,7 @@ export async function runSoak(options: SoakOptions): Promise<{ result: SoakResul
       return end;
     };
     const reference = await run('undisturbed', { faults: null, reference: null });
-    // From here on: a slow machine would else spend all of the time undisturbed.
+    // The time starts after the undisturbed run, which may take all of it on a slow machine.
     const enough = AbortSignal.timeout(options.minutes * 60_000);
     const gapSeconds = options.gapSeconds ?? reference.seconds / FAULTS_PER_RUN;
     let left = options.faults;
@@ -130,7 +130,7 @@ export async function runSoak(options: SoakOptions): Promise<{ result: SoakResul
   return { result, folder };
 }
 
-/** What workers find in their environment, and by them the programs of stages. */
+/** The environment of workers. The programs of stages inherit it. */
 function workerEnvironment(folder: string, address: string): NodeJS.ProcessEnv {
   const others = Object.entries(process.env).filter(
     ([name]) => !/^(TEMPORAL_|ORRERY_|PYTHONDONTWRITEBYTECODE$)/.test(name),
@@ -140,7 +140,7 @@ function workerEnvironment(folder: string, address: string): NodeJS.ProcessEnv {
     [SOAK_MARK]: folder,
     TEMPORAL_ADDRESS: address,
     ORRERY_PYTHON: VENV_PYTHON,
-    // Trainers start hundreds of times: their imports are compiled once, and not into the project.
+    // Trainers start hundreds of times. Cache their compiled imports, but outside the project.
     PYTHONPYCACHEPREFIX: join(folder, 'pycache'),
   };
 }

@@ -4,10 +4,10 @@ import { join } from 'node:path';
 import type { StoreChange } from './checker/evidence.ts';
 
 const LOOK_MS = 300;
-/** Folders of a stage in which every file is small, and tells of its course. */
+/** Folders of a stage that contain only small files about its progress. */
 const FOLDERS = ['claims', 'parts', 'progress'] as const;
 
-/** Notes every small file of the store that is new or another than before, until it is told to stop. */
+/** Records every new or changed small file of the store until it is stopped. */
 export function watchStore(store: string, logFile: string): { stop(): Promise<void> } {
   const known = new Map<string, string>();
   let stopped = false;
@@ -20,11 +20,11 @@ export function watchStore(store: string, logFile: string): { stop(): Promise<vo
     const content = await readFile(join(store, path), 'utf8')
       .then((text) => JSON.parse(text) as Record<string, unknown>)
       .catch(() => null);
-    if (content === null) return; // replaced between the two looks: the next sees it
+    if (content === null) return; // Replaced just now. The next pass reads it.
     known.set(path, identity);
-    const { files: _files, ...told } = content; // long, and verified at the end
+    const { files: _files, ...recorded } = content; // The files are many, and the checker verifies them at the end.
     const change: StoreChange = {
-      ...{ seenAt: new Date().toISOString(), path, inode: found.ino, mtimeMs: found.mtimeMs, content: told },
+      ...{ seenAt: new Date().toISOString(), path, inode: found.ino, mtimeMs: found.mtimeMs, content: recorded },
     };
     appendFileSync(logFile, `${JSON.stringify(change)}\n`);
   }
@@ -55,6 +55,6 @@ export function watchStore(store: string, logFile: string): { stop(): Promise<vo
   };
 }
 
-/** Temporary names are nobody's business. */
+/** Temporary files are ignored. */
 const namesIn = async (folder: string): Promise<string[]> =>
   (await readdir(folder).catch(() => [])).filter((name) => !name.startsWith('.'));

@@ -2,21 +2,21 @@ import { finishedStages, latestAttempt, readersOf, swapManifest } from './damage
 import type { Done, Fault, Tools } from './fault.ts';
 import { drawMessage, HOSTILE_INPUTS } from './hostile-messages.ts';
 
-/** Longest time until a workflow with an input that cannot run has failed, with workers killed beside it. */
+/** Longest time until a workflow with an invalid input has failed while workers are killed. */
 const REFUSED_MS = 120_000;
-/** Longest time until a worker that may not poll has ended. */
+/** Longest time until a worker of another store has ended. */
 const TURNED_AWAY_MS = 240_000;
 /** Exit code of a worker whose task queue belongs to another store. */
 const QUEUE_TAKEN = 73;
 const LOOK_MS = 500;
-/** Messages in one go. */
+/** Messages per fault. */
 const MESSAGES = 5;
 
-/** Faults that others than the campaign's own processes cause: whoever reaches Temporal, another installation, whoever writes to the store. */
+/** Faults that strangers cause: clients of Temporal, another installation, writers to the store. */
 export const STRANGERS: readonly Fault[] = [
   {
     ...{ kind: 'hostile-message', weight: 2, needs: ['temporal'], lasts: false },
-    words: 'signals that nobody can follow, to the campaign and to one of its stages',
+    words: 'invalid signals to the campaign and to one of its stages',
     async act({ campaign, random }) {
       if ((await campaign.workflow()) !== 'RUNNING') return null;
       const stages = await campaign.openStages();
@@ -32,13 +32,12 @@ export const STRANGERS: readonly Fault[] = [
   },
   {
     ...{ kind: 'hostile-start', weight: 1, needs: ['temporal'], lasts: true },
-    words:
-      'a campaign or a stage that is started with an input that cannot run; it has to fail, and must not be tried for ever',
+    words: 'a campaign or a stage with an invalid input; it must fail, and must not be retried for ever',
     act: startHostile,
   },
   {
     ...{ kind: 'strange-worker', weight: 1, needs: ['another worker', 'temporal'], lasts: true },
-    words: 'the worker of another installation on the same task queue, which must leave at once',
+    words: 'a worker of another installation on the same task queue; it must exit at once',
     async act({ target }) {
       const end = await target.startStrangeWorker(TURNED_AWAY_MS);
       const code = end?.exitCode ?? 'nothing';
@@ -49,12 +48,13 @@ export const STRANGERS: readonly Fault[] = [
   },
   {
     ...{ kind: 'swapped-manifest', weight: 2, needs: ['manifest'], lasts: true },
-    words: 'the manifest of a finished stage replaced by one with other counts, by that of another stage, or cut',
+    words:
+      'the manifest of a finished stage is replaced by one with other counts, by that of another stage, or truncated',
     act: swapOne,
   },
 ];
 
-/** It is mended when somebody reads it: at the latest when the report is published. Nobody reads it after that. */
+/** Readers restore the manifest. The last reader is the publication of the report. */
 async function swapOne({ target: { store }, random, over }: Tools): Promise<Done[] | null> {
   const finished = await finishedStages(store);
   if (finished.length === 0) return null;
@@ -67,7 +67,7 @@ async function swapOne({ target: { store }, random, over }: Tools): Promise<Done
   const attempts = await Promise.all(
     (await readersOf(store, key)).map(async (reader) => ({ reader, latest: await latestAttempt(store, reader) })),
   );
-  // What reads it just now, or has been let start before it was swapped, may meet it.
+  // A program that reads the manifest now, or was admitted before the swap, may see the swapped one.
   const hits = attempts.flatMap(({ reader, latest }) =>
     [latest, latest + 1].filter((attempt) => attempt >= 0).map((attempt) => ({ key: reader, attempt, part: 0 })),
   );

@@ -1,38 +1,38 @@
 /**
- * What faults are caused on. The injector knows no executor: it draws faults and asks a target to cause them. `local/` is the target of
- * processes on this machine; one of pods on a cluster can stand in its place.
+ * The system under test, as the faults see it. `local/` implements it for processes on this machine. A target for pods on a cluster can
+ * implement it too.
  */
 export interface Target {
   /** Faults that cannot be caused here, by kind, each with the reason. */
   readonly cannot: Readonly<Record<string, string>>;
   /** Processes of executions that are alive now. */
   running(): Promise<Program[]>;
-  /** Sends a signal. @returns whether the process was still there */
+  /** Sends a signal. @returns whether the process was still running */
   signal(program: Program, signal: 'SIGKILL' | 'SIGTERM' | 'SIGSTOP' | 'SIGCONT'): Promise<boolean>;
   isAlive(program: Program): Promise<boolean>;
-  /** What is needed to start a main program again as it was: as the pod of a machine that had been cut off would. */
+  /** Captures what is needed to start a main program again with the same attempt, like a pod on a machine that was cut off. */
   remember(program: Program): Promise<Zombie>;
   readonly worker: Service;
-  /** Runs one more worker beside the first. @returns how to end it */
+  /** Runs a second worker beside the first. @returns a function that ends it */
   startAnotherWorker(): Promise<{ stop(): Promise<void> }>;
-  /** Starts the worker of another installation, with a store of its own, on the same task queue. @returns how it ended; null when it was still there */
+  /** Starts a worker with another store on the same task queue. @returns how it ended; null when it did not end */
   startStrangeWorker(timeoutMs: number): Promise<{ readonly exitCode: number | null; readonly polled: boolean } | null>;
   readonly temporal: Service;
-  /** Every process at once: workers, Temporal, executions. Files stay. Comes back with worker and Temporal ended and not started again. */
+  /** Kills every process at once: workers, Temporal, executions. Files stay. Does not restart the worker and Temporal. */
   powerCut(): Promise<void>;
-  /** Folder of the store, for damage to its files. */
+  /** Folder of the store. Faults damage its files. */
   readonly store: string;
   readonly disk: Disk;
 }
 
 /** A process of an execution. */
 export interface Program {
-  /** Names the process, for as long as the machine runs. */
+  /** Identifies the process until the machine reboots. */
   readonly id: string;
   readonly role: 'main' | 'policy-server' | 'supervisor';
   readonly job: string;
   readonly campaign: string | null;
-  /** `astro/sft`; null for a supervisor, which may have several parts. */
+  /** For example `astro/sft`; null for a supervisor, which may have several parts. */
   readonly stage: string | null;
   readonly key: string;
   readonly attempt: number;
@@ -41,17 +41,17 @@ export interface Program {
 }
 
 export interface Zombie {
-  /** Starts it, waits for its end, and ends it after `timeoutMs`. @returns how it ended, in words */
+  /** Starts it, waits for its end, and kills it after `timeoutMs`. @returns a description of its end */
   wake(timeoutMs: number): Promise<string>;
 }
 
-/** A process that is wanted to be there, and is started again by whoever looks after it: a worker, Temporal. */
+/** A supervised process that is restarted when it ends: a worker or Temporal. */
 export interface Service {
-  /** SIGKILL, and not to be started before {@link start}. */
+  /** Sends SIGKILL and disables restarts until {@link start}. */
   kill(): Promise<void>;
-  /** SIGTERM, and not to be started before {@link start}. @returns how long it took to end and with what */
+  /** Sends SIGTERM and disables restarts until {@link start}. @returns how it ended, and after how long */
   drain(timeoutMs: number): Promise<{ readonly seconds: number; readonly end: string; readonly inTime: boolean }>;
-  /** Returns once it is ready. */
+  /** Resolves when the process is ready. */
   start(): Promise<void>;
 }
 

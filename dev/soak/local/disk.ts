@@ -3,14 +3,14 @@ import { join } from 'node:path';
 import { execa } from 'execa';
 import type { Disk } from '../target.ts';
 
-/** What a round writes, several times over. */
+/** Several times the size of what a round writes. */
 const SIZE_MIB = 256;
 const CHUNK = Buffer.alloc(2 ** 20);
 
-/** Faults that need a disk of the store's own, and why there is none; empty where there is one. */
+/** Faults that need a separate disk for the store, with the reason why there is none; empty when there is one. */
 export function disksCannot(): Readonly<Record<string, string>> {
   if (process.platform === 'linux' && process.getuid?.() === 0) return {};
-  const reason = 'a file system of the store’s own can be mounted by root on Linux alone';
+  const reason = 'only root on Linux can mount a separate file system for the store';
   return { 'disk-read-only': reason, 'disk-full': reason };
 }
 
@@ -18,13 +18,13 @@ export interface MountedDisk extends Disk {
   unmount(): Promise<void>;
 }
 
-/** A small file system in memory, mounted at the folder: it can be filled and made read-only without harm to the machine. */
+/** Mounts a small file system in memory at the folder. It can be filled or made read-only without harm to the machine. */
 export async function mountDisk(folder: string): Promise<MountedDisk> {
   await execa('mount', ['-t', 'tmpfs', '-o', `size=${SIZE_MIB}m`, 'orrery-soak', folder]);
   const filler = join(folder, '.filler');
   return {
-    // A file system with files open for writing cannot be made read-only. So a second, read-only mount of it is laid over the first: whoever
-    // opens a file from now on is refused, whoever has one open writes on.
+    // A file system with files open for writing cannot become read-only. A second, read-only mount over the first one has nearly the same
+    // effect: files can no longer be opened for writing, but open files stay writable.
     async makeReadOnly() {
       await execa('mount', ['--bind', folder, folder]);
       await execa('mount', ['-o', 'remount,bind,ro', folder]);
@@ -51,14 +51,14 @@ export async function mountDisk(folder: string): Promise<MountedDisk> {
   };
 }
 
-/** Unmounts whatever is mounted at a folder or below it, however often. */
+/** Unmounts everything at a folder or below it. */
 export async function unmountBelow(folder: string): Promise<void> {
   const mounts = (await readFile('/proc/self/mounts', 'utf8').catch(() => '')).split('\n');
   const points = mounts.map((line) => line.split(' ')[1] ?? '').filter((point) => `${point}/`.startsWith(`${folder}/`));
   for (const point of points.toReversed()) await execa('umount', ['--lazy', point]);
 }
 
-/** A folder on the machine's own disk, which is left in peace. */
+/** A folder on the machine's own disk. No disk faults are caused there. */
 export const NO_DISK: MountedDisk = {
   makeReadOnly: refuse,
   makeWritable: refuse,
@@ -68,5 +68,5 @@ export const NO_DISK: MountedDisk = {
 };
 
 async function refuse(): Promise<void> {
-  throw new Error('expected a disk of the store’s own, but it lies on the machine’s');
+  throw new Error('expected a separate disk for the store, but it is on the machine’s disk');
 }

@@ -1,12 +1,12 @@
 import { readdir, readFile, readlink } from 'node:fs/promises';
 
-/** A process of this machine, by what the kernel says of it. Linux only: the soak needs to see environments. */
+/** A process of this machine, as /proc describes it. Linux only, because the soak reads environments of processes. */
 export interface Process {
   readonly pid: number;
   readonly parent: number;
-  /** Leader of its process group: a container's main process is its own. */
+  /** Process group. The main process of a container leads its own group. */
   readonly group: number;
-  /** Clock ticks since boot at which it began; with the pid it names one process. */
+  /** Start time in clock ticks since boot. With the pid, it identifies one process. */
   readonly start: string;
   /** `R`, `S`, `D`, `T` (stopped), ... */
   readonly state: string;
@@ -14,20 +14,20 @@ export interface Process {
   readonly environment: Readonly<Record<string, string>>;
 }
 
-/** Every process that has the variable in its environment. Those that are dead and not yet reaped are left out. */
+/** Every process with the variable in its environment, except zombies that are not yet reaped. */
 export async function processesWith(variable: string): Promise<Process[]> {
   const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name)).map(Number);
   const found = await Promise.all(pids.map((pid) => readProcess(pid, variable)));
   return found.filter((one) => one !== null);
 }
 
-/** Whether this very process is still alive. */
+/** Whether exactly this process is still alive. */
 export async function isAlive({ pid, start }: Pick<Process, 'pid' | 'start'>): Promise<boolean> {
   const stat = await statOf(pid);
   return stat !== null && stat.start === start && !'ZX'.includes(stat.state);
 }
 
-/** Folder that a process works in; null when it is gone. */
+/** Working directory of a process; null when it has ended. */
 export async function workingFolder(pid: number): Promise<string | null> {
   return await readlink(`/proc/${pid}/cwd`).catch(() => null);
 }
@@ -48,7 +48,7 @@ async function readProcess(pid: number, variable: string): Promise<Process | nul
   return { pid, ...stat, command, environment };
 }
 
-/** Fields 3, 4, 5 and 22 of `/proc/<pid>/stat`; the name in field 2 may hold anything, so counting starts after its bracket. */
+/** Fields 3, 4, 5 and 22 of `/proc/<pid>/stat`. The name in field 2 may contain any character, so counting starts after its bracket. */
 async function statOf(pid: number): Promise<Pick<Process, 'state' | 'parent' | 'group' | 'start'> | null> {
   const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => null);
   if (stat === null) return null;

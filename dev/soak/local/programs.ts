@@ -3,12 +3,12 @@ import { basename, dirname, join } from 'node:path';
 import type { Program } from '../target.ts';
 import type { Process } from './proc.ts';
 
-/** Mark of every process of one soak: workers are started with it, and what they start inherits it. */
+/** Marks every process of one soak. Workers are started with this variable, and their children inherit it. */
 export const SOAK_MARK = 'ORRERY_SOAK';
-/** Mark of a program that the soak itself has started out of an attempt that was given up. */
+/** Marks a program that the soak itself started for an attempt that a later one has replaced. */
 export const ZOMBIE_MARK = 'ORRERY_SOAK_ZOMBIE';
 
-/** What the environment of a process of an execution says (docs/architecture.md, pod contract). */
+/** Facts from the environment of a process of an execution (docs/architecture.md, pod contract). */
 export interface Execution {
   readonly role: 'main' | 'policy-server' | 'other';
   readonly job: string;
@@ -18,7 +18,7 @@ export interface Execution {
   readonly part: number;
 }
 
-/** The execution that a process belongs to; null for supervisors, workers and whatever else has no attempt. Pure. */
+/** The execution of a process; null for supervisors, workers and other processes without an attempt. Pure. */
 export function executionOf({ pid, group, environment }: Process): Execution | null {
   const {
     ORRERY_ATTEMPT: attempt,
@@ -27,7 +27,7 @@ export function executionOf({ pid, group, environment }: Process): Execution | n
     RANK: rank,
   } = environment;
   if (attempt === undefined || stageFile === undefined) return null;
-  // A container's own process leads its group; what it has started itself does not.
+  // The main process of a container leads its group. Its children do not.
   const role = pid !== group ? 'other' : environment.ORRERY_POLICY_PORT === undefined ? 'main' : 'policy-server';
   return {
     role,
@@ -41,7 +41,7 @@ export function executionOf({ pid, group, environment }: Process): Execution | n
 
 export const idOf = ({ pid, start }: Pick<Process, 'pid' | 'start'>): string => `${pid}:${start}`;
 
-/** Programs and supervisors among the processes; others (helpers of programs, workers) are left out. */
+/** Programs and supervisors among the processes. Helpers of programs and workers are left out. */
 export async function programsAmong(processes: readonly Process[], store: string): Promise<Program[]> {
   const found = await Promise.all(processes.map((process) => programOf(process, store)));
   return found.filter((program) => program !== null);
@@ -57,7 +57,7 @@ async function programOf(process: Process, store: string): Promise<Program | nul
   return { ...rest, id: idOf(process), role, campaign, isTrainer, stage: await nameOfStage(store, execution.key) };
 }
 
-/** A supervisor is told its job's folder, in which stands what was asked for. One that waits for a job is none yet. */
+/** A supervisor has its job's folder as an argument, and the folder has the job request. A standby supervisor has no job yet. */
 async function supervisorOf(process: Process): Promise<Program | null> {
   const [folder, script] = process.command.toReversed();
   if (folder === undefined || script === undefined || basename(script) !== 'supervisor.ts') return null;
@@ -78,7 +78,7 @@ async function recordIn(folder: string): Promise<JobRecord | null> {
   return text === null ? null : (JSON.parse(text) as JobRecord);
 }
 
-/** One that was started before its job has that job's id in its environment, and no more. */
+/** A standby supervisor that received a job has only the job's id in its environment. */
 async function jobOfSpare({ environment }: Process): Promise<JobRecord | null> {
   const jobs = join(environment.ORRERY_JOB_HOME ?? '', 'jobs');
   const names = await readdir(jobs).catch(() => []);

@@ -4,7 +4,7 @@ import { executionOf, idOf, SOAK_MARK, ZOMBIE_MARK } from './programs.ts';
 
 const LOOK_MS = 200;
 
-/** Looks at the processes of a soak several times a second, until it is told to stop. */
+/** Lists the processes of a soak several times a second until it is stopped. */
 export function sampleProcesses(mark: string): { stop(): Promise<Sightings> } {
   const seen = new Map<string, Sighting>();
   const overlaps: Overlap[] = [];
@@ -21,7 +21,7 @@ export function sampleProcesses(mark: string): { stop(): Promise<Sightings> } {
       return [sighting];
     });
     for (const [why, one, other] of suspects(now)) {
-      // Two that were seen one after the other may never have met. Two of which both are there now have.
+      // Two processes that were seen at different times may never have overlapped. Two that are alive now do.
       if (!(await isAlive(one)) || !(await isAlive(other))) continue;
       if (!overlaps.some((known) => known.one.pid === one.pid && known.other.pid === other.pid))
         overlaps.push({ at, why, one, other });
@@ -53,7 +53,7 @@ function sightingOf(process: Process, at: string, before: Sighting | undefined):
   return { ...execution, pid, start, zombie, firstSeen: at, lastSeen: at };
 }
 
-/** Pairs that should not be alive together: of two attempts of one stage, or two programs of one part. Pure. */
+/** Pairs that must not be alive together: two attempts of one stage, or two programs of one part. Pure. */
 export function* suspects(now: readonly Sighting[]): Generator<[why: string, one: Sighting, other: Sighting]> {
   const ours = now.filter(({ zombie }) => !zombie);
   for (const [index, one] of ours.entries()) {

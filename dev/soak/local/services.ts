@@ -6,11 +6,11 @@ import { readPidFile } from '../../processes.ts';
 import { ensureTemporal, type TemporalOptions } from '../../temporal-server.ts';
 import type { Service } from '../target.ts';
 
-/** As what looks after services would: a moment between an end that nobody asked for and the next start. */
+/** Delay before a restart after an unexpected end, as with a service manager. */
 const AGAIN_AFTER_MS = 1_000;
-/** The worker bundles its workflows first; beside trainers on two cores that takes long. */
+/** The worker bundles its workflows first, which takes long beside trainers on two cores. */
 const READY_TIMEOUT_MS = 180_000;
-/** What a worker says once it polls. */
+/** The log message of a worker that polls. */
 export const READY = 'worker started';
 
 export interface WorkerOptions {
@@ -20,12 +20,12 @@ export interface WorkerOptions {
   readonly logFile: string;
 }
 
-/** A worker that is kept running. `pid` is that of the present process. */
+/** A supervised worker. `pid` is that of the current process. */
 export interface KeptService extends Service {
   pid(): number | null;
 }
 
-/** A worker process, started again whenever it ends and was not asked to. */
+/** A worker process that is restarted after every unexpected end. */
 export function keepWorker(options: WorkerOptions): KeptService {
   let wanted = false;
   let child: ChildProcess | null = null;
@@ -72,13 +72,13 @@ export function keepWorker(options: WorkerOptions): KeptService {
 
 export function startWorker({ program, cwd, env, logFile }: WorkerOptions): ChildProcess {
   const log = openSync(logFile, 'a');
-  // A group of its own: Ctrl-C at the soak's terminal is the soak's to handle.
+  // Its own process group, so that Ctrl-C at the terminal reaches only the soak.
   const child = spawn(process.execPath, [program], { cwd, env, detached: true, stdio: ['ignore', log, log] });
   closeSync(log);
   return child;
 }
 
-/** Waits for the word of a worker that it is there. @throws Error after {@link READY_TIMEOUT_MS} with the end of what it said */
+/** Waits until a worker polls. @throws Error after {@link READY_TIMEOUT_MS} with the end of its log */
 export async function untilReady(said: () => string): Promise<void> {
   const deadline = performance.now() + READY_TIMEOUT_MS;
   while (!said().includes(READY)) {
@@ -119,7 +119,7 @@ export function keepTemporal(options: TemporalOptions): KeptService {
           await ensureTemporal(options);
           return;
         } catch (error) {
-          if (tries === 3) throw error; // a port may be held for a moment by connections of the one before
+          if (tries === 3) throw error; // Connections of the previous server may hold the port for a moment.
           await sleep(AGAIN_AFTER_MS);
         }
       }

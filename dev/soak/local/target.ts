@@ -15,11 +15,11 @@ export interface LocalTargetOptions {
   readonly worker: KeptService;
   readonly workerOptions: WorkerOptions;
   readonly temporal: KeptService;
-  /** What zombies print. */
+  /** Log file of zombies. */
   readonly zombieLog: string;
 }
 
-/** The target of processes on this machine: they are found by the marks in their environment. */
+/** The target for processes on this machine, which are found by the marks in their environment. */
 export function createLocalTarget(options: LocalTargetOptions): Target & { end(): Promise<void> } {
   const { mark, store, disk, worker, temporal, workerOptions } = options;
 
@@ -47,7 +47,7 @@ export function createLocalTarget(options: LocalTargetOptions): Target & { end()
       const from = sizeOf(another.logFile);
       const child = startWorker(another);
       const ended = once(child, 'exit');
-      // It may be killed before it is ready, by a power cut.
+      // A power cut may kill it before it is ready.
       await Promise.race([ended, untilReady(() => readFileSync(another.logFile, 'utf8').slice(from))]);
       return {
         async stop() {
@@ -71,7 +71,7 @@ export function createLocalTarget(options: LocalTargetOptions): Target & { end()
       return end === null ? null : { exitCode: end[0], polled };
     },
     async powerCut() {
-      // The services first: what looks after them must not start them again.
+      // Services first, so that they are not restarted.
       await Promise.all([worker.kill(), temporal.kill()]);
       await killAll();
     },
@@ -81,7 +81,7 @@ export function createLocalTarget(options: LocalTargetOptions): Target & { end()
   };
 }
 
-/** SIGKILL to every process of a soak, again until none is left. */
+/** Sends SIGKILL to every process of a soak until none is left. */
 export async function killMarked(mark: string): Promise<void> {
   for (;;) {
     const left = (await processesWith(SOAK_MARK)).filter(
@@ -108,7 +108,7 @@ function send(pid: number, signal: NodeJS.Signals): boolean {
   }
 }
 
-/** Program, arguments, folder and environment of a process, but for the marks by which its executor would find and end it. */
+/** Program, arguments, folder and environment of a process, without the marks by which its executor finds and ends it. */
 async function remember(program: Program, logFile: string): Promise<Zombie> {
   const { pid } = processOf(program);
   const [found] = (await processesWith(SOAK_MARK)).filter((process) => idOf(process) === program.id);
@@ -116,8 +116,7 @@ async function remember(program: Program, logFile: string): Promise<Zombie> {
   return {
     async wake(timeoutMs) {
       const [command, ...args] = found?.command ?? [];
-      if (found === undefined || command === undefined || cwd === null)
-        return 'it had ended before it could be looked at';
+      if (found === undefined || command === undefined || cwd === null) return 'it ended before it could be captured';
       const { ORRERY_JOB: _job, ORRERY_JOB_ID: _id, ORRERY_HOME: _home, ...environment } = found.environment;
       const log = openSync(logFile, 'a');
       const child = spawn(command, args, {
