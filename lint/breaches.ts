@@ -2,11 +2,11 @@ import { relative } from 'node:path/posix';
 import { type Edge, packageOf } from './edges.ts';
 import { allowanceOf, labelOf, type Packages, rowOf, type Walls } from './table.ts';
 
-/** Files that no row of the table holds. */
+/** Files that belong to no row of the table. */
 export const strayFiles = (table: Walls, files: Iterable<string>): string[] =>
   [...files].filter((file) => rowOf(table, file) === null).map((file) => `${file} belongs to no row of the table`);
 
-/** Imports that the table does not allow, a line each. */
+/** Imports that the table does not allow, one line each. */
 export function breaches(table: Walls, packages: Packages, edges: readonly Edge[]): string[] {
   return edges.flatMap((edge) => {
     const row = rowOf(table, edge.from);
@@ -16,7 +16,7 @@ export function breaches(table: Walls, packages: Packages, edges: readonly Edge[
 }
 
 function wrongOf(table: Walls, packages: Packages, row: string, edge: Edge): string | null {
-  if (edge.specifier === null) return table[row]?.computed ? null : `${labelOf(row)} may not compute what it imports`;
+  if (edge.specifier === null) return table[row]?.computed ? null : `${labelOf(row)} may not import by a computed name`;
   return edge.to === null
     ? wrongPackage(table, packages, row, edge.specifier, edge.typesOnly)
     : wrongFile(table, row, edge.to, edge.typesOnly);
@@ -52,7 +52,7 @@ function wrongPackage(
 }
 
 const onlyFiles = (row: string, other: string, files: readonly string[]): string =>
-  `${labelOf(row)} may import of ${labelOf(other)} only ${files.join(', ')}`;
+  `${labelOf(row)} may import only ${files.join(', ')} of ${labelOf(other)}`;
 
 const typesAlone = (row: string, other: string): string =>
-  `${labelOf(row)} may import types alone of ${other} (import type)`;
+  `${labelOf(row)} may import only types of ${other} (import type)`;

@@ -7,7 +7,7 @@ import { type Edge, edgesOf, type Sources } from './edges.ts';
 import { labelOf, type Packages, type Walls } from './table.ts';
 import { unused } from './unused.ts';
 
-/** Everything that is wrong with the imports of a project, a line each; empty when the walls hold. */
+/** All violations of the import rules, one line each; empty when there is none. */
 export function wallFaults(table: Walls, packages: Packages, sources: Sources): string[] {
   let edges: Edge[];
   try {
@@ -27,7 +27,7 @@ export function wallFaults(table: Walls, packages: Packages, sources: Sources): 
   ];
 }
 
-/** Rows that may import each other, directly or not. */
+/** Rows that may import each other, directly or indirectly. */
 function circlesOfRows(table: Walls): string[] {
   const allowed = Object.entries(table).flatMap(([row, { imports }]) =>
     imports === 'anything' ? [] : Object.keys(imports).map((other) => [row, other] as const),
@@ -35,7 +35,7 @@ function circlesOfRows(table: Walls): string[] {
   return circles(allowed).map((circle) => `the table allows a circle: ${circle.map(labelOf).join(' -> ')}`);
 }
 
-/** The source files that git knows or would add. */
+/** The source files that git tracks or would add. */
 export function sourcesOf(project: string): Sources {
   const list = execFileSync('git', ['ls-files', '--cached', '--others', '--exclude-standard', '-z'], {
     cwd: project,

@@ -1,9 +1,9 @@
 type Graph = ReadonlyMap<string, ReadonlySet<string>>;
 
 /**
- * Circles in a graph: for each point on a circle a shortest one, but none that shares a point with a circle listed before it. The list is empty
- * only when the graph has no circle.
- * @returns paths whose first point is repeated at the end
+ * Finds circles in a graph: a shortest one for each point on a circle, without circles that share a point with an earlier one. The list is
+ * empty only when the graph has no circle.
+ * @returns paths that end with their first point
  */
 export function circles(edges: Iterable<readonly [from: string, to: string]>): string[][] {
   const graph = new Map<string, Set<string>>();
@@ -17,7 +17,7 @@ export function circles(edges: Iterable<readonly [from: string, to: string]>): s
   });
 }
 
-/** Breadth first, so that the first way back is a shortest one. */
+/** Breadth-first search, so that the first way back is a shortest one. */
 function shortestCircle(graph: Graph, start: string): string[] | null {
   const cameFrom = new Map<string, string>();
   const queue = [start];

@@ -2,13 +2,13 @@ import { isBuiltin } from 'node:module';
 import { dirname, join } from 'node:path/posix';
 import { type Import, importsOf } from './imports.ts';
 
-/** Text of every source file, by its path from the root with `/`. */
+/** Path of a source file (from the root, with `/`) -> its text. */
 export type Sources = ReadonlyMap<string, string>;
 
-/** An import, and where it leads. */
+/** An import and its target. */
 export interface Edge extends Import {
   readonly from: string;
-  /** Path of the file that is named; null for a package, and for what is computed. */
+  /** Path of the imported file; null for a package and for a computed name. */
   readonly to: string | null;
 }
 
@@ -24,7 +24,7 @@ function pathOf(from: string, specifier: string | null): string | null {
   return join(dirname(from), specifier);
 }
 
-/** The package that a specifier belongs to. A module of Node is `node:fs`, whether it is named `fs`, `node:fs` or `node:fs/promises`. */
+/** The package of a specifier. `fs`, `node:fs` and `node:fs/promises` all become `node:fs`. */
 export function packageOf(specifier: string): string {
   const [first = '', second = ''] = specifier.split('/');
   if (first.startsWith('node:')) return first;

@@ -1,10 +1,10 @@
 import { type ParseOptions, parseSync } from '@swc/core';
 
-/** One place where a file names another module. */
+/** One import of another module. */
 export interface Import {
-  /** What is named: a path or a package. Null when it is computed, and known only when the program runs. */
+  /** A path or a package; null when the name is computed at run time. */
   readonly specifier: string | null;
-  /** Whether the module is not loaded when the program runs. */
+  /** Whether the import is erased, so that the program does not load the module. */
   readonly typesOnly: boolean;
   /** Counted from 1. */
   readonly line: number;
@@ -31,8 +31,8 @@ const LOADERS: ReadonlySet<string> = new Set([
 
 /**
  * Every import of one file: `import`, `export ... from`, `import()`, `require` and its kind, types as `import('...').Name`, augmented
- * modules, and `/// <reference>`. `import { type A } from` is not for types alone: with `verbatimModuleSyntax` it loads the module.
- * @param path - its ending tells the language
+ * modules, and `/// <reference>`. `import { type A } from` counts as a full import: with `verbatimModuleSyntax` it loads the module.
+ * @param path - its extension selects the language
  * @throws SyntaxError naming the file when it does not parse
  */
 export function importsOf(path: string, source: string): Import[] {
@@ -94,7 +94,7 @@ function importOf(node: Node): Named | null {
   }
 }
 
-/** A callee as it is written, with `()` for a call; empty for what no loader is called by. */
+/** A callee as written, with `()` for a call; empty when it cannot be a loader. */
 function calledAs(value: unknown): string {
   const callee = value as Node;
   switch (callee.type) {
@@ -113,7 +113,7 @@ function calledAs(value: unknown): string {
   }
 }
 
-/** A text that is written out; null for an expression. */
+/** The value of a string literal; null for any other expression. */
 function textOf(value: unknown): string | null {
   const node = (value ?? {}) as Node;
   if (node.type === 'StringLiteral') return String(node.value);
@@ -121,7 +121,7 @@ function textOf(value: unknown): string | null {
   return quasis.length === 1 ? String(quasis[0]?.cooked) : null;
 }
 
-/** TypeScript takes a `path` to be a file even without `./`. */
+/** TypeScript treats a `path` as a file even without `./`. */
 function referencesIn(source: string): Import[] {
   return [...source.matchAll(/^[ \t]*\/\/\/\s*<reference\s+(path|types)\s*=\s*["']([^"']+)["']/gm)].map(
     ({ 1: kind, 2: name = '', index }) => ({

@@ -4,7 +4,7 @@ import { allowanceOf, labelOf, type Packages, type Wall, type Walls } from './ta
 const BEGIN = '<!-- begin: lint/walls.ts, written by `npm run docs` -->';
 const END = '<!-- end -->';
 
-/** The page with the table in the place that is marked for it. @throws Error when the page has no such place */
+/** The page with the table between its markers. @throws Error when the markers are missing */
 export function withTable(page: string, table: Walls, packages: Packages): string {
   const [before, after] = [page.indexOf(BEGIN), page.indexOf(END)];
   if (before === -1 || after < before) throw new Error(`expected a line ${BEGIN} and, below it, a line ${END}`);

@@ -3,25 +3,25 @@ import { extname } from 'node:path/posix';
 /** Why one row may import another. */
 export interface Allowance {
   readonly why: string;
-  /** Types alone: nothing of it is loaded. */
+  /** Only types: the module is not loaded. */
   readonly typesOnly?: true;
-  /** These files alone, by their paths within the other row. */
+  /** Only these files. Paths within the other row. */
   readonly files?: readonly string[];
 }
 
 /** One row: a folder, or a single file. */
 export interface Wall<Row extends string = string> {
-  /** What is in it, as Markdown in one line. */
+  /** Its content, as one line of Markdown. */
   readonly holds: string;
-  /** Files that other rows may import, by their paths within this one. Left out: all of them. */
+  /** Files that other rows may import. Paths within this row. The default is all files. */
   readonly publicFiles?: readonly string[];
-  /** Other rows that it may import; a text is the reason. */
+  /** Other rows that it may import, with the reason. */
   readonly imports: 'anything' | { readonly [row in Row]?: string | Allowance };
-  /** Packages that it may import, modules of Node among them. */
+  /** Packages and modules of Node that it may import. */
   readonly packages: 'anything' | readonly string[];
-  /** Packages of which it may import types alone. */
+  /** Packages of which it may import only types. */
   readonly packageTypes?: readonly string[];
-  /** Every folder within it needs a row of its own. */
+  /** Whether every folder within it needs a row of its own. */
   readonly flat?: true;
   /** Why it may import a module whose name is computed. */
   readonly computed?: string;
@@ -33,13 +33,13 @@ export type Walls = Readonly<Record<string, Wall>>;
 /** What each package is used for. */
 export type Packages = Readonly<Record<string, string>>;
 
-/** @returns the rows as they are; the compiler sees that each one names rows that exist */
+/** @returns the rows unchanged. The compiler checks that each row names only existing rows. */
 export const walls = <Row extends string>(rows: Readonly<Record<Row, Wall<NoInfer<Row>>>>): Walls => rows;
 
 /**
- * The row that a file belongs to: the longest of those that hold it.
+ * The row of a file: the longest path that contains it.
  * @param path - from the root, with `/`
- * @returns null for a file that no row holds: in a new folder, or loose in the root
+ * @returns null when no row contains the file: it is in a new folder or in the root
  */
 export function rowOf(table: Walls, path: string): string | null {
   for (let end = path.length; end > 0; end = path.lastIndexOf('/', end - 1)) {

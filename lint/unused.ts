@@ -5,12 +5,12 @@ import { allowanceOf, labelOf, type Packages, rowOf, type Walls } from './table.
 /** How one row uses another, or a package. */
 interface Use {
   readonly isLoaded: boolean;
-  /** Paths within the other row. */
+  /** Imported paths within the other row. */
   readonly files: ReadonlySet<string>;
 }
 type Uses = ReadonlyMap<string, Use>;
 
-/** What the table allows and nobody needs, a line each. So it stays as tight as the code. */
+/** Entries of the table that no import uses, one line each. Removing them keeps the table as strict as possible. */
 export function unused(table: Walls, packages: Packages, edges: readonly Edge[], files: Iterable<string>): string[] {
   const uses = usesOf(table, edges);
   const named = [...files, ...edges.flatMap(({ to }) => to ?? [])];
@@ -29,7 +29,7 @@ export function unused(table: Walls, packages: Packages, edges: readonly Edge[],
   ];
 }
 
-/** Tests do not count: they import private files, too. */
+/** Tests do not count, because they may import private files. */
 function unusedPublicFiles(table: Walls, edges: readonly Edge[]): string[] {
   const used = new Set(
     edges.flatMap(({ from, to }) => {
@@ -44,7 +44,7 @@ function unusedPublicFiles(table: Walls, edges: readonly Edge[]): string[] {
   );
 }
 
-/** Uses by `from -> to`; what is computed is `from -> *`. */
+/** `from -> to` -> use. A computed name counts as `from -> *`. */
 function usesOf(table: Walls, edges: readonly Edge[]): Uses {
   const uses = new Map<string, { isLoaded: boolean; files: Set<string> }>();
   for (const { from, to, specifier, typesOnly } of edges) {
@@ -64,7 +64,7 @@ function unusedOfRow(table: Walls, row: string, uses: Uses): string[] {
   const faults = (other: string, label: string, typesOnly = false, files: readonly string[] = []): string[] => {
     const use = uses.get(`${row} -> ${other}`);
     if (use === undefined) return [`${labelOf(row)} may import ${label} and does not: remove this from the table`];
-    if (!use.isLoaded && !typesOnly) return [`${labelOf(row)} imports types alone of ${label}: say so in the table`];
+    if (!use.isLoaded && !typesOnly) return [`${labelOf(row)} imports only types of ${label}: say so in the table`];
     const idle = files.filter((file) => !use.files.has(file));
     return idle.map(
       (file) => `${labelOf(row)} may import ${file} of ${label} and does not: remove this from the table`,

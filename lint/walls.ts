@@ -1,16 +1,16 @@
 /**
- * The walls of the house: what each folder may import, and why. `npm run lint` holds them, `npm run docs` writes them into
- * docs/architecture.md. What is not here is refused: a new folder needs a row, a new import an allowance. What nothing uses is refused too.
+ * The import rules of the project: what each folder may import, and why. `npm run lint` enforces them, and `npm run docs` writes them into
+ * docs/architecture.md. Everything else is forbidden: a new folder needs a row, and a new import needs an entry. Unused entries are errors too.
  *
- * A row is a folder or a single file, and a file belongs to the longest row that holds it. Tests may import anything.
+ * A row is a folder or a single file. A file belongs to the longest row that contains it. Tests may import anything.
  */
 import { type Walls, walls } from './table.ts';
 
-const SCHEMAS = 'parses what comes from outside';
+const SCHEMAS = 'parses input from outside';
 const RECORDS = 'schemas and records';
 const ERRORS = 'exit codes and errors of commands';
-const LOOP = 'the loop over problems, randomness';
-const PROGRAM = 'the form of a program; which problems are its own';
+const LOOP = 'the loop over problems, and seeded randomness';
+const PROGRAM = 'the interface of a program, and the share of problems of a part';
 
 export const WALLS: Walls = walls({
   spec: {
@@ -34,8 +34,8 @@ export const WALLS: Walls = walls({
       executor: 'runs jobs',
       domains: { why: 'checks the settings of the domain', files: ['domain.ts'] },
       inputs: 'digests of the data that a campaign names',
-      installation: 'whose task queue and which workflows are open',
-      planner: 'refuses what fits on no machine',
+      installation: 'the owner of a task queue, and open workflows',
+      planner: 'refuses stages that fit on no machine',
       report: 'publishes the report with the facts of its campaign',
       spec: RECORDS,
       store: 'claims, seals and reads results',
@@ -48,17 +48,17 @@ export const WALLS: Walls = walls({
     flat: true,
     publicFiles: ['index.ts'],
     imports: {
-      executor: 'the interface that it fulfils',
+      executor: 'the interface that it implements',
       inputs: 'reads the YAML of its settings',
       'k8s/api': 'client and watches',
-      'k8s/api/objects.ts': 'the form of objects',
+      'k8s/api/objects.ts': 'types of objects',
       'k8s/capacity': 'what fits on the nodes',
       'k8s/logs': 'keeps logs, gathers diagnoses',
       'k8s/manifests': 'makes Jobs',
       'k8s/manifests/labels.ts': 'finds its own Jobs',
-      'k8s/status': 'judges Jobs',
-      'k8s/status/snapshot.ts': 'reads what is judged',
-      'k8s/status/store-notes.ts': 'jobs that are never to start again',
+      'k8s/status': 'determines the status of Jobs',
+      'k8s/status/snapshot.ts': 'reads the state of a Job',
+      'k8s/status/store-notes.ts': 'jobs that must never start again',
       spec: RECORDS,
       store: 'the id of the store is a label',
     },
@@ -67,14 +67,14 @@ export const WALLS: Walls = walls({
   'k8s/api': {
     holds: 'client, errors and retries, watches',
     imports: {
-      'k8s/api/objects.ts': 'the form of objects',
-      'k8s/manifests/labels.ts': 'watches what is ours alone',
-      'k8s/status/seen-pod.ts': 'remembers how pods were last seen',
+      'k8s/api/objects.ts': 'types of objects',
+      'k8s/manifests/labels.ts': 'selects only our own objects',
+      'k8s/status/seen-pod.ts': 'keeps the last state of pods',
     },
     packages: ['@kubernetes/client-node', 'node:events', 'node:stream', 'node:timers', 'p-timeout'],
   },
   'k8s/api/objects.ts': {
-    holds: 'the form of the objects, and small readers of it',
+    holds: 'types of objects, and small readers',
     imports: {},
     packages: [],
     packageTypes: ['@kubernetes/client-node'],
@@ -84,8 +84,8 @@ export const WALLS: Walls = walls({
     publicFiles: ['gang.ts', 'job.ts', 'placement.ts'],
     imports: {
       executor: { why: 'job requests', typesOnly: true },
-      'k8s/api/objects.ts': 'the form of objects',
-      'k8s/manifests/labels.ts': 'labels and annotations of what is made',
+      'k8s/api/objects.ts': 'types of objects',
+      'k8s/manifests/labels.ts': 'labels and annotations of new objects',
       spec: 'job requests and settings',
       store: { why: 'the folder of a stage', files: ['layout.ts'] },
     },
@@ -109,44 +109,44 @@ export const WALLS: Walls = walls({
       'pod-state.ts',
     ],
     imports: {
-      executor: 'what is observed, and how it maps to an outcome',
-      'k8s/api/objects.ts': 'the form of objects',
+      executor: 'observations, and how they map to an outcome',
+      'k8s/api/objects.ts': 'types of objects',
       'k8s/manifests/labels.ts': 'reads labels and annotations',
-      'k8s/status/seen-pod.ts': { why: 'pods as last seen', typesOnly: true },
-      spec: 'the failure table and what is observed',
+      'k8s/status/seen-pod.ts': { why: 'the last state of pods', typesOnly: true },
+      spec: 'the failure table and observations',
     },
     packages: [],
   },
   'k8s/status/seen-pod.ts': {
-    holds: 'a pod as it was last seen',
-    imports: { 'k8s/api/objects.ts': 'the form of objects' },
+    holds: 'the last state of a pod',
+    imports: { 'k8s/api/objects.ts': 'types of objects' },
     packages: [],
   },
   'k8s/status/snapshot.ts': {
-    holds: 'reads from the cluster what a status is judged by',
+    holds: 'reads the state of a Job from the cluster',
     imports: {
-      'k8s/api': 'asks and watches',
-      'k8s/api/objects.ts': 'the form of objects',
+      'k8s/api': 'requests and watches',
+      'k8s/api/objects.ts': 'types of objects',
       'k8s/manifests/labels.ts': 'the queue of a Job',
-      'k8s/status': 'the form of a snapshot; which pods have ended',
-      'k8s/status/seen-pod.ts': { why: 'pods as last seen', typesOnly: true },
+      'k8s/status': 'the type of a snapshot; which pods have ended',
+      'k8s/status/seen-pod.ts': { why: 'the last state of pods', typesOnly: true },
     },
     packages: [],
   },
   'k8s/status/store-notes.ts': {
-    holds: 'notes in the store: jobs that are never to start again',
+    holds: 'notes in the store about jobs that must never start again',
     imports: { spec: SCHEMAS, store: 'writes and reads files' },
     packages: ['node:fs', 'node:path', 'zod'],
   },
   'k8s/logs': {
-    holds: 'logs of pods, kept and followed; diagnoses of Jobs that do not get on',
+    holds: 'logs of pods, stored and followed; diagnoses of Jobs that make no progress',
     imports: {
-      executor: { why: 'what is observed', typesOnly: true },
-      'k8s/api': 'asks and watches',
-      'k8s/api/objects.ts': 'the form of objects',
+      executor: { why: 'observations', typesOnly: true },
+      'k8s/api': 'requests and watches',
+      'k8s/api/objects.ts': 'types of objects',
       'k8s/manifests/labels.ts': 'names of containers',
       'k8s/status': 'which pods run',
-      'k8s/status/seen-pod.ts': { why: 'pods as last seen', typesOnly: true },
+      'k8s/status/seen-pod.ts': { why: 'the last state of pods', typesOnly: true },
       store: 'names and writes files',
     },
     packages: ['node:events', 'node:fs', 'node:path', 'p-queue', 'p-timeout'],
@@ -156,16 +156,16 @@ export const WALLS: Walls = walls({
     publicFiles: ['nodes.ts', 'shortage.ts'],
     imports: {
       executor: { why: 'job requests', typesOnly: true },
-      'k8s/api': { why: 'asks for nodes', typesOnly: true },
-      'k8s/api/objects.ts': 'the form of objects',
-      'k8s/manifests': 'what a pod asks for',
+      'k8s/api': { why: 'lists nodes', typesOnly: true },
+      'k8s/api/objects.ts': 'types of objects',
+      'k8s/manifests': 'the resources that a pod requests',
       planner: 'which nodes qualify',
       spec: { why: 'job requests', typesOnly: true },
     },
     packages: [],
   },
   executor: {
-    holds: 'one interface for what runs jobs; from an attempt to its job request',
+    holds: 'the interface of executors; from an attempt to its job request',
     publicFiles: ['index.ts'],
     imports: { spec: RECORDS, store: { why: 'the folder of a stage', files: ['layout.ts'] } },
     packages: ['node:crypto'],
@@ -174,7 +174,7 @@ export const WALLS: Walls = walls({
     holds: 'the executor for this machine',
     publicFiles: ['index.ts', 'processes.ts'],
     imports: {
-      executor: 'the interface that it fulfils',
+      executor: 'the interface that it implements',
       spec: RECORDS,
       store: 'keeps its records in files',
     },
@@ -196,7 +196,7 @@ export const WALLS: Walls = walls({
     ],
   },
   planner: {
-    holds: 'forecasts of memory, machines and time; which nodes qualify: pure ([planner](planner.md))',
+    holds: 'pure: forecasts of memory, machines and time; which nodes qualify ([planner](planner.md))',
     publicFiles: ['index.ts'],
     imports: { spec: 'the campaign and its assumptions' },
     packages: ['zod'],
@@ -229,7 +229,7 @@ export const WALLS: Walls = walls({
   },
   inputs: {
     holds:
-      'opening and fetching what a campaign names, by the rules of the worker ([data](data.md#what-may-be-read)); reading YAML',
+      'opening and downloading the data of a campaign, by the rules of the worker ([data](data.md#what-may-be-read)); reading YAML',
     publicFiles: ['index.ts'],
     imports: { spec: 'errors, limits and locations' },
     packages: [
@@ -247,14 +247,13 @@ export const WALLS: Walls = walls({
     ],
   },
   installation: {
-    holds:
-      'which store has which task queue; what Temporal says of workflows, parsed ([queues](temporal.md#task-queues))',
+    holds: 'which store owns which task queue; parsed descriptions of workflows ([queues](temporal.md#task-queues))',
     publicFiles: ['index.ts'],
     imports: { store: 'the id of the store' },
     packages: ['@temporalio/client', 'node:fs', 'node:os', 'node:path', 'node:timers', 'zod'],
   },
   reconciler: {
-    holds: 'what killed processes left: a pure function finds it, thin actions clean it up',
+    holds: 'garbage of killed processes: a pure function finds it, thin actions remove it',
     publicFiles: ['index.ts'],
     imports: {
       executor: { why: 'lists and stops jobs', typesOnly: true },
@@ -265,7 +264,7 @@ export const WALLS: Walls = walls({
     packageTypes: ['@temporalio/client'],
   },
   domains: {
-    holds: '`domain.ts`, the contract of a domain, and what domains share',
+    holds: '`domain.ts`, the contract of a domain, and code that domains share',
     flat: true,
     computed: 'a campaign names its domain',
     imports: { spec: 'errors and limits' },
@@ -298,14 +297,14 @@ export const WALLS: Walls = walls({
       'stages/prepare': 'starts it',
       'stages/rewrite': 'starts it',
       'stages/runtime': { why: 'runs the program', files: ['run.ts'] },
-      'stages/runtime/context.ts': { why: 'the form of a program', typesOnly: true },
+      'stages/runtime/context.ts': { why: 'the interface of a program', typesOnly: true },
       'stages/runtime/exits.ts': 'ends with the exit code',
       'stages/search': 'starts it',
     },
     packages: ['node:fs'],
   },
   'stages/runtime/context.ts': {
-    holds: 'what a program is handed',
+    holds: 'the context that a program receives',
     imports: {
       domains: { why: 'the domain', typesOnly: true },
       spec: { why: RECORDS, typesOnly: true },
@@ -314,12 +313,12 @@ export const WALLS: Walls = walls({
     packageTypes: ['pino'],
   },
   'stages/runtime/exits.ts': {
-    holds: 'ways in which a program ends',
+    holds: 'the exit codes of a program',
     imports: { spec: 'the failure table' },
     packages: [],
   },
   'stages/runtime/signals.ts': {
-    holds: 'abort signals that let go',
+    holds: 'abort signals whose listeners are removed',
     imports: {},
     packages: [],
   },
@@ -343,7 +342,7 @@ export const WALLS: Walls = walls({
     imports: {
       spec: RECORDS,
       'stages/runtime/context.ts': { why: 'where a program writes', typesOnly: true },
-      'stages/runtime/exits.ts': 'an input that does not hold ends the program',
+      'stages/runtime/exits.ts': 'an invalid input ends the program',
       store: 'manifests and files',
     },
     packages: ['node:crypto', 'node:fs', 'node:path', 'node:zlib'],
@@ -357,7 +356,7 @@ export const WALLS: Walls = walls({
       inputs: 'reads the chat template',
       spec: RECORDS,
       'stages/runtime/context.ts': { why: 'log and signal', typesOnly: true },
-      'stages/runtime/exits.ts': 'a server that is gone ends the program',
+      'stages/runtime/exits.ts': 'the program ends when the server is gone',
       'stages/runtime/signals.ts': 'ends requests',
     },
     packages: ['@huggingface/jinja', 'node:fs', 'node:path', 'node:timers', 'undici', 'zod'],
@@ -370,10 +369,10 @@ export const WALLS: Walls = walls({
       domains: { why: 'canaries', typesOnly: true },
       spec: RECORDS,
       'stages/io': 'lines between processes',
-      'stages/policy': { why: 'waits by the same rule', files: ['retry.ts'] },
+      'stages/policy': { why: 'waits with the same back-off', files: ['retry.ts'] },
       'stages/runtime': { why: 'starts Python', files: ['python.ts'] },
       'stages/runtime/context.ts': { why: 'log and signal', typesOnly: true },
-      'stages/runtime/exits.ts': 'a verifier that is gone ends the program',
+      'stages/runtime/exits.ts': 'the program ends when the verifier is gone',
     },
     packages: ['node:child_process', 'node:events', 'node:fs', 'node:path', 'node:timers', 'zod'],
   },
@@ -385,8 +384,8 @@ export const WALLS: Walls = walls({
       spec: RECORDS,
       'stages/io': 'journals and JSON lines',
       'stages/runtime': LOOP,
-      'stages/runtime/context.ts': { why: 'the form of a program', typesOnly: true },
-      'stages/runtime/exits.ts': 'data that does not hold ends the program',
+      'stages/runtime/context.ts': { why: 'the interface of a program', typesOnly: true },
+      'stages/runtime/exits.ts': 'invalid data ends the program',
       'stages/verifier': 'checks the answers of the data',
       store: { why: 'writes files', files: ['files.ts'] },
     },
@@ -417,7 +416,7 @@ export const WALLS: Walls = walls({
     packages: ['node:path', 'zod'],
   },
   'stages/linearise': {
-    holds: 'the stage that writes search trees out as traces',
+    holds: 'the stage that turns search trees into traces',
     publicFiles: ['program.ts', 'terminal-step.ts'],
     imports: {
       domains: { why: 'steps', typesOnly: true },
@@ -478,7 +477,7 @@ export const WALLS: Walls = walls({
       report: 'builds the report',
       spec: RECORDS,
       'stages/io': 'reads results of stages',
-      'stages/runtime/context.ts': { why: 'the form of a program', typesOnly: true },
+      'stages/runtime/context.ts': { why: 'the interface of a program', typesOnly: true },
       store: { why: 'reads and writes files', files: ['files.ts'] },
     },
     packages: ['node:path'],
@@ -495,12 +494,12 @@ export const WALLS: Walls = walls({
     packages: ['@dagrejs/dagre', 'jstat', 'pretty-ms', 'simple-statistics', 'vega', 'vega-lite', 'zod'],
   },
   'worker.ts': {
-    holds: 'the worker: reads the environment, builds everything, starts',
+    holds: 'the worker: reads the environment, wires the parts, starts',
     imports: {
       activities: 'serves them',
       config: 'connection, errors of commands',
-      inputs: 'rules of what may be read',
-      installation: 'takes the task queue for its store',
+      inputs: 'rules for which data may be read',
+      installation: 'claims the task queue for its store',
       reconciler: 'runs it every ten minutes',
       spec: RECORDS,
       worker: 'its parts',
@@ -510,12 +509,12 @@ export const WALLS: Walls = walls({
   worker: {
     holds: 'parts of the worker: bundle, deployment, executors, logging, preflight',
     imports: {
-      executor: { why: 'the interface that both fulfil', typesOnly: true },
-      activities: { why: 'the converters of data', files: ['data-converter.ts'] },
+      executor: { why: 'the interface that both implement', typesOnly: true },
+      activities: { why: 'the data converters', files: ['data-converter.ts'] },
       installation: 'which workflows are open',
       k8s: 'one of the two executors',
       local: 'the other',
-      reconciler: { why: 'the form of a machine', typesOnly: true },
+      reconciler: { why: 'the type of a machine', typesOnly: true },
       spec: RECORDS,
       store: 'paths of secrets, for the log',
     },
@@ -530,7 +529,7 @@ export const WALLS: Walls = walls({
   cli: {
     holds: '`orrery`: submit, status, pause, resume, report and the rest ([commands](cli.md))',
     imports: {
-      executor: 'shows the Job that would be made',
+      executor: 'shows the Job of a stage',
       config: ERRORS,
       domains: { why: 'checks the settings of the domain', files: ['domain.ts'] },
       inputs: 'opens the campaign file',
@@ -540,7 +539,7 @@ export const WALLS: Walls = walls({
       reconciler: '`orrery gc`',
       spec: RECORDS,
       store: 'reads results and reports',
-      worker: { why: '`orrery gc` asks the executor', files: ['executors.ts'] },
+      worker: { why: '`orrery gc` needs the executor', files: ['executors.ts'] },
       'package.json': 'the version',
     },
     packages: [
@@ -567,16 +566,16 @@ export const WALLS: Walls = walls({
   },
   'package.json': { holds: 'the version, and the packages', imports: {}, packages: [] },
   scripts: {
-    holds: 'what `npm run` starts',
+    holds: 'the scripts of `npm run`',
     imports: {
-      cli: 'the demo submits, watches and reads as a person does',
+      cli: 'the demo submits, watches and reads like a person',
       config: ERRORS,
       dev: 'Temporal and the worker as processes, a second clone, tables in Markdown',
       'dev/cluster': 'starts and stops it',
       'dev/setup': 'installs Python',
       'dev/soak': 'starts it',
       installation: 'the task queue of the demo',
-      lint: 'checks the walls, writes their table',
+      lint: 'checks the import rules, writes their table',
       spec: 'generates the reference',
     },
     packages: [
@@ -595,13 +594,13 @@ export const WALLS: Walls = walls({
     packageTypes: ['@temporalio/client'],
   },
   lint: {
-    holds: 'the table of walls and what holds it',
+    holds: 'the table of import rules, and its check',
     publicFiles: ['check.ts', 'packages.ts', 'page.ts', 'walls.ts'],
     imports: { dev: { why: 'tables in Markdown', files: ['markdown.ts'] } },
     packages: ['@swc/core', 'node:child_process', 'node:fs', 'node:module', 'node:path'],
   },
   dev: {
-    holds: 'Temporal and a worker as processes of this machine; what pages about it are written with',
+    holds: 'Temporal and a worker as processes of this machine; helpers for result pages',
     flat: true,
     imports: {
       config: 'paths, ports and connection',
@@ -648,16 +647,16 @@ export const WALLS: Walls = walls({
     ],
   },
   'dev/soak': {
-    holds: 'faults drawn by seed, and the rounds of campaigns that have to bear them ([soak](soak.md))',
+    holds: 'random faults drawn by seed, and rounds of campaigns under them ([soak](soak.md))',
     flat: true,
     publicFiles: ['result.ts', 'soak.ts'],
     imports: {
       cli: { why: 'reads a campaign file', files: ['campaign-file.ts'] },
       config: 'paths, errors of commands',
-      dev: 'the machine in words, tables in Markdown',
-      'dev/soak/checker': 'notes evidence, has it checked',
+      dev: 'a description of the machine, tables in Markdown',
+      'dev/soak/checker': 'writes evidence, runs the checker',
       'dev/soak/local': 'causes faults on this machine',
-      'dev/soak/target.ts': { why: 'the form of a target', typesOnly: true },
+      'dev/soak/target.ts': { why: 'the interface of a target', typesOnly: true },
     },
     packages: [
       '@temporalio/client',
@@ -672,18 +671,18 @@ export const WALLS: Walls = walls({
       'pure-rand',
     ],
   },
-  'dev/soak/target.ts': { holds: 'the form of what faults are caused on', imports: {}, packages: [] },
+  'dev/soak/target.ts': { holds: 'the interface of the system under test', imports: {}, packages: [] },
   'dev/soak/local': {
     holds: 'the target on this machine: its processes, disk and Temporal',
     imports: {
       dev: 'starts Temporal',
-      'dev/soak/checker': { why: 'notes evidence', typesOnly: true },
-      'dev/soak/target.ts': { why: 'the form of a target', typesOnly: true },
+      'dev/soak/checker': { why: 'writes evidence', typesOnly: true },
+      'dev/soak/target.ts': { why: 'the interface of a target', typesOnly: true },
     },
     packages: ['execa', 'node:child_process', 'node:events', 'node:fs', 'node:path', 'node:timers'],
   },
   'dev/soak/checker': {
-    holds: 'the form of the evidence and the checker, which shares nothing with what it checks',
+    holds: 'the types of the evidence, and the checker, which shares no code with what it checks',
     imports: {},
     packages: ['node:crypto', 'node:fs', 'node:path', 'node:stream', 'node:zlib'],
   },
@@ -700,7 +699,7 @@ export const WALLS: Walls = walls({
       spec: RECORDS,
       'stages/policy': 'measures a search',
       'stages/runtime': { why: 'seeded randomness', files: ['random.ts'] },
-      'stages/runtime/context.ts': { why: 'the form of a program', typesOnly: true },
+      'stages/runtime/context.ts': { why: 'the interface of a program', typesOnly: true },
       'stages/search': { why: 'measures a search', files: ['program.ts'] },
       store: 'reads results',
       'tests/support': 'a worker, a cluster and a Temporal to measure',
