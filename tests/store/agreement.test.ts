@@ -91,11 +91,11 @@ test('Python accepts the manifests that TypeScript seals, and refuses the same m
   const code = `
 import json, sys
 from pathlib import Path
-from orrery_trainers.store.manifests import DoesNotHold, read_manifest
+from orrery_trainers.store.manifests import CorruptManifest, read_manifest
 def said(case):
     try:
         return read_manifest(Path(case["folder"]), case["asked"])["digest"]
-    except DoesNotHold as error:
+    except CorruptManifest as error:
         return str(error)
 print(json.dumps([said(case) for case in json.load(sys.stdin)]))`;
   expect(python(code, JSON.stringify(cases))).toEqual([

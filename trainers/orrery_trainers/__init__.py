@@ -1,16 +1,16 @@
 """Python half of orrery: trainers on TRL, the policy server and the verifier.
 
-One sub-package an idea. What each may import is the table of ``trainers/tests/test_walls.py``.
+Each sub-package holds one idea. The table in ``trainers/tests/test_walls.py`` says what each may import.
 
 =============  =========================================================================================
 store          files that survive a kill, canonical JSON, manifests
-pod            the pod contract: stage file in; progress, parts and an exit code out
-domains        problems, demonstrations and ``verify`` of a subject; what a ``domain.py`` imports
-verdicts       the verifier: one program, a pool of judges, a cache, canaries
-models         what computes tokens: the small Llama in NumPy, any model by transformers, sampling
-serving        the policy server: decoding engine, completions, limits of HTTP
-checkpoints    publish a checkpoint, judge it, keep or remove it, resume from it
-training       the trainers ``pretrain``, ``sft`` and ``rl``, and what they share
+pod            the pod contract: a stage file is the input; progress, parts and an exit code are the output
+domains        problems, demonstrations and ``verify`` of a domain; the module that a ``domain.py`` imports
+verdicts       the verifier: a program with a pool of judges, a cache of verdicts, and canaries
+models         language models: the small Llama in NumPy, any model with transformers, sampling
+serving        the policy server: decoding engine, completions, HTTP limits
+checkpoints    publish, check, keep, remove and resume from a checkpoint
+training       the trainers ``pretrain``, ``sft`` and ``rl``, and their shared code
 =============  =========================================================================================
 
 A program runs as ``python -m orrery_trainers.<sub-package>.<module>``: ``training.pretrain``, ``training.sft``,

@@ -1,17 +1,21 @@
-"""Domains on the Python side: problems, demonstrations and the verifier of a subject.
+"""Domains on the Python side: problems, demonstrations and the verifier of a domain.
 
-A domain is one folder of ``domains/``. Its ``domain.py`` defines
+A domain is one folder of ``domains/``. Its ``domain.py`` must define
 
-- ``verify(problem, reference, completion) -> Verdict``: always;
-- ``generate_problems(count, seed, held_out, settings) -> list[Problem]``: domains that make their own problems;
-- ``vocabulary(settings) -> list[str]`` and ``demonstrations(seed, settings) -> Iterator[tuple[str, str]]`` (prompt,
-  completion, without end): domains that a small model can be pretrained on;
-- ``count_backtracks(completion) -> int``: where the phrases alone do not tell;
-- ``final_answer(completion) -> str | None``: the part of a completion that its verdict depends on, quickly found.
-  Verdicts are remembered by it, so that one answer in many words is judged once;
-- ``warm_up() -> None``: loads what the first verdicts would be slow by. Called once, before judges are forked.
+- ``verify(problem, reference, completion) -> Verdict``;
 
-Its ``phrases.json`` is the one place of the reflection phrases; TypeScript and Python both read it.
+and may define
+
+- ``generate_problems(count, seed, held_out, settings) -> list[Problem]``, if the domain generates its problems;
+- ``vocabulary(settings) -> list[str]`` and ``demonstrations(seed, settings) -> Iterator[tuple[str, str]]`` (an endless
+  stream of prompt and completion), if a small model can be pretrained on the domain;
+- ``count_backtracks(completion) -> int``, if counting the phrases is not enough;
+- ``final_answer(completion) -> str | None``, a fast function that finds the part of a completion which decides the
+  verdict. It is the key of the verdict cache, so that completions with the same answer are judged once;
+- ``warm_up() -> None``, which loads everything that would slow down the first verdicts. It is called once, before
+  judges are forked.
+
+The reflection phrases of a domain are in its ``phrases.json`` alone; TypeScript and Python both read it.
 """
 
 from orrery_trainers.domains.domain import Domain, domains_folder, load_domain

@@ -1,4 +1,4 @@
-"""A domain as it is loaded: one folder of ``domains/``, its ``domain.py`` and its phrases."""
+"""Loads a domain: one folder of ``domains/`` with its ``domain.py`` and its phrases."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from orrery_trainers.paths import PROJECT
 
 @dataclass(frozen=True, slots=True)
 class Domain:
-    """A loaded domain. What a domain need not define is None here."""
+    """A loaded domain. A function that the domain does not define is None; see the package's docstring."""
 
     name: str
     folder: Path
@@ -32,12 +32,12 @@ class Domain:
 
 
 def domains_folder() -> Path:
-    """Folder that holds the domains: ``ORRERY_DOMAINS``, or ``domains/`` of the project."""
+    """Folder of the domains: ``ORRERY_DOMAINS``, or ``domains/`` of the project."""
     return Path(os.environ.get("ORRERY_DOMAINS") or PROJECT / "domains")
 
 
 def load_domain(name: str) -> Domain:
-    """Import ``domains/<name>/domain.py``. Raises DomainError when it is not there or not whole."""
+    """Import ``domains/<name>/domain.py``. Raises DomainError if it is missing, incomplete or cannot be imported."""
     folder = domains_folder() / name
     file = folder / "domain.py"
     if not file.is_file():
@@ -71,7 +71,7 @@ def _import(name: str, file: Path) -> ModuleType:
     if spec is None or spec.loader is None:
         raise DomainError(f"{file}: cannot be imported")
     module = importlib.util.module_from_spec(spec)
-    sys.modules[qualified] = module  # dataclasses and pickle look a module up by its name
+    sys.modules[qualified] = module  # dataclasses and pickle find a module by its name
     try:
         spec.loader.exec_module(module)
     except Exception as error:

@@ -11,29 +11,32 @@ from orrery_trainers.domains.values import DomainError
 
 @dataclass(frozen=True, slots=True)
 class Phrases:
-    """Fixed sentences of the reflections (ASTRO, procedure cloning) in the words of the domain: ``phrases.json``."""
+    """Fixed sentences of a reflection (ASTRO, procedure cloning), worded for the domain: ``phrases.json``."""
 
     reflection: str
     negative: str
     positive: str
     go_back: str
-    """Holds ``{place}``: the name of the place that is gone back to."""
+    """Contains ``{place}``: the name of the step that the solution returns to."""
     restart: str
     final_answer: str
 
     @property
     def go_back_opening(self) -> str:
-        """What every return begins with: ``go_back`` in front of the place (behind it, where it stands first)."""
+        """The text of ``go_back`` before the place, or after it if the place comes first. It marks every return."""
         before, _, behind = self.go_back.partition("{place}")
         return before.strip() or behind.strip()
 
     def count_backtracks(self, completion: str) -> int:
-        """Times that a text goes back to an earlier place or restarts. A missing or garbled place is still a return."""
+        """Number of returns to an earlier step and of restarts. A return with a missing or wrong place counts too."""
         return completion.count(self.go_back_opening) + completion.count(self.restart)
 
 
 def read_phrases(folder: Path) -> Phrases:
-    """Read ``phrases.json`` of a domain's folder. Raises DomainError unless it is as domains/domain.ts describes it."""
+    """Read ``phrases.json`` of a domain's folder.
+
+    Raises DomainError unless it matches the schema in domains/domain.ts.
+    """
     # @loads domains/{domain}/phrases.json
     file = folder / "phrases.json"
     try:
@@ -50,7 +53,7 @@ def read_phrases(folder: Path) -> Phrases:
     ):
         raise DomainError(f"{file}: expected an object of strings with the fields {', '.join(sorted(names))}")
     if "{place}" not in raw["goBack"] or raw["goBack"].strip() == "{place}":
-        raise DomainError(f"{file}: goBack: expected words around {{place}}, but got {raw['goBack']!r}")
+        raise DomainError(f"{file}: goBack: expected text around {{place}}, but got {raw['goBack']!r}")
     return Phrases(
         reflection=raw["reflection"],
         negative=raw["negative"],

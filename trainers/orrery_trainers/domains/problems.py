@@ -1,9 +1,9 @@
-"""Problems of a procedural domain, one JSON a line on stdout (``Problem`` of spec/records.ts).
+"""Prints problems of a procedural domain, one JSON per line on stdout (``Problem`` of spec/records.ts).
 
     python -m orrery_trainers.domains.problems --domain countdown --count 800 --seed 1 --settings '{"numbers": 3}'
     python -m orrery_trainers.domains.problems --domain countdown --count 200 --seed 1 --held-out
 
-Equal arguments give equal lines. Problems with and without ``--held-out`` are sets apart, whatever their seeds.
+Equal arguments give equal lines. Problems with and without ``--held-out`` never overlap, whatever their seeds.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ EXIT_INVALID_INPUT = 65
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the program; returns its exit code. Nothing is printed on stdout unless all problems could be made."""
+    """Run the program and return its exit code. It prints all problems, or nothing on stdout if it fails."""
     parser = argparse.ArgumentParser(
         prog="orrery_trainers.domains.problems", description="Prints problems of a procedural domain."
     )
     parser.add_argument("--domain", required=True, help="folder of domains/")
-    parser.add_argument("--count", required=True, type=int, help="problems wanted, all different")
+    parser.add_argument("--count", required=True, type=int, help="number of problems, all different")
     parser.add_argument("--seed", required=True, type=int)
-    parser.add_argument("--held-out", action="store_true", help="from the part that is never trained on")
+    parser.add_argument("--held-out", action="store_true", help="problems that are never used for training")
     parser.add_argument("--settings", default="{}", help="the domain's settings as a JSON object")
     options = parser.parse_args(arguments)
     try:
@@ -50,7 +50,7 @@ def _lines(options: argparse.Namespace) -> list[str]:
     domain = load_domain(options.domain)
     if domain.generate_problems is None:
         raise DomainError(
-            f"domain.name: {options.domain} makes no problems of its own; give data.type: files, or another domain"
+            f"domain.name: {options.domain} generates no problems; set data.type: files, or use another domain"
         )
     problems = domain.generate_problems(options.count, options.seed, options.held_out, settings)
     return [json.dumps(asdict(problem), ensure_ascii=False) + "\n" for problem in problems]

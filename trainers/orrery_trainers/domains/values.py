@@ -1,4 +1,4 @@
-"""What a domain gives and takes."""
+"""Types of the values that a domain takes and returns."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 Settings = dict[str, Any]
-"""``domain.settings`` of the campaign; each domain says what it takes."""
+"""``domain.settings`` of the campaign. Each domain defines its own settings."""
 
 
 class DomainError(Exception):
-    """A domain that is not there, is malformed, or cannot do what is asked. The message says which and what to do."""
+    """A domain is missing or malformed, or it cannot do what was requested. The message says what to change."""
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """A problem with its reference answer as its domain's verifier reads it (``Problem`` of spec/records.ts)."""
+    """A problem with its reference answer, in the format of the domain's verifier (``Problem`` of spec/records.ts)."""
 
     id: str
     problem: str
@@ -25,11 +25,11 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The verifier's word on one completion (``Verdict`` of spec/records.ts)."""
+    """The verifier's decision about one completion (``Verdict`` of spec/records.ts)."""
 
     verdict: Literal["right", "wrong", "unjudged"]
-    """``unjudged``: cannot be judged. Never counted as wrong by itself."""
+    """``unjudged``: the verifier could not judge the completion. It does not count as wrong."""
     answer: str | None
-    """The answer found, normalised so that equal answers are equal strings; None without one."""
+    """The final answer, normalised so that equal answers are equal strings; None if the completion has none."""
     reason: str | None = None
-    """Why it is unjudged; None otherwise."""
+    """Why the completion is unjudged; None for the other verdicts."""

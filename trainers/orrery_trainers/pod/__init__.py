@@ -1,4 +1,4 @@
-"""The pod contract (docs/architecture.md): the stage file comes in; progress, parts and an exit code go out.
+"""The pod contract (docs/architecture.md): a stage file is the input; progress, parts and an exit code are the output.
 
-Nothing here imports torch or TRL, so bad input is refused in milliseconds.
+This package imports neither torch nor TRL, so a program refuses bad input within milliseconds.
 """

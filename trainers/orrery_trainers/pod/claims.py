@@ -1,4 +1,4 @@
-"""Claims: which attempt may write to a stage. The worker claims; a program only looks."""
+"""Claims: which attempt may write to a stage. The worker writes the claims; a program only reads them."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from orrery_trainers.pod.failures import DependencyDown, Fenced
 def refuse_if_fenced(stage: Path, attempt: int) -> None:
     """Raise Fenced if a later attempt than ``attempt`` has claimed the stage in the folder ``stage``.
 
-    What is assumed of the store: that a claim is seen by whoever lists ``claims/`` after it. Where a listing may be
-    stale (NFS keeps one for some seconds), an attempt can publish once more; then it is passed over
+    Assumption: a listing of ``claims/`` shows every earlier claim. Where a listing may be stale (NFS caches one for
+    some seconds), an old attempt can still publish one checkpoint. Later attempts pass over it
     (checkpoints/resume.py).
-    Raises DependencyDown if this attempt's own claim is not there: then the store is another, or gone.
+    Raises DependencyDown if this attempt's own claim is missing: the store is not mounted, or it is another store.
     """
     claims = stage / "claims"
     numbers = {int(file.stem) for file in claims.glob("*.json") if file.stem.isdigit()}

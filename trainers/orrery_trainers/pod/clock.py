@@ -1,4 +1,4 @@
-"""Times as every file of the store has them."""
+"""The format of a time in the files of the store."""
 
 from __future__ import annotations
 
@@ -6,5 +6,5 @@ from datetime import UTC, datetime
 
 
 def utc_now() -> str:
-    """Now, in UTC, as ISO 8601 with milliseconds and Z, as JavaScript writes it."""
+    """The current time in UTC, as ISO 8601 with milliseconds and Z: the format of JavaScript's ``toISOString``."""
     return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,8 +1,9 @@
-"""The code of a pod against that of the worker that started it.
+"""Compares the code of a pod with the code of the worker that started it.
 
-An old image under a new worker would publish a result of old code under the key of the new. The worker lists the
-sources that each program loads in ``sources.json`` of the stage's folder; the same check as ``stages/runtime/code.ts``.
-The standard library alone: the policy server makes it before it serves.
+A pod with an old image under a new worker would publish a result of old code under the key of the new code. The worker
+writes ``sources.json`` into the stage's folder: the sources that each program loads, with their hashes.
+``stages/runtime/code.ts`` makes the same check. This module needs only the standard library, because the policy server
+makes the check before it serves.
 """
 
 from __future__ import annotations
@@ -17,8 +18,8 @@ from typing import Any, Literal
 from orrery_trainers.paths import PROJECT
 from orrery_trainers.pod.failures import DependencyDown, InvalidInput
 
-SHOWN = 3
-"""Names of sources that a message has room for."""
+MAX_LISTED_SOURCES = 3
+"""Maximum number of sources that a message names. *Ours*."""
 
 
 def version_of(sources: dict[str, dict[str, str] | None]) -> str:
@@ -31,29 +32,29 @@ def version_of(sources: dict[str, dict[str, str] | None]) -> str:
 def refuse_other_code(stage: dict[str, Any], folder: Path, program: Literal["main", "policyServer"]) -> None:
     """Compare the sources of this pod with those of the worker.
 
-    folder: the stage's folder in the store.
-    Raises InvalidInput naming both code versions; DependencyDown when the list of the worker's sources does not hold.
+    stage: content of the stage file, not yet checked. folder: the stage's folder in the store.
+    Raises InvalidInput with both code versions if they differ; DependencyDown if ``sources.json`` is damaged.
     """
     version = stage.get("codeVersion")
     if not isinstance(version, str) or not re.fullmatch("[0-9a-f]{64}", version):
-        return  # a stage file that was written by hand
+        return  # the stage file was written by hand
     planned = _read(folder / "sources.json", version)
     listed = planned[program] or {}
     own = {name: _digest_of(_path_of(name, stage["domain"]["name"])) for name in listed}
-    names = [name for name, digest in listed.items() if own[name] != digest]
-    if not names:
+    differing = [name for name, digest in listed.items() if own[name] != digest]
+    if not differing:
         return
-    shown = ", ".join(name if own[name] else f"{name} (missing)" for name in names[:SHOWN])
-    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    names = ", ".join(name if own[name] else f"{name} (missing)" for name in differing[:MAX_LISTED_SOURCES])
+    more = f" and {len(differing) - MAX_LISTED_SOURCES} more" if len(differing) > MAX_LISTED_SOURCES else ""
     raise InvalidInput(
         f"expected the code version {version}, which the worker has, but the code of this pod is "
-        f"{_own_version(planned, program, own)}: {shown}{more} differ. Give both the same code (an image made of the "
+        f"{_own_version(planned, program, own)}: {names}{more} differ. Give both the same code (an image made of the "
         "worker's sources, or a worker of the image's), then retry the stage"
     )
 
 
 def _own_version(planned: dict[str, Any], program: str, own: dict[str, str]) -> str:
-    # A source of both programs is the same file here.
+    # A source that both programs load is one file in this pod, so its digest here replaces both entries.
     both = {name: {**listed, **{one: own[one] for one in listed if one in own}} for name, listed in _lists(planned)}
     return version_of({"policyServer": None, **both, program: own})
 
@@ -75,7 +76,7 @@ def _read(file: Path, version: str) -> dict[str, Any]:
 
 
 def _path_of(name: str, domain: str) -> Path:
-    """Where a source lies, by its name: ``pathOf`` of store/sources.ts."""
+    """The path of a source with this name: ``pathOf`` of store/sources.ts."""
     domains = Path(os.environ.get("ORRERY_DOMAINS") or PROJECT / "domains")
     if name.startswith("ORRERY_DOMAINS/"):
         return domains / name.removeprefix("ORRERY_DOMAINS/")
@@ -83,7 +84,7 @@ def _path_of(name: str, domain: str) -> Path:
 
 
 def _digest_of(path: Path) -> str:
-    """SHA-256 of a source as this pod has it; empty when it is missing."""
+    """SHA-256 of a source in this pod; empty if it is missing."""
     try:
         return hashlib.sha256(path.read_bytes()).hexdigest()
     except (FileNotFoundError, NotADirectoryError):

@@ -1,4 +1,4 @@
-"""What is wrong with a file that its schema refuses, in the words of spec/errors.ts."""
+"""Messages for a file that its schema refuses, worded like those of spec/errors.ts."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import Any
 
 
 def complaints(fault: Any) -> list[str]:
-    """A jsonschema error as 'field: what was expected, but got ...', one a bad field, as spec/errors.ts words it."""
+    """Messages for a jsonschema error, one per bad field: 'field: expected ..., but got ...', as in spec/errors.ts."""
     at = ".".join(str(part) for part in fault.absolute_path)
-    if fault.validator == "oneOf" and fault.context:  # a union: speak of the branch that fits best
+    if fault.validator == "oneOf" and fault.context:  # a union: report the errors of the closest branch
         best = min({one.schema_path[0] for one in fault.context}, key=lambda i: _distance(fault, i))
         return [line for one in fault.context if one.schema_path[0] == best for line in complaints(one)]
     if fault.validator == "required":
@@ -22,12 +22,13 @@ def complaints(fault: Any) -> list[str]:
 
 
 def shorten(value: Any) -> str:
-    """A value as JSON, in at most 80 characters."""
+    """A value as JSON, cut to at most 80 characters."""
     text = json.dumps(value, ensure_ascii=False)
     return text if len(text) <= 80 else f"{text[:77]}..."
 
 
 def _distance(fault: Any, branch: int | str) -> int:
+    # A wrong constant (the kind of a variant) outweighs any number of other errors.
     errors = [one for one in fault.context if one.schema_path[0] == branch]
     return len(errors) + 100 * sum(one.validator == "const" for one in errors)
 
@@ -48,8 +49,8 @@ _EXPECTATIONS = {
 
 
 def _expected(fault: Any) -> str:
-    wording = _EXPECTATIONS.get(fault.validator)
-    return wording.format(fault.validator_value) if wording else f"expected {fault.validator} {fault.validator_value}"
+    template = _EXPECTATIONS.get(fault.validator)
+    return template.format(fault.validator_value) if template else f"expected {fault.validator} {fault.validator_value}"
 
 
 def _join(at: str, name: str) -> str:

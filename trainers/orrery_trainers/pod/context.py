@@ -1,4 +1,4 @@
-"""What a program of a pod knows, and its ways in and out."""
+"""The context of a stage program: its settings, its inputs and its outputs."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ if TYPE_CHECKING:
     from orrery_trainers.pod.stage_types import TrainerStage
 
 S = TypeVar("S", bound="TrainerStage", covariant=True)
-"""Stage file of one kind: ``StageContext[SftStage]``."""
+"""Type of the stage file, for example ``StageContext[SftStage]``."""
 
 
 @dataclass
 class StageContext(Generic[S]):
-    """What one pod knows: the stage, its place in the gang, and the ways out."""
+    """The stage of one pod, its rank in the gang, its inputs and its outputs."""
 
     stage: S
     """The checked stage file (``StageFile`` of spec/stage-file.ts)."""
@@ -42,18 +42,18 @@ class StageContext(Generic[S]):
     world_size: int
     log: Logger
     micro_batch_scale: float = 1.0
-    """Share of the configured micro-batch that is used: below 1 after an out-of-memory."""
+    """Factor for the configured micro-batch, in (0, 1]; below 1 after running out of memory."""
     checkpoint_before: int | None = None
-    """After a divergence: training goes on from a checkpoint of an earlier optimizer step than this."""
+    """After a divergence, training resumes from a checkpoint of an optimizer step below this one."""
     stop: Stop = field(default_factory=Stop)
-    """SIGTERM: save, then stop."""
+    """State of SIGTERM: whether it has come, and whether it may interrupt the program now."""
 
     @classmethod
     def from_environment(cls, kind: str, environment: dict[str, str] | None = None) -> StageContext[Any]:
-        """Read and check everything at the door.
+        """Read and check the environment and the stage file.
 
         kind: the stage kind that the program can run.
-        Raises InvalidInput naming the file or variable, the field, what was expected and what came.
+        Raises InvalidInput naming the file or variable, the field, the expected value and the actual one.
         """
         env = os.environ if environment is None else environment
         file = Path(required(env, "ORRERY_STAGE_FILE"))
@@ -82,7 +82,7 @@ class StageContext(Generic[S]):
 
     @property
     def is_main(self) -> bool:
-        """Whether this rank publishes."""
+        """Whether this is the rank that publishes."""
         return self.rank == 0
 
     @property
@@ -95,21 +95,21 @@ class StageContext(Generic[S]):
     def input_directory(self, role: str) -> Path:
         """Folder of the input stage of ``role``.
 
-        Raises InvalidInput if the stage has no such input, DependencyDown if its manifest is not there.
+        Raises InvalidInput if the stage has no such input, DependencyDown if its manifest is missing.
         """
         return input_folder(self.store, self.stage["inputs"], role)
 
     def input_files(self, role: str, name: str) -> list[Path]:
-        """Verified files of an input: ``solutions.jsonl`` is all its parts, ``policy/`` everything in that folder.
+        """Files of an input, sorted by name, after their hashes were checked.
 
-        Returns them in the order of their names.
-        Raises InvalidInput when there is none, when one is not what its manifest says, or when the manifest is not of
-        the outputs that the stage was planned with; DependencyDown when the manifest does not hold.
+        name: ``solutions.jsonl`` stands for all its parts, ``policy/`` for all files in that folder.
+        Raises InvalidInput if there is no such file, if a file is damaged, or if the manifest describes another result
+        than the stage was planned with; DependencyDown if the manifest is damaged or missing.
         """
         return verified_files(self.store, self.stage["inputs"], role, name)
 
     def input_records(self, role: str, name: str) -> Iterator[dict[str, Any]]:
-        """Records of a JSONL input, over all its parts. Raises InvalidInput naming file and line."""
+        """Records of all parts of a JSONL input. Raises InvalidInput naming file and line."""
         for file in self.input_files(role, name):
             with file.open(encoding="utf-8") as lines:
                 for line_number, line in enumerate(lines, start=1):
@@ -122,14 +122,15 @@ class StageContext(Generic[S]):
                     yield record
 
     def policy_directory(self) -> Path:
-        """Weights to start from, in Hugging Face layout: the input ``policy``, or the campaign's pretrained one."""
+        """Folder of the initial weights in Hugging Face layout: the input ``policy``, or the campaign's ``policy.uri``.
+
+        Raises InvalidInput if the stage has neither, DependencyDown if the folder is missing.
+        """
         if "policy" in self.stage["inputs"]:
             return self.input_files("policy", "policy/")[0].parent
         policy = self.stage["policy"]
         if policy["type"] != "pretrained":
-            raise InvalidInput(
-                "stage file: policy.uri: expected weights to start from (or an input policy), but got neither"
-            )
+            raise InvalidInput("stage file: policy.uri: expected initial weights (or an input policy), but got neither")
         folder = Path(policy["uri"].removeprefix("file://"))
         if not folder.is_dir():
             raise DependencyDown(f"{folder}: expected a folder with weights (policy.uri), but it is not there")
@@ -139,26 +140,29 @@ class StageContext(Generic[S]):
 
     @cached_property
     def progress(self) -> ProgressFile:
-        """How far this pod is, for the worker to read."""
+        """The progress file of this pod. The worker reads it."""
         return ProgressFile(
             self.directory / "progress" / f"{self.rank:05d}.json", self.attempt, self.fence, self.log.warn
         )
 
     def fence(self) -> None:
-        """Raise Fenced if a later attempt has claimed the stage. Called right before anything is published."""
+        """Raise Fenced if a later attempt has claimed the stage. Call it immediately before every publication."""
         refuse_if_fenced(self.directory, self.attempt)
 
     def is_published(self) -> bool:
-        """Whether this part is done, by whichever attempt. One whose files are not what it says counts for nothing."""
+        """Whether this or an earlier attempt has published the part. A damaged part does not count."""
         try:
             fault = fault_of_part(self.directory)
         except FileNotFoundError:
             return False
         if fault is not None:
-            self.log.warn("part is published, but damaged; it is made again", fault=fault)
+            self.log.warn("this part is published, but its files are damaged; making it again", fault=fault)
         return fault is None
 
     def publish(self, files: list[Path], counts: dict[str, float]) -> None:
-        """Hash the files, make them durable, and say that this part is done (``PartManifest`` of spec/manifest.ts)."""
+        """Hash the files, make them durable, and publish this part (``PartManifest`` of spec/manifest.ts).
+
+        Raises Fenced if a later attempt has claimed the stage.
+        """
         publish_part(self.directory, self.attempt, files, counts, self.fence)
         self.log.info("part published", files=len(files), counts=counts)

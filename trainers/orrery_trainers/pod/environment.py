@@ -1,4 +1,4 @@
-"""Variables of the pod contract, checked as they are read."""
+"""Environment variables of the pod contract, with their checks."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from orrery_trainers.pod.failures import InvalidInput
 
 
 def required(env: Mapping[str, str], name: str) -> str:
-    """The variable ``name``. Raises InvalidInput where it is not set or empty."""
+    """The value of the variable ``name``. Raises InvalidInput if it is unset or empty."""
     value = env.get(name, "")
     if not value:
         raise InvalidInput(f"environment: {name}: expected a path, but it is not set")
@@ -18,10 +18,10 @@ def required(env: Mapping[str, str], name: str) -> str:
 
 
 def number(env: Mapping[str, str], name: str, parse: type, default: Any = None, least: float = 0) -> Any:
-    """The variable ``name`` as a finite number.
+    """The value of the variable ``name`` as a finite number.
 
-    parse: int or float. default: what it is where it is not set; None where it must be set.
-    Raises InvalidInput where it is no such number or below ``least``.
+    parse: int or float. default: the value if the variable is unset; None if it must be set. least: the minimum.
+    Raises InvalidInput if the value is not such a number or is below ``least``.
     """
     text = env.get(name)
     if text is None and default is not None:

@@ -1,7 +1,7 @@
-"""Input stages, believed only as far as they are what the campaign planned with: the manifest, then every file's hash.
+"""Checks the inputs of a stage: the manifest must describe the planned result, and every file must match its hash.
 
-The same check as ``stages/io/inputs.ts``. It needs the standard library alone, so that the policy server, which makes
-it before it serves, still starts in a fraction of a second.
+``stages/io/inputs.ts`` makes the same check. This module needs only the standard library: the policy server makes the
+check before it serves, and must start within a fraction of a second.
 """
 
 from __future__ import annotations
@@ -12,16 +12,17 @@ from typing import TYPE_CHECKING
 
 from orrery_trainers.pod.failures import DependencyDown, InvalidInput
 from orrery_trainers.store.files import fault_in
-from orrery_trainers.store.manifests import Another, DoesNotHold, read_manifest
+from orrery_trainers.store.manifests import CorruptManifest, OtherResult, read_manifest
 
 if TYPE_CHECKING:
     from orrery_trainers.pod.stage_types import Input
 
 
 def input_folder(store: Path, inputs: Mapping[str, Input], role: str) -> Path:
-    """Folder of the input stage of ``role``; ``inputs`` is the stage file's (role -> key and digest).
+    """Folder of the input stage of ``role``.
 
-    Raises InvalidInput if the stage has no such input, DependencyDown if its manifest is not there.
+    inputs: those of the stage file, role -> kind, key and digest.
+    Raises InvalidInput if the stage has no such input, DependencyDown if its manifest is missing.
     """
     if role not in inputs:
         raise InvalidInput(
@@ -30,42 +31,45 @@ def input_folder(store: Path, inputs: Mapping[str, Input], role: str) -> Path:
     folder = store / "stages" / inputs[role]["key"]
     if not (folder / "manifest.json").is_file():
         raise DependencyDown(
-            f"{folder / 'manifest.json'}: expected the manifest of the input {role}, but it is not there"
+            f"{folder / 'manifest.json'}: expected the manifest of the input {role}, but there is no such file"
         )
     return folder
 
 
 def verified_files(store: Path, inputs: Mapping[str, Input], role: str, name: str) -> list[Path]:
-    """Verified files of an input: ``solutions.jsonl`` is all its parts, ``policy/`` everything in that folder.
+    """Files of an input, sorted by name, after their hashes were checked.
 
-    Returns them in the order of their names.
-    Raises InvalidInput when the manifest is not of the outputs planned with, when it has no such file, or when a file
-    is not what its manifest says; DependencyDown when it does not hold, because the worker seals it again before the
-    next attempt, or refuses the stage; and what :func:`input_folder` raises.
+    name: ``solutions.jsonl`` stands for all its parts, ``policy/`` for all files in that folder.
+    Raises InvalidInput if the manifest describes another result than the stage was planned with, if it has no such
+    file, or if a file is damaged. Raises DependencyDown if the manifest is damaged: before the next attempt, the worker
+    seals it again or refuses the stage. Raises the errors of :func:`input_folder` too.
     """
     folder = input_folder(store, inputs, role)
     try:
-        # What the key of the stage counts (inputForKey of store/key.ts): made again with the same outputs, it is the
-        # same input.
-        asked = {field: value for field, value in inputs[role].items() if field in ("kind", "digest")}
-        files = read_manifest(folder, asked)["files"]
-    except Another as error:
+        # The key of the stage depends on these fields alone (inputForKey of store/key.ts). An input that was made again
+        # with the same outputs is the same input.
+        expected = {field: value for field, value in inputs[role].items() if field in ("kind", "digest")}
+        files = read_manifest(folder, expected)["files"]
+    except OtherResult as error:
         raise InvalidInput(f"input {role}: {error}") from None
-    except DoesNotHold as error:
+    except CorruptManifest as error:
         raise DependencyDown(f"input {role}: {error}") from None
-    entries = [entry for entry in files if _is_called(entry["path"], name)]
+    entries = [entry for entry in files if _matches(entry["path"], name)]
     if not entries:
         raise InvalidInput(f"{folder}: expected data/{name} or its parts, but the manifest has none")
     if (fault := fault_in(entries, folder)) is not None:
         raise InvalidInput(
-            f"{folder}: input {role} is damaged: {fault}; cancel the campaign and submit it again: what does not hold "
-            "is set aside and made again (a file above 256 MiB only once you have moved manifest.json away)"
+            f"{folder}: input {role} is damaged: {fault}; cancel the campaign and submit it again: damaged outputs are "
+            "set aside and made again (for a file above 256 MiB, first move that stage's manifest.json away)"
         )
     return sorted(folder / entry["path"] for entry in entries)
 
 
-def _is_called(path: str, name: str) -> bool:
-    """Whether ``data/solutions-00003.jsonl`` is a part of ``solutions.jsonl``, or lies in ``policy/``."""
+def _matches(path: str, name: str) -> bool:
+    """Whether a path is the file ``name``, a part of it, or in the folder ``name``.
+
+    ``data/solutions-00003.jsonl`` is a part of ``solutions.jsonl``.
+    """
     inside = path.removeprefix("data/")
     if name.endswith("/"):
         return inside.startswith(name)

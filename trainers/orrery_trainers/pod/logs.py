@@ -1,4 +1,4 @@
-"""Logs as pino writes them: one JSON object a line, constant messages, facts as fields."""
+"""Logs in pino's format: one JSON object per line, with a constant message and the facts as fields."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import time
 import warnings
 from typing import Any, TextIO
 
-# pino's numbers; Python's are lower.
+# Python's levels -> pino's, which are higher by 10.
 _LEVELS = {logging.DEBUG: 20, logging.INFO: 30, logging.WARNING: 40, logging.ERROR: 50, logging.CRITICAL: 60}
 
 
@@ -32,13 +32,13 @@ class Logger:
         self.write(50, message, fields)
 
     def write(self, level: int, message: str, fields: dict[str, Any]) -> None:
-        """Print one line. Values that JSON has no form for are printed as text: a log never fails its program."""
+        """Print one line. Values that JSON cannot represent are printed as text, so a log line never fails."""
         line = {"level": level, "time": int(time.time() * 1000), **self._bound, **fields, "msg": message}
         print(json.dumps(line, ensure_ascii=False, default=str), file=self._stream or sys.stdout, flush=True)
 
 
 class _Bridge(logging.Handler):
-    """Carries what libraries log or warn into our lines."""
+    """Writes the log records and warnings of libraries as lines of our log."""
 
     def __init__(self, log: Logger) -> None:
         super().__init__(logging.WARNING)
@@ -50,9 +50,9 @@ class _Bridge(logging.Handler):
 
 
 def adopt_library_logs(log: Logger) -> None:
-    """Send warnings and the records of every Python logger (from WARNING on) to ``log``.
+    """Send warnings, and the records of every Python logger from level WARNING, to ``log``.
 
-    Deprecations inside libraries are left out: whoever reads a stage's log cannot act on them.
+    Deprecation warnings are dropped, because the reader of a stage's log cannot act on them.
     """
     warnings.filterwarnings("ignore", category=FutureWarning)
     warnings.filterwarnings("ignore", category=DeprecationWarning)

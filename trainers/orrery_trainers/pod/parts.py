@@ -1,4 +1,7 @@
-"""Parts: what one pod has made of a stage (``PartManifest`` of spec/manifest.ts). Written last, so there means done."""
+"""Parts: the outputs of one pod of a stage (``PartManifest`` of spec/manifest.ts).
+
+The part file is written last, so its existence means that the pod is done.
+"""
 
 from __future__ import annotations
 
@@ -12,20 +15,20 @@ from orrery_trainers.store.manifests import checksum_of
 
 
 def part_file(stage: Path) -> Path:
-    """Where a trainer publishes. A gang publishes from rank 0, as part 0."""
+    """Path of a trainer's part file. In a gang, rank 0 publishes part 0."""
     return stage / "parts" / "00000.json"
 
 
 def fault_of_part(stage: Path) -> str | None:
-    """Why the published part does not count; None if its files are what it says.
+    """Why the published part is damaged; None if its files match it.
 
-    Raises FileNotFoundError when nothing is published.
+    Raises FileNotFoundError if no part is published.
     """
     try:
         part = json.loads(part_file(stage).read_text(encoding="utf-8"))
-        # A part of an older version has no checksum.
+        # An older version wrote parts without a checksum.
         if "checksum" in part and part["checksum"] != checksum_of(part):
-            return "its checksum is not that of what it says"
+            return "its checksum does not match its content"
         return fault_in(part["files"], stage)
     except (ValueError, KeyError, TypeError) as error:
         return f"{type(error).__name__}: {error}"
@@ -34,9 +37,10 @@ def fault_of_part(stage: Path) -> str | None:
 def publish_part(
     stage: Path, attempt: int, files: list[Path], counts: dict[str, float], fence: Callable[[], None]
 ) -> None:
-    """Hash the files, make them durable, then write the part.
+    """Hash the files, make them durable, then write the part file.
 
-    fence: raises if this attempt may not write any more; asked right before the write.
+    counts: facts of the stage, by name. fence: raises if this attempt must not write any more; called immediately
+    before the write.
     """
     part = {
         "part": 0,

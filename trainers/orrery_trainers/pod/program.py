@@ -1,6 +1,6 @@
-"""A stage program, from the stage file to its exit code.
+"""The frame of a stage program: reads the stage file, runs the work, and maps errors to exit codes.
 
-A program is ``run_program('sft', train)``, where ``train(context)`` does the work and publishes.
+Use it as ``run_program('sft', train)``, where ``train(context)`` does the work and publishes the result.
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ from orrery_trainers.pod.code_version import refuse_other_code
 from orrery_trainers.pod.context import StageContext
 from orrery_trainers.pod.failures import Terminated, failure_of
 from orrery_trainers.pod.logs import Logger, adopt_library_logs
-from orrery_trainers.pod.stacks import stacks_on_demand
+from orrery_trainers.pod.stacks import print_stacks_on_sigusr1
 from orrery_trainers.pod.stopping import Interrupted
 
 
 def run_program(kind: str, work: Callable[[StageContext[Any]], None]) -> NoReturn:
-    """Run a stage program to its exit code. SIGTERM tells ``context.stop``; ``work`` saves and raises Terminated."""
-    stacks_on_demand()
+    """Run a stage program and exit. SIGTERM sets ``context.stop``; then ``work`` saves and raises Terminated."""
+    print_stacks_on_sigusr1()
     sys.exit(exit_code_of(kind, work))
 
 
 def exit_code_of(kind: str, work: Callable[[StageContext[Any]], None]) -> int:
-    """What :func:`run_program` exits with; the last line on stderr says in words what went wrong."""
+    """The exit code of :func:`run_program`. On a failure, the last line on stderr is its message."""
     log = Logger()
     try:
         context = StageContext.from_environment(kind)
@@ -34,11 +34,11 @@ def exit_code_of(kind: str, work: Callable[[StageContext[Any]], None]) -> int:
         adopt_library_logs(log)
         signal.signal(signal.SIGTERM, context.stop.on_signal)
         if context.is_published():
-            log.info("part is already published; nothing to do")
+            log.info("this part is published already; nothing to do")
             return 0
         refuse_other_code(context.stage, context.directory, "main")
         log.info("stage program started", kind=kind, key=context.stage["key"])
-        context.stop.let_in()  # while it loads there is nothing to save
+        context.stop.allow_interrupt()  # there is nothing to save while the program loads
         work(context)
         return 0
     except Interrupted:
@@ -46,7 +46,7 @@ def exit_code_of(kind: str, work: Callable[[StageContext[Any]], None]) -> int:
     except Terminated as stopped:
         return _stopped(log, stopped)
     except Exception as error:
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # it ends anyway, and is to say why
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # the program ends anyway, and must still print the reason
         failure = failure_of(error)
         code = failure.exit_code if failure else 1
         log.error("stage program failed", exitCode=code, error=type(error).__name__, stack=traceback.format_exc())

@@ -11,25 +11,32 @@ from typing import Any
 from orrery_trainers.pod.clock import utc_now
 from orrery_trainers.store.files import write_json
 
-LEAST_PAUSE_SECONDS = 0.25
-"""Between two writes; the end is always written."""
-SHARE_OF_TIME = 0.05
-"""Of the program's time that writing progress may take: where the store is slow, it is written less often. *Ours*."""
+MIN_WRITE_INTERVAL_SECONDS = 0.25
+"""Minimum time between two writes. The last report is always written. *Ours*."""
+MAX_TIME_SHARE = 0.05
+"""Maximum share of the program's time for writing progress, so a slow store gets fewer writes. *Ours*."""
 
 
 class ProgressFile:
-    """Tells how far a pod is. ``done`` grows with finished units alone, so that a hang shows as a lack of growth."""
+    """Writes the progress of a pod. Only finished units count as ``done``, so during a hang it stops growing."""
 
     def __init__(self, file: Path, attempt: int, fence: Callable[[], None], warn: Callable[..., None]) -> None:
-        """fence: raises when a later attempt has claimed the stage; a pod given up for dead learns of it here."""
+        """fence: raises Fenced if a later attempt has claimed the stage. An abandoned pod learns of it here.
+
+        warn: logs a message with fields.
+        """
         self._file, self._attempt, self._fence, self._warn = file, attempt, fence, warn
-        self._began: tuple[float, float, str] | None = None  # monotonic time, units found done, UTC
+        self._began: tuple[float, float, str] | None = None  # monotonic time, units done at the start, UTC
         self._last: dict[str, Any] = {}
         self._saving_seconds = 0.0
         self._next_write = -math.inf
 
     def report(self, unit: str, done: float, total: float | None, metrics: dict[str, Any] | None = None) -> None:
-        """Tell how far this pod is. The first report says what it found done. Raises Fenced."""
+        """Report that ``done`` of ``total`` units are finished.
+
+        The first report has the units that earlier attempts finished. Metrics that are not finite are left out.
+        Raises Fenced if a later attempt has claimed the stage.
+        """
         if self._began is None:
             self._began = (time.monotonic(), done, utc_now())
         finite = {name: value for name, value in (metrics or {}).items() if _is_finite(value)}
@@ -37,8 +44,8 @@ class ProgressFile:
         if time.monotonic() >= self._next_write or done == total:
             self._write()
 
-    def saved(self, seconds: float) -> None:
-        """Tell that training has stood still for ``seconds`` to save. Raises Fenced."""
+    def add_saving_time(self, seconds: float) -> None:
+        """Report that training has waited ``seconds`` for a save. Raises Fenced."""
         self._saving_seconds += seconds
         if self._last:
             self._write()
@@ -60,10 +67,10 @@ class ProgressFile:
         self._fence()
         try:
             write_json(self._file, progress, durable=False)
-        except OSError as error:  # what cannot be told now is told with the next report: no reason to stop
+        except OSError as error:  # the next report repeats everything, so a failed write must not stop the program
             self._warn("progress could not be written", error=str(error))
         took = time.monotonic() - began
-        self._next_write = time.monotonic() + max(LEAST_PAUSE_SECONDS, took * (1 / SHARE_OF_TIME - 1))
+        self._next_write = time.monotonic() + max(MIN_WRITE_INTERVAL_SECONDS, took * (1 / MAX_TIME_SHARE - 1))
 
 
 def _is_finite(value: Any) -> bool:

@@ -1,4 +1,4 @@
-"""Stacks on demand: what a program hangs in can be asked of it before it is killed. *Ours*."""
+"""Prints the stacks of a program on SIGUSR1, so that the cause of a hang is known before the kill. *Ours*."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ import signal
 import sys
 
 
-def stacks_on_demand() -> None:
-    """From now on SIGUSR1 prints the stack of every thread on stderr, and the program goes on.
+def print_stacks_on_sigusr1() -> None:
+    """Install a handler: SIGUSR1 prints the stack of every thread on stderr, and the program continues.
 
-    The handler runs in C, so it answers in a loop that never ends and in a call that never returns alike. Forked
-    processes inherit it; those that are executed call this as the first thing that they do.
+    The handler runs in C, so it works during an endless loop and during a call that never returns. Forked processes
+    inherit it. A new program must call this function first.
     """
-    # Where a test or an embedder has put a stream without a file in place of stderr, the true one serves.
+    # A test or an embedder may have replaced stderr by a stream without a file; then the original one is used.
     for stream in (sys.stderr, sys.__stderr__):
         if stream is None:
             continue

@@ -1,4 +1,4 @@
-"""The stage file (``StageFile`` of spec/stage-file.ts): all that a program is told, checked before it is used."""
+"""The stage file (``StageFile`` of spec/stage-file.ts): the complete input of a program, checked before it is used."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ SCHEMAS = PROJECT / "spec" / "schemas"
 
 
 def read_stage_file(file: Path, kind: str) -> TrainerStage:
-    """Read a stage file, checked against the schema exported from spec/ and by its key.
+    """Read a stage file. Check it against the schema exported from spec/, and check its key.
 
-    Raises InvalidInput with every bad field; DependencyDown when it says other things than its key was made of.
+    Raises InvalidInput with every bad field; DependencyDown if the key does not match the content.
     """
     import jsonschema
 
@@ -43,6 +43,6 @@ def read_stage_file(file: Path, kind: str) -> TrainerStage:
     if (key := stage_key(stage)) != stage["key"]:
         raise DependencyDown(
             f"{file} is damaged: its content has the key {key}, but it says {stage['key']}; "
-            "the next attempt writes it anew"
+            "the next attempt writes it again"
         )
     return stage

@@ -1,4 +1,4 @@
-"""The key of a trainer's stage, from its stage file, as ``identityOf`` of store/key.ts makes it: the two agree."""
+"""Computes the key of a trainer's stage from its stage file. ``identityOf`` of store/key.ts computes the same key."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ _PINNED = re.compile(r"@(sha256:[0-9a-f]{64})$")
 
 
 def stage_key(stage: Mapping[str, Any]) -> str:
-    """Key of what a stage file of kind pretrain, sft or rl says, whatever key it says itself."""
+    """The key that the content of a stage file (pretrain, sft or rl) has; the ``key`` that it names is ignored."""
     return sha256_canonical(identity_of(stage))
 
 
 def identity_of(stage: Mapping[str, Any]) -> dict[str, Any]:
-    """Everything that decides the result of a trainer, and nothing else: ``Identity`` of spec/manifest.ts."""
+    """Exactly the settings that decide the result of a trainer: ``Identity`` of spec/manifest.ts."""
     config = dict(stage["config"])
     run = config.pop("run")
     server = run["policyServer"]

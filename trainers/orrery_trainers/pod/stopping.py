@@ -1,38 +1,38 @@
-"""SIGTERM: asked to stop, and whether the signal may cut in at this moment. *Ours*."""
+"""SIGTERM: whether the program must stop, and whether the signal may interrupt it now. *Ours*."""
 
 from __future__ import annotations
 
 
 class Interrupted(BaseException):
-    """SIGTERM cut in. A BaseException, so that no library takes it for an error of its own and goes on."""
+    """SIGTERM has interrupted the program. A BaseException, so that no library catches it and continues."""
 
 
 class Stop:
-    """Whether a program has been asked to stop.
+    """Whether a program must stop.
 
-    A flag that is looked at once an optimizer step would let a rollout of many tokens outlast the grace. So the signal
-    cuts in, as Interrupted in the main thread, wherever nothing is lost that is to be kept: while a program loads, and
-    while rollouts and gradients of an optimizer step are made. Elsewhere (the optimizer's update, a save) it waits.
+    If the program only checked a flag once per optimizer step, a long rollout could outlast the grace period. So the
+    signal interrupts the main thread (as Interrupted) wherever no needed work is lost: while the program loads, and
+    while an optimizer step computes rollouts and gradients. At other times (the optimizer's update, a save) it waits.
     """
 
     def __init__(self) -> None:
-        self.asked = False
-        """SIGTERM has come."""
-        self._cuts_in = False
+        self.requested = False
+        """Whether SIGTERM has come."""
+        self._may_interrupt = False
 
-    def let_in(self) -> None:
-        """From now on SIGTERM cuts in; one that has come already does so now."""
-        self._cuts_in = True
-        if self.asked:
+    def allow_interrupt(self) -> None:
+        """From now on SIGTERM interrupts. If it has come already, it interrupts now."""
+        self._may_interrupt = True
+        if self.requested:
             self.on_signal()
 
-    def hold_off(self) -> None:
-        """From now on SIGTERM only sets `asked`."""
-        self._cuts_in = False
+    def defer_interrupt(self) -> None:
+        """From now on SIGTERM only sets `requested`."""
+        self._may_interrupt = False
 
     def on_signal(self, *_: object) -> None:
-        """The handler of SIGTERM. It cuts in once: what is done about it is not to be interrupted again."""
-        self.asked = True
-        if self._cuts_in:
-            self._cuts_in = False
+        """The handler of SIGTERM. It interrupts only once, so that it does not interrupt the save that follows."""
+        self.requested = True
+        if self._may_interrupt:
+            self._may_interrupt = False
             raise Interrupted

@@ -45,7 +45,7 @@ from orrery_trainers.pod.code_version import refuse_other_code
 from orrery_trainers.pod.failures import DependencyDown, InvalidInput, StageFailure, failure_of
 from orrery_trainers.pod.inputs import verified_files
 from orrery_trainers.pod.logs import Logger
-from orrery_trainers.pod.stacks import stacks_on_demand
+from orrery_trainers.pod.stacks import print_stacks_on_sigusr1
 from orrery_trainers.serving.engine import Engine, EngineLimits, Sequence
 from orrery_trainers.serving.text import StopStrings, Text
 
@@ -76,7 +76,7 @@ class Settings:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the server; returns its exit code when it could not start, and does not return otherwise."""
-    stacks_on_demand()
+    print_stacks_on_sigusr1()
     started, log = time.monotonic(), Logger(program="policy-server")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")  # a prompt at a time; the cores are the model's
     for number in (signal.SIGTERM, signal.SIGINT):

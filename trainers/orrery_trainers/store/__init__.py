@@ -1,1 +1,1 @@
-"""Files in the store: written so that they survive a kill, and believed only as far as they were checked."""
+"""Files in the store: writes survive a kill, and reads check everything."""

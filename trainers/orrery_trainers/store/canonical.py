@@ -1,4 +1,4 @@
-"""Canonical JSON and its hash, as ``store/canonical.ts`` makes them: the two agree to the byte."""
+"""Canonical JSON and its hash. ``store/canonical.ts`` produces the same bytes."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ def sha256_canonical(value: Any) -> str:
 
 
 def canonical_json(value: Any) -> str:
-    """Canonical JSON after RFC 8785, as store/canonical.ts writes it: the two have to agree to the byte.
+    """Canonical JSON according to RFC 8785, byte for byte as store/canonical.ts writes it.
 
-    Raises ValueError for what a double cannot say, TypeError for what JSON cannot.
+    Raises ValueError for a number that a double cannot represent, TypeError for a value that JSON cannot represent.
     """
     if isinstance(value, bool) or value is None:
         return json.dumps(value)
@@ -31,16 +31,16 @@ def canonical_json(value: Any) -> str:
     if isinstance(value, dict):
         members = sorted(value.items(), key=lambda member: utf16(member[0]))
         return f"{{{','.join(f'{canonical_json(name)}:{canonical_json(member)}' for name, member in members)}}}"
-    raise TypeError(f"expected a value that JSON can say, but got {type(value).__name__}")
+    raise TypeError(f"expected a value that JSON can represent, but got {type(value).__name__}")
 
 
 def utf16(text: str) -> bytes:
-    """Sorts texts by their UTF-16 code units, as ECMAScript compares them."""
+    """A sort key that orders texts by their UTF-16 code units, as ECMAScript does."""
     return text.encode("utf-16-be", "surrogatepass")
 
 
 def _number(value: float) -> str:
-    """A number as ECMAScript prints it: the shortest digits that read back the same, which ``repr`` finds too."""
+    """A number in ECMAScript's format: the shortest digits that give the same double, which ``repr`` finds too."""
     try:
         double = float(value)
     except OverflowError:

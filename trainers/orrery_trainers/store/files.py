@@ -1,4 +1,4 @@
-"""Files that survive a kill at any instruction: written under a temporary name, fsynced, renamed."""
+"""Writes that survive a kill at any instruction: write under a temporary name, fsync, rename."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 THREADS = min(8, (os.cpu_count() or 1) + 1)
-"""Files read or synced at a time. Hashing lets go of the interpreter's lock, syncing waits for the disk."""
+"""Files that are hashed or synced in parallel. Hashing releases the GIL, and syncing waits for the disk."""
 
 
 def sha256_of(file: Path) -> str:
@@ -31,9 +31,10 @@ def fsync_path(path: Path) -> None:
 
 
 def write_json(file: Path, value: Any, *, durable: bool = True) -> None:
-    """Replace a JSON file as a whole; a reader sees the old one or the new one.
+    """Replace a JSON file atomically: a reader sees the old content or the new one.
 
-    durable: fsync the file and its folder. Progress, which is told again in a moment, goes without.
+    durable: fsync the file and its folder. Progress does not need it, because the next report repeats it.
+    Raises ValueError for a number that is not finite.
     """
     file.parent.mkdir(parents=True, exist_ok=True)
     temporary = file.with_name(f".{file.name}.{os.getpid()}")
@@ -53,9 +54,9 @@ def write_json(file: Path, value: Any, *, durable: bool = True) -> None:
 
 
 def replace_folder(new: Path, place: Path) -> None:
-    """Put the folder ``new`` in the place of ``place``, which may exist; both lie on one file system.
+    """Move the folder ``new`` to ``place`` and remove the folder that was there. Both are on one file system.
 
-    Killed between the two renames, nothing is at ``place``: readers take that for "not there yet".
+    After a kill between the two renames there is no folder at ``place``; readers treat it as not written yet.
     """
     place.parent.mkdir(parents=True, exist_ok=True)
     old = place.with_name(f".{place.name}.old.{os.getpid()}")
@@ -67,10 +68,10 @@ def replace_folder(new: Path, place: Path) -> None:
 
 
 def durable_entries(files: Iterable[Path], base: Path) -> list[dict[str, Any]]:
-    """FileEntry (spec/manifest.ts) of every file: path relative to ``base``, sha256, bytes. And makes them durable.
+    """Make files durable, and return the FileEntry (spec/manifest.ts) of each: path from ``base``, sha256, bytes.
 
-    A file is hashed while it is synced: the bytes just written still lie in memory, and the disk needs no processor.
-    The folders that hold them, from ``base`` down, become durable too. Raises what the file system says.
+    Hashing and syncing run in parallel: the new bytes are still in memory, and the disk needs no processor time.
+    The folders of the files, from ``base`` down, become durable too. Raises OSError.
     """
     paths = sorted(files)
     folders = {folder for path in paths for folder in path.parents if folder == base or base in folder.parents}
@@ -88,14 +89,14 @@ def durable_entries(files: Iterable[Path], base: Path) -> list[dict[str, Any]]:
 
 
 def hashes_of(paths: list[Path]) -> list[str]:
-    """SHA-256 of every file, several at a time. The largest begins first: it decides when all are done."""
+    """SHA-256 of every file, several in parallel. The largest file starts first, because it takes longest."""
     with ThreadPoolExecutor(THREADS) as pool:
         hashes = {path: pool.submit(sha256_of, path) for path in sorted(paths, key=lambda one: -one.stat().st_size)}
         return [hashes[path].result() for path in paths]
 
 
 def size_fault(entries: list[dict[str, Any]], base: Path) -> str | None:
-    """The first file of FileEntries that cannot be what was written, by its size alone; None if there is none."""
+    """The first file that is missing or has another size than its FileEntry says; None if there is none."""
     for entry in entries:
         file = base / entry["path"]
         if not file.is_file():
@@ -106,7 +107,7 @@ def size_fault(entries: list[dict[str, Any]], base: Path) -> str | None:
 
 
 def fault_in(entries: list[dict[str, Any]], base: Path) -> str | None:
-    """Why a file of FileEntries is not what was written; None if all are. Sizes first: they cost nothing."""
+    """The first file that does not match its FileEntry, and why; None if all match. Sizes are checked before hashes."""
     if (fault := size_fault(entries, base)) is not None:
         return fault
     hashes = hashes_of([base / entry["path"] for entry in entries])

@@ -50,8 +50,8 @@ class StageCallback(TrainerCallback):
     def on_train_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
     ) -> TrainerControl:
-        self._context.stop.hold_off()
-        if any_rank(self._context.stop.asked):
+        self._context.stop.defer_interrupt()
+        if any_rank(self._context.stop.requested):
             raise Interrupted  # nothing new to save
         self._saved_step = state.global_step
         if self._context.is_main:
@@ -62,13 +62,13 @@ class StageCallback(TrainerCallback):
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
     ) -> TrainerControl:
         if not is_gang():
-            self._context.stop.let_in()
+            self._context.stop.allow_interrupt()
         return control
 
     def on_pre_optimizer_step(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
     ) -> TrainerControl:
-        self._context.stop.hold_off()
+        self._context.stop.defer_interrupt()
         return control
 
     def on_step_end(
@@ -136,7 +136,7 @@ class StageCallback(TrainerCallback):
         return WORTH.get(self._context.stage["kind"], "loss")
 
     def _stop_if_asked(self, state: TrainerState, control: TrainerControl) -> None:
-        if state.global_step < state.max_steps and any_rank(self._context.stop.asked):
+        if state.global_step < state.max_steps and any_rank(self._context.stop.requested):
             self.stopped = True
             control.should_training_stop = True
 
@@ -157,4 +157,4 @@ class StageCallback(TrainerCallback):
             seconds=round(seconds, 3),
             removed={one.checkpoint: one.reason for one in removed},
         )
-        context.progress.saved(seconds)
+        context.progress.add_saving_time(seconds)

@@ -27,7 +27,7 @@ from collections.abc import Iterable
 from orrery_trainers.domains import DomainError, Verdict, load_domain
 from orrery_trainers.paths import TRAINERS
 from orrery_trainers.pod.failures import DependencyDown
-from orrery_trainers.pod.stacks import stacks_on_demand
+from orrery_trainers.pod.stacks import print_stacks_on_sigusr1
 from orrery_trainers.verdicts.pool import PoolLimits, VerdictPool
 
 PROGRAM = "orrery_trainers.verdicts.verifier"
@@ -128,7 +128,7 @@ def default_limits() -> PoolLimits:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the program; returns its exit code."""
-    stacks_on_demand()
+    print_stacks_on_sigusr1()
     options = _parse(arguments)
     try:
         domain = load_domain(options.domain)

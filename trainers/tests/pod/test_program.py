@@ -26,7 +26,7 @@ from programs import context_of, environment, run_here
 def test_a_part_that_is_already_published_ends_with_0_and_does_no_work(folder, capsys):
     context_of(folder).publish([], {})
     assert run_here("pretrain", folder) == 0
-    assert "already published" in capsys.readouterr().out
+    assert "this part is published already" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

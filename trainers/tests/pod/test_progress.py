@@ -50,8 +50,8 @@ def test_the_first_report_says_what_was_found_and_when_the_loading_was_over(cont
 
 def test_time_stood_still_to_save_adds_up_and_leaves_what_is_done(context, clock):
     context.progress.report(UNIT, 5, 100, {"loss": 0.5})
-    context.progress.saved(1.5)
-    context.progress.saved(0.25)
+    context.progress.add_saving_time(1.5)
+    context.progress.add_saving_time(0.25)
     assert told(context)["savingSeconds"] == 1.75
     assert (told(context)["done"], told(context)["metrics"]) == (5, {"loss": 0.5})
 
@@ -60,7 +60,7 @@ def test_a_save_tells_of_the_steps_that_were_not_told_for_being_too_quick(contex
     context.progress.report(UNIT, 1, 100)
     context.progress.report(UNIT, 2, 100)
     assert told(context)["done"] == 1
-    context.progress.saved(0.1)
+    context.progress.add_saving_time(0.1)
     assert told(context)["done"] == 2
 
 
@@ -123,8 +123,8 @@ def test_done_grows_with_optimizer_steps_and_with_nothing_else(tmp_path, monkeyp
         write(file, value, **how)
 
     monkeypatch.setattr(progress, "write_json", remember)
-    monkeypatch.setattr(progress, "LEAST_PAUSE_SECONDS", 0)
-    monkeypatch.setattr(progress, "SHARE_OF_TIME", 1)
+    monkeypatch.setattr(progress, "MIN_WRITE_INTERVAL_SECONDS", 0)
+    monkeypatch.setattr(progress, "MAX_TIME_SHARE", 1)
     folder = sft_stage(tmp_path, optimizerSteps=6, checkpoints=checkpoints(4))
     assert run_here("sft", folder) == 0
     assert [one["done"] for one in told] == [0, 1, 2, 3, 4, 4, 5, 6, 6]  # once more after a save

@@ -23,26 +23,26 @@ from stages import change_stage, ref_to, seal
 
 def test_where_the_signal_is_let_in_it_cuts_in_once():
     stop = Stop()
-    stop.let_in()
+    stop.allow_interrupt()
     with pytest.raises(Interrupted):
         stop.on_signal(signal.SIGTERM, None)
     stop.on_signal(signal.SIGTERM, None)  # while what was interrupted is being saved
-    assert stop.asked
+    assert stop.requested
 
 
 def test_where_it_is_held_off_it_waits_and_cuts_in_when_it_is_let_in_again():
     stop = Stop()
-    stop.let_in()
-    stop.hold_off()
+    stop.allow_interrupt()
+    stop.defer_interrupt()
     stop.on_signal(signal.SIGTERM, None)
-    assert stop.asked
+    assert stop.requested
     with pytest.raises(Interrupted):
-        stop.let_in()
+        stop.allow_interrupt()
 
 
 def test_what_is_interrupted_does_not_take_it_for_an_error_of_its_own():
     stop = Stop()
-    stop.let_in()
+    stop.allow_interrupt()
     with pytest.raises(Interrupted):
         try:
             stop.on_signal()
