@@ -36,6 +36,12 @@ test('every file of the project that a page names exists', () => {
   expect(missing.map(({ page, path }) => `${page}: ${path}`)).toEqual([]);
 });
 
+test('every file that CONTRIBUTING.md names exists', () => {
+  const paths = [...prose('CONTRIBUTING.md').matchAll(/`([\w.-]+\/[\w./-]*)`/g)].map(([, path = '']) => path);
+  expect(paths.length).toBeGreaterThan(30);
+  expect(paths.filter((path) => !existsSync(inProject(path)))).toEqual([]);
+});
+
 /** The paths in the code of a page that start at a folder of the project, or end like one of its files. */
 function namedPaths(page: string): string[] {
   const text = readFileSync(inProject(page), 'utf8').replaceAll(/^```mermaid.*?^```/gms, '');
