@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import { seconds, tokens, whole } from './fields.ts';
 import { GPUS, type GpuName } from './gpus.ts';
+import { from } from './stages/shared.ts';
 
-const from = (source: string, description: string) => ({ description, source });
 /** A fraction above 0: forecasts divide by it. */
 const share = () => z.number().min(0.001).max(1);
 
