@@ -4,7 +4,15 @@ import { z } from 'zod';
  * Kinds of stages. Apart from their settings, so that a program that asks for a kind does not load the settings of all.
  */
 export const StageKind = z.enum([
-  ...(['prepare', 'pretrain', 'search', 'linearise', 'rewrite', 'sft', 'curriculum', 'rl', 'evaluate'] as const),
+  'prepare',
+  'pretrain',
+  'search',
+  'linearise',
+  'rewrite',
+  'sft',
+  'curriculum',
+  'rl',
+  'evaluate',
   'analyse',
 ]);
 export type StageKind = z.infer<typeof StageKind>;

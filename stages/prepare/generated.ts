@@ -134,11 +134,11 @@ function withoutEqualBenchmarks(set: SetName, problems: readonly Problem[], benc
  */
 export function pythonGenerator({ domain, name }: StageFileOf<'prepare'>, signal: AbortSignal): Generate {
   return async ({ count, seed, heldOut }) => {
+    const options = { domain: domain.name, count, seed, settings: JSON.stringify(domain.settings) };
     const [program, ...args] = pythonCommand(
       'orrery_trainers.domains.problems',
-      ...['--domain', domain.name, '--count', String(count), '--seed', String(seed)],
+      ...Object.entries(options).map(([option, value]) => `--${option}=${value}`),
       ...(heldOut ? ['--held-out'] : []),
-      ...['--settings', JSON.stringify(domain.settings)],
     );
     const made = await execa(program, args, {
       env: pythonEnvironment(),
