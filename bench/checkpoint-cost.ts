@@ -7,7 +7,7 @@ import { type Benchmark, numberText, withoutTarget } from './benchmark.ts';
 const PROGRAM = 'bench/checkpoint_cost.py';
 
 const Times = z.object({ median: z.number(), least: z.number(), most: z.number() });
-/** What the program prints; times in seconds. */
+/** Output of the program; times in seconds. */
 const Measured = z.object({
   baseline: Times,
   ours: Times,
@@ -26,7 +26,7 @@ leaves its files in the page cache. The trainers' own code makes every file dura
 be kept. Both run in one process, after a first round that does not count.`,
 
   async run() {
-    // What the libraries print is shown only if it fails.
+    // The output of the libraries is shown only if the program fails.
     const { stdout } = await execa(VENV_PYTHON, [inProject(PROGRAM)], {
       cwd: PROJECT,
       env: { PYTHONPATH: inProject('trainers'), OMP_NUM_THREADS: '1' },

@@ -13,38 +13,38 @@ import { summarise } from './statistics.ts';
 import { lastOf, timelineOf } from './support/timeline.ts';
 
 const CAMPAIGNS = 5;
-/** Of the three that a toy stage makes. Two seconds and more: a worker then has nothing left to do of the start when the end comes. */
+/** Time of each of the three steps of a toy stage. After two seconds the worker has finished all work that the start caused. */
 const STEP_MS = 700;
 const EMPTY_STAGES = 60;
 const MEDIAN_MS = 150;
 const P95_MS = 500;
 
-/** One hop: a stage's pods have ended, the next one's first process is started. Times in ms. */
+/** One hop: from the end of a stage's pods to the start of the next stage's first process. Times in ms. */
 interface Hop {
   readonly from: string;
   readonly to: string;
-  /** Nothing else of the campaign ran meanwhile. */
+  /** Whether no other stage of the campaign ran during the hop. */
   readonly alone: boolean;
   /** From the end of the last program to the start of the next. */
   readonly total: number;
   readonly parts: Parts;
-  /** From the start of the first process to the first report of the program: not dead time, but what a person sees. */
+  /** From the start of the first process to the first report of the program. It is not dead time, but a person waits for it. */
   readonly programMs: number | null;
 }
 
-/** The way of a hop, in its order. */
+/** The parts of a hop, in order. */
 interface Parts {
-  /** The program has ended -> `awaitJob` has told so: supervisor, its word on disk, the look of the worker. */
+  /** The program has ended -> `awaitJob` returns: the supervisor notices, writes a record, and the worker reads it. */
   readonly seen: number;
   /** -> `sealStage` has the manifest. */
   readonly sealed: number;
   /** -> the next stage's workflow is started. */
   readonly handedOver: number;
-  /** -> its key is known and an equal stage looked for. */
+  /** -> its key is computed and a finished stage with an equal key is searched. */
   readonly resolved: number;
-  /** -> the attempt is claimed and its job on disk. */
+  /** -> the attempt is claimed and its job is on disk. */
   readonly claimed: number;
-  /** -> the supervisor is up and starts the first process. */
+  /** -> the supervisor runs and starts the first process. */
   readonly supervised: number;
 }
 const PART_NAMES: Readonly<Record<keyof Parts, string>> = {
@@ -134,7 +134,7 @@ function findings(hops: readonly Hop[], temporal: readonly number[]): Awaited<Re
   };
 }
 
-/** Runs one campaign and reads from its job records and histories how it went from stage to stage. */
+/** Runs one campaign and reads its hops from its job records and histories. */
 async function hopsOfCampaign({ client, home, store }: Workbench, index: number): Promise<Hop[]> {
   const spec = CampaignSpec.parse(
     aCampaign({ arms: [{ name: 'astro' }], seed: 1000 + index, settings: { stepMs: STEP_MS } }),
@@ -156,7 +156,7 @@ async function hopsOfCampaign({ client, home, store }: Workbench, index: number)
       .toSorted((a, b) => b.endedAt - a.endedAt)[0];
     if (next === undefined || before === undefined) return [];
     const others = spans.filter((span) => span !== next && span !== before);
-    // Until its seal a stage keeps the worker busy, and from its key on.
+    // Another stage keeps the worker busy from the computation of its key until its seal.
     const alone = !others.some((other) => other.askedAt < next.startedAt && other.sealedAt > before.endedAt);
     const parts: Parts = {
       seen: before.watchedAt - before.endedAt,

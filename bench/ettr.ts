@@ -7,16 +7,16 @@ import { RATES, SHARES } from './simulation/failure-model.ts';
 import { createGang, effectiveOf, type Gang, type RestartPolicy, type TrueBooks, wallOf } from './simulation/gang.ts';
 import { summarise } from './statistics.ts';
 
-/** Seeds of a policy. From scratch takes many attempts, and says the same with fewer. */
+/** Seeds of each policy. The restart from scratch takes many attempts, and few seeds show the same result. */
 const SEEDS = { orrery: 20, 'restart without classes': 20, 'restart from scratch': 5 } as const;
 const TARGET_PERCENT = 97;
-/** Nodes beyond those of the gang, to go on with when some are excluded. *Ours*. */
+/** Nodes beyond those of the gang, used when some are excluded. *Ours*. */
 const SPARE_NODES = 8;
-/** Until somebody restarts a stage that is held: the mean over days and nights. *Ours*. */
+/** Time until a person restarts a held stage: the mean over days and nights. *Ours*. */
 const PERSON_ANSWERS_HOURS = 4;
-/** Who never comes to an end is given up after this long. */
+/** A training that does not finish is stopped after this time. */
 const HORIZON_DAYS = 60;
-/** How far the workflow's account may be from the simulator's own books, in points of the ratio: activities take real milliseconds. */
+/** Largest allowed difference between the accounts of the workflow and the simulator, in points. Activities take real milliseconds. */
 const AGREEMENT_POINTS = 0.05;
 
 const POLICIES = [
@@ -26,12 +26,12 @@ const POLICIES = [
 ] as const satisfies readonly RestartPolicy[];
 type RateName = keyof typeof RATES;
 
-/** One training under one policy, told twice. */
+/** One training under one policy, measured twice. */
 interface Life {
   readonly rate: RateName;
   readonly policy: string;
   readonly seed: number;
-  /** By the workflow: StageStatus.account. Null where it was given up. */
+  /** By the workflow: StageStatus.account. Null if the training was stopped at the horizon. */
   readonly accountedPercent: number | null;
   /** By the simulator. */
   readonly truePercent: number;
@@ -80,18 +80,18 @@ back-off (stalls are still noticed); and a restart from scratch, which resumes f
       await world.close();
     }
     const of = (rate: RateName, policy: string) => lives.filter((one) => one.rate === rate && one.policy === policy);
-    const told = (some: readonly Life[]) =>
+    const statisticsOf = (some: readonly Life[]) =>
       summarise(some.map(({ accountedPercent, truePercent }) => accountedPercent ?? truePercent));
     const apart = lives.flatMap(({ accountedPercent, truePercent }) =>
       accountedPercent === null ? [] : Math.abs(accountedPercent - truePercent),
     );
     const worst = Math.max(...apart);
-    const harshest = told(of('rsc-1024', 'orrery'));
+    const harshest = statisticsOf(of('rsc-1024', 'orrery'));
     const goals: Goal[] = [
       ...(Object.keys(RATES) as RateName[]).map((rate) =>
         atLeast(
           `effective training time at the rate of ${RATES[rate].name}`,
-          told(of(rate, 'orrery')).mean,
+          statisticsOf(of(rate, 'orrery')).mean,
           TARGET_PERCENT,
           '%',
         ),
@@ -116,7 +116,7 @@ back-off (stalls are still noticed); and a restart from scratch, which resumes f
           rows: (Object.keys(RATES) as RateName[]).flatMap((rate) =>
             POLICIES.map(({ name }) => {
               const some = of(rate, name);
-              const { mean, sd, min, max } = told(some);
+              const { mean, sd, min, max } = statisticsOf(some);
               const finished = some.filter(({ books }) => books.finished);
               return [
                 ...[RATES[rate].name, name, percentText(mean), numberText(sd), percentText(min), percentText(max)],
@@ -200,7 +200,7 @@ async function live(
   };
 }
 
-/** The same training without a workflow above it: attempts follow each other at once. */
+/** The same training without a workflow: each attempt starts at once after the one before. */
 function simulatedMean(rate: RateName, stepsPerCheckpoint: number): number {
   const percents = Array.from({ length: 200 }, (_, seed) => {
     const gang = createGang({

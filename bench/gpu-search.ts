@@ -1,10 +1,10 @@
 /**
- * The stage `search` against a real model on a real card: its driver, the policy server beside it, the verifier. By hand, where there is
- * a GPU (on a CPU it runs as well, and says so):
+ * The stage `search` against a real model on a real card: its driver, the policy server, the verifier. Run it by hand on a machine with a
+ * GPU. It also runs on a CPU, and says so:
  *
  *     node bench/gpu-search.ts --model DIR [--python python3] [--seconds 90] [--rows 512] [--out FILE.md]
  *
- * It stops after some seconds, as a preemption would. Counted are the server's own tokens, between its first answer and the stop.
+ * It stops after some seconds, as a preemption would. It counts the server's own tokens between the first answer and the stop.
  */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -46,14 +46,14 @@ const CONFIG = {
   ...{ maxStepTokens: 128, maxRolloutTokens: 256, problemsInFlight: inFlight, leavesInFlight: 1 },
 };
 
-/** What was seen at one moment. Tokens are totals since the server began. */
+/** One sample. Tokens are totals since the server started. */
 interface Moment {
   readonly atMs: number;
   readonly running: number;
   readonly waiting: number;
   readonly generated: number;
   readonly read: number;
-  /** Share of the last moments in which a kernel ran, as `nvidia-smi` has it; null without a GPU. */
+  /** Share of the last interval in which a kernel ran, as `nvidia-smi` reports it; null without a GPU. */
   readonly busy: number | null;
 }
 
@@ -231,7 +231,7 @@ function gpuBusy(): number | null {
   return percent === null ? null : Number(percent) / 100;
 }
 
-/** Processor time of a process so far, in seconds; 0 where /proc does not tell. */
+/** Processor time of a process so far, in seconds; 0 where /proc does not have it. */
 function cpuSeconds(pid: number | undefined): number {
   try {
     const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]!.split(' ');

@@ -18,10 +18,10 @@ import { bytesOf, type History, timelineOf } from './support/timeline.ts';
 
 const EVENTS_PER_DAY = 500;
 const MANY_SHARDS = 100;
-/** Days of each execution, so that the campaign takes thirty: the training of both arms side by side takes twenty of them. */
+/** Days of each execution. Together the campaign takes thirty: the parallel training of both arms takes twenty of them. */
 const DAYS = { prepare: 0.1, search: 6, linearise: 1, rewrite: 2, sft: 0.03, curriculum: 1, evaluate: 0.5 } as const;
 const RL_STEPS = 2000;
-/** Of the server that is to suggest it early; a real one suggests it at 4,096. */
+/** Events at which the test server suggests to continue as new. The default of a server is 4,096. */
 const CONTINUE_AS_NEW_AT = 60;
 const DAY_MS = 86_400_000;
 
@@ -151,7 +151,7 @@ async function thirtyDays() {
       ...{ taskQueue, workflowId: MONTH, args: [unbounded({ ...spec, approveBeforeRl: false })] },
     });
     await handle.result();
-    // Not the server's present time: with nobody left to wait for anything it skips to the time-out of what has ended.
+    // The server's current time would be wrong: when nothing waits any more, it skips to the time-out of ended workflows.
     const { closeTime } = await handle.describe();
     const days = ((closeTime?.getTime() ?? Number.NaN) - began) / DAY_MS;
     const status = await handle.query<CampaignStatus>('status');
@@ -170,7 +170,7 @@ async function thirtyDays() {
   }
 }
 
-/** A training of twenty days at these rates outlives the budgets that are meant for ten: nobody is here to restart it. */
+/** The default budgets are meant for ten days. A training of twenty days spends them at these rates, and no person restarts it here. */
 function unbounded(spec: CampaignSpec): CampaignSpec {
   const failures = { NodeFailure: { budget: null }, Stalled: { budget: null }, Crashed: { budget: null } };
   const { rl } = spec.stages;
@@ -263,7 +263,7 @@ async function continueAsNew() {
   const worker = await createToyWorker(places);
   const ended = worker.run();
   try {
-    // Node failures, which try again at once: a stage with a long history of its own.
+    // Node failures are tried again at once, so the stage gets a long history.
     const settings = { faults: { search: Array.from({ length: 8 }, () => 72) } };
     const spec = CampaignSpec.parse(aCampaign({ seed: 77, settings }));
     const workflowId = 'continued';

@@ -13,7 +13,7 @@ const P95_MS = 1000;
 /** Stages one after the other, in the longest chain of a campaign of one arm. */
 const CHAIN = ['prepare', 'search', 'linearise', 'rewrite', 'sft', 'curriculum', 'rl', 'evaluate-rl', 'analyse'];
 
-/** From a Job that is complete to the next one that is created, and where the time goes. In ms. */
+/** From the completion of a Job to the creation of the next, and where the time goes. In ms. */
 interface Hop {
   readonly from: string;
   readonly to: string;

@@ -5,7 +5,7 @@ import { type Benchmark, numberText, under, withoutTarget } from './benchmark.ts
 import { type Round, STAGE_SECONDS } from './support/kubernetes-round.ts';
 
 const AT_ONCE = { short: [1, 10], full: [1, 10, 100] } as const;
-/** Requests of a stage that are asked for by what it does: look, create, tell its end, keep nothing of it. */
+/** Largest number of requests of a stage: to check the nodes, create the Job, report its end, and clean up. */
 const REQUESTS_A_STAGE = 12;
 
 export const kubernetesLoad: Benchmark = {
@@ -28,7 +28,7 @@ at the end.`,
   },
 };
 
-/** In a process of its own: what one round has grown is not the next one's. */
+/** Runs in its own process, so that the memory of one round does not count in the next. */
 async function runRound(kubeconfig: string, campaigns: number): Promise<Round> {
   const args = ['--expose-gc', inProject('bench/support/kubernetes-round.ts'), kubeconfig, String(campaigns)];
   const { stdio } = await execa(process.execPath, args, { stdio: ['ignore', 'inherit', 'inherit', 'pipe'] });
@@ -95,6 +95,6 @@ function findings(rounds: readonly Round[]): Awaited<ReturnType<Benchmark['run']
   };
 }
 
-/** But for watches. */
+/** All requests except watches. */
 const requestsIn = (requests: Readonly<Record<string, number>>): number =>
   Object.entries(requests).reduce((sum, [verb, count]) => (verb.startsWith('WATCH') ? sum : sum + count), 0);

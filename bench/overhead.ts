@@ -20,7 +20,7 @@ import { type Benchmark, numberText, under, withoutTarget } from './benchmark.ts
 const LIMIT_PERCENT = 5;
 const WORKFLOW_ID = 'overhead';
 
-/** Time of a stage that its own programs spend: the rest is the machinery's. */
+/** Kinds of time that the programs of a stage spend. All other time is orchestration. */
 const OF_PROGRAMS: ReadonlySet<TimeKind> = new Set<TimeKind>(['working', 'saving', 'starting']);
 
 export const overhead: Benchmark = {
@@ -60,7 +60,7 @@ starting.`,
   },
 };
 
-/** The stages that nobody could have waited less for, first to last. */
+/** The stages of the critical path, first to last. */
 export function criticalPath(spec: CampaignSpec, stages: readonly StageStatus[]): StageStatus[] {
   const byName = new Map(stages.map((stage) => [stage.name, stage]));
   const reads = new Map(planCampaign(spec).map((slot) => [slot.name, Object.values(slot.reads)]));

@@ -3,7 +3,7 @@ import { inProject } from '../config/paths.ts';
 import type { Machine } from '../dev/machine.ts';
 import { type Findings, type Verdict, verdictOf } from './benchmark.ts';
 
-/** `bench/results/<name>.json`: one run of a benchmark, written by it alone. */
+/** `bench/results/<name>.json`: one run of a benchmark, which alone writes this file. */
 export interface Result extends Findings {
   readonly name: string;
   readonly question: string;
@@ -13,7 +13,7 @@ export interface Result extends Findings {
   readonly seconds: number;
   readonly full: boolean;
   readonly machine: Machine;
-  /** Load average of the last minute. Before it is others' alone. */
+  /** Load average of one minute. The value before the run is the load of other programs. */
   readonly load: { readonly before: number; readonly after: number };
 }
 

@@ -17,7 +17,7 @@ import { BENCHMARKS } from './benchmarks.ts';
 import { benchmarkPage, PAGE, section } from './page.ts';
 import { type Result, readResults, resultOf, writeResult } from './result.ts';
 
-/** No benchmark takes as long; one that hangs is ended. */
+/** A benchmark that takes longer hangs, and is ended. */
 const LONGEST_MS = { short: 10 * 60_000, full: 40 * 60_000 };
 
 await runMain(async () => {
@@ -51,7 +51,7 @@ await runMain(async () => {
   return failed.length === 0 ? EXIT.ok : EXIT.failed;
 });
 
-/** In a process of its own: what one benchmark sets up is not there for the next. */
+/** Runs in its own process, so that one benchmark cannot affect the next. */
 async function runBenchmark({ name, question, method }: Benchmark, full: boolean): Promise<Result> {
   console.error(`${name}: ${question}`);
   const before = loadNow();

@@ -116,7 +116,7 @@ async function runOurs(folder: string, url: string): Promise<Omit<Side, 'totals'
 }
 
 async function runTheirs(checkout: string, url: string): Promise<Omit<Side, 'totals'>> {
-  // Their iterations expand every node on the way down: fewer of them make as many requests.
+  // Their iterations expand every node on the way down, so fewer iterations make as many requests.
   const iterations = 8;
   const script = inProject('bench/support/llm_reasoners_search.py');
   const { stdout } = await execa(VENV_PYTHON, [script, checkout, url, String(PROBLEMS), String(iterations)]);

@@ -54,7 +54,7 @@ async function measure(folder: string, { full, say }: BenchOptions): Promise<Fin
     let run: ShardRun | null = null;
     let attempts = 0;
     for (; run?.result === undefined; attempts += 1) {
-      // What is left of the last attempt goes to its end.
+      // The last attempt runs to its end.
       const killAfterMs = attempts < size.kills ? whole.result.wallMs / (size.kills + 1) : null;
       const shard = { dir: join(folder, 'killed'), problems, config, attempt: attempts, killAfterMs };
       run = await runShard({ ...server, ...shard });

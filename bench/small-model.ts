@@ -1,11 +1,11 @@
 /**
  * Search, linearise and rewrite with a real small model, without Temporal: the stage programs one after the other, on easy problems of GSM8K
- * test and MATH-500, against a policy server that runs already. Best-of-N on all of them, then the tree search on those that it solved: what
- * the model never solves gives no trace. By hand; says what every stage counted, and shows some of what was written.
+ * test and MATH-500, against a policy server that runs already. It runs best-of-N on all problems, then the tree search on those that
+ * best-of-N solved, because an unsolved problem gives no trace. Run it by hand. It prints the counts of every stage and some solutions.
  *
  *     node bench/small-model.ts --url http://127.0.0.1:8000 --model DIR [--problems 12] [--store DIR] [--out FILE.md]
  *
- * With `--store` it goes on where an earlier run with equal options stopped, and does nothing twice.
+ * With `--store` it continues where an earlier run with equal options stopped, and repeats no work.
  */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -36,10 +36,10 @@ const { values: options } = parseArgs({
   },
 });
 const store = options.store ?? mkdtempSync(join(tmpdir(), 'orrery-small-model-'));
-// As a base model: it goes on as the few-shot examples do.
+// Used as a base model: it continues the few-shot examples.
 const policy = { type: 'pretrained', name: 'small', uri: options.model, revision: 'local', chat: 'none' };
 const SELF_EVALUATIONS = [8, 2, 0];
-/** So weak a model loses or invents a number in most attempts. */
+/** Such a weak model loses or invents a number in most attempts. */
 const REWRITE = { maxStepTokens: 96, attemptsPerStep: 12, temperature: 0.4 };
 const rows: string[][] = [];
 interface Ran {
@@ -72,7 +72,7 @@ const countsText = (counts: Counts): string =>
     .flatMap(([count, value]) => (value === 0 ? [] : [`${count} ${value}`]))
     .join(', ') || 'nothing';
 
-/** Shortest statements first: nothing else tells how hard a problem of GSM8K is. */
+/** Shortest statements first, because GSM8K has no other measure of difficulty. */
 function easiest(source: string, isWanted: (problem: { level?: number }) => boolean) {
   return readFileSync(join(PROJECT, 'data/benchmarks', `${source}.jsonl`), 'utf8')
     .trim()

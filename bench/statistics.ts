@@ -1,6 +1,6 @@
 import { max, mean, median, min, quantile, sampleStandardDeviation } from 'simple-statistics';
 
-/** What is told of a sample. */
+/** Summary statistics of a sample. */
 export interface Summary {
   readonly n: number;
   readonly median: number;
@@ -12,7 +12,7 @@ export interface Summary {
   readonly max: number;
 }
 
-/** @throws RangeError for an empty sample: nothing can be said of it, and 0 would be a claim */
+/** @throws RangeError for an empty sample, which has no statistics; 0 would be a wrong value */
 export function summarise(sample: readonly number[]): Summary {
   if (sample.length === 0) throw new RangeError('expected at least one measurement, but got none');
   const values = [...sample];

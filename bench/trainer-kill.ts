@@ -94,13 +94,13 @@ it, decides on the next attempt, claims it and starts it. The time that the trai
   },
 };
 
-/** Parts of the way, each from the end of the one before. */
+/** Parts of the time, each from the end of the one before. */
 function wayOf({ killedAt, noticedAt, submittedAt, startedAt }: Kill, stage: readonly TimelineEvent[]): Way {
   const after = (at: number, type: string, activity: string): number =>
     stage.find((event) => event.type === type && event.activity === activity && event.at > at)?.at ?? Number.NaN;
-  const told = after(killedAt, 'ActivityTaskCompleted', 'awaitJob');
-  const resolved = after(told, 'ActivityTaskCompleted', 'resolveStage');
-  const times = [killedAt, noticedAt, told, resolved, submittedAt, startedAt];
+  const returnedAt = after(killedAt, 'ActivityTaskCompleted', 'awaitJob');
+  const resolved = after(returnedAt, 'ActivityTaskCompleted', 'resolveStage');
+  const times = [killedAt, noticedAt, returnedAt, resolved, submittedAt, startedAt];
   const parts = WAY.map((part, index) => [part, (times[index + 1] ?? 0) - (times[index] ?? 0)] as const);
   return Object.fromEntries(parts) as Way;
 }
@@ -110,7 +110,7 @@ async function submittedAt(bench: Workbench, attempt: number): Promise<number> {
   return Date.parse((JSON.parse(text) as { submittedAt: string }).submittedAt);
 }
 
-/** The job of an attempt and its main process, once it has reported progress: it is not killed while it loads. */
+/** The job of an attempt and its main process, once it has reported progress, so that it is not killed while it loads. */
 async function untilAtWork(bench: Workbench, attempt: number): Promise<{ job: string; pid: number }> {
   return await until(`attempt ${attempt} works`, async () => {
     const job = jobOf(bench, attempt);
@@ -140,7 +140,7 @@ async function stateOf({ home }: Workbench, job: string): Promise<JobObservation
   return text === null ? null : (JSON.parse(text) as JobObservation);
 }
 
-/** The stage program among the job's processes. Linux alone: reads /proc. */
+/** The stage program among the job's processes. It reads /proc, so it needs Linux. */
 async function mainProcessOf(job: string): Promise<number | null> {
   for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
     const environment = await readFile(`/proc/${pid}/environ`, 'utf8').catch(() => '');

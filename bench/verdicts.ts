@@ -7,7 +7,7 @@ import { summarise } from './statistics.ts';
 
 const PROGRAM = 'bench/verdicts.py';
 
-/** What the program prints: times of all pairs, a round each. */
+/** Output of the program: the time of all pairs, for each round. */
 const Measured = z.object({
   pairs: z.int(),
   seconds: z.object({ loop: z.array(z.number()), judges: z.array(z.number()), cached: z.array(z.number()) }),

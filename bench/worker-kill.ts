@@ -13,7 +13,7 @@ const CAMPAIGNS = 6;
 const ROUNDS = 1;
 const LIMIT_S = 15;
 
-/** What takes over. */
+/** The worker that takes over. */
 const SUCCESSORS = ['another running worker', 'a worker started at the kill'] as const;
 type Successor = (typeof SUCCESSORS)[number];
 
@@ -125,7 +125,7 @@ async function killOnce(bench: Workbench, successor: Successor, round: number): 
           },
           100,
         );
-        // Its stages the worker has lost when it stopped to beat.
+        // The worker has lost its stages since its heartbeats stopped.
         return {
           ...{ successor, stageSeconds: (watchedAt - stoppedAt) / 1000 },
           workflowSeconds: (completedAt - killedAt) / 1000,
@@ -159,7 +159,7 @@ async function watchOf(
     .describe()
     .catch(() => null);
   const watch = stage?.raw.pendingActivities?.find(({ activityType }) => activityType?.name === 'awaitJob');
-  // 2: started. One that waits for its retry is in nobody's hands.
+  // 2: started. No worker has an activity that waits for its retry.
   if (watch?.state !== 2) return null;
   return { attempt: watch.attempt ?? 0, startedAt: msOf(watch.lastStartedTime) };
 }
