@@ -1,6 +1,6 @@
 /** A benchmark: one file that asks one question about orrery, and states the target before it measures. */
 export interface Benchmark {
-  /** Names its file, its result and its argument of `npm run bench`. */
+  /** Name of its file, of its result and of its argument for `npm run bench`. */
   readonly name: string;
   readonly question: string;
   /** How it is measured, and which parts are real and which are simulated. */
@@ -29,7 +29,7 @@ export interface Goal {
   readonly what: string;
   readonly target: string | null;
   readonly measured: string;
-  /** Null where there is no target. */
+  /** Null without a target. */
   readonly met: boolean | null;
 }
 

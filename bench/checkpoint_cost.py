@@ -45,7 +45,7 @@ def main() -> None:
 
 
 def measure(folder: Path, repetitions: int) -> dict[str, Any]:
-    """Save in turn and compare. The first round of each is left out: it pays for what later ones find ready."""
+    """Save in turn and compare. The first round of each is left out, because it includes one-time costs."""
     trainer, callback = build(folder)
     parameters = sum(one.numel() for one in trainer.model.parameters())
     times: dict[str, list[float]] = {name: [] for name in ("plain", "ours", "fsync", "sha256", "sha256 one by one")}
@@ -84,7 +84,7 @@ def measure(folder: Path, repetitions: int) -> dict[str, Any]:
 
 
 def build(folder: Path) -> tuple[Any, Any]:
-    """A Trainer that has made one optimizer step, so that AdamW has its state, and our callback."""
+    """A Trainer after one optimizer step, so that AdamW has its state, and our callback."""
     import torch
     from transformers import LlamaConfig, LlamaForCausalLM, PrinterCallback, Trainer, TrainingArguments
 
@@ -128,12 +128,12 @@ def build(folder: Path) -> tuple[Any, Any]:
 
 
 def save_plainly(trainer: Any) -> None:
-    """What the Trainer does by itself."""
+    """Save with the Trainer alone."""
     trainer._save_checkpoint(trainer.model, trial=None)
 
 
 def save_ours(trainer: Any, callback: Any) -> None:
-    """The same, then what our callback makes of it."""
+    """Save with the Trainer and then with our callback."""
     callback.on_step_end(trainer.args, trainer.state, trainer.control)
     trainer._save_checkpoint(trainer.model, trial=None)
     callback.on_save(trainer.args, trainer.state, trainer.control)

@@ -33,7 +33,7 @@ interface Life {
   readonly seed: number;
   /** By the workflow: StageStatus.account. Null if the training was stopped at the horizon. */
   readonly accountedPercent: number | null;
-  /** By the simulator. */
+  /** Account of the simulator. */
   readonly truePercent: number;
   readonly held: number;
   readonly books: TrueBooks;
@@ -182,7 +182,7 @@ async function live(
   const handle = env.client.workflow.getHandle(`${campaignId}/astro/rl`);
   const alone = await env.client.workflow.start('loneStage', { taskQueue, workflowId: campaignId, args: [run] });
   await alone.result().catch((error: unknown) => {
-    if (policy.resumes) throw error; // from scratch nobody may ever arrive
+    if (policy.resumes) throw error; // A restart from scratch may never complete.
   });
   const { account } = await handle.query<StageStatus>('status');
   const ratio = effectiveRatio(account);

@@ -25,7 +25,7 @@ const RL_STEPS = 2000;
 const CONTINUE_AS_NEW_AT = 60;
 const DAY_MS = 86_400_000;
 
-/** Histories of a campaign and all of its stages, all runs of each. */
+/** Histories of all runs of a campaign and its stages. */
 interface Histories {
   readonly byWorkflow: Readonly<Record<string, readonly History[]>>;
 }
@@ -183,7 +183,7 @@ async function historiesOf(client: Client, campaignId: string, status: CampaignS
   return { byWorkflow: Object.fromEntries(entries) };
 }
 
-/** All runs of a workflow, first to last: each that continued as new names the next. */
+/** All runs of a workflow in order. Each run that continued as new names the next. */
 async function runsOf(client: Client, workflowId: string): Promise<History[]> {
   const last = client.workflow.getHandle(workflowId);
   const first = (await last.describe()).raw.workflowExecutionInfo?.firstRunId || undefined;
@@ -203,7 +203,7 @@ const countEvents = (histories: Histories): number =>
   all(histories).reduce((sum, one) => sum + (one.events?.length ?? 0), 0);
 const countBytes = (histories: Histories): number => all(histories).reduce((sum, one) => sum + bytesOf(one), 0);
 
-/** Events of each day from the campaign's start on. */
+/** Number of events per day since the start of the campaign. */
 function eventsByDay(histories: Histories): number[] {
   const times = all(histories).flatMap((one) => timelineOf(one).map(({ at }) => at));
   const began = Math.min(...times);
@@ -230,7 +230,7 @@ async function replay({ byWorkflow }: Histories): Promise<{ passed: number; tota
   return { passed: total - failures.length, total, failures };
 }
 
-/** A toy campaign whose search has one shard, and one whose search has many. */
+/** Runs a toy campaign whose search has one shard, and another with many shards. */
 async function shards(): Promise<{ one: Histories; many: Histories }> {
   const bench = await openWorkbench();
   const worker = await bench.startWorker();
@@ -249,7 +249,7 @@ async function shards(): Promise<{ one: Histories; many: Histories }> {
   }
 }
 
-/** A toy campaign on a real server that suggests to continue as new after few events. */
+/** Runs a toy campaign on a real server that suggests to continue as new after few events. */
 async function continueAsNew() {
   quietRuntime();
   const folder = mkdtempSync(join(tmpdir(), 'orrery-continue-'));

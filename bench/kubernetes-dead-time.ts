@@ -10,7 +10,7 @@ const CAMPAIGNS = 5;
 const STAGE_SECONDS = 1;
 const MEDIAN_MS = 200;
 const P95_MS = 1000;
-/** Stages one after the other, in the longest chain of a campaign of one arm. */
+/** Number of stages in the longest chain of a campaign with one arm. */
 const CHAIN = ['prepare', 'search', 'linearise', 'rewrite', 'sft', 'curriculum', 'rl', 'evaluate-rl', 'analyse'];
 
 /** From the completion of a Job to the creation of the next, and where the time goes. In ms. */

@@ -7,4 +7,4 @@ const benchmark = BENCHMARKS.find((one) => one.name === name);
 if (benchmark === undefined) throw new Error(`there is no benchmark ${name}`);
 const findings = await benchmark.run({ full: flags.includes('--full'), say: (what) => console.error(`  ${what}`) });
 writeSync(3, JSON.stringify(findings));
-process.exit(0); // whatever a benchmark left open
+process.exit(0); // A benchmark may leave handles open.

@@ -1,5 +1,5 @@
 /**
- * Runs the benchmarks, prints what they find, and writes bench/results/<name>.json and docs/benchmarks.md.
+ * Runs the benchmarks, prints their results, and writes bench/results/<name>.json and docs/benchmarks.md.
  *
  *     npm run bench
  *     npm run bench -- ettr history
@@ -23,16 +23,20 @@ const LONGEST_MS = { short: 10 * 60_000, full: 40 * 60_000 };
 await runMain(async () => {
   const names = BENCHMARKS.map(({ name }) => name);
   const command = new Command('npm run bench --')
-    .description('Run the benchmarks, or those that are named.')
+    .description('Run all benchmarks, or the named ones.')
     .argument('[names...]', names.join(', '))
-    .option('--full', 'more of everything: the whole demo for overhead')
+    .option('--full', 'measure more, for example the whole demo in `overhead`')
     .exitOverride()
     .parse();
   const { full = false } = command.opts<{ full?: true }>();
   const wanted = command.args.length === 0 ? names : command.args;
   const unknown = wanted.filter((name) => !names.includes(name));
   if (unknown.length > 0) {
-    throw new CommandError(EXIT.usage, `there is no benchmark ${unknown.join(', ')}`, `there are ${names.join(', ')}`);
+    throw new CommandError(
+      EXIT.usage,
+      `there is no benchmark ${unknown.join(', ')}`,
+      `the benchmarks are ${names.join(', ')}`,
+    );
   }
   await setup();
   const failed: string[] = [];

@@ -13,7 +13,7 @@ const CHECKOUT = 'ORRERY_LLM_REASONERS';
 const HASTE = 60;
 const PROBLEMS = 16;
 
-/** One driver on the server. */
+/** Result of one driver with the server. */
 interface Side {
   readonly requests: number;
   readonly nodes: number;

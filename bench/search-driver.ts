@@ -124,7 +124,7 @@ function visitsExpected({
 
 const mebibytes = (bytes: number): string => numberText(bytes / 2 ** 20);
 
-/** Slope of the line of least squares through points (x, y). */
+/** Slope of the least-squares line through points (x, y). */
 function slope(points: readonly (readonly [x: number, y: number])[]): number {
   const mean = (of: 0 | 1) => points.reduce((sum, point) => sum + point[of], 0) / points.length;
   const [x, y] = [mean(0), mean(1)];

@@ -24,7 +24,7 @@ const { values: options } = parseArgs({
     url: { type: 'string', default: 'http://127.0.0.1:8000' },
     model: { type: 'string', default: '.orrery/models/smollm2-135m-instruct' },
     python: { type: 'string', default: join(PROJECT, '.venv/bin/python') },
-    /** Of each set: the shortest statements of GSM8K test, and those of level 1 of MATH-500. */
+    /** Problems per set: the shortest statements of GSM8K test, and of level 1 of MATH-500. */
     problems: { type: 'string', default: '12' },
     candidates: { type: 'string', default: '4' },
     rollouts: { type: 'string', default: '2' },
@@ -47,7 +47,7 @@ interface Ran {
   readonly dir: string;
 }
 
-/** Runs a stage to its manifest, unless it has one, and notes its counts. */
+/** Runs a stage until it has a manifest, and records its counts. */
 async function run(name: string, kind: StageKind, config: object, inputs: Record<string, ManifestRef>): Promise<Ran> {
   const sketch = { kind, config: { ...config }, inputs, domain: { name: 'math' }, policy };
   const { stage, dir, path } = await plannedStage(store, sketch, name);

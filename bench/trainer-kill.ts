@@ -17,9 +17,9 @@ const WORKFLOW_ID = 'trainer-kill';
 /** Times of one kill, in ms since the epoch. */
 interface Kill {
   readonly killedAt: number;
-  /** The supervisor's note that the program has ended. */
+  /** When the supervisor recorded the end of the program. */
   readonly noticedAt: number;
-  /** The record of the next attempt's job. */
+  /** When the record of the next attempt's job was written. */
   readonly submittedAt: number;
   readonly startedAt: number;
 }

@@ -164,13 +164,13 @@ async function watchOf(
   return { attempt: watch.attempt ?? 0, startedAt: msOf(watch.lastStartedTime) };
 }
 
-/** True once the server has handed a workflow task of the campaign to a worker that has not answered yet. */
+/** True while a worker has a workflow task of the campaign that it has not completed. */
 async function taskInFlight(handle: WorkflowHandle): Promise<true | null> {
   const { raw } = await handle.describe();
   return raw.pendingWorkflowTask?.state === 2 ? true : null;
 }
 
-/** True once the worker asks the server for work. */
+/** True when the worker polls for tasks. */
 async function isPolling({ client }: Workbench, { pid }: ChildProcess): Promise<true | null> {
   const { pollers } = await client.workflowService.describeTaskQueue({
     namespace: 'default',

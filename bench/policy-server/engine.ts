@@ -1,23 +1,23 @@
-/** How fast the simulated server is, in its own time. */
+/** Speed of the simulated server, in simulated time. */
 export interface Speed {
-  /** Sequences decoded side by side, at most; the others wait in order. */
+  /** Largest number of sequences decoded in parallel. Others wait in order. */
   readonly slots: number;
   /** One decode step gives every running sequence a token, and takes `stepMs + stepMsPerSequence × running`. */
   readonly stepMs: number;
   readonly stepMsPerSequence: number;
-  /** Tokens of a prompt that are not in the prefix cache are read at this rate, and decoding stands still meanwhile. */
+  /** Rate of reading prompt tokens that are not in the prefix cache. Decoding pauses meanwhile. */
   readonly prefillTokensPerMs: number;
 }
 
-/** Near an H100 with an 8B model: 256 sequences at 20 ms a step. *Ours*: a round number, not a measurement. */
+/** Similar to an H100 with an 8B model: 256 sequences at 20 ms per step. *Ours*: a round number without a measurement. */
 export const SPEED: Speed = { slots: 256, stepMs: 7.2, stepMsPerSequence: 0.05, prefillTokensPerMs: 20 };
 
-/** A sequence to be decoded. */
+/** A sequence to decode. */
 export interface Work {
   readonly tokens: number;
-  /** Tokens of its prompt that have to be read first; 0 for all but the first of a request. */
+  /** Prompt tokens to read first; 0 except for the first sequence of a request. */
   readonly prefillTokens: number;
-  /** Called when its last token is there. */
+  /** Called after its last token. */
   readonly done: () => void;
   cancelled?: boolean;
   /** Decode step at which it began. */
@@ -36,8 +36,8 @@ interface Running {
 }
 
 /**
- * Continuous batching in simulated time. The clock moves from one ended sequence to the next, however late the real timer comes: what ended
- * in between makes room at its own moment, not at that of the timer.
+ * Continuous batching in simulated time. The clock moves from the end of one sequence to the next, so a late real timer has no effect: a slot
+ * becomes free at the simulated end of its sequence.
  */
 export function createEngine(speed: Speed) {
   const waiting: Work[] = [];
@@ -45,7 +45,7 @@ export function createEngine(speed: Speed) {
   const running = new EarliestFirst();
   let [clock, steps, stall] = [0, 0, 0];
   const totals = { slotMs: 0, fullMs: 0, generated: 0, aborted: 0 };
-  /** Clock and slotMs when all slots were in use for the first time, and for the last. */
+  /** Clock and slotMs at the first and the last time when all slots were in use. */
   let [firstFull, lastFull]: [FullMoment | null, FullMoment | null] = [null, null];
   let [firstAt, lastAt]: [number | null, number] = [null, 0];
 
@@ -75,7 +75,7 @@ export function createEngine(speed: Speed) {
     firstFull ??= { clock: clock - ms, slotMs: totals.slotMs - ms * running.size };
     lastFull = { clock, slotMs: totals.slotMs };
   }
-  /** Moves the clock to `now`, and ends what has ended by then. */
+  /** Moves the clock to `now` and ends the sequences that are done by then. */
   function advance(now: number): void {
     while (clock < now) {
       const next = running.first();
@@ -114,7 +114,7 @@ export function createEngine(speed: Speed) {
       admit();
     },
     advance,
-    /** The client is gone. What runs keeps its slot to its end, which a real server would free: it happens at kills alone. */
+    /** The client has disconnected. Running sequences keep their slots until their end. A real server would free them; this happens only at kills. */
     cancel(now: number, works: readonly Work[]): void {
       advance(now);
       for (const work of works) {
@@ -140,7 +140,7 @@ export function createEngine(speed: Speed) {
   };
 }
 
-/** A binary heap of what runs, by its end. */
+/** A binary heap of running sequences, ordered by their end. */
 class EarliestFirst {
   #heap: Running[] = [];
   get size(): number {

@@ -1,15 +1,15 @@
 import { crc32 } from 'node:zlib';
 
-/** Characters of a block; vLLM has blocks of 16 tokens, which is about as much. */
+/** Characters per block. This is about as much as the 16 tokens of a block in vLLM. */
 const BLOCK = 64;
 
-/** Blocks of prompts that were read before, the least recently used forgotten first. */
+/** A cache of prompt blocks with least-recently-used eviction. */
 export interface PrefixCache {
-  /** Share in [0, 1] of a prompt that is in the cache; the prompt is in it afterwards. */
+  /** Returns the share in [0, 1] of a prompt that is in the cache, and adds the prompt to it. */
   read(prompt: string): number;
 }
 
-/** @param blocks - as many fit */
+/** @param blocks - capacity in blocks */
 export function createPrefixCache(blocks: number): PrefixCache {
   const known = new Set<number>(); // in order of use
   return {

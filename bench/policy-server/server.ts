@@ -7,10 +7,10 @@ import { type Sampled, sample, tokensIn } from './text-model.ts';
 
 export interface BenchServerOptions {
   readonly port?: number;
-  /** Simulated milliseconds that pass in a real one. */
+  /** Simulated milliseconds per real millisecond. */
   readonly haste?: number;
   readonly speed?: Partial<Speed>;
-  /** Blocks of prompt that the prefix cache holds. */
+  /** Capacity of the prefix cache in blocks. */
   readonly cacheBlocks?: number;
 }
 
@@ -24,8 +24,8 @@ interface CompletionBody {
 }
 
 /**
- * A policy server without a model: the completions API of vLLM with text by rule (text-model.ts) and the pace of a GPU by rule (engine.ts).
- * `GET /totals` tells what it has done, to be compared with what its clients have counted.
+ * A policy server without a model: the completions API of vLLM, with text from rules (text-model.ts) and the speed of a simulated GPU
+ * (engine.ts). `GET /totals` returns its counts, which benchmarks compare with those of the clients.
  */
 export async function startBenchServer({ port = 0, haste = 1, speed = {}, cacheBlocks = 65_536 }: BenchServerOptions) {
   const engine = createEngine({ ...SPEED, ...speed });
@@ -76,7 +76,7 @@ export async function startBenchServer({ port = 0, haste = 1, speed = {}, cacheB
         works.filter((work) => !ended.has(work)),
       );
     };
-    // A client that was killed says so by the end of its half of the connection; what is written to it then is lost.
+    // A killed client ends its half of the connection. Answers to it are lost.
     incoming.socket.once('end', gone);
     outgoing.once('close', () => {
       incoming.socket.off('end', gone);
@@ -119,18 +119,18 @@ export async function startBenchServer({ port = 0, haste = 1, speed = {}, cacheB
   };
 }
 
-/** What `GET /totals` tells. Times are simulated. */
+/** Answer of `GET /totals`. Times are simulated. */
 export interface Totals {
   readonly requests: number;
   readonly answered: number;
-  /** Requests whose client was gone before the answer. */
+  /** Requests whose client disconnected before the answer. */
   readonly broken: number;
   readonly promptTokens: number;
   readonly cachedTokens: number;
   readonly answeredTokens: number;
-  /** Tokens of sequences that were decoded to their end, whether their request was answered or not. */
+  /** Tokens of sequences that were decoded to their end, with or without an answer. */
   readonly generated: number;
-  /** Tokens of sequences that were under way when their client went. */
+  /** Tokens of unfinished sequences whose client disconnected. */
   readonly aborted: number;
   /** Σ over time of the sequences that run; time with all slots in use; time from the first request to the end of the last sequence. */
   readonly slotMs: number;
@@ -140,7 +140,7 @@ export interface Totals {
   readonly steadyFromMs: number;
   readonly steadyMs: number;
   readonly steadySlotMs: number;
-  /** Processor time of the server. */
+  /** CPU time of the server. */
   readonly cpuMs: number;
   readonly haste: number;
 }

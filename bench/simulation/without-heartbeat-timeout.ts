@@ -1,6 +1,6 @@
 import type { WorkflowInterceptors } from '@temporalio/workflow';
 
-/** Schedules every activity as the workflow asks for it, but without a heartbeat time-out. Leaves the workflow code as it is. */
+/** Schedules every activity without its heartbeat time-out. The workflow code stays unchanged. */
 export const interceptors = (): WorkflowInterceptors => ({
   outbound: [
     {

@@ -1,13 +1,13 @@
 import { getExternalWorkflowHandle, proxyActivities, startChild, workflowInfo } from '@temporalio/workflow';
 
-/** What Temporal costs by itself: stages in which nothing is done, with as many activities, signals and children as real ones have. */
+/** Measures the cost of Temporal alone: empty stages with as many activities, signals and children as real ones. */
 
 const { instant } = proxyActivities<{ instant(name: string): Promise<{ startedAt: number; finishedAt: number }> }>({
   startToCloseTimeout: '1 minute',
   heartbeatTimeout: '8 seconds',
 });
 
-/** @returns from the end of the last watch of a stage to the start of the next one's program, in ms, hop by hop */
+/** @returns the ms from the end of each stage's watch to the start of the next stage's program */
 export async function emptyCampaign(stages: number): Promise<number[]> {
   const hops: number[] = [];
   let before: number | null = null;
@@ -20,7 +20,7 @@ export async function emptyCampaign(stages: number): Promise<number[]> {
   return hops;
 }
 
-/** The activities of a stage in their order, with nothing in them, and its word to the campaign. */
+/** The activities of a stage in order, all empty, and its signal to the campaign. */
 export async function emptyStage(): Promise<{ startedAt: number; watchedUntil: number }> {
   const campaign = getExternalWorkflowHandle(workflowInfo().parent?.workflowId ?? '');
   await instant('resolveStage');

@@ -1,5 +1,5 @@
 /**
- * One round of bench/kubernetes-load.ts: a worker, so many campaigns at once, what it asked of the API server. Prints JSON on the third file
+ * One round of bench/kubernetes-load.ts: one worker, many campaigns at once, and its requests to the API server. Prints JSON on the third file
  * descriptor: `node --expose-gc kubernetes-round.ts KUBECONFIG CAMPAIGNS 3>round.json`.
  */
 import { writeSync } from 'node:fs';
@@ -17,10 +17,10 @@ import { simulatedCampaign } from './simulated-campaign.ts';
 
 export const STAGE_SECONDS = 1;
 
-/** Campaigns are asked for a few at a time, as people do; they run all at once. */
+/** Campaigns are started a few at a time, and then all run in parallel. */
 const STARTS_AT_ONCE = 8;
 const BUSY_MS = 2_000;
-/** How often Temporal is asked again that answers nothing, or that it is busy: as a client of a loaded server does. */
+/** Number of retries when Temporal does not answer or is busy. */
 const TRIES = 100;
 
 type Handle = WorkflowHandle<typeof campaign>;
@@ -29,11 +29,11 @@ export interface Round {
   readonly campaigns: number;
   readonly stages: number;
   readonly seconds: number;
-  /** By verb and resource. */
+  /** Verb and resource -> number of requests. */
   readonly requests: Readonly<Record<string, number>>;
-  /** Open at a time, at most. */
+  /** Largest number of open watches. */
   readonly watches: number;
-  /** Resident before the first campaign, and at most. */
+  /** Resident memory before the first campaign, and its maximum. */
   readonly idleMiB: number;
   readonly rssMiB: number;
   readonly heapMiB: number;
@@ -66,11 +66,11 @@ async function runRound(cluster: FakeCluster, campaigns: number): Promise<Round>
   }
 }
 
-/** Starts a campaign; one that stands, since an answer was lost, is that one. */
+/** Starts a campaign. It may exist already when an earlier answer was lost. */
 async function start(client: Client, seed: number): Promise<Handle> {
   const input = simulatedCampaign(seed);
   const workflowId = input.name;
-  await persistently(() =>
+  await retryWhileBusy(() =>
     client.workflow.start<typeof campaign>('campaign', { taskQueue: 'orrery', workflowId, args: [input] }),
   ).catch((error: unknown) => {
     if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
@@ -78,11 +78,11 @@ async function start(client: Client, seed: number): Promise<Handle> {
   return client.workflow.getHandle<typeof campaign>(workflowId);
 }
 
-/** How many stages a campaign had, once all are completed: its result names each. */
+/** Waits for a campaign and returns its number of stages, from its result. */
 const stagesOf = async (handle: Handle): Promise<number> =>
-  Object.keys((await persistently(() => handle.result())).stages).length;
+  Object.keys((await retryWhileBusy(() => handle.result())).stages).length;
 
-async function persistently<T>(ask: () => Promise<T>): Promise<T> {
+async function retryWhileBusy<T>(ask: () => Promise<T>): Promise<T> {
   for (let tries = 1; ; tries += 1) {
     try {
       return await ask();

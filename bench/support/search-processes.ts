@@ -8,12 +8,12 @@ import type { Totals } from '../policy-server/server.ts';
 import { answerOf, statementOf } from '../policy-server/text-model.ts';
 import type { Moment, Shard, ShardResult } from './search-shard.ts';
 
-/** Simulated time in real time: see the method of bench/search-driver.ts. */
+/** Simulated time per real time: see the method of bench/search-driver.ts. */
 export const HASTE = 12;
 /** The recipe's sizes of a search (paper, search). */
 export const RECIPE = { candidates: 8, rollouts: 16, iterations: 32, maxDepth: 50 };
 
-/** Starts the bench policy server as a process, and waits until it says where. */
+/** Starts the bench policy server as a process, and waits for its address. */
 export async function startServer(haste: number) {
   const child = spawn(process.execPath, [inProject('bench/policy-server/main.ts'), '--haste', String(haste)], {
     cwd: PROJECT,
@@ -27,7 +27,7 @@ export async function startServer(haste: number) {
   };
 }
 
-/** Does something with a bench policy server that is there for it alone. */
+/** Runs `work` with a bench policy server of its own. */
 export async function withServer<T>(
   haste: number,
   work: (server: Awaited<ReturnType<typeof startServer>>) => Promise<T>,
@@ -40,7 +40,7 @@ export async function withServer<T>(
   }
 }
 
-/** Writes a file of so many problems of the bench policy. @returns its path */
+/** Writes a file of problems for the bench policy. @returns its path */
 export function benchProblems(folder: string, count: number): string {
   const file = join(folder, `problems-${count}.jsonl`);
   const lines = Array.from({ length: count }, (_, number) =>
@@ -57,11 +57,11 @@ export function benchProblems(folder: string, count: number): string {
 
 export interface ShardRun {
   readonly moments: readonly Moment[];
-  /** Missing where it was killed. */
+  /** Missing when the process was killed. */
   readonly result?: ShardResult;
 }
 
-/** Runs one shard in a process of its own, to its end or until it is killed. */
+/** Runs one shard in a process of its own until it ends or is killed. */
 export async function runShard(
   shard: Omit<Shard, 'attempt'> & { readonly attempt?: number; readonly killAfterMs?: number | null },
 ): Promise<ShardRun> {
@@ -78,7 +78,7 @@ export async function runShard(
   let result: ShardResult | undefined;
   for await (const line of createInterface({ input: child.stdout })) {
     const said = parsed(line);
-    if (said === null) continue; // killed in the middle of a line
+    if (said === null) continue; // The process was killed in the middle of a line.
     if ('digest' in said) result = said;
     else moments.push(said);
   }

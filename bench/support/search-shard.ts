@@ -1,7 +1,7 @@
 /**
- * One shard of the search stage as a process of its own, for benchmarks to measure and to kill: the program, the policy driver, the journal and
- * the domain `math` as in a pod, but the verifier, which is a comparison of strings in this process. It is given a {@link Shard} as JSON, and
- * prints lines of JSON: {@link Moment}s, and a {@link ShardResult} at the end.
+ * One shard of the search stage as a process, for benchmarks to measure and to kill. The program, the policy driver, the journal and the
+ * domain `math` are those of a pod. The verifier is a string comparison in this process. The input is a {@link Shard} as JSON. The output is
+ * lines of JSON: {@link Moment}s, and a {@link ShardResult} at the end.
  */
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
@@ -22,11 +22,11 @@ export interface Shard {
   readonly config: Record<string, unknown>;
 }
 
-/** How the process stood when so many trees were done. */
+/** A sample of the process after some trees. */
 export interface Moment {
   readonly trees: number;
   readonly atMs: number;
-  /** In use after a collection, and resident, in bytes. */
+  /** Heap after a garbage collection, and resident memory, in bytes. */
   readonly heap: number;
   readonly resident: number;
 }
@@ -34,14 +34,14 @@ export interface Moment {
 export interface ShardResult {
   readonly counts: Counts;
   readonly wallMs: number;
-  /** Of the search, without the start of the process. */
+  /** Time of the search, without the start of the process. */
   readonly cpuMs: number;
   readonly requests: number;
   /** sha256 of the trees. */
   readonly digest: string;
 }
 
-/** A collection stops the driver for a tenth of a second: trees that end all at once are not each looked at. */
+/** A garbage collection stops the driver for a tenth of a second, so trees that end at the same time share one sample. */
 const TREES_BETWEEN_LOOKS = 4;
 const MS_BETWEEN_LOOKS = 500;
 

@@ -1,6 +1,6 @@
 import type { CampaignSpecInput } from '../../spec/index.ts';
 
-/** A campaign of one arm for simulated pods; the simulation does not look at what it is about. */
+/** A campaign with one arm for simulated pods. The simulation ignores its content. */
 export const simulatedCampaign = (seed: number): CampaignSpecInput => ({
   ...{ name: `bench-${seed}`, seed, domain: { name: 'change' } },
   policy: { type: 'pretrained', name: 'simulated', uri: '/models/simulated', revision: '1' },

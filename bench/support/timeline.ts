@@ -5,14 +5,14 @@ const { temporal } = proto;
 type EventType = proto.temporal.api.enums.v1.EventType;
 export type History = Awaited<ReturnType<WorkflowHandle['fetchHistory']>>;
 
-/** One event of a history, with what benchmarks ask of it. */
+/** One event of a history, with the fields that benchmarks need. */
 export interface TimelineEvent {
   readonly type: string;
-  /** By the server's clock, in ms since the epoch, with fractions. */
+  /** Time of the server in ms since the epoch, with fractions. */
   readonly at: number;
-  /** Of an activity's events: its type. */
+  /** Activity type, for events of activities. */
   readonly activity: string | null;
-  /** Of a child's events: its workflow id. */
+  /** Workflow id, for events of child workflows. */
   readonly child: string | null;
 }
 
@@ -38,7 +38,7 @@ export function timelineOf({ events }: History): TimelineEvent[] {
   });
 }
 
-/** The last event of the kind. @throws Error when there is none: the history is not what the benchmark takes it for */
+/** The last event of the kind. @throws Error when the history has none, so the benchmark's assumptions are wrong */
 export function lastOf(
   timeline: readonly TimelineEvent[],
   type: string,
@@ -54,7 +54,7 @@ export function lastOf(
   return found;
 }
 
-/** Bytes of a history as the server keeps it. */
+/** Size of a history on the server in bytes. */
 export const bytesOf = (history: History): number => temporal.api.history.v1.History.encode(history).finish().length;
 
 /** `EVENT_TYPE_WORKFLOW_EXECUTION_STARTED` -> `WorkflowExecutionStarted`. */

@@ -1,5 +1,5 @@
 /**
- * Bytes of heap that a node of a finished search tree takes, as the search holds it: its fields and the list of its children.
+ * Heap bytes per node of a finished search tree in the memory of the search: its fields and the list of its children.
  *
  *     node --expose-gc tree-memory.ts TREES.jsonl
  */

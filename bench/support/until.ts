@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
 /**
- * Looks until there is an answer.
- * @param look - null: not yet
- * @throws Error after two minutes: what was waited for will not come
+ * Polls until there is an answer.
+ * @param look - returns null while there is no answer
+ * @throws Error after two minutes
  */
 export async function until<T>(what: string, look: () => Promise<T | null>, everyMs = 10): Promise<T> {
   const deadline = Date.now() + 120_000;
