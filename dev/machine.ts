@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { arch, cpus, loadavg, platform, release, totalmem } from 'node:os';
 import { inProject, TEMPORAL, VENV_PYTHON } from '../config/paths.ts';
 
-/** What a number was measured on: without it the number says nothing. */
+/** The machine of a measurement. A number has no meaning without it. */
 export interface Machine {
   readonly cpu: string;
   readonly cores: number;
@@ -29,7 +29,7 @@ export function thisMachine(): Machine {
   };
 }
 
-/** Load average of the last minute: processes that wanted to run. Above the number of cores, times say more about the load than about us. */
+/** Load average of the last minute. Above the number of cores, times depend more on the load than on our code. */
 export const loadNow = (): number => Math.round((loadavg()[0] ?? 0) * 100) / 100;
 
 export const machineText = (machine: Machine): string =>

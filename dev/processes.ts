@@ -2,14 +2,14 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 
-/** Processes of this machine that outlive who started them: known by a pid file, and never trusted by their number alone. */
+/** Processes that outlive the process that started them. A pid file names them, and their command line is checked because pids are reused. */
 
-/** Whether a process of this number runs. One that ended but was not waited for does not. */
+/** Whether a process with this pid runs. A zombie does not. */
 export function isAlive(pid: number | undefined): boolean {
   return commandOf(pid) !== null;
 }
 
-/** The command line of a process; null when there is none of this number. */
+/** The command line of a process; null when no process has this pid. */
 function commandOf(pid: number | undefined): string | null {
   if (pid === undefined) return null;
   try {
@@ -20,11 +20,11 @@ function commandOf(pid: number | undefined): string | null {
       .split(/\s+/);
     return state.startsWith('Z') ? null : command.join(' ');
   } catch {
-    return null; // ps ends with 1 when it finds none
+    return null; // ps exits with 1 when there is no such process.
   }
 }
 
-/** @param note - a line kept with the number, see {@link readPidFileNote} */
+/** @param note - a line that is stored with the pid, see {@link readPidFileNote} */
 export function writePidFile(file: string, pid: number | undefined, note = ''): void {
   if (pid === undefined) return;
   mkdirSync(dirname(file), { recursive: true });
@@ -32,13 +32,13 @@ export function writePidFile(file: string, pid: number | undefined, note = ''): 
   renameSync(`${file}.new`, file);
 }
 
-/** The process that the pid file names, if it still runs and its command line contains `program`: numbers are used again. */
+/** The pid in the file, if the process runs and its command line contains `program`; else null. */
 export function readPidFile(file: string, program: string): number | null {
   const pid = Number(linesOf(file)[0]);
   return Number.isInteger(pid) && pid > 1 && commandOf(pid)?.includes(program) ? pid : null;
 }
 
-/** What was noted beside the number; empty when nothing was. */
+/** The note in the pid file; empty when there is none. */
 export const readPidFileNote = (file: string): string => linesOf(file)[1] ?? '';
 
 function linesOf(file: string): string[] {
@@ -49,7 +49,7 @@ function linesOf(file: string): string[] {
   }
 }
 
-/** SIGTERM, then SIGKILL after the grace. Returns when the process is gone. */
+/** Sends SIGTERM, and SIGKILL after the grace. Returns when the process has ended. */
 export async function stopProcess(pid: number, graceMs: number): Promise<void> {
   signal(pid, 'SIGTERM');
   const deadline = Date.now() + graceMs;

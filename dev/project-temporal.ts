@@ -9,7 +9,7 @@ import { DEFAULT_TASK_QUEUE } from '../installation/index.ts';
 import { readPidFile } from './processes.ts';
 import { ensureTemporal, type TemporalOptions, type TemporalServer } from './temporal-server.ts';
 
-/** Where this clone keeps its server. */
+/** Files of this clone's server. */
 export interface ServerFiles {
   readonly database: string;
   readonly logFile: string;
@@ -25,7 +25,7 @@ export const SERVER_FILES: ServerFiles = {
   connectionFile: CONNECTION_FILE,
 };
 
-/** What a person asks for; what is null is chosen. */
+/** Ports that a person requested; null lets the project choose. */
 export interface WantedPorts {
   readonly port: number | null;
   readonly uiPort: number | null;
@@ -35,14 +35,14 @@ export interface ProjectTemporal extends TemporalServer {
   readonly place: RememberedServer;
 }
 
-/** Others may take a chosen port first. */
+/** Another program may take a chosen port first. */
 const TRIES = 3;
 
 /**
- * The Temporal server of this clone: started, or found again, and remembered for later commands. Ports that nobody asked for are the remembered
- * ones, else Temporal's usual ones, else free ones: whatever another project holds is left to it.
- * @param say - is told where the server moves to other ports than before
- * @throws CommandError 69 when a port that was asked for is taken, or the server does not come up
+ * Starts or finds the Temporal server of this clone, and remembers it for later commands. Without requested ports it uses the remembered ones,
+ * else Temporal's default ports, else free ones. It never takes the port of another program.
+ * @param say - prints a message when the server moves to other ports
+ * @throws CommandError 69 when a requested port is taken, or the server does not start
  */
 export async function startProjectTemporal(
   wanted: Partial<WantedPorts> = {},
@@ -76,7 +76,7 @@ export async function startProjectTemporal(
   }
 }
 
-/** @param runs - whether this clone's server runs: then it has the remembered ports itself */
+/** @param runs - whether this clone's server runs. It then uses the remembered ports itself. */
 async function choosePorts(
   asked: WantedPorts,
   remembered: RememberedServer | null,
@@ -93,7 +93,10 @@ async function idAt(address: string, namespace: string): Promise<string> {
   try {
     const id = await namespaceIdOf(new Client({ connection, namespace }), namespace);
     if (id !== null) return id;
-    throw new CommandError(EXIT.unavailable, `the Temporal at ${address} does not say the id of its namespace`);
+    throw new CommandError(
+      EXIT.unavailable,
+      `the Temporal server at ${address} does not report the id of its namespace`,
+    );
   } finally {
     await connection.close();
   }

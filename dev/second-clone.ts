@@ -3,10 +3,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { inProject } from '../config/paths.ts';
 
-/** What no program of a clone needs, or what it has of its own. */
+/** Folders that a clone does not need, or has of its own. */
 const LEFT_OUT = new Set(['.git', '.orrery', '.venv', 'node_modules', 'tests', 'bench', 'docs', 'data']);
 
-/** A copy of the project with nothing in its `.orrery`, which shares the installed packages. @returns its folder */
+/** Copies the project without its `.orrery`. The copy shares the installed packages. @returns its folder */
 export function secondClone(): string {
   const folder = mkdtempSync(join(tmpdir(), 'orrery-clone-'));
   const from = inProject();

@@ -8,14 +8,14 @@ import { isInstalled, TEMPORAL } from '../config/paths.ts';
 import { SEARCH_ATTRIBUTES } from '../spec/index.ts';
 import { isAlive, readPidFile, readPidFileNote, stopProcess, writePidFile } from './processes.ts';
 
-/** The real Temporal development server on this machine (`temporal server start-dev`): started, found again, stopped. */
+/** The Temporal development server on this machine (`temporal server start-dev`). */
 export interface TemporalServer {
-  /** Of the gRPC service, `host:port`. */
+  /** Address of the gRPC service, `host:port`. */
   readonly address: string;
   readonly uiAddress: string;
   /** Whether this call started it. */
   readonly started: boolean;
-  /** Ends the server, whoever of us started it. Does nothing to one that is not ours. */
+  /** Stops the server if this project started it. */
   stop(): Promise<void>;
 }
 
@@ -26,23 +26,23 @@ export interface TemporalOptions {
   readonly database: string | null;
   readonly logFile: string;
   readonly pidFile: string;
-  /** Outlives this process. */
+  /** Whether the server outlives this process. */
   readonly detached: boolean;
-  /** Namespace that must answer, made where it is not there; `default` when not given. */
+  /** Namespace that must answer. It is created when missing. The default is `default`. */
   readonly namespace?: string;
 }
 
 const HOST = '127.0.0.1';
 const DEFAULT_NAMESPACE = 'default';
-/** What the server prints once it holds its ports. Before that, what answers there may be another server that was faster. */
+/** The server prints this when it listens on its ports. Before that, another server may be the one that answers. */
 const UP = 'Temporal Server:';
 const START_TIMEOUT_MS = 60_000;
 const PROBE_TIMEOUT_MS = 3_000;
 const STOP_GRACE_MS = 10_000;
 
 /**
- * Starts the server, or finds the one that was started with this pid file. Another Temporal that answers on the port is not joined.
- * @throws CommandError 69 when a port is taken by something else, or when the server does not come up
+ * Starts the server, or finds the one with this pid file. It never joins another Temporal server that answers on the port.
+ * @throws CommandError 69 when another program has taken a port, or when the server does not start
  */
 export async function ensureTemporal(options: TemporalOptions): Promise<TemporalServer> {
   const { port, uiPort, pidFile, namespace = DEFAULT_NAMESPACE, logFile } = options;
@@ -60,7 +60,7 @@ export async function ensureTemporal(options: TemporalOptions): Promise<Temporal
     if (held !== port) {
       throw new CommandError(
         EXIT.unavailable,
-        `a Temporal of this project runs already, on port ${held} and not on ${port}`,
+        `a Temporal server of this project runs already, on port ${held} and not on ${port}`,
         'stop it with `npm run temporal -- --stop`, or use its port',
       );
     }

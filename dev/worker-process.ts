@@ -5,7 +5,7 @@ import { CommandError, EXIT } from '../config/command-errors.ts';
 import { inOrrery, inProject, PROJECT, VENV_PYTHON } from '../config/paths.ts';
 import { isAlive, readPidFile, readPidFileNote, stopProcess, writePidFile } from './processes.ts';
 
-/** The worker as a process of its own, which outlives who started it. One a project: a second start finds the first. */
+/** The worker as a process that outlives the process that started it. A project has one worker: a second start finds the first. */
 export interface WorkerProcess {
   /** Whether this call started it. */
   readonly started: boolean;
@@ -15,20 +15,20 @@ export interface WorkerProcess {
 const PID_FILE = inOrrery('worker.pid');
 const LOG_FILE = inOrrery('logs', 'worker.log');
 const READY = 'worker started';
-/** It bundles the workflows first: 5 s on a laptop. */
+/** The worker bundles the workflows first, which takes 5 s on a laptop. */
 const START_TIMEOUT_MS = 90_000;
 const STOP_GRACE_MS = 15_000;
 
-/** What a worker is started for. */
+/** Executor and environment of a worker. */
 export interface WorkerPurpose {
-  /** Where it runs the stages: `local` when not given. A second one for another place would take the first one's campaigns. */
+  /** Where it runs the stages; the default is `local`. A second worker with another executor would take campaigns of the first. */
   readonly executor?: 'local' | 'kubernetes';
-  /** More environment. */
+  /** Additional environment variables. */
   readonly env?: Readonly<Record<string, string>>;
   readonly pidFile?: string;
 }
 
-/** The place that a worker serves. */
+/** The server, namespace and queue that a worker serves. */
 export interface Place {
   readonly address: string;
   readonly namespace: string;
@@ -37,7 +37,7 @@ export interface Place {
 
 /**
  * Starts the worker for a Temporal, a namespace and a task queue, or finds the one that runs.
- * @throws CommandError 69 when it does not come up, with the end of its log, or when the one that runs serves another place or executor
+ * @throws CommandError 69 when it does not start (with the end of its log), or when the running one serves another place or executor
  */
 export async function ensureWorker(place: Place, purpose: WorkerPurpose = {}): Promise<WorkerProcess> {
   const { executor = 'local', env = {}, pidFile = PID_FILE } = purpose;
@@ -55,11 +55,15 @@ export async function ensureWorker(place: Place, purpose: WorkerPurpose = {}): P
     cwd: PROJECT,
     detached: true,
     stdio: ['ignore', log, log],
-    // The stages' Python is the one that the setup has just filled, whatever the shell of who starts this names.
+    // Stages use the Python that the setup has installed, whatever the shell says.
     env: {
       ...process.env,
-      ...{ TEMPORAL_ADDRESS: address, TEMPORAL_NAMESPACE: namespace, ORRERY_TASK_QUEUE: taskQueue },
-      ...{ ORRERY_PYTHON: VENV_PYTHON, ORRERY_EXECUTOR: executor, ...env },
+      TEMPORAL_ADDRESS: address,
+      TEMPORAL_NAMESPACE: namespace,
+      ORRERY_TASK_QUEUE: taskQueue,
+      ORRERY_PYTHON: VENV_PYTHON,
+      ORRERY_EXECUTOR: executor,
+      ...env,
     },
   });
   closeSync(log);
@@ -69,7 +73,7 @@ export async function ensureWorker(place: Place, purpose: WorkerPurpose = {}): P
   return { started: true, logFile: LOG_FILE };
 }
 
-/** Ends the worker that a demo started on this machine. @returns whether there was one */
+/** Stops the worker that a demo started. @returns whether there was one */
 export async function stopWorker(pidFile = PID_FILE): Promise<boolean> {
   const pid = readPidFile(pidFile, 'worker.ts');
   if (pid === null) return false;
@@ -78,7 +82,7 @@ export async function stopWorker(pidFile = PID_FILE): Promise<boolean> {
   return true;
 }
 
-/** A worker of another Temporal would never hear of our campaign. */
+/** A worker of another Temporal server would never receive our campaign. */
 function refuseOther(served: string, wanted: string): void {
   if (served === wanted) return;
   throw new CommandError(

@@ -10,9 +10,8 @@ import { inCluster } from './paths.ts';
 import { packageFile } from './requirements.ts';
 
 /**
- * The images of a cluster on this machine, assembled from its own files: a shell (busybox), the Python that `.venv` was made from, at the
- * path where `.venv` looks for it, and the shared libraries that it, Node and the Python packages load. The project itself, Node and
- * `.venv` come by a volume.
+ * The images of a cluster on this machine, built from the machine's own files: a shell (busybox), the Python that `.venv` is based on, at the
+ * same path, and the shared libraries that Python, its packages and Node load. A volume provides the project, Node and `.venv`.
  */
 
 /** User and group of the pods, named in the image. */
@@ -42,7 +41,7 @@ const SHELL = [
   'ps',
   'nslookup',
 ];
-/** Of a Python installation, what no program of ours needs. */
+/** Parts of a Python installation that no program of ours needs. */
 const LEFT_OUT = ['site-packages', 'dist-packages', 'test', 'idlelib', 'tkinter', 'ensurepip', '__pycache__'];
 
 /** Builds the image of the pause container. */
@@ -56,11 +55,11 @@ export async function pauseImage(): Promise<Image> {
   return image;
 }
 
-/** Builds the image of the stages' containers; its tag changes with what is in it. */
+/** Builds the image of the stages' containers. Its tag depends on its content. */
 export async function stageImage(): Promise<Image> {
   const python = await pythonInstallation();
   const libraries = await sharedLibraries(python);
-  // A package that was replaced at the same path is told by its files' size and time.
+  // A replaced package keeps its paths, so the hash includes sizes and times of files.
   const files = await Promise.all([python.executable, python.library, ...libraries].map(fileVersion));
   const contents = createHash('sha256')
     .update(JSON.stringify([python, files, SHELL, LEFT_OUT]))
@@ -79,7 +78,7 @@ export async function stageImage(): Promise<Image> {
     await cp(library, join(root, library), { dereference: true });
   }
   await layOutEtc(root);
-  // Where this machine keeps libraries in folders of its own, the loader of the image finds them by this list too.
+  // This machine may keep libraries in unusual folders. The loader in the image needs them in its cache.
   await execa('ldconfig', ['-r', root], { reject: false });
   await writeImage(root, image.archive, {
     name: image.name,
@@ -109,7 +108,7 @@ async function layOutShell(root: string): Promise<void> {
   for (const name of SHELL) await symlink('busybox', join(root, 'bin', name));
 }
 
-/** Programs ask who they are: torch names its cache by its user. */
+/** Adds users and groups. torch, for example, names its cache after the user. */
 async function layOutEtc(root: string): Promise<void> {
   await writeFile(
     join(root, 'etc', 'passwd'),
@@ -123,9 +122,9 @@ async function layOutEtc(root: string): Promise<void> {
 }
 
 interface PythonInstallation {
-  /** The interpreter that `.venv/bin/python` leads to in the end. */
+  /** The interpreter to which the links of `.venv/bin/python` lead. */
   readonly executable: string;
-  /** Links on the way to it, each with what it points to. */
+  /** Links on the way to it, with their targets. */
   readonly links: readonly (readonly [path: string, target: string])[];
   /** Folder of the standard library. */
   readonly library: string;
@@ -138,7 +137,7 @@ async function pythonInstallation(): Promise<PythonInstallation> {
   for (;;) {
     const target = await readlink(path).catch(() => null);
     if (target === null) break;
-    // Those of .venv come with it.
+    // Links within .venv are on the volume.
     if (!path.startsWith(VENV)) links.push([path, target]);
     path = resolve(dirname(path), target);
   }
@@ -158,7 +157,7 @@ async function copyPython(root: string, { executable, library, links }: PythonIn
     await mkdir(dirname(join(root, path)), { recursive: true });
     await symlink(target, join(root, path)).catch(ignoreExisting);
   }
-  // A folder that only its owner may enter here (a home) has to let the pod's user through there.
+  // Some folders on this machine, such as a home, admit only their owner. In the image, the pod's user needs access.
   await execa('chmod', ['-R', 'u+rwX,go+rX', root]);
 }
 
@@ -166,11 +165,11 @@ function ignoreExisting(error: NodeJS.ErrnoException): void {
   if (error.code !== 'EEXIST') throw error;
 }
 
-/** Libraries outside of the project that Node, Python and the Python packages load, with the loader: paths, sorted. */
+/** Sorted paths of the loader and of all libraries outside the project that Node, Python and its packages load. */
 async function sharedLibraries({ executable, library }: PythonInstallation): Promise<string[]> {
   const { stdout: found } = await execa('find', [
     ...[join(library, 'lib-dynload'), VENV, '-name', '*.so*', '-type', 'f'],
-    // CUDA's libraries find each other; there is no CUDA in these pods.
+    // These pods have no CUDA.
     ...['-not', '-path', '*/nvidia/*', '-not', '-path', '*/triton/*'],
   ]);
   const programs = [executable, inProject('node_modules', 'node', 'bin', 'node'), ...found.split('\n').filter(Boolean)];
@@ -182,7 +181,7 @@ async function sharedLibraries({ executable, library }: PythonInstallation): Pro
   return librariesIn(stdout).filter((path) => !inside.some((folder) => path.startsWith(folder)));
 }
 
-/** Paths in what `ldd` printed, sorted and each once. A library that was not found has none. */
+/** Sorted, unique paths in the output of `ldd`. Libraries that were not found have no path. */
 export function librariesIn(printed: string): string[] {
   const paths = printed.split('\n').map((line) => /^\s+(?:\S+ => )?(\/\S+) \(0x/.exec(line)?.[1] ?? '');
   return [...new Set(paths)].filter((path) => path !== '').sort();

@@ -8,9 +8,9 @@ import { startComponent, stopComponent } from './processes.ts';
 import type { ClusterSettings } from './settings.ts';
 
 /**
- * Restarts the kubelet with other settings, for tests of what it does to pods (evictions). Pods run on meanwhile.
+ * Restarts the kubelet with other settings, for tests of evictions. Pods keep running.
  * @param changes - fields of its KubeletConfiguration
- * @returns what undoes it
+ * @returns a function that restores the settings
  */
 export async function reconfigureKubelet(settings: ClusterSettings, changes: object): Promise<() => Promise<void>> {
   const file = inCluster('kubelet.yaml');

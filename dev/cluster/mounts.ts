@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { execa } from 'execa';
 
-/** What is mounted below the cluster's folder: it has to be gone before anything there is removed, for a volume shows other folders. */
+/** Mounts below the cluster's folder. They must be unmounted before the folder is removed, because a volume shows folders outside of it. */
 
-/** Mount points at or below `folder`, the deepest first, from the text of /proc/self/mountinfo. */
+/** Mount points at or below `folder`, deepest first, from the text of /proc/self/mountinfo. */
 export function mountsBelow(mountinfo: string, folder: string): string[] {
   return mountinfo
     .split('\n')
@@ -13,11 +13,11 @@ export function mountsBelow(mountinfo: string, folder: string): string[] {
     .sort((a, b) => b.split('/').length - a.split('/').length);
 }
 
-/** Spaces and the like stand as `\040` in mountinfo. */
+/** mountinfo escapes spaces and similar characters, for example as `\040`. */
 const unescapeOctal = (text: string): string =>
   text.replace(/\\([0-7]{3})/g, (_, digits: string) => String.fromCharCode(Number.parseInt(digits, 8)));
 
-/** @throws Error when something is still mounted after all: then nothing may be removed there */
+/** @throws Error when something is still mounted. Nothing may be removed then. */
 export async function unmountAll(folder: string): Promise<void> {
   for (let tries = 0; tries < 5; tries += 1) {
     const points = mountsBelow(readFileSync('/proc/self/mountinfo', 'utf8'), folder);

@@ -4,13 +4,13 @@ import { CommandError, EXIT } from '../../config/command-errors.ts';
 import { isNotFound } from './api.ts';
 import { type VolumeFolders, volumesOf } from './volumes.ts';
 
-/** A claim that no pod uses goes within a second; the controllers of a loaded machine take their time. */
+/** The removal of an unused claim takes a second, and longer on a loaded machine. */
 const REMOVED_MS = 30_000;
 
 /**
- * The folder of a volume cannot be changed. Where a namespace stands with others than are asked for, its volumes and claims are removed, to be
- * made anew; the folders stay.
- * @throws CommandError 73 when pods use them
+ * Removes volumes and claims of a namespace whose folders differ from the requested ones, because the folder of a volume cannot be changed.
+ * The folders themselves stay.
+ * @throws CommandError 73 when pods use the volumes
  */
 export async function removeMovedVolumes(admin: KubeConfig, folders: VolumeFolders): Promise<void> {
   const core = admin.makeApiClient(CoreV1Api);
@@ -24,7 +24,7 @@ export async function removeMovedVolumes(admin: KubeConfig, folders: VolumeFolde
     const claim = standing.spec?.claimRef?.name ?? '';
     const pods = await podsWith(core, namespace, claim);
     if (pods.length > 0) throw inUse(namespace, claim, from, to, pods);
-    // Those that have ended hold it too. Their Jobs keep the account, and the store their logs.
+    // Ended pods keep a claim in use too. Their Jobs and the logs in the store remain.
     await Promise.all(
       (await podsWith(core, namespace, claim, true)).map((pod) =>
         orNull(core.deleteNamespacedPod({ name: pod, namespace })),
@@ -45,7 +45,7 @@ export async function removeMovedVolumes(admin: KubeConfig, folders: VolumeFolde
 const folderOf = (volume: V1PersistentVolume | null): string =>
   volume?.spec?.local?.path ?? volume?.spec?.hostPath?.path ?? '';
 
-/** Pods that have a claim mounted, or are going to; or those that had it, and have ended. */
+/** Pods that use a claim or will use it; with `ended`, those that used it and have ended. */
 async function podsWith(core: CoreV1Api, namespace: string, claim: string, ended = false): Promise<string[]> {
   const { items } = await core.listNamespacedPod({ namespace });
   return items
@@ -57,8 +57,8 @@ async function podsWith(core: CoreV1Api, namespace: string, claim: string, ended
 const inUse = (namespace: string, claim: string, from: string, to: string, pods: readonly string[]): CommandError =>
   new CommandError(
     EXIT.running,
-    `the claim ${claim} of namespace ${namespace} is on ${from}, and ${to} was asked for; ${pods.length} pods use it: ${pods.slice(0, 3).join(', ')}`,
-    'pause or cancel their campaigns first, ask for the same folder (ORRERY_STORE), or have a second cluster with ORRERY_CLUSTER',
+    `the claim ${claim} of namespace ${namespace} is on ${from}, but ${to} was requested; ${pods.length} pods use it: ${pods.slice(0, 3).join(', ')}`,
+    'pause or cancel their campaigns first, use the same folder (ORRERY_STORE), or start a second cluster with ORRERY_CLUSTER',
   );
 
 async function orNull<T>(request: Promise<T>): Promise<T | null> {

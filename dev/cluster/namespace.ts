@@ -8,7 +8,7 @@ import { kubeconfigOf } from './configuration.ts';
 import { removeMovedVolumes } from './moved-volumes.ts';
 import { ensureSharedFolder, type VolumeFolders, volumesOf } from './volumes.ts';
 
-/** A namespace that a worker can work in: Pod Security, the worker's account with its rights, claims on store and programs. */
+/** The namespace of a worker: Pod Security, the worker's account with its rights, and claims for the store and the programs. */
 
 /** Namespace of `npm run cluster:up`. */
 export const NAMESPACE = 'orrery';
@@ -18,8 +18,8 @@ const RBAC = inProject('deploy', 'rbac.yaml');
 const TOKEN_SECONDS = 30 * 24 * 3600;
 
 /**
- * Makes the namespace and what belongs into it, or completes what stands.
- * @throws CommandError 73 when it stands with other folders, and pods use them
+ * Creates the namespace and its objects, or completes them.
+ * @throws CommandError 73 when it exists with other folders and pods use them
  */
 export async function prepareNamespace(
   admin: KubeConfig,
@@ -40,7 +40,7 @@ export async function prepareNamespace(
   await applyObjects(admin, objects);
 }
 
-/** The manifests of deploy/rbac.yaml, in another namespace than the one they name. */
+/** The manifests of deploy/rbac.yaml, changed to the given namespace. */
 function rbacObjects(namespace: string): KubernetesObject[] {
   const manifest = readFileSync(RBAC, 'utf8');
   return objectsIn(manifest.replaceAll(/(\bnamespace:\s*)\S+/g, `$1${namespace}`)).filter(
@@ -48,16 +48,20 @@ function rbacObjects(namespace: string): KubernetesObject[] {
   );
 }
 
-/** Writes a kubeconfig with which a process is the worker's ServiceAccount, and no more than that. */
+/** Writes a kubeconfig with exactly the rights of the worker's ServiceAccount. */
 export async function writeWorkerKubeconfig(admin: KubeConfig, namespace: string, file: string): Promise<void> {
   const cluster = admin.getCurrentCluster();
   if (cluster === null) throw new Error('the kubeconfig names no cluster');
   const { status } = await admin.makeApiClient(CoreV1Api).createNamespacedServiceAccountToken({
-    ...{ name: WORKER_ACCOUNT, namespace },
+    name: WORKER_ACCOUNT,
+    namespace,
     body: { spec: { audiences: [], expirationSeconds: TOKEN_SECONDS } },
   });
   const text = kubeconfigOf({
-    ...{ server: cluster.server, token: status?.token ?? '', namespace, user: WORKER_ACCOUNT },
+    server: cluster.server,
+    token: status?.token ?? '',
+    namespace,
+    user: WORKER_ACCOUNT,
     ...(cluster.caData === undefined ? {} : { certificateAuthority: Buffer.from(cluster.caData, 'base64').toString() }),
   });
   await mkdir(dirname(file), { recursive: true });

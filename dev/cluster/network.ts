@@ -1,11 +1,10 @@
 import { execa } from 'execa';
 import { addressOf, bridgeOf, type ClusterSettings } from './settings.ts';
 
-/** The bridge that pods and this machine meet on. */
+/** The bridge between the pods and this machine. */
 
 /**
- * All IPv4 addresses of this machine, also those of a bridge that has no pod on it: Node's own list leaves out what carries nothing at the
- * moment, and two clusters would take one network.
+ * All IPv4 addresses of this machine. Node's own list omits a bridge without pods, and then two clusters would choose the same network.
  */
 export async function machineAddresses(): Promise<string[]> {
   const { stdout } = await execa('ip', ['-json', '-4', 'address']);
@@ -18,15 +17,15 @@ export const addressesIn = (printed: string): string[] =>
     addr_info.flatMap(({ local }) => local ?? []),
   );
 
-/** Makes the bridge, or leaves it as it stands. */
+/** Creates the bridge, or keeps an existing one. */
 export async function ensureBridge(settings: ClusterSettings): Promise<void> {
   const bridge = bridgeOf(settings);
-  await execa('ip', ['link', 'add', bridge, 'type', 'bridge'], { reject: false }); // may stand, without its address
+  await execa('ip', ['link', 'add', bridge, 'type', 'bridge'], { reject: false }); // It may exist, even without its address.
   if (!(await machineAddresses()).includes(addressOf(settings)))
     await execa('ip', ['address', 'add', `${addressOf(settings)}/24`, 'dev', bridge]);
   await execa('ip', ['link', 'set', bridge, 'up']);
 }
 
 export async function removeBridge(settings: ClusterSettings): Promise<void> {
-  await execa('ip', ['link', 'delete', bridgeOf(settings)], { reject: false }); // may be gone
+  await execa('ip', ['link', 'delete', bridgeOf(settings)], { reject: false }); // It may not exist.
 }

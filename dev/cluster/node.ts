@@ -2,11 +2,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { CoreV1Api, type KubeConfig, PatchStrategy, setHeaderOptions, type V1Node } from '@kubernetes/client-node';
 import { NODE } from './settings.ts';
 
-/** GPUs of the real node that do not exist: the scheduler counts them as it counts real ones, and nothing may use them. */
+/** Simulated GPUs of the real node. The scheduler counts them like real ones, but programs cannot use them. */
 
 export const FAKE_GPUS = 8;
 
-/** Labels of NVIDIA's GPU feature discovery for a machine with eight H100, as its documentation lists them. */
+/** Labels of NVIDIA's GPU feature discovery for a machine with eight H100 GPUs, from its documentation. */
 export const H100_LABELS: Readonly<Record<string, string>> = {
   'nvidia.com/gpu.present': 'true',
   'nvidia.com/gpu.product': 'NVIDIA-H100-80GB-HBM3',
@@ -22,7 +22,7 @@ export const H100_LABELS: Readonly<Record<string, string>> = {
 const isNodeReady = (node: V1Node): boolean =>
   node.status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True') ?? false;
 
-/** Waits until the real node is ready, and gives it its GPUs and labels. @throws Error when it is not within `timeoutMs` */
+/** Waits until the real node is ready, and adds its GPUs and labels. @throws Error when it is not ready within `timeoutMs` */
 export async function readyNode(config: KubeConfig, timeoutMs: number): Promise<void> {
   const core = config.makeApiClient(CoreV1Api);
   const deadline = Date.now() + timeoutMs;

@@ -6,7 +6,7 @@ import { dirname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { execa } from 'execa';
 
-/** Writes container images of one layer, as archives of the OCI image layout that `ctr images import` reads. */
+/** Writes container images with one layer as archives in the OCI image layout, which `ctr images import` reads. */
 
 export interface ImageConfig {
   /** `registry/name:tag`. */
@@ -22,10 +22,10 @@ interface Blob {
 
 const MEDIA = 'application/vnd.oci.image';
 const ARCHITECTURE: Readonly<Record<string, string>> = { x64: 'amd64', arm64: 'arm64' };
-/** Equal files make an equal layer, whoever owns them here and whenever they were written. */
+/** Equal files give an equal layer, independent of their owners and times. */
 const REPRODUCIBLE = ['--sort=name', '--mtime=@0', '--owner=0', '--group=0', '--numeric-owner', '--format=gnu'];
 
-/** Packs the folder `root` as an image at `archive`. `root` and a folder beside the archive are left behind empty-handed. */
+/** Packs the folder `root` as an image at `archive`. */
 export async function writeImage(root: string, archive: string, { name, command, env }: ImageConfig): Promise<void> {
   const layout = `${archive}.layout`;
   await rm(layout, { recursive: true, force: true });
@@ -37,11 +37,14 @@ export async function writeImage(root: string, archive: string, { name, command,
   await rename(unnamed, blobPath(layout, layer.digest));
 
   const config = await addJson(layout, {
-    ...{ architecture: ARCHITECTURE[arch()] ?? arch(), os: 'linux', config: { Cmd: command, Env: env } },
+    architecture: ARCHITECTURE[arch()] ?? arch(),
+    os: 'linux',
+    config: { Cmd: command, Env: env },
     rootfs: { type: 'layers', diff_ids: [layer.digest] },
   });
   const manifest = await addJson(layout, {
-    ...{ schemaVersion: 2, mediaType: `${MEDIA}.manifest.v1+json` },
+    schemaVersion: 2,
+    mediaType: `${MEDIA}.manifest.v1+json`,
     config: { mediaType: `${MEDIA}.config.v1+json`, ...config },
     layers: [{ mediaType: `${MEDIA}.layer.v1.tar`, ...layer }],
   });

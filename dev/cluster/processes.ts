@@ -10,20 +10,20 @@ import { clusterPath, inCluster } from './paths.ts';
 import type { ClusterSettings } from './settings.ts';
 
 /**
- * The processes of a cluster. Each carries its name in its environment, and is found again by that: whoever started it may have been killed
- * before a note of its number was on disk, and numbers are used again.
+ * The processes of a cluster. Each has its name in its environment and is found by it. A pid file would not do: the starting process may be
+ * killed before it writes the file, and the kernel reuses pids.
  */
 
 const MARK = 'ORRERY_CLUSTER_COMPONENT';
 const markOf = (name: ComponentName): string => `${clusterPath()}/${name}`;
 const SYSTEM_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
-/** An API server waits for its open watches when it is asked to stop: longer than anyone wants to. */
+/** On SIGTERM, an API server waits for its open watches. This limit ends the wait. */
 const STOP_GRACE_MS = 4_000;
 
-/** Where a component's output is kept. */
+/** Log file of a component. */
 export const componentLog = (name: ComponentName): string => inCluster('logs', `${name}.log`);
 
-/** The process of a component; null when it does not run. Shims of containerd carry its name on, and are other programs. */
+/** The pid of a component; null when it does not run. Shims inherit containerd's variable, so the program is checked too. */
 export async function componentPid(name: ComponentName): Promise<number | null> {
   for (const pid of await findMarked(MARK, markOf(name))) {
     const program = await readlink(`/proc/${pid}/exe`).catch(() => '');
@@ -53,11 +53,11 @@ function spawnComponent({ name, command, args }: Component): void {
     },
   });
   closeSync(log);
-  child.on('error', () => undefined); // seen by its absence, with its log
+  child.on('error', () => undefined); // The caller notices that the process is missing.
   child.unref();
 }
 
-/** Ends a component: SIGTERM, a short grace, SIGKILL. @returns whether it ran */
+/** Ends a component with SIGTERM, and with SIGKILL after a short grace. @returns whether it ran */
 export async function stopComponent(name: ComponentName, graceMs = STOP_GRACE_MS): Promise<boolean> {
   const pid = await componentPid(name);
   if (pid === null) return false;
@@ -70,5 +70,5 @@ export async function stopComponent(name: ComponentName, graceMs = STOP_GRACE_MS
   return true;
 }
 
-/** Ends everything that carries a component's name: the shims of containerd too. */
+/** Kills every process with a component's name in its environment, including the shims of containerd. */
 export const killComponent = (name: ComponentName): Promise<void> => killMarked(MARK, markOf(name));

@@ -4,25 +4,25 @@ import { execa } from 'execa';
 import { CommandError, EXIT } from '../../config/command-errors.ts';
 import { clusterPath } from './paths.ts';
 
-/** What a machine has to be and to have for a cluster of its own. */
+/** Requirements of a cluster on this machine. */
 
-/** Facts about this machine that decide whether it can. */
+/** Facts that decide whether this machine can run a cluster. */
 export interface MachineFacts {
   readonly platform: string;
   readonly arch: string;
   readonly isRoot: boolean;
-  /** `go1.26.8`; null where there is no Go. */
+  /** For example `go1.26.8`; null without Go. */
   readonly go: string | null;
-  /** Whether everything has been built already. */
+  /** Whether all programs are built already. */
   readonly built: boolean;
   /** Whether Debian packages can be installed. */
   readonly apt: boolean;
-  /** Debian packages that are needed and not there. */
+  /** Missing Debian packages. */
   readonly missingPackages: readonly string[];
   readonly folder: string;
 }
 
-/** By Debian package: one of these files tells that it is there, whoever installed it. */
+/** Debian package -> files. One existing file means that the package is there, even if it was installed in another way. */
 const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   runc: ['/usr/sbin/runc', '/usr/bin/runc', '/usr/local/bin/runc', '/usr/local/sbin/runc'],
   'containernetworking-plugins': ['/usr/lib/cni/bridge', '/opt/cni/bin/bridge'],
@@ -30,13 +30,13 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   iproute2: ['/usr/sbin/ip', '/sbin/ip', '/usr/bin/ip', '/bin/ip'],
 };
 
-/** Sockets lie in the cluster's folder, and the path of one has 108 bytes at most; the longest of ours takes 47 of them. */
+/** The cluster's folder contains sockets. A socket path has at most 108 bytes, and our longest name takes 47 of them. */
 const LONGEST_FOLDER = 60;
 
 const ALTERNATIVE =
-  'use another cluster instead: make one with kind (https://kind.sigs.k8s.io), or name any in KUBECONFIG (docs/cluster.md)';
+  'use another cluster instead: create one with kind (https://kind.sigs.k8s.io), or name one in KUBECONFIG (docs/cluster.md)';
 
-/** Why the machine cannot have a cluster of its own, and what would help; null if it can. */
+/** Why this machine cannot run a cluster, and how to fix it; null when it can. */
 export function refusalOf(facts: MachineFacts): string | null {
   if (facts.platform !== 'linux') return `a cluster of its own needs Linux, and this is ${facts.platform}`;
   if (!['x64', 'arm64'].includes(facts.arch))
@@ -55,7 +55,7 @@ export function refusalOf(facts: MachineFacts): string | null {
   return null;
 }
 
-/** The first of a Debian package's files that is there; null where it is not installed. */
+/** The first existing file of a Debian package; null when it is not installed. */
 export const packageFile = (name: string): string | null => PACKAGES[name]?.find((file) => existsSync(file)) ?? null;
 
 export async function machineFacts(built: boolean): Promise<MachineFacts> {
@@ -75,13 +75,13 @@ export async function machineFacts(built: boolean): Promise<MachineFacts> {
   };
 }
 
-/** @throws CommandError 69 that says what is missing, and the alternatives */
+/** @throws CommandError 69 with the missing requirement and the alternatives */
 export function refuseWhereImpossible(facts: MachineFacts): void {
   const refusal = refusalOf(facts);
   if (refusal !== null) throw new CommandError(EXIT.unavailable, refusal, ALTERNATIVE);
 }
 
-/** Installs Debian packages. @throws CommandError 69 with what apt-get said */
+/** Installs Debian packages. @throws CommandError 69 with the output of apt-get */
 export async function installPackages(names: readonly string[], printLine: (line: string) => void): Promise<void> {
   if (names.length === 0) return;
   printLine(`installing ${names.join(', ')} (apt-get)`);

@@ -7,9 +7,9 @@ import { clusterPath, inCluster } from './paths.ts';
 
 const Port = z.int().min(1).max(65_535);
 
-/** What a cluster was made with: chosen by the first `up`, so that each later one finds the same cluster. */
+/** The settings of a cluster. The first `cluster:up` chooses them, and later ones reuse them. */
 export const ClusterSettings = z.object({
-  /** Names the bridge and the network, so that clusters of several clones can stand beside each other. */
+  /** Selects the bridge and the network, so that clusters of several clones can run on one machine. */
   number: z.int().min(0).max(255),
   adminToken: z.string(),
   ports: z.object({
@@ -31,13 +31,13 @@ const FILE = 'cluster.json';
 export const NODE = 'real-0';
 
 export const bridgeOf = ({ number }: ClusterSettings): string => `orrery${number}`;
-/** Address of the machine as pods see it. Not loopback: a kubelet refuses that. */
+/** Address of the machine for pods. A kubelet rejects loopback addresses. */
 export const addressOf = ({ number }: ClusterSettings): string => `10.244.${number}.1`;
 export const subnetOf = ({ number }: ClusterSettings): string => `10.244.${number}.0/24`;
 export const serverOf = (settings: ClusterSettings): string =>
   `https://${addressOf(settings)}:${settings.ports.apiServer}`;
 
-/** The settings of the cluster that was made here; null where there is none. */
+/** The settings of this project's cluster; null when there is none. */
 export function readSettings(): ClusterSettings | null {
   try {
     return ClusterSettings.parse(JSON.parse(readFileSync(inCluster(FILE), 'utf8')));
@@ -47,7 +47,7 @@ export function readSettings(): ClusterSettings | null {
   }
 }
 
-/** The settings of the cluster that was made here, else new ones. @param addresses - of this machine, of which each takes its network */
+/** The settings of this project's cluster, else new ones. @param addresses - addresses of this machine, whose networks are in use */
 export async function ensureSettings(addresses: readonly string[]): Promise<ClusterSettings> {
   const standing = readSettings();
   if (standing !== null) return standing;
@@ -56,8 +56,14 @@ export async function ensureSettings(addresses: readonly string[]): Promise<Clus
     number: freeNumber(addresses),
     adminToken: randomBytes(24).toString('base64url'),
     ports: {
-      ...{ apiServer: await port(), etcd: await port(), etcdPeer: await port(), controllerManager: await port() },
-      ...{ scheduler: await port(), kubelet: await port(), kubeletHealth: await port(), kwok: await port() },
+      apiServer: await port(),
+      etcd: await port(),
+      etcdPeer: await port(),
+      controllerManager: await port(),
+      scheduler: await port(),
+      kubelet: await port(),
+      kubeletHealth: await port(),
+      kwok: await port(),
     },
   };
   await mkdir(clusterPath(), { recursive: true, mode: 0o755 });
@@ -66,7 +72,7 @@ export async function ensureSettings(addresses: readonly string[]): Promise<Clus
   return settings;
 }
 
-/** The lowest n whose network 10.244.n.0/24 none of these addresses lies in. */
+/** The lowest n whose network 10.244.n.0/24 contains none of these addresses. */
 export function freeNumber(addresses: readonly string[]): number {
   const taken = new Set(addresses.map((address) => /^10\.244\.(\d+)\./.exec(address)?.[1]));
   for (let number = 0; number < 256; number += 1) if (!taken.has(String(number))) return number;

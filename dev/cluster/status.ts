@@ -7,14 +7,14 @@ import { readSettings, serverOf } from './settings.ts';
 
 export interface ClusterStatus {
   readonly server: string;
-  /** By component: its pid; null where it does not run. */
+  /** Component -> its pid; null when it does not run. */
   readonly components: readonly (readonly [ComponentName, number | null])[];
-  /** `v1.36.3`; null where the API server does not answer. */
+  /** For example `v1.36.3`; null when the API server does not answer. */
   readonly version: string | null;
   readonly nodes: readonly { readonly name: string; readonly ready: boolean; readonly gpus: string }[];
 }
 
-/** The cluster of this project as it is now; null where there is none. */
+/** The current state of this project's cluster; null when there is none. */
 export async function clusterStatus(): Promise<ClusterStatus | null> {
   const settings = readSettings();
   if (settings === null) return null;

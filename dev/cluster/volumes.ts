@@ -5,24 +5,24 @@ import { POD_USER } from './images.ts';
 import { NODE } from './settings.ts';
 
 /**
- * Folders of this machine as volumes of its node, and a claim on each: Pod Security `restricted` forbids pods to name a folder themselves.
- * A local volume does not enforce its access mode, so that all pods of the node may have it at once.
+ * Folders of this machine as volumes, each with a claim: Pod Security `restricted` forbids pods to mount a folder directly. A local volume does
+ * not enforce its access mode, so all pods of the node can use it at once.
  */
 
-/** Claims of a namespace, by what they hold. */
+/** Names of the claims in a namespace. */
 export const CLAIMS = { store: 'orrery-store', programs: 'orrery-programs' } as const;
 
 export interface VolumeFolders {
   readonly namespace: string;
-  /** The store, which pods and worker write. */
+  /** The store. Pods and the worker write to it. */
   readonly store: string;
-  /** The project with its packages, which pods read. */
+  /** The project with its packages. Pods only read it. */
   readonly programs?: string;
-  /** For pods on fake nodes too, which mount nothing: volumes that are not tied to the real node. */
+  /** Do not tie the volumes to the real node, so that pods on fake nodes can use them. Those mount nothing. */
   readonly anyNode?: boolean;
 }
 
-/** The volumes and claims of a namespace; every volume can be bound by its own claim alone. */
+/** The volumes and claims of a namespace. Only its own claim can bind a volume. */
 export function volumesOf(folders: VolumeFolders): (V1PersistentVolume | V1PersistentVolumeClaim)[] {
   const { store, programs = PROJECT } = folders;
   return [
@@ -64,8 +64,8 @@ function volumeAndClaim(
 }
 
 /**
- * Makes a folder that worker and pods share: of the pods' group, which what is made within inherits. The worker has to leave what it
- * makes writable for the group (umask 002).
+ * Creates a folder that the worker and the pods share. It belongs to the pods' group, and new files inherit the group. The worker must keep
+ * new files writable for the group (umask 002).
  */
 export async function ensureSharedFolder(folder: string): Promise<void> {
   await mkdir(folder, { recursive: true });

@@ -2,12 +2,12 @@ import { stringify } from 'yaml';
 import { POD_USER } from './images.ts';
 import { CLAIMS } from './volumes.ts';
 
-/** What a worker is told of this cluster: the file that `ORRERY_KUBERNETES` names (docs/kubernetes.md). */
+/** The settings of a worker on this cluster: the file that `ORRERY_KUBERNETES` names (docs/kubernetes.md). */
 
-/** Where pods see the project. */
+/** Path of the project in pods. */
 const PROGRAMS = '/opt/orrery';
 
-/** @param image - of the stages' containers */
+/** @param image - image of the stages' containers */
 export const workerSettings = (namespace: string, image: string) => ({
   namespace,
   image,

@@ -1,6 +1,6 @@
 /**
- * Installs what the programs need beside the Node packages: a Python environment in `.venv`, with exactly what the requirements file
- * names, hashes checked. Does nothing, in a few milliseconds, when that is there.
+ * Installs the Python environment in `.venv` with exactly the packages of the requirements file, and checks their hashes. Takes only a few
+ * milliseconds when the environment is up to date.
  *
  * Environment: `ORRERY_BASE_PYTHON` (interpreter to build on), `ORRERY_REQUIREMENTS` (another compiled file than trainers/requirements.txt,
  * for example one without CUDA: see docs/install.md), and all of uv's own settings (`UV_INDEX_URL`, `UV_TORCH_BACKEND`, ...).
@@ -20,17 +20,17 @@ const VENV_GB = 7;
 export const requirementsFile = (): string =>
   resolve(process.env.ORRERY_REQUIREMENTS ?? inProject('trainers/requirements.txt'));
 
-/** Written into the environment when it holds all of a requirements file: that file's hash. */
+/** Contains the hash of the installed requirements file. It is written after the installation. */
 const STAMP = join(VENV, '.orrery-requirements');
 
-/** Whether the environment holds what the requirements file names, as far as we installed it. */
+/** Whether the environment was installed from the current requirements file. */
 export function isPythonInstalled(): boolean {
   return existsSync(VENV_PYTHON) && existsSync(STAMP) && readFileSync(STAMP, 'utf8') === hashOf(requirementsFile());
 }
 
 /**
- * Makes the Python environment be what the requirements file says.
- * @throws CommandError 69 that says what is missing and how to mend it
+ * Installs the requirements file into the Python environment.
+ * @throws CommandError 69 with what is missing and how to fix it
  */
 export async function setup(): Promise<void> {
   const requirements = requirementsFile();
@@ -69,7 +69,7 @@ function refuseWithoutSpace(): void {
   );
 }
 
-/** Runs uv with its own output, which tells best what it is doing. */
+/** Runs uv and shows its output. */
 async function run(uv: string, args: readonly string[]): Promise<void> {
   const { failed, exitCode } = await execa(uv, args, {
     cwd: PROJECT,
@@ -81,7 +81,7 @@ async function run(uv: string, args: readonly string[]): Promise<void> {
   if (!failed) return;
   throw new CommandError(
     EXIT.unavailable,
-    `uv ${args.slice(0, 2).join(' ')} ended with ${exitCode ?? 'no exit code'}; what it said stands above`,
-    'run `npm run setup` again once that is mended (is the package index reachable? UV_INDEX_URL names another)',
+    `uv ${args.slice(0, 2).join(' ')} ended with ${exitCode ?? 'no exit code'}; its error is printed above`,
+    'fix the error, then run `npm run setup` again (is the package index reachable? UV_INDEX_URL names another)',
   );
 }
