@@ -8,7 +8,7 @@ import {
   type StageStatus,
 } from '../../spec/index.ts';
 
-/** Values of the contracts with everything that a test does not care about; tests say what matters to them. */
+/** Builders of valid values. A test overrides only the fields that matter to it. */
 
 export const aStage = (change: Partial<StageStatus> = {}): StageStatus => ({
   ...pendingStage({ name: 'search', kind: 'search', arm: null }),

@@ -11,7 +11,7 @@ const USUAL_PLACES = [
   '/Applications/Google Chrome.app/Contents/MacOS/Google Chrome',
 ];
 
-/** Starts the machine's Chromium, quiet: it talks to nobody by itself. `ORRERY_CHROMIUM` names another one. */
+/** Starts the machine's Chromium without background network traffic. `ORRERY_CHROMIUM` names another browser. */
 export async function startChromium(): Promise<Browser> {
   const executablePath = process.env.ORRERY_CHROMIUM ?? USUAL_PLACES.find((place) => existsSync(place));
   if (executablePath === undefined || !existsSync(executablePath)) {

@@ -5,7 +5,7 @@ import { STAGE_CONFIGS, type StageFileOf, type StageKind } from '../../spec/inde
 import { writeJsonl } from '../../stages/io/jsonl.ts';
 import type { ProgressReport, StageContext } from '../../stages/runtime/context.ts';
 
-/** What a test says of a countdown stage; `records` are the lines of its only input. */
+/** Settings of a countdown stage in a test. `records` are the lines of its only input. */
 export interface CountdownStage {
   readonly dir: string;
   readonly config: object;
@@ -15,7 +15,7 @@ export interface CountdownStage {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** A context of a countdown stage on a folder: real journal and files, no runtime. What is reported is kept in a list. */
+/** A context of a countdown stage in a folder, with a real journal and real files, but no runtime. A list collects its reports. */
 export async function countdownStage<K extends StageKind>(
   kind: K,
   { dir, config, records, attempt = 0, part = 0, signal = new AbortController().signal }: CountdownStage,

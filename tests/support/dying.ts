@@ -8,7 +8,7 @@ export function dying<T extends object>(activities: T): T {
     async [activity](...args: unknown[]) {
       if (when === 'before') die();
       const result = await asked?.(...args);
-      if (when === 'after') die(); // done, and nobody was told
+      if (when === 'after') die(); // The activity has run, but its result is lost.
       return result;
     },
   };

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 interface Rules {
-  /** Where programs are, and what asks the tests for something. */
+  /** Variables that locate programs or configure the tests. */
   readonly kept: readonly string[];
   readonly keptPrefixes: readonly string[];
   readonly set: Readonly<Record<string, string>>;
@@ -11,7 +11,7 @@ interface Rules {
 
 const read = (): Rules => JSON.parse(readFileSync(new URL('./environment.json', import.meta.url), 'utf8'));
 
-/** What tests see of the environment that they are started in; trainers/tests/conftest.py does the same by the same rules. Pure. */
+/** The part of the environment that tests may see. trainers/tests/conftest.py applies the same rules. Pure. */
 export function testEnvironment(env: NodeJS.ProcessEnv, home: string, rules: Rules = read()): NodeJS.ProcessEnv {
   const isKept = (name: string) =>
     rules.kept.includes(name) || rules.keptPrefixes.some((prefix) => name.startsWith(prefix));

@@ -26,7 +26,7 @@ import { startTemporal } from './temporal.ts';
 
 /** A namespace of the real cluster whose pods all go to fake nodes (KWOK), with a store, a real Temporal and real workers on it. */
 export interface FakeCluster {
-  /** Of the administrator. */
+  /** Kubeconfig of the administrator. */
   readonly config: KubeConfig;
   readonly namespace: string;
   readonly store: string;
@@ -34,9 +34,9 @@ export interface FakeCluster {
   readonly client: Client;
   /** A worker in this process, with the rights of the worker's ServiceAccount. */
   startWorker(): Promise<{ readonly kube: KubeClient; stop(): Promise<void> }>;
-  /** Fake nodes of eight H100, until the namespace is closed. */
+  /** Adds fake nodes with eight H100 GPUs, until the namespace is closed. */
   addNodes(count: number): Promise<void>;
-  /** A process that plays the programs of all pods, each for so long. `died` rejects when it ends before it is stopped. */
+  /** A process that simulates the programs of all pods, each for the given time. `died` rejects when it ends before it is stopped. */
   simulate(seconds: number): Promise<{ readonly died: Promise<never>; stop(): void }>;
   close(): Promise<void>;
 }
@@ -45,13 +45,13 @@ const silent = new DefaultLogger('ERROR');
 const log = pino({ level: process.env.ORRERY_LOG_LEVEL ?? 'silent' });
 const CLAIM = 'simulated-store';
 
-/** The cluster of this project: made where it does not stand, and left standing. @returns the administrator's kubeconfig */
+/** Starts this project's cluster if needed, and leaves it running. @returns the administrator's kubeconfig */
 export async function ensureCluster(tell: (what: string) => void): Promise<string> {
   await clusterUp(tell);
   return kubeconfigPath();
 }
 
-/** @param kubeconfig - of the administrator of a cluster made by `npm run cluster:up` */
+/** @param kubeconfig - of the administrator of a cluster from `npm run cluster:up` */
 export async function openFakeCluster(kubeconfig: string, purpose: string): Promise<FakeCluster> {
   const folder = mkdtempSync(join(tmpdir(), `orrery-${purpose}-`));
   const store = join(folder, 'store');
@@ -65,7 +65,7 @@ export async function openFakeCluster(kubeconfig: string, purpose: string): Prom
   const settings = KubernetesSettings.parse({
     ...{ namespace, image: 'simulated', images: { vllm: 'simulated' }, store: { claim: CLAIM } },
     defaults: {
-      // Its own nodes alone, whatever other fake nodes there are.
+      // Only its own nodes. There may be other fake nodes.
       nodeSelector: { [POOL]: namespace },
       tolerations: [{ key: 'kwok.x-k8s.io/node', operator: 'Exists', effect: 'NoSchedule' }],
     },
@@ -78,15 +78,15 @@ export async function openFakeCluster(kubeconfig: string, purpose: string): Prom
     async simulate(seconds) {
       const program = inProject('tests/support/simulate-pods.ts');
       const args = [program, kubeconfig, namespace, store, String(seconds)];
-      // It ends when its stdin does: with this process, however that goes.
+      // It ends when its stdin ends, and so in any case with this process.
       const process = execa(globalThis.process.execPath, args, { stdin: 'pipe', stderr: 'inherit', reject: false });
-      await once(process.stdout, 'data'); // it says that it watches
+      await once(process.stdout, 'data'); // It prints a line when it watches.
       let stopped = false;
       const died = process.then(({ exitCode, signal }) => {
         if (!stopped) throw new Error(`the simulation of pods ended with ${signal ?? exitCode}`);
         return new Promise<never>(() => {});
       });
-      died.catch(() => {}); // who does not wait for it has nothing to hear
+      died.catch(() => {}); // No unhandled rejection when a test does not wait for it.
       return {
         died,
         stop() {
@@ -115,7 +115,7 @@ async function startWorker(at: {
   try {
     Runtime.install({ logger: silent });
   } catch {
-    // Once a process; a second worker in it keeps the first's.
+    // A process can install the runtime only once. A second worker uses the first's.
   }
   const { store, settings } = at;
   process.env.KUBECONFIG = at.workerKubeconfig;
@@ -150,7 +150,7 @@ async function startWorker(at: {
   };
 }
 
-/** A volume that every node is taken to have: fake nodes mount nothing, but the scheduler wants claims that are bound. */
+/** A volume for every node. Fake nodes mount nothing, but the scheduler requires bound claims. */
 const claimOfNowhere = (namespace: string) => [
   {
     ...{ apiVersion: 'v1', kind: 'PersistentVolume', metadata: { name: `${namespace}-${CLAIM}` } },

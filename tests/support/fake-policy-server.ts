@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { random, seedFor } from '../../stages/runtime/random.ts';
 
-/** Body of a completion request, as far as the fake reads it. */
+/** The part of a completion request that the fake reads. */
 export interface FakeRequest {
   readonly prompt: string;
   readonly n: number;
@@ -14,8 +14,8 @@ export interface FakeRequest {
 }
 
 /**
- * What to do instead of answering: an answer of the test's own; nothing at all, while the connection stays; close the connection; or die in
- * the middle of the answer.
+ * What to do instead of the normal answer: send an answer of the test; send nothing and keep the connection open; close the connection; or
+ * break off in the middle of the answer.
  */
 export type Instead =
   | { readonly status: number; readonly body: string; readonly headers?: Readonly<Record<string, string>> }
@@ -29,17 +29,17 @@ export type Reply = (request: FakeRequest, index: number, chance: number) => str
 export interface FakePolicyServer extends AsyncDisposable {
   readonly url: string;
   readonly requests: FakeRequest[];
-  /** Prompts whose tokens were asked for. */
+  /** Prompts of `POST /tokenize` requests. */
   tokenized: number;
-  /** Called before every answer; may wait, and may return what to do instead. */
+  /** Called before every answer. It may wait, and may return something to do instead. */
   beforeAnswer: (request: FakeRequest) => undefined | Instead | Promise<undefined | Instead>;
-  /** The same, for `GET /health`. */
+  /** The same for `GET /health`. */
   beforeHealth: () => undefined | Instead;
 }
 
 /**
- * A fake of the policy server: no model, but the same completions for the same request, whenever it is asked. Speaks what
- * `stages/policy/policy.ts` needs of the protocol. A word is a token.
+ * A fake policy server without a model. Equal requests always get equal completions. It implements the part of the protocol that
+ * `stages/policy/policy.ts` needs. A word is a token.
  * @param contextTokens - told as vLLM does, with `POST /tokenize` and vLLM's refusals; a server that tells nothing of it without
  */
 export async function startFakePolicyServer(
@@ -99,7 +99,7 @@ export async function startFakePolicyServer(
   return fake;
 }
 
-/** As vLLM 0.32 refuses, and older versions a prompt and completion that are longer than the context together. */
+/** The refusal of vLLM 0.32, and of older versions when prompt and completion together exceed the context. */
 function refusalOfVllm(request: FakeRequest, contextTokens = Number.POSITIVE_INFINITY): undefined | Instead {
   const refuse = (message: string) => ({ status: 400, body: JSON.stringify({ error: { message } }) });
   if (request.temperature < 1e-5 && request.n > 1) return refuse(`n must be 1 when using greedy sampling`);

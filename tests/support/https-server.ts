@@ -7,9 +7,9 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-/** An authority of a test's own, and a certificate for the names of this machine that it has signed. */
+/** A test's own certificate authority, and a certificate for the names of this machine that it has signed. */
 export interface TestAuthority extends Disposable {
-  /** File with the certificate of the authority: for `NODE_EXTRA_CA_CERTS`. */
+  /** File with the certificate of the authority, for `NODE_EXTRA_CA_CERTS`. */
   readonly caFile: string;
   readonly ca: string;
   readonly key: string;

@@ -1,6 +1,6 @@
 import { type InputRules, inputRules } from '../../inputs/index.ts';
 
-/** Rules of a worker that lets campaigns read below these folders alone. */
+/** Rules of a worker whose campaigns may read only below these folders. */
 export const rulesFor = (roots: readonly string[], changes: Partial<InputRules> = {}): InputRules => ({
   ...inputRules({}, { project: '/nowhere', store: '/nowhere' }),
   roots,

@@ -1,7 +1,7 @@
 import { BatchV1Api, type KubeConfig, makeInformer, type V1Job } from '@kubernetes/client-node';
 import { ANNOTATIONS } from '../../k8s/index.ts';
 
-/** When a Job was seen to be created and to be complete, ms since the epoch: objects themselves tell whole seconds. */
+/** When a Job was observed as created and as complete, in ms since the epoch. Times in the objects have only whole seconds. */
 export interface JobTimes {
   readonly campaign: string;
   readonly stage: string;
@@ -9,7 +9,7 @@ export interface JobTimes {
   completeAt: number | null;
 }
 
-/** Watches the Jobs of a namespace beside the worker, as `kubectl get jobs --watch` would. By name of the Job. */
+/** Watches the Jobs of a namespace, like `kubectl get jobs --watch`. Name of the Job -> times. */
 export async function watchJobTimes(
   config: KubeConfig,
   namespace: string,

@@ -1,8 +1,8 @@
 import { quantity } from '../../k8s/capacity/quantity.ts';
 
 /**
- * What the API server would refuse of an object, as far as its validation is patterns and ranges. Written from Kubernetes' own rules
- * (apimachinery validation, "Labels and Selectors", "Quantity"; Pod and Job API reference), and not from what orrery renders.
+ * The patterns and ranges of the API server's validation of objects. They come from Kubernetes' own rules (apimachinery validation, "Labels
+ * and Selectors", "Quantity"; Pod and Job API reference), independent of orrery's manifests.
  */
 export function faultsOfObjects(object: unknown): string[] {
   const faults: string[] = [];
@@ -25,7 +25,7 @@ export function faultsOfObjects(object: unknown): string[] {
 type Rule = (value: unknown, must: (holds: boolean, inner?: string) => void) => void;
 
 const LABEL = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;
-/** As `IsDNS1123Subdomain`: it bounds the whole, and no label within. */
+/** Like `IsDNS1123Subdomain`: it limits the whole name, but not its labels. */
 const isSubdomain = (text: unknown) =>
   typeof text === 'string' &&
   text.length <= 253 &&

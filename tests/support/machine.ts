@@ -15,8 +15,8 @@ import { findMarked } from '../../local/processes.ts';
 const WORKER = fileURLToPath(new URL('./toy-worker.ts', import.meta.url));
 
 /**
- * A whole installation whose every process may be killed: a Temporal server that keeps its database, workers in processes of their own,
- * jobs with their supervisors. Toy stage programs (tests/support/toy).
+ * A whole installation in which a test may kill every process: a Temporal server that keeps its database, workers as processes, jobs with
+ * their supervisors. It runs toy stage programs (tests/support/toy).
  */
 export interface Machine {
   readonly store: string;
@@ -29,7 +29,7 @@ export interface Machine {
   killTemporal(): Promise<void>;
   /** `kill -9` of every process of every job: supervisors, programs, policy servers. */
   killJobs(): Promise<void>;
-  /** Pids of everything that runs for jobs. */
+  /** Pids of all processes of jobs. */
   jobProcesses(): Promise<number[]>;
   close(): Promise<void>;
 }
@@ -63,7 +63,7 @@ export async function openMachine(): Promise<Machine> {
         env: { ...process.env, ...env },
       });
       workers.push(worker);
-      // It says so when it polls; one that dies before it could is as good.
+      // The worker prints a line when it polls. One that dies earlier is fine too.
       await Promise.race([once(worker.stdout, 'data'), once(worker, 'exit')]);
       return worker;
     },
@@ -88,7 +88,7 @@ export async function openMachine(): Promise<Machine> {
   return machine;
 }
 
-/** Looks until `holds`; generous, because machines under load are slow. @throws Error naming what did not come to hold */
+/** Polls until the condition holds. The limit is generous, because machines under load are slow. @throws Error with the name of the condition */
 export async function until(what: string, holds: () => boolean | Promise<boolean>, timeoutMs = 90_000): Promise<void> {
   const deadline = performance.now() + timeoutMs;
   while (!(await holds())) {
@@ -107,6 +107,6 @@ function kill(pid: number): void {
   try {
     process.kill(pid, 'SIGKILL');
   } catch {
-    // gone by itself
+    // It has ended already.
   }
 }

@@ -8,7 +8,7 @@ const anAnswer = (...choices: object[]): Instead => ({
   body: JSON.stringify({ choices, usage: { prompt_tokens: 1, completion_tokens: 1 } }),
 });
 
-/** What may come instead of an answer to a request for two completions, and the words of it that a person is told. */
+/** Bad answers to a request for two completions, and the message about each. */
 export const TROUBLE: readonly { readonly name: string; readonly instead: Instead; readonly words: RegExp }[] = [
   { name: 'status 500', instead: { status: 500, body: '{"error":{"message":"CUDA error"}}' }, words: /500 CUDA error/ },
   { name: 'status 429', instead: { status: 429, body: '{}' }, words: /does not answer: 429/ },

@@ -8,7 +8,7 @@ import {
   type TreeEvent,
 } from '../../stages/search/tree.ts';
 
-/** Any log of a search, whoever selects: every event is one that can follow the ones before it. */
+/** A random log of a search. Every event is valid after the ones before it. */
 export const anyEvents = (): fc.Arbitrary<TreeEvent[]> =>
   fc
     .array(fc.record({ pick: fc.nat(1000), children: fc.array(anyChild(), { minLength: 0, maxLength: 4 }) }), {

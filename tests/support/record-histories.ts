@@ -21,7 +21,7 @@ interface Scenario {
   /** The stage whose own history is recorded beside the campaign's. */
   readonly stage: string;
   readonly act?: (handle: WorkflowHandle) => Promise<unknown>;
-  /** A workflow of somebody else that has the id of this stage when the campaign starts. `act` terminates it. */
+  /** A foreign workflow has the id of this stage when the campaign starts. `act` terminates it. */
   readonly takenStage?: string;
 }
 
@@ -134,7 +134,7 @@ for (const [name, { spec, stage, act, takenStage }] of Object.entries(SCENARIOS)
   }
   const handle = await bench.client.workflow.start('campaign', { taskQueue: 'orrery', workflowId: name, args: [spec] });
   await act?.(handle);
-  await handle.result().catch(() => undefined); // a failure is a history too
+  await handle.result().catch(() => undefined); // Failed campaigns have a history too.
   await save(name, name);
   await save(`${name}/${stage}`, `${name}-stage`);
 }

@@ -13,16 +13,16 @@ import { ANNOTATIONS, LABELS } from '../../k8s/index.ts';
 import { partPath, progressPath, sha256File, stageDir, stageFilePath, writeFileAtomic } from '../../store/index.ts';
 
 /**
- * A simulation of the programs of pods on fake nodes (KWOK), where nothing runs: for each pod that is running there it keeps the pod contract as a
- * program would (progress, outputs, the part's manifest last), takes as long as it is told to, and has KWOK end the pod. What it writes means nothing.
+ * Simulates the programs of pods on fake nodes (KWOK), where nothing runs. For each running pod it fulfils the pod contract (progress, outputs,
+ * and last the part's manifest), takes the given time, and lets KWOK end the pod. Its outputs have no meaning.
  * Jobs, pods, scheduling, watches, workflows and activities around it are real.
  */
 export interface SimulatedPods {
-  /** GPUs of the pods that are running now, and the most that ran at a time. */
+  /** GPUs of the running pods, now and at most. */
   gpus(): { now: number; most: number };
-  /** Nodes on which pods of a stage have run, by stage. */
+  /** Stage -> nodes on which its pods have run. */
   readonly nodesOf: ReadonlyMap<string, ReadonlySet<string>>;
-  /** When KWOK was asked to end the last pod of a Job, ms since the epoch, by the Job's name. */
+  /** Name of a Job -> when its last pod was told to end, in ms since the epoch. */
   readonly endedAt: ReadonlyMap<string, number>;
   stop(): Promise<void>;
 }
@@ -30,9 +30,9 @@ export interface SimulatedPods {
 export interface SimulationOptions {
   readonly config: KubeConfig;
   readonly namespace: string;
-  /** Folder of the store, as this process sees it. */
+  /** Folder of the store for this process. */
   readonly store: string;
-  /** How long a program of this stage runs. */
+  /** Duration of a program of this stage. */
   readonly secondsOf: (stage: string) => number;
 }
 
@@ -79,7 +79,7 @@ export async function simulatePods({ config, namespace, store, secondsOf }: Simu
   async function perform(pod: V1Pod, signal: AbortSignal): Promise<void> {
     const { annotations = {}, labels = {}, name = '' } = pod.metadata ?? {};
     const part = Number(annotations[ANNOTATIONS.index] ?? 0);
-    // Of a gang the other ranks run until rank 0 is done; the Job controller ends them.
+    // The other ranks of a gang run until rank 0 is done. Then the Job controller ends them.
     if (annotations[ANNOTATIONS.shape] === 'gang' && part > 0) return;
     const dir = stageDir(store, annotations[ANNOTATIONS.key] ?? '');
     const attempt = Number(labels[LABELS.attempt]);
@@ -129,7 +129,7 @@ export async function simulatePods({ config, namespace, store, secondsOf }: Simu
   };
 }
 
-/** Outputs that say that they are none, other ones for every stage, so that none is taken for another's; the part's manifest after them. */
+/** Writes placeholder outputs, different for every stage, and then the part's manifest. */
 async function publish(
   dir: string,
   part: number,

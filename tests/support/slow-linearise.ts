@@ -1,8 +1,8 @@
 import type { Move, TreeNode } from '../../spec/index.ts';
 
 /**
- * Linearisation once more, written from the recipe alone and for clearness, not speed: no code of `stages/` is used. A tree is `nodes`, the
- * root first; `told` says of a node whether there is anything to write of it.
+ * A second linearisation, written from the recipe for clarity instead of speed. It uses no code of `stages/`. A tree is `nodes`, the root
+ * first. `told` says whether a node has any text to write.
  */
 
 /** Ancestors of a node from the root's child down to itself, by recursion. */

@@ -5,7 +5,7 @@ import type { ProgressReport, StageContext } from '../../stages/runtime/context.
 import { TEST_DOMAINS } from './stage-process.ts';
 import { aStageFile, type StageSketch } from './stored-stage.ts';
 
-/** A stage context without a runtime: what is reported is kept, nothing is fenced, nothing is logged. */
+/** A stage context without a runtime. It collects reports, and has neither fence nor log. */
 export async function aStageContext<K extends StageKind>(
   sketch: StageSketch & { kind: K },
   dir: string,

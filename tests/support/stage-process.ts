@@ -6,7 +6,7 @@ import { PROJECT } from '../../stages/runtime/python.ts';
 
 /** Interpreter with the packages of `trainers/`. */
 export const PYTHON = process.env.ORRERY_PYTHON ?? join(PROJECT, '.venv/bin/python');
-/** Compiled programs are kept for the next start: tests start many. */
+/** Cache of compiled programs, because tests start many of them. */
 const COMPILE_CACHE = join(tmpdir(), 'orrery-test-compile-cache');
 export const TEST_DOMAINS = join(PROJECT, 'tests/support/domains');
 
@@ -15,23 +15,23 @@ export interface StageProcess {
   readonly ended: Promise<{ code: number | null; signal: NodeJS.Signals | null; stdout: string; stderr: string }>;
 }
 
-/** What a pod is told, and how it is started. */
+/** Environment and command of a pod. */
 export interface StagePod {
   readonly store: string;
   readonly attempt?: number;
   readonly part?: number;
   readonly policyUrl?: string;
-  /** More environment, over the pod contract's. */
+  /** Additional variables. They override those of the pod contract. */
   readonly env?: NodeJS.ProcessEnv;
   /** Options of Node. */
   readonly nodeOptions?: readonly string[];
-  /** Command that the program is started under: a tracer. */
+  /** Command that wraps the program, for example a tracer. */
   readonly under?: readonly string[];
-  /** Where stdout and stderr go, as executors have it, instead of to the test. */
+  /** File for stdout and stderr, as with executors. By default the test receives them. */
   readonly logFile?: string;
 }
 
-/** Starts `stages/main.ts` as an executor would, in the environment of a pod. */
+/** Starts `stages/main.ts` like an executor, in the environment of a pod. */
 export function startStage(path: string, pod: StagePod): StageProcess {
   const { nodeOptions = [], under = [] } = pod;
   const [command = '', ...args] = [...under, process.execPath, ...nodeOptions, join(PROJECT, 'stages/main.ts')];

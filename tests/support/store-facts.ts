@@ -1,15 +1,15 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** What the store says of a stage's executions, read without the store's own code. */
+/** Facts about a stage's executions, read from the store without the store's own code. */
 export interface StageFacts {
   readonly name: string;
   readonly kind: string;
   readonly dir: string;
-  /** Numbers of the claims, as they lie there. */
+  /** Numbers of the claims. */
   readonly attempts: readonly number[];
   readonly sealed: boolean;
-  /** Steps that the toy program journalled, over all of its executions: one character each. */
+  /** Steps in the toy program's journal over all executions, one character each. */
   readonly steps: number;
 }
 

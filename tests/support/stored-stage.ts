@@ -5,7 +5,7 @@ import { writeJsonl } from '../../stages/io/jsonl.ts';
 import { publish } from '../../stages/runtime/publish.ts';
 import { referTo, sealStage, stageDir, stageKey, writeStageFile } from '../../store/index.ts';
 
-/** What a test says of a stage; the rest is filled in. */
+/** The settings of a stage that matter to a test. The rest has defaults. */
 export interface StageSketch {
   readonly kind: StageKind;
   readonly config?: Record<string, unknown>;
@@ -41,7 +41,7 @@ export function aStageFile({ inputs = {}, domain = { name: 'sums' }, ...sketch }
   return { ...stage, key: stageKey(stage) };
 }
 
-/** Puts a stage into the store that is yet to run. Another `tag` makes another stage of the same sketch. */
+/** Adds a stage that has not run to the store. Another `tag` makes another stage from the same sketch. */
 export async function plannedStage(
   store: string,
   sketch: StageSketch,
@@ -51,7 +51,7 @@ export async function plannedStage(
   return { stage, dir: stageDir(store, stage.key), path: await writeStageFile(store, stage) };
 }
 
-/** Puts a finished stage into the store, with records by file name relative to `data/`. */
+/** Adds a finished stage to the store, with records by file name relative to `data/`. */
 export async function finishedStage(
   store: string,
   sketch: StageSketch,

@@ -11,7 +11,7 @@ export interface TestTemporal {
   stop(): Promise<void>;
 }
 
-/** A real Temporal server for tests: free ports, nothing on disk that lasts, ended with the test run at the latest. */
+/** A real Temporal server for tests, on free ports and without a database file. It ends at the latest with the test run. */
 export async function startTemporal(): Promise<TestTemporal> {
   const folder = mkdtempSync(join(tmpdir(), 'orrery-temporal-'));
   const start = async () =>
@@ -23,7 +23,7 @@ export async function startTemporal(): Promise<TestTemporal> {
       pidFile: join(folder, 'temporal.pid'),
       detached: false,
     });
-  // A port that is free now may be another test's a moment later: then it is started on others.
+  // Another test may take a free port first. Then the server starts on other ports.
   const { address, uiAddress, stop } = await retryOnTakenPort(start);
   return {
     address,

@@ -8,16 +8,16 @@ export const CTRL_C = '\x03';
 const HIDDEN = '\x1b[?25l';
 const SHOWN = '\x1b[?25h';
 
-/** A command that runs on a real pseudo-terminal, as its person sees it. */
+/** A command on a real pseudo-terminal. */
 export interface OnTerminal extends AsyncDisposable {
-  /** Everything that was shown so far, without control sequences. */
+  /** All output so far, without control sequences. */
   text(): string;
-  /** Whether the cursor is to be seen. */
+  /** Whether the cursor is visible. */
   hasCursor(): boolean;
-  /** @throws Error with what is on the screen when it does not come; sooner than the limit of a test */
+  /** @throws Error with the content of the screen when the text does not appear. Its limit is shorter than that of a test. */
   untilShown(what: string | RegExp, timeoutMs?: number): Promise<void>;
   press(keys: string): void;
-  /** Closes the window: the kernel sends SIGHUP to what runs in it. */
+  /** Closes the terminal. The kernel then sends SIGHUP to its processes. */
   close(): void;
   /** How it ended: its exit code, or the signal that ended it. */
   ended(): Promise<number | NodeJS.Signals>;
@@ -26,11 +26,11 @@ export interface OnTerminal extends AsyncDisposable {
 interface TerminalOptions {
   readonly env?: NodeJS.ProcessEnv;
   readonly cwd?: string;
-  /** Columns and rows; 120 and 40 where nothing else is said. */
+  /** Columns and rows. The default is 120 and 40. */
   readonly size?: readonly [number, number];
 }
 
-/** Starts a command as the only one of a terminal. */
+/** Starts a command on a terminal of its own. */
 export function onTerminal(
   command: readonly string[],
   { size: [columns, rows] = [120, 40], ...options }: TerminalOptions,
@@ -43,7 +43,7 @@ export function onTerminal(
   child.stdout.setEncoding('utf8').on('data', (text: string) => {
     shown += text;
   });
-  child.stdin.on('error', () => undefined); // a key that comes after the end
+  child.stdin.on('error', () => undefined); // A key may be pressed after the command has ended.
   const end = once(child, 'close') as Promise<[number | null, NodeJS.Signals | null]>;
   const text = () => stripVTControlCharacters(shown);
   return {

@@ -4,8 +4,8 @@ import { random, seedFor } from '../../stages/runtime/random.ts';
 import type { Verifier } from '../../stages/verifier/verifier.ts';
 
 /**
- * A world for countdown in memory: a policy that plays legal steps blindly and judges well, and a verifier. Deterministic by seed, and
- * independent of the code under test.
+ * Countdown in memory: a policy that plays random legal steps and judges well, and a verifier. Deterministic by seed, and independent of the
+ * code under test.
  */
 
 export const PROBLEM: Problem = {
@@ -20,7 +20,7 @@ export const PROBLEMS: readonly Problem[] = [
   { id: 'countdown-1-8-9-1', problem: 'Use 1 8 9 to make 1 :', reference: '1', source: 'countdown' },
 ];
 
-/** @param delay - awaited before every answer: lets a test shuffle the order of answers, or stop the world */
+/** @param delay - awaited before every answer. A test can change the order of answers with it, or block them */
 export function toyPolicy(delay: (request: CompletionRequest) => Promise<void> = async () => {}): PolicyDriver {
   const usage = { promptTokens: 0, completionTokens: 0, requests: 0, cutToRoom: 0, withoutRoom: 0 };
   async function ask(request: CompletionRequest) {
@@ -60,7 +60,7 @@ export function answer(
   return { text, logprob, tokens: text.split(' ').length, finishReason: 'stop' };
 }
 
-/** Blind legal steps from the state of the prompt: one of them, or all to the end. */
+/** Random legal steps from the state of the prompt: one step, or all to the end. */
 function play(prompt: string, oneStep: boolean, next: () => number): { text: string; logprob: number } {
   const [problem, said = ''] = prompt.split(' :');
   const left = problem!.split(' to make ')[0]!.split(' ').slice(1).map(Number);
@@ -105,7 +105,7 @@ function judge(prompt: string): string {
   return reached === target ? 'Our solution seems to be correct so far.' : 'Our solution does not reach the target.';
 }
 
-/** Now and then it loses a number, which is a fault. */
+/** Sometimes loses a number, which is a fault. */
 function prose(prompt: string, next: () => number): string {
   const [, a, sign, b, result] = /(\d+) ([-+*]) (\d+) = (\d+)/.exec(prompt)!;
   return next() < 0.25 ? `We get ${result} .` : `We get ${result} from ${a} ${sign} ${b} .`;

@@ -29,12 +29,12 @@ export interface Workbench {
   readonly store: string;
   readonly home: string;
   readonly executor: Executor;
-  /** A worker in this process; several may run. */
+  /** Starts a worker in this process. Several may run. */
   startWorker(): Promise<{ stop(): Promise<void> }>;
   close(): Promise<void>;
 }
 
-/** Where a worker for toy stage programs finds what it needs. */
+/** Options of a worker for toy stage programs. */
 export interface ToyWorkerOptions {
   readonly address: string;
   readonly store: string;
@@ -44,15 +44,15 @@ export interface ToyWorkerOptions {
   readonly taskQueue?: string;
 }
 
-/** As `worker.ts` keeps them. */
+/** Standby supervisors, as in `worker.ts`. */
 const STANDBY = 2;
 
 const toyExecutor = ({ home, store }: Pick<ToyWorkerOptions, 'home' | 'store'>, standby = 0): Executor & Disposable =>
   createLocalExecutor({ home, projectRoot: TOY, store, python: join(PROJECT, '.venv/bin/python'), log, standby });
 
 /**
- * A worker as `worker.ts` composes it, but with toy stage programs. Runs until it is shut down.
- * @param change - puts something around activities, to cause a fault at one of them
+ * A worker like that of `worker.ts`, but with toy stage programs. It runs until it is shut down.
+ * @param change - wraps activities, to cause a fault in one of them
  */
 export async function createToyWorker(
   { address, store, home, dataRoots = [], taskQueue = DEFAULT_TASK_QUEUE }: ToyWorkerOptions,
@@ -62,7 +62,7 @@ export async function createToyWorker(
   try {
     Runtime.install({ logger: silent });
   } catch {
-    // Once a process; a second worker in it keeps the first's.
+    // A process can install the runtime only once. A second worker uses the first's.
   }
   process.env.ORRERY_DOMAINS = join(TOY, 'domains');
   process.env.ORRERY_TEST_NODE = process.execPath;
@@ -116,7 +116,7 @@ export async function openWorkbench({ dataRoots = [] }: Pick<ToyWorkerOptions, '
   };
 }
 
-/** A toy campaign; tests say what matters to them. */
+/** A toy campaign. Tests override the fields that matter to them. */
 export function aCampaign(
   change: Partial<CampaignSpecInput> & { settings?: Record<string, unknown> } = {},
 ): CampaignSpecInput {
