@@ -26,12 +26,12 @@ describe('the failure model', () => {
     expect(NodeFailure.perFailure + Stalled.perFailure + Crashed.perFailure).toBeCloseTo(1);
   });
 
-  test('gives the same fate for the same seed, and another for another', () => {
+  test('gives the same interruptions for the same seed, and others for another', () => {
     expect(first(20)).toEqual(first(20));
     expect(first(20, 2)).not.toEqual(first(20));
   });
 
-  test('interrupts as often as its rate says, in the shares that it says, on every node alike', () => {
+  test('interrupts at its rate, with its shares, and on all nodes equally', () => {
     const count = 20_000;
     const many = first(count);
     const perDay = RATES['rsc-1024'].perNodeDay * 32 * (1 + SHARES.Preempted.perFailure);

@@ -27,7 +27,7 @@ function slowEnds(all: readonly { tokens: number; prefillTokens: number }[], spe
 }
 
 describe('the simulated engine', () => {
-  test('ends every sequence when a simulation step by step does, however rarely it is looked at', () => {
+  test('ends every sequence at the same time as a step-by-step simulation, however late the timer is', () => {
     const work = fc.record({ tokens: fc.integer({ min: 1, max: 9 }), prefillTokens: fc.nat(40) });
     fc.assert(
       fc.property(fc.array(work, { minLength: 1, maxLength: 12 }), fc.integer({ min: 1, max: 50 }), (all, lookMs) => {
@@ -53,7 +53,7 @@ describe('the simulated engine', () => {
     );
   });
 
-  test('counts what it had decoded for a client that went', () => {
+  test('counts the tokens decoded for a client that disconnected', () => {
     const engine = createEngine(SPEED);
     const works = [10, 2].map((tokens) => ({ tokens, prefillTokens: 0, done: () => {} }));
     engine.submit(0, works);
@@ -85,14 +85,14 @@ describe('the text of the bench policy', () => {
     }
   });
 
-  test('draws a step as often as its probability says', () => {
+  test('draws a step with its probability', () => {
     const steps = sample(prompt, 4000, 1, true);
     const first = steps.filter(({ text }) => text.includes('way 0 :'));
     expect(first.length / steps.length).toBeCloseTo(Math.exp(first[0]!.logprobs[0]!), 1);
   });
 });
 
-test('the server tells what it has done', async () => {
+test('the server reports its totals', async () => {
   const server = await startBenchServer({ haste: 1000 });
   const ask = async (path: string, body?: object) =>
     (await fetch(server.url + path, body && { method: 'POST', body: JSON.stringify(body) })).text();

@@ -15,7 +15,7 @@ const NEVER = { afterSeconds: 1e9, kind: 'Crashed', rank: 0 } as const;
 const struckAfter = (afterSeconds: number, kind: Interruption) => ({ afterSeconds, kind, rank: 0 });
 
 describe('one execution of a simulated training', () => {
-  test('that nothing befalls takes its start, its steps and its checkpoints', () => {
+  test('without interruption takes its start, its steps and its checkpoints', () => {
     const execution = execute(TRAINING, 0, NEVER);
     expect(execution).toMatchObject({ end: 'completed', done: 10, checkpoint: 10, savingSeconds: 50, lostSeconds: 0 });
     expect(execution.endedAt).toBe(5 + 30 + 10 * 100 + 5 * 10);
@@ -29,12 +29,12 @@ describe('one execution of a simulated training', () => {
     expect(execution.toldAt).toBe(5 + 30 + 210 + 100);
   });
 
-  test('begins again after the step of its checkpoint', () => {
+  test('continues after the step of its checkpoint', () => {
     const execution = execute(TRAINING, 8, NEVER);
     expect(execution).toMatchObject({ from: 8, done: 10, workSeconds: 200, savingSeconds: 10 });
   });
 
-  test('keeps nothing of a save that was cut off', () => {
+  test('keeps nothing of an interrupted save', () => {
     const execution = execute(TRAINING, 0, struckAfter(30 + 200 + 4, 'Crashed'));
     expect(execution).toMatchObject({ done: 2, checkpoint: 0, savingSeconds: 0, idleSeconds: 4, lostSeconds: 200 });
   });
@@ -50,7 +50,7 @@ describe('one execution of a simulated training', () => {
     expect(execution).toMatchObject({ end: 'Preempted', done: 2, checkpoint: 2, lostSeconds: 60 });
   });
 
-  test('that dies while it starts has told nothing', () => {
+  test('that dies during its start has reported nothing', () => {
     const execution = execute(TRAINING, 4, struckAfter(10, 'Crashed'));
     expect(execution).toMatchObject({ end: 'Crashed', beganAt: null, toldAt: null, checkpoint: 4, endedAt: 15 });
   });
@@ -59,7 +59,7 @@ describe('one execution of a simulated training', () => {
 describe('a simulated gang', () => {
   const everything = { nodes: 32, spareNodes: 2, rate: RATES['rsc-1024'] };
 
-  test('has every second of its life in one of its books', () => {
+  test('accounts for every second exactly once', () => {
     fc.assert(
       fc.property(fc.nat(1000), fc.boolean(), fc.integer({ min: 1, max: 400 }), (seed, resumes, steps) => {
         const policy = { name: 'any', resumes, classes: true };
@@ -80,7 +80,7 @@ describe('a simulated gang', () => {
     );
   });
 
-  test('that resumes from nothing keeps nothing of what it did before', () => {
+  test('that restarts from scratch keeps none of its earlier work', () => {
     const steps = 400;
     const training = { ...TRAINING, steps, stepSeconds: 900, startSeconds: 300 };
     const live = (resumes: boolean) => {
@@ -96,7 +96,7 @@ describe('a simulated gang', () => {
     expect(live(false).lost).toBeGreaterThan(live(true).lost);
   });
 
-  test('is not put on nodes that are excluded, as far as there are others', () => {
+  test('avoids excluded nodes as long as there are others', () => {
     const nodeOf = (excluded: readonly string[]) =>
       createGang({
         ...everything,

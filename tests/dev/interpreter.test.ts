@@ -12,15 +12,15 @@ test.each([
   expect(isNewEnough(version)).toBe(enough);
 });
 
-test('what prints something else is no Python', () => {
+test('a program with other output is not a Python', () => {
   expect(parseVersion('pyenv: python3.13: command not found')).toBeNull();
 });
 
-test('a wished interpreter is the only candidate', () => {
+test('a requested interpreter is the only candidate', () => {
   expect(candidates('/opt/python')).toEqual(['/opt/python']);
 });
 
-test('without a Python the error names what was tried and how to get one', async () => {
+test('without a Python, the error names the tried commands and how to install one', async () => {
   await expect(findPython(['no-such-python'])).rejects.toThrow(
     /none was found \(no-such-python\)\n.*ORRERY_BASE_PYTHON/s,
   );

@@ -35,7 +35,7 @@ const start = async (files: ServerFiles, env: Record<string, string> = {}) => {
 /** As a later command of the clone would find it. */
 const settingsOf = (files: ServerFiles) => connectionSettings(NO_PROFILE, rememberedServer(files.connectionFile));
 
-test('two clones that start at once get a Temporal each, and each finds its own again', async () => {
+test('two clones that start at the same time get a Temporal server each, and each finds its own again', async () => {
   const clones = await Promise.all([aClone(), aClone()]);
   const servers = await Promise.all(clones.map((files) => start(files)));
   expect(new Set(servers.map(({ address }) => address)).size).toBe(2);
@@ -75,7 +75,7 @@ test('a Temporal of another project on the remembered port is not joined: later 
   expect(settingsOf(ours)).toMatchObject({ namespaceId: first.place.namespaceId, taskQueue: 'kept' });
 });
 
-test('ports that were asked for are taken, or refused; they are not replaced', async () => {
+test('requested ports are used or refused, and never replaced', async () => {
   const files = await aClone();
   const holder = createServer((socket) => socket.destroy());
   const port = await getPort();
@@ -85,7 +85,7 @@ test('ports that were asked for are taken, or refused; they are not replaced', a
   expect(existsSync(files.connectionFile)).toBe(false);
 });
 
-test('a database that was removed is another Temporal, and is remembered as that', async () => {
+test('a server with a new database counts as another one and is remembered', async () => {
   const files = await aClone();
   const before = await start(files, { TEMPORAL_NAMESPACE: 'teams' });
   await before.stop();

@@ -39,7 +39,7 @@ test('the server knows our search attributes; a second start uses it, and anothe
   }
 });
 
-test('a port that something else holds is named, with how to choose another', async () => {
+test('a port that another program uses is named, with how to choose another', async () => {
   const other = createServer((socket) => socket.destroy());
   const port = await new Promise<number>((resolve) => {
     other.listen(0, '127.0.0.1', () => resolve((other.address() as { port: number }).port));

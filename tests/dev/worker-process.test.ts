@@ -21,7 +21,7 @@ function aWorker(address: string): { pid: number; pidFile: string } {
   return { pid: child.pid as number, pidFile };
 }
 
-test('a worker that runs is used by who wants the same place, and refused to who wants another', async () => {
+test('a running worker is reused for the same server and queue, and refused for others', async () => {
   const place = { address: 'localhost:7233', namespace: 'default', taskQueue: 'orrery' };
   const served = 'localhost:7233, namespace default, task queue orrery';
   const { pid, pidFile } = aWorker(served);
@@ -34,14 +34,14 @@ test('a worker that runs is used by who wants the same place, and refused to who
   }
 });
 
-test('a worker left behind is stopped by its pid file, once', async () => {
+test('a leftover worker is stopped once, by its pid file', async () => {
   const { pid, pidFile } = aWorker('localhost:7233');
   expect(await stopWorker(pidFile)).toBe(true);
   expect(isAlive(pid)).toBe(false);
   expect(await stopWorker(pidFile)).toBe(false);
 });
 
-test('a number that another program has now is not taken for the worker', async () => {
+test('a pid that another program has now does not count as the worker', async () => {
   const { pidFile } = aWorker('localhost:7233');
   writePidFile(pidFile, process.ppid);
   expect(readPidFile(pidFile, 'no-such-program.ts')).toBeNull();

@@ -20,9 +20,9 @@ describe('a machine', () => {
   it('of the right kind is not refused', () => expect(refusalOf(aMachine())).toBeNull());
 
   it.each<{ name: string; facts: Partial<MachineFacts>; words: RegExp }>([
-    { name: 'that is no Linux', facts: { platform: 'darwin' }, words: /needs Linux, and this is darwin/ },
+    { name: 'without Linux', facts: { platform: 'darwin' }, words: /needs Linux, and this is darwin/ },
     { name: 'of another architecture', facts: { arch: 's390x' }, words: /x64 or arm64, and this is s390x/ },
-    { name: 'on which one is not root', facts: { isRoot: false }, words: /needs root .*sudo/ },
+    { name: 'without root', facts: { isRoot: false }, words: /needs root .*sudo/ },
     { name: 'without Go', facts: { go: null }, words: /Go 1\.26 or newer/ },
     { name: 'without apt-get', facts: { apt: false }, words: /needed, by their names in Debian: runc/ },
     { name: 'with too long a path', facts: { folder: `/${'a'.repeat(80)}` }, words: /ORRERY_CLUSTER/ },
@@ -38,9 +38,9 @@ describe('the version of a module', () => {
     expect(requiredVersion(goMod, 'k8s.io/kubernetes')).toBe('v1.36.3');
     expect(requiredVersion(goMod, 'sigs.k8s.io/kwok')).toBe('v0.8.0');
   });
-  it('is missed when nobody requires it', () =>
+  it('is an error when no line requires it', () =>
     expect(() => requiredVersion(goMod, 'k8s.io/api')).toThrow(/k8s\.io\/api/));
-  it('is told to the programs', () =>
+  it('is set in the programs', () =>
     expect(kubernetesLinkerFlags('v1.36.3')).toMatch(/gitVersion=v1\.36\.3 .*gitMinor=36$/));
 });
 
@@ -54,7 +54,7 @@ test('mounts below a folder are found, the deepest first, and no others', () => 
   expect(mountsBelow(mountinfo, '/c')).toEqual(['/c/kubelet/pods/a b', '/c/kubelet']);
 });
 
-test('a network that an address lies in is not taken again, whether a pod is on it or not', () => {
+test('a network that contains an address is not chosen again, with or without pods', () => {
   const printed =
     '[{"ifname":"lo","addr_info":[{"local":"127.0.0.1"}]},{"ifname":"orrery0","operstate":"DOWN","addr_info":[{"local":"10.244.0.1"}]},{"ifname":"e"}]';
   expect(freeNumber(addressesIn(printed))).toBe(1);
@@ -80,7 +80,7 @@ b.so:
   expect(librariesIn(printed)).toEqual(['/lib/x86_64-linux-gnu/libm.so.6', '/lib64/ld-linux-x86-64.so.2']);
 });
 
-test('a volume is bound by the claim of its namespace alone, and the programs are read only', () => {
+test('only the claim of its namespace can bind a volume, and the programs are read-only', () => {
   const [volume, claim, programs] = volumesOf({ namespace: 'a', store: '/s', programs: '/p' });
   expect(volume).toMatchObject({
     spec: { local: { path: '/s' }, claimRef: { namespace: 'a', name: claim?.metadata?.name } },
@@ -89,7 +89,7 @@ test('a volume is bound by the claim of its namespace alone, and the programs ar
   expect(programs).toMatchObject({ spec: { local: { path: '/p' }, accessModes: ['ReadOnlyMany'] } });
 });
 
-test('a fake node says what it has and wants no pods that do not ask for it', () => {
+test('a fake node has its resources and a taint against other pods', () => {
   const node = fakeNode({ prefix: 'h100', count: 16, resources: { 'rdma/hca': '8' } }, 9);
   expect(node).toMatchObject({
     metadata: {

@@ -49,7 +49,7 @@ test('without a checkpoint nothing is damaged', async () => {
   expect(await damageNewestCheckpoint(await temporaryFolder(), KEY, seededRandom(1))).toBeNull();
 });
 
-test('a journal is cut at some byte before its end', async () => {
+test('a journal is truncated at a byte before its end', async () => {
   const store = await temporaryFolder();
   const folder = join(store, 'stages', KEY, 'journal');
   mkdirSync(folder, { recursive: true });
@@ -73,7 +73,7 @@ test('the latest attempt is the highest claim', async () => {
   expect(await latestAttempt(store, KEY)).toBe(10);
 });
 
-test('the manifest of a finished stage is swapped in one of three ways, and it is known when it is again what it was', async () => {
+test('the manifest of a finished stage is swapped in one of three ways, and its restoration is detected', async () => {
   const store = await temporaryFolder();
   const put = (key: string, name: string, content: object) => {
     mkdirSync(join(store, 'stages', key), { recursive: true });

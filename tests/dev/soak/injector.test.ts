@@ -31,14 +31,14 @@ async function inject(
 }
 const kindsOf = (records: readonly FaultRecord[]): string[] => records.map(({ kind }) => kind);
 
-test('an equal seed draws equal faults, another seed others', async () => {
+test('equal seeds draw equal faults, and another seed draws others', async () => {
   const faults = ['a', 'b', 'c', 'd'].map((kind) => row(kind));
   const first = kindsOf(await inject(faults));
   expect(kindsOf(await inject(faults))).toEqual(first);
   expect(kindsOf(await inject(faults, { seed: 2 }))).not.toEqual(first);
 });
 
-test('every kind comes before long, however rare', async () => {
+test('every kind is drawn soon, however rare', async () => {
   const kinds = kindsOf(await inject([row('often', { weight: 5 }), row('seldom'), row('rare', { weight: 0.5 })]));
   expect(kinds).toHaveLength(20);
   expect(new Set(kinds)).toEqual(new Set(['often', 'seldom', 'rare']));
@@ -49,12 +49,12 @@ test('a kind that the target cannot cause is not drawn', async () => {
   expect(new Set(kinds)).toEqual(new Set(['a']));
 });
 
-test('one that finds nothing to act on does not count', async () => {
+test('a fault without a target does not count', async () => {
   const kinds = kindsOf(await inject([row('a'), row('nothing', { act: async () => null })], { count: 5 }));
   expect(kinds).toEqual(['a', 'a', 'a', 'a', 'a']);
 });
 
-test('those that last go on beside others, but never two that need the same', async () => {
+test('lasting faults overlap with others, but never two that need the same resource', async () => {
   const using = new Map<Resource, number>();
   let most = 0;
   let beside = 0;
@@ -79,7 +79,7 @@ test('those that last go on beside others, but never two that need the same', as
   expect(beside).toBe(2);
 });
 
-test('when the round is over no more are caused, and those that last are waited for', async () => {
+test('when the round is over, no more faults are caused and lasting ones are awaited', async () => {
   const over = new AbortController();
   let ended = false;
   const records = await inject(
@@ -100,7 +100,7 @@ test('when the round is over no more are caused, and those that last are waited 
   expect(records).toHaveLength(1);
 });
 
-test('the table has every kind once, and says what it is', () => {
+test('the table has every kind once, with a description', () => {
   expect(new Set(FAULTS.map(({ kind }) => kind)).size).toBe(FAULTS.length);
   for (const { words, weight } of FAULTS) {
     expect(words).not.toBe('');

@@ -53,7 +53,7 @@ async function aTarget() {
   return { folder, store, target, untilSeen };
 }
 
-test('the target finds the programs of its soak by their marks, signals them, and knows when they are gone', async () => {
+test('the target finds the programs of its soak by their marks, signals them, and notices their end', async () => {
   const { folder, store, target, untilSeen } = await aTarget();
   const child = startMain(folder, store, 3);
   startMain('another soak', store, 4);
@@ -73,7 +73,7 @@ test('a power cut leaves no program', async () => {
   expect(await target.running()).toEqual([]);
 });
 
-test('a zombie is the same program with the same attempt, but without the marks by which it would be found and ended', async () => {
+test('a zombie is the same program with the same attempt, but without the marks that lead an executor to it', async () => {
   const { folder, store, target, untilSeen } = await aTarget();
   const script = `
     const { ORRERY_ATTEMPT, ORRERY_JOB, ORRERY_JOB_ID, ORRERY_SOAK_ZOMBIE } = process.env;
@@ -86,7 +86,7 @@ test('a zombie is the same program with the same attempt, but without the marks 
   expect(await zombie.wake(30_000)).toBe('it ended with exit code 75');
 });
 
-test('the sampler tells of two attempts of one stage that live together, and not of two that follow each other', async () => {
+test('the sampler reports two attempts of one stage that overlap, and ignores two that follow each other', async () => {
   const { folder, store, untilSeen } = await aTarget();
   const sampler = sampleProcesses(folder);
   onTestFinished(async () => void (await sampler.stop()));
