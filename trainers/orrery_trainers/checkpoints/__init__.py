@@ -1,1 +1,1 @@
-"""Checkpoints: published, judged, kept or removed, and resumed from."""
+"""Checkpoints: publication, checks, retention and resumption."""

@@ -1,9 +1,9 @@
-"""Checkpoint truth: a checkpoint counts only with its marker, and while every file is what the marker says. *Ours*.
+"""Writes and lists checkpoints. A checkpoint is valid only if its marker exists and all its files match it. *Ours*.
 
-``<stage>/checkpoints/step-00000050-attempt-2/`` holds what transformers' Trainer saved, the curve up to there
-(``metrics.jsonl``) and ``complete.json``. The Trainer saves into a scratch folder; that gets its marker and is renamed
-into place, so that a name under ``checkpoints/`` is never half written. The attempt is in the name, so that no attempt
-ever writes over what another has saved, however late it wakes up.
+``<stage>/checkpoints/step-00000050-attempt-2/`` contains what transformers' Trainer saved, the metrics up to this step
+(``metrics.jsonl``) and the marker ``complete.json``. The Trainer saves into a scratch folder. That folder gets the
+marker and is renamed, so a folder with the name of a checkpoint is always complete. The name contains the attempt, so
+an attempt that wakes up late never overwrites the checkpoint of another one.
 """
 
 from __future__ import annotations
@@ -25,24 +25,24 @@ _SCRATCH = re.compile(r"^\.attempt-(\d+)$")
 
 @dataclass(frozen=True, slots=True, order=True)
 class Checkpoint:
-    """A folder with the name of a checkpoint. In order: by step, of one step by attempt."""
+    """A folder with the name of a checkpoint. Sorts by step, then by attempt."""
 
     step: int
-    """Optimizer steps done."""
+    """Finished optimizer steps."""
     attempt: int
-    """Who saved it."""
+    """The attempt that saved it."""
     path: Path
 
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """What a checkpoint is worth, told by the steps that led to it."""
+    """The quality of a checkpoint: the mean of a metric over the optimizer steps before it."""
 
     name: str
     """``loss`` or ``reward``."""
     mean: float
     steps: int
-    """Optimizer steps that the mean is over: those since the checkpoint before."""
+    """Number of optimizer steps in the mean: those since the previous checkpoint."""
 
 
 def checkpoints_folder(stage: Path) -> Path:
@@ -51,12 +51,12 @@ def checkpoints_folder(stage: Path) -> Path:
 
 
 def scratch_folder(stage: Path, attempt: int) -> Path:
-    """Where an attempt's Trainer saves before the rename; beside its goal, for a rename stays on one file system."""
+    """Where an attempt's Trainer saves before the rename. It is on the same file system, as a rename requires."""
     return checkpoints_folder(stage) / f".attempt-{attempt}"
 
 
 def checkpoints_in(stage: Path) -> list[Checkpoint]:
-    """Every checkpoint that is there by its name, whole or not, in order."""
+    """Every folder with the name of a checkpoint, sorted, whether it is valid or not."""
     named = ((_NAME.match(path.name), path) for path in checkpoints_folder(stage).glob("step-*") if path.is_dir())
     return sorted(Checkpoint(int(match[1]), int(match[2]), path) for match, path in named if match)
 
@@ -64,9 +64,10 @@ def checkpoints_in(stage: Path) -> list[Checkpoint]:
 def publish_checkpoint(
     saved: Path, stage: Path, step: int, attempt: int, metric: Metric | None, fence: Callable[[], None]
 ) -> tuple[Path, dict[str, Any]]:
-    """Mark a folder that the Trainer has saved and move it into place; returns where, and the marker.
+    """Write the marker into the folder ``saved`` by the Trainer and move it into place.
 
-    fence: raises if this attempt may not write any more; asked right before the rename.
+    fence: raises if this attempt must not write any more; called immediately before the rename.
+    Returns the new path and the marker.
     """
     files = [path for path in saved.rglob("*") if path.is_file() and path.name != MARKER]
     marker = {
@@ -84,13 +85,13 @@ def publish_checkpoint(
 
 
 def remove_checkpoint(checkpoint: Checkpoint) -> None:
-    """Marker first: a removal that is cut short leaves a checkpoint that does not count."""
+    """Remove a checkpoint. The marker goes first, so an interrupted removal leaves an invalid checkpoint."""
     (checkpoint.path / MARKER).unlink(missing_ok=True)
     shutil.rmtree(checkpoint.path)
 
 
 def clear_scratch(stage: Path, attempt: int) -> None:
-    """Remove what killed attempts up to this one left half written. Never what a later one is writing."""
+    """Remove the scratch folders of this attempt and of earlier ones. A later attempt may be writing its own."""
     for folder in checkpoints_folder(stage).glob(".*"):
         match = _SCRATCH.match(folder.name)
         if match is None or int(match[1]) <= attempt:

@@ -1,4 +1,4 @@
-"""Whether a checkpoint counts: it has its marker, and every file is what the marker says. *Ours*."""
+"""Checks a checkpoint: its marker must exist, and every file must match the marker. *Ours*."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from orrery_trainers.store.files import fault_in, size_fault
 
 
 def fault_of(checkpoint: Checkpoint) -> str | None:
-    """Why a checkpoint does not count; None if every file has been read and is what the marker says."""
+    """Why a checkpoint is invalid; None if it is valid. Reads every file."""
     return _fault(checkpoint, fault_in)
 
 
-def plain_fault_of(checkpoint: Checkpoint) -> str | None:
-    """The same without reading the files: marker and sizes. None means that nothing is known against it."""
+def quick_fault_of(checkpoint: Checkpoint) -> str | None:
+    """Like :func:`fault_of`, but checks only the marker and the sizes. None does not prove that it is valid."""
     return _fault(checkpoint, size_fault)
 
 
-def worth_of(checkpoint: Checkpoint) -> Metric | None:
-    """What the marker says that a checkpoint is worth; None where it says nothing."""
+def checkpoint_metric(checkpoint: Checkpoint) -> Metric | None:
+    """The metric in the marker of a checkpoint; None if the marker has none or is damaged."""
     try:
         metric = json.loads((checkpoint.path / MARKER).read_text(encoding="utf-8"))["metric"]
         return Metric(str(metric["name"]), float(metric["mean"]), int(metric["steps"]))

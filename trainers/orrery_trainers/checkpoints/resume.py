@@ -1,8 +1,9 @@
-"""Where training goes on: the newest checkpoint that verifies and lies on the line of the run. *Ours*.
+"""Finds the checkpoint to resume from: the newest one that is valid and not abandoned. *Ours*.
 
-Every attempt writes down what it goes on from, in ``checkpoints/attempt-00002.json``, before it trains. From then on
-what earlier attempts have saved of later steps lies beside the line: a zombie's, published after it was given up, or of
-a run that diverged. It is passed over, however whole it is, by every attempt to come. No clock is asked.
+Before it trains, every attempt records its start in ``checkpoints/attempt-00002.json``. This record abandons every
+checkpoint of a later step that an earlier attempt saved. Such a checkpoint belongs to a run that diverged, or a zombie
+published it after its attempt was given up. All later attempts pass over it, even if it is valid. No decision depends
+on a clock.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class PassedOver:
-    """A newer checkpoint than the one that training goes on from, and why it was not taken."""
+    """A checkpoint that is newer than the one to resume from, and the reason why it is not used."""
 
     checkpoint: Checkpoint
     reason: str
@@ -39,15 +40,16 @@ class PassedOver:
 
 
 def resume_point(context: StageContext[TrainerStage]) -> Checkpoint | None:
-    """The checkpoint to go on from, None to begin anew; tells in the log and in the attempt's record what was passed
-    over, and why. Clears what killed attempts left behind.
+    """The checkpoint to resume from; None to start from the beginning.
 
-    Raises Fenced when a later attempt has claimed the stage, or has saved already.
+    Writes the checkpoints that were passed over, with the reasons, to the log and to the attempt's record. Removes the
+    scratch folders of killed attempts.
+    Raises Fenced if a later attempt has claimed the stage or has saved a checkpoint.
     """
     stage, attempt = context.directory, context.attempt
     context.fence()
     clear_scratch(stage, attempt)
-    found, passed_over = choose(stage, attempt, context.checkpoint_before)
+    found, passed_over = choose_checkpoint(stage, attempt, context.checkpoint_before)
     for one in passed_over:
         context.log.warn("checkpoint passed over", checkpoint=one.checkpoint.path.name, reason=one.reason)
     context.fence()
@@ -56,71 +58,75 @@ def resume_point(context: StageContext[TrainerStage]) -> Checkpoint | None:
         discarded = discard_from(stage, context.checkpoint_before, attempt)
         context.log.warn("checkpoints discarded after a divergence", before=context.checkpoint_before, steps=discarded)
     if found is None:
-        context.log.info("training begins")
+        context.log.info("training starts from the beginning")
     else:
         context.log.info("training resumes", optimizerStep=found.step, checkpoint=found.path.name)
     return found
 
 
-def choose(stage: Path, attempt: int, before: int | None = None) -> tuple[Checkpoint | None, list[PassedOver]]:
-    """The newest checkpoint that ``attempt`` may go on from and that verifies, and those newer ones that it may not.
+def choose_checkpoint(
+    stage: Path, attempt: int, before: int | None = None
+) -> tuple[Checkpoint | None, list[PassedOver]]:
+    """The newest checkpoint that ``attempt`` can resume from, and the newer ones that it passes over.
 
-    before: after a divergence, the optimizer step from which on earlier attempts' checkpoints are given up.
-    Raises Fenced if a later attempt has saved one.
+    before: after a divergence, only checkpoints of an optimizer step below this one are used.
+    Raises Fenced if a later attempt has saved a checkpoint.
     """
     present = checkpoints_in(stage)
     if (latest := max((one.attempt for one in present), default=attempt)) > attempt:
         raise Fenced(f"attempt {latest} has saved checkpoints; attempt {attempt} writes nothing more")
     passed_over: list[PassedOver] = []
     for checkpoint in reversed(present):
-        aside = beside_the_line(stage, checkpoint, attempt)
+        abandoned = why_abandoned(stage, checkpoint, attempt)
         if before is not None and checkpoint.attempt < attempt and checkpoint.step >= before:
-            aside = f"given up after a divergence, with everything from optimizer step {before} on"
-        reason = aside or fault_of(checkpoint)
+            abandoned = f"abandoned after a divergence, like all checkpoints from optimizer step {before} on"
+        reason = abandoned or fault_of(checkpoint)
         if reason is None:
             return checkpoint, passed_over
-        passed_over.append(PassedOver(checkpoint, reason, damaged=aside is None))
+        passed_over.append(PassedOver(checkpoint, reason, damaged=abandoned is None))
     return None, passed_over
 
 
-def beside_the_line(stage: Path, checkpoint: Checkpoint, attempt: int) -> str | None:
-    """Why a checkpoint is not of the run that ``attempt`` continues, in words; None if it is.
+def why_abandoned(stage: Path, checkpoint: Checkpoint, attempt: int) -> str | None:
+    """Why a checkpoint does not belong to the run that ``attempt`` continues; None if it belongs to it.
 
-    It is not when an attempt between the one that saved it and this one went on from an earlier step.
+    It is abandoned if an attempt after the one that saved it, and before this one, resumed from an earlier step.
     """
     for record in _records(stage):
         if checkpoint.attempt < record["attempt"] < attempt and checkpoint.step > record["step"]:
             return (
                 f"saved by attempt {checkpoint.attempt}, which was given up: "
-                f"attempt {record['attempt']} went on from optimizer step {record['step']}"
+                f"attempt {record['attempt']} resumed from optimizer step {record['step']}"
             )
     return None
 
 
 def damaged_at_resume(stage: Path, attempt: int) -> dict[str, str]:
-    """Names of the checkpoints that ``attempt`` has found damaged, with the fault: to read every byte again to find
-    that out would take as long again."""
-    mine = (record for record in _records(stage) if record["attempt"] == attempt)
-    return {one["checkpoint"]: one["reason"] for record in mine for one in record["passedOver"] if one["damaged"]}
+    """Checkpoints that ``attempt`` found damaged when it resumed: name -> fault.
+
+    The attempt's record has them, so that no byte is read twice.
+    """
+    own = (record for record in _records(stage) if record["attempt"] == attempt)
+    return {one["checkpoint"]: one["reason"] for record in own for one in record["passedOver"] if one["damaged"]}
 
 
 def discard_from(stage: Path, step: int, attempt: int) -> list[int]:
-    """Remove what earlier attempts have saved of ``step`` and later, after a divergence; returns the steps."""
-    doomed = [one for one in checkpoints_in(stage) if one.step >= step and one.attempt < attempt]
-    for one in reversed(doomed):
+    """Remove the checkpoints of ``step`` and later steps that attempts before ``attempt`` saved; returns the steps."""
+    discarded = [one for one in checkpoints_in(stage) if one.step >= step and one.attempt < attempt]
+    for one in reversed(discarded):
         remove_checkpoint(one)
-    return [one.step for one in doomed]
+    return [one.step for one in discarded]
 
 
 def record_file(stage: Path, attempt: int) -> Path:
-    """Where an attempt writes what it goes on from: ``{ attempt, step, checkpoint, passedOver, decidedAt }``."""
+    """Path of an attempt's record of its start: ``{ attempt, step, checkpoint, passedOver, decidedAt }``."""
     return checkpoints_folder(stage) / f"attempt-{attempt:05d}.json"
 
 
 def write_record(stage: Path, attempt: int, found: Checkpoint | None, passed_over: list[PassedOver]) -> None:
-    """Write down what an attempt goes on from; from then on it draws the line."""
+    """Record where an attempt starts. The record abandons later steps of earlier attempts."""
     step = 0 if found is None else found.step
-    if found is not None and found.attempt == attempt:  # this attempt was started twice; its line begins where it began
+    if found is not None and found.attempt == attempt:  # a second start of this attempt: the first start counts
         step = next((record["step"] for record in _records(stage) if record["attempt"] == attempt), step)
     record = {
         "attempt": attempt,
@@ -136,7 +142,7 @@ def write_record(stage: Path, attempt: int, found: Checkpoint | None, passed_ove
 
 
 def _records(stage: Path) -> list[dict[str, Any]]:
-    """What attempts have written down. One that cannot be read says nothing: its attempt then draws no line."""
+    """The records of all attempts. An unreadable record is ignored: it abandons no checkpoint."""
     records = []
     for file in sorted(checkpoints_folder(stage).glob("attempt-*.json")):
         try:

@@ -1,8 +1,7 @@
-"""Which checkpoints are kept: the last, the best, and every N-th for good. *Ours*.
+"""Decides which checkpoints to keep: the last ones, the best ones, and every N-th one permanently. *Ours*.
 
-Decided from markers alone, right after a checkpoint has been published, so the newest is always one that was just read
-and written whole. What is known to be damaged, or to lie beside the line of the run, never takes the place of a good
-one.
+The decision reads only the markers. It follows the publication of a checkpoint, so the newest one has just been
+written and hashed. A checkpoint that is known to be damaged or abandoned never replaces a good one.
 """
 
 from __future__ import annotations
@@ -13,8 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from orrery_trainers.checkpoints.checkpoint import Checkpoint, Metric, checkpoints_in, remove_checkpoint
-from orrery_trainers.checkpoints.integrity import plain_fault_of, worth_of
-from orrery_trainers.checkpoints.resume import beside_the_line, damaged_at_resume
+from orrery_trainers.checkpoints.integrity import checkpoint_metric, quick_fault_of
+from orrery_trainers.checkpoints.resume import damaged_at_resume, why_abandoned
 
 if TYPE_CHECKING:
     from orrery_trainers.pod.stage_types import Checkpoints
@@ -27,57 +26,58 @@ class Keep:
     """``checkpoints.keep`` of spec/stages/."""
 
     last: int
-    """Newest checkpoints, at least 1."""
+    """Number of newest checkpoints, at least 1."""
     best: int
-    """Those of the lowest loss, or of the highest reward; of equal ones the newer."""
+    """Number of checkpoints with the lowest loss or the highest reward; of equal ones, the newer is better."""
     every_steps: int | None
-    """Every checkpoint at a multiple of so many optimizer steps."""
+    """Keep every checkpoint whose optimizer step is a multiple of this number; None keeps no such checkpoint."""
 
     @classmethod
     def from_config(cls, checkpoints: Checkpoints) -> Keep:
-        """From the stage's ``checkpoints``."""
+        """Reads the settings from ``checkpoints`` of the stage's config."""
         keep = checkpoints["keep"]
         return cls(keep["last"], keep["best"], keep.get("everySteps"))
 
 
 @dataclass(frozen=True, slots=True)
 class Removed:
-    """A checkpoint that is gone, and why."""
+    """A checkpoint that was removed, and the reason."""
 
     checkpoint: str
     reason: str
 
 
-def kept_of(worth: Sequence[tuple[Checkpoint, Metric | None]], keep: Keep) -> set[Checkpoint]:
-    """Which of the checkpoints that count to keep. ``worth``: each with its metric, in order."""
-    last = [checkpoint for checkpoint, _ in worth[-keep.last :]]
-    told = [(checkpoint, metric) for checkpoint, metric in worth if metric is not None]
-    ranked = sorted(told, key=lambda one: (_goodness(one[1]), one[0]), reverse=True)
+def kept_of(valid: Sequence[tuple[Checkpoint, Metric | None]], keep: Keep) -> set[Checkpoint]:
+    """The checkpoints to keep. valid: all valid checkpoints with their metrics, sorted."""
+    last = [checkpoint for checkpoint, _ in valid[-keep.last :]]
+    measured = [(checkpoint, metric) for checkpoint, metric in valid if metric is not None]
+    ranked = sorted(measured, key=lambda one: (_score(one[1]), one[0]), reverse=True)
     best = [checkpoint for checkpoint, _ in ranked[: keep.best]]
     every = keep.every_steps
-    for_good = [checkpoint for checkpoint, _ in worth if every is not None and checkpoint.step % every == 0]
-    return {*last, *best, *for_good}
+    permanent = [checkpoint for checkpoint, _ in valid if every is not None and checkpoint.step % every == 0]
+    return {*last, *best, *permanent}
 
 
 def retain(stage: Path, attempt: int, keep: Keep) -> list[Removed]:
-    """Remove what need not be kept once ``attempt`` has published a checkpoint; returns what was removed, and why.
+    """Remove unneeded checkpoints after ``attempt`` has published one; returns the removed ones with the reasons.
 
-    A later attempt's checkpoints are left alone: who finds one has been given up.
+    Checkpoints of later attempts stay: if there are any, this attempt has been given up.
     """
     present = [one for one in checkpoints_in(stage) if one.attempt <= attempt]
-    reasons = damaged_at_resume(stage, attempt)
-    doomed: dict[Checkpoint, str] = {}
+    damaged = damaged_at_resume(stage, attempt)
+    reasons: dict[Checkpoint, str] = {}
     for checkpoint in present:
-        fault = reasons.get(checkpoint.path.name) or beside_the_line(stage, checkpoint, attempt + 1)
-        if fault := fault or plain_fault_of(checkpoint):
-            doomed[checkpoint] = fault
-    counting = [one for one in present if one not in doomed]
-    kept = kept_of([(one, worth_of(one)) for one in counting], keep)
-    doomed.update({one: "neither among the last nor the best" for one in counting if one not in kept})
-    for checkpoint in doomed:
+        reason = damaged.get(checkpoint.path.name) or why_abandoned(stage, checkpoint, attempt + 1)
+        if reason := reason or quick_fault_of(checkpoint):
+            reasons[checkpoint] = reason
+    valid = [one for one in present if one not in reasons]
+    kept = kept_of([(one, checkpoint_metric(one)) for one in valid], keep)
+    reasons.update({one: "neither among the last nor the best" for one in valid if one not in kept})
+    for checkpoint in reasons:
         remove_checkpoint(checkpoint)
-    return [Removed(checkpoint.path.name, reason) for checkpoint, reason in doomed.items()]
+    return [Removed(checkpoint.path.name, reason) for checkpoint, reason in reasons.items()]
 
 
-def _goodness(metric: Metric) -> float:
+def _score(metric: Metric) -> float:
+    """Higher is better."""
     return metric.mean if metric.name in HIGHER_IS_BETTER else -metric.mean

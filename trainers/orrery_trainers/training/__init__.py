@@ -1,1 +1,1 @@
-"""The trainers ``pretrain``, ``sft`` and ``rl``, and what they share."""
+"""The trainers ``pretrain``, ``sft`` and ``rl``, and their shared code."""

@@ -15,9 +15,10 @@ if TYPE_CHECKING:
 
 
 def common_arguments(context: StageContext[TrainerStage], batch: Batch, optimizer_steps: int) -> dict[str, Any]:
-    """TrainingArguments that all trainers share.
+    """Keyword arguments for TrainingArguments that all trainers share.
 
-    Data is taken in the order that we laid down (`order_of`), in one pass of exactly ``optimizer_steps``.
+    The Trainer takes the data in its given order (`order_of`), in one pass of exactly ``optimizer_steps`` steps.
+    Raises InvalidInput if this process sees more GPUs than a rank uses.
     """
     import torch
 
@@ -35,7 +36,7 @@ def common_arguments(context: StageContext[TrainerStage], batch: Batch, optimize
         "learning_rate": context.stage["config"]["learningRate"],
         "max_grad_norm": 1.0,
         "logging_steps": 1,
-        "logging_nan_inf_filter": False,  # a loss that is no number must be seen
+        "logging_nan_inf_filter": False,  # a loss that is not finite must reach our check
         "save_strategy": "steps",
         "save_steps": context.stage["config"]["checkpoints"]["everySteps"],
         "seed": seed_for(context.stage["seed"], context.stage["kind"]),

@@ -1,4 +1,4 @@
-"""How the sequences of an optimizer step are divided over ranks and forward passes."""
+"""Divides the sequences of an optimizer step into ranks and forward passes."""
 
 from __future__ import annotations
 
@@ -9,19 +9,20 @@ from orrery_trainers.pod.failures import InvalidInput
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """How an optimizer step is divided: ``perRank x accumulation x ranks`` sequences."""
+    """The division of an optimizer step: it has ``per_rank x accumulation x ranks`` sequences."""
 
     per_rank: int
-    """Sequences of one forward pass of a rank."""
+    """Number of sequences in one forward pass of a rank."""
     accumulation: int
-    """Forward passes of a rank per optimizer step."""
+    """Number of forward passes of a rank per optimizer step."""
 
 
 def divide_batch(sequences: int, ranks: int, micro_batch: int, scale: float = 1.0) -> Batch:
-    """Divide the ``sequences`` of an optimizer step over ranks and forward passes; the step stays the same.
+    """Divide the ``sequences`` of an optimizer step into ranks and forward passes. The result of the step is the same.
 
-    scale: share of ``micro_batch`` to use, below 1 after an out-of-memory. The largest divisor that fits is taken.
-    Raises InvalidInput if the ranks cannot share the sequences.
+    micro_batch: maximum number of sequences in a forward pass. scale: factor for it, below 1 after running out of
+    memory. A forward pass has as many sequences as this limit and an even division allow.
+    Raises InvalidInput if the number of sequences is not a multiple of the number of ranks.
     """
     if sequences % ranks != 0:
         raise InvalidInput(

@@ -1,4 +1,4 @@
-"""What every trainer does beside training: metrics, progress, checkpoints, divergence, SIGTERM."""
+"""The callback of every trainer: metrics, progress, checkpoints, divergence, SIGTERM."""
 
 from __future__ import annotations
 
@@ -23,25 +23,25 @@ if TYPE_CHECKING:
     from orrery_trainers.pod.stage_types import TrainerStage
 
 UNIT = "optimizer step"
-WORTH = {"rl": "reward"}
-"""Metric by which a kind of trainer tells its best checkpoint; the others by ``loss``."""
+CHECKPOINT_METRICS = {"rl": "reward"}
+"""Kind of trainer -> the metric that ranks its checkpoints; ``loss`` for every other kind."""
 
 
 class StageCallback(TrainerCallback):
-    """Ties a Trainer to the pod contract.
+    """Connects a Trainer to the pod contract.
 
     The Trainer calls ``on_step_begin``, ``on_pre_optimizer_step``, ``on_step_end``, then ``on_log``, then saves and
-    calls ``on_save``: a step whose loss is no number ends in ``on_log`` and never becomes a checkpoint.
+    calls ``on_save``. If the loss is not finite, ``on_log`` raises, so such a step never becomes a checkpoint.
 
-    SIGTERM gives up the optimizer step that is being made, so that a long rollout ends at once (``save_last_step``). A
-    rank of a gang finishes it: the others would wait for it for ever.
+    SIGTERM abandons the current optimizer step, so that a long rollout ends at once (``save_last_step``). In a gang,
+    every rank finishes the step instead, because the other ranks would wait forever for one that left.
     """
 
     def __init__(self, context: StageContext[TrainerStage], metrics: MetricsJournal) -> None:
         self._context = context
         self._metrics = metrics
-        self._worth: list[float] = []  # of the steps since the last checkpoint
-        self._save_began = 0.0
+        self._values: list[float] = []  # of the metric that ranks checkpoints, since the last checkpoint
+        self._save_began = 0.0  # monotonic time
         self._saved_step = 0
         self._step_end: StepEnd | None = None
         self.stopped = False
@@ -52,7 +52,7 @@ class StageCallback(TrainerCallback):
     ) -> TrainerControl:
         self._context.stop.defer_interrupt()
         if any_rank(self._context.stop.requested):
-            raise Interrupted  # nothing new to save
+            raise Interrupted  # there is nothing new to save
         self._saved_step = state.global_step
         if self._context.is_main:
             self._context.progress.report(UNIT, state.global_step, state.max_steps)
@@ -74,9 +74,9 @@ class StageCallback(TrainerCallback):
     def on_step_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
     ) -> TrainerControl:
-        """Save and stop if any rank was asked to: all ranks must leave at the same step, or the rest waits for ever."""
+        """Save and stop if any rank got SIGTERM. All ranks must stop at the same step, or the others wait forever."""
         self._step_end = StepEnd.of(state)
-        self._stop_if_asked(state, control)
+        self._stop_if_requested(state, control)
         if self.stopped:
             control.should_save = True
         self._save_began = time.monotonic()
@@ -90,15 +90,15 @@ class StageCallback(TrainerCallback):
         logs: dict[str, Any] | None = None,
         **_: Any,
     ) -> TrainerControl:
-        if logs is None or "loss" not in logs:  # the summary at the end
+        if logs is None or "loss" not in logs:  # the summary at the end of training
             return control
         if (fault := diverged_in(logs)) is not None:
             raise Diverged(f"{fault} at optimizer step {state.global_step}")
         if self._context.is_main:
             metric = metric_of(logs, state.global_step, self._context.attempt, utc_now())
             self._metrics.append(metric)
-            if (worth := metric.get(self._worth_name)) is not None:
-                self._worth.append(worth)
+            if (value := metric.get(self._metric_name)) is not None:
+                self._values.append(value)
             shown = {name: value for name, value in metric.items() if name not in ("optimizerStep", "attempt", "time")}
             self._context.progress.report(UNIT, state.global_step, state.max_steps, shown)
         self._save_began = time.monotonic()
@@ -107,20 +107,20 @@ class StageCallback(TrainerCallback):
     def on_save(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
     ) -> TrainerControl:
-        """Turn what the Trainer saved into a checkpoint that counts, once every rank has written its share."""
+        """Publish what the Trainer saved as a checkpoint, after every rank has written its part."""
         barrier()
         if self._context.is_main:
             self._publish(Path(cast("str", args.output_dir)) / f"checkpoint-{state.global_step}", state.global_step)
         self._saved_step = state.global_step
         barrier()
-        self._stop_if_asked(state, control)  # a signal that came during the save: this is as good a place as the next
+        self._stop_if_requested(state, control)  # SIGTERM may have come during the save, which need not be repeated
         return control
 
     def save_last_step(self, trainer: Trainer) -> None:
-        """After Interrupted: save the state as it was when the last optimizer step ended, unless it is saved.
+        """After Interrupted: save the state at the end of the last finished optimizer step, unless it is saved already.
 
-        What the step that was given up has changed is set back: random states, and the tokens counted. The weights and
-        the optimizer are as they were, and gradients are not in a checkpoint.
+        This restores what the abandoned step has changed: the random states and the count of tokens. The step has not
+        changed the weights and the optimizer yet, and a checkpoint does not contain gradients.
         """
         self.stopped = True
         if self._step_end is None or trainer.state.global_step == self._saved_step:
@@ -128,14 +128,14 @@ class StageCallback(TrainerCallback):
         self._save_began = time.monotonic()
         self._step_end.restore(trainer)
         model = cast("PreTrainedModel", trainer.model)
-        trainer._save_checkpoint(model, trial=None)  # what the Trainer itself does before it calls on_save
+        trainer._save_checkpoint(model, trial=None)  # the Trainer itself calls this before it calls on_save
         self.on_save(trainer.args, trainer.state, trainer.control)
 
     @property
-    def _worth_name(self) -> str:
-        return WORTH.get(self._context.stage["kind"], "loss")
+    def _metric_name(self) -> str:
+        return CHECKPOINT_METRICS.get(self._context.stage["kind"], "loss")
 
-    def _stop_if_asked(self, state: TrainerState, control: TrainerControl) -> None:
+    def _stop_if_requested(self, state: TrainerState, control: TrainerControl) -> None:
         if state.global_step < state.max_steps and any_rank(self._context.stop.requested):
             self.stopped = True
             control.should_training_stop = True
@@ -143,9 +143,9 @@ class StageCallback(TrainerCallback):
     def _publish(self, saved: Path, step: int) -> None:
         context = self._context
         self._metrics.copy_to(saved / METRICS_FILE)
-        metric = Metric(self._worth_name, fmean(self._worth), len(self._worth)) if self._worth else None
+        metric = Metric(self._metric_name, fmean(self._values), len(self._values)) if self._values else None
         place, marker = publish_checkpoint(saved, context.directory, step, context.attempt, metric, context.fence)
-        self._worth = []
+        self._values = []
         context.fence()
         removed = retain(context.directory, context.attempt, Keep.from_config(context.stage["config"]["checkpoints"]))
         seconds = time.monotonic() - self._save_began

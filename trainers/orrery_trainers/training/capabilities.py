@@ -1,6 +1,6 @@
-"""What these programs can do, as `spec/engines/capabilities.json` tells it to whoever plans or admits a campaign.
+"""The limits of these programs, from `spec/engines/capabilities.json`.
 
-The programs refuse by the same file, so that what is refused at the door and what would be refused here are the same.
+The planner and the check of a new campaign read the same file, so they refuse exactly what these programs refuse.
 """
 
 from __future__ import annotations
@@ -18,21 +18,22 @@ CAPABILITIES: dict[str, Any] = json.loads(
 
 
 def refuse_idle_gpus(kind: str, visible: int) -> None:
-    """A rank is one process, and that uses one GPU. What is beyond would be paid for, or change the batch.
+    """Refuse more GPUs than a rank uses: one process uses one GPU. Idle GPUs cost money, or the Trainer would use them
+    and change the batch.
 
-    visible: GPUs that this process sees.
-    Raises InvalidInput if there are more than it uses.
+    visible: number of GPUs that this process sees.
+    Raises InvalidInput.
     """
-    most = CAPABILITIES["trainers"]["gpusPerRank"]
-    if visible > most:
+    limit = CAPABILITIES["trainers"]["gpusPerRank"]
+    if visible > limit:
         raise InvalidInput(
-            f"stages.{kind}.run.resources.gpus: expected {most}, for a rank uses one GPU, but it has {visible};"
-            f" take more run.ranks, or name one GPU in CUDA_VISIBLE_DEVICES"
+            f"stages.{kind}.run.resources.gpus: expected {limit}, because a rank uses one GPU, but got {visible};"
+            f" increase run.ranks, or set CUDA_VISIBLE_DEVICES to one GPU"
         )
 
 
 def refuse_ranks(kind: str, ranks: int) -> None:
-    """Raises InvalidInput if the trainer of ``kind`` cannot divide its batch among so many ranks."""
-    most = CAPABILITIES["trainers"]["mostRanks"].get(kind, ranks)
-    if ranks > most:
-        raise InvalidInput(f"stages.{kind}.run.ranks: expected at most {most}, but got {ranks}")
+    """Raise InvalidInput if the trainer of ``kind`` does not support this number of ranks."""
+    limit = CAPABILITIES["trainers"]["mostRanks"].get(kind, ranks)
+    if ranks > limit:
+        raise InvalidInput(f"stages.{kind}.run.ranks: expected at most {limit}, but got {ranks}")

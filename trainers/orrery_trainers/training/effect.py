@@ -1,4 +1,4 @@
-"""Whether training changed anything, looked at before its policy is published. *Ours*."""
+"""Checks that training has changed the policy, before the policy is published. *Ours*."""
 
 from __future__ import annotations
 
@@ -10,46 +10,46 @@ from typing import Any
 
 from orrery_trainers.pod.failures import NoEffect
 
-CHANGES = {
+ADVICE = {
     "rl": (
-        "take prompts of moderate difficulty (stages.curriculum.passRate), larger groups (stages.rl.groupSize) or a"
+        "use prompts of moderate difficulty (stages.curriculum.passRate), larger groups (stages.rl.groupSize) or a"
         " higher stages.rl.temperature"
     ),
-    "sft": "look at the solutions (stages.rewrite) and at stages.sft",
-    "pretrain": "look at the demonstrations of the domain and at stages.pretrain",
+    "sft": "check the solutions (stages.rewrite) and stages.sft",
+    "pretrain": "check the demonstrations of the domain and stages.pretrain",
 }
-"""What a person may change, by kind of trainer."""
-UNJUDGED = "mend the verifier (docs/verifier.md), then `orrery retry`: all of it is trained anew"
+"""Kind of trainer -> what a person can change."""
+UNJUDGED_ADVICE = "mend the verifier (docs/verifier.md), then run `orrery retry`: training starts from the beginning"
 
 
-class Unjudged(NoEffect):
-    """Nothing could be judged, for which the machine may be to blame: another attempt can help, if it begins anew."""
+class NothingJudged(NoEffect):
+    """No rollout could be judged. The machine may be the cause, so a new attempt from the beginning can help."""
 
 
 def refuse_no_effect(kind: str, curve: Sequence[dict[str, Any]]) -> None:
-    """Refuse a training of which no optimizer step had a gradient: its policy is the one that it began with.
+    """Refuse the result of a training in which no optimizer step had a gradient: the policy is unchanged.
 
-    curve: lines of metrics.jsonl, over all attempts. One that tells no gradient norm proves nothing.
-    Raises NoEffect with the counts and the cause; Unjudged where the cause may lie outside.
+    curve: lines of metrics.jsonl of all attempts. If a line has no gradient norm, nothing is refused.
+    Raises NoEffect with the counts and the cause; NothingJudged if the cause may be outside of the stage.
     """
     norms = [line.get("gradNorm") for line in curve]
     if not norms or any(norm is None or norm > 0 for norm in norms):
         return
     if kind != "rl":
-        raise NoEffect(f"none of {len(curve)} optimizer steps had a gradient; {_again(kind)}")
+        raise NoEffect(f"none of {len(curve)} optimizer steps had a gradient; {_advice(kind)}")
     unjudged, agreeing, reward = (_mean(curve, name) for name in ("unjudged", "agreeingGroups", "reward"))
     if unjudged is not None and unjudged >= 1:
-        raise Unjudged(
-            f"none of {len(curve)} optimizer steps had a gradient: not one rollout could be judged; {UNJUDGED}"
+        raise NothingJudged(
+            f"none of {len(curve)} optimizer steps had a gradient: not one rollout could be judged; {UNJUDGED_ADVICE}"
         )
-    seen = [
+    means = [
         f"{name} {value:.3g}"
         for name, value in (("agreeing groups", agreeing), ("mean reward", reward), ("unjudged", unjudged))
         if value is not None
     ]
     raise NoEffect(
         f"none of {len(curve)} optimizer steps had a gradient: the rollouts of every group got the same reward"
-        f" ({', '.join(seen) or 'no metrics'}); {_again(kind)}"
+        f" ({', '.join(means) or 'no metrics'}); {_advice(kind)}"
     )
 
 
@@ -58,10 +58,10 @@ def read_curve(file: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
 
 
-def _again(kind: str) -> str:
+def _advice(kind: str) -> str:
     return (
-        f"another attempt comes to the same: {CHANGES[kind]}, then cancel the campaign and submit it again: what is"
-        " finished and unchanged is reused"
+        f"another attempt gives the same result: {ADVICE[kind]}, then cancel the campaign and submit it again: finished"
+        " stages that did not change are reused"
     )
 
 

@@ -1,4 +1,4 @@
-"""The ranks that train together: wait for each other, and agree."""
+"""Synchronises the ranks of a gang."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ T = TypeVar("T")
 
 
 def is_gang() -> bool:
-    """Whether other ranks train with this one."""
+    """Whether more than one rank trains."""
     return torch.distributed.is_initialized() and torch.distributed.get_world_size() > 1
 
 
@@ -31,7 +31,7 @@ def any_rank(flag: bool) -> bool:
 
 
 def from_main(value: T) -> T:
-    """The value that rank 0 has, on every rank."""
+    """Returns rank 0's value on every rank."""
     if not is_gang():
         return value
     values = [value]

@@ -1,8 +1,8 @@
 """Pretrains the small stand-in for an instruct model: ``python -m orrery_trainers.training.pretrain``. *Ours*.
 
-A Llama from scratch with a word-level tokenizer, on demonstrations of the domain; loss on the completions only. The
-policy must be wrong often and in different ways, yet make legal steps and judge: verdicts weigh more in the loss,
-because they are few among the tokens and are not learnt otherwise.
+It trains a Llama from scratch, with a word-level tokenizer, on demonstrations of the domain. The loss counts the
+completions alone. The policy must often be wrong, in different ways, but it must make legal steps and judge attempts.
+Verdict tokens are rare, so they have a higher weight in the loss; without it the policy does not learn them.
 """
 
 from __future__ import annotations
@@ -31,25 +31,25 @@ if TYPE_CHECKING:
     from orrery_trainers.training.callback import StageCallback
 
 VERDICT_WEIGHT = 8.0
-"""Weight of a verdict token in the loss, against 1 of the others. *Ours*, measured."""
+"""Weight of a verdict token in the loss; other tokens have weight 1. *Ours*, measured."""
 STEPS_PER_BLOCK = 8
-"""Optimizer steps whose demonstrations are drawn together and sorted by length, so that a batch is padded little."""
+"""Optimizer steps whose demonstrations are drawn together and sorted by length, to reduce padding. *Ours*."""
 IGNORED = -100
-"""Label that the loss leaves out (PyTorch's convention)."""
+"""Label of a token that does not count in the loss (PyTorch's convention)."""
 
 Example = dict[str, list[int]]
 
 
 class Demonstrations(Sequence[Example]):
-    """Tokenized demonstrations by number; number ``i`` is the same whenever it is asked for.
+    """Tokenized demonstrations by index. The same index always gives the same demonstration.
 
-    ``len`` is optimizerSteps x batchSize. A block of some optimizer steps is drawn from a seed of its own, so a
-    resumed run goes straight to its data.
+    ``len`` is optimizerSteps x batchSize. Every block of STEPS_PER_BLOCK optimizer steps has its own seed, so a resumed
+    run draws no earlier block.
     """
 
     def __init__(self, domain: Domain, tokenizer: PreTrainedTokenizerFast, stage: PretrainStage) -> None:
         config = stage["config"]
-        assert domain.demonstrations is not None  # the stage refuses such a domain
+        assert domain.demonstrations is not None  # `pretrain` has checked it
         self._draw = domain.demonstrations
         self._tokenizer = tokenizer
         self._settings = stage["domain"]["settings"]
@@ -83,13 +83,13 @@ class Demonstrations(Sequence[Example]):
         if len(ids) > self._context_tokens:
             raise InvalidInput(
                 f"stage file: config.model.contextTokens: expected room for the longest demonstration, "
-                f"but got {self._context_tokens} and a demonstration of {len(ids)} tokens"
+                f"but got {self._context_tokens}, and one demonstration has {len(ids)} tokens"
             )
         return {"input_ids": ids, "labels": [IGNORED] * len(context) + ids[len(context) :]}
 
 
 def build_model(model: Model, tokenizer: PreTrainedTokenizerFast) -> LlamaForCausalLM:
-    """A Llama with fresh weights (of torch's present seed): tied embeddings, feed-forward three times the width."""
+    """A Llama with random weights from torch's current seed. Embeddings are tied, the MLP has 3 x the hidden size."""
     from transformers import GenerationConfig, LlamaConfig, LlamaForCausalLM
 
     special = {
@@ -118,8 +118,8 @@ def build_model(model: Model, tokenizer: PreTrainedTokenizerFast) -> LlamaForCau
 def pad_batch(examples: list[Example], pad: int) -> dict[str, torch.Tensor]:
     """Right-padded tensors of a batch: input_ids and labels, each ``[sequences, longest]``.
 
-    No attention mask: attention is causal and the padding on the right, where no label is. It would change nothing, and
-    cost time.
+    There is no attention mask, because it would cost time and change nothing: attention is causal, and the padding on
+    the right has no labels.
     """
     import torch
 
@@ -132,9 +132,10 @@ def pad_batch(examples: list[Example], pad: int) -> dict[str, torch.Tensor]:
 
 
 def weighted_loss(logits: torch.Tensor, labels: torch.Tensor, verdicts: torch.Tensor) -> torch.Tensor:
-    """Cross-entropy of the next token, per counted token; tokens in ``verdicts`` weigh VERDICT_WEIGHT.
+    """Weighted cross-entropy of the next token, divided by the number of counted tokens; a scalar.
 
-    logits: ``[sequences, tokens, vocabulary]``; labels: ``[sequences, tokens]``, IGNORED where nothing is to be learnt.
+    logits: ``[sequences, tokens, vocabulary]``. labels: ``[sequences, tokens]``, IGNORED where a token does not count.
+    verdicts: ``[n]``, ids of the tokens that have the weight VERDICT_WEIGHT.
     """
     import torch
 
@@ -147,7 +148,7 @@ def weighted_loss(logits: torch.Tensor, labels: torch.Tensor, verdicts: torch.Te
 
 
 def pretrain(context: StageContext[PretrainStage]) -> None:
-    """Run the stage: from the domain's demonstrations to data/policy."""
+    """Run the stage: train on the domain's demonstrations and publish data/policy."""
     prepare_environment(context)
     from orrery_trainers.domains import load_domain
 

@@ -1,4 +1,4 @@
-"""The process of a trainer: its environment, its imports, its determinism."""
+"""Prepares the process of a trainer: environment, imports, determinism."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 
 
 def prepare_environment(context: StageContext[TrainerStage]) -> None:
-    """Set what libraries read from the environment when they are imported. Before torch is.
+    """Set environment variables for the libraries. They read them at import, so call this before importing torch.
 
-    Raises InvalidInput if the trainer cannot run on as many ranks.
+    Raises InvalidInput if the trainer does not support this number of ranks.
     """
     refuse_ranks(context.stage["kind"], context.world_size)
     quiet = {
-        "HF_HUB_OFFLINE": "1",  # weights come from the store; a look at the network only costs time
+        "HF_HUB_OFFLINE": "1",  # weights come from the store, so a request to the hub only costs time
         "HF_HUB_DISABLE_TELEMETRY": "1",
         "HF_HUB_DISABLE_PROGRESS_BARS": "1",
         "HF_DATASETS_DISABLE_PROGRESS_BARS": "1",
@@ -34,12 +34,12 @@ def prepare_environment(context: StageContext[TrainerStage]) -> None:
     for name, value in quiet.items():
         os.environ.setdefault(name, value)
     if context.world_size > 1:
-        os.environ.setdefault("LOCAL_RANK", "0")  # a rank has its pod to itself
+        os.environ.setdefault("LOCAL_RANK", "0")  # a pod has only one rank
 
 
 @contextlib.contextmanager
 def quick_imports() -> Generator[None]:
-    """Import without the garbage collector, which would walk the hundreds of thousands of new objects over and over."""
+    """Disable the garbage collector during imports: it would scan hundreds of thousands of new objects repeatedly."""
     gc.disable()
     try:
         yield
@@ -48,16 +48,19 @@ def quick_imports() -> Generator[None]:
 
 
 def make_deterministic(seed: int) -> None:
-    """Same seed, same numbers: seeds every generator, prefers deterministic kernels (warns where there is none)."""
+    """Seed every random generator and use deterministic kernels, so that the same seed gives the same numbers.
+
+    torch warns if an operation has no deterministic kernel.
+    """
     import torch
     from transformers import set_seed
     from transformers.utils import logging as transformers_logging
 
-    # transformers prints by a handler of its own; let its records reach ours.
+    # transformers has its own handler; this sends its records to ours.
     transformers_logging.disable_default_handler()
     transformers_logging.enable_propagation()
     transformers_logging.disable_progress_bar()
     set_seed(seed)
     torch.use_deterministic_algorithms(True, warn_only=True)
-    # pyrefly: ignore[missing-attribute]  # the module is of a class of its own, which has it
-    torch.utils.deterministic.fill_uninitialized_memory = False  # costs time, and finds bugs that are not ours
+    # pyrefly: ignore[missing-attribute]  # torch replaces the module by an object that has the attribute
+    torch.utils.deterministic.fill_uninitialized_memory = False  # it costs time, and would reveal only bugs of torch

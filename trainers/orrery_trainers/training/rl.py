@@ -1,9 +1,9 @@
 """Reinforcement learning with TRL's GRPO: ``python -m orrery_trainers.training.rl``.
 
-ASTRO (arXiv 2507.00417), RL: GRPO (arXiv 2402.03300) from the SFT policy, groups of 4, reward +1 for a completion that
-verifies and -1 for one that does not. *Ours*: no KL term by default, advantages centred but not divided by the group's
-deviation, and the token-level loss of DAPO (arXiv 2503.14476). A completion that cannot be judged has
-no reward and leaves its group's mean alone.
+ASTRO (arXiv 2507.00417), RL: GRPO (arXiv 2402.03300) from the SFT policy, groups of 4, reward +1 for a right
+completion and -1 for a wrong one. *Ours*: no KL term by default, advantages centred but not divided by the group's
+standard deviation, and the token-level loss of DAPO (arXiv 2503.14476). An unjudged completion has no reward and does
+not count in its group's mean.
 """
 
 from __future__ import annotations
@@ -32,13 +32,14 @@ if TYPE_CHECKING:
     from orrery_trainers.training.callback import StageCallback
 
 REWARDS = {"right": 1.0, "wrong": -1.0, "unjudged": None}
-"""Verdict -> reward (ASTRO, RL). None: the sample is ignored; a time-out never teaches that an answer was wrong."""
+"""Verdict -> reward (ASTRO, RL). None: the sample is ignored, so a time-out never teaches that an answer is wrong."""
 
 
 def kept_prompts(records: Sequence[dict[str, Any]]) -> list[dict[str, str]]:
-    """Prompts that the curriculum kept, as rows of the training set.
+    """The prompts that the curriculum kept, as rows of the training set: prompt, problem, reference.
 
-    Raises NoEffect with counts and pass rates when there is none.
+    records: lines of the curriculum's pass-rates.jsonl.
+    Raises NoEffect with counts and pass rates if no prompt was kept.
     """
     kept = [record for record in records if record["kept"]]
     if not kept:
@@ -46,10 +47,10 @@ def kept_prompts(records: Sequence[dict[str, Any]]) -> list[dict[str, str]]:
             f"{count} {reason}" for reason, count in Counter(one["reason"] for one in records).most_common()
         )
         rates = [record["passRate"] for record in records]
-        seen = f"pass rates from {min(rates):g} to {max(rates):g}" if rates else "no pass rates at all"
+        spread = f"pass rates from {min(rates):g} to {max(rates):g}" if rates else "no pass rates"
         raise NoEffect(
             f"prompts: expected at least one prompt that the curriculum kept, but got none of {len(records)} "
-            f"({reasons or 'it is empty'}; {seen}); widen stages.curriculum.passRate, offer more prompts, or train the "
+            f"({reasons or 'it is empty'}; {spread}); widen stages.curriculum.passRate, add prompts, or train the "
             "policy longer, then cancel the campaign and submit it again"
         )
     return [
@@ -65,11 +66,10 @@ def kept_prompts(records: Sequence[dict[str, Any]]) -> list[dict[str, str]]:
 def reward_function(
     verify_batch: Callable[[list[tuple[str, str, str]]], list[Verdict]], count_backtracks: Callable[[str], int]
 ) -> Callable[..., list[float | None]]:
-    """The reward as TRL calls it: one reward a completion, None where there is none.
+    """The reward function for TRL. It returns one reward per completion; None if the completion is unjudged.
 
-    Backtracks and the share of unjudged completions are told as metrics and not by a second reward function of weight
-    0: TRL takes a completion for unscorable only when *every* function returns None, so a second one would turn None
-    into reward 0.
+    It logs backtracks and the share of unjudged completions as metrics. A second reward function with weight 0 would
+    not work: TRL ignores a completion only if *every* function returns None, so None would become reward 0.
     """
 
     def verified(
@@ -89,7 +89,7 @@ def reward_function(
 
 
 def read_config(policy: Path) -> dict[str, Any]:
-    """``config.json`` of a policy in Hugging Face layout. Raises InvalidInput when there is none."""
+    """``config.json`` of a policy in Hugging Face layout. Raises InvalidInput if it is missing or not JSON."""
     try:
         return json.loads((policy / "config.json").read_text(encoding="utf-8"))
     except (FileNotFoundError, json.JSONDecodeError) as error:
@@ -97,11 +97,11 @@ def read_config(policy: Path) -> dict[str, Any]:
 
 
 def rl(context: StageContext[RlStage]) -> None:
-    """Run the stage: from kept prompts and a policy to data/policy."""
+    """Run the stage: train the input policy on the kept prompts and publish data/policy."""
     prepare_environment(context)
     from orrery_trainers.domains import load_domain
     from orrery_trainers.models.llama import is_small_plain_llama
-    from orrery_trainers.training.rollouts import rollout_function, room_behind
+    from orrery_trainers.training.rollouts import completion_room, rollout_function
     from orrery_trainers.verdicts.verifier import Verifier
 
     stage, config = context.stage, context.stage["config"]
@@ -121,12 +121,12 @@ def rl(context: StageContext[RlStage]) -> None:
             from trl import GRPOConfig, GRPOTrainer
 
         make_deterministic(seed_for(stage["seed"], "rl"))
-        rollout_func = None  # transformers' generate
+        rollout_func = None  # TRL then uses transformers' generate
         network = read_config(policy)
         tokenizer = cast("PreTrainedTokenizerBase", AutoTokenizer.from_pretrained(policy))
         texts = [row["prompt"] for row in prompts]
         context_tokens = AutoConfig.from_pretrained(policy).max_position_embeddings
-        room = room_behind(texts, tokenizer(texts)["input_ids"], context_tokens)
+        room = completion_room(texts, tokenizer(texts)["input_ids"], context_tokens)
         if not torch.cuda.is_available() and is_small_plain_llama(network, policy):
             rollout_func = rollout_function(
                 stage["seed"], context.rank, config["temperature"], config["topP"], config["maxCompletionTokens"]
@@ -138,12 +138,12 @@ def rl(context: StageContext[RlStage]) -> None:
                 lr_scheduler_type="constant",
                 weight_decay=0.0,
                 num_generations=config["groupSize"],
-                # The optimizer step that makes rollouts uses them up: none are under way where a checkpoint lies.
+                # An optimizer step makes its own rollouts, so no rollout is unfinished or unused at a checkpoint.
                 steps_per_generation=batch.accumulation,
                 num_iterations=1,
                 temperature=config["temperature"],
                 top_p=config["topP"],
-                # For transformers' generate, which has one limit for all; our rollouts know the room of each prompt.
+                # transformers' generate has one limit for all prompts; our own rollouts limit each prompt separately.
                 max_completion_length=min(config["maxCompletionTokens"], room),
                 beta=config["klCoefficient"],
                 scale_rewards="group" if config["scaleAdvantages"] else "none",
@@ -163,7 +163,6 @@ def rl(context: StageContext[RlStage]) -> None:
             )
 
         def counts(trainer: Trainer) -> dict[str, float]:
-
             return {
                 "optimizerSteps": steps,
                 "prompts": len(prompts),

@@ -1,7 +1,7 @@
-"""Rollouts of a small Llama on a CPU, for TRL's ``rollout_func``, by the model that the policy server uses.
+"""Rollouts of a small Llama on a CPU, for TRL's ``rollout_func``, with the same model code as the policy server.
 
-The random number of a token is a function of seed, optimizer step, rank, completion and position, so a rollout depends
-on no state that a resumed run would have to restore.
+The random number of a token is a function of seed, optimizer step, rank, completion and position. So there is no random
+state that a resumed run would have to restore.
 """
 
 from __future__ import annotations
@@ -27,7 +27,10 @@ if TYPE_CHECKING:
 def rollout_function(
     seed: int, rank: int, temperature: float, top_p: float, max_tokens: int
 ) -> Callable[[list[str], GRPOTrainer], dict[str, Any]]:
-    """What GRPOTrainer calls for completions of its present policy: token ids of every prompt and its completion."""
+    """The function that GRPOTrainer calls to sample from its current policy.
+
+    It returns the token ids of every prompt and of its completion. max_tokens: maximum length of a completion.
+    """
 
     def roll_out(prompts: list[str], trainer: GRPOTrainer) -> dict[str, Any]:
         network: Any = trainer.accelerator.unwrap_model(trainer.model)
@@ -43,17 +46,18 @@ def rollout_function(
     return roll_out
 
 
-def room_behind(prompts: list[str], token_ids: list[list[int]], context_tokens: int) -> int:
-    """Tokens that the policy's context has left behind the longest of ``prompts``, given with their ``token_ids``.
+def completion_room(prompts: list[str], token_ids: list[list[int]], context_tokens: int) -> int:
+    """The number of tokens that the context has left for a completion after the longest prompt; at least 1.
 
-    Raises InvalidInput naming the longest prompt when there is none.
+    token_ids: the tokens of each prompt.
+    Raises InvalidInput naming the longest prompt if it fills the context.
     """
     longest = max(range(len(prompts)), key=lambda number: len(token_ids[number]))
     room = context_tokens - len(token_ids[longest])
     if room < 1:
         raise InvalidInput(
             f"prompts: expected at most {context_tokens - 1} tokens, one less than the policy's context, "
-            f"but got {len(token_ids[longest])} in {prompts[longest][:80]!r}; leave the problem out, or start from a "
+            f"but got {len(token_ids[longest])} in {prompts[longest][:80]!r}; remove the problem, or start from a "
             "policy with a longer context"
         )
     return room
@@ -68,11 +72,11 @@ def complete(
     max_tokens: int,
     ends: set[int],
 ) -> list[list[int]]:
-    """Sample a completion for every prompt until a token of ``ends``, which is part of it, or ``max_tokens``.
+    """Sample a completion for every prompt. Returns the tokens of each, including a token of ``ends``.
 
-    It ends before that where prompt and completion fill the model's context, as the policy server has it; prompts are
-    shorter than the context (:func:`room_behind`).
-    Equal prompts that follow one another (a group) are read once.
+    A completion ends with a token of ``ends``, after ``max_tokens`` tokens, or when prompt and completion fill the
+    model's context, like in the policy server. Prompts must be shorter than the context (:func:`completion_room`).
+    Equal prompts in a row (a group) are read once.
     """
     groups = [(prompt, len(list(copies))) for prompt, copies in groupby(prompts)]
     keys = np.array([stream_key(seed, 0, row) for row in range(len(prompts))], np.uint64)

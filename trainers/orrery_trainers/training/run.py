@@ -1,4 +1,4 @@
-"""A training run, the same for every trainer: from the newest checkpoint to the published policy."""
+"""Runs any trainer from the newest checkpoint to the published policy."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from orrery_trainers.pod.context import StageContext
 from orrery_trainers.pod.failures import Terminated
 from orrery_trainers.pod.stopping import Interrupted
 from orrery_trainers.store.files import replace_folder
-from orrery_trainers.training.effect import Unjudged, read_curve, refuse_no_effect
+from orrery_trainers.training.effect import NothingJudged, read_curve, refuse_no_effect
 from orrery_trainers.training.metrics import METRICS_FILE, MetricsJournal
 from orrery_trainers.training.soundness import refuse_unsound
 
@@ -28,10 +28,10 @@ def train_and_publish(
     build: Callable[[StageCallback], Trainer],
     counts: Callable[[Trainer], dict[str, float]],
 ) -> None:
-    """Train from the newest checkpoint that verifies to the end, look at what came of it, publish policy and metrics.
+    """Train from the newest valid checkpoint to the end, check the result, publish policy and metrics.
 
-    build: makes the Trainer around the callback. counts: the facts that the part manifest tells.
-    Raises Terminated once SIGTERM has been obeyed; NoEffect, Diverged or Unsound where nothing is to be published.
+    build: makes the Trainer with the callback. counts: the counts for the part manifest.
+    Raises Terminated after SIGTERM, when progress is saved; NoEffect, Diverged or Unsound if the result is unusable.
     """
     from orrery_trainers.training.callback import StageCallback
     from orrery_trainers.training.gang import barrier, from_main
@@ -40,12 +40,12 @@ def train_and_publish(
     callback = StageCallback(context, metrics)
     trainer = build(callback)
     trainer.remove_callback(_printer())
-    trainer.create_model_card = lambda *_, **__: None  # TRL writes one with every checkpoint, for a hub
+    trainer.create_model_card = lambda *_, **__: None  # TRL would write a card for a hub into every checkpoint
     start = from_main(_start(context, metrics) if context.is_main else None)
     try:
         _train(trainer, callback, start)
     except Exception:
-        _discard_scratch(context)  # where the store is full, what could not be saved must not keep it so
+        _discard_scratch(context)  # an incomplete save must not keep a full store full
         raise
     metrics.close()
     if callback.stopped:
@@ -54,10 +54,9 @@ def train_and_publish(
         )
     try:
         refuse_no_effect(context.stage["kind"], from_main(read_curve(metrics.file) if context.is_main else []))
-    except Unjudged:
-        if (
-            context.is_main
-        ):  # they hold the weights that training began with; from the last one nothing would be done anew
+    except NothingJudged:
+        # All checkpoints have the initial weights. The next attempt must train again, so it must not resume from them.
+        if context.is_main:
             discard_from(context.directory, 0, context.attempt + 1)
         raise
     _publish(context, trainer, metrics, counts(trainer))
@@ -65,7 +64,7 @@ def train_and_publish(
 
 
 def _train(trainer: Trainer, callback: StageCallback, start: str | None) -> None:
-    """To the end, or to SIGTERM; then ``callback.stopped`` is set, and what was reached is saved."""
+    """Train to the end or until SIGTERM. After SIGTERM, ``callback.stopped`` is set and progress is saved."""
     try:
         trainer.train(resume_from_checkpoint=start)
     except Interrupted:
@@ -73,7 +72,7 @@ def _train(trainer: Trainer, callback: StageCallback, start: str | None) -> None
 
 
 def _start(context: StageContext[TrainerStage], metrics: MetricsJournal) -> str | None:
-    """Folder of the checkpoint to go on from, with the curve that led to it begun; None to begin anew."""
+    """Start the curve; return the folder of the checkpoint to resume from, None to start from the beginning."""
     found = resume_point(context)
     metrics.begin(None if found is None else found.path)
     return None if found is None else str(found.path)
@@ -82,24 +81,24 @@ def _start(context: StageContext[TrainerStage], metrics: MetricsJournal) -> str 
 def _publish(
     context: StageContext[TrainerStage], trainer: Trainer, metrics: MetricsJournal, counts: dict[str, float]
 ) -> None:
-    """Write the final policy in Hugging Face layout to data/policy, the curve, then the part.
+    """Write the final policy in Hugging Face layout to data/policy, then the curve, then the part.
 
-    All ranks call it, rank 0 writes.
+    Every rank must call it; rank 0 writes.
     """
-    making = context.data / f".policy.{context.attempt}"
+    unfinished = context.data / f".policy.{context.attempt}"
     if context.is_main:
-        shutil.rmtree(making, ignore_errors=True)
+        shutil.rmtree(unfinished, ignore_errors=True)
     model = cast("PreTrainedModel", trainer.model)
-    model.config.use_cache = True  # off while training; who samples from the policy wants it
-    trainer.save_model(str(making))
+    model.config.use_cache = True  # training switches it off, but sampling needs it
+    trainer.save_model(str(unfinished))
     if not context.is_main:
         return
-    (making / "training_args.bin").unlink(missing_ok=True)  # holds paths of this machine; nobody reads it
-    refuse_unsound(cast("PreTrainedModel", trainer.accelerator.unwrap_model(model)), making)
+    (unfinished / "training_args.bin").unlink(missing_ok=True)  # it contains paths of this machine; nobody reads it
+    refuse_unsound(cast("PreTrainedModel", trainer.accelerator.unwrap_model(model)), unfinished)
     curve = context.data / f".{METRICS_FILE}.{context.attempt}"
     metrics.copy_to(curve)
     context.fence()
-    replace_folder(making, context.data / "policy")
+    replace_folder(unfinished, context.data / "policy")
     curve.replace(context.data / METRICS_FILE)
     policy = [path for path in (context.data / "policy").rglob("*") if path.is_file()]
     context.publish([*policy, context.data / METRICS_FILE], counts)
@@ -112,7 +111,7 @@ def _discard_scratch(context: StageContext[TrainerStage]) -> None:
 
 
 def _printer() -> type:
-    """The callback that prints every log as a Python dictionary: metrics and progress tell it already."""
+    """The callback that prints every log as a Python dictionary. Metrics and progress have the same facts."""
     from transformers import PrinterCallback
 
     return PrinterCallback

@@ -25,16 +25,16 @@ if TYPE_CHECKING:
 
 
 def optimizer_steps(config: SftConfig, solutions: int) -> int:
-    """Optimizer steps of the stage: as configured, or as many as ``epochs`` passes take; the last one is filled up."""
+    """Optimizer steps of the stage: ``optimizerSteps``, or the steps of ``epochs`` passes, rounded up; at least 1."""
     return config.get("optimizerSteps") or max(1, math.ceil(config["epochs"] * solutions / config["batchSize"]))
 
 
 def tokenize_solutions(
     solutions: list[dict[str, Any]], tokenizer: PreTrainedTokenizerBase, max_tokens: int
 ) -> tuple[list[list[int]], int]:
-    """Token ids of prompt + text + end of every solution that fits into ``max_tokens``, and how many do not.
+    """Token ids (prompt, text, end token) of every solution of at most ``max_tokens``, and the number of longer ones.
 
-    A solution that does not fit is left out: cut off, it would teach never to come to an answer.
+    Longer solutions are left out, because a truncated solution would teach the policy to give no answer.
     """
     texts = [solution["prompt"] + solution["text"] for solution in solutions]
     ids = [[*one, tokenizer.eos_token_id] for one in tokenizer(texts)["input_ids"]]
@@ -43,16 +43,16 @@ def tokenize_solutions(
 
 
 def sft(context: StageContext[SftStage]) -> None:
-    """Run the stage: from solutions and a policy to data/policy."""
+    """Run the stage: train the input policy on the solutions and publish data/policy."""
     prepare_environment(context)
     config = context.stage["config"]
     solutions = list(context.input_records("solutions", "solutions.jsonl"))
     policy = context.policy_directory()
     if not solutions:
         raise NoEffect(
-            "solutions: expected at least one, but the stage rewrite has left none: see what it dropped and why in its"
-            " counts and dropped.jsonl; change stages.rewrite, stages.linearise or the search, then cancel the campaign"
-            " and submit it again"
+            "solutions: expected at least one, but the stage rewrite kept none: its counts and dropped.jsonl say what"
+            " it dropped and why; change stages.rewrite, stages.linearise or the search, then cancel the campaign and"
+            " submit it again"
         )
     batch = divide_batch(config["batchSize"], context.world_size, config["microBatchSize"], context.micro_batch_scale)
     with quick_imports():
@@ -67,7 +67,8 @@ def sft(context: StageContext[SftStage]) -> None:
     if not rows:
         raise NoEffect(
             f"stages.sft.maxTokens: expected room for at least one of {len(solutions)} solutions, but got "
-            f"{config['maxTokens']}, and none is that short; raise it, then cancel the campaign and submit it again"
+            f"{config['maxTokens']}, and every solution is longer; raise it, then cancel the campaign and submit it"
+            " again"
         )
     if too_long > 0:
         context.log.warn("solutions left out: longer than maxTokens", left_out=too_long, maxTokens=config["maxTokens"])

@@ -1,8 +1,8 @@
-"""A trained policy is looked at before it is published: finite, whole, loadable, able to answer. *Ours*.
+"""Checks a trained policy before it is published: finite, complete, loadable, able to generate. *Ours*.
 
-What it costs: every tensor is read once where it lies (in memory, on its GPU), files are opened for their headers, and
-one short completion is sampled. A policy of up to ``RELOADED_BYTES`` is loaded again from its files, and sampled from
-as loaded; one of 70 B is sampled from as it was trained, for reading 140 GB again would cost more than it tells.
+Cost: every tensor is read once on its device, the headers of the files are read, and one short completion is sampled.
+A policy of up to ``MAX_RELOADED_BYTES`` is loaded again from its files before sampling. A larger one is sampled from
+memory, because reading 140 GB again for a policy of 70 B parameters would cost more than the check is worth.
 """
 
 from __future__ import annotations
@@ -17,48 +17,48 @@ if TYPE_CHECKING:
     import torch
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-RELOADED_BYTES = 4 << 30
-"""Weights in files up to this size are loaded again."""
+MAX_RELOADED_BYTES = 4 << 30
+"""Maximum size of the weight files that are loaded again."""
 SAMPLED_TOKENS = 8
-"""Length of the completion that is sampled."""
+"""Length of the sampled completion, in tokens."""
 
 
 class Unsound(Exception):
-    """What was saved is not the policy that was trained: a crash, for another attempt may save it whole."""
+    """The saved files are not the trained policy. The program crashes, so that another attempt can save it again."""
 
 
 def refuse_unsound(model: PreTrainedModel, saved: Path) -> None:
-    """Look at a trained model, and at the folder that it was saved to.
+    """Check a trained model and the folder that it was saved to.
 
-    Raises Diverged where a weight or a logit is no finite number, Unsound where the folder does not hold the policy.
+    Raises Diverged if a weight or a logit is not finite, Unsound if the folder does not contain the whole policy.
     """
     refuse_not_finite(model)
-    sizes = _shapes_in(saved)
+    shapes = _shapes_in(saved)
     for name, tensor in model.state_dict().items():
-        if name in sizes and sizes[name] != list(tensor.shape):
-            raise Unsound(f"{saved.name}: expected {name} of shape {list(tensor.shape)}, but it has {sizes[name]}")
-    missing = [name for name in model.state_dict() if name not in sizes and name not in _tied(model)]
+        if name in shapes and shapes[name] != list(tensor.shape):
+            raise Unsound(f"{saved.name}: expected {name} of shape {list(tensor.shape)}, but got {shapes[name]}")
+    missing = [name for name in model.state_dict() if name not in shapes and name not in _tied(model)]
     if missing:
         raise Unsound(f"{saved.name}: expected every weight of the policy, but {missing[0]} is missing")
     _sample(_loaded(model, saved), saved)
 
 
 def refuse_not_finite(model: torch.nn.Module) -> None:
-    """Raise Diverged if a weight is no finite number; tensor by tensor, where they lie."""
+    """Raise Diverged if a weight is not finite. Checks each tensor on its device."""
     import torch
 
     for name, tensor in model.state_dict().items():
         if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
-            raise Diverged(f"the trained policy is no policy: {name} holds numbers that are not finite")
+            raise Diverged(f"the trained policy is unusable: {name} contains values that are not finite")
 
 
 def _shapes_in(saved: Path) -> dict[str, list[int]]:
-    """Shapes of the tensors in the safetensors files of a folder, by their headers."""
+    """Tensor name -> shape, from the headers of the safetensors files in a folder."""
     from safetensors import safe_open
 
     shapes: dict[str, list[int]] = {}
     for file in sorted(saved.glob("*.safetensors")):
-        with safe_open(file, framework="pt") as tensors:  # refuses a file that is cut
+        with safe_open(file, framework="pt") as tensors:  # raises if the file is truncated
             shapes |= {name: list(tensors.get_slice(name).get_shape()) for name in tensors.keys()}  # noqa: SIM118
     if not shapes:
         raise Unsound(f"{saved.name}: expected *.safetensors, but there is none")
@@ -67,7 +67,7 @@ def _shapes_in(saved: Path) -> dict[str, list[int]]:
 
 
 def _tied(model: PreTrainedModel) -> set[str]:
-    """Weights that are others under a second name, and so may be in no file."""
+    """Names of weights that share memory with an earlier weight. The files may leave them out."""
     seen: set[tuple[int, tuple[int, ...]]] = set()
     twice = set()
     for name, tensor in model.state_dict().items():
@@ -79,7 +79,7 @@ def _tied(model: PreTrainedModel) -> set[str]:
 
 
 def _loaded(model: PreTrainedModel, saved: Path) -> PreTrainedModel:
-    if sum(file.stat().st_size for file in saved.glob("*.safetensors")) > RELOADED_BYTES:
+    if sum(file.stat().st_size for file in saved.glob("*.safetensors")) > MAX_RELOADED_BYTES:
         return model
     from transformers import AutoModelForCausalLM
 
@@ -87,7 +87,7 @@ def _loaded(model: PreTrainedModel, saved: Path) -> PreTrainedModel:
 
 
 def _sample(model: PreTrainedModel, saved: Path) -> None:
-    """One short completion, greedily, by the tokenizer that was saved."""
+    """Generate one short completion greedily, with the saved tokenizer. Raises Diverged if a logit is not finite."""
     import torch
     from transformers import AutoTokenizer
 
@@ -102,7 +102,7 @@ def _sample(model: PreTrainedModel, saved: Path) -> None:
         for _ in range(SAMPLED_TOKENS):
             logits = model(input_ids=ids, use_cache=False).logits[:, -1]
             if not bool(torch.isfinite(logits).all()):
-                raise Diverged("the trained policy gives no probabilities: its logits are not finite")
+                raise Diverged("the trained policy is unusable: its logits are not finite")
             ids = torch.cat([ids, logits.argmax(-1, keepdim=True)], dim=1)
     model.train(was_training)
     tokenizer.decode(ids[0])

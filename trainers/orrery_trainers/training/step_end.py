@@ -1,4 +1,4 @@
-"""The state of a run as it was when an optimizer step ended, so that a step that is given up leaves no trace."""
+"""Saves the state of a run at the end of an optimizer step, to undo the next step if it is abandoned."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from transformers import Trainer, TrainerState
 
 @dataclass(frozen=True, slots=True)
 class StepEnd:
-    """What a step that is given up has changed, as it was before."""
+    """The state that an unfinished optimizer step changes: random states and the count of tokens."""
 
     python: Any
     numpy: Any
@@ -23,12 +23,12 @@ class StepEnd:
 
     @classmethod
     def of(cls, state: TrainerState) -> StepEnd:
-        """Now, at the end of an optimizer step."""
+        """The current state. Call it at the end of an optimizer step."""
         cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
         return cls(random.getstate(), np.random.get_state(), torch.get_rng_state(), cuda, state.num_input_tokens_seen)
 
     def restore(self, trainer: Trainer) -> None:
-        """Set it back, for the Trainer to save."""
+        """Restore the state, so that the Trainer can save it."""
         random.setstate(self.python)
         np.random.set_state(self.numpy)
         torch.set_rng_state(self.torch)

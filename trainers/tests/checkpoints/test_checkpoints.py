@@ -14,7 +14,7 @@ from orrery_trainers.checkpoints.checkpoint import (
     clear_scratch,
     scratch_folder,
 )
-from orrery_trainers.checkpoints.integrity import fault_of, plain_fault_of, worth_of
+from orrery_trainers.checkpoints.integrity import checkpoint_metric, fault_of, quick_fault_of
 from orrery_trainers.pod.failures import Fenced
 from orrery_trainers.training.metrics import METRICS_FILE, MetricsJournal, diverged_in, metric_of
 from saved import DAMAGE, at, flip_bit, save
@@ -29,7 +29,7 @@ def test_a_checkpoint_carries_step_attempt_worth_and_the_hash_of_every_file(tmp_
     assert {entry["path"] for entry in marker["files"]} == {"model.safetensors", "nested/rng.pth"}
     weights = next(entry for entry in marker["files"] if entry["path"] == "model.safetensors")
     assert weights["sha256"] == hashlib.sha256(b"weights 10").hexdigest()
-    assert worth_of(at(path)) == Metric("loss", 0.5, 4)
+    assert checkpoint_metric(at(path)) == Metric("loss", 0.5, 4)
     assert fault_of(at(path)) is None
 
 
@@ -50,16 +50,16 @@ def test_damage_is_told_in_words(tmp_path, fault):
 def test_what_marker_and_sizes_tell_is_told_without_reading_the_files(tmp_path):
     path = save(tmp_path, 4)
     flip_bit(path / "model.safetensors")
-    assert plain_fault_of(at(path)) is None
+    assert quick_fault_of(at(path)) is None
     (path / "model.safetensors").write_text("wei")
-    assert plain_fault_of(at(path)) == "model.safetensors: expected 9 bytes, got 3"
+    assert quick_fault_of(at(path)) == "model.safetensors: expected 9 bytes, got 3"
 
 
 def test_a_marker_that_is_a_list_is_damaged_and_tells_no_worth(tmp_path):
     path = save(tmp_path, 4)
     (path / MARKER).write_text("[]")
     assert fault_of(at(path)) == "complete.json is damaged"
-    assert worth_of(at(path)) is None
+    assert checkpoint_metric(at(path)) is None
 
 
 def test_a_checkpoint_is_never_seen_half_written(tmp_path):

@@ -120,7 +120,7 @@ def test_what_a_zombie_publishes_that_cannot_see_the_newer_claim_is_passed_over_
     last = warm.start("sft", folder, 2)
     assert last.wait() == 0, last.log.read_text()
     told = {one["checkpoint"]: one["reason"] for one in json.loads(record_file(folder, 2).read_text())["passedOver"]}
-    assert told[late.name].startswith("saved by attempt 0, which was given up: attempt 1 went on from optimizer step")
+    assert told[late.name].startswith("saved by attempt 0, which was given up: attempt 1 resumed from optimizer step")
     assert told[late.name] in last.log.read_text()
     endure(warm, "sft", undisturbed, [])
     assert_equal_runs(folder, undisturbed)

@@ -10,7 +10,7 @@ import pytest
 
 from campaign import PRETRAIN
 from orrery_trainers.checkpoints.checkpoint import checkpoints_in
-from orrery_trainers.checkpoints.resume import choose, record_file, resume_point
+from orrery_trainers.checkpoints.resume import choose_checkpoint, record_file, resume_point
 from orrery_trainers.pod.context import StageContext
 from orrery_trainers.pod.failures import DependencyDown, Fenced
 from programs import environment
@@ -35,7 +35,7 @@ def record(stage: Path, attempt: int) -> dict:
 
 def test_without_any_checkpoint_training_begins(stage, capsys):
     assert resume_point(attempt_of(stage, 0)) is None
-    assert "training begins" in capsys.readouterr().out
+    assert "training starts from the beginning" in capsys.readouterr().out
     assert (record(stage, 0)["step"], record(stage, 0)["checkpoint"]) == (0, None)
 
 
@@ -58,7 +58,7 @@ def test_a_zombies_checkpoint_is_passed_over_however_whole_it_is(stage, capsys):
     save(stage, 4, attempt=0)  # published by attempt 0 after attempt 1 had gone on without it
     found = resume_point(attempt_of(stage, 2))
     assert (found.step, found.attempt) == (2, 0)
-    reason = "saved by attempt 0, which was given up: attempt 1 went on from optimizer step 2"
+    reason = "saved by attempt 0, which was given up: attempt 1 resumed from optimizer step 2"
     assert record(stage, 2)["passedOver"] == [
         {"checkpoint": "step-00000004-attempt-0", "reason": reason, "damaged": False}
     ]
@@ -73,7 +73,7 @@ def test_the_line_holds_over_many_attempts(stage):
     resume_point(attempt_of(stage, 2))
     save(stage, 8, attempt=1)  # a zombie's
     save(stage, 10, attempt=0)  # another's
-    assert (found := choose(stage, 3)[0]) is not None
+    assert (found := choose_checkpoint(stage, 3)[0]) is not None
     assert (found.step, found.attempt) == (6, 1)
 
 
@@ -82,7 +82,7 @@ def test_of_one_step_saved_by_two_attempts_the_later_ones_is_taken(stage):
     resume_point(attempt_of(stage, 1))
     save(stage, 4, attempt=1)
     save(stage, 4, attempt=0)
-    assert choose(stage, 2)[0].attempt == 1
+    assert choose_checkpoint(stage, 2)[0].attempt == 1
 
 
 def test_a_checkpoint_of_a_later_attempt_means_that_this_one_has_been_given_up(stage):

@@ -11,7 +11,7 @@ from hypothesis import strategies as some
 
 from orrery_trainers.checkpoints.checkpoint import MARKER, Checkpoint, Metric, checkpoints_in
 from orrery_trainers.checkpoints.integrity import fault_of
-from orrery_trainers.checkpoints.resume import choose, write_record
+from orrery_trainers.checkpoints.resume import choose_checkpoint, write_record
 from orrery_trainers.checkpoints.retention import Keep, kept_of, retain
 from saved import at, flip_bit, save
 
@@ -84,7 +84,7 @@ def test_one_that_was_found_damaged_at_resume_does_not_count_though_its_sizes_ar
         save(tmp_path, step)
     flipped = save(tmp_path, 6)
     flip_bit(flipped / "model.safetensors")
-    found, passed_over = choose(tmp_path, 1)
+    found, passed_over = choose_checkpoint(tmp_path, 1)
     write_record(tmp_path, 1, found, passed_over)
     save(tmp_path, 6, attempt=1)
     retain(tmp_path, 1, Keep(2, 0, None))

@@ -77,5 +77,5 @@ def test_a_gang_killed_and_stopped_equals_the_undisturbed_one(tmp_path, warm, ki
 def test_a_rank_that_sees_several_gpus_is_refused_before_it_trains():
     for visible in (0, 1):
         refuse_idle_gpus("rl", visible)
-    with pytest.raises(InvalidInput, match=r"stages\.rl\.run\.resources\.gpus: expected 1, .* but it has 8"):
+    with pytest.raises(InvalidInput, match=r"stages\.rl\.run\.resources\.gpus: expected 1, .* but got 8"):
         refuse_idle_gpus("rl", 8)

@@ -12,7 +12,7 @@ from campaign import pass_rates, rl_stage
 from orrery_trainers.domains import Verdict, load_domain
 from orrery_trainers.pod.failures import InvalidInput
 from orrery_trainers.training.rl import kept_prompts, reward_function
-from orrery_trainers.training.rollouts import complete, room_behind
+from orrery_trainers.training.rollouts import complete, completion_room
 from orrery_trainers.verdicts.canaries import WatchedVerifier, check_canaries
 from programs import run_here
 from results import metric_lines, part
@@ -156,11 +156,11 @@ def test_a_rollout_ends_where_its_prompt_and_itself_fill_the_context():
 
 
 def test_a_prompt_that_leaves_no_room_in_the_context_is_refused_by_name():
-    assert room_behind(["short", "longer"], [[1], [1, 2, 3]], context_tokens=4) == 1
+    assert completion_room(["short", "longer"], [[1], [1, 2, 3]], context_tokens=4) == 1
     with pytest.raises(
         InvalidInput, match=r"at most 2 tokens, one less than the policy's context, but got 3 in 'longer'"
     ):
-        room_behind(["short", "longer"], [[1], [1, 2, 3]], context_tokens=3)
+        completion_room(["short", "longer"], [[1], [1, 2, 3]], context_tokens=3)
 
 
 def test_a_prompt_as_long_as_the_context_ends_the_stage_with_65(tmp_path, capsys):

@@ -76,7 +76,7 @@ def test_a_solution_that_does_not_fit_is_left_out_and_counted(tmp_path):
 def test_no_solutions_at_all_end_with_73_and_name_the_stages_to_look_at(tmp_path, capsys):
     assert run_here("sft", sft_stage(tmp_path, [])) == 73
     message = capsys.readouterr().err.splitlines()[-1]
-    assert message.startswith("solutions: expected at least one, but the stage rewrite has left none")
+    assert message.startswith("solutions: expected at least one, but the stage rewrite kept none")
     assert str(tmp_path) not in message
 
 

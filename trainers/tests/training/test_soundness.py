@@ -42,7 +42,7 @@ def test_a_sound_policy_passes_and_is_left_as_it_was(saved):
 def test_a_weight_that_is_no_finite_number_is_a_divergence_and_is_named(saved):
     model = loaded(saved)
     model.get_parameter("model.norm.weight").data[3] = float("inf")
-    with pytest.raises(Diverged, match=r"model\.norm\.weight holds numbers that are not finite"):
+    with pytest.raises(Diverged, match=r"model\.norm\.weight contains values that are not finite"):
         refuse_unsound(model, saved)
 
 
@@ -59,7 +59,7 @@ def test_weights_that_are_finite_and_give_no_probabilities_are_a_divergence(save
 def test_a_file_that_lacks_a_weight_or_has_another_shape_is_told(saved):
     model = loaded(saved)
     change(saved, lambda weights: weights.update({"model.norm.weight": torch.zeros(3)}))
-    with pytest.raises(Unsound, match=r"expected model\.norm\.weight of shape \[16\], but it has \[3\]"):
+    with pytest.raises(Unsound, match=r"expected model\.norm\.weight of shape \[16\], but got \[3\]"):
         refuse_unsound(model, saved)
     change(saved, lambda weights: weights.pop("model.norm.weight"))
     with pytest.raises(Unsound, match=r"model\.norm\.weight is missing"):
@@ -90,6 +90,6 @@ def test_training_that_ends_in_weights_that_are_not_finite_ends_with_70_and_publ
     folder = sft_stage(tmp_path)
     monkeypatch.setattr(Trainer, "save_model", last_step_too_large)
     assert run_here("sft", folder) == 70
-    assert "holds numbers that are not finite" in capsys.readouterr().err.splitlines()[-1]
+    assert "contains values that are not finite" in capsys.readouterr().err.splitlines()[-1]
     assert not (folder / "parts").exists()
     assert not (folder / "data" / "policy").exists()

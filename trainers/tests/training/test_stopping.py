@@ -58,7 +58,7 @@ def test_sigterm_while_it_loads_ends_a_program_at_once(tmp_path):
     output, errors = program.communicate(timeout=240)
     assert program.returncode == 143
     assert errors.splitlines()[-1] == "SIGTERM: stopped before the first optimizer step; there was nothing to save"
-    assert "training begins" not in output
+    assert "training starts from the beginning" not in output
     assert not (folder / "checkpoints").exists()
 
 
