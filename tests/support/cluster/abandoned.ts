@@ -16,7 +16,7 @@ import { processStart } from '../../../local/processes.ts';
 
 /** Annotation of a namespace: pid and start of the process that made it. */
 const MADE_BY = 'orrery.test/made-by';
-/** Annotation of a namespace: the folder that goes with it. */
+/** Annotation of a test namespace: its folder on this machine. */
 const FOLDER = 'orrery.test/folder';
 /** Label of fake nodes: the namespace that they go with. */
 export const POOL = 'orrery.test/pool';
@@ -53,7 +53,7 @@ async function removeWhole(admin: KubeConfig, { metadata }: V1Namespace): Promis
   await admin.makeApiClient(CoreV1Api).deleteNamespace({ name });
 }
 
-/** Ends what runs in a namespace; returns when its pods are gone. */
+/** Deletes the Jobs and pods of a namespace. Returns when its pods have ended. */
 export async function emptyNamespace(admin: KubeConfig, namespace: string): Promise<void> {
   const [core, batch] = [admin.makeApiClient(CoreV1Api), admin.makeApiClient(BatchV1Api)];
   await batch.deleteCollectionNamespacedJob({ namespace, propagationPolicy: 'Background', gracePeriodSeconds: 0 });
@@ -61,7 +61,7 @@ export async function emptyNamespace(admin: KubeConfig, namespace: string): Prom
   while ((await core.listNamespacedPod({ namespace })).items.length > 0) await sleep(200);
 }
 
-/** Volumes, fake nodes and rights that are of no namespace, and were made for this one. */
+/** Deletes the cluster-wide volumes, fake nodes and rights that were created for this namespace. */
 export async function removeClusterWide(admin: KubeConfig, namespace: string): Promise<void> {
   const [core, rbac] = [admin.makeApiClient(CoreV1Api), admin.makeApiClient(RbacAuthorizationV1Api)];
   const [volumes, nodes, roles, bindings] = await Promise.all([
