@@ -28,12 +28,15 @@ import {
 import type { Deps } from './deps.ts';
 import { type PublishedPaths, publishCampaign } from './publish.ts';
 
-/** The door of a campaign, and its last step. */
+/** The first and the last activity of a campaign: admission and the report. */
 export function createCampaignActivities({ store, inputs, executor, engines, searchAttributes, client, log }: Deps) {
   const rejected = (why: string, then: string) => log.warn({ why }, `damaged data in the store: ${then}`);
 
   return {
-    /** Refuses what only this side can see to be wrong (no such domain, more GPUs than there are), before anything is started. */
+    /**
+     * Refuses faults of a spec that only the worker can see, such as an unknown domain or more GPUs than there are,
+     * before anything starts.
+     */
     async admitCampaign({
       campaignId,
       spec,
@@ -41,7 +44,7 @@ export function createCampaignActivities({ store, inputs, executor, engines, sea
       campaignId: string;
       spec: CampaignSpec;
     }): Promise<{ searchAttributes: boolean }> {
-      // All at once: who mends one field is not to be told of the next only then.
+      // All faults are collected, so that they can be fixed at once.
       const complaints = await domainComplaints(spec);
       for (const slot of planCampaign(spec)) {
         const message = executor.refuse({ ...slot, config: spec.stages[slot.kind] } as never);
@@ -59,9 +62,9 @@ export function createCampaignActivities({ store, inputs, executor, engines, sea
     },
 
     /**
-     * How stages stand by their own word. Anyone can send a campaign signals in their name; nobody can answer a query in their place.
+     * Asks stages for their status by query. Signals to a campaign can be forged; the answer to a query cannot.
      * @param stages - their names
-     * @returns of each that there is; one whose workflow is gone is left out
+     * @returns the status of each stage whose workflow exists
      */
     async askStages({ campaignId, stages }: { campaignId: string; stages: readonly string[] }): Promise<StageStatus[]> {
       const asked = stages.map(async (name) => {
@@ -69,16 +72,16 @@ export function createCampaignActivities({ store, inputs, executor, engines, sea
           return [StageStatus.parse(await client.workflow.getHandle(`${campaignId}/${name}`).query('status'))];
         } catch (error) {
           if (error instanceof WorkflowNotFoundError) return [];
-          throw error; // no worker has answered: ask again
+          throw error; // no worker has answered: Temporal retries
         }
       });
       return (await Promise.all(asked)).flat();
     },
 
     /**
-     * Puts the report where a person looks for it, with what belongs to this very campaign: its stages, and its analysis, may be another's.
-     * A report that is not what the campaign's analysis left is not published: it is set aside where the store says otherwise than the
-     * history, and the answer asks for the analysis to be made again.
+     * Publishes the report with the facts of this campaign, because the analysis and other stages may have been run by
+     * another campaign. A report that differs from what the analysis wrote is not published. Where store and history
+     * disagree, the result in the store is set aside. The answer then asks the campaign to run the analysis again.
      */
     async publishReport({
       campaignId,
@@ -93,7 +96,7 @@ export function createCampaignActivities({ store, inputs, executor, engines, sea
         return await publishCampaign(store, campaignId, analysis, status, rejected);
       } catch (error) {
         if (!(error instanceof CorruptFileError || error instanceof OtherVersionError)) throw error;
-        log.warn({ campaign: campaignId, why: error.message }, 'the report does not hold; the analysis is made again');
+        log.warn({ campaign: campaignId, why: error.message }, 'the report is damaged: the analysis runs again');
         if (error instanceof OtherResultError) await rejectFolder(store, analysis);
         return { again: error.message };
       }
@@ -101,7 +104,9 @@ export function createCampaignActivities({ store, inputs, executor, engines, sea
   };
 }
 
-/** What another result stands in the place of the one that the history holds: it has to be made again, not sealed again. */
+/**
+ * Sets aside a result that is not the one in the history. The stage has to run again, because sealing would restore it.
+ */
 async function rejectFolder(store: string, { key }: ManifestRef): Promise<void> {
   const dir = stageDir(store, key);
   const other = readManifest(dir);

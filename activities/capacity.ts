@@ -5,16 +5,17 @@ import { type Outcome, type Run, ruleOf } from '../spec/index.ts';
 import { isMissing, logsDir, readText, stageDir, writeFileAtomic } from '../store/index.ts';
 
 /**
- * Whether an attempt is given up before its job is submitted. What can never run is, whatever follows: pods would only wait. What has to wait
- * for others is submitted, for the cluster has the queue, unless the stage is not to wait at all.
+ * Whether the stage gives up an attempt instead of submitting its job. A job that can never run is given up, because
+ * its pods would wait forever. A job that has to wait for other jobs is submitted, because the cluster has the queue,
+ * unless the stage must not wait.
  */
 export const isGivenUp = ({ fits }: Shortage, run: Pick<Run, 'failures'>): boolean =>
   fits === 'never' || mustFitNow(run);
 
-/** Whether the stage is not to wait for machines. */
+/** Whether the stage must not wait for machines. */
 export const mustFitNow = (run: Pick<Run, 'failures'>): boolean => ruleOf(run, 'Unschedulable').action === 'stop';
 
-/** Tells, for whoever looks after the attempt, that no job of it was submitted. In the attempt's folder of logs. */
+/** File in the log folder of an attempt. It records that the job of the attempt was not submitted. */
 const NOTE = 'unschedulable.txt';
 const noteOf = (store: string, { key, attempt }: Pick<JobRef, 'key' | 'attempt'>): string =>
   join(logsDir(stageDir(store, key), attempt), NOTE);
@@ -24,7 +25,7 @@ export async function noteShortage(store: string, job: JobRef, { why }: Shortage
   await writeFileAtomic(noteOf(store, job), `${why}\n`);
 }
 
-/** How an attempt ended whose job was never submitted; null for all others. */
+/** The outcome of an attempt whose job was not submitted; null for other attempts. */
 export async function unscheduled(store: string, job: JobRef): Promise<Outcome | null> {
   try {
     const message = (await readText(noteOf(store, job))).trim();

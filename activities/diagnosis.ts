@@ -5,29 +5,33 @@ import type { Executor, JobRef } from '../executor/index.ts';
 import { logsDir, readJsonIfThere, stageDir, writeFileAtomic } from '../store/index.ts';
 import type { Stall } from './stall.ts';
 
-/** Written first: who finds a stopped job with it knows that it was stopped for a stall, even if who stopped it died since. */
+/** Written before the job is stopped, so that another worker knows why, even if the worker that stopped it has died. */
 const STALL = 'stall.json';
 
-/** Content of that file: {@link Stall}, its words as the failure's message. */
+/** Content of that file: a {@link Stall}. Its `words` become the message of the failure. */
 const StallRecord = z.object({ words: z.string(), part: z.int().min(0).nullable(), node: z.string().nullable() });
 
 const diagnosisDir = (store: string, { key, attempt }: Pick<JobRef, 'key' | 'attempt'>): string =>
   join(logsDir(stageDir(store, key), attempt), 'diagnosis');
 
 /**
- * Keeps what a person needs to find out why an execution hung, before it is killed: `logs/attempt-N/diagnosis/` in the stage's folder.
- * @param stall - why it is taken for stalled
- * @returns the same, its words with where the diagnosis lies
+ * Saves what a person needs to find out why an execution hangs, in `logs/attempt-N/diagnosis/` of the stage's folder.
+ * Called before the execution is killed.
+ * @param stall - why the execution counts as stalled
+ * @returns the same stall; its `words` also name the folder of the diagnosis
  */
 export async function saveDiagnosis(store: string, executor: Executor, job: JobRef, stall: Stall): Promise<Stall> {
   const folder = diagnosisDir(store, job);
-  const told = { ...stall, words: `${stall.words}; what it was doing is in ${relative(store, folder)} of the store` };
+  const explained = {
+    ...stall,
+    words: `${stall.words}; what it was doing is in ${relative(store, folder)} of the store`,
+  };
   await mkdir(folder, { recursive: true });
-  await writeFileAtomic(join(folder, STALL), `${JSON.stringify(told)}\n`);
+  await writeFileAtomic(join(folder, STALL), `${JSON.stringify(explained)}\n`);
   for (const [name, text] of Object.entries(await executor.diagnose(job.name))) {
     await writeFileAtomic(join(folder, basename(name)), text);
   }
-  return told;
+  return explained;
 }
 
 /** Why an execution was stopped as stalled; null if it was not. */

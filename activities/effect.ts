@@ -3,7 +3,9 @@ import type { Counts, StageKind } from '../spec/index.ts';
 /** What a stage did that had no effect. */
 export interface NoEffect {
   readonly words: string;
-  /** Whether the cause may lie outside the stage, so that doing the work anew can help: nothing could be judged. */
+  /**
+   * Whether the verifier could judge nothing. The cause may then lie outside the stage, and another attempt can help.
+   */
   readonly isJudging: boolean;
 }
 
@@ -12,11 +14,12 @@ type Look = (counts: Counts, config: unknown) => NoEffect | null;
 
 const AGAIN = 'another attempt comes to the same';
 const SUBMIT = 'cancel the campaign and submit it again: what is finished and unchanged is reused';
-const JUDGES = 'mend the verifier (docs/verifier.md), then `orrery retry`: all of it is sampled and judged anew';
+const JUDGES = 'fix the verifier (docs/verifier.md), then `orrery retry`: everything is sampled and judged again';
 
 /**
- * Whether all the work of a stage, over all of its parts, came to nothing; null if it did not, or its counts do not say. Pure.
- * @param mayBeEmpty - no training follows: that nothing was found is a result like another. That nothing could be judged never is
+ * Whether the work of all parts of a stage has no effect; null if it has one, or if the counts do not tell. Pure.
+ * @param mayBeEmpty - whether an empty result is a valid one, because no training follows. A result in which nothing
+ *   could be judged is never valid
  */
 export function noEffectOf(
   { kind, config }: { readonly kind: StageKind; readonly config: unknown },
@@ -33,7 +36,7 @@ const LOOKS: Partial<Record<StageKind, Look>> = {
     const { rollouts = 0, unjudgedRollouts = 0, timedOut = 0 } = counts;
     if (rollouts > 0 && unjudgedRollouts === rollouts) return unjudged('rollouts', rollouts, timedOut);
     return empty(
-      `none of ${problems} problems was solved (${told(counts, ['terminals', 'right', 'rollouts', 'unjudgedRollouts', 'endedByTokens', 'endedByDeadline'])})`,
+      `none of ${problems} problems was solved (${listed(counts, ['terminals', 'right', 'rollouts', 'unjudgedRollouts', 'endedByTokens', 'endedByDeadline'])})`,
       'take easier problems (data.search), more attempts (stages.search), or a stronger policy',
     );
   },
@@ -42,7 +45,7 @@ const LOOKS: Partial<Record<StageKind, Look>> = {
     const { selfEvaluations } = config as { selfEvaluations?: number };
     const rejected = (counts.rightSolutions ?? 0) > 0;
     return empty(
-      `no trace came of ${problems} trees (${told(counts, ['solved', 'rightSolutions', 'rejectedBySelfEvaluation', 'accepted'])})`,
+      `no trace came of ${problems} trees (${listed(counts, ['solved', 'rightSolutions', 'rejectedBySelfEvaluation', 'accepted'])})`,
       rejected
         ? `the policy rejected every right solution: lower selfEvaluations (${selfEvaluations}; 0 skips it) of the arm or of stages.linearise`
         : 'no tree has a right solution: the search has to solve more (data.search, stages.search)',
@@ -52,7 +55,7 @@ const LOOKS: Partial<Record<StageKind, Look>> = {
     if (solutions !== 0) return null;
     const reasons = Object.keys(counts).filter((name) => /^dropped[A-Z]/.test(name) && name !== 'droppedSolutions');
     return empty(
-      `${counts.droppedSolutions ?? 0} of ${traces} solutions were dropped (${told(counts, reasons)})`,
+      `${counts.droppedSolutions ?? 0} of ${traces} solutions were dropped (${listed(counts, reasons)})`,
       traces === 0
         ? 'there was no trace to rewrite: linearise or the search has to find more'
         : 'raise stages.rewrite.attemptsPerStep or maxStepTokens, lower its temperature, or take a stronger policy',
@@ -64,7 +67,7 @@ const LOOKS: Partial<Record<StageKind, Look>> = {
     if (completions > 0 && notJudged === completions) return unjudged('completions', completions, timedOut);
     const { passRate } = config as { passRate?: { min: number; max: number } };
     return empty(
-      `none of ${candidates} prompts was kept (${told(counts, ['tooEasy', 'tooHard', 'overTarget', 'completions', 'right', 'unjudged'])})`,
+      `none of ${candidates} prompts was kept (${listed(counts, ['tooEasy', 'tooHard', 'overTarget', 'completions', 'right', 'unjudged'])})`,
       `widen stages.curriculum.passRate (${passRate?.min} to ${passRate?.max}), offer other prompts (data.curriculum), or train the policy longer before (stages.sft)`,
     );
   },
@@ -84,8 +87,8 @@ const unjudged = (what: string, count: number, timedOut: number): NoEffect => ({
   isJudging: true,
 });
 
-/** `tooEasy 3, tooHard 57`: the counts of these names that are not 0. */
-function told(counts: Counts, names: readonly string[]): string {
+/** The counts of these names that are not 0, for example `tooEasy 3, tooHard 57`. */
+function listed(counts: Counts, names: readonly string[]): string {
   const shown = names.flatMap((name) => (counts[name] ? [`${name} ${counts[name]}`] : []));
   return shown.length > 0 ? shown.join(', ') : 'all counts 0';
 }

@@ -3,8 +3,8 @@ import type { ExecutionFacts, KeptWork, Progress } from '../spec/index.ts';
 
 /**
  * Times and work of an execution that has ended. Pure.
- * @param progress - as its pods last told; null when they told nothing
- * @param kept - what of its work is safe
+ * @param progress - the last progress that its pods reported; null when they reported none
+ * @param kept - the part of its work that the next attempt finds done
  */
 export function factsOf(
   observed: JobObservation | null,

@@ -4,22 +4,23 @@ import { ApplicationFailure, activityInfo } from '@temporalio/activity';
 import { boundedText, codeOf, InvalidInputError, remedyOf } from '../spec/index.ts';
 
 /**
- * Tries after which a store that holds something else than it should is believed to: a file may be replaced under a look, or a mount come
- * back in between. They take a quarter of a minute.
+ * Number of the try that accepts a missing or wrong file as final. Earlier tries may have read while a file was
+ * replaced or while a mount came back. Five tries take about 15 s.
  */
 const FINAL_TRY = 5;
-/** Characters of a message: it stands in a history. */
+/** Most characters of a message. Messages are stored in the workflow history. */
 const LONGEST = 8000;
 
 /**
  * Runs an activity. Its errors become failures that Temporal understands.
  *
- * - input that will be as wrong next time is not tried again: `InvalidInput`
- * - what a person or time can mend (a full disk, a store that does not answer) is tried until it is mended, and says what: `DependencyDown`
- * - a store that holds something else than it should (a folder in the place of a file, a file that is gone) is not tried for ever:
- *   `InvalidInput`, with the name of the file
- * - everything else is an error of ours: it stays visible, and goes on under code that is mended
- * @param store - folder of the store: what is missing with all of it is not missing for good
+ * - Invalid input becomes `InvalidInput` and is not retried, because it stays invalid.
+ * - A fault that a person or time can fix (a full disk, a store that does not answer) becomes `DependencyDown`. It is
+ *   retried until it is fixed, and the message names it.
+ * - Wrong content of the store (a folder instead of a file, a missing file) is retried a few times, because it may be
+ *   temporary. Then it becomes `InvalidInput`, and the message names the file.
+ * - Any other error is a bug of orrery. It is passed on as it is, and Temporal retries until the code is fixed.
+ * @param store - folder of the store. A file does not count as missing while the whole store is missing
  */
 export async function withFailureMapping<T>(store: string, act: () => Promise<T>): Promise<T> {
   try {
@@ -30,7 +31,7 @@ export async function withFailureMapping<T>(store: string, act: () => Promise<T>
 }
 
 /**
- * What Temporal is to be told of an error. Pure.
+ * The failure that Temporal gets for an error. Pure.
  * @param attempt - number of this try of the activity, from 1
  * @param isFileGone - whether a file is missing from a store that is there
  */
@@ -47,13 +48,13 @@ export function failureOf(error: unknown, attempt: number, isFileGone: boolean):
     : ApplicationFailure.create({ message, type: 'DependencyDown', nonRetryable: false, cause: error as Error });
 }
 
-/** The error's own words, with the path, which those of a read lack. */
+/** The error's message with the path, which messages of failed reads lack. */
 function placeOf(error: unknown): string {
   const { message, path } = error as NodeJS.ErrnoException;
   return path === undefined || message.includes(path) ? message : `${message}: ${path}`;
 }
 
-/** Whether it says that a file of the store is not there, although the store is. */
+/** Whether the error says that a file of the store is missing, although the store is there. */
 async function isGone(error: unknown, store: string): Promise<boolean> {
   const { path = '' } = (error ?? {}) as NodeJS.ErrnoException;
   if (codeOf(error) !== 'ENOENT' || !path.startsWith(store + sep)) return false;

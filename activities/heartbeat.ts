@@ -3,11 +3,12 @@ import { Context } from '@temporalio/activity';
 
 export const BEAT_MS = 1000;
 
-/** Details of the heartbeats of an activity that is under way. */
+/** Details of the heartbeats of a running activity. */
 const details = new WeakMap<Context, () => unknown>();
 
 /**
- * Gives the heartbeats of the current activity their details: the next try of the activity, and whoever describes the workflow, reads them.
+ * Sets the details of the heartbeats of the current activity. The next try of the activity reads them, and so does
+ * every client that describes the workflow.
  * @param current - returns the details of one heartbeat; called every {@link BEAT_MS}
  */
 export function setHeartbeatDetails(current: () => unknown): void {
@@ -15,8 +16,9 @@ export function setHeartbeatDetails(current: () => unknown): void {
 }
 
 /**
- * Heartbeats while `act` runs, so that Temporal notices a dead worker within seconds. Rejects as soon as the activity is cancelled and does not
- * wait for `act`: the next worker may do the same work again, as with every activity.
+ * Sends heartbeats while `act` runs, so that Temporal notices a dead worker within seconds. Rejects as soon as the
+ * activity is cancelled, without waiting for `act`. Another worker may then repeat work that `act` is still doing, as
+ * with every activity.
  */
 export async function withHeartbeat<T>(act: () => Promise<T>): Promise<T> {
   const context = Context.current();

@@ -10,7 +10,9 @@ export type { JobRef, StartAttempt } from '../executor/index.ts';
 export type { Deps } from './deps.ts';
 export type { Timed } from './interceptor.ts';
 
-/** Every activity of orrery. Each may run twice: names are derived, and what is there is adopted. */
+/**
+ * Every activity of orrery. Each may run twice: names are derived from the input, and an existing result is adopted.
+ */
 const createActivities = (deps: Deps) => ({
   ...createCampaignActivities(deps),
   ...createStageActivities(deps),
@@ -23,7 +25,7 @@ export type ActivityFunctions = ReturnType<typeof createActivities>;
 /** Activities as workflows see them. */
 export type Activities = Answered<ActivityFunctions>;
 
-/** What a worker needs for the activities of orrery: always together, so that no worker runs them without the interceptor. */
+/** Activities and their interceptor in one value, so that no worker runs the activities without the interceptor. */
 export const activityOptions = (deps: Deps) =>
   ({
     activities: createActivities(deps),

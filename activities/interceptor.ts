@@ -2,14 +2,17 @@ import type { ActivityInterceptorsFactory } from '@temporalio/worker';
 import { withFailureMapping } from './failures.ts';
 import { withHeartbeat } from './heartbeat.ts';
 
-/** What an activity answers, and when it ran by the clock of its worker (ms since the epoch). The workflow measures its waits by it. */
+/**
+ * Result of an activity, and when it ran by the clock of its worker (ms since the epoch). The workflow measures its
+ * waits with these times.
+ */
 export interface Timed<T> {
   readonly value: T;
   readonly startedAt: number;
   readonly finishedAt: number;
 }
 
-/** Activities as a workflow sees them: every answer comes with its times. */
+/** Activities as a workflow sees them: every result comes with its times. */
 export type Answered<A> = {
   [Name in keyof A]: A[Name] extends (...input: infer Input) => Promise<infer Value>
     ? (...input: Input) => Promise<Timed<Value>>
@@ -17,8 +20,8 @@ export type Answered<A> = {
 };
 
 /**
- * What every activity has, registered once for a worker: it heartbeats, its errors become failures that Temporal understands, and its answer
- * comes with its times.
+ * What all activities share, registered once per worker: heartbeats, errors as failures that Temporal understands, and
+ * times with the result.
  * @param store - folder of the store
  */
 export const activityInterceptor =

@@ -11,22 +11,23 @@ import { progressSchedule } from './progress-schedule.ts';
 import { watchProgress } from './progress-watch.ts';
 import type { Stall } from './stall.ts';
 
-/** How an execution ended, and what is known of its times. */
+/** How an execution ended, with its times as far as they are known. */
 export interface Ended {
   readonly outcome: Outcome;
   readonly facts: ExecutionFacts;
 }
 
-/** Watching and ending jobs. All may run twice, on two workers. */
+/** Activities that watch and end jobs. Each may run twice, on two workers. */
 export function createJobActivities({ store, executor, client, log }: Deps) {
   return {
-    /** Nothing of the attempt runs any more: another campaign may take the stage up. */
+    /** Releases the claim of an attempt of which nothing runs, so that another campaign can run the stage. */
     releaseStage: ({ key, attempt }: Pick<JobRef, 'key' | 'attempt'>): Promise<void> =>
       releaseClaim(stageDir(store, key), attempt),
 
     /**
-     * Watches a job to its end. Its heartbeat carries the progress, which the CLI reads; the campaign is told more sparsely, so that
-     * its history stays small. A job without progress for its stall limit is stopped and reported as stalled.
+     * Watches a job until it ends. Its heartbeat carries the progress, which the CLI reads. The campaign gets fewer
+     * reports, so that its history stays small. A job without progress for its stall limit is stopped and reported as
+     * stalled.
      */
     async awaitJob(job: JobRef): Promise<Ended> {
       const stalled = new AbortController();
@@ -61,7 +62,7 @@ export function createJobActivities({ store, executor, client, log }: Deps) {
         if (stall !== null) return await ended(await stopStalled(job, stall), await executor.observe(job.name));
         cancellationSignal().throwIfAborted();
         if (last === null) return await ended((await unscheduled(store, job)) ?? lost(job), last);
-        // Who found it stalled may have died before it could say so.
+        // The worker that found the stall may have died before it could report it.
         const before = last.phase === 'stopped' ? await readStall(store, job) : null;
         return await ended(before === null ? executor.outcome(last, job.attempt) : stalledOutcome(job, before), last);
       } finally {
@@ -69,13 +70,13 @@ export function createJobActivities({ store, executor, client, log }: Deps) {
       }
     },
 
-    /** SIGTERM, the grace, SIGKILL; returns when none of its processes is left. */
+    /** Sends SIGTERM, and SIGKILL after the grace period. Returns when no process of the job is left. */
     async suspendJob({ name, key, attempt }: JobRef): Promise<void> {
       await executor.suspend(name);
       await releaseClaim(stageDir(store, key), attempt);
     },
 
-    /** The same, and forgets the job: for a cancelled stage. */
+    /** Does the same and deletes the record of the job. Used when a stage is cancelled. */
     async stopJob({ name, key, attempt }: JobRef): Promise<void> {
       await executor.stop(name);
       await releaseClaim(stageDir(store, key), attempt);
@@ -83,13 +84,13 @@ export function createJobActivities({ store, executor, client, log }: Deps) {
   };
 
   async function tellCampaign(job: JobRef, progress: Progress): Promise<void> {
-    // Typed by name: activities know no workflow code.
+    // The signal is named by a string, because activities do not import workflow code.
     await client.workflow
       .getHandle(job.campaignId)
       .signal('stageProgress', { campaignRun: job.campaignRun, stage: job.stage, progress });
   }
 
-  /** What an execution has kept: of the shard that failed, else of the stage. */
+  /** The work that an execution has kept: of the failed shard if there is one, otherwise of the stage. */
   async function keptBy(
     job: JobRef,
     reports: readonly (Progress | null)[],
@@ -104,15 +105,15 @@ export function createJobActivities({ store, executor, client, log }: Deps) {
   }
 
   async function stopStalled(job: JobRef, stall: Stall): Promise<Outcome> {
-    const told = await saveDiagnosis(store, executor, job, stall).catch((error: unknown) => {
-      // A job that cannot be diagnosed is stopped all the same.
+    const explained = await saveDiagnosis(store, executor, job, stall).catch((error: unknown) => {
+      // A job that cannot be diagnosed is stopped anyway.
       log.warn({ job: job.name, err: error }, 'no diagnosis could be kept');
       return { ...stall, words: `${stall.words}; what it was doing could not be kept` };
     });
     cancellationSignal().throwIfAborted();
     await executor.suspend(job.name);
     const last = await executor.observe(job.name);
-    return last?.phase === 'succeeded' ? executor.outcome(last, job.attempt) : stalledOutcome(job, told);
+    return last?.phase === 'succeeded' ? executor.outcome(last, job.attempt) : stalledOutcome(job, explained);
   }
 }
 
@@ -121,11 +122,11 @@ const stalledOutcome = (job: JobRef, { words, part, node }: Stall): Outcome => (
   failure: { class: 'Stalled', message: words, exitCode: null, part, node, attempt: job.attempt },
 });
 
-/** Of a failure that no pod told of. */
-const NOT_TOLD = { exitCode: null, part: null, node: null } as const;
+/** Fields of a failure that no pod reported. */
+const FROM_NO_POD = { exitCode: null, part: null, node: null } as const;
 
-/** The executor has no record of the job: someone removed it while we looked elsewhere. */
+/** The outcome of a job whose record somebody has removed. */
 function lost(job: JobRef): Outcome {
   const message = `the record of job ${job.name} is gone`;
-  return { kind: 'failed', failure: { class: 'Crashed', message, ...NOT_TOLD, attempt: job.attempt } };
+  return { kind: 'failed', failure: { class: 'Crashed', message, ...FROM_NO_POD, attempt: job.attempt } };
 }

@@ -4,10 +4,10 @@ import { IS_TRAINER, type KeptWork, type Progress, type StageFile } from '../spe
 import { CHECKPOINT_MARKER, checkpointsDir, isMissing } from '../store/index.ts';
 
 /**
- * Work of an execution that the next one will find done. Of a trainer that is its newest checkpoint with a marker; of other programs what
- * they reported, because they journal a unit before they report it.
- * @param own - progress that this execution reported, of the shard that failed or of the stage; null: it never reported
- * @param part - the shard that failed; null: the whole stage
+ * Work of an execution that the next execution finds done. For a trainer, it is the newest checkpoint with a marker.
+ * For other programs, it is the progress that they reported, because they journal a unit before they report it.
+ * @param own - progress that this execution reported, for the failed shard or for the stage; null if it reported none
+ * @param part - the failed shard; null for the whole stage
  */
 export async function keptWork(
   dir: string,
@@ -21,7 +21,7 @@ export async function keptWork(
   return { part: null, from, units: Math.max(from, (await newestCheckpoint(dir, attempt)) ?? from) };
 }
 
-/** Optimizer step of the newest checkpoint with a marker that an attempt has saved; null if there is none. */
+/** Optimizer step of the newest checkpoint with a marker that this attempt saved; null if there is none. */
 async function newestCheckpoint(dir: string, attempt: number): Promise<number | null> {
   const names = await readdir(checkpointsDir(dir)).catch((error: unknown) => {
     if (isMissing(error)) return [];

@@ -7,10 +7,11 @@ import {
 } from '@temporalio/common';
 
 /**
- * Reads what it can; what nobody can read is nothing. To activities that happens with details of heartbeats alone: their inputs come from
- * workflows of ours, but anyone who reaches Temporal may record a heartbeat, and it would fail every later try of the activity.
+ * Decodes payloads; one that cannot be decoded becomes `undefined`. Activities meet such payloads only in heartbeat
+ * details: their inputs come from orrery's workflows, but everyone who reaches Temporal can record a heartbeat. Without
+ * this, such a heartbeat would fail every later try of the activity.
  *
- * Temporal looks it up by this name.
+ * Temporal looks the converter up by this name.
  */
 export const payloadConverter: PayloadConverter = {
   toPayload: <T>(value: T, context?: SerializationContext, hint?: ConverterHint<T>): Payload =>

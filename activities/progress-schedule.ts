@@ -1,10 +1,13 @@
-/** Longest time between two progress reports to a campaign: 24 a day, about 100 history events for each stage that runs. */
+/**
+ * Longest time between two progress reports to a campaign: 24 a day, about 100 history events for each stage that runs.
+ */
 const LONGEST_MS = 60 * 60_000;
 const FIRST_MS = 2_000;
 
 /**
- * When a running job tells its campaign how far it is: at once, then after 2 s, 4 s, 8 s and so on up to every hour. A short stage
- * is seen to move, and a stage of ten days leaves some 1,000 events, not 200,000 (bench/history.ts).
+ * When a running job reports its progress to the campaign: at once, then after 2 s, 4 s, 8 s and so on, at last every
+ * hour. So a short stage shows progress, and a stage of ten days adds about 1,000 events instead of 200,000
+ * (bench/history.ts).
  * @returns a function of the time in ms that says whether a report is due now
  */
 export function progressSchedule(): (now: number) => boolean {

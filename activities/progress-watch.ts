@@ -6,32 +6,37 @@ import { Progress, progressOfAll } from '../spec/index.ts';
 import { BEAT_MS, setHeartbeatDetails } from './heartbeat.ts';
 import { afterLook, type IdlePods, type Stall, stallOf } from './stall.ts';
 
-/** Pods whose idle time the next worker learns: heartbeats stay small. The others begin at 0 with it. *Ours*. */
+/**
+ * Most pods whose idle time a heartbeat carries, so that it stays small. For others the next worker starts at 0.
+ * *Ours*.
+ */
 const REMEMBERED = 64;
 
-/** What the watch of a job remembers over a change of worker: its heartbeat details, which the CLI reads too. */
+/**
+ * Heartbeat details of the activity that watches a job. The next worker continues from them; the CLI reads them too.
+ */
 const Watched = z.object({
   progress: Progress.nullable(),
-  /** Pods that have made no progress for the longest. By watching alone, so that neither a stepped clock nor a sleeping laptop counts. */
+  /** Pods with the longest idle times. Only watched time counts, so a clock step or a sleeping laptop adds nothing. */
   idle: z
     .array(z.tuple([z.int().min(0), z.object({ done: z.number().nullable(), ms: z.number().min(0) })]))
     .max(REMEMBERED),
-  /** What stands in the job's way, in the executor's words; null when nothing does. */
+  /** What keeps the job from running, as the executor describes it; null when nothing does. */
   message: z.string().nullable(),
 });
 type Watched = z.infer<typeof Watched>;
 
-/** A beat that took longer than this was no beat: the machine slept, or the store did not answer. */
+/** A longer time between two looks does not count: the machine slept, or the store did not answer. */
 const LONGEST_BEAT_MS = 10 * BEAT_MS;
 
 export interface ProgressWatch {
   /** By part, of the pods that report. */
   readonly read: () => Promise<readonly (Progress | null)[]>;
-  /** As last seen; none before the first look. */
+  /** Pods as last observed; empty before the first observation. */
   readonly pods: () => readonly PodState[];
   /** Whether rank 0 reports for all pods. */
   readonly isGang: boolean;
-  /** What the executor says of the job. */
+  /** What keeps the job from running; null when nothing does. */
   readonly says: () => string | null;
   readonly stallTimeoutSeconds: number;
   readonly onProgress: (progress: Progress) => Promise<void>;
@@ -41,31 +46,32 @@ export interface ProgressWatch {
 }
 
 /**
- * Looks at the progress of a job every second, until `stop`, and gives it to the heartbeats of the activity. A store that answers slowly, or not
- * at all, delays only the looks: the heartbeat goes on, and a silent store is never evidence of a stall.
+ * Reads the progress of a job every second until `stop`, and puts it into the heartbeats of the activity. A store that
+ * answers slowly, or not at all, delays only the reading. Heartbeats continue, and an unreachable store is never
+ * evidence of a stall.
  */
 export function watchProgress(job: ProgressWatch): { stop(): void } {
   const { read, pods, isGang, says, stallTimeoutSeconds, onProgress, onStall, log } = job;
-  // Anyone who reaches Temporal may have recorded a heartbeat: one that is not ours is forgotten.
+  // Everyone who reaches Temporal can record a heartbeat. Details in another form are ignored.
   const before = Watched.safeParse(activityInfo().heartbeatDetails).data;
   let progress: Progress | null = before?.progress ?? null;
   let idle: IdlePods = new Map(before?.idle ?? []);
   let lookedAt = performance.now();
   let looking = false;
-  let told = false;
+  let reported = false;
 
   async function look(): Promise<void> {
     const reports = await read();
     const elapsed = Math.min(performance.now() - lookedAt, LONGEST_BEAT_MS);
     lookedAt = performance.now();
     const seen = pods();
-    // Before the first look at the pods nothing is known of them, and what the worker before knew stands.
+    // Until the pods are observed, the idle times of the previous worker stay valid.
     if (seen.length > 0) idle = afterLook(idle, seen, reports, elapsed);
     progress = progressOfAll(reports);
     if (progress !== null) await onProgress(progress);
-    const stall = told ? null : stallOf(idle, seen, isGang, stallTimeoutSeconds);
+    const stall = reported ? null : stallOf(idle, seen, isGang, stallTimeoutSeconds);
     if (stall === null) return;
-    told = true;
+    reported = true;
     onStall(stall);
   }
 
@@ -74,7 +80,7 @@ export function watchProgress(job: ProgressWatch): { stop(): void } {
     if (looking) return;
     looking = true;
     look()
-      .catch((error: unknown) => log.warn({ err: error }, 'progress could not be read or told'))
+      .catch((error: unknown) => log.warn({ err: error }, 'cannot read or report progress'))
       .finally(() => {
         looking = false;
       });

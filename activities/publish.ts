@@ -25,7 +25,8 @@ export interface PublishedPaths {
 }
 
 /**
- * Publishes the report of a campaign: the bytes that its analysis left, verified as data is, and the facts of this campaign.
+ * Publishes the report of a campaign. The pages come from its analysis and are verified like other data; the facts of
+ * this campaign are filled in.
  * @throws CorruptFileError, OtherVersionError when the analysis is not what the history holds
  */
 export async function publishCampaign(
@@ -61,12 +62,12 @@ export async function publishCampaign(
     bytes: Buffer.byteLength(text),
   }));
   const record = withChecksum({ schemaVersion: PUBLISHED_VERSION, campaignId, analysis, publishedAt, files });
-  // Last: whoever reads the report compares it with this.
+  // Written last, because readers compare the report with it.
   await writeFileAtomic(publishedRecordPath(dir), `${JSON.stringify(record, null, 2)}\n`);
   return { html: join(dir, FILES.analyse.html), json: join(dir, FILES.analyse.json) };
 }
 
-/** Manifests of the campaign's results, by key. One that does not hold, and cannot be sealed again, is left out. */
+/** Manifests of the campaign's results, by key. A damaged one that cannot be sealed again is left out. */
 async function manifestsOf(
   store: string,
   { stages }: CampaignStatus,

@@ -6,9 +6,9 @@ import { SEARCH_ATTRIBUTES } from '../spec/index.ts';
 const INDEXED_VALUE_TYPE = { Keyword: 2, Double: 4, KeywordList: 7 } as const;
 
 /**
- * Registers what is missing of the campaign's search attributes.
- * @returns whether they are all there. Without them campaigns run all the same, and are found by id alone: an attribute that the server
- *   does not know would fail every workflow task that sets it.
+ * Registers those search attributes of campaigns that the server lacks.
+ * @returns whether the server has all of them. Without them, campaigns run but set none, because an unknown attribute
+ *   fails the workflow task that sets it. Then campaigns can be found only by id.
  */
 export async function ensureSearchAttributes(connection: Connection, namespace: string, log: Logger): Promise<boolean> {
   try {

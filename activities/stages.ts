@@ -48,49 +48,52 @@ import { noEffectOf } from './effect.ts';
 
 export interface Resolved {
   readonly key: string;
-  /** Of an equal stage that is finished; null while there is none. */
+  /** Result of an equal stage that has finished; null if there is none. */
   readonly result: ManifestRef | null;
-  /** Why that result is of no use to this campaign. */
+  /** Why this campaign cannot use that result. */
   readonly failure?: Failure | undefined;
 }
 
 export type Started =
   | { readonly kind: 'started'; readonly job: JobRef }
-  /** Another campaign is at it. */
+  /** Another campaign runs the stage. */
   | { readonly kind: 'busy'; readonly owner: string }
-  /** The code has changed since the stage was resolved: its key is another now. */
+  /** The code has changed since the stage was resolved, so its key has changed. */
   | { readonly kind: 'replan' }
   /** Another campaign has just finished it. */
   | { readonly kind: 'finished'; readonly result: ManifestRef }
-  /** No attempt was claimed: an input is not what the campaign planned with. */
+  /** No attempt was claimed, because an input is not the one that the campaign planned with. */
   | { readonly kind: 'refused'; readonly outcome: Outcome };
 export type Sealed =
   | { readonly kind: 'sealed'; readonly result: ManifestRef }
   | { readonly kind: 'incomplete'; readonly outcome: Outcome };
 
-/** From a stage that is asked for to a claimed execution of it, and from its parts to its manifest. */
+/** Activities that resolve a stage, start an attempt of it, and seal its parts into a manifest. */
 export function createStageActivities({ store, projectRoot, inputs, executor, engines, client, log }: Deps) {
-  /** Whether the workflow that owns a claim is open. Silence is no answer: then it throws, and is asked again. */
+  /**
+   * Whether the workflow that owns a claim is open. Throws while Temporal does not answer; the activity is then
+   * retried.
+   */
   const isOpen = async (workflowId: string) => isOpenInStore(client, await storeId(store), { workflowId });
 
   /** The code of the stage's programs on this machine. */
   const codeOf = (request: StageRequest): StageSources =>
     sourcesOfStage(programsOf(request), { projectRoot, kind: request.kind, domain: request.domain.name });
 
-  /** Tells of everything in the store that did not hold. */
+  /** Logs damaged data of the store. */
   const rejected =
     ({ key, kind }: Pick<StageFile, 'key' | 'kind'>) =>
     (why: string, then: string) =>
       log.warn({ key, kind, why }, `damaged data in the store: ${then}`);
 
-  /** Inputs whose manifests were damaged since are mended first; null where all are what the campaign planned with. */
+  /** Repairs damaged manifests of inputs. Null if all inputs are then those that the campaign planned with. */
   async function faultInInputs(stage: StageFile): Promise<Extract<Started, { kind: 'refused' }> | null> {
     for (const [role, input] of Object.entries(stage.inputs)) {
       try {
         await repairInput(store, inputForKey(stage.kind, input), rejected(input));
       } catch (error) {
         if (!(error instanceof CorruptFileError || error instanceof OtherVersionError)) throw error;
-        const message = `input "${role}": ${error.message}. Cancel the campaign and submit it again: what does not hold is made again`;
+        const message = `input "${role}": ${error.message}. Cancel the campaign and submit it again: it makes damaged results again`;
         const attempt = (await latestClaim(stageDir(store, stage.key)))?.attempt ?? 0;
         return { kind: 'refused', outcome: failed('InvalidInput', message, attempt, null) };
       }
@@ -98,7 +101,7 @@ export function createStageActivities({ store, projectRoot, inputs, executor, en
     return null;
   }
 
-  /** Starts the job of an attempt that is claimed, or adopts it. */
+  /** Starts the job of a claimed attempt, or adopts the job if it exists. */
   async function submit(dir: string, stage: StageFile, start: StartAttempt, attempt: number): Promise<JobRef> {
     const { campaignId, campaignRun, request, key, token } = start;
     const job: JobRef = {
@@ -112,9 +115,9 @@ export function createStageActivities({ store, projectRoot, inputs, executor, en
     const asked = jobRequest(job, start, stage, checkpointBefore);
     const { run } = stage.config;
     const shortage = await executor.capacity(asked, mustFitNow(run));
-    // A job that stands has its room, or its place in the queue.
+    // An existing job has its capacity, or its place in the queue.
     if (shortage !== null && isGivenUp(shortage, run) && (await executor.observe(job.name)) === null) {
-      log.warn({ job: job.name, why: shortage.why }, 'no room for a job, and it is not submitted');
+      log.warn({ job: job.name, why: shortage.why }, 'job not submitted: not enough capacity');
       await noteShortage(store, job, shortage);
     } else {
       await executor.submit(asked);
@@ -123,7 +126,7 @@ export function createStageActivities({ store, projectRoot, inputs, executor, en
   }
 
   return {
-    /** Names the stage by what goes into it, writes its stage file, and says whether an equal stage is finished. */
+    /** Computes the key of a stage, writes its stage file, and returns the result if an equal stage has finished. */
     async resolveStage({
       request,
       mayBeEmpty = false,
@@ -134,7 +137,7 @@ export function createStageActivities({ store, projectRoot, inputs, executor, en
       const version = versionOf(codeOf(request));
       const dataFiles =
         request.kind === 'prepare' ? await dataFileDigests(request.data, inputs, cancellationSignal()) : undefined;
-      // Parsed first: the key is that of the file as it is written, with what the schema fills in.
+      // Parsed first, because the key covers the file as it is written, with the defaults of the schema.
       const asked = { ...request, key: NO_KEY, codeVersion: version, ...(dataFiles && { dataFiles }) };
       const parsed = parseOrRefuse(StageFile, asked, `the stage ${request.name}`);
       const stage = { ...parsed, key: stageKey(parsed) };
@@ -154,13 +157,14 @@ export function createStageActivities({ store, projectRoot, inputs, executor, en
       return {
         key,
         result: referTo(manifest),
-        failure: { class: 'NoEffect', message, attempt: manifest.attempt, ...NOT_TOLD },
+        failure: { class: 'NoEffect', message, attempt: manifest.attempt, ...FROM_NO_POD },
       };
     },
 
     /**
-     * Claims the next attempt and starts its job, or says who is at it. An older execution that still lives though its owner is gone (or
-     * is this very stage of a campaign that was started anew) is stopped first: no two executions of a stage at a time.
+     * Claims the next attempt and starts its job, or returns who runs the stage. At most one execution of a stage may
+     * run. So an older execution is stopped first if its owner has ended, or if it belongs to an earlier run of the
+     * same campaign.
      */
     async startAttempt(start: StartAttempt): Promise<Started> {
       const dir = stageDir(store, start.key);
@@ -168,7 +172,7 @@ export function createStageActivities({ store, projectRoot, inputs, executor, en
       const planned = await readStageFileIfValid(dir);
       const sources = codeOf(start.request);
       if (planned === null || versionOf(sources) !== planned.codeVersion) return { kind: 'replan' };
-      // The campaign may have been admitted by an older version, or by one whose programs could do more.
+      // Another version, whose programs can do more, may have admitted the campaign.
       refuseUnsupportedStage(start.request, engines);
       const unfit = await faultInInputs(planned);
       if (unfit !== null) return unfit;
@@ -180,27 +184,30 @@ export function createStageActivities({ store, projectRoot, inputs, executor, en
           if (before.owner !== owner && isHeld && (await isOpen(before.owner))) {
             return { kind: 'busy', owner: before.owner };
           }
-          // Its owner may have finished the stage since it was resolved; it seals before it closes.
+          // The owner may have finished the stage since it was resolved. It seals the stage before it closes.
           const manifest = await validManifest(store, planned, rejected(planned));
           if (manifest !== null) return { kind: 'finished', result: referTo(manifest) };
           if (before.unreadable === undefined) {
             const [campaignId = '', ...stage] = before.owner.split('/');
             await executor.suspend(jobName(campaignId, stage.join('/'), start.key, before.attempt, before.execution));
           } else {
-            log.warn({ attempt: before.attempt, why: before.unreadable }, 'claim cannot be read; its jobs are ended');
+            log.warn(
+              { attempt: before.attempt, why: before.unreadable },
+              'unreadable claim: all jobs of the stage are stopped',
+            );
             const jobs = (await executor.list()).filter(({ key }) => key === start.key);
             for (const { name } of jobs) await executor.suspend(name);
           }
         }
         const attempt = await claimAfter(dir, before?.attempt ?? null, owner, start.token);
         if (attempt !== null) return { kind: 'started', job: await submit(dir, planned, start, attempt) };
-        // Another was faster: look at who it is.
+        // Another worker has claimed this number first: read its claim.
       }
     },
 
     /**
-     * Makes the stage’s manifest from the parts that its pods left. Parts that are missing after exit code 0 are a crash; parts in which all
-     * work came to nothing are not sealed.
+     * Makes the manifest of a stage from the parts of its pods. A part that is missing after exit code 0 counts as a
+     * crash. Parts without any effect are not sealed.
      */
     async sealStage({ mayBeEmpty = false, ...job }: JobRef & { mayBeEmpty?: boolean | undefined }): Promise<Sealed> {
       const dir = stageDir(store, job.key);
@@ -208,7 +215,7 @@ export function createStageActivities({ store, projectRoot, inputs, executor, en
         const stage = await readStageFile(dir);
         const noEffect = await noEffectOfParts(dir, stage, job, mayBeEmpty);
         if (noEffect !== null) {
-          const failure = { class: 'NoEffect' as const, message: noEffect, attempt: job.attempt, ...NOT_TOLD };
+          const failure = { class: 'NoEffect' as const, message: noEffect, attempt: job.attempt, ...FROM_NO_POD };
           return { kind: 'incomplete', outcome: { kind: 'failed', failure } };
         }
         const manifest = await seal(store, stage, job.publishers, job.attempt);
@@ -222,12 +229,12 @@ export function createStageActivities({ store, projectRoot, inputs, executor, en
   };
 }
 
-/** Of a failure that no pod told of. */
-const NOT_TOLD = { exitCode: null, part: null, node: null } as const;
+/** Fields of a failure that no pod reported. */
+const FROM_NO_POD = { exitCode: null, part: null, node: null } as const;
 
 /**
- * Why parts are not sealed, although all are there: nothing came of the work. Where the cause may lie outside they are set aside, so that
- * another attempt does it anew. Null when there is nothing against them.
+ * Why complete parts must not be sealed: the work had no effect. If the cause may lie outside the stage, the parts are
+ * set aside, so that another attempt does the work again. Null if the parts may be sealed.
  */
 async function noEffectOfParts(
   dir: string,
@@ -235,7 +242,7 @@ async function noEffectOfParts(
   { publishers, attempt }: JobRef,
   mayBeEmpty: boolean,
 ): Promise<string | null> {
-  // What another has sealed meanwhile stands. What does not hold, sealing sets aside.
+  // A manifest that another worker has sealed meanwhile stays valid. Sealing sets damaged parts aside.
   if (existsSync(manifestPath(dir))) return null;
   const parts = await readParts(dir, publishers).catch((error: unknown) => {
     if (error instanceof CorruptFileError) return [];
@@ -248,8 +255,8 @@ async function noEffectOfParts(
 }
 
 /**
- * Parts that are missing, do not parse, or were taken back because they do not hold, come with another attempt. Null for what is no fault
- * of the parts.
+ * The outcome for parts that are missing, do not parse, or were set aside as damaged: another attempt makes them. Null
+ * if the error has another cause.
  */
 function outcomeOfSealing(error: unknown, attempt: number): Outcome | null {
   if (error instanceof MissingPartsError) {
@@ -263,10 +270,10 @@ const failed = (failure: FailureClass, message: string, attempt: number, exitCod
   failure: { class: failure, message, attempt, exitCode, part: null, node: null },
 });
 
-/** Stands in the place of a key that is yet to be computed. */
+/** Placeholder for a key that is not computed yet. */
 const NO_KEY = '0'.repeat(64);
 
-/** The optimizer step of the `count`-th newest checkpoint; those at or after it are not resumed from. */
+/** Optimizer step of the `count`-th newest checkpoint. The next attempt resumes only from earlier ones. */
 async function stepToAvoid(dir: string, count: number): Promise<number | null> {
   if (count === 0) return null;
   const names = await readdir(checkpointsDir(dir)).catch(() => []);

@@ -1,21 +1,22 @@
 import type { PodState } from '../executor/index.ts';
 import type { Progress } from '../spec/index.ts';
 
-/** A pod at work as the watch remembers it. */
+/** What the watch remembers of a running pod. */
 export interface Idle {
-  /** Units done when it was last seen to move; null: it has not reported yet. */
+  /** Units done at its last progress; null if it has not reported yet. */
   readonly done: number | null;
-  /** Time without growth of `done` since then, in ms. */
+  /** Time since then without progress, in ms. */
   readonly ms: number;
 }
 
-/** Pods at work by their part. */
+/** Running pods by part. */
 export type IdlePods = ReadonlyMap<number, Idle>;
 
 /**
- * The pods at work after one more look, `elapsedMs` after the last. Each is watched by itself: one that hangs is found while the others go
- * on. One that has ended, or waits for a machine, cannot stall; one that has done all its units and does not end can. Pure.
- * @param reports - by part; of a gang one alone, that of rank 0: no rank makes a step without the others
+ * The running pods after another observation, `elapsedMs` after the previous one. Each pod is watched separately, so
+ * that one that hangs is found while others make progress. A pod that has ended or waits for a machine cannot stall. A
+ * pod that has done all its units and does not end can. Pure.
+ * @param reports - progress by part. A gang has only the report of rank 0, because its ranks make every step together
  */
 export function afterLook(
   before: IdlePods,
@@ -35,17 +36,17 @@ export function afterLook(
 
 /** A job in which pods have made no progress for the stall limit. */
 export interface Stall {
-  /** Without a full stop, for a message. */
+  /** Text for a message, without a full stop. */
   readonly words: string;
-  /** Which pod, and where it runs; null where it cannot be told. */
+  /** The pod, and the node that it runs on; null when unknown. */
   readonly part: number | null;
   readonly node: string | null;
 }
 
-/** Pods that a message names. */
+/** Most pods that a message names. */
 const NAMED = 3;
 
-/** Says which pods have been idle for longer than the limit; null while none has. Pure. */
+/** The pods that have been idle for longer than the limit; null if there is none. Pure. */
 export function stallOf(
   idle: IdlePods,
   pods: readonly Pick<PodState, 'part' | 'node'>[],
@@ -56,7 +57,7 @@ export function stallOf(
   const [first] = stalled;
   if (first === undefined) return null;
   const words = `no progress for ${limitSeconds} s`;
-  // Of a gang that is still whole rank 0 reports for all.
+  // In a complete gang rank 0 reports for all ranks.
   if (isGang && stalled.length === pods.length && pods.length > 1) return { words, part: null, node: null };
   const [part, { done }] = first;
   const node = pods.find((pod) => pod.part === part)?.node ?? null;

@@ -1,16 +1,17 @@
 /**
- * A payload may be a reference to storage outside of Temporal. The SDK looks for references before any converter of ours sees a payload, and
- * what it cannot resolve fails the task for ever, so one signal could stop a campaign. orrery keeps nothing in such storage: a reference
- * stands for a payload that nobody can read, and is refused or ignored as such.
+ * A payload may be a reference to storage outside of Temporal. The SDK resolves references before orrery's converters
+ * see a payload. A reference that it cannot resolve fails the task again and again, so a single signal could stop a
+ * campaign. orrery stores nothing outside of Temporal. So a reference is handled like a payload that cannot be decoded:
+ * it is refused or ignored.
  */
 import { ExternalStorage, type Payload, type StorageDriver } from '@temporalio/common';
 import { ProtobufJsonPayloadConverter } from '@temporalio/common/lib/protobufs.js';
 
 const REFERENCE = 'temporal.api.sdk.v1.ExternalStorageReference';
-/** Encoding that no converter knows. */
+/** An encoding that no converter decodes. */
 const UNREADABLE: Payload = { metadata: { encoding: new TextEncoder().encode('orrery/reference') } };
 
-/** Answers for every storage that a reference may name. */
+/** A driver for every storage that a reference can name. */
 const nobody: StorageDriver = {
   name: 'nobody',
   type: 'orrery.nobody',
@@ -36,8 +37,8 @@ export function noStorage(): ExternalStorage {
 const PATCHED = Symbol.for('orrery.malformedReferences');
 
 /**
- * The SDK asks for the driver only after it has parsed the reference, and has no setting for one that does not parse (seen in 1.24.0). So
- * the parser, which orrery uses for nothing else, answers for those.
+ * The SDK calls the driver only after it has parsed the reference, and has no setting for a reference that does not
+ * parse (seen in 1.24.0). So the parser, which orrery uses for nothing else, handles those.
  */
 function acceptMalformedReferences(): void {
   const converter = ProtobufJsonPayloadConverter.prototype as ProtobufJsonPayloadConverter & { [PATCHED]?: true };
@@ -50,7 +51,7 @@ function acceptMalformedReferences(): void {
       const reference = fromPayload.call(this, payload) as { driverName?: string };
       if (reference.driverName) return reference as T;
     } catch {
-      // Told by its marker.
+      // Recognised by its marker.
     }
     return { driverName: nobody.name, claimData: {} } as T;
   };
