@@ -2,47 +2,10 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { Report } from '../../report/report-schema.ts';
-import { FILES, type ManifestRef, type StageKind } from '../../spec/index.ts';
 import { analyse } from '../../stages/analyse/program.ts';
 import { runStage } from '../../stages/runtime/run.ts';
-import { aCampaign } from '../support/campaign-data.ts';
-import { finishedStage, plannedStage, type StageSketch } from '../support/stored-stage.ts';
+import { storedCampaign } from '../support/stored-campaign.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
-
-/** Puts an invented campaign into a store, as its stages would have left it. */
-async function storedCampaign(store: string, spoil: Readonly<Record<string, unknown>> = {}) {
-  const { evaluations, trainings, curricula, rewrites, drops } = aCampaign({ problems: 12, rlSteps: 20 });
-  const files: readonly [
-    string,
-    readonly { name: string; manifest: { kind: StageKind }; records: readonly unknown[] }[],
-  ][] = [
-    [FILES.evaluate.completions.replace('.', '-00000.'), evaluations],
-    [FILES.trainer.metrics, trainings],
-    [FILES.curriculum.passRates, curricula],
-    [FILES.rewrite.solutions, rewrites],
-  ];
-  const inputs: Record<string, ManifestRef> = {};
-  for (const [file, stages] of files) {
-    for (const { name, manifest, records } of stages) {
-      const sketch = { kind: manifest.kind, seed: Object.keys(inputs).length };
-      const dropped: Record<string, readonly unknown[]> = drops.has(name)
-        ? { 'dropped-00000.jsonl': drops.get(name)! }
-        : {};
-      inputs[name] = await finishedStage(store, sketch, {
-        [file]: name in spoil ? [spoil[name]] : records,
-        ...dropped,
-      });
-    }
-  }
-  const sketch = {
-    kind: 'analyse' as const,
-    inputs,
-    arms: ['astro', 'direct'],
-    domain: { name: 'countdown' },
-    config: { bootstrapResamples: 200, solutionGraphs: 2 },
-  };
-  return plannedStage(store, sketch satisfies StageSketch);
-}
 
 const run = (store: string, path: string) =>
   runStage(async () => analyse as never, { ORRERY_STORE: store, ORRERY_STAGE_FILE: path, ORRERY_ATTEMPT: '0' });

@@ -121,4 +121,12 @@ describe.each(PROGRAMS)('$command.1 $command.2 of $kind', (program) => {
     expect(code).toBe(FAILURES.DependencyDown.exitCode);
     expect(message).toContain('sources.json is damaged');
   });
+
+  test('says nothing of code when the sources are those of the worker', async () => {
+    // It ends at the first input, which it lacks.
+    const { code, message } = await run(program, found);
+    expect(code).toBe(FAILURES.InvalidInput.exitCode);
+    expect(message).toMatch(/input|solutions|policy/);
+    expect(message).not.toContain('code version');
+  });
 });
