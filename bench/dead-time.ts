@@ -13,7 +13,10 @@ import { summarise } from './statistics.ts';
 import { lastOf, timelineOf } from './support/timeline.ts';
 
 const CAMPAIGNS = 5;
-/** Time of each of the three steps of a toy stage. After two seconds the worker has finished all work that the start caused. */
+/**
+ * Time of each of the three steps of a toy stage. After two seconds the worker has finished all work that the start
+ * caused.
+ */
 const STEP_MS = 700;
 const EMPTY_STAGES = 60;
 const MEDIAN_MS = 150;
@@ -28,7 +31,10 @@ interface Hop {
   /** From the end of the last program to the start of the next. */
   readonly total: number;
   readonly parts: Parts;
-  /** From the start of the first process to the first report of the program. It is not dead time, but a person waits for it. */
+  /**
+   * From the start of the first process to the first report of the program. It is not dead time, but a person waits for
+   * it.
+   */
   readonly programMs: number | null;
 }
 

@@ -16,7 +16,10 @@ const SPARE_NODES = 8;
 const PERSON_ANSWERS_HOURS = 4;
 /** A training that does not finish is stopped after this time. */
 const HORIZON_DAYS = 60;
-/** Largest allowed difference between the accounts of the workflow and the simulator, in points. Activities take real milliseconds. */
+/**
+ * Largest allowed difference between the accounts of the workflow and the simulator, in points. Activities take real
+ * milliseconds.
+ */
 const AGREEMENT_POINTS = 0.05;
 
 const POLICIES = [

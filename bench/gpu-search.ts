@@ -1,10 +1,11 @@
 /**
- * The stage `search` against a real model on a real card: its driver, the policy server, the verifier. Run it by hand on a machine with a
- * GPU. It also runs on a CPU, and says so:
+ * The stage `search` against a real model on a real card: its driver, the policy server, the verifier. Run it by hand
+ * on a machine with a GPU. It also runs on a CPU, and says so:
  *
  *     node bench/gpu-search.ts --model DIR [--python python3] [--seconds 90] [--rows 512] [--out FILE.md]
  *
- * It stops after some seconds, as a preemption would. It counts the server's own tokens between the first answer and the stop.
+ * It stops after some seconds, as a preemption would. It counts the server's own tokens between the first answer and
+ * the stop.
  */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';

@@ -18,7 +18,9 @@ import { bytesOf, type History, timelineOf } from './support/timeline.ts';
 
 const EVENTS_PER_DAY = 500;
 const MANY_SHARDS = 100;
-/** Days of each execution. Together the campaign takes thirty: the parallel training of both arms takes twenty of them. */
+/**
+ * Days of each execution. Together the campaign takes thirty: the parallel training of both arms takes twenty of them.
+ */
 const DAYS = { prepare: 0.1, search: 6, linearise: 1, rewrite: 2, sft: 0.03, curriculum: 1, evaluate: 0.5 } as const;
 const RL_STEPS = 2000;
 /** Events at which the test server suggests to continue as new. The default of a server is 4,096. */
@@ -151,7 +153,8 @@ async function thirtyDays() {
       ...{ taskQueue, workflowId: MONTH, args: [unbounded({ ...spec, approveBeforeRl: false })] },
     });
     await handle.result();
-    // The server's current time would be wrong: when nothing waits any more, it skips to the time-out of ended workflows.
+    // The server's current time would be wrong: when nothing waits any more, it skips to the time-out of ended
+    // workflows.
     const { closeTime } = await handle.describe();
     const days = ((closeTime?.getTime() ?? Number.NaN) - began) / DAY_MS;
     const status = await handle.query<CampaignStatus>('status');
@@ -170,7 +173,10 @@ async function thirtyDays() {
   }
 }
 
-/** The default budgets are meant for ten days. A training of twenty days spends them at these rates, and no person restarts it here. */
+/**
+ * The default budgets are meant for ten days. A training of twenty days spends them at these rates, and no person
+ * restarts it here.
+ */
 function unbounded(spec: CampaignSpec): CampaignSpec {
   const failures = { NodeFailure: { budget: null }, Stalled: { budget: null }, Crashed: { budget: null } };
   const { rl } = spec.stages;

@@ -1,4 +1,7 @@
-/** Runs one benchmark and prints its findings as JSON on the third file descriptor: `node bench/run-one.ts NAME [--full] 3>findings.json`. */
+/**
+ * Runs one benchmark and prints its findings as JSON on the third file descriptor:
+ * `node bench/run-one.ts NAME [--full] 3>findings.json`.
+ */
 import { writeSync } from 'node:fs';
 import { BENCHMARKS } from './benchmarks.ts';
 

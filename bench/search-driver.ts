@@ -112,7 +112,10 @@ function findings(calm: ShardRun & { totals: Totals }): Findings {
   };
 }
 
-/** Every child of an expansion is one evaluation, and so is every iteration without an expansion. Each evaluation visits the root once. */
+/**
+ * Every child of an expansion is one evaluation, and so is every iteration without an expansion. Each evaluation visits
+ * the root once.
+ */
 function visitsExpected({
   nodes = 0,
   problems = 0,

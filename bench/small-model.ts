@@ -1,7 +1,8 @@
 /**
- * Search, linearise and rewrite with a real small model, without Temporal: the stage programs one after the other, on easy problems of GSM8K
- * test and MATH-500, against a policy server that runs already. It runs best-of-N on all problems, then the tree search on those that
- * best-of-N solved, because an unsolved problem gives no trace. Run it by hand. It prints the counts of every stage and some solutions.
+ * Search, linearise and rewrite with a real small model, without Temporal: the stage programs one after the other, on
+ * easy problems of GSM8K test and MATH-500, against a policy server that runs already. It runs best-of-N on all
+ * problems, then the tree search on those that best-of-N solved, because an unsolved problem gives no trace. Run it by
+ * hand. It prints the counts of every stage and some solutions.
  *
  *     node bench/small-model.ts --url http://127.0.0.1:8000 --model DIR [--problems 12] [--store DIR] [--out FILE.md]
  *

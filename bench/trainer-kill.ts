@@ -110,7 +110,9 @@ async function submittedAt(bench: Workbench, attempt: number): Promise<number> {
   return Date.parse((JSON.parse(text) as { submittedAt: string }).submittedAt);
 }
 
-/** The job of an attempt and its main process, once it has reported progress, so that it is not killed while it loads. */
+/**
+ * The job of an attempt and its main process, once it has reported progress, so that it is not killed while it loads.
+ */
 async function untilAtWork(bench: Workbench, attempt: number): Promise<{ job: string; pid: number }> {
   return await until(`attempt ${attempt} works`, async () => {
     const job = jobOf(bench, attempt);

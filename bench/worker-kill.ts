@@ -149,7 +149,10 @@ function startWorker({ address, store, home }: Workbench): ChildProcess {
   });
 }
 
-/** The activity that watches the campaign's running stage: its attempt and when it began, in ms; null while there is none. */
+/**
+ * The activity that watches the campaign's running stage: its attempt and when it began, in ms; null while there is
+ * none.
+ */
 async function watchOf(
   { client }: Workbench,
   { workflowId }: WorkflowHandle,

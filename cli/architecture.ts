@@ -14,8 +14,8 @@ import { type CampaignSpec, InvalidInputError } from '../spec/index.ts';
 const MAX_CONFIG_BYTES = 1024 * 1024;
 
 /**
- * The architecture of a campaign's policy. It comes from the `pretrain` stage, from config.json in the model's folder, or from the
- * published model of the same name.
+ * The architecture of a campaign's policy. It comes from the `pretrain` stage, from config.json in the model's folder,
+ * or from the published model of the same name.
  * @throws InvalidInputError when none of these gives an architecture, or when config.json is not valid
  */
 export async function architectureOf({ policy, stages }: CampaignSpec): Promise<Architecture> {

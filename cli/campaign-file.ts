@@ -30,13 +30,19 @@ export interface CampaignFile {
 export interface ReadOptions {
   /** Whether the problem files must exist already. */
   readonly dataFiles?: 'needed' | 'optional';
-  /** Whether the programs of this version must be able to run the campaign. Commands that only compute or print do not need this. */
+  /**
+   * Whether the programs of this version must be able to run the campaign. Commands that only compute or print do not
+   * need this.
+   */
   readonly engines?: 'needed' | 'optional';
   /** The stage after which the campaign ends. It overrides the file. */
   readonly until?: CampaignSpec['until'];
 }
 
-/** A campaign file that is not valid. The message lists every bad field as `file:line: field: expected ..., but got ...`. */
+/**
+ * A campaign file that is not valid. The message lists every bad field as
+ * `file:line: field: expected ..., but got ...`.
+ */
 export class InvalidCampaignFile extends CommandError {
   readonly complaints: readonly LineComplaint[];
   /** @param omitted - number of complaints that were dropped earlier */
@@ -53,7 +59,8 @@ const describeComplaint = ({ field, message }: Complaint): string => (field === 
 
 /**
  * Reads a campaign from YAML or JSON. Runs the same checks as the workflow, and those of the domain's own settings.
- * @throws InvalidCampaignFile 65, which lists every bad field with its line; CommandError 66 when the file does not exist
+ * @throws InvalidCampaignFile 65, which lists every bad field with its line; CommandError 66 when the file does not
+ *   exist
  */
 export async function readCampaignFile(file: string, options: ReadOptions = {}): Promise<CampaignFile> {
   let content: Uint8Array;

@@ -22,7 +22,10 @@ export interface CampaignView {
   readonly status: CampaignStatus | null;
   /** The message of the workflow's failure. */
   readonly failure: string | null;
-  /** The last failure of an activity of the campaign workflow that Temporal retries. Failures of stages are in their `why`. */
+  /**
+   * The last failure of an activity of the campaign workflow that Temporal retries. Failures of stages are in their
+   * `why`.
+   */
   readonly retrying: string | null;
 }
 
@@ -69,8 +72,10 @@ async function queryStatus(client: Client, handle: WorkflowHandle): Promise<Camp
 const isNoWorker = (error: unknown) => error instanceof CommandError && error.exitCode === EXIT.unavailable;
 
 /**
- * Reads the raw description. The SDK's decoder throws on a memo of an unknown encoding, and any client may have started the campaign.
- * @throws CommandError 66 when no campaign of this installation has this id. Other installations may share the namespace.
+ * Reads the raw description. The SDK's decoder throws on a memo of an unknown encoding, and any client may have started
+ * the campaign.
+ * @throws CommandError 66 when no campaign of this installation has this id. Other installations may share the
+ *   namespace.
  */
 export async function describeCampaign({ client, workflowId }: WorkflowHandle): Promise<RawDescription> {
   const description = await rawDescription(client, workflowId);
@@ -97,7 +102,8 @@ export async function runningCampaign(client: Client, id: string): Promise<Workf
 }
 
 /**
- * Sends an update and waits until it is done. When no worker answers, sends a signal of the same name: Temporal keeps signals.
+ * Sends an update and waits until it is done. When no worker answers, sends a signal of the same name: Temporal keeps
+ * signals.
  * @throws CommandError 1 with the reason when the campaign rejects the update, 69 when no worker answers
  */
 export async function updateCampaign(
@@ -138,7 +144,8 @@ async function sendSignalInstead(handle: WorkflowHandle, name: string, args: unk
 
 /**
  * Waits until a cancelled campaign has ended.
- * @throws CommandError 1 when it still runs after {@link CANCEL_TIMEOUT_MS}. The message names the stages that have not ended.
+ * @throws CommandError 1 when it still runs after {@link CANCEL_TIMEOUT_MS}. The message names the stages that have not
+ *   ended.
  */
 export async function waitUntilEnded(client: Client, handle: WorkflowHandle): Promise<void> {
   const deadline = Date.now() + CANCEL_TIMEOUT_MS;
@@ -182,8 +189,9 @@ function rootMessage(error: Error): string {
 }
 
 /**
- * Adds what the workflow does not know yet. Jobs report progress in the heartbeats of the activity that watches them, and the workflow
- * receives it less often. The workflow never sees an activity that Temporal retries (a full disk, for example).
+ * Adds what the workflow does not know yet. Jobs report progress in the heartbeats of the activity that watches them,
+ * and the workflow receives it less often. The workflow never sees an activity that Temporal retries (a full disk, for
+ * example).
  */
 async function withHeartbeats(client: Client, status: CampaignStatus): Promise<CampaignStatus> {
   const stages = await Promise.all(
@@ -211,8 +219,8 @@ async function pendingActivities(client: Client, workflowId: string): Promise<Pe
 const SCHEDULED = 1; // temporal.api.enums.v1.PendingActivityState.SCHEDULED
 
 /**
- * The failure of an activity that waits for its next attempt; null when no activity waits. A running attempt does not count: after a
- * worker dies, Temporal keeps the failure of the last attempt while the next one runs well. Pure.
+ * The failure of an activity that waits for its next attempt; null when no activity waits. A running attempt does not
+ * count: after a worker dies, Temporal keeps the failure of the last attempt while the next one runs well. Pure.
  */
 export function retriedFailure(activities: PendingActivities): string | null {
   for (const { activityType, state, attempt, lastFailure } of activities ?? []) {

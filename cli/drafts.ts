@@ -17,8 +17,8 @@ export interface Draft {
 }
 
 /**
- * The job request of every stage of a campaign. The key of a stage depends on its inputs, which do not exist yet, so each request has a
- * placeholder key derived from the stage's name.
+ * The job request of every stage of a campaign. The key of a stage depends on its inputs, which do not exist yet, so
+ * each request has a placeholder key derived from the stage's name.
  */
 export function draftJobs(spec: CampaignSpec): Draft[] {
   const slots = planCampaign(spec);

@@ -8,11 +8,11 @@ const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 const SAME_PRESS_MS = 300;
 
 /**
- * Runs `work` and lets it end cleanly on an interrupt. The first Ctrl-C or SIGTERM, a terminal that closes, or a closed pipe (`| head`)
- * aborts the signal that `work` receives. A second Ctrl-C or SIGTERM ends the process at once with 130.
+ * Runs `work` and lets it end cleanly on an interrupt. The first Ctrl-C or SIGTERM, a terminal that closes, or a closed
+ * pipe (`| head`) aborts the signal that `work` receives. A second Ctrl-C or SIGTERM ends the process at once with 130.
  *
- * The listeners stay until `work` is done. With `once`, the first signal would remove our listener. signal-exit, a dependency of
- * log-update, would then be the only listener and would end the process.
+ * The listeners stay until `work` is done. With `once`, the first signal would remove our listener. signal-exit, a
+ * dependency of log-update, would then be the only listener and would end the process.
  *
  * @param describeRunning - called at the second signal; returns what keeps running and how to stop it
  */
@@ -34,13 +34,14 @@ export async function untilInterrupted<T>(
     interrupt();
   };
   for (const name of SIGNALS) process.on(name, onSignal);
-  // Without a listener, one line to a closed terminal or pipe would end the process during its work. These listeners are never removed:
-  // the error for the last line arrives after the work is done.
+  // Without a listener, one line to a closed terminal or pipe would end the process during its work. These listeners
+  // are never removed: the error for the last line arrives after the work is done.
   for (const output of [process.stdout, process.stderr]) output.on('error', interrupt);
   try {
     return await work(abort.signal);
   } finally {
-    // After a first signal the listeners stay: the same key press may arrive again while the program prints its last lines.
+    // After a first signal the listeners stay: the same key press may arrive again while the program prints its last
+    // lines.
     if (!abort.signal.aborted) for (const name of SIGNALS) process.off(name, onSignal);
   }
 }

@@ -1,6 +1,9 @@
 import { KubernetesSettings } from '../spec/index.ts';
 
-/** The settings file of a command: the value of its option, else ORRERY_KUBERNETES, as for a worker; null when neither is set. */
+/**
+ * The settings file of a command: the value of its option, else ORRERY_KUBERNETES, as for a worker; null when neither
+ * is set.
+ */
 export const settingsFile = (option: string | undefined): string | null =>
   option ?? (process.env.ORRERY_KUBERNETES || null);
 

@@ -25,7 +25,10 @@ const HEADINGS = ['policy', 'benchmark', 'problems', 'pass@1', 'greedy', 'tokens
 /** The first columns hold text and are left-aligned. The others hold numbers and are right-aligned. */
 const TEXT_COLUMNS = 2;
 
-/** One row per policy and benchmark (accuracy in percent with its interval), then the headline of the report and its details. */
+/**
+ * One row per policy and benchmark (accuracy in percent with its interval), then the headline of the report and its
+ * details.
+ */
 export function resultLines({ headline, results }: ReportSummary): string[] {
   const rows = results.map((row) => [
     row.label,

@@ -44,7 +44,10 @@ export async function submitCampaign(
   }
 }
 
-/** All installations of a namespace share one set of ids. @returns the owner of the campaign's queue; null when the queue is our own */
+/**
+ * All installations of a namespace share one set of ids.
+ * @returns the owner of the campaign's queue; null when the queue is our own
+ */
 async function otherInstallation(client: Client, id: string, ownQueue: string): Promise<string | null> {
   const queue = (await describeWorkflow(client, id))?.taskQueue ?? ownQueue;
   return queue === ownQueue ? null : describeQueueOwner(queue, await queueOwnerOf(client, queue));

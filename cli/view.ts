@@ -15,7 +15,9 @@ import {
 } from '../spec/index.ts';
 import type { CampaignView } from './campaigns.ts';
 
-/** A campaign as lines of text: one for the campaign, one per stage. Pure; uses colours only when stdout is a terminal. */
+/**
+ * A campaign as lines of text: one for the campaign, one per stage. Pure; uses colours only when stdout is a terminal.
+ */
 
 type Style = Parameters<typeof styleText>[0];
 const STATE_STYLES: Record<StageState, readonly [sign: string, style: Style]> = {
@@ -81,7 +83,8 @@ export function stageLine(stage: StageStatus, nameWidth: number, now: number): s
     stage.why && firstLine(stage.why),
     failureText(stage),
   ].filter((fact) => fact !== null);
-  // Some of this text comes from programs and strangers. Control characters are shown, so they cannot steer the terminal.
+  // Some of this text comes from programs and strangers. Control characters are shown, so they cannot steer the
+  // terminal.
   const shown = facts.map(visibleText).join('  ');
   const state = styleText(style, `${sign} ${stage.state.padEnd(11)}`);
   return `  ${stage.name.padEnd(nameWidth)}  ${state}  ${shown}`.trimEnd();

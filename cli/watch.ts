@@ -5,7 +5,9 @@ import { type CampaignView, isRunning, viewCampaign } from './campaigns.ts';
 import { orAborted, sleepOrAborted } from './interrupt.ts';
 import { campaignLines, phaseOf, stageLine } from './view.ts';
 
-/** Shows a campaign until it has ended: a table that redraws itself on a terminal with a size, else one line per change. */
+/**
+ * Shows a campaign until it has ended: a table that redraws itself on a terminal with a size, else one line per change.
+ */
 
 const REDRAW_MS = 1_000;
 /** Without a terminal, the line of a running stage is printed again after this time. */

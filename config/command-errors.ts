@@ -22,7 +22,9 @@ export const EXIT = {
 } as const;
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
 
-/** An error that a person reads without a stack trace. Its message has the problem and, on the next line, the remedy. */
+/**
+ * An error that a person reads without a stack trace. Its message has the problem and, on the next line, the remedy.
+ */
 export class CommandError extends Error {
   override readonly name = 'CommandError';
   readonly exitCode: ExitCode;
@@ -67,7 +69,10 @@ export function printError(error: unknown): ExitCode {
   return EXIT.failed;
 }
 
-/** Messages may contain text from servers and strangers. Control characters are shown, so they cannot steer the terminal. */
+/**
+ * Messages may contain text from servers and strangers. Control characters are shown, so they cannot steer the
+ * terminal.
+ */
 const shownLines = (message: string): string[] => message.split('\n').map(visibleText);
 
 export const errorMessage = (error: unknown): string => (error instanceof Error ? error.message : String(error));

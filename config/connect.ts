@@ -8,9 +8,9 @@ import { type RememberedServer, rememberedServer } from './remembered.ts';
 const CONNECT_TIMEOUT_MS = 5_000;
 
 /**
- * Temporal sends a page of a history in one message, and any client can send a workflow signals of 2 MiB each. By default, a gRPC client
- * rejects messages above 4 MiB, which would break the replay before a worker starts. Temporal terminates workflows with a history above
- * 50 MiB.
+ * Temporal sends a page of a history in one message, and any client can send a workflow signals of 2 MiB each. By
+ * default, a gRPC client rejects messages above 4 MiB, which would break the replay before a worker starts. Temporal
+ * terminates workflows with a history above 50 MiB.
  */
 export const CHANNEL_ARGS = { 'grpc.max_receive_message_length': 128 * 1024 * 1024 } as const;
 
@@ -24,9 +24,10 @@ export interface ConnectionSettings {
 }
 
 /**
- * The address comes from the SDK's environment configuration (`TEMPORAL_ADDRESS`, profiles, TLS, API key). Without one, the server is on
- * localhost, at `ORRERY_TEMPORAL_PORT` or else at the port of the server that this clone started last. The remembered namespace and
- * queue belong to that server only; `TEMPORAL_NAMESPACE` and `ORRERY_TASK_QUEUE` override them.
+ * The address comes from the SDK's environment configuration (`TEMPORAL_ADDRESS`, profiles, TLS, API key). Without one,
+ * the server is on localhost, at `ORRERY_TEMPORAL_PORT` or else at the port of the server that this clone started last.
+ * The remembered namespace and queue belong to that server only; `TEMPORAL_NAMESPACE` and `ORRERY_TASK_QUEUE` override
+ * them.
  * @throws CommandError 2 when a port or a queue name is not valid
  */
 export function connectionSettings(
@@ -113,7 +114,10 @@ export async function rejectOtherServer(client: Client, settings: ConnectionSett
   );
 }
 
-/** The id of a namespace. It is unique across servers and changes when the namespace is recreated. @throws a gRPC error when it is missing */
+/**
+ * The id of a namespace. It is unique across servers and changes when the namespace is recreated.
+ * @throws a gRPC error when it is missing
+ */
 export async function namespaceIdOf(client: Client, namespace: string): Promise<string | null> {
   const { namespaceInfo } = await client.withDeadline(Date.now() + CONNECT_TIMEOUT_MS, () =>
     client.workflowService.describeNamespace({ namespace }),

@@ -8,7 +8,10 @@ export const UI_PORT_ABOVE = 1000;
 /** The port from `ORRERY_TEMPORAL_PORT`; null when it is not set. @throws CommandError 2 when it is not a port */
 export const temporalPort = (env: NodeJS.ProcessEnv): number | null => portFrom(env, 'ORRERY_TEMPORAL_PORT');
 
-/** The UI's port from `ORRERY_TEMPORAL_UI_PORT`; null when it is not set. @throws CommandError 2 when it is not a port */
+/**
+ * The UI's port from `ORRERY_TEMPORAL_UI_PORT`; null when it is not set.
+ * @throws CommandError 2 when it is not a port
+ */
 export const temporalUiPort = (env: NodeJS.ProcessEnv): number | null => portFrom(env, 'ORRERY_TEMPORAL_UI_PORT');
 
 function portFrom(env: NodeJS.ProcessEnv, variable: string): number | null {

@@ -7,8 +7,8 @@ import { type RememberedServer, rememberedServer } from './remembered.ts';
 const LOCATION_VARIABLES = ['TEMPORAL_ADDRESS', 'TEMPORAL_NAMESPACE', 'ORRERY_TEMPORAL_PORT', 'ORRERY_TASK_QUEUE'];
 
 /**
- * An `orrery` command for a person to type. It sets the variables without which it would use another server, namespace or queue than
- * this process: a person may have set them for this one command only.
+ * An `orrery` command for a person to type. It sets the variables without which it would use another server, namespace
+ * or queue than this process: a person may have set them for this one command only.
  * @param program - for example `npx orrery`
  */
 export function orreryCommand(

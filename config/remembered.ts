@@ -6,8 +6,8 @@ import { parseOrRefuse } from '../spec/index.ts';
 import { inOrrery } from './paths.ts';
 
 /**
- * `.orrery/connection.json`: the Temporal server that this clone started last. Later commands of the clone use it. Another version or a
- * person may have written the file, so it is parsed and checked.
+ * `.orrery/connection.json`: the Temporal server that this clone started last. Later commands of the clone use it.
+ * Another version or a person may have written the file, so it is parsed and checked.
  */
 const Port = z.int().min(1).max(65_535);
 export const RememberedServer = z.strictObject({

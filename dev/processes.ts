@@ -2,7 +2,10 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 
-/** Processes that outlive the process that started them. A pid file names them, and their command line is checked because pids are reused. */
+/**
+ * Processes that outlive the process that started them. A pid file names them, and their command line is checked
+ * because pids are reused.
+ */
 
 /** Whether a process with this pid runs. A zombie does not. */
 export function isAlive(pid: number | undefined): boolean {

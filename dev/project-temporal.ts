@@ -39,8 +39,8 @@ export interface ProjectTemporal extends TemporalServer {
 const TRIES = 3;
 
 /**
- * Starts or finds the Temporal server of this clone, and remembers it for later commands. Without requested ports it uses the remembered ones,
- * else Temporal's default ports, else free ones. It never takes the port of another program.
+ * Starts or finds the Temporal server of this clone, and remembers it for later commands. Without requested ports it
+ * uses the remembered ones, else Temporal's default ports, else free ones. It never takes the port of another program.
  * @param say - prints a message when the server moves to other ports
  * @throws CommandError 69 when a requested port is taken, or the server does not start
  */

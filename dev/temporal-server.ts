@@ -41,7 +41,8 @@ const PROBE_TIMEOUT_MS = 3_000;
 const STOP_GRACE_MS = 10_000;
 
 /**
- * Starts the server, or finds the one with this pid file. It never joins another Temporal server that answers on the port.
+ * Starts the server, or finds the one with this pid file. It never joins another Temporal server that answers on the
+ * port.
  * @throws CommandError 69 when another program has taken a port, or when the server does not start
  */
 export async function ensureTemporal(options: TemporalOptions): Promise<TemporalServer> {
@@ -100,7 +101,8 @@ function spawnServer({ port, uiPort, database, logFile, detached }: TemporalOpti
     ...['server', 'start-dev', '--ip', HOST, '--port', `${port}`, '--ui-port', `${uiPort}`, '--namespace', namespace],
     ...(database === null ? [] : ['--db-filename', database]),
     ...attributes,
-    // By default it looks for due tasks at most 20 times a second, and under load every hop waits for a beat of 50 ms (bench/dead-time.ts).
+    // By default it looks for due tasks at most 20 times a second, and under load every hop waits for a beat of 50 ms
+    // (bench/dead-time.ts).
     ...['--dynamic-config-value', 'history.transferProcessorMaxPollRPS=1000'],
     ...['--log-level', 'warn'],
   ];

@@ -5,7 +5,10 @@ import { CommandError, EXIT } from '../config/command-errors.ts';
 import { inOrrery, inProject, PROJECT, VENV_PYTHON } from '../config/paths.ts';
 import { isAlive, readPidFile, readPidFileNote, stopProcess, writePidFile } from './processes.ts';
 
-/** The worker as a process that outlives the process that started it. A project has one worker: a second start finds the first. */
+/**
+ * The worker as a process that outlives the process that started it. A project has one worker: a second start finds the
+ * first.
+ */
 export interface WorkerProcess {
   /** Whether this call started it. */
   readonly started: boolean;
@@ -21,7 +24,10 @@ const STOP_GRACE_MS = 15_000;
 
 /** Executor and environment of a worker. */
 export interface WorkerPurpose {
-  /** Where it runs the stages; the default is `local`. A second worker with another executor would take campaigns of the first. */
+  /**
+   * Where it runs the stages; the default is `local`. A second worker with another executor would take campaigns of the
+   * first.
+   */
   readonly executor?: 'local' | 'kubernetes';
   /** Additional environment variables. */
   readonly env?: Readonly<Record<string, string>>;
@@ -37,7 +43,8 @@ export interface Place {
 
 /**
  * Starts the worker for a Temporal, a namespace and a task queue, or finds the one that runs.
- * @throws CommandError 69 when it does not start (with the end of its log), or when the running one serves another place or executor
+ * @throws CommandError 69 when it does not start (with the end of its log), or when the running one serves another
+ *   place or executor
  */
 export async function ensureWorker(place: Place, purpose: WorkerPurpose = {}): Promise<WorkerProcess> {
   const { executor = 'local', env = {}, pidFile = PID_FILE } = purpose;

@@ -1,5 +1,6 @@
 /**
- * Removes this project's cluster: its pods, processes, mounts, network and files. The store and the built programs stay.
+ * Removes this project's cluster: its pods, processes, mounts, network and files. The store and the built programs
+ * stay.
  *
  *     npm run cluster:down
  */

@@ -1,5 +1,6 @@
 /**
- * Shows the state of this project's cluster, or of the cluster that `KUBECONFIG` names. Exits with 1 when a component does not run.
+ * Shows the state of this project's cluster, or of the cluster that `KUBECONFIG` names. Exits with 1 when a component
+ * does not run.
  *
  *     npm run cluster:status
  */

@@ -1,6 +1,6 @@
 /**
- * Starts a real Kubernetes cluster on this machine: builds it, boots it and prepares it for a worker. Existing parts are kept. When
- * `KUBECONFIG` names a cluster, the script only checks that cluster. See docs/cluster.md.
+ * Starts a real Kubernetes cluster on this machine: builds it, boots it and prepares it for a worker. Existing parts
+ * are kept. When `KUBECONFIG` names a cluster, the script only checks that cluster. See docs/cluster.md.
  *
  *     npm run cluster:up
  */

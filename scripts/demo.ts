@@ -1,6 +1,6 @@
 /**
- * Runs a whole campaign on this machine: installs missing packages, starts Temporal and the worker, submits the campaign (or continues
- * an interrupted one), shows its progress and then its results.
+ * Runs a whole campaign on this machine: installs missing packages, starts Temporal and the worker, submits the
+ * campaign (or continues an interrupted one), shows its progress and then its results.
  *
  *     npm run demo
  *     npm run demo -- --full --seed 1

@@ -1,6 +1,6 @@
 /**
- * Writes docs/spec-reference.md: every field of a campaign file, from the zod schemas of spec/. Writes the table of folders into
- * docs/architecture.md, from lint/walls.ts.
+ * Writes docs/spec-reference.md: every field of a campaign file, from the zod schemas of spec/. Writes the table of
+ * folders into docs/architecture.md, from lint/walls.ts.
  *
  *     npm run docs
  */

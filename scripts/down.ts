@@ -3,7 +3,8 @@
  *
  *     npm run down
  *
- * Stages run in processes of their own and keep running. To stop them too, pause the campaign first (`npx orrery pause ID`).
+ * Stages run in processes of their own and keep running. To stop them too, pause the campaign first
+ * (`npx orrery pause ID`).
  */
 import { EXIT, runMain } from '../config/command-errors.ts';
 import { SERVER_FILES } from '../dev/project-temporal.ts';

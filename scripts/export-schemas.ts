@@ -1,4 +1,7 @@
-/** Writes the JSON Schemas of the campaign (for editors) and of the stage file (for the Python programs), and the Python types of the latter. */
+/**
+ * Writes the JSON Schemas of the campaign (for editors) and of the stage file (for the Python programs), and the Python
+ * types of the latter.
+ */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { z } from 'zod';
 import { inProject } from '../config/paths.ts';
@@ -7,7 +10,9 @@ import { PYTHON_TYPES, pythonTypes } from './python-types.ts';
 
 const folder = new URL('../spec/schemas/', import.meta.url);
 
-/** File name -> schema as JSON text. Shared schemas appear once, in `$defs`, which makes the files a third of the size. */
+/**
+ * File name -> schema as JSON text. Shared schemas appear once, in `$defs`, which makes the files a third of the size.
+ */
 export const schemas = (): Record<string, string> => ({
   'campaign.json': text(z.toJSONSchema(CampaignSpec, { io: 'input', reused: 'ref' }), 'A campaign of orrery'),
   // Each trainer reads its own, so that a new field of one kind changes no key of another.

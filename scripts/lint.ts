@@ -1,5 +1,6 @@
 /**
- * Everything that reads the code without running it: Biome, ruff, pyrefly (types of Python), and the walls between folders (lint/walls.ts). All are run, whichever fails.
+ * Everything that reads the code without running it: Biome, ruff, pyrefly (types of Python), and the walls between
+ * folders (lint/walls.ts). All are run, whichever fails.
  *
  *     npm run lint
  */

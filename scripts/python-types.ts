@@ -16,7 +16,10 @@ from typing import Any, Literal, NotRequired, TypedDict
 
 type Schema = z.core.JSONSchema.JSONSchema;
 
-/** The source of {@link PYTHON_TYPES}: a TypedDict for every object of the stage files of trainers, formatted as ruff does. */
+/**
+ * The source of {@link PYTHON_TYPES}: a TypedDict for every object of the stage files of trainers, formatted as ruff
+ * does.
+ */
 export function pythonTypes(): string {
   const { oneOf = [], $defs = {} } = z.toJSONSchema(StageFile, { io: 'output' }) as Schema;
   const types = new TypedDicts(Object.keys($defs));
@@ -27,7 +30,10 @@ export function pythonTypes(): string {
   return `${HEADER}\n\n${types.sources().join('\n\n')}\n\n${`TrainerStage = ${stages.join(' | ')}\n`}`;
 }
 
-/** Gathers TypedDicts. Objects of equal fields are one type; where two of one name differ, the later one is named by its parent too. */
+/**
+ * Gathers TypedDicts. Objects of equal fields are one type; where two of one name differ, the later one is named by its
+ * parent too.
+ */
 class TypedDicts {
   readonly #recursive: ReadonlySet<string>;
   /** Name of a type -> its fields as Python, in the order in which they have to stand. */

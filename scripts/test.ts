@@ -1,7 +1,7 @@
 /**
- * Runs every test: vitest for TypeScript, pytest for Python. With arguments it runs only vitest and passes them on. `--faults` runs the
- * tests that cause real faults and take minutes: `tests/faults/` and the slow ones of pytest. `--repeat N` finds flaky tests: it runs the
- * tests N times beside as many busy processes as `--load` says.
+ * Runs every test: vitest for TypeScript, pytest for Python. With arguments it runs only vitest and passes them on.
+ * `--faults` runs the tests that cause real faults and take minutes: `tests/faults/` and the slow ones of pytest.
+ * `--repeat N` finds flaky tests: it runs the tests N times beside as many busy processes as `--load` says.
  *
  *     npm test
  *     npm test -- tests/cli

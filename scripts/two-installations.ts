@@ -1,6 +1,7 @@
 /**
- * Runs the demo in two clones of the project at the same time, beside `npm test` in this one. Each must complete with a Temporal server of
- * its own and with only its own campaign in its store. It takes long, so a person runs it by hand. The result goes to dev/soak/results/.
+ * Runs the demo in two clones of the project at the same time, beside `npm test` in this one. Each must complete with a
+ * Temporal server of its own and with only its own campaign in its store. It takes long, so a person runs it by hand.
+ * The result goes to dev/soak/results/.
  *
  *     node scripts/bootstrap.mjs two-installations [--short] [--no-tests]
  */

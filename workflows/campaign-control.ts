@@ -58,7 +58,8 @@ export class CampaignControl {
           },
         },
         retryStage: {
-          // Any running stage passes here. The table may show a wrong state, so the handler asks the stage whether it is held.
+          // Any running stage passes here. The table may show a wrong state, so the handler asks the stage whether it
+          // is held.
           accept: ({ stage }) => refuseIf(!stages.running.has(stage), this.notHeld(stage)),
           handle: ({ stage }) =>
             asRefused(async () => {
@@ -123,7 +124,8 @@ export class CampaignControl {
   }
 
   /**
-   * Returns when no stage has a process left. Anyone can send `stageChanged`, so the pause does not rely on reports: it asks the stages.
+   * Returns when no stage has a process left. Anyone can send `stageChanged`, so the pause does not rely on reports: it
+   * asks the stages.
    * @throws Refusal when the campaign is resumed meanwhile
    */
   private async untilAtRest(): Promise<void> {
@@ -163,7 +165,10 @@ export class CampaignControl {
     }
   }
 
-  /** A stage runs during a pause, or pauses without one, only if somebody else sent it `setPaused`. Sends it the right value again. */
+  /**
+   * A stage runs during a pause, or pauses without one, only if somebody else sent it `setPaused`. Sends it the right
+   * value again.
+   */
   private async correctPause({ name, state }: StageStatus): Promise<void> {
     const { paused, running } = this.stages;
     if (!contradictsPause(state, paused) || !patched('stray-pause')) return;

@@ -32,14 +32,16 @@ import { StatusTable } from './status-table.ts';
 type StageHandle = ChildWorkflowHandle<typeof stage>;
 
 /**
- * Waits between attempts to start a stage while another workflow uses its id: doubled each time up to the longest. *Ours*. Temporal ends a
- * workflow after about 50,000 events and each attempt adds ten. With the longest wait that takes a month, and the campaign continues as new
- * before.
+ * Waits between attempts to start a stage while another workflow uses its id: doubled each time up to the longest.
+ * *Ours*. Temporal ends a workflow after about 50,000 events and each attempt adds ten. With the longest wait that
+ * takes a month, and the campaign continues as new before.
  */
 const FIRST_WAIT_SECONDS = 2;
 const LONGEST_WAIT_SECONDS = 600;
 
-/** The stages of a campaign, each a child workflow. Starts them, waits for their results, and knows which of them run. */
+/**
+ * The stages of a campaign, each a child workflow. Starts them, waits for their results, and knows which of them run.
+ */
 export class CampaignStages {
   readonly table: StatusTable;
   /** Stages whose workflow runs. */
@@ -52,7 +54,10 @@ export class CampaignStages {
   starting = 0;
   /** Resolves when the campaign should continue as new and no stage runs any more. */
   readonly drained: Promise<'drained'>;
-  /** Rejects at once with a programming error of one arm. Such an error fails the workflow task and must not wait for the other arms. */
+  /**
+   * Rejects at once with a programming error of one arm. Such an error fails the workflow task and must not wait for
+   * the other arms.
+   */
   readonly fault: Promise<never>;
 
   private readonly campaignId: string;
@@ -105,7 +110,10 @@ export class CampaignStages {
     );
   }
 
-  /** Waits until the campaign may start a stage. Starts none while it is paused, or while it waits for running stages to continue as new. */
+  /**
+   * Waits until the campaign may start a stage. Starts none while it is paused, or while it waits for running stages to
+   * continue as new.
+   */
   private async untilStartAllowed(): Promise<void> {
     await condition(() => !this.paused);
     if (workflowInfo().continueAsNewSuggested) this.draining = true;
@@ -116,8 +124,8 @@ export class CampaignStages {
   }
 
   /**
-   * Starts a stage once no other workflow uses its id. Between attempts the campaign can pause or continue as new as if the stage had not
-   * begun, because the wait may be long.
+   * Starts a stage once no other workflow uses its id. Between attempts the campaign can pause or continue as new as if
+   * the stage had not begun, because the wait may be long.
    */
   private async start(slot: StageSlot): Promise<{ handle: StageHandle; sentPaused: boolean }> {
     for (let seconds = FIRST_WAIT_SECONDS; ; seconds = Math.min(2 * seconds, LONGEST_WAIT_SECONDS)) {
@@ -161,8 +169,9 @@ export class CampaignStages {
   }
 
   /**
-   * Waits while another workflow uses the id of a stage: a stage of an earlier run of this campaign that still has machines, or a workflow of
-   * somebody else. Requests its cancellation once, because a reset of the campaign does not (a termination does).
+   * Waits while another workflow uses the id of a stage: a stage of an earlier run of this campaign that still has
+   * machines, or a workflow of somebody else. Requests its cancellation once, because a reset of the campaign does not
+   * (a termination does).
    */
   private async waitForId(name: string, seconds: number): Promise<void> {
     const workflowId = `${this.campaignId}/${name}`;
@@ -176,7 +185,10 @@ export class CampaignStages {
   }
 }
 
-/** Result of a stage that has ended in this run of the workflow or an earlier one. @throws ApplicationFailure when it failed */
+/**
+ * Result of a stage that has ended in this run of the workflow or an earlier one.
+ * @throws ApplicationFailure when it failed
+ */
 function settledResult({ name, result, why, incidents }: StageStatus): ManifestRef {
   if (result !== null) return result;
   const last = incidents.at(-1);

@@ -22,10 +22,12 @@ export interface CampaignResult {
 }
 
 /**
- * Runs a campaign from its spec to its report: search, procedure cloning, SFT, curriculum and RL for every arm, with an evaluation after each.
+ * Runs a campaign from its spec to its report: search, procedure cloning, SFT, curriculum and RL for every arm, with an
+ * evaluation after each.
  * @param input - the campaign spec as JSON, unchecked: any client can start a campaign
  * @param more - what the previous run carries over when the campaign continues as new; otherwise nothing
- * @throws ApplicationFailure `InvalidInput`, non-retryable: lists every wrong field with what was expected and what came
+ * @throws ApplicationFailure `InvalidInput`, non-retryable: lists every wrong field with what was expected and what
+ *   came
  */
 export async function campaign(input: unknown, ...more: unknown[]): Promise<CampaignResult> {
   const { campaignId, spec, carried } = parseInput(() => parseCampaignStart(input, more));

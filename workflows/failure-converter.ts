@@ -1,6 +1,7 @@
 /**
- * The failure converter of the workflow bundle (`failureConverterPath`). Every failure passes through it: failures of the workflow, its tasks,
- * updates and queries on their way out, and failures of activities and other workflows on their way in.
+ * The failure converter of the workflow bundle (`failureConverterPath`). Every failure passes through it: failures of
+ * the workflow, its tasks, updates and queries on their way out, and failures of activities and other workflows on
+ * their way in.
  */
 import {
   ApplicationFailure,

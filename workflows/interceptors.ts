@@ -1,10 +1,16 @@
 import type { WorkflowInterceptors } from '@temporalio/workflow';
 import { ignoreMessage } from './ignored.ts';
 
-/** Prefix of names that the SDK reserves. Where a default signal handler is set, a signal with such a name fails the workflow task. */
+/**
+ * Prefix of names that the SDK reserves. Where a default signal handler is set, a signal with such a name fails the
+ * workflow task.
+ */
 const RESERVED = '__temporal_';
 
-/** Interceptors of the workflow bundle: ignore and count signals with reserved names, like all signals without a handler. */
+/**
+ * Interceptors of the workflow bundle: ignore and count signals with reserved names, like all signals without a
+ * handler.
+ */
 export const interceptors = (): WorkflowInterceptors => ({
   internals: [
     {

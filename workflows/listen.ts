@@ -71,8 +71,9 @@ export function listen<M extends Messages>(messages: M, handlers: Handlers<M>): 
 }
 
 /**
- * Runs the handler of a signal. An error of the handler would fail the workflow, or its task for ever, so it is counted as an ignored message.
- * A cancellation is dropped: the workflow receives it anyway, and thrown from here it would close the workflow before its machines are free.
+ * Runs the handler of a signal. An error of the handler would fail the workflow, or its task for ever, so it is counted
+ * as an ignored message. A cancellation is dropped: the workflow receives it anyway, and thrown from here it would
+ * close the workflow before its machines are free.
  */
 async function handleSignal(message: string, handle: () => void | Promise<void>): Promise<void> {
   try {
@@ -82,7 +83,10 @@ async function handleSignal(message: string, handle: () => void | Promise<void>)
   }
 }
 
-/** Turns invalid input into a failure for the sender. Any other error is a programming error and fails the workflow task. */
+/**
+ * Turns invalid input into a failure for the sender. Any other error is a programming error and fails the workflow
+ * task.
+ */
 function withRefusal<T>(act: () => T): T {
   try {
     return act();

@@ -1,6 +1,6 @@
 /**
- * Every message that orrery's workflows accept, with the shape of its argument. Handlers are set only through these tables (listen.ts), so
- * every argument is parsed before it reaches the state of a workflow.
+ * Every message that orrery's workflows accept, with the shape of its argument. Handlers are set only through these
+ * tables (listen.ts), so every argument is parsed before it reaches the state of a workflow.
  */
 import { defineSignal } from '@temporalio/workflow';
 import type { Progress, StageStatus } from '../spec/index.ts';
@@ -41,7 +41,8 @@ export const CAMPAIGN_MESSAGES = {
     retryStage: { argument: retry, description: 'Start a held stage again, with its budgets restored.' },
     approve: { argument: approval, description: 'Approve the RL stage of one arm, or of all arms.' },
   },
-  // The same messages as signals: for clients without updates (tctl), and while no worker runs. Temporal keeps a signal but not an update.
+  // The same messages as signals: for clients without updates (tctl), and while no worker runs. Temporal keeps a signal
+  // but not an update.
   signals: {
     pause: { argument: none, description: 'Like the update, without a reply.' },
     resume: { argument: none, description: 'Like the update, without a reply.' },

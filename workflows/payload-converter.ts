@@ -1,10 +1,10 @@
 /**
- * The payload converter of the workflow bundle (`payloadConverterPath`). The SDK decodes arguments, memo and headers before our code runs. A
- * payload that it cannot decode would fail the workflow task for ever. This converter returns a marker instead, which the parsers of the
- * arguments refuse.
+ * The payload converter of the workflow bundle (`payloadConverterPath`). The SDK decodes arguments, memo and headers
+ * before our code runs. A payload that it cannot decode would fail the workflow task for ever. This converter returns a
+ * marker instead, which the parsers of the arguments refuse.
  *
- * A payload codec runs outside the workflow, before this converter. A key that is missing there still fails the task: the payload may become
- * readable later, and then a replay would differ from the first run.
+ * A payload codec runs outside the workflow, before this converter. A key that is missing there still fails the task:
+ * the payload may become readable later, and then a replay would differ from the first run.
  */
 import {
   type ConverterHint,
@@ -35,7 +35,10 @@ export const readOrMark: PayloadConverter = {
   },
 };
 
-/** Like {@link readOrMark}, but throws for the result of an activity or a child workflow: the workflow would take the marker for the result. */
+/**
+ * Like {@link readOrMark}, but throws for the result of an activity or a child workflow: the workflow would take the
+ * marker for the result.
+ */
 export const payloadConverter: PayloadConverter = {
   ...readOrMark,
   fromPayload: <T>(payload: Payload, context?: SerializationContext, hint?: ConverterHint<T>): T => {
@@ -47,7 +50,10 @@ export const payloadConverter: PayloadConverter = {
   },
 };
 
-/** The SDK sets the context to the producer of the payload: an activity or another workflow. Messages to this workflow have its own context. */
+/**
+ * The SDK sets the context to the producer of the payload: an activity or another workflow. Messages to this workflow
+ * have its own context.
+ */
 const isResult = (context: SerializationContext | undefined): boolean =>
   context?.type === 'activity' || (context?.type === 'workflow' && context.workflowId !== workflowInfo().workflowId);
 

@@ -1,8 +1,8 @@
 import { isCancellation } from '@temporalio/workflow';
 
 /**
- * Waits until every promise has settled, then throws the first error. A cancellation has priority: the other errors follow from it. With
- * `Promise.all` the first failed arm would end the campaign while the others still run.
+ * Waits until every promise has settled, then throws the first error. A cancellation has priority: the other errors
+ * follow from it. With `Promise.all` the first failed arm would end the campaign while the others still run.
  */
 export async function allOrFirstError(promises: readonly (Promise<unknown> | undefined)[]): Promise<void> {
   const results = await Promise.allSettled(promises);

@@ -2,7 +2,10 @@ import { proxyActivities } from '@temporalio/workflow';
 import type { Activities } from '../activities/index.ts';
 import { ACTIVITY_OPTIONS, JOB_ACTIVITY_OPTIONS } from './timeouts.ts';
 
-/** The activities of a stage. Each has the name of its stage as its summary, because the UI lists the activities of all stages together. */
+/**
+ * The activities of a stage. Each has the name of its stage as its summary, because the UI lists the activities of all
+ * stages together.
+ */
 export function stageActivities(summary: string) {
   const { resolveStage, startAttempt, sealStage, releaseStage } = proxyActivities<Activities>({
     ...ACTIVITY_OPTIONS,

@@ -6,7 +6,10 @@ import { answerOf } from './answers.ts';
 import type { StageActivities } from './stage-activities.ts';
 import type { StageTracker } from './stage-tracker.ts';
 
-/** Watches a job until it ends. A pause asks the job to save and stop. A cancellation stops the job before anything else. */
+/**
+ * Watches a job until it ends. A pause asks the job to save and stop. A cancellation stops the job before anything
+ * else.
+ */
 export async function watchJob(
   job: JobRef,
   tracker: StageTracker,
@@ -15,7 +18,8 @@ export async function watchJob(
   try {
     await tracker.executionStarted(job.attempt);
     const ended = awaitJob(job);
-    // If `awaitJob` fails during a pause, nobody awaits this promise yet. An unhandled rejection would fail the workflow task.
+    // If `awaitJob` fails during a pause, nobody awaits this promise yet. An unhandled rejection would fail the
+    // workflow task.
     ended.catch(() => undefined);
     const first = await Promise.race([
       ended.then(() => 'ended' as const),

@@ -8,7 +8,8 @@ import type { StageTracker } from './stage-tracker.ts';
 
 /**
  * Acts on the end of an execution that left no result: waits before the next attempt, or gives up.
- * @throws ApplicationFailure of the failure class when the stage has used up its attempts and its campaign does not hold it
+ * @throws ApplicationFailure of the failure class when the stage has used up its attempts and its campaign does not
+ *   hold it
  */
 export async function recover(
   outcome: Outcome,

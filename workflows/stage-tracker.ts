@@ -37,7 +37,10 @@ export class StageTracker {
   private readonly run: StageRun;
   private status: StageStatus;
   private times: accounting.Accounting;
-  /** Number of the next execution. Its attempt number is not known before the claim; with this number a repeated request claims once. */
+  /**
+   * Number of the next execution. Its attempt number is not known before the claim; with this number a repeated request
+   * claims once.
+   */
   private execution: number;
   private retryRequested = false;
 
@@ -95,7 +98,10 @@ export class StageTracker {
       .catch(ignoreUnlessCancelled);
   }
 
-  /** Returns the final status. The campaign gets it as the result of this workflow; a signal before would only delay the next stage. */
+  /**
+   * Returns the final status. The campaign gets it as the result of this workflow; a signal before would only delay the
+   * next stage.
+   */
   finish(state: 'completed' | 'reused', result: ManifestRef): StageStatus {
     const finishedAt = new Date().toISOString();
     this.status = { ...this.status, why: null, ...this.accounted(), state, result, finishedAt };

@@ -20,8 +20,8 @@ import { campaignPhase, isFinished } from './policy/stage-states.ts';
 import { SearchAttributes } from './search-attributes.ts';
 
 /**
- * The status of every stage of a campaign, as the Temporal UI shows it and as the query `status` returns it. Signals change the shown status
- * of a running stage. Results and failures come only from the end of the stage's workflow.
+ * The status of every stage of a campaign, as the Temporal UI shows it and as the query `status` returns it. Signals
+ * change the shown status of a running stage. Results and failures come only from the end of the stage's workflow.
  *
  * Reading the table must not change it: a query that changed state would make the workflow differ from its replay.
  */
@@ -139,7 +139,9 @@ export class StatusTable {
     this.set({ ...status, progress: status.progress ?? this.get(status.name).progress });
   }
 
-  /** The workflow of a stage failed, was cancelled or was terminated. A reason that the stage reported itself is kept. */
+  /**
+   * The workflow of a stage failed, was cancelled or was terminated. A reason that the stage reported itself is kept.
+   */
   ended(name: string, state: 'failed' | 'cancelled', why: string): void {
     this.open.delete(name);
     if (state === 'failed') this.settled.add(name);

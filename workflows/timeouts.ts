@@ -1,12 +1,12 @@
 /**
- * A worker that dies is noticed after this time. Its activities send a heartbeat every second. The value tolerates a busy worker, and
- * another worker takes over within 15 s. *Ours*.
+ * A worker that dies is noticed after this time. Its activities send a heartbeat every second. The value tolerates a
+ * busy worker, and another worker takes over within 15 s. *Ours*.
  */
 const HEARTBEAT_TIMEOUT = '8 seconds';
 
 /**
- * Options of every activity. A store or a server that fails is retried until somebody repairs it. The heartbeat notices a dead worker, so
- * `startToCloseTimeout` only has to exceed the slowest store.
+ * Options of every activity. A store or a server that fails is retried until somebody repairs it. The heartbeat notices
+ * a dead worker, so `startToCloseTimeout` only has to exceed the slowest store.
  */
 export const ACTIVITY_OPTIONS = {
   startToCloseTimeout: '6 hours',

@@ -9,7 +9,9 @@ export interface Speed {
   readonly prefillTokensPerMs: number;
 }
 
-/** Similar to an H100 with an 8B model: 256 sequences at 20 ms per step. *Ours*: a round number without a measurement. */
+/**
+ * Similar to an H100 with an 8B model: 256 sequences at 20 ms per step. *Ours*: a round number without a measurement.
+ */
 export const SPEED: Speed = { slots: 256, stepMs: 7.2, stepMsPerSequence: 0.05, prefillTokensPerMs: 20 };
 
 /** A sequence to decode. */
@@ -36,8 +38,8 @@ interface Running {
 }
 
 /**
- * Continuous batching in simulated time. The clock moves from the end of one sequence to the next, so a late real timer has no effect: a slot
- * becomes free at the simulated end of its sequence.
+ * Continuous batching in simulated time. The clock moves from the end of one sequence to the next, so a late real timer
+ * has no effect: a slot becomes free at the simulated end of its sequence.
  */
 export function createEngine(speed: Speed) {
   const waiting: Work[] = [];
@@ -114,7 +116,10 @@ export function createEngine(speed: Speed) {
       admit();
     },
     advance,
-    /** The client has disconnected. Running sequences keep their slots until their end. A real server would free them; this happens only at kills. */
+    /**
+     * The client has disconnected. Running sequences keep their slots until their end. A real server would free them;
+     * this happens only at kills.
+     */
     cancel(now: number, works: readonly Work[]): void {
       advance(now);
       for (const work of works) {
@@ -129,7 +134,10 @@ export function createEngine(speed: Speed) {
       return next === undefined ? null : stall + (next.to - steps) * stepMs();
     },
     load: () => ({ running: running.size, waiting: waitingCount() }),
-    /** `spanMs`: from the first request to the end of the last sequence. `steady`: from the first moment with all slots in use to the last. */
+    /**
+     * `spanMs`: from the first request to the end of the last sequence. `steady`: from the first moment with all slots
+     * in use to the last.
+     */
     totals: () => ({
       ...totals,
       spanMs: lastAt - (firstAt ?? lastAt),

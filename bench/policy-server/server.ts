@@ -24,8 +24,8 @@ interface CompletionBody {
 }
 
 /**
- * A policy server without a model: the completions API of vLLM, with text from rules (text-model.ts) and the speed of a simulated GPU
- * (engine.ts). `GET /totals` returns its counts, which benchmarks compare with those of the clients.
+ * A policy server without a model: the completions API of vLLM, with text from rules (text-model.ts) and the speed of a
+ * simulated GPU (engine.ts). `GET /totals` returns its counts, which benchmarks compare with those of the clients.
  */
 export async function startBenchServer({ port = 0, haste = 1, speed = {}, cacheBlocks = 65_536 }: BenchServerOptions) {
   const engine = createEngine({ ...SPEED, ...speed });
@@ -132,11 +132,17 @@ export interface Totals {
   readonly generated: number;
   /** Tokens of unfinished sequences whose client disconnected. */
   readonly aborted: number;
-  /** Σ over time of the sequences that run; time with all slots in use; time from the first request to the end of the last sequence. */
+  /**
+   * Σ over time of the sequences that run; time with all slots in use; time from the first request to the end of the
+   * last sequence.
+   */
   readonly slotMs: number;
   readonly fullMs: number;
   readonly spanMs: number;
-  /** From the first moment with all slots in use to the last: when it began, how long it was, and its Σ of the sequences that ran. */
+  /**
+   * From the first moment with all slots in use to the last: when it began, how long it was, and its Σ of the sequences
+   * that ran.
+   */
   readonly steadyFromMs: number;
   readonly steadyMs: number;
   readonly steadySlotMs: number;

@@ -18,7 +18,8 @@ const KEY = 'a'.repeat(64);
 const RESULT = { kind: 'rl', key: KEY, digest: 'b'.repeat(64) } as const;
 
 /**
- * Activities of a stage with a simulated gang: only time passes. Their results have the shape and meaning of the real ones.
+ * Activities of a stage with a simulated gang: only time passes. Their results have the shape and meaning of the real
+ * ones.
  * @param runs - campaign id -> simulation
  */
 export function gangActivities(env: TestWorkflowEnvironment, runs: ReadonlyMap<string, GangRun>): Partial<Activities> {

@@ -11,12 +11,18 @@ export const bigCampaign = (): CampaignSpec => CampaignSpec.parse(parse(readFile
 
 const { rl } = bigCampaign().stages;
 
-/** Parameters x (bf16 weights, fp32 master copy, two fp32 moments of AdamW): what one checkpoint of a 70B training holds, in bytes. */
+/**
+ * Parameters x (bf16 weights, fp32 master copy, two fp32 moments of AdamW): what one checkpoint of a 70B training
+ * holds, in bytes.
+ */
 const CHECKPOINT_BYTES = 70.6e9 * (2 + 4 + 4 + 4);
 /** Each with eight GPUs. */
 export const NODES = rl.run.ranks;
 const RANKS_PER_NODE = rl.run.resources.gpus;
-/** What one node writes to the shared store, and what one process hashes (checkpoint-cost measures it), in bytes a second. *Ours*. */
+/**
+ * What one node writes to the shared store, and what one process hashes (checkpoint-cost measures it), in bytes a
+ * second. *Ours*.
+ */
 const [WRITE_RATE, HASH_RATE] = [2e9, 0.5e9];
 
 const saveSeconds = Math.ceil(
@@ -31,7 +37,8 @@ const saveSeconds = Math.ceil(
  * - queued for 17 s: time to admission of large jobs in Kueue's CI
  * - starting for 5 minutes: images, weights, rendezvous: *ours*
  * - a lost node is marked after 50 + 300 + 30 s: stock Kubernetes, by Kueue's KEP-6757
- * - a crash tells itself at once by its exit code; a preempted gang finishes its step and saves, if the grace is long enough
+ * - a crash tells itself at once by its exit code; a preempted gang finishes its step and saves, if the grace is long
+ *   enough
  *
  * The checkpoint interval, the stall limit and the grace are the example's, and come from its file.
  */

@@ -16,8 +16,9 @@ const BEAT_MS = 1000;
 const DAY_MS = 86_400_000;
 
 /**
- * Activities of a whole campaign in which nothing runs and time passes. While a stage is at work its campaign is told of the progress by
- * the schedule of the real `awaitJob`, looked at every second of its time as that does, with as many metrics as the real trainers report.
+ * Activities of a whole campaign in which nothing runs and time passes. While a stage is at work its campaign is told
+ * of the progress by the schedule of the real `awaitJob`, looked at every second of its time as that does, with as many
+ * metrics as the real trainers report.
  */
 export function campaignActivities(env: TestWorkflowEnvironment, plan: CampaignPlan): Partial<Activities> {
   const attempts = new Map<string, number>();

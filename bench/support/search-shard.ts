@@ -1,7 +1,7 @@
 /**
- * One shard of the search stage as a process, for benchmarks to measure and to kill. The program, the policy driver, the journal and the
- * domain `math` are those of a pod. The verifier is a string comparison in this process. The input is a {@link Shard} as JSON. The output is
- * lines of JSON: {@link Moment}s, and a {@link ShardResult} at the end.
+ * One shard of the search stage as a process, for benchmarks to measure and to kill. The program, the policy driver,
+ * the journal and the domain `math` are those of a pod. The verifier is a string comparison in this process. The input
+ * is a {@link Shard} as JSON. The output is lines of JSON: {@link Moment}s, and a {@link ShardResult} at the end.
  */
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
@@ -41,7 +41,9 @@ export interface ShardResult {
   readonly digest: string;
 }
 
-/** A garbage collection stops the driver for a tenth of a second, so trees that end at the same time share one sample. */
+/**
+ * A garbage collection stops the driver for a tenth of a second, so trees that end at the same time share one sample.
+ */
 const TREES_BETWEEN_LOOKS = 4;
 const MS_BETWEEN_LOOKS = 500;
 

@@ -54,7 +54,10 @@ async function plan(file: string, options: PlanOptions): Promise<ExitCode> {
   return planned.complaints.length + unsupported.length === 0 && !waits ? EXIT.ok : EXIT.failed;
 }
 
-/** What the cluster offers each stage. Each stage is checked alone, although stages that run in parallel share the cluster. */
+/**
+ * What the cluster offers each stage. Each stage is checked alone, although stages that run in parallel share the
+ * cluster.
+ */
 async function qualifications(spec: CampaignSpec, file: string | null): Promise<Map<string, Qualification>> {
   // The client library loads slowly, and most plans do not need it.
   const { createKubeClient, qualifyJob, readKubernetesSettings, surveyCluster } = await import('../../k8s/index.ts');

@@ -54,7 +54,10 @@ async function searchAttributes(client: Client, settings: ConnectionSettings): P
   );
 }
 
-/** Whether this store or nobody owns the task queue. A store without an id has had no worker yet, so any owner is accepted. */
+/**
+ * Whether this store or nobody owns the task queue. A store without an id has had no worker yet, so any owner is
+ * accepted.
+ */
 async function queue(client: Client, { taskQueue }: ConnectionSettings): Promise<Check> {
   const [holder, own] = [await queueOwnerOf(client, taskQueue), await knownStoreId(storePath())];
   const found = describeQueueOwner(taskQueue, holder).replace(/^task queue /, ''); // The row's name says it.

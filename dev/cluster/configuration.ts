@@ -25,7 +25,10 @@ export const configurationOf = (settings: ClusterSettings, runtime: Snapshotter)
   Corefile: corefile(settings),
 });
 
-/** A kubeconfig with one user. Without `certificateAuthority`, clients do not verify the server; only the components use that. */
+/**
+ * A kubeconfig with one user. Without `certificateAuthority`, clients do not verify the server; only the components use
+ * that.
+ */
 export function kubeconfigOf(access: {
   readonly server: string;
   readonly token: string;

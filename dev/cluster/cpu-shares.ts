@@ -7,8 +7,8 @@ const GROUP = '/sys/fs/cgroup/cpu/k8s.io';
 const SHARES = 1024;
 
 /**
- * Gives all pods together the weight of four processes per core. Without systemd, the machine's processes are in the root group, and by
- * default all pods together would weigh as much as one of them.
+ * Gives all pods together the weight of four processes per core. Without systemd, the machine's processes are in the
+ * root group, and by default all pods together would weigh as much as one of them.
  */
 export function setPodCpuShares(): void {
   if (!existsSync('/sys/fs/cgroup/cpu/cpu.shares')) return; // cgroup version 2 needs no change.

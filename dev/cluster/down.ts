@@ -11,8 +11,8 @@ import { componentPid, killComponent, stopComponent } from './processes.ts';
 import { readSettings } from './settings.ts';
 
 /**
- * Removes the cluster: pods, processes, mounts, bridge and folder. Keeps the store and the built programs. May be killed at any point and
- * run again. @returns whether there was a cluster
+ * Removes the cluster: pods, processes, mounts, bridge and folder. Keeps the store and the built programs. May be
+ * killed at any point and run again. @returns whether there was a cluster
  */
 export async function clusterDown(printLine: (line: string) => void): Promise<boolean> {
   const folder = clusterPath();
@@ -42,7 +42,10 @@ async function endContainers(printLine: (line: string) => void): Promise<void> {
   for (const task of tasks) await ctr('tasks', 'delete', '--force', task);
 }
 
-/** The kubelet creates a link to the log of every container in /var/log/containers, which all kubelets of a machine share. */
+/**
+ * The kubelet creates a link to the log of every container in /var/log/containers, which all kubelets of a machine
+ * share.
+ */
 async function removeLinksInto(logs: string): Promise<void> {
   const folder = '/var/log/containers';
   for (const name of await readdir(folder).catch(() => [])) {

@@ -17,7 +17,10 @@ export function foreignKubeconfig(env: NodeJS.ProcessEnv = process.env): string 
   return named === undefined || named === '' || resolve(named) === kubeconfigPath() ? null : named;
 }
 
-/** Reads the version of the cluster. @throws CommandError 66 when the file does not exist, 69 when the API server does not answer */
+/**
+ * Reads the version of the cluster.
+ * @throws CommandError 66 when the file does not exist, 69 when the API server does not answer
+ */
 export async function foreignCluster(kubeconfig: string): Promise<ForeignCluster> {
   const files = kubeconfig.split(':').filter(Boolean);
   if (!files.some((file) => existsSync(file))) {

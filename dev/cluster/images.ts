@@ -10,8 +10,9 @@ import { inCluster } from './paths.ts';
 import { packageFile } from './requirements.ts';
 
 /**
- * The images of a cluster on this machine, built from the machine's own files: a shell (busybox), the Python that `.venv` is based on, at the
- * same path, and the shared libraries that Python, its packages and Node load. A volume provides the project, Node and `.venv`.
+ * The images of a cluster on this machine, built from the machine's own files: a shell (busybox), the Python that
+ * `.venv` is based on, at the same path, and the shared libraries that Python, its packages and Node load. A volume
+ * provides the project, Node and `.venv`.
  */
 
 /** User and group of the pods, named in the image. */

@@ -27,8 +27,8 @@ export function configuredSnapshotter(): Snapshotter['snapshotter'] | null {
 }
 
 /**
- * Builds and imports the image of the stages' containers again when this machine's files have changed: `npm run setup` may have run since
- * `cluster:up`.
+ * Builds and imports the image of the stages' containers again when this machine's files have changed: `npm run setup`
+ * may have run since `cluster:up`.
  * @returns the name of the image in the running cluster
  */
 export async function ensureStageImage(printLine: (line: string) => void = console.error): Promise<string> {

@@ -1,7 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { execa } from 'execa';
 
-/** Mounts below the cluster's folder. They must be unmounted before the folder is removed, because a volume shows folders outside of it. */
+/**
+ * Mounts below the cluster's folder. They must be unmounted before the folder is removed, because a volume shows
+ * folders outside of it.
+ */
 
 /** Mount points at or below `folder`, deepest first, from the text of /proc/self/mountinfo. */
 export function mountsBelow(mountinfo: string, folder: string): string[] {

@@ -8,8 +8,8 @@ import { type VolumeFolders, volumesOf } from './volumes.ts';
 const REMOVED_MS = 30_000;
 
 /**
- * Removes volumes and claims of a namespace whose folders differ from the requested ones, because the folder of a volume cannot be changed.
- * The folders themselves stay.
+ * Removes volumes and claims of a namespace whose folders differ from the requested ones, because the folder of a
+ * volume cannot be changed. The folders themselves stay.
  * @throws CommandError 73 when pods use the volumes
  */
 export async function removeMovedVolumes(admin: KubeConfig, folders: VolumeFolders): Promise<void> {

@@ -8,7 +8,10 @@ import { kubeconfigOf } from './configuration.ts';
 import { removeMovedVolumes } from './moved-volumes.ts';
 import { ensureSharedFolder, type VolumeFolders, volumesOf } from './volumes.ts';
 
-/** The namespace of a worker: Pod Security, the worker's account with its rights, and claims for the store and the programs. */
+/**
+ * The namespace of a worker: Pod Security, the worker's account with its rights, and claims for the store and the
+ * programs.
+ */
 
 /** Namespace of `npm run cluster:up`. */
 export const NAMESPACE = 'orrery';

@@ -4,7 +4,8 @@ import { addressOf, bridgeOf, type ClusterSettings } from './settings.ts';
 /** The bridge between the pods and this machine. */
 
 /**
- * All IPv4 addresses of this machine. Node's own list omits a bridge without pods, and then two clusters would choose the same network.
+ * All IPv4 addresses of this machine. Node's own list omits a bridge without pods, and then two clusters would choose
+ * the same network.
  */
 export async function machineAddresses(): Promise<string[]> {
   const { stdout } = await execa('ip', ['-json', '-4', 'address']);

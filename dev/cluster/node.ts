@@ -22,7 +22,10 @@ export const H100_LABELS: Readonly<Record<string, string>> = {
 const isNodeReady = (node: V1Node): boolean =>
   node.status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True') ?? false;
 
-/** Waits until the real node is ready, and adds its GPUs and labels. @throws Error when it is not ready within `timeoutMs` */
+/**
+ * Waits until the real node is ready, and adds its GPUs and labels.
+ * @throws Error when it is not ready within `timeoutMs`
+ */
 export async function readyNode(config: KubeConfig, timeoutMs: number): Promise<void> {
   const core = config.makeApiClient(CoreV1Api);
   const deadline = Date.now() + timeoutMs;

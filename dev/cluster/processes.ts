@@ -10,8 +10,8 @@ import { clusterPath, inCluster } from './paths.ts';
 import type { ClusterSettings } from './settings.ts';
 
 /**
- * The processes of a cluster. Each has its name in its environment and is found by it. A pid file would not do: the starting process may be
- * killed before it writes the file, and the kernel reuses pids.
+ * The processes of a cluster. Each has its name in its environment and is found by it. A pid file would not do: the
+ * starting process may be killed before it writes the file, and the kernel reuses pids.
  */
 
 const MARK = 'ORRERY_CLUSTER_COMPONENT';
@@ -23,7 +23,10 @@ const STOP_GRACE_MS = 4_000;
 /** Log file of a component. */
 export const componentLog = (name: ComponentName): string => inCluster('logs', `${name}.log`);
 
-/** The pid of a component; null when it does not run. Shims inherit containerd's variable, so the program is checked too. */
+/**
+ * The pid of a component; null when it does not run. Shims inherit containerd's variable, so the program is checked
+ * too.
+ */
 export async function componentPid(name: ComponentName): Promise<number | null> {
   for (const pid of await findMarked(MARK, markOf(name))) {
     const program = await readlink(`/proc/${pid}/exe`).catch(() => '');

@@ -22,7 +22,9 @@ export interface MachineFacts {
   readonly folder: string;
 }
 
-/** Debian package -> files. One existing file means that the package is there, even if it was installed in another way. */
+/**
+ * Debian package -> files. One existing file means that the package is there, even if it was installed in another way.
+ */
 const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   runc: ['/usr/sbin/runc', '/usr/bin/runc', '/usr/local/bin/runc', '/usr/local/sbin/runc'],
   'containernetworking-plugins': ['/usr/lib/cni/bridge', '/opt/cni/bin/bridge'],
@@ -30,7 +32,9 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   iproute2: ['/usr/sbin/ip', '/sbin/ip', '/usr/bin/ip', '/bin/ip'],
 };
 
-/** The cluster's folder contains sockets. A socket path has at most 108 bytes, and our longest name takes 47 of them. */
+/**
+ * The cluster's folder contains sockets. A socket path has at most 108 bytes, and our longest name takes 47 of them.
+ */
 const LONGEST_FOLDER = 60;
 
 const ALTERNATIVE =

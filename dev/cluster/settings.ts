@@ -47,7 +47,10 @@ export function readSettings(): ClusterSettings | null {
   }
 }
 
-/** The settings of this project's cluster, else new ones. @param addresses - addresses of this machine, whose networks are in use */
+/**
+ * The settings of this project's cluster, else new ones.
+ * @param addresses - addresses of this machine, whose networks are in use
+ */
 export async function ensureSettings(addresses: readonly string[]): Promise<ClusterSettings> {
   const standing = readSettings();
   if (standing !== null) return standing;

@@ -46,7 +46,8 @@ export const clusterTaskQueue = (env: NodeJS.ProcessEnv = process.env): string =
   queueFrom(env) ?? `${connectionSettings(env).taskQueue}-kubernetes`;
 
 /**
- * Creates the cluster, or completes a partial one. Every step keeps what exists, so the process may be killed at any point and run again.
+ * Creates the cluster, or completes a partial one. Every step keeps what exists, so the process may be killed at any
+ * point and run again.
  * @throws CommandError 69 when this machine cannot run a cluster, or when a component does not start
  */
 export async function clusterUp(printLine: PrintLine): Promise<ClusterSettings> {
@@ -86,7 +87,10 @@ async function start(name: ComponentName, settings: ClusterSettings): Promise<vo
   await startComponent(name, settings);
 }
 
-/** Waits until a component is ready. @throws CommandError 69 with the end of its log when it has ended or takes too long */
+/**
+ * Waits until a component is ready.
+ * @throws CommandError 69 with the end of its log when it has ended or takes too long
+ */
 async function until(isComponentReady: () => boolean | Promise<boolean>, name: ComponentName): Promise<void> {
   const deadline = Date.now() + START_TIMEOUT_MS;
   for (let polls = 0; !(await isComponentReady()); polls += 1) {

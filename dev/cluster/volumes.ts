@@ -5,8 +5,8 @@ import { POD_USER } from './images.ts';
 import { NODE } from './settings.ts';
 
 /**
- * Folders of this machine as volumes, each with a claim: Pod Security `restricted` forbids pods to mount a folder directly. A local volume does
- * not enforce its access mode, so all pods of the node can use it at once.
+ * Folders of this machine as volumes, each with a claim: Pod Security `restricted` forbids pods to mount a folder
+ * directly. A local volume does not enforce its access mode, so all pods of the node can use it at once.
  */
 
 /** Names of the claims in a namespace. */
@@ -64,8 +64,8 @@ function volumeAndClaim(
 }
 
 /**
- * Creates a folder that the worker and the pods share. It belongs to the pods' group, and new files inherit the group. The worker must keep
- * new files writable for the group (umask 002).
+ * Creates a folder that the worker and the pods share. It belongs to the pods' group, and new files inherit the group.
+ * The worker must keep new files writable for the group (umask 002).
  */
 export async function ensureSharedFolder(folder: string): Promise<void> {
   await mkdir(folder, { recursive: true });

@@ -1,9 +1,10 @@
 /**
- * Installs the Python environment in `.venv` with exactly the packages of the requirements file, and checks their hashes. Takes only a few
- * milliseconds when the environment is up to date.
+ * Installs the Python environment in `.venv` with exactly the packages of the requirements file, and checks their
+ * hashes. Takes only a few milliseconds when the environment is up to date.
  *
- * Environment: `ORRERY_BASE_PYTHON` (interpreter to build on), `ORRERY_REQUIREMENTS` (another compiled file than trainers/requirements.txt,
- * for example one without CUDA: see docs/install.md), and all of uv's own settings (`UV_INDEX_URL`, `UV_TORCH_BACKEND`, ...).
+ * Environment: `ORRERY_BASE_PYTHON` (interpreter to build on), `ORRERY_REQUIREMENTS` (another compiled file than
+ * trainers/requirements.txt, for example one without CUDA: see docs/install.md), and all of uv's own settings
+ * (`UV_INDEX_URL`, `UV_TORCH_BACKEND`, ...).
  */
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, statfsSync, writeFileSync } from 'node:fs';

@@ -4,7 +4,10 @@ import { CommandError, EXIT } from '../../config/command-errors.ts';
 import { inOrrery } from '../../config/paths.ts';
 import type { Interpreter } from './interpreter.ts';
 
-/** Finds `uv`, the installer of Python packages, on the PATH. If there is none, installs it from PyPI under .orrery/tools. */
+/**
+ * Finds `uv`, the installer of Python packages, on the PATH. If there is none, installs it from PyPI under
+ * .orrery/tools.
+ */
 export async function findUv(python: () => Promise<Interpreter>): Promise<string> {
   const onPath = await execa('uv', ['--version'], { reject: false });
   if (!onPath.failed) return 'uv';

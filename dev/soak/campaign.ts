@@ -12,7 +12,10 @@ export interface Campaign {
   readonly id: string;
   /** Retries while Temporal does not answer. */
   submit(): Promise<'started' | 'refused'>;
-  /** Sends a signal, which Temporal keeps while there is no worker, or an update, which waits until the campaign is paused. */
+  /**
+   * Sends a signal, which Temporal keeps while there is no worker, or an update, which waits until the campaign is
+   * paused.
+   */
   pause(by: 'signal' | 'update'): Promise<void>;
   resume(): Promise<void>;
   /** Phase of the campaign; null without an answer within some seconds. */

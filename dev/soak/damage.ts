@@ -7,7 +7,10 @@ import type { Random } from './random.ts';
 
 const stageDir = (store: string, key: string): string => join(store, 'stages', key);
 
-/** Damages the newest checkpoint of a stage in one of four ways. @returns a description of the damage; null without a checkpoint */
+/**
+ * Damages the newest checkpoint of a stage in one of four ways.
+ * @returns a description of the damage; null without a checkpoint
+ */
 export async function damageNewestCheckpoint(store: string, key: string, random: Random): Promise<string | null> {
   const newest = (await checkpointsOf(store, key)).at(-1);
   if (newest === undefined) return null;
@@ -74,7 +77,10 @@ const journalName = ({ attempt, part }: Part): string => `${String(part).padStar
 export const hasJournal = async (store: string, part: Part): Promise<boolean> =>
   (await sizeOf(join(stageDir(store, part.key), 'journal', journalName(part)))) > 0;
 
-/** Truncates the journal of one attempt at a random byte of its last 2 KiB. @returns a description; null without a journal */
+/**
+ * Truncates the journal of one attempt at a random byte of its last 2 KiB.
+ * @returns a description; null without a journal
+ */
 export async function cutJournal(store: string, part: Part, random: Random): Promise<string | null> {
   const name = journalName(part);
   const path = join(stageDir(store, part.key), 'journal', name);
@@ -101,7 +107,8 @@ export async function finishedStages(store: string): Promise<string[]> {
 }
 
 /**
- * Replaces the manifest of a finished stage by one with other counts and a matching checksum, by that of another stage, or by a truncated one.
+ * Replaces the manifest of a finished stage by one with other counts and a matching checksum, by that of another stage,
+ * or by a truncated one.
  * @param others - keys of other finished stages
  * @returns a description, and a check whether the manifest is restored; null when the store is not writable
  */

@@ -8,7 +8,10 @@ export interface Tools {
   readonly target: Target;
   /** The campaign under test. */
   readonly campaign: Campaign;
-  /** Submits a second campaign with the same spec under another id. @returns its id; null when it was submitted before */
+  /**
+   * Submits a second campaign with the same spec under another id.
+   * @returns its id; null when it was submitted before
+   */
   readonly submitTwin: () => Promise<string | null>;
   readonly random: Random;
   /** Key of a stage -> how often faults have struck it in this round. Updated by the faults. */

@@ -11,7 +11,10 @@ import type { Program, Target } from './target.ts';
 const PATIENCE_MS = 240_000;
 const LOOK_MS = 250;
 
-/** All kinds of faults. Source: issue reports about schedulers and trainers, and the behaviour of laptops. The weights are *ours*. */
+/**
+ * All kinds of faults. Source: issue reports about schedulers and trainers, and the behaviour of laptops. The weights
+ * are *ours*.
+ */
 export const FAULTS: readonly Fault[] = [
   {
     ...{ kind: 'worker-kill', weight: 4, needs: ['worker'], lasts: true },
@@ -221,8 +224,8 @@ const struck = (program: Program, explains: readonly string[], seen: string, mor
 });
 
 /**
- * Chooses a program to strike. A stage that was struck often is mostly spared. Otherwise, stages that start slowly would take all the faults,
- * and later stages would get none.
+ * Chooses a program to strike. A stage that was struck often is mostly spared. Otherwise, stages that start slowly
+ * would take all the faults, and later stages would get none.
  */
 async function chosen(
   { target, random, strikes }: Tools,

@@ -27,7 +27,10 @@ const SIGNALS = {
   stage: ['setPaused', 'retry', 'no-such-signal'],
 } as const;
 
-/** Arguments that are invalid for every signal. The empty list is not among them: `pause`, `resume` and `retry` take no arguments. */
+/**
+ * Arguments that are invalid for every signal. The empty list is not among them: `pause`, `resume` and `retry` take no
+ * arguments.
+ */
 const ARGUMENTS: readonly (readonly [what: string, payloads: readonly RawPayload[]])[] = [
   ['a text', [json('garbage')]],
   ['a list', [json([1, [2, [3]]])]],

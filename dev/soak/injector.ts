@@ -11,7 +11,10 @@ export interface Injection {
   readonly enough: AbortSignal;
   /** Mean time between two faults in seconds. */
   readonly gapSeconds: number;
-  /** Kind -> how often it was caused in all rounds so far. Rare kinds are more likely to be drawn. Updated by the injector. */
+  /**
+   * Kind -> how often it was caused in all rounds so far. Rare kinds are more likely to be drawn. Updated by the
+   * injector.
+   */
   readonly caused: Map<string, number>;
   /** Called for every fault when it has ended. */
   readonly record: (fault: FaultRecord) => void;
@@ -22,8 +25,8 @@ const MISSES = 20;
 const LONGEST_GAP = 3;
 
 /**
- * Draws faults by seed and causes them until there were enough or the round is over. It acts only through the target and so works with any
- * executor.
+ * Draws faults by seed and causes them until there were enough or the round is over. It acts only through the target
+ * and so works with any executor.
  * @returns the number of caused faults, after all of them have ended
  */
 export async function injectFaults({
@@ -82,7 +85,10 @@ export async function injectFaults({
   return done;
 }
 
-/** Exponential times: many faults follow each other closely, so some strike while the system recovers from the one before. */
+/**
+ * Exponential times: many faults follow each other closely, so some strike while the system recovers from the one
+ * before.
+ */
 const gap = (random: Random, mean: number): number => Math.min(LONGEST_GAP * mean, -Math.log(1 - random.next()) * mean);
 
 function recordOf(fault: Fault, at: string, id: number, done: Done): FaultRecord {

@@ -66,7 +66,10 @@ interface StageResult {
   readonly result: { readonly key: string; readonly digest: string } | null;
 }
 
-/** Runs one campaign in a store of its own, with or without faults, and the checker on it. The evidence stays in the round's folder. */
+/**
+ * Runs one campaign in a store of its own, with or without faults, and the checker on it. The evidence stays in the
+ * round's folder.
+ */
 export async function runRound(options: RoundOptions): Promise<RoundEnd> {
   const { name, folder, spec, client, address, temporal, mark, faults, say } = options;
   const [store, home, evidence] = [join(folder, 'store'), join(folder, 'home'), join(folder, 'evidence')];
@@ -169,8 +172,8 @@ async function untilEnded(workflow: () => Promise<string | null>, patience: Abor
 }
 
 /**
- * Runs the reconciler, which workers run every few minutes. It keeps young files, because someone may be writing them. No writer is left
- * here, so the remaining files get an older time first.
+ * Runs the reconciler, which workers run every few minutes. It keeps young files, because someone may be writing them.
+ * No writer is left here, so the remaining files get an older time first.
  */
 async function cleanedUp(
   store: string,

@@ -20,9 +20,15 @@ export interface SoakOptions {
   /** Total number of faults, over as many campaigns as needed. */
   readonly faults: number;
   readonly seed: number;
-  /** After this time since the undisturbed run, no fault is drawn and no campaign starts. The running campaign ends normally. */
+  /**
+   * After this time since the undisturbed run, no fault is drawn and no campaign starts. The running campaign ends
+   * normally.
+   */
   readonly minutes: number;
-  /** Mean time between two faults. The default is a share of the undisturbed run, so that faults spread over the whole campaign. */
+  /**
+   * Mean time between two faults. The default is a share of the undisturbed run, so that faults spread over the whole
+   * campaign.
+   */
   readonly gapSeconds?: number | undefined;
   readonly say: (line: string) => void;
 }
@@ -33,8 +39,8 @@ const FAULTS_PER_RUN = 12;
 const SPEC = inProject('dev', 'soak', 'micro.yaml');
 
 /**
- * Runs the campaign once without faults, and then with faults, each time in a new store, until there were enough faults. Everything is in a
- * temporary folder and on ports of its own. The project's `.orrery` is not used.
+ * Runs the campaign once without faults, and then with faults, each time in a new store, until there were enough
+ * faults. Everything is in a temporary folder and on ports of its own. The project's `.orrery` is not used.
  * @returns the result, and the folder with the evidence
  */
 export async function runSoak(options: SoakOptions): Promise<{ result: SoakResult; folder: string }> {

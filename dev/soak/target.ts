@@ -1,6 +1,6 @@
 /**
- * The system under test, as the faults see it. `local/` implements it for processes on this machine. A target for pods on a cluster can
- * implement it too.
+ * The system under test, as the faults see it. `local/` implements it for processes on this machine. A target for pods
+ * on a cluster can implement it too.
  */
 export interface Target {
   /** Faults that cannot be caused here, by kind, each with the reason. */
@@ -10,7 +10,10 @@ export interface Target {
   /** Sends a signal. @returns whether the process was still running */
   signal(program: Program, signal: 'SIGKILL' | 'SIGTERM' | 'SIGSTOP' | 'SIGCONT'): Promise<boolean>;
   isAlive(program: Program): Promise<boolean>;
-  /** Captures what is needed to start a main program again with the same attempt, like a pod on a machine that was cut off. */
+  /**
+   * Captures what is needed to start a main program again with the same attempt, like a pod on a machine that was cut
+   * off.
+   */
   remember(program: Program): Promise<Zombie>;
   readonly worker: Service;
   /** Runs a second worker beside the first. @returns a function that ends it */
@@ -18,7 +21,9 @@ export interface Target {
   /** Starts a worker with another store on the same task queue. @returns how it ended; null when it did not end */
   startStrangeWorker(timeoutMs: number): Promise<{ readonly exitCode: number | null; readonly polled: boolean } | null>;
   readonly temporal: Service;
-  /** Kills every process at once: workers, Temporal, executions. Files stay. Does not restart the worker and Temporal. */
+  /**
+   * Kills every process at once: workers, Temporal, executions. Files stay. Does not restart the worker and Temporal.
+   */
   powerCut(): Promise<void>;
   /** Folder of the store. Faults damage its files. */
   readonly store: string;

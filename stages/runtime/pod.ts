@@ -87,7 +87,9 @@ async function readStage(path: string, store: string): Promise<StageFile> {
   }
 }
 
-/** Schemas by kind. A pod loads that of its own kind alone, so that a new field of one kind changes no key of another. */
+/**
+ * Schemas by kind. A pod loads that of its own kind alone, so that a new field of one kind changes no key of another.
+ */
 // @loads spec/stages/{kind}.ts
 const STAGE_FILES: { readonly [K in StageKind]?: () => Promise<z.ZodType<StageFile>> } = {
   prepare: async () => (await import('../../spec/stages/prepare.ts')).PrepareStageFile,
@@ -99,7 +101,9 @@ const STAGE_FILES: { readonly [K in StageKind]?: () => Promise<z.ZodType<StageFi
   analyse: async () => (await import('../../spec/stages/analyse.ts')).AnalyseStageFile,
 };
 
-/** @throws InvalidInputError when the file has no kind; StageExit `InvalidInput` when it is the kind of another program */
+/**
+ * @throws InvalidInputError when the file has no kind; StageExit `InvalidInput` when it is the kind of another program
+ */
 async function schemaOf(value: unknown, path: string): Promise<z.ZodType<StageFile>> {
   const { kind } = parseOrRefuse(z.looseObject({ kind: StageKind }), value, path);
   const load = STAGE_FILES[kind];

@@ -23,7 +23,8 @@ const CLOSES: Readonly<Record<string, string>> = { ')': '(', ']': '[', '}': '{' 
 
 /**
  * Cuts Python into logical lines of tokens, without comments and blank lines.
- * @throws Error naming the line where it finds what is no Python: an open string, a bracket that does not fit, a foreign character
+ * @throws Error naming the line where it finds what is no Python: an open string, a bracket that does not fit, a
+ *   foreign character
  */
 export function linesOfPython(text: string): Line[] {
   const lines: Line[] = [];
@@ -78,7 +79,10 @@ export function linesOfPython(text: string): Line[] {
   return lines;
 }
 
-/** Where a string ends that has begun with these quotes before `from`; null where it does not. Raw strings keep quotes alike. */
+/**
+ * Where a string ends that has begun with these quotes before `from`; null where it does not. Raw strings keep quotes
+ * alike.
+ */
 function endOfString(text: string, from: number, quotes: string): number | null {
   for (let at = from; at < text.length; at++) {
     if (text[at] === '\\') at += 1;

@@ -8,8 +8,9 @@ const MODULES_UNFOLLOWED = /^(?:importlib|imp|runpy|pkgutil|zipimport)(?:\.|$)/;
 const SEARCH_PATHS: ReadonlySet<string> = new Set(['path', 'meta_path', 'path_hooks']);
 
 /**
- * Finds what a Python module loads: its imports, inside functions too, but not those for type checkers alone (`if TYPE_CHECKING:`).
- * `import` is a keyword, so that each one begins or continues an import statement, wherever it stands.
+ * Finds what a Python module loads: its imports, inside functions too, but not those for type checkers alone
+ * (`if TYPE_CHECKING:`). `import` is a keyword, so that each one begins or continues an import statement, wherever it
+ * stands.
  * @throws Error when the text is no Python
  */
 export function findInPython(text: string): Found {

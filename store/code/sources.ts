@@ -11,7 +11,10 @@ export interface ProgramStart {
   readonly args: readonly string[];
 }
 
-/** How a program is started: `node stages/main.ts`, `python -m orrery_trainers.sft`. Programs of others load no source of the project. */
+/**
+ * How a program is started: `node stages/main.ts`, `python -m orrery_trainers.sft`. Programs of others load no source
+ * of the project.
+ */
 export interface StageProgram {
   readonly runtime: 'node' | 'python' | 'vllm';
   readonly args: readonly string[];
@@ -52,9 +55,9 @@ export function sourcesOf({ runtime, args }: ProgramStart, loading: Loading): Ma
 }
 
 /**
- * A name does not depend on where the project or the domains lie: `stages/main.ts`, `domains/math/domain.ts` of the domain that the stage
- * loads, `ORRERY_DOMAINS/shared.ts` of other files in a folder of domains outside of the project. What is in neither is named from where
- * its importer is. {@link pathOf} of `store/sources.ts` finds them again.
+ * A name does not depend on where the project or the domains lie: `stages/main.ts`, `domains/math/domain.ts` of the
+ * domain that the stage loads, `ORRERY_DOMAINS/shared.ts` of other files in a folder of domains outside of the project.
+ * What is in neither is named from where its importer is. {@link pathOf} of `store/sources.ts` finds them again.
  */
 function nameOf(path: string, by: string, { domain, domains, projectRoot }: Loading): string {
   const from = (root: string, file: string) => relative(root, file).replaceAll(sep, '/');

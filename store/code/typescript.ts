@@ -12,8 +12,8 @@ interface Node {
 const UNFOLLOWED: ReadonlySet<string> = new Set(['createRequire', '__dirname', '__filename']);
 
 /**
- * Finds what a TypeScript module loads when it runs as Node runs it, with its types erased: `import type` loads nothing,
- * `import { type X }` loads the module.
+ * Finds what a TypeScript module loads when it runs as Node runs it, with its types erased: `import type` loads
+ * nothing, `import { type X }` loads the module.
  * @throws Error when the text does not parse
  */
 export function findInTypeScript(text: string): Found {
@@ -112,7 +112,10 @@ export function findInTypeScript(text: string): Found {
     return true;
   }
 
-  /** `new URL(path, import.meta.url)`: a file beside the module, or a folder of them where a part of the path is computed. */
+  /**
+   * `new URL(path, import.meta.url)`: a file beside the module, or a folder of them where a part of the path is
+   * computed.
+   */
   function visitUrl(node: Node, spoken: boolean): boolean {
     const { callee, arguments: given } = node as unknown as { callee: Node; arguments: { expression: Node }[] | null };
     const [path, base] = (given ?? []).map(({ expression }) => expression);

@@ -14,8 +14,8 @@ import { type FakeCluster, openFakeCluster } from '../support/fake-cluster.ts';
 import { type SimulatedPods, simulatePods } from '../support/simulated-pods.ts';
 
 /**
- * examples/llama-3.1-70b.yaml on 64 fake nodes of eight H100: its stages are real Jobs of a real cluster, its pods run nothing, and a simulation
- * plays their programs with time compressed (a day is a second).
+ * examples/llama-3.1-70b.yaml on 64 fake nodes of eight H100: its stages are real Jobs of a real cluster, its pods run
+ * nothing, and a simulation plays their programs with time compressed (a day is a second).
  */
 const NODES = 64;
 const EXAMPLE = 'examples/llama-3.1-70b.yaml';

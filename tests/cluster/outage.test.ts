@@ -13,7 +13,10 @@ import { aSmallCampaign, type ClusterBench, openClusterBench } from '../support/
 const OUTAGE_MS = 60_000;
 /** Within which the status is to be right again. */
 const RIGHT_AGAIN_MS = 5_000;
-/** What the Job controller may take to say that a Job has ended while the server was away: it waits longer with every failed try. */
+/**
+ * What the Job controller may take to say that a Job has ended while the server was away: it waits longer with every
+ * failed try.
+ */
 const CONTROLLER_MS = 90_000;
 
 /** By campaign: what its `pretrain` does while nobody can ask. */

@@ -18,7 +18,10 @@ import { stagesOfStore } from '../support/store-facts.ts';
 const RL_STEPS = 60;
 const RL_INTERVAL = 12;
 
-/** The campaign of the soak in one arm, with two ranks in SFT and in RL, which halve the micro-batches, and with steps enough in RL to be killed among them. */
+/**
+ * The campaign of the soak in one arm, with two ranks in SFT and in RL, which halve the micro-batches, and with steps
+ * enough in RL to be killed among them.
+ */
 function microCampaign(): CampaignSpecInput {
   const spec = parse(readFileSync(inProject('dev/soak/micro.yaml'), 'utf8'));
   const stages: Record<string, { run: { shards?: number } }> = spec.stages;
@@ -83,7 +86,10 @@ interface Killed {
   readonly done: number;
 }
 
-/** SIGKILL to the trainer of rank 0, from outside of its pod, when it has made a step since its first complete checkpoint. */
+/**
+ * SIGKILL to the trainer of rank 0, from outside of its pod, when it has made a step since its first complete
+ * checkpoint.
+ */
 async function killMidRl({ namespace, store }: ClusterBench): Promise<Killed> {
   const ranks = async () => (await podsOf(namespace, 'astro.rl')).filter(isRunning);
   await eventually('both ranks of RL run', async () => (await ranks()).length === 2, 400_000);
@@ -137,7 +143,8 @@ test('a real campaign in real pods, its RL trainer killed midway, makes what the
   expect(killed.done - killed.saved).toBeLessThanOrEqual(RL_INTERVAL);
   expect(read(join(checkpointsDir(rl), 'attempt-00001.json'))).toMatchObject({ step: killed.saved, passedOver: [] });
   expect(read<Progress>(progressPath(rl, 0))).toMatchObject({ from: killed.saved, done: RL_STEPS });
-  // SIGKILL that was not the kernel's for want of memory: a crash, of the pod that was killed and not of the one that missed it.
+  // SIGKILL that was not the kernel's for want of memory: a crash, of the pod that was killed and not of the one that
+  // missed it.
   expect(stages.find(({ name }) => name === 'astro/rl')).toMatchObject({
     executions: 2,
     incidents: [{ class: 'Crashed', exitCode: 137, part: 0, message: expect.stringMatching(/killed by SIGKILL/) }],
@@ -161,7 +168,8 @@ test('a real campaign in real pods, its RL trainer killed midway, makes what the
   expect(await jobsOf(namespace)).toHaveLength(stages.length + 1);
   expect(await leftovers(namespace)).toEqual([]);
 
-  // Stage by stage the same. The report of `analyse` tells times, and its key counts those of what it reads, so of it only counts are.
+  // Stage by stage the same. The report of `analyse` tells times, and its key counts those of what it reads, so of it
+  // only counts are.
   const inPods = manifestsOf(store);
   const facts = (manifests: Map<string, Manifest>) =>
     Object.fromEntries(

@@ -13,7 +13,10 @@ const LIMIT_MS = 30_000;
 const oneStage = (run: object = {}, stage: StageKind = 'prepare'): CampaignSpecInput =>
   aSmallCampaign({ arms: [{ name: 'astro' }], until: 'linearise', run: { [stage]: run } });
 
-/** Runs a campaign whose first stage cannot run, against a cluster that the settings describe wrongly. @returns how that stage ended */
+/**
+ * Runs a campaign whose first stage cannot run, against a cluster that the settings describe wrongly.
+ * @returns how that stage ended
+ */
 async function refused(bench: ClusterBench, id: string, spec: CampaignSpecInput): Promise<StageStatus> {
   const handle = await startCampaign(bench, id, spec);
   const began = Date.now();

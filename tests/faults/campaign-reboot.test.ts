@@ -66,7 +66,8 @@ test('a machine that was started again is told from a crash, and does not spend 
   await machine.startWorker();
   await machine.client().workflow.start('campaign', { taskQueue: 'orrery', workflowId: 'rebooted', args: [spec] });
   await untilInTheMiddle(new Set());
-  // The machine cannot be started again here. What would differ is the boot id that supervisors note: this is a fake of that alone.
+  // The machine cannot be started again here. What would differ is the boot id that supervisors note: this is a fake of
+  // that alone.
   const jobs = join(machine.home, 'jobs');
   for (const job of readdirSync(jobs)) {
     const path = join(jobs, job, 'supervisor.json');

@@ -6,8 +6,9 @@ import { aJob, doing, Machine, policyServer } from '../local/support.ts';
 import { FAKETIME, why, withoutFaketime } from './support/tools.ts';
 
 /**
- * The clock is stepped for the worker, its supervisors and their programs alone, see stages-clock.test.ts. What waits must wait as long as it
- * would have: with a clock an hour ahead, every time of the day that was noted before lies long ago.
+ * The clock is stepped for the worker, its supervisors and their programs alone, see stages-clock.test.ts. What waits
+ * must wait as long as it would have: with a clock an hour ahead, every time of the day that was noted before lies long
+ * ago.
  */
 const test = base.skipIf(withoutFaketime !== null);
 

@@ -9,8 +9,9 @@ import { FAKETIME, why, withoutFaketime } from './support/tools.ts';
 import { aWorld, startCountdownPolicy, type World } from './support/world.ts';
 
 /**
- * The clock of the machine is everybody's, so it is not stepped. libfaketime stands between the program and the C library (Node's and
- * Python's, its verifier being stepped too) and tells it another time of day. The monotonic clock goes on as it does where a clock is set.
+ * The clock of the machine is everybody's, so it is not stepped. libfaketime stands between the program and the C
+ * library (Node's and Python's, its verifier being stepped too) and tells it another time of day. The monotonic clock
+ * goes on as it does where a clock is set.
  */
 let server: FakePolicyServer;
 let world: World;

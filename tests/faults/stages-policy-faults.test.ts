@@ -6,8 +6,8 @@ import { entriesOnDisk } from './support/journals.ts';
 import { aWorld, startCountdownPolicy, type World } from './support/world.ts';
 
 /**
- * Stage programs whose policy server goes wrong. It is a fake over real HTTP, because a real one cannot be told to answer garbage; what a
- * real one can do is in `stages-real-policy.test.ts`.
+ * Stage programs whose policy server goes wrong. It is a fake over real HTTP, because a real one cannot be told to
+ * answer garbage; what a real one can do is in `stages-real-policy.test.ts`.
  */
 describe('a stage', () => {
   let server: FakePolicyServer;

@@ -8,8 +8,9 @@ import { aRealPolicyServer, type RealPolicyServer, writeTinyPolicy } from './sup
 import { aWorld, type FaultStage, type World } from './support/world.ts';
 
 /**
- * Search and evaluation over the real policy server (its NumPy side) and the real verifier. The policy is random: what matters here is that
- * a request has the same answer whenever it is asked, whatever else the server is at and whoever was killed before.
+ * Search and evaluation over the real policy server (its NumPy side) and the real verifier. The policy is random: what
+ * matters here is that a request has the same answer whenever it is asked, whatever else the server is at and whoever
+ * was killed before.
  */
 const ROUNDS = Number(process.env.ORRERY_FAULT_ROUNDS ?? 3);
 const SEED = Number(process.env.ORRERY_FAULT_SEED ?? 1);

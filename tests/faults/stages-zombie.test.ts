@@ -40,8 +40,9 @@ async function replace(stage: FaultStage) {
 }
 
 /**
- * What an attempt may still write without misleading anyone: lines of its own journal, which count once whole; temporary files; a report of
- * its progress that it was held in the middle of, which names its attempt and so is not counted.
+ * What an attempt may still write without misleading anyone: lines of its own journal, which count once whole;
+ * temporary files; a report of its progress that it was held in the middle of, which names its attempt and so is not
+ * counted.
  */
 const ofTheZombie = (path: string) =>
   path.startsWith('journal/00000-attempt-0.') || path.startsWith('progress/') || path.endsWith('.tmp');
@@ -70,8 +71,8 @@ describe('an attempt that is stopped, replaced, and goes on later, publishes not
   });
 
   /**
-   * The narrowest moment: it has asked the fence, which let it pass, and is about to give its output the name. A tracer delays that system
-   * call; stopping the tracer holds the program right there for as long as it takes.
+   * The narrowest moment: it has asked the fence, which let it pass, and is about to give its output the name. A tracer
+   * delays that system call; stopping the tracer holds the program right there for as long as it takes.
    */
   test.skipIf(withoutStrace !== null).each([
     { name: 'its output', folder: 'data', file: 'pass-rates-00000.jsonl' },

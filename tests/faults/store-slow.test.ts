@@ -16,7 +16,10 @@ beforeAll(async () => {
 });
 afterAll(() => server[Symbol.asyncDispose]());
 
-/** What a stage program writes with, each call slowed down. Loading its own sources opens hundreds of files, so `openat` is left as it is. */
+/**
+ * What a stage program writes with, each call slowed down. Loading its own sources opens hundreds of files, so `openat`
+ * is left as it is.
+ */
 const CALLS = 'fsync,fdatasync,rename,link,linkat';
 
 test.skipIf(withoutStrace !== null)(

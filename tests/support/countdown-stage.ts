@@ -15,7 +15,10 @@ export interface CountdownStage {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** A context of a countdown stage in a folder, with a real journal and real files, but no runtime. A list collects its reports. */
+/**
+ * A context of a countdown stage in a folder, with a real journal and real files, but no runtime. A list collects its
+ * reports.
+ */
 export async function countdownStage<K extends StageKind>(
   kind: K,
   { dir, config, records, attempt = 0, part = 0, signal = new AbortController().signal }: CountdownStage,

@@ -20,8 +20,8 @@ export function testEnvironment(env: NodeJS.ProcessEnv, home: string, rules: Rul
 }
 
 /**
- * Takes from this process, and so from every test and every program that a test starts, what is the person's own: variables, the files of
- * a home folder (`~/.kube/config`, `~/.config/temporalio`), the mask of new files.
+ * Takes from this process, and so from every test and every program that a test starts, what is the person's own:
+ * variables, the files of a home folder (`~/.kube/config`, `~/.config/temporalio`), the mask of new files.
  */
 export function forgetThePerson(): void {
   const home = mkdtempSync(join(tmpdir(), 'orrery-home-'));

@@ -24,7 +24,10 @@ import { madeByThisProcess, POOL, removeAbandoned, removeClusterWide } from './c
 import { ANY_SIZE } from './engines.ts';
 import { startTemporal } from './temporal.ts';
 
-/** A namespace of the real cluster whose pods all go to fake nodes (KWOK), with a store, a real Temporal and real workers on it. */
+/**
+ * A namespace of the real cluster whose pods all go to fake nodes (KWOK), with a store, a real Temporal and real
+ * workers on it.
+ */
 export interface FakeCluster {
   /** Kubeconfig of the administrator. */
   readonly config: KubeConfig;
@@ -36,7 +39,10 @@ export interface FakeCluster {
   startWorker(): Promise<{ readonly kube: KubeClient; stop(): Promise<void> }>;
   /** Adds fake nodes with eight H100 GPUs, until the namespace is closed. */
   addNodes(count: number): Promise<void>;
-  /** A process that simulates the programs of all pods, each for the given time. `died` rejects when it ends before it is stopped. */
+  /**
+   * A process that simulates the programs of all pods, each for the given time. `died` rejects when it ends before it
+   * is stopped.
+   */
   simulate(seconds: number): Promise<{ readonly died: Promise<never>; stop(): void }>;
   close(): Promise<void>;
 }

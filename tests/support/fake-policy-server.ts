@@ -14,8 +14,8 @@ export interface FakeRequest {
 }
 
 /**
- * What to do instead of the normal answer: send an answer of the test; send nothing and keep the connection open; close the connection; or
- * break off in the middle of the answer.
+ * What to do instead of the normal answer: send an answer of the test; send nothing and keep the connection open; close
+ * the connection; or break off in the middle of the answer.
  */
 export type Instead =
   | { readonly status: number; readonly body: string; readonly headers?: Readonly<Record<string, string>> }
@@ -38,9 +38,10 @@ export interface FakePolicyServer extends AsyncDisposable {
 }
 
 /**
- * A fake policy server without a model. Equal requests always get equal completions. It implements the part of the protocol that
- * `stages/policy/policy.ts` needs. A word is a token.
- * @param contextTokens - told as vLLM does, with `POST /tokenize` and vLLM's refusals; a server that tells nothing of it without
+ * A fake policy server without a model. Equal requests always get equal completions. It implements the part of the
+ * protocol that `stages/policy/policy.ts` needs. A word is a token.
+ * @param contextTokens - told as vLLM does, with `POST /tokenize` and vLLM's refusals; a server that tells nothing of
+ *   it without
  */
 export async function startFakePolicyServer(
   reply: Reply,

@@ -1,6 +1,6 @@
 /**
- * A program that waits like the commands and saves on an interrupt: `interruptible.ts FILE SAVE_MS`. It redraws a line, and writes FILE when
- * it has saved.
+ * A program that waits like the commands and saves on an interrupt: `interruptible.ts FILE SAVE_MS`. It redraws a line,
+ * and writes FILE when it has saved.
  */
 import { writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';

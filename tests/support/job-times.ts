@@ -1,7 +1,10 @@
 import { BatchV1Api, type KubeConfig, makeInformer, type V1Job } from '@kubernetes/client-node';
 import { ANNOTATIONS } from '../../k8s/index.ts';
 
-/** When a Job was observed as created and as complete, in ms since the epoch. Times in the objects have only whole seconds. */
+/**
+ * When a Job was observed as created and as complete, in ms since the epoch. Times in the objects have only whole
+ * seconds.
+ */
 export interface JobTimes {
   readonly campaign: string;
   readonly stage: string;

@@ -1,8 +1,8 @@
 import { quantity } from '../../k8s/capacity/quantity.ts';
 
 /**
- * The patterns and ranges of the API server's validation of objects. They come from Kubernetes' own rules (apimachinery validation, "Labels
- * and Selectors", "Quantity"; Pod and Job API reference), independent of orrery's manifests.
+ * The patterns and ranges of the API server's validation of objects. They come from Kubernetes' own rules (apimachinery
+ * validation, "Labels and Selectors", "Quantity"; Pod and Job API reference), independent of orrery's manifests.
  */
 export function faultsOfObjects(object: unknown): string[] {
   const faults: string[] = [];

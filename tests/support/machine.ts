@@ -15,8 +15,8 @@ import { findMarked } from '../../local/processes.ts';
 const WORKER = fileURLToPath(new URL('./toy-worker.ts', import.meta.url));
 
 /**
- * A whole installation in which a test may kill every process: a Temporal server that keeps its database, workers as processes, jobs with
- * their supervisors. It runs toy stage programs (tests/support/toy).
+ * A whole installation in which a test may kill every process: a Temporal server that keeps its database, workers as
+ * processes, jobs with their supervisors. It runs toy stage programs (tests/support/toy).
  */
 export interface Machine {
   readonly store: string;
@@ -88,7 +88,10 @@ export async function openMachine(): Promise<Machine> {
   return machine;
 }
 
-/** Polls until the condition holds. The limit is generous, because machines under load are slow. @throws Error with the name of the condition */
+/**
+ * Polls until the condition holds. The limit is generous, because machines under load are slow.
+ * @throws Error with the name of the condition
+ */
 export async function until(what: string, holds: () => boolean | Promise<boolean>, timeoutMs = 90_000): Promise<void> {
   const deadline = performance.now() + timeoutMs;
   while (!(await holds())) {

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 
 /**
- * Specs made from valid ones by changing some of their values: to others of the same kind that may be valid too, and to hostile ones of any
- * kind. Equal seeds give equal specs.
+ * Specs made from valid ones by changing some of their values: to others of the same kind that may be valid too, and to
+ * hostile ones of any kind. Equal seeds give equal specs.
  */
 
 type Path = readonly (string | number)[];

@@ -38,7 +38,10 @@ export const anyEvents = (): fc.Arbitrary<TreeEvent[]> =>
 
 export const anyTree = (): fc.Arbitrary<SearchTree> => anyEvents().map((events) => events.reduce(grow, INITIAL_TREE));
 
-/** In words of countdown: a terminal with or without reasoning before its answer, right, wrong in a few ways, or without answer. */
+/**
+ * In words of countdown: a terminal with or without reasoning before its answer, right, wrong in a few ways, or without
+ * answer.
+ */
 const anyChild = (): fc.Arbitrary<NewNode> =>
   fc.oneof(
     fc.record({

@@ -1,6 +1,7 @@
 /**
- * Records the histories that tests/workflows/replay.test.ts replays: `node tests/support/record-histories.ts`.
- * Run it for a new kind of campaign. A recorded history is not replaced because today's code no longer replays it: that is what it is for.
+ * Records the histories that tests/workflows/replay.test.ts replays: `node tests/support/record-histories.ts`. Run it
+ * for a new kind of campaign. A recorded history is not replaced because today's code no longer replays it: that is
+ * what it is for.
  */
 import { execFile } from 'node:child_process';
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
@@ -78,7 +79,8 @@ const SCENARIOS: Readonly<Record<string, Scenario>> = {
       await handle.signal('resume');
     },
   },
-  // These two contain what `patched` calls in workflows/ record. Without them a removed call would replay every history.
+  // These two contain what `patched` calls in workflows/ record. Without them a removed call would replay every
+  // history.
   taken: {
     stage: 'prepare',
     spec: aCampaign({ ...ONE_ARM, seed: 10, until: 'linearise' }),

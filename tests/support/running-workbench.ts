@@ -1,7 +1,10 @@
 import { afterAll, beforeAll } from 'vitest';
 import { openWorkbench, type Workbench } from './worker.ts';
 
-/** A workbench with a running worker, shared by the tests of one file. Usable as soon as the `beforeAll` hook of this call has run. */
+/**
+ * A workbench with a running worker, shared by the tests of one file. Usable as soon as the `beforeAll` hook of this
+ * call has run.
+ */
 export function runningWorkbench(): Workbench {
   const bench = {} as Workbench;
   let opened: Workbench | undefined;

@@ -1,4 +1,7 @@
-/** {@link simulatePods} as a process of its own, so that a benchmark's numbers are its worker's: `node simulate-pods.ts KUBECONFIG NAMESPACE STORE SECONDS`. */
+/**
+ * {@link simulatePods} as a process of its own, so that a benchmark's numbers are its worker's:
+ * `node simulate-pods.ts KUBECONFIG NAMESPACE STORE SECONDS`.
+ */
 import { kubeConfigFrom } from '../../dev/cluster/api.ts';
 import { simulatePods } from './simulated-pods.ts';
 

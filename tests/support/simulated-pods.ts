@@ -13,9 +13,9 @@ import { ANNOTATIONS, LABELS } from '../../k8s/index.ts';
 import { partPath, progressPath, sha256File, stageDir, stageFilePath, writeFileAtomic } from '../../store/index.ts';
 
 /**
- * Simulates the programs of pods on fake nodes (KWOK), where nothing runs. For each running pod it fulfils the pod contract (progress, outputs,
- * and last the part's manifest), takes the given time, and lets KWOK end the pod. Its outputs have no meaning.
- * Jobs, pods, scheduling, watches, workflows and activities around it are real.
+ * Simulates the programs of pods on fake nodes (KWOK), where nothing runs. For each running pod it fulfils the pod
+ * contract (progress, outputs, and last the part's manifest), takes the given time, and lets KWOK end the pod. Its
+ * outputs have no meaning. Jobs, pods, scheduling, watches, workflows and activities around it are real.
  */
 export interface SimulatedPods {
   /** GPUs of the running pods, now and at most. */

@@ -1,8 +1,8 @@
 import type { Move, TreeNode } from '../../spec/index.ts';
 
 /**
- * A second linearisation, written from the recipe for clarity instead of speed. It uses no code of `stages/`. A tree is `nodes`, the root
- * first. `told` says whether a node has any text to write.
+ * A second linearisation, written from the recipe for clarity instead of speed. It uses no code of `stages/`. A tree is
+ * `nodes`, the root first. `told` says whether a node has any text to write.
  */
 
 /** Ancestors of a node from the root's child down to itself, by recursion. */
@@ -31,7 +31,10 @@ export function slowTerminals(nodes: readonly TreeNode[], told: (node: TreeNode)
   return { right, wrong };
 }
 
-/** The sequence L of branches, with the jumps: each to the deepest node that lies on the next branch and was visited, found by trying all. */
+/**
+ * The sequence L of branches, with the jumps: each to the deepest node that lies on the next branch and was visited,
+ * found by trying all.
+ */
 export function slowSequence(
   nodes: readonly TreeNode[],
   terminals: readonly number[],
@@ -52,7 +55,10 @@ export function slowSequence(
   return sequence;
 }
 
-/** Whether wrong branches and a right one may stand together: unlike answers, and each tells something that no other tells, both ways. */
+/**
+ * Whether wrong branches and a right one may stand together: unlike answers, and each tells something that no other
+ * tells, both ways.
+ */
 export function slowMayStandTogether(
   nodes: readonly TreeNode[],
   terminals: readonly number[],

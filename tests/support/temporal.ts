@@ -11,7 +11,9 @@ export interface TestTemporal {
   stop(): Promise<void>;
 }
 
-/** A real Temporal server for tests, on free ports and without a database file. It ends at the latest with the test run. */
+/**
+ * A real Temporal server for tests, on free ports and without a database file. It ends at the latest with the test run.
+ */
 export async function startTemporal(): Promise<TestTemporal> {
   const folder = mkdtempSync(join(tmpdir(), 'orrery-temporal-'));
   const start = async () =>

@@ -14,7 +14,10 @@ export interface OnTerminal extends AsyncDisposable {
   text(): string;
   /** Whether the cursor is visible. */
   hasCursor(): boolean;
-  /** @throws Error with the content of the screen when the text does not appear. Its limit is shorter than that of a test. */
+  /**
+   * @throws Error with the content of the screen when the text does not appear. Its limit is shorter than that of a
+   *   test.
+   */
   untilShown(what: string | RegExp, timeoutMs?: number): Promise<void>;
   press(keys: string): void;
   /** Closes the terminal. The kernel then sends SIGHUP to its processes. */

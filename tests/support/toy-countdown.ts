@@ -4,8 +4,8 @@ import { random, seedFor } from '../../stages/runtime/random.ts';
 import type { Verifier } from '../../stages/verifier/verifier.ts';
 
 /**
- * Countdown in memory: a policy that plays random legal steps and judges well, and a verifier. Deterministic by seed, and independent of the
- * code under test.
+ * Countdown in memory: a policy that plays random legal steps and judges well, and a verifier. Deterministic by seed,
+ * and independent of the code under test.
  */
 
 export const PROBLEM: Problem = {

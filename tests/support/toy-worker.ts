@@ -1,6 +1,6 @@
 /**
- * A worker for toy stage programs as a process that tests can kill: `node toy-worker.ts ADDRESS STORE HOME [QUEUE]`. It prints a line when it
- * polls.
+ * A worker for toy stage programs as a process that tests can kill: `node toy-worker.ts ADDRESS STORE HOME [QUEUE]`. It
+ * prints a line when it polls.
  */
 import { dying } from './dying.ts';
 import { createToyWorker } from './worker.ts';

@@ -168,7 +168,10 @@ describe('the restart decision', () => {
 
 describe('a budget', () => {
   const HOUR_MS = 3_600_000;
-  /** Failures of one execution after the other. @param keptAfter - what the n-th has kept, of the whole stage or of a shard */
+  /**
+   * Failures of one execution after the other.
+   * @param keptAfter - what the n-th has kept, of the whole stage or of a shard
+   */
   function lives(
     failures: number,
     keptAfter: (n: number) => Parameters<typeof afterKeptWork>[1],

@@ -1,4 +1,7 @@
-/** Parses the inputs of the two workflows. Anyone can start them with anything. Invalid input ends the workflow with an error message. */
+/**
+ * Parses the inputs of the two workflows. Anyone can start them with anything. Invalid input ends the workflow with an
+ * error message.
+ */
 import { ApplicationFailure, workflowInfo } from '@temporalio/workflow';
 import {
   CampaignId,
@@ -16,8 +19,8 @@ import { armName, stageKind, stageName } from './status.ts';
 import { Unreadable } from './unreadable.ts';
 
 /**
- * Ends the workflow with the failure `InvalidInput` when `parse` refuses the input. Any other error is a programming error: it fails the
- * workflow task until the code is repaired.
+ * Ends the workflow with the failure `InvalidInput` when `parse` refuses the input. Any other error is a programming
+ * error: it fails the workflow task until the code is repaired.
  */
 export function parseInput<T>(parse: () => T): T {
   try {
@@ -109,7 +112,10 @@ export function parseStageStart(input: unknown, more: readonly unknown[]): Stage
 /** Whether this run continues an earlier run. Cron and retries set the same field; both are refused before. */
 const isContinued = (): boolean => (workflowInfo().continuedFromExecutionRunId ?? '') !== '';
 
-/** With cron or a retry policy, Temporal would start the workflow again with its first input, and the run would look continued. */
+/**
+ * With cron or a retry policy, Temporal would start the workflow again with its first input, and the run would look
+ * continued.
+ */
 function refuseRepetition(): void {
   const { cronSchedule, retryPolicy } = workflowInfo();
   const complaints = [

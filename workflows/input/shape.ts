@@ -2,9 +2,9 @@ import { boundedText, type Complaint, InvalidInputError, shownValue } from '../.
 import { Unreadable } from './unreadable.ts';
 
 /**
- * Parser of an input of a workflow: takes an unknown value and returns a new value of a known shape that holds only known fields. A parser
- * never reads a value deeper than its own shape. Workflows use these small parsers and not zod, because each workflow execution loads its
- * whole bundle.
+ * Parser of an input of a workflow: takes an unknown value and returns a new value of a known shape that holds only
+ * known fields. A parser never reads a value deeper than its own shape. Workflows use these small parsers and not zod,
+ * because each workflow execution loads its whole bundle.
  */
 export type Shape<T> = (value: unknown, at: string) => T;
 
@@ -56,7 +56,8 @@ const isText: Shape<string> = when('text', (value) => typeof value === 'string')
 export const flag: Shape<boolean> = when('true or false', (value) => typeof value === 'boolean');
 
 /**
- * Largest count or amount. Far above real values, and small enough that sums over all stages of a campaign stay exact or finite. *Ours*.
+ * Largest count or amount. Far above real values, and small enough that sums over all stages of a campaign stay exact
+ * or finite. *Ours*.
  */
 const MOST = 1e12;
 const numberWithin = (expected: string, integer: boolean, least: number, most: number): Shape<number> =>
@@ -128,8 +129,8 @@ export const record =
 
 /**
  * An object with known fields.
- * @param others - what happens to unknown fields. `refused`: an error, for input that a person sends. `dropped`: left out, for input that a
- *   newer version of this program may send
+ * @param others - what happens to unknown fields. `refused`: an error, for input that a person sends. `dropped`: left
+ *   out, for input that a newer version of this program may send
  */
 export const fields =
   <T extends object>(shapes: { readonly [K in keyof T]-?: Shape<T[K]> }, others: 'refused' | 'dropped'): Shape<T> =>

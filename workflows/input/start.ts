@@ -24,7 +24,9 @@ export interface CampaignStart {
   readonly carried: CarriedCampaign | undefined;
 }
 
-/** What a run of a stage hands to the next run when its history grows too long. Renaming a field breaks stages that run. */
+/**
+ * What a run of a stage hands to the next run when its history grows too long. Renaming a field breaks stages that run.
+ */
 export interface CarriedStage {
   readonly ledger: Ledger;
   readonly books: Accounting;

@@ -34,8 +34,9 @@ import {
 } from './shape.ts';
 
 /**
- * Shapes of the reports that stages send to their campaign. They are at least as strict as the schemas in spec/, because the command line
- * reads the status of the campaign with those. Unknown fields are dropped: a stage may run newer code than its campaign.
+ * Shapes of the reports that stages send to their campaign. They are at least as strict as the schemas in spec/,
+ * because the command line reads the status of the campaign with those. Unknown fields are dropped: a stage may run
+ * newer code than its campaign.
  */
 
 /** Longest text in a status, in UTF-16 code units. A query returns the texts of all stages. *Ours*. */
@@ -161,7 +162,8 @@ export const stageStatus: Shape<StageStatus> = fields<StageStatus>(
 
 /**
  * Parses the return value of a stage's workflow: the final status of that stage, with a result of its kind.
- * @throws Error for any other value. It comes from a programming error or a forgery. It fails the workflow task and never ends the stage
+ * @throws Error for any other value. It comes from a programming error or a forgery. It fails the workflow task and
+ *   never ends the stage
  */
 export function finishedStage({ name, kind }: StageSlot, returned: unknown): StageStatus & { result: ManifestRef } {
   const status = parseShape(stageStatus, returned, `what the workflow of ${name} returned`);

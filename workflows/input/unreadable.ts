@@ -1,6 +1,6 @@
 /**
- * Replaces a payload that cannot be decoded: its encoding is unknown, or its bytes do not match its encoding. Only the payload converter
- * creates one. JSON cannot express it, so nobody can send one.
+ * Replaces a payload that cannot be decoded: its encoding is unknown, or its bytes do not match its encoding. Only the
+ * payload converter creates one. JSON cannot express it, so nobody can send one.
  */
 export class Unreadable {
   /** What is wrong with the payload, for its sender. */

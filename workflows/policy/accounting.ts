@@ -11,10 +11,11 @@ import {
 } from '../../spec/index.ts';
 
 /**
- * Time accounting of one stage: every second since its start is charged to exactly one kind of time. All functions are pure. Times are
- * milliseconds since the epoch by the workflow's clock.
+ * Time accounting of one stage: every second since its start is charged to exactly one kind of time. All functions are
+ * pure. Times are milliseconds since the epoch by the workflow's clock.
  *
- * A stage that continues as new hands this record to its next run, which may have newer code. Renaming a field breaks that run.
+ * A stage that continues as new hands this record to its next run, which may have newer code. Renaming a field breaks
+ * that run.
  */
 export interface Accounting {
   readonly account: Account;
@@ -58,7 +59,9 @@ export interface ActivityTimes {
   readonly finishedAt: number;
 }
 
-/** A running worker reacts within this time, even under load. A longer delay means that no worker was available. *Ours*. */
+/**
+ * A running worker reacts within this time, even under load. A longer delay means that no worker was available. *Ours*.
+ */
 const WORKER_ANSWERS_SECONDS = 3;
 
 export const newAccounting = (now: number): Accounting => ({
@@ -76,7 +79,10 @@ export function charge(accounting: Accounting, kind: TimeKind, now: number): Acc
   return addTimes(accounting, [[kind, secondsSinceCharge(accounting, now)]], now);
 }
 
-/** Charges an activity to `orchestrating`, and delays by a missing worker (before the start, after the end) to `waiting-for-worker`. */
+/**
+ * Charges an activity to `orchestrating`, and delays by a missing worker (before the start, after the end) to
+ * `waiting-for-worker`.
+ */
 export function chargeActivity(accounting: Accounting, times: ActivityTimes, now: number): Accounting {
   const total = secondsSinceCharge(accounting, now);
   const before = (times.startedAt - accounting.chargedUntil) / 1000;
@@ -107,9 +113,9 @@ export function chargeWait(accounting: Accounting, kind: TimeKind, seconds: numb
 }
 
 /**
- * Charges an execution from its facts: `queued` until its first pod, `starting` until its first report, then `saving` and `working`. The
- * point where it resumed tells how much work the previous execution lost. Clocks of other machines may be wrong. So each part gets at most
- * the time that is left, and the sum is always right.
+ * Charges an execution from its facts: `queued` until its first pod, `starting` until its first report, then `saving`
+ * and `working`. The point where it resumed tells how much work the previous execution lost. Clocks of other machines
+ * may be wrong. So each part gets at most the time that is left, and the sum is always right.
  * @param failure - class of the failure that ended it; null if it completed or was asked to stop
  */
 export function chargeExecution(
@@ -130,7 +136,8 @@ export function chargeExecution(
   const starting = take(
     firstPodAt === null || beganAt === null ? left : (Date.parse(beganAt) - Date.parse(firstPodAt)) / 1000,
   );
-  // Work of a failed execution after its last report is lost: the unit in progress, an unfinished save, the time in which it hung.
+  // Work of a failed execution after its last report is lost: the unit in progress, an unfinished save, the time in
+  // which it hung.
   const lost = take(failure === null ? 0 : secondsAfterLastReport(facts));
   const saving = take(facts.savingSeconds);
   const working = left;

@@ -1,8 +1,9 @@
 import { boundedText, visibleText } from '../../spec/index.ts';
 
 /**
- * Texts for search attributes. A text that is too long, or that the database of the server cannot store, would fail the campaign. These
- * limits are below those of Temporal: 255 characters for a keyword in a SQL database, 2 kB for one attribute.
+ * Texts for search attributes. A text that is too long, or that the database of the server cannot store, would fail the
+ * campaign. These limits are below those of Temporal: 255 characters for a keyword in a SQL database, 2 kB for one
+ * attribute.
  */
 const KEYWORD_LENGTH = 200;
 const LIST_BYTES = 1_800;

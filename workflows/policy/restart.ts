@@ -23,9 +23,9 @@ export type Action =
   | { readonly kind: 'give-up'; readonly ledger: Ledger; readonly failure: Incident };
 
 /**
- * Applies the failure table: decides whether there is another attempt, and when, and counts the failure. A preemption takes a new attempt but
- * does not count towards a budget. Each failure class has two budgets: one that resets whenever an execution keeps new work, and one per day
- * that does not reset.
+ * Applies the failure table: decides whether there is another attempt, and when, and counts the failure. A preemption
+ * takes a new attempt but does not count towards a budget. Each failure class has two budgets: one that resets whenever
+ * an execution keeps new work, and one per day that does not reset.
  * @param ledger - result of {@link afterKeptWork}
  * @param at - now, ISO 8601
  */
@@ -48,7 +48,10 @@ export function nextAction(ledger: Ledger, outcome: Outcome, run: Pick<Run, 'fai
   return { kind: 'again', ledger: withExcludedNode(after, failure, rule), failure: incident, delaySeconds };
 }
 
-/** Wait before the next attempt after the `failures`-th failure of a class: `initial`, doubled for each further failure, at most `max`. */
+/**
+ * Wait before the next attempt after the `failures`-th failure of a class: `initial`, doubled for each further failure,
+ * at most `max`.
+ */
 export function backoffSeconds(
   { backoffSeconds: { initial, max } }: Pick<FailureRule, 'backoffSeconds'>,
   failures: number,
@@ -62,7 +65,10 @@ const MAX_HALVINGS = 16;
 
 /** What the next execution does differently because of earlier failures. */
 export interface Remedies {
-  /** Factor for the micro-batch. Halved by each failure whose action asks for it. Never raised again: what did not fit will not fit later. */
+  /**
+   * Factor for the micro-batch. Halved by each failure whose action asks for it. Never raised again: what did not fit
+   * will not fit later.
+   */
   readonly microBatchScale: number;
   /** How many of the newest checkpoints to skip. */
   readonly earlierCheckpoints: number;
@@ -71,8 +77,8 @@ export interface Remedies {
 
 /**
  * The remedies that the failure table asks for, with the overrides of the spec.
- * @param lastAttempt - number of the previous attempt; null if there was none. Checkpoints are skipped only in the attempt right after the
- *   failure that asks for it. Later attempts use the checkpoints made since then
+ * @param lastAttempt - number of the previous attempt; null if there was none. Checkpoints are skipped only in the
+ *   attempt right after the failure that asks for it. Later attempts use the checkpoints made since then
  */
 export function remedies(ledger: Ledger, run: Pick<Run, 'failures'>, lastAttempt: number | null): Remedies {
   const last = ledger.history.at(-1);
@@ -90,8 +96,8 @@ export function remedies(ledger: Ledger, run: Pick<Run, 'failures'>, lastAttempt
 }
 
 /**
- * Excludes the node of a failure. Work that is kept later does not end the exclusion, because it repairs no machine. The oldest exclusions
- * end first when there are too many.
+ * Excludes the node of a failure. Work that is kept later does not end the exclusion, because it repairs no machine.
+ * The oldest exclusions end first when there are too many.
  */
 function withExcludedNode(ledger: Ledger, { node }: Failure, { action }: FailureRule): Ledger {
   if (action !== 'retry-other-nodes' || node === null) return ledger;

@@ -7,7 +7,9 @@ const AT_REST: ReadonlySet<StageState> = new Set(['paused', 'held', 'completed',
 /** States in which the workflow of a stage returns a result. */
 const FINISHED: ReadonlySet<StageState> = new Set(['completed', 'reused']);
 
-/** States in which a stage has processes or is about to start some. A stage that is blocked, paused or held has none. */
+/**
+ * States in which a stage has processes or is about to start some. A stage that is blocked, paused or held has none.
+ */
 const ACTIVE: ReadonlySet<StageState> = new Set(['starting', 'running', 'pausing', 'backing-off']);
 
 /** States that a stage reports only while it is not asked to pause, and only while it is. */

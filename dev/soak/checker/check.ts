@@ -33,7 +33,8 @@ export interface Findings {
 
 /**
  * Checks the evidence of a round (see evidence.ts) and its store. It reads both with code of its own, written from
- * docs/architecture.md. It shares no code with the store, the workflows and the activities, so it cannot share their mistakes.
+ * docs/architecture.md. It shares no code with the store, the workflows and the activities, so it cannot share their
+ * mistakes.
  * @param folder - of the evidence
  * @param movedStore - folder of the store, when it has moved since the round
  */

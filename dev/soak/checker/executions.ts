@@ -27,7 +27,10 @@ export function checkClaims({ claims, dir, stage }: StageFolder, report: Report)
   }
 }
 
-/** Finds doubled executions among the processes: executions of one stage must not overlap, and each must start after its claim. */
+/**
+ * Finds doubled executions among the processes: executions of one stage must not overlap, and each must start after its
+ * claim.
+ */
 export function checkSightings(
   { processes, overlaps }: Sightings,
   store: ReadonlyMap<string, StageFolder>,
@@ -74,8 +77,9 @@ export function checkSightings(
 }
 
 /**
- * Checks that parts and manifests never change after they were first seen. There is one exception: the soak swaps manifests. While that
- * fault lasts, the manifest may have any content. Afterwards it must be restored to its first content.
+ * Checks that parts and manifests never change after they were first seen. There is one exception: the soak swaps
+ * manifests. While that fault lasts, the manifest may have any content. Afterwards it must be restored to its first
+ * content.
  */
 export function checkFinishedStays(
   changes: readonly StoreChange[],

@@ -38,8 +38,8 @@ const ENDS_WELL: ReadonlySet<string> = new Set([
 const HARMLESS = 'WORKFLOW_TASK_FAILED_CAUSE_UNHANDLED_COMMAND';
 
 /**
- * Checks the histories: every workflow completed without a failed workflow task, and each claim in the store belongs to exactly one
- * execution that one workflow started.
+ * Checks the histories: every workflow completed without a failed workflow task, and each claim in the store belongs to
+ * exactly one execution that one workflow started.
  * @param folder - `histories/` of the evidence
  */
 export async function checkHistories(

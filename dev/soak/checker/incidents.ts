@@ -5,7 +5,9 @@ import type { Report } from './violations.ts';
 
 /** Events at nearly the same time may be recorded in any order: a failure may be recorded shortly before its fault. */
 export const CLOCK_SLACK_MS = 2_000;
-/** An execution may fail some time after a fault such as a full disk has ended: it waits for a write or a retry first. */
+/**
+ * An execution may fail some time after a fault such as a full disk has ended: it waits for a write or a retry first.
+ */
 const AFTERMATH_MS = 15_000;
 
 const ms = (time: string): number => Date.parse(time);
@@ -26,8 +28,8 @@ export function strikes(
 }
 
 /**
- * Finds false failures. Each failure that orrery reports must follow a fault that struck the attempt, and have a class that this fault
- * explains. No attempt may be replaced unless a fault struck it.
+ * Finds false failures. Each failure that orrery reports must follow a fault that struck the attempt, and have a class
+ * that this fault explains. No attempt may be replaced unless a fault struck it.
  */
 export function checkIncidents(
   statuses: readonly CampaignStatusJson[],

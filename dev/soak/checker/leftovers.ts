@@ -3,7 +3,10 @@ import { join } from 'node:path';
 import type { LeftBehind, LeftProcess } from './evidence.ts';
 import type { Report } from './violations.ts';
 
-/** Finds leaked processes: those of executions after the campaigns have ended, and any process after the workers have ended. */
+/**
+ * Finds leaked processes: those of executions after the campaigns have ended, and any process after the workers have
+ * ended.
+ */
 export function checkProcesses({ afterCampaigns, afterWorkers }: LeftBehind, report: Report): void {
   const reportLeft = (when: string) => (left: LeftProcess) =>
     report(
@@ -16,7 +19,9 @@ export function checkProcesses({ afterCampaigns, afterWorkers }: LeftBehind, rep
   afterWorkers.filter(({ pid }) => !known.has(pid)).forEach(reportLeft('after the workers had ended'));
 }
 
-/** Finds leaked temporary files. The reconciler must remove every dot file and dot folder after all writers have ended. */
+/**
+ * Finds leaked temporary files. The reconciler must remove every dot file and dot folder after all writers have ended.
+ */
 export async function checkTemporaries(store: string, { reconciler }: LeftBehind, report: Report): Promise<void> {
   if (reconciler === null) return;
   for (const path of await temporariesIn(store))

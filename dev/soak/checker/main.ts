@@ -1,6 +1,6 @@
 /**
- * Checks a round again: `node dev/soak/checker/main.ts <round>/evidence [store]`. Name the store when it has moved since the round. Exits
- * with 1 when there is a violation.
+ * Checks a round again: `node dev/soak/checker/main.ts <round>/evidence [store]`. Name the store when it has moved
+ * since the round. Exits with 1 when there is a violation.
  */
 import { checkRound } from './check.ts';
 

@@ -8,7 +8,10 @@ import type { Report } from './violations.ts';
 
 const TRAINERS: ReadonlySet<string> = new Set(['pretrain', 'sft', 'rl']);
 
-/** Finds lost outputs: every file of every manifest must exist, byte for byte, and equal that of an undisturbed run of the same spec. */
+/**
+ * Finds lost outputs: every file of every manifest must exist, byte for byte, and equal that of an undisturbed run of
+ * the same spec.
+ */
 export async function checkOutputs(
   round: Round,
   statuses: readonly CampaignStatusJson[],
@@ -30,7 +33,8 @@ export async function checkOutputs(
     }
   }
   for (const folder of store.values()) {
-    // A manifest that the soak swapped stays swapped until a program reads it. Its parts then show what it must contain.
+    // A manifest that the soak swapped stays swapped until a program reads it. Its parts then show what it must
+    // contain.
     const isStillSwapped = isSwapped(folder) && !isValid(folder);
     if (folder.manifest !== null && !isStillSwapped) checkManifest(folder, folder.manifest, report);
     const files = isStillSwapped ? outputsOfParts(folder).files : (folder.manifest?.files ?? []);
@@ -121,7 +125,9 @@ export function digestOf({ kind, files, counts }: Pick<ManifestJson, 'kind' | 'f
 
 const byPath = (a: { readonly path: string }, b: { readonly path: string }): number => (a.path < b.path ? -1 : 1);
 
-/** Finds parts and checkpoints from an attempt that was not current when it wrote them: a later attempt had replaced it. */
+/**
+ * Finds parts and checkpoints from an attempt that was not current when it wrote them: a later attempt had replaced it.
+ */
 function checkWriters({ stage, dir, claims, parts, checkpoints }: StageFolder, report: Report): void {
   const written = [
     ...parts.map(({ part, attempt, finishedAt }) => ({ what: `part ${part}`, attempt, at: finishedAt })),

@@ -5,7 +5,10 @@ import { pipeline } from 'node:stream/promises';
 
 /** The checker's own readers. They use no code of `store/` or `spec/`, so they cannot repeat its mistakes. */
 
-/** Reads a JSON file without checking its shape. A wrong shape leads to a violation or an exception, and both fail the soak. */
+/**
+ * Reads a JSON file without checking its shape. A wrong shape leads to a violation or an exception, and both fail the
+ * soak.
+ */
 export async function readJson<T>(path: string): Promise<T> {
   return JSON.parse(await readFile(path, 'utf8')) as T;
 }
@@ -39,7 +42,10 @@ export async function sha256OfFile(path: string): Promise<string> {
   return hash.digest('hex');
 }
 
-/** SHA-256 of a value as JSON without white space and with sorted keys (RFC 8785), as docs/architecture.md defines digests. */
+/**
+ * SHA-256 of a value as JSON without white space and with sorted keys (RFC 8785), as docs/architecture.md defines
+ * digests.
+ */
 export function sha256OfValue(value: unknown): string {
   return createHash('sha256').update(sortedJson(value)).digest('hex');
 }

@@ -18,9 +18,9 @@ interface ObservedSteps {
 }
 
 /**
- * Finds lost training steps. A kill may cost the steps since the last checkpoint, at most one interval. Each checkpoint that the soak
- * damages may cost one interval more. A program that is asked to stop saves first and must lose nothing. The runner sees progress with a
- * delay, so this check never counts too many lost steps.
+ * Finds lost training steps. A kill may cost the steps since the last checkpoint, at most one interval. Each checkpoint
+ * that the soak damages may cost one interval more. A program that is asked to stop saves first and must lose nothing.
+ * The runner sees progress with a delay, so this check never counts too many lost steps.
  */
 export function checkTrainingSteps(
   folder: StageFolder,
@@ -66,7 +66,8 @@ export function checkJournals(
   faults: readonly FaultRecord[],
   report: Report,
 ): void {
-  // A zombie may journal the work of other attempts again. That is harmless as long as it publishes nothing, which outputs.ts checks.
+  // A zombie may journal the work of other attempts again. That is harmless as long as it publishes nothing, which
+  // outputs.ts checks.
   if (faults.some(({ kind, hits }) => kind === 'zombie' && hits.some((hit) => hit.key === key))) return;
   for (const [part, files] of Map.groupBy(journals, ({ part }) => part)) {
     const owner = new Map<string, number>();

@@ -18,13 +18,15 @@ export interface MountedDisk extends Disk {
   unmount(): Promise<void>;
 }
 
-/** Mounts a small file system in memory at the folder. It can be filled or made read-only without harm to the machine. */
+/**
+ * Mounts a small file system in memory at the folder. It can be filled or made read-only without harm to the machine.
+ */
 export async function mountDisk(folder: string): Promise<MountedDisk> {
   await execa('mount', ['-t', 'tmpfs', '-o', `size=${SIZE_MIB}m`, 'orrery-soak', folder]);
   const filler = join(folder, '.filler');
   return {
-    // A file system with files open for writing cannot become read-only. A second, read-only mount over the first one has nearly the same
-    // effect: files can no longer be opened for writing, but open files stay writable.
+    // A file system with files open for writing cannot become read-only. A second, read-only mount over the first one
+    // has nearly the same effect: files can no longer be opened for writing, but open files stay writable.
     async makeReadOnly() {
       await execa('mount', ['--bind', folder, folder]);
       await execa('mount', ['-o', 'remount,bind,ro', folder]);

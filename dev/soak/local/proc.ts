@@ -48,7 +48,10 @@ async function readProcess(pid: number, variable: string): Promise<Process | nul
   return { pid, ...stat, command, environment };
 }
 
-/** Fields 3, 4, 5 and 22 of `/proc/<pid>/stat`. The name in field 2 may contain any character, so counting starts after its bracket. */
+/**
+ * Fields 3, 4, 5 and 22 of `/proc/<pid>/stat`. The name in field 2 may contain any character, so counting starts after
+ * its bracket.
+ */
 async function statOf(pid: number): Promise<Pick<Process, 'state' | 'parent' | 'group' | 'start'> | null> {
   const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => null);
   if (stat === null) return null;

@@ -57,7 +57,10 @@ async function programOf(process: Process, store: string): Promise<Program | nul
   return { ...rest, id: idOf(process), role, campaign, isTrainer, stage: await nameOfStage(store, execution.key) };
 }
 
-/** A supervisor has its job's folder as an argument, and the folder has the job request. A standby supervisor has no job yet. */
+/**
+ * A supervisor has its job's folder as an argument, and the folder has the job request. A standby supervisor has no job
+ * yet.
+ */
 async function supervisorOf(process: Process): Promise<Program | null> {
   const [folder, script] = process.command.toReversed();
   if (folder === undefined || script === undefined || basename(script) !== 'supervisor.ts') return null;

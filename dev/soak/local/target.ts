@@ -108,7 +108,9 @@ function send(pid: number, signal: NodeJS.Signals): boolean {
   }
 }
 
-/** Program, arguments, folder and environment of a process, without the marks by which its executor finds and ends it. */
+/**
+ * Program, arguments, folder and environment of a process, without the marks by which its executor finds and ends it.
+ */
 async function remember(program: Program, logFile: string): Promise<Zombie> {
   const { pid } = processOf(program);
   const [found] = (await processesWith(SOAK_MARK)).filter((process) => idOf(process) === program.id);

@@ -60,8 +60,8 @@ interface Status {
 }
 
 /**
- * The evidence of a round without any violation: `sft` was killed once, at second 20, at step 5 of 12 with a checkpoint every 3 steps, and its
- * second attempt continued at step 3; `evaluate` was not disturbed.
+ * The evidence of a round without any violation: `sft` was killed once, at second 20, at step 5 of 12 with a checkpoint
+ * every 3 steps, and its second attempt continued at step 3; `evaluate` was not disturbed.
  * @param plant - changes it before it is written
  * @returns folder of the evidence
  */

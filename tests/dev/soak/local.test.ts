@@ -13,7 +13,10 @@ import { temporaryFolder } from '../../support/temporary-folder.ts';
 
 const KEY = 'k'.repeat(64);
 
-/** A process as an executor starts it: in a group of its own, with the pod contract in its environment. It does nothing until it is ended. */
+/**
+ * A process as an executor starts it: in a group of its own, with the pod contract in its environment. It does nothing
+ * until it is ended.
+ */
 function startMain(mark: string, store: string, attempt: number, script = 'setInterval(() => {}, 1000)'): ChildProcess {
   const child = spawn(process.execPath, ['-e', script], {
     ...{ detached: true, stdio: 'ignore' },

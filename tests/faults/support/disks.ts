@@ -51,7 +51,10 @@ export function aSmallDisk(mebibytes: number): SmallDisk {
 
 export interface BrittleDisk {
   readonly folder: string;
-  /** What the kernel does with a file system in which it finds an error (`errors=remount-ro`): read-only from now on, open files too. */
+  /**
+   * What the kernel does with a file system in which it finds an error (`errors=remount-ro`): read-only from now on,
+   * open files too.
+   */
   turnReadOnly(): void;
   /** Checked, repaired and mounted again. */
   mend(): void;

@@ -6,7 +6,10 @@ import type { Journalled } from './world.ts';
 
 /** Journals as an outsider sees them: read, cut, spoiled and written to without the code that wrote them. */
 
-/** Entries of the journal files of part 0 in the order of their attempts, each file up to its first line that does not hold. */
+/**
+ * Entries of the journal files of part 0 in the order of their attempts, each file up to its first line that does not
+ * hold.
+ */
 export async function entriesOnDisk(dir: string): Promise<Record<string, unknown>[]> {
   const entries: Record<string, unknown>[] = [];
   for (const path of await journalFiles(dir)) {
@@ -70,8 +73,8 @@ export async function damage(dir: string, how: (typeof DAMAGES)[number], next: (
 export const appendLate = ({ path, bytes }: NonNullable<Damage['tail']>): Promise<void> => appendFile(path, bytes);
 
 /**
- * Seeds of the requests that lie behind journal entries: none of them is ever to be sent again. Written from the words of the design (a
- * seed derives from the campaign's, the purpose, the item and the sample), by kind.
+ * Seeds of the requests that lie behind journal entries: none of them is ever to be sent again. Written from the words
+ * of the design (a seed derives from the campaign's, the purpose, the item and the sample), by kind.
  */
 export function seedsBehind(kind: Journalled, entries: readonly Record<string, unknown>[], seed: number): Set<number> {
   const upTo = (count: number) => Array.from({ length: count }, (_, index) => index);

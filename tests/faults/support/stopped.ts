@@ -23,7 +23,10 @@ export function isStopped(pid: number | undefined): boolean {
 export const holds = (path: string, text: string): boolean =>
   existsSync(path) && readFileSync(path, 'utf8').includes(text);
 
-/** Every file below a folder by path: the moment of its last change and the sha256 of its bytes; `leaveOut` says which do not count. */
+/**
+ * Every file below a folder by path: the moment of its last change and the sha256 of its bytes; `leaveOut` says which
+ * do not count.
+ */
 export function filesIn(folder: string, leaveOut: (path: string) => boolean = () => false): Map<string, string> {
   const files = new Map<string, string>();
   for (const entry of readdirSync(folder, { withFileTypes: true, recursive: true })) {

@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 /**
- * What some faults take: tools and rights that not every machine has. Each is null where it is there, else why its tests are skipped.
- * On Debian the tools are the packages strace, faketime and e2fsprogs.
+ * What some faults take: tools and rights that not every machine has. Each is null where it is there, else why its
+ * tests are skipped. On Debian the tools are the packages strace, faketime and e2fsprogs.
  */
 
 /** A tracer that delays system calls of a program, or makes them fail. */

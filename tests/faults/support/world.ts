@@ -17,9 +17,10 @@ import { finishedStage, plannedStage } from '../../support/stored-stage.ts';
 import { answer } from '../../support/toy-countdown.ts';
 
 /**
- * A small campaign over countdown for tests of faults: real stage programs in processes of their own, the real verifier, a store on disk.
- * The policy is a fake (`toy-countdown.ts`), because its answers are known and quick: it gives the same completions for the same request,
- * which is what lets a test compare bytes. `stages-real-policy.test.ts` does without it.
+ * A small campaign over countdown for tests of faults: real stage programs in processes of their own, the real
+ * verifier, a store on disk. The policy is a fake (`toy-countdown.ts`), because its answers are known and quick: it
+ * gives the same completions for the same request, which is what lets a test compare bytes.
+ * `stages-real-policy.test.ts` does without it.
  */
 
 /** Kinds that keep a journal. */

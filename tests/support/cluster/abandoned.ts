@@ -12,7 +12,10 @@ import {
 } from '@kubernetes/client-node';
 import { processStart } from '../../../local/processes.ts';
 
-/** What tests and benchmarks that were killed leave on a standing cluster: found by the next one, by the process that had made it. */
+/**
+ * What tests and benchmarks that were killed leave on a standing cluster: found by the next one, by the process that
+ * had made it.
+ */
 
 /** Annotation of a namespace: pid and start of the process that made it. */
 const MADE_BY = 'orrery.test/made-by';
@@ -21,7 +24,10 @@ const FOLDER = 'orrery.test/folder';
 /** Label of fake nodes: the namespace that they go with. */
 export const POOL = 'orrery.test/pool';
 
-/** Annotations of a namespace that goes when this process is no more. @param folder - of {@link tmpdir}, which goes with it */
+/**
+ * Annotations of a namespace that goes when this process is no more.
+ * @param folder - of {@link tmpdir}, which goes with it
+ */
 export const madeByThisProcess = async (folder: string): Promise<Record<string, string>> => ({
   [MADE_BY]: `${process.pid} ${await processStart(process.pid)}`,
   [FOLDER]: folder,

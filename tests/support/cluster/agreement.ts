@@ -17,7 +17,10 @@ export interface Moment {
 
 export interface Difference {
   readonly words: string;
-  /** Told by one to the other (a Job's end, the list of workflows, a watch that looks once a second): a difference once it lasts. */
+  /**
+   * Told by one to the other (a Job's end, the list of workflows, a watch that looks once a second): a difference once
+   * it lasts.
+   */
   readonly mayPass: boolean;
 }
 

@@ -12,8 +12,8 @@ import { isNotFound } from '../../../dev/cluster/api.ts';
 import type { TestNamespace } from './test-namespace.ts';
 
 /**
- * What an executor gets to see of a Job: the objects as they were last seen. A pod that was deleted stays as it last was, for it is the only
- * witness of what happened to it.
+ * What an executor gets to see of a Job: the objects as they were last seen. A pod that was deleted stays as it last
+ * was, for it is the only witness of what happened to it.
  */
 export interface JobStory {
   readonly job: V1Job | null;

@@ -9,7 +9,10 @@ import { eventually } from './job-story.ts';
 import { recordedJob } from './recorded-job.ts';
 import { create, failed, MERGE, podsOf, type Recording, running, SLEEP, type Stage } from './recording-stage.ts';
 
-/** The kubelet comes back with a threshold that the node does not reach: it looks at the pods anew, and does not take them. */
+/**
+ * The kubelet comes back with a threshold that the node does not reach: it looks at the pods anew, and does not take
+ * them.
+ */
 const rejectedByNode = (signal: string): Recording => ({
   how: `the kubelet was restarted with an eviction threshold of ${signal} that no machine reaches, while the pod ran: it did not admit the pod again`,
   act: async (stage) => {

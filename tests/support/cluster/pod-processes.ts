@@ -4,7 +4,10 @@ import { MAIN } from '../../../k8s/manifests/labels.ts';
 
 /** Processes of pods as the node sees them, which is this machine: to do to them what no API does. */
 
-/** SIGKILL to the program of a pod's main container, from outside and with nothing said to Kubernetes: as the kernel, or a person on the node, kills. */
+/**
+ * SIGKILL to the program of a pod's main container, from outside and with nothing said to Kubernetes: as the kernel, or
+ * a person on the node, kills.
+ */
 export async function killMain(pod: V1Pod): Promise<void> {
   const pid = await mainPid(pod);
   if (pid === null) throw new Error(`pod ${pod.metadata?.name} has no main program that runs`);

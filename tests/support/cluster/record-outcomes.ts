@@ -1,5 +1,6 @@
 /**
- * Records what Kubernetes says of a Job for every way in which one can go, each caused for real on the cluster of this machine:
+ * Records what Kubernetes says of a Job for every way in which one can go, each caused for real on the cluster of this
+ * machine:
  *
  *     npm run cluster:up
  *     npx node tests/support/cluster/record-outcomes.ts             # all of them, about ten minutes
@@ -18,7 +19,10 @@ import { followJobs } from './job-story.ts';
 import { RECORDINGS } from './recordings.ts';
 import { testNamespace } from './test-namespace.ts';
 
-/** What tells nothing about how a Job went: who wrote which field, what a node has on its disk, what was asked for in the first place. */
+/**
+ * What tells nothing about how a Job went: who wrote which field, what a node has on its disk, what was asked for in
+ * the first place.
+ */
 const NOISE = ['managedFields', 'images', 'nodeInfo', 'template', 'volumes', 'volumeMounts', 'env', 'volumesInUse'];
 
 const settings = readSettings();

@@ -5,7 +5,9 @@ import type { JobRequest } from '../../../executor/index.ts';
 import { jobManifest } from '../../../k8s/manifests/job.ts';
 import { KubernetesSettings } from '../../../spec/index.ts';
 
-/** Jobs as the executor makes them, with a shell in the place of a stage's program, and what a test changes about them. */
+/**
+ * Jobs as the executor makes them, with a shell in the place of a stage's program, and what a test changes about them.
+ */
 export interface RecordedJob {
   readonly name: string;
   readonly namespace?: string;

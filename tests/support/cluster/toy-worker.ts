@@ -1,4 +1,7 @@
-/** A worker on the cluster for toy stage programs, in a process of its own, to be killed. All it needs is in its environment. */
+/**
+ * A worker on the cluster for toy stage programs, in a process of its own, to be killed. All it needs is in its
+ * environment.
+ */
 import { chooseExecutor } from '../../../worker/executors.ts';
 import { createLogger } from '../../../worker/logging.ts';
 import { dying } from '../dying.ts';

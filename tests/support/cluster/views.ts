@@ -6,7 +6,10 @@ import { binaryPath } from '../../../dev/cluster/binaries.ts';
 import { kubeconfigPath } from '../../../dev/cluster/paths.ts';
 import { LABELS } from '../../../k8s/manifests/labels.ts';
 
-/** What a person sees of a campaign elsewhere than in `orrery status`: in the columns of kubectl, in the Temporal UI, and in `orrery watch`. */
+/**
+ * What a person sees of a campaign elsewhere than in `orrery status`: in the columns of kubectl, in the Temporal UI,
+ * and in `orrery watch`.
+ */
 
 /** A line of `kubectl get jobs -L campaign,stage,attempt`, as kubectl prints it. */
 export interface JobLine {

@@ -7,7 +7,10 @@ import { addressOf, type ClusterSettings } from '../../../dev/cluster/settings.t
 import { eventually } from './job-story.ts';
 import type { TestNamespace } from './test-namespace.ts';
 
-/** A validating webhook of the cluster that refuses every pod of a namespace, with words. It shows the API server's own certificate. */
+/**
+ * A validating webhook of the cluster that refuses every pod of a namespace, with words. It shows the API server's own
+ * certificate.
+ */
 export async function refusingWebhook(stage: TestNamespace & { readonly settings: ClusterSettings }, words: string) {
   const [cert, key] = ['apiserver.crt', 'apiserver.key'].map((file) => readFileSync(inCluster('certs', file), 'utf8'));
   let asked = 0;

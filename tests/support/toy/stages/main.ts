@@ -1,9 +1,9 @@
 /**
- * Toy stage programs: they keep the pod contract and do nothing else. A fake, so that tests of the workflows take seconds and can ask
- * for each end. `domain.settings`: `stepMs`, `steps` (of the stages in `only`), and `faults`: stage name -> how its executions end, in
- * order: an exit code, a signal that it gets, or `hang`. With `checkpoints` each step leaves the folder of one, with its marker; with `talks` it
- * prints a line. `deaths`: the first
- * `count` executions of `stage` get SIGKILL after `after` steps of their own. `hangs`: `part` of `stage` hangs in its first execution.
+ * Toy stage programs: they keep the pod contract and do nothing else. A fake, so that tests of the workflows take
+ * seconds and can ask for each end. `domain.settings`: `stepMs`, `steps` (of the stages in `only`), and `faults`: stage
+ * name -> how its executions end, in order: an exit code, a signal that it gets, or `hang`. With `checkpoints` each
+ * step leaves the folder of one, with its marker; with `talks` it prints a line. `deaths`: the first `count` executions
+ * of `stage` get SIGKILL after `after` steps of their own. `hangs`: `part` of `stage` hangs in its first execution.
  * `counts`: what the executions of a stage count, in order.
  */
 import { appendFileSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
