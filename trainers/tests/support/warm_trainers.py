@@ -14,6 +14,7 @@ import gc
 import importlib
 import json
 import os
+import runpy
 import signal
 import sys
 from pathlib import Path
@@ -58,6 +59,8 @@ def fork(kind: str, environment: dict[str, str], log: str) -> int:
         for stream in (1, 2):
             os.dup2(written, stream)
         os.environ.update(environment)
+        if "ORRERY_TRACE" in environment:
+            trace()
         program = importlib.import_module(f"orrery_trainers.training.{kind}")
         from orrery_trainers.pod.program import run_program
 
@@ -67,6 +70,13 @@ def fork(kind: str, environment: dict[str, str], log: str) -> int:
     finally:
         sys.stdout.flush()
         os._exit(code)
+
+
+def trace() -> None:
+    """Note which files the program loads. What is imported already is forgotten, so that it is loaded anew."""
+    for name in [name for name in sys.modules if name.split(".")[0] == "orrery_trainers"]:
+        del sys.modules[name]
+    runpy.run_path(str(Path(__file__).resolve().parents[3] / "tests/support/trace/sitecustomize.py"))
 
 
 def poll(process: int) -> int | None:
