@@ -3,48 +3,49 @@ import { IS_TRAINER, POD_ENV, type StageFile, type StageRequest } from '../spec/
 import type { JobRequest } from './job.ts';
 import { programsOf } from './programs.ts';
 
-/** What the workflow holds of a job: enough to find it, watch it, and seal what it leaves. */
+/** What the workflow keeps of a job: enough to find it, to watch it and to seal its result. */
 export interface JobRef {
   readonly name: string;
   readonly campaignId: string;
-  /** First run of the campaign's workflow: tells it from another campaign of the same id. */
+  /** First run of the campaign's workflow. It distinguishes campaigns with the same id. */
   readonly campaignRun: string;
   readonly stage: string;
   readonly key: string;
   readonly attempt: number;
-  /** Pods that publish a part: every shard, but of a gang only rank 0. */
+  /** Number of pods that publish a part: every shard, or only rank 0 of a gang. */
   readonly publishers: number;
   readonly stallTimeoutSeconds: number;
   readonly startedAt: string;
 }
 
-/** What the workflow asks for: the next execution of a stage. */
+/** A request of the workflow for the next execution of a stage. */
 export interface StartAttempt {
   readonly campaignId: string;
   readonly campaignRun: string;
   readonly arm: string | null;
   readonly request: StageRequest;
   readonly key: string;
-  /** Names this execution before it has an attempt number: asked twice with one token, the claim is made once. */
+  /** Names this execution before it has an attempt number. Requests with equal tokens make one claim. */
   readonly token: string;
   /** First run of the stage's workflow. */
   readonly ownerRun: string;
-  /** Fraction of the micro-batch that the stage asks for, in (0, 1]. */
+  /** Fraction of the stage's micro-batch to use, in (0, 1]. */
   readonly microBatchScale: number;
-  /** How many of the newest checkpoints not to resume from. */
+  /** How many of the newest checkpoints the execution must not resume from. */
   readonly earlierCheckpoints: number;
   readonly excludedNodes: readonly string[];
 }
 
-/** Pods of a stage: ranks of a trainer, shards of all others. */
+/** Number of pods of a stage: ranks of a trainer, shards of other stages. */
 function partsOf({ kind, config }: Pick<StageFile, 'kind' | 'config'>): number {
   return IS_TRAINER.has(kind) ? config.run.ranks : config.run.shards;
 }
 
 /**
- * Name of the job of one attempt. It is derived, so that asking twice finds the first job. It is a DNS label that begins with a letter, and at
- * most 57 characters, so that `<name>-<rank>` is a label too. Its front is readable; its end is unique by the stage's key, the claim's token and
- * the attempt. The token tells attempt 0 of a store that was removed from attempt 0 of the store that followed it.
+ * Name of the job of one attempt. It is derived, so that a repeated request finds the first job. It is a DNS label that
+ * begins with a letter and has at most 57 characters, so that `<name>-<rank>` is a label too. The first part is
+ * readable. The rest is unique for the key of the stage, the token of the claim and the attempt. The token
+ * distinguishes attempt 0 in a removed store from attempt 0 in a new store.
  */
 export function jobName(campaignId: string, stage: string, key: string, attempt: number, token: string): string {
   const readable = `${campaignId}-${stage}`
@@ -57,7 +58,7 @@ export function jobName(campaignId: string, stage: string, key: string, attempt:
 }
 
 /**
- * The job of one attempt at a stage.
+ * The job of one attempt of a stage.
  * @param checkpointBefore - resume only from checkpoints before this optimizer step; null for the newest
  */
 export function jobRequest(

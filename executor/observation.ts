@@ -7,10 +7,10 @@ export interface PodState {
   readonly phase: 'pending' | 'running' | 'succeeded' | 'failed';
   readonly exitCode: number | null;
   readonly signal: string | null;
-  /** Which container ended the pod, where one did. */
+  /** The container that ended the pod, if one did. */
   readonly container: 'main' | 'policy-server' | null;
   readonly message: string | null;
-  /** Machine, or slot of one, that it was put on; null before. */
+  /** The machine, or the slot of one, where the pod was placed; null before. */
   readonly node: string | null;
   readonly startedAt: string | null;
   readonly finishedAt: string | null;
@@ -21,18 +21,18 @@ export interface JobObservation {
   readonly name: string;
   /**
    * - `pending`: nothing runs yet; `running`: at least one pod has started
-   * - `succeeded`: every pod ended with 0; `failed`: it ended otherwise, or what ran it is gone
-   * - `stopped`: it was asked to stop (or suspended) and no process of it is left
+   * - `succeeded`: every pod ended with 0; `failed`: the job ended in another way, or its supervisor is gone
+   * - `stopped`: a stop or a suspension was requested, and no process of the job is left
    */
   readonly phase: 'pending' | 'running' | 'succeeded' | 'failed' | 'stopped';
   readonly pods: readonly PodState[];
-  /** For a person: what a job that has not begun waits for, or why it ended. */
+  /** What a pending job waits for, or why an ended job ended. For people. */
   readonly message: string | null;
-  /** Why it failed, where the executor knows more than pods can tell (Kubernetes). */
+  /** Why the job failed, if the executor knows more than its pods (Kubernetes). */
   readonly failure?: Omit<Failure, 'attempt'> | undefined;
 }
 
-/** A job that the executor still knows, and who asked for it. */
+/** A job that has a record, and its owner. */
 export interface JobSummary extends Pick<JobRequest, 'name' | 'campaign' | 'stage' | 'key' | 'attempt' | 'ownerRun'> {
   readonly phase: JobObservation['phase'];
   readonly submittedAt: string;

@@ -2,11 +2,11 @@ import { type Failure, FENCED_EXIT_CODE, type Outcome } from '../spec/index.ts';
 import type { JobObservation } from './observation.ts';
 
 /**
- * How an ended job maps to the failure table, whatever ran it. Pure.
+ * The outcome of an ended job by the failure table, for every executor. Pure.
  *
- * A fenced pod (exit code 75) makes the job `stopped`: a later attempt holds the stage, so this one has neither failed nor finished. Its owner
- * looks at the stage again and finds it finished, or busy.
- * @param failureOf - why the job failed; called only where it failed
+ * A fenced pod (exit code 75) makes the job `stopped`. A later attempt holds the stage, so this attempt has neither
+ * failed nor finished. The owner of this attempt then resolves the stage again, and finds it finished or busy.
+ * @param failureOf - why the job failed; called only if it failed
  * @throws Error when the job has not ended
  */
 export function outcomeOfEnded({ name, phase, pods }: JobObservation, failureOf: () => Failure): Outcome {

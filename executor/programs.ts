@@ -2,10 +2,13 @@ import { IS_TRAINER, type StageFile, USES_POLICY_SERVER } from '../spec/index.ts
 import { dataDir, stageDir } from '../store/layout.ts';
 import type { Program } from './job.ts';
 
-/** What of a stage decides its programs. */
+/** The fields of a stage that determine its programs. */
 type Stage = Pick<StageFile, 'kind' | 'config' | 'inputs' | 'policy'>;
 
-/** Programs of a stage’s pods. TypeScript stages share one entry that looks at the stage file; trainers are Python modules. */
+/**
+ * Programs of the pods of a stage. TypeScript stages share one entry, which reads the kind from the stage file.
+ * Trainers are Python modules.
+ */
 export function programsOf(stage: Stage): { main: Program; policyServer: Program | null } {
   const { kind } = stage;
   const { image } = stage.config.run;
@@ -38,7 +41,10 @@ function policyServerOf({ config, inputs, policy }: Stage): Program {
   };
 }
 
-/** Folder of the policy that a stage samples: what an earlier stage has made, within the store, or the weights that the campaign names. */
+/**
+ * Folder of the policy that a stage samples: the output of an earlier stage in the store, or weights that the campaign
+ * names.
+ */
 function modelOf({ inputs, policy }: Pick<Stage, 'inputs' | 'policy'>): string {
   const made = inputs.policy;
   if (made !== undefined) return `${dataDir(stageDir('', made.key))}/policy`;

@@ -24,7 +24,7 @@ export class Cluster implements ClusterParts {
   readonly settings: KubernetesSettings;
   readonly store: string;
   readonly log: Log;
-  /** Name of the store, which labels its objects. */
+  /** Id of the store. It is a label of all its objects. */
   readonly instance: string;
   readonly cache: WatchCache;
   readonly #snapshots: JobSnapshots;
@@ -39,7 +39,7 @@ export class Cluster implements ClusterParts {
     this.#snapshots = new JobSnapshots(client, this.cache, log);
   }
 
-  /** The Job as the watches have it, else as the API server answers; null when there is none. */
+  /** The Job from the watch cache, otherwise from the API server; null if there is none. */
   async find(name: string): Promise<Job | null> {
     await this.cache.ready();
     const known = this.cache.job(name);
@@ -49,7 +49,7 @@ export class Cluster implements ClusterParts {
     return job;
   }
 
-  /** How a Job stands by what the watches have. */
+  /** The status of a Job by the watch cache. */
   async statusOf(job: Job): Promise<JobStatus & { readonly snapshot: JobSnapshot }> {
     const snapshot = await this.#snapshots.of(job);
     return { ...jobStatus(snapshot, this.settings.limits), snapshot };
@@ -67,8 +67,8 @@ export class Cluster implements ClusterParts {
 }
 
 /**
- * Opens the cluster when it is first needed, because the store names the instance: a worker may start while its store is away for a moment.
- * A failure is not kept: the next call tries again.
+ * Opens the cluster at first use, because the instance is named in the store, and a worker may start while its store is
+ * unreachable. After a failure the next call tries again.
  */
 export class LazyCluster implements Disposable {
   readonly #parts: ClusterParts;

@@ -23,14 +23,15 @@ export interface KubernetesExecutorOptions {
   readonly client?: KubeClient;
 }
 
-/** Disposing it ends its watches. */
+/** Disposing it closes its watches. */
 export interface KubernetesExecutor extends Executor, Disposable {
   readonly client: KubeClient;
 }
 
 /**
- * The executor for a cluster. One Job is one attempt. Its record is the Job itself, found by its derived name, so that any worker adopts it.
- * What must outlive the Job lies in the store (store-notes.ts). An unreachable API server is never evidence that a job failed.
+ * The executor for a cluster. One Job is one attempt. Its record is the Job itself, found by its derived name, so that
+ * any worker adopts it. What must outlive the Job lies in the store (store-notes.ts). An unreachable API server is
+ * never evidence that a job failed.
  */
 export function createKubernetesExecutor({
   settings,
@@ -45,7 +46,7 @@ export function createKubernetesExecutor({
     observe: async (name) => await observeJob(await cluster.open(), name),
     watch: (name, signal) => watchOpened(cluster, name, signal),
     async suspend(name) {
-      // Noted before anything else: a start that comes late, on any worker, reads the note.
+      // The note comes first, so that a late start on any worker finds it.
       const askedAt = await noteStopped(store, name);
       await suspendJob(await cluster.open(), name, askedAt);
     },
@@ -71,7 +72,7 @@ export function createKubernetesExecutor({
       }
     },
     outcome: kubernetesOutcome,
-    // A cluster may grow: what does not fit now is a question of capacity.
+    // A cluster may grow, so a job that does not fit now is a matter of capacity.
     refuse: () => null,
     capacity: createShortage(client, settings, log),
     [Symbol.dispose]: () => cluster[Symbol.dispose](),
@@ -96,7 +97,7 @@ async function listJobs(cluster: Cluster): Promise<JobSummary[]> {
   return await Promise.all(summaries);
 }
 
-/** What a Job says of itself. Pure. */
+/** The record of a job, read from its Job. Pure. */
 function summaryOf(job: Job, phase: JobObservation['phase']): JobSummary {
   const text = (name: string): string => annotationOf(job, name) ?? '';
   return {

@@ -1,7 +1,7 @@
 import { addAbortListener } from 'node:events';
 import type { WatchCache } from './api/watch-cache.ts';
 
-/** The status of a Job also changes by time alone: a limit runs out. */
+/** The status of a Job can change without an event, when a time limit expires. */
 const CHECK_EVERY_MS = 2000;
 
 /** Changes of one Job, its pods and its warnings. A change between two calls of {@link next} is not missed. */

@@ -11,8 +11,8 @@ import { stoppedSince } from './status/store-notes.ts';
 import { suspendJob } from './stop.ts';
 
 /**
- * Creates the Job of a request, or adopts the one that stands.
- * @throws InvalidInputError when the API server refuses it, or another's Job has its name
+ * Creates the Job of a request, or adopts an existing one.
+ * @throws InvalidInputError when the API server refuses the Job, or when a Job of somebody else has its name
  */
 export async function submitJob(cluster: Cluster, request: JobRequest): Promise<void> {
   const { client, store, settings, cache, log } = cluster;
@@ -38,7 +38,7 @@ export async function submitJob(cluster: Cluster, request: JobRequest): Promise<
   }
 }
 
-/** The request without the exclusions that would leave no node at all, where the worker may list nodes. */
+/** The request without exclusions that would leave no node. Needs the right to list nodes. */
 async function withPossibleExclusions({ client, settings, log }: Cluster, request: JobRequest): Promise<JobRequest> {
   if (request.excludedNodes.length === 0) return request;
   const nodes = await client.listNodes();
@@ -63,7 +63,10 @@ async function createGangObjects(
   log.warn({ job: request.name }, 'gangScheduling: this cluster does not serve pod-group; ranks are placed one by one');
 }
 
-/** The name of a Job says campaign, stage, key and claim. A Job of this name with another key is not ours. */
+/**
+ * The name of a Job contains campaign, stage, key and claim. A Job of this name with another key belongs to somebody
+ * else.
+ */
 function refuseForeignJob(job: Job, { name, key }: JobRequest): void {
   if (annotationOf(job, ANNOTATIONS.key) === key) return;
   const message = 'expected no Job of this name, but got one that somebody else has created; remove it';

@@ -14,10 +14,10 @@ import { stoppedSince } from './status/store-notes.ts';
 
 /** The Job and its pods have watches of their own: the end of a pod may arrive a moment after the end of its Job. */
 const LATE_POD_MS = 1000;
-/** Logs of a failed job are kept before its end is told, unless that takes longer. */
+/** Longest time to save the logs of a failed job before its end is reported. */
 const KEEP_LOGS_MS = 10_000;
 
-/** A Job now and after every change, until it has ended or `signal` aborts. Ends a Job that will come to nothing. */
+/** A Job now and after every change, until it has ended or `signal` aborts. Ends a Job that cannot succeed. */
 export async function* watchJob(cluster: Cluster, name: string, signal: AbortSignal): AsyncGenerator<JobObservation> {
   const { cache, store, settings, log } = cluster;
   // Stop waiting when the caller aborts, even while the API server is unreachable.
@@ -83,7 +83,7 @@ async function waitForPods({ cache }: Cluster, job: Job): Promise<void> {
   while (isAtWork() && Date.now() < deadline) await sleep(20);
 }
 
-/** Notes why a Job will come to nothing, and suspends it. Whoever observes it later reads the note. */
+/** Notes why a Job cannot succeed, and suspends it. Every later observer reads the note. */
 async function giveUpJob(
   { client, store, cache, log }: Cluster,
   job: Job,

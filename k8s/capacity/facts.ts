@@ -5,7 +5,7 @@ import { type KubeNode, nameOf, type Pod, trueCondition } from '../api/objects.t
 import { jobManifest } from '../manifests/job.ts';
 import { quantity } from './quantity.ts';
 
-/** From the objects of a cluster to what the planner asks of them. Pure. */
+/** Converts objects of a cluster into the facts that the planner needs. Pure. */
 
 export function nodeFacts(node: KubeNode): NodeFacts {
   return {
@@ -18,7 +18,7 @@ export function nodeFacts(node: KubeNode): NodeFacts {
   };
 }
 
-/** What a pod holds of its node; null where it holds nothing: it is on none, or has ended. */
+/** Resources of its node that a pod holds; null if it has no node or has ended. */
 export function podFacts(pod: Pod): PodFacts | null {
   const node = pod.spec?.nodeName;
   const ended = pod.status?.phase === 'Succeeded' || pod.status?.phase === 'Failed';
@@ -30,8 +30,9 @@ type PodSpec = NonNullable<Pod['spec']>;
 type Container = PodSpec['containers'][number];
 
 /**
- * What the scheduler counts of a pod: its containers and native sidecars together, or the largest of its other init containers with the sidecars
- * that run by then, and the pod's overhead. Source: Kubernetes, "Pod Lifecycle", resource sharing within containers.
+ * Resources that the scheduler counts for a pod: the sum of its containers and native sidecars, or the largest other
+ * init container with the sidecars that run before it, plus the overhead of the pod. Source: Kubernetes, "Pod
+ * Lifecycle", resource sharing within containers.
  */
 export function podRequests({ containers, initContainers = [], overhead }: PodSpec): Amounts {
   let sidecars: Amounts = {};
@@ -45,7 +46,7 @@ export function podRequests({ containers, initContainers = [], overhead }: PodSp
   return sum(most(running, starting), amountsOf(overhead));
 }
 
-/** Limits count as requests where there are none. */
+/** A limit without a request counts as the request. */
 function requestsOf({ resources }: Container): Amounts {
   return { ...amountsOf(resources?.limits), ...amountsOf(resources?.requests) };
 }
@@ -65,7 +66,7 @@ const combine =
 const sum = combine((a, b) => a + b);
 const most = combine(Math.max);
 
-/** What a job needs of a cluster: read from the very manifest that would be sent. */
+/** What a job needs of a cluster, read from the manifest that would be sent. */
 export function needOf(request: JobRequest, settings: KubernetesSettings): Need {
   const pod = jobManifest(request, settings, 'unsent').spec?.template.spec;
   if (pod === undefined) throw new Error(`the Job of ${request.name} has no pods`);

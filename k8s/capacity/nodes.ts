@@ -4,18 +4,18 @@ import type { KubernetesSettings } from '../../spec/index.ts';
 import type { KubeClient } from '../api/client.ts';
 import { needOf, nodeFacts, podFacts } from './facts.ts';
 
-/** What a cluster has, as far as one may see it. */
+/** Nodes and pods of a cluster, as far as the worker may list them. */
 export interface Survey {
   readonly nodes: readonly NodeFacts[];
-  /** Null where one may not list the pods of all namespaces: then nothing is known of what others use. */
+  /** Null if the worker may not list the pods of all namespaces. The use by other pods is then unknown. */
   readonly pods: readonly PodFacts[] | null;
 }
 
 /**
- * Looks at every node, and at every pod that holds something of one; null where nodes may not be listed. Takes the rights of
- * deploy/rbac-planner.yaml.
- * @param withPods - whether it matters who is on the nodes
- * @throws KubeError where the cluster does not answer
+ * Lists all nodes, and all pods that hold resources of a node; null if the worker may not list nodes. Needs the rights
+ * of deploy/rbac-planner.yaml.
+ * @param withPods - whether to list pods too
+ * @throws KubeError when the cluster does not answer
  */
 export async function surveyCluster(
   client: Pick<KubeClient, 'listNodes' | 'listPodsOnNodes'>,
@@ -26,6 +26,6 @@ export async function surveyCluster(
   return { nodes: nodes.map(nodeFacts), pods: pods?.flatMap((pod) => podFacts(pod) ?? []) ?? null };
 }
 
-/** Which nodes can hold the pods of a job. Of pods that may not be seen none are taken to be there. */
+/** The nodes that can hold the pods of a job. Pods that the worker may not list count as absent. */
 export const qualifyJob = (request: JobRequest, settings: KubernetesSettings, survey: Survey): Qualification =>
   qualify(needOf(request, settings), survey.nodes, survey.pods ?? []);

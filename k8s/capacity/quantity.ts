@@ -1,6 +1,6 @@
 /**
- * Factors of a quantity's suffix. Source: Kubernetes, "Quantity". The client library has a parser, but keeps it to itself, and it does not
- * read fractions (`1.5Gi`).
+ * Factors of a quantity's suffix. Source: Kubernetes, "Quantity". The client library does not export its parser, which
+ * cannot read fractions (`1.5Gi`).
  */
 const FACTORS: Readonly<Record<string, number>> = {
   ...{ n: 1e-9, u: 1e-6, m: 1e-3, '': 1, k: 1e3, M: 1e6, G: 1e9, T: 1e12, P: 1e15, E: 1e18 },
@@ -9,7 +9,7 @@ const FACTORS: Readonly<Record<string, number>> = {
 
 /**
  * The number that a quantity stands for: `500m` is 0.5, `2Gi` is 2,147,483,648.
- * @throws RangeError when it is none: then what the API server sent is not understood, and nothing may be concluded from it
+ * @throws RangeError when the text is not a quantity. The answer of the API server then proves nothing
  */
 export function quantity(text: string): number {
   const [, number, suffix = ''] = /^([+-]?[0-9.]+(?:[eE][+-]?[0-9]+)?)([A-Za-z]*)$/.exec(text) ?? [];

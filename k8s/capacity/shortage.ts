@@ -5,10 +5,10 @@ import type { KubeClient } from '../api/client.ts';
 import type { Log } from '../api/log.ts';
 import { qualifyJob, surveyCluster } from './nodes.ts';
 
-/** Reasons that are told; the rest is counted. *Ours*. */
-const REASONS_TOLD = 4;
+/** Most reasons that a message gives; it counts the others. *Ours*. */
+const MOST_REASONS = 4;
 
-/** In words what the cluster lacks; null where there is room now. Pure. */
+/** Describes what the cluster lacks; null if the job fits now. Pure. */
 export function shortageIn(found: Qualification, request: Pick<JobRequest, 'resources'>): Shortage | null {
   const { fits, podsNeeded, podsNow, podsEver, refused } = found;
   if (fits === 'now') return null;
@@ -18,30 +18,32 @@ export function shortageIn(found: Qualification, request: Pick<JobRequest, 'reso
     fits === 'never'
       ? `room for ${podsNeeded} pods of ${pod} is needed, and the whole cluster has it for ${podsEver}`
       : `room for ${podsNeeded} pods of ${pod} is needed, and there is some for ${podsNow} (for ${podsEver} once others have gone)`;
-  const told = refused.slice(0, REASONS_TOLD).map(({ why, nodes }) => `${nodes.length} nodes: ${why}`);
-  const more = refused.length > REASONS_TOLD ? [`${refused.length - REASONS_TOLD} reasons more`] : [];
-  return { fits, why: [room, ...told, ...more].join('; ') };
+  const reasons = refused.slice(0, MOST_REASONS).map(({ why, nodes }) => `${nodes.length} nodes: ${why}`);
+  const more = refused.length > MOST_REASONS ? [`${refused.length - MOST_REASONS} reasons more`] : [];
+  return { fits, why: [room, ...reasons, ...more].join('; ') };
 }
 
 /**
- * Looks at the cluster before a job is submitted. Null too where it may not be looked at: nothing is concluded from that.
- * @returns a function of the job, and of whether it has to fit now: if it may wait, only nodes are asked for, and not who is on them
+ * Checks before a job is submitted whether the cluster has the capacity for it. Null also if the worker may not list
+ * nodes.
+ * @returns a function of the job, and of whether the job has to fit now. If it may wait, only nodes are listed, not
+ *   pods
  */
 export function createShortage(
   client: Pick<KubeClient, 'listNodes' | 'listPodsOnNodes'>,
   settings: KubernetesSettings,
   log: Log,
 ): (request: JobRequest, mustFitNow: boolean) => Promise<Shortage | null> {
-  let told = false;
+  let isLogged = false;
   return async (request, mustFitNow) => {
     if (!settings.checkRoom) return null;
     const survey = await surveyCluster(client, mustFitNow);
-    if (survey === null && !told) {
+    if (survey === null && !isLogged) {
       log.info(
         { rights: 'deploy/rbac-planner.yaml' },
-        'nodes may not be listed: no look at the cluster before a stage',
+        'capacity is not checked before stages: the worker may not list nodes',
       );
-      told = true;
+      isLogged = true;
     }
     return survey === null ? null : shortageIn(qualifyJob(request, settings, survey), request);
   };

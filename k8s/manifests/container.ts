@@ -10,7 +10,9 @@ import { type KubernetesSettings, POD_ENV } from '../../spec/index.ts';
 import { stageDir, stageFilePath } from '../../store/layout.ts';
 import { ANNOTATIONS, MAIN, POLICY_PORT } from './labels.ts';
 
-/** Folders that programs may write, each a volume that goes with the pod; the root file system is read-only. */
+/**
+ * Folders that programs may write. Each is a volume that is removed with the pod. The root file system is read-only.
+ */
 export const SCRATCH = { tmp: '/tmp', home: '/home/orrery' } as const;
 
 /** Pods satisfy Pod Security `restricted`. */
@@ -20,7 +22,7 @@ const CONTAINER_SECURITY: V1SecurityContext = {
   readOnlyRootFilesystem: true,
 };
 
-/** What all containers have in common. */
+/** Settings that all containers share. */
 export function container(
   name: string,
   program: Program,
@@ -37,7 +39,7 @@ export function container(
     env: [...commonEnvironment(request, settings), ...env],
     resources,
     securityContext: CONTAINER_SECURITY,
-    // The end of what it printed is told with its end: known even where the pod is gone before its log is read.
+    // The pod's status then has the last lines of its log, even if the pod is removed before its log is read.
     terminationMessagePolicy: 'FallbackToLogsOnError',
     volumeMounts: mounts(settings),
   };
@@ -64,7 +66,7 @@ function commandOf(program: Program, { programs, store }: KubernetesSettings): s
   }
 }
 
-/** The pod contract (docs/architecture.md), as far as both containers have it. */
+/** The part of the pod contract (docs/architecture.md) that both containers have. */
 function commonEnvironment(request: JobRequest, settings: KubernetesSettings): V1EnvVar[] {
   const { programs, store } = settings;
   const threads = String(Math.max(1, Math.floor(request.resources.cpus)));
@@ -74,7 +76,7 @@ function commonEnvironment(request: JobRequest, settings: KubernetesSettings): V
       [POD_ENV.store]: store.mountPath,
       [POD_ENV.attempt]: String(request.attempt),
     }),
-    // The Job controller sets it for containers, but not for what stands before them.
+    // The Job controller sets this variable for containers, but not for init containers.
     { name: POD_ENV.shard, valueFrom: { fieldRef: { fieldPath: `metadata.annotations['${ANNOTATIONS.index}']` } } },
     ...named({
       [POD_ENV.python]: programs.python,
@@ -86,7 +88,7 @@ function commonEnvironment(request: JobRequest, settings: KubernetesSettings): V
       HF_HOME: `${SCRATCH.home}/.cache/huggingface`,
       TRITON_CACHE_DIR: `${SCRATCH.home}/.cache/triton`,
       NODE_COMPILE_CACHE: `${SCRATCH.tmp}/node-cache`,
-      // A stage that asked for no GPU gives the same numbers on a machine that has some.
+      // A stage without GPUs gives the same numbers on a machine that has some.
       ...(request.resources.gpus === 0 ? { CUDA_VISIBLE_DEVICES: '' } : {}),
       ...settings.env,
     }),
@@ -97,7 +99,7 @@ function commonEnvironment(request: JobRequest, settings: KubernetesSettings): V
   ];
 }
 
-/** Environment as a container has it. */
+/** Environment in the form of a container spec. */
 export const named = (env: Readonly<Record<string, string>>): V1EnvVar[] =>
   Object.entries(env).map(([name, value]) => ({ name, value }));
 
@@ -115,6 +117,9 @@ function mounts({ store, volumes }: KubernetesSettings): V1VolumeMount[] {
   ];
 }
 
-/** Further mounts of the store's claim share its volume; others have one each, by a name that none of ours has. */
+/**
+ * Further mounts of the store's claim share its volume. Each other mount has a volume, whose name orrery does not use
+ * otherwise.
+ */
 export const volumeName = (claim: string, storeClaim: string): string =>
   claim === storeClaim ? 'store' : `claim-${claim}`.slice(0, 63).replace(/-+$/, '');

@@ -13,8 +13,9 @@ export interface CustomObject {
 }
 
 /**
- * What a gang needs beside its Job, owned by it. The PodGroup is the cluster's native gang scheduling: no rank is placed before all can be.
- * @param uid - of the Job
+ * Objects that a gang needs in addition to its Job, which owns them. The PodGroup requests gang scheduling from the
+ * cluster: no rank is placed until all ranks can be placed.
+ * @param uid - uid of the Job
  */
 export function gangObjects(
   request: JobRequest,

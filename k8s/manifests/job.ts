@@ -10,13 +10,14 @@ import { podSpec } from './pod.ts';
 /**
  * The Job of one attempt. Pure: equal requests and settings give equal manifests.
  *
- * - Shards: an Indexed Job, as many pods at a time as the stage allows. None is started a second time, and one that fails ends the Job, so that the
- *   next attempt begins soon: those that have finished keep their parts, the others save on SIGTERM.
- * - A gang: all ranks at once, done when rank 0 is.
+ * - Shards: an Indexed Job that runs as many pods at a time as the stage allows. No pod is started twice. A failed pod
+ *   ends the Job, so that the next attempt starts soon. Finished pods keep their parts; the others save on SIGTERM.
+ * - A gang: all ranks run at once, and the Job has succeeded when rank 0 has.
  *
- * Who owns which field: `suspend` and the annotations `stopped-at` and `given-up` are the worker's (and Kueue's `suspend`, where it has a queue);
- * the status is the Job controller's; all else is written once, here.
- * @param stopped - when it was asked to stop before it was created: the Job is a record then, and starts nothing
+ * Owners of fields: the worker owns `suspend` and the annotations `stopped-at` and `given-up` (with a queue, Kueue owns
+ * `suspend` too). The Job controller owns the status. All other fields are written once, here.
+ * @param stopped - time of a request to stop that came before the Job was created. The Job is then only a record and
+ *   starts nothing
  */
 export function jobManifest(
   request: JobRequest,
@@ -45,7 +46,7 @@ export function jobManifest(
       ...(gang ? { successPolicy: { rules: [{ succeededIndexes: '0' }] } } : {}),
       podReplacementPolicy: 'Failed',
       podFailurePolicy: podFailurePolicy(),
-      // What has a queue is suspended by Kueue's webhook where there is one, and begins at once where there is none.
+      // A Job with a queue is suspended by Kueue's webhook. In a cluster without Kueue it starts at once.
       ...(stopped === null ? {} : { suspend: true }),
       ...(deadlineSeconds === undefined ? {} : { activeDeadlineSeconds: deadlineSeconds }),
       ttlSecondsAfterFinished: settings.limits.keepFinishedSeconds,

@@ -1,13 +1,19 @@
 /**
- * Every label and annotation that orrery sets or reads. Written by who creates the Job (builders here), unless it says otherwise; the Job
- * controller copies those of the pod template to pods.
+ * Every label and annotation that orrery sets or reads. Written by who creates the Job (builders here), unless it says
+ * otherwise; the Job controller copies those of the pod template to pods.
  */
 export const LABELS = {
   /** Always {@link MANAGED_BY}. Read by people and by clean-up by hand; pods, Jobs and Services have it. */
   managedBy: 'app.kubernetes.io/managed-by',
-  /** Which store the Job works for (store/instance.ts). Watches select by it, so two installations in a namespace do not see each other's. */
+  /**
+   * Which store the Job works for (store/instance.ts). Watches select by it, so two installations in a namespace do not
+   * see each other's.
+   */
   instance: 'orrery.dev/store',
-  /** Campaign, as far as a label can hold its id; the annotation has it whole. For `kubectl get jobs -L orrery.dev/campaign`. */
+  /**
+   * Campaign, as far as a label can hold its id; the annotation has it whole. For `kubectl get jobs -L
+   * orrery.dev/campaign`.
+   */
   campaign: 'orrery.dev/campaign',
   /** Stage within the campaign, `/` written as `.`. */
   stage: 'orrery.dev/stage',
@@ -40,9 +46,15 @@ export const ANNOTATIONS = {
   shape: 'orrery.dev/shape',
   /** Seconds between SIGTERM and SIGKILL. */
   grace: 'orrery.dev/grace-seconds',
-  /** Time at which a worker asked the Job to stop, ISO 8601. Written once, by `suspend`; tells our suspension from others'. */
+  /**
+   * Time at which a worker asked the Job to stop, ISO 8601. Written once, by `suspend`; tells our suspension from
+   * others'.
+   */
   stoppedAt: 'orrery.dev/stopped-at',
-  /** Why a worker gave the Job up though Kubernetes would go on with it: a failure as JSON. Written once; whoever looks after says the same. */
+  /**
+   * Why a worker gave the Job up though Kubernetes would go on with it: a failure as JSON. Written once; whoever looks
+   * after says the same.
+   */
   givenUp: 'orrery.dev/given-up',
   /** The Job controller's: index of a pod. */
   index: 'batch.kubernetes.io/job-completion-index',

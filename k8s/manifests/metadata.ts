@@ -1,7 +1,7 @@
 import type { JobRequest } from '../../executor/index.ts';
 import { ANNOTATIONS, LABELS, labelValue, MANAGED_BY } from './labels.ts';
 
-/** Labels of all objects of one job. @param instance - of the store, see store/instance.ts */
+/** Labels of all objects of one job. @param instance - id of the store, see store/instance.ts */
 export const jobLabels = (request: JobRequest, instance: string): Record<string, string> => ({
   [LABELS.managedBy]: MANAGED_BY,
   [LABELS.instance]: instance,
@@ -12,7 +12,7 @@ export const jobLabels = (request: JobRequest, instance: string): Record<string,
   [LABELS.key]: request.key.slice(0, 16),
 });
 
-/** What whoever finds the Job has to know of the request. */
+/** The fields of the request that readers of the Job need. */
 export const jobAnnotations = (request: JobRequest): Record<string, string> => ({
   [ANNOTATIONS.campaign]: request.campaign,
   [ANNOTATIONS.stage]: request.stage,

@@ -4,7 +4,10 @@ import { type KubernetesPlacement, type KubernetesSettings, minReportedGiB } fro
 import { type KubeNode, nameOf } from '../api/objects.ts';
 import { LABELS } from './labels.ts';
 
-/** What the cluster's defaults and the stage's own settings come to: labels and taints of both, of the rest the stage's. */
+/**
+ * Merges the defaults of the cluster and the settings of the stage. Labels and tolerations add up; otherwise the stage
+ * wins.
+ */
 export function placementOf({ defaults }: KubernetesSettings, request: JobRequest): KubernetesPlacement {
   const own = request.kubernetes ?? {};
   return {
@@ -16,7 +19,7 @@ export function placementOf({ defaults }: KubernetesSettings, request: JobReques
   };
 }
 
-/** Which machines pods may be put on, and how close to each other. Undefined where any will do. */
+/** The nodes that pods may be placed on, and how close to each other. Undefined if any node will do. */
 export function affinityOf(request: JobRequest, settings: KubernetesSettings): V1Affinity | undefined {
   const node = nodeAffinityOf(request, settings);
   const { topology } = placementOf(settings, request);
@@ -40,7 +43,7 @@ function nodeAffinityOf(request: JobRequest, { gpu }: KubernetesSettings): V1Aff
           },
         ]
       : [];
-  // By the name of the object: the label of the host name may say something else.
+  // By the name of the object, because the label of the host name may differ.
   const notOn = [...new Set(request.excludedNodes)]
     .toSorted()
     .map((name): V1NodeSelectorRequirement => ({ key: 'metadata.name', operator: 'NotIn', values: [name] }));
@@ -62,7 +65,10 @@ function podAffinityOf(
     : { preferredDuringSchedulingIgnoredDuringExecution: [{ weight: 100, podAffinityTerm: term }] };
 }
 
-/** A machine that does not answer gives its pods up after so long, and not after the five minutes that are Kubernetes' default. */
+/**
+ * Tolerations of a pod. On an unreachable node it is evicted after `nodeLostSeconds`; Kubernetes waits five minutes by
+ * default.
+ */
 export function tolerationsOf(placement: KubernetesPlacement, nodeLostSeconds: number): V1Toleration[] {
   const lost = ['node.kubernetes.io/not-ready', 'node.kubernetes.io/unreachable'];
   return [
@@ -74,7 +80,8 @@ export function tolerationsOf(placement: KubernetesPlacement, nodeLostSeconds: n
 }
 
 /**
- * Which of the excluded machines can be done without: all, as long as another has the labels that are asked for and takes pods; else none. Pure.
+ * The excluded nodes that can be excluded: all of them if another node has the requested labels and accepts pods,
+ * otherwise none. Pure.
  */
 export function excludable(
   request: JobRequest,

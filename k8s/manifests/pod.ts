@@ -25,13 +25,14 @@ export function podSpec(request: JobRequest, settings: KubernetesSettings): V1Po
       : {}),
     automountServiceAccountToken: false,
     enableServiceLinks: false,
-    // Programs are not process 1 of their container: to that one signals that it has no handler for yet would be nothing.
+    // Process 1 ignores signals that it has no handler for, so SIGTERM during start-up would be lost. A shared PID
+    // namespace gives programs another number.
     shareProcessNamespace: true,
     ...(settings.serviceAccount === undefined ? {} : { serviceAccountName: settings.serviceAccount }),
     ...(settings.pullSecrets.length === 0 ? {} : { imagePullSecrets: settings.pullSecrets.map((name) => ({ name })) }),
     securityContext: {
       ...{ runAsNonRoot: true, runAsUser: uid, runAsGroup: gid, seccompProfile: { type: 'RuntimeDefault' } },
-      // What is there already is not visited file by file at every start.
+      // Otherwise the kubelet changes the owner of every file of the volume at every start.
       ...(fsGroup === undefined ? {} : { fsGroup, fsGroupChangePolicy: 'OnRootMismatch' }),
     },
     ...(placement.priorityClass === undefined ? {} : { priorityClassName: placement.priorityClass }),
@@ -53,7 +54,10 @@ function mainEnvironment(request: JobRequest): V1EnvVar[] {
   ];
 }
 
-/** As `torch.distributed` reads it. A gang of one has no local rank: libraries would set up communication with nobody. */
+/**
+ * Variables of `torch.distributed`. A gang of one has no local rank, because libraries would set up communication with
+ * nobody.
+ */
 function gangEnvironment({ name, parts }: JobRequest): V1EnvVar[] {
   return [
     { name: 'RANK', valueFrom: { fieldRef: { fieldPath: `metadata.annotations['${ANNOTATIONS.index}']` } } },

@@ -6,12 +6,13 @@ import { POLICY_PORT, POLICY_SERVER } from './labels.ts';
 import { serverResources } from './resources.ts';
 
 const STARTUP_PERIOD_SECONDS = 2;
-/** A server that decodes may be slow to answer; one that is silent for two minutes hangs. *Ours*. */
+/** A server may answer slowly while it decodes. One that does not answer for two minutes hangs. *Ours*. */
 const LIVENESS = { periodSeconds: 10, timeoutSeconds: 5, failureThreshold: 12 } as const;
 
 /**
- * The policy server as a native sidecar: started before the program that asks it, ready when `GET /health` answers 200, ended after it. One that
- * dies or hangs is started again by the kubelet; the program waits for it as long as its patience lasts.
+ * The policy server as a native sidecar. It starts before the program that uses it, is ready when `GET /health` answers
+ * 200, and ends after the program. The kubelet restarts a server that dies or hangs; the program waits for it for a
+ * limited time.
  */
 export function policyServerContainer(
   program: Program,
@@ -23,7 +24,7 @@ export function policyServerContainer(
     ...container(POLICY_SERVER, program, request, settings, {
       env: [
         { name: POD_ENV.policyPort, value: String(POLICY_PORT) },
-        // Probes come from outside of the pod.
+        // Probes come from outside of the pod, so the loopback address does not reach.
         { name: POD_ENV.policyHost, value: '0.0.0.0' },
       ],
       resources: serverResources(request, settings),

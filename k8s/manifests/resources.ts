@@ -3,13 +3,14 @@ import type { JobRequest } from '../../executor/index.ts';
 import type { KubernetesSettings } from '../../spec/index.ts';
 import { placementOf } from './placement.ts';
 
-/** Beside a policy server, the share of the pod that the program gets which asks it; *ours*: it reads and writes text. */
+/** Share of the pod's resources for a program beside a policy server. It only reads and writes text. *Ours*. */
 const MAIN_CPUS = 0.5;
 const MAIN_MEMORY = 0.2;
 
 /**
- * A stage's resources are those of a pod. Where a policy server stands beside, it has the GPUs and devices, and most of the rest. CPUs are asked
- * for and not limited: a limit would throttle where cores are idle. Memory is both, so that who takes too much is the one that is killed.
+ * The resources of a stage are those of one pod. A policy server gets the GPUs and devices, and most of the rest. CPUs
+ * are requested without a limit, because a limit throttles even on idle cores. Memory has a request and an equal limit,
+ * so that the container that takes too much is killed.
  */
 export function mainResources(request: JobRequest, settings: KubernetesSettings): V1ResourceRequirements {
   if (request.policyServer === null) return resources(request, settings, 1, 1, true);

@@ -4,9 +4,9 @@ import { LABELS } from './labels.ts';
 import { jobLabels } from './metadata.ts';
 
 /**
- * Headless Service of a gang: makes `<job>-<rank>.<job>` a name, before the ranks are ready too, since they meet in order to become so.
- * Owned by the Job, so that it goes with it.
- * @param uid - of the Job
+ * Headless Service of a gang. It gives ranks the DNS names `<job>-<rank>.<job>`, also before they are ready, because
+ * ranks become ready only after they have met. The Job owns it, so that it is removed with the Job.
+ * @param uid - uid of the Job
  */
 export function gangService(request: JobRequest, instance: string, uid: string): Service {
   const { name } = request;
@@ -16,7 +16,7 @@ export function gangService(request: JobRequest, instance: string, uid: string):
     metadata: {
       name,
       labels: jobLabels(request, instance),
-      // Without `blockOwnerDeletion`, for which a worker would need the right to change finalizers of Jobs.
+      // `blockOwnerDeletion` is not set, because a worker would need the right to change finalizers of Jobs.
       ownerReferences: [{ apiVersion: 'batch/v1', kind: 'Job', name, uid }],
     },
     spec: {

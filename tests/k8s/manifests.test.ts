@@ -3,7 +3,7 @@ import { describe, expect, it, test } from 'vitest';
 import { stringify } from 'yaml';
 import { inProject } from '../../config/paths.ts';
 import type { JobRequest } from '../../executor/index.ts';
-import { TOLD_EXIT_CODES } from '../../k8s/manifests/failure-policy.ts';
+import { KNOWN_EXIT_CODES } from '../../k8s/manifests/failure-policy.ts';
 import { gangObjects } from '../../k8s/manifests/gang.ts';
 import { jobManifest } from '../../k8s/manifests/job.ts';
 import { labelValue } from '../../k8s/manifests/labels.ts';
@@ -119,7 +119,7 @@ test('one Job is one attempt: neither shards nor ranks are started again by Kube
 
 test('the failure policy names every exit code of the failure table', () => {
   const told = Object.values(FAILURES).flatMap(({ exitCode }) => exitCode ?? []);
-  expect(TOLD_EXIT_CODES).toEqual(expect.arrayContaining(told));
+  expect(KNOWN_EXIT_CODES).toEqual(expect.arrayContaining(told));
 });
 
 test('a policy server has the GPUs, and the pod no more CPUs and memory than the stage asked for', () => {
