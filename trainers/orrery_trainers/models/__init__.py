@@ -1,1 +1,1 @@
-"""Language models that compute the next token: a small Llama in NumPy, and any other by transformers."""
+"""Language models: a small Llama in NumPy, any other model with transformers, and sampling."""

@@ -1,8 +1,8 @@
-"""A Llama in GGUF as a folder in Hugging Face layout, bfloat16.
+"""Converts a Llama in GGUF to a folder in Hugging Face layout, in bfloat16.
 
     PYTHONPATH=<folder with the package gguf> python -m orrery_trainers.models.convert_gguf model.gguf folder
 
-The folder appears at once and whole. Quantised weights are taken for what they stand for: what is lost stays lost.
+The folder appears only when it is complete. Quantised weights are dequantised, which does not restore lost precision.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig, PreTra
 
 
 def convert(file: Path, folder: Path) -> None:
-    """Write the model and its tokenizer, with its chat template where it has one."""
+    """Convert the model ``file``. Write it with its tokenizer, and its chat template if it has one, to ``folder``."""
     tokenizer = cast("PreTrainedTokenizerBase", AutoTokenizer.from_pretrained(file.parent, gguf_file=file.name))
     read = AutoModelForCausalLM.from_pretrained(
         file.parent, gguf_file=file.name, dtype=torch.float32, quantization_config=GgufConfig(dequantize=True)
     )
     config = read.config
     config.dtype = "bfloat16"
-    model = type(read)(config).to(torch.bfloat16)  # anew: what was read still counts as quantised, which is not saved
+    model = type(read)(config).to(torch.bfloat16)  # a new model, because transformers refuses to save a quantised one
     model.load_state_dict(read.state_dict())
     unfinished = folder.with_name(f".{folder.name}.unfinished")
     shutil.rmtree(unfinished, ignore_errors=True)

@@ -1,20 +1,19 @@
 """A plain Llama in NumPy, for models of a few million parameters.
 
-At this size a forward pass is hundreds of tiny operations, so what counts is the overhead of each: NumPy's is lower
-than torch's, and it needs no import of torch. The other property is that a row's numbers do not depend on the other
-rows:
+At this size a forward pass consists of hundreds of tiny operations, so their overhead decides the speed. NumPy has less
+overhead than torch, and it saves the import of torch.
 
-- matrix products take a fixed number of rows at a time, few enough that BLAS computes each of them in the same order.
-  How many that is depends on its kernel for this processor, so it is tried when the model is loaded: OpenBLAS with
-  AVX-512 takes 16 alike; with AVX2 it takes 6, then 6 in another order, then 4 in a third;
-- attention runs over the cache in blocks of 32 positions that begin at position 0, and sums them from the first to the
-  last; blocks that another row needs contribute exact zeros;
-- prompts are read in chunks of 16 tokens that begin at position 0.
+The logits of a sequence are the same, bit for bit, whatever other sequences are in the batch:
 
-The logits of a sequence are so the same bit for bit alone and in a crowd.
+- Matrix products take a fixed number of rows at a time, so few that BLAS sums every row in the same order. The number
+  depends on the BLAS kernel for this processor, so it is measured when the model is loaded. Example: OpenBLAS treats 16
+  rows alike with AVX-512; with AVX2 it treats 6 rows alike, the next 6 in another order, and the last 4 in a third.
+- Attention takes the cache in blocks of 32 positions from position 0, and adds them from the first to the last. Blocks
+  that only another row needs add exact zeros.
+- Prompts are read in chunks of 16 tokens from position 0.
 
-Shapes: `R` rows, `T` tokens of a row at once, `D` width, `H` heads, `G` query heads per key-value head, `K` key-value
-heads (`H = K G`), `E` width of a head, `N` blocks of the cache.
+Shapes: `R` rows, `T` tokens per row in one forward pass, `D` hidden size, `H` heads, `G` query heads per key-value
+head, `K` key-value heads (`H = K G`), `E` size of a head, `N` blocks of the cache.
 """
 
 from __future__ import annotations
@@ -40,13 +39,16 @@ from orrery_trainers.models.llama_layers import (
 from orrery_trainers.models.policy_model import Logits, ModelError
 
 BLOCK = 32
-"""Positions of the cache that attention takes at a time."""
-LARGEST_WEIGHTS_BYTES = 128 * 2**20
-"""Above it the arithmetic outweighs the overhead, and torch's kernels win. *Ours*."""
+"""Number of cache positions in one step of attention."""
+MAX_WEIGHTS_BYTES = 128 * 2**20
+"""Maximum size of the weights. For larger models arithmetic dominates, and torch's kernels are faster. *Ours*."""
 
 
 def is_small_plain_llama(config: dict[str, Any], folder: Path) -> bool:
-    """Whether :class:`Llama` computes it: no biases, plain rotary embedding, float32 in one safetensors file."""
+    """Whether :class:`Llama` supports it: no biases, default rotary embedding, float32 in one small safetensors file.
+
+    config: content of ``config.json`` in ``folder``.
+    """
     weights = folder / "model.safetensors"
     return (
         config.get("architectures") == ["LlamaForCausalLM"]
@@ -56,18 +58,18 @@ def is_small_plain_llama(config: dict[str, Any], folder: Path) -> bool:
         and rope_of(config).get("rope_type", "default") == "default"
         and (config.get("dtype") or config.get("torch_dtype")) in (None, "float32")
         and weights.is_file()
-        and weights.stat().st_size <= LARGEST_WEIGHTS_BYTES
+        and weights.stat().st_size <= MAX_WEIGHTS_BYTES
     )
 
 
 class Llama:
-    """The model with the cache of its rows; see :class:`orrery_trainers.models.policy_model.PolicyModel`."""
+    """The model and the key-value cache of its rows: a :class:`orrery_trainers.models.policy_model.PolicyModel`."""
 
     kind = "numpy"
 
     @staticmethod
     def load(folder: Path, config: dict[str, Any], dtype: str) -> Llama:
-        """Read `model.safetensors`. Raises ModelError when a tensor is missing."""
+        """Read `model.safetensors`. Raises ModelError if a tensor is missing."""
         from safetensors.numpy import load_file
 
         weights = load_file(folder / "model.safetensors")
@@ -79,7 +81,7 @@ class Llama:
             ) from None
 
     def __init__(self, config: dict[str, Any], weights: dict[str, Array], dtype: np.dtype[Any]) -> None:
-        """config: as in `config.json`; weights: by their names in transformers."""
+        """config: content of `config.json`. weights: name of the tensor in transformers -> tensor."""
         self._heads: int = config["num_attention_heads"]
         self._key_heads: int = config.get("num_key_value_heads") or self._heads
         self._head_width: int = config.get("head_dim") or config["hidden_size"] // self._heads
@@ -96,12 +98,12 @@ class Llama:
         self._tile = tile_of([self._head, *(matrix for layer in self._layers for matrix in layer.matrices())])
         self._cos, self._sin = rotations(self.context_tokens + ROUND, self._head_width, rope_of(config), dtype)
         self._rows = 0
-        self._lengths = np.zeros(0, np.int64)  # of every place for a row, tokens in the cache
-        self._keys = [self._empty(0, 0) for _ in self._layers]  # a layer: [rows, K, positions, E]
+        self._lengths = np.zeros(0, np.int64)  # [rows], number of tokens in the cache; 0 for a free row
+        self._keys = [self._empty(0, 0) for _ in self._layers]  # per layer [rows, K, positions, E]
         self._values = [self._empty(0, 0) for _ in self._layers]
 
     def join(self, prompts: list[list[int]], copies: list[int]) -> Logits:
-        """See PolicyModel. Every prompt is read once, however many rows continue it."""
+        """See PolicyModel. A prompt is read once, however many copies it has."""
         first, longest = self._rows, max(map(len, prompts))
         self._reserve(first + sum(copies), round_up(longest, ROUND))
         logits = self._read(prompts, np.arange(first, first + len(prompts)))
@@ -118,7 +120,7 @@ class Llama:
         """See PolicyModel."""
         rows = round_up(self._rows, ROUND)
         self._reserve(rows, int(self._lengths.max()) + 1)
-        # Rows that are free write to their first position, which the next prompt overwrites.
+        # Free rows write to their first position, which the next prompt overwrites.
         padded = np.zeros((rows, 1), np.int64)
         padded[: self._rows, 0] = tokens
         lengths = self._lengths[:rows]
@@ -127,7 +129,7 @@ class Llama:
         return self._logits(hidden[:, 0])[: self._rows]
 
     def keep(self, order: list[int]) -> None:
-        """See PolicyModel. Only rows that move are copied."""
+        """See PolicyModel. Copies only the rows that move."""
         moved = [(new, old) for new, old in enumerate(order) if new != old]
         if moved:
             new, old = (np.array(side) for side in zip(*moved, strict=True))
@@ -139,7 +141,7 @@ class Llama:
         self._lengths[self._rows :] = 0
 
     def _read(self, prompts: list[list[int]], places: NDArray[np.int64]) -> Logits:
-        """Fill the cache of `places` with prompts; returns the logits behind each."""
+        """Read prompts into the cache rows `places`, `[prompts]`; returns the logits after each."""
         lengths = np.array([len(prompt) for prompt in prompts])
         tokens = np.zeros((len(prompts), round_up(int(lengths.max()), ROUND)), np.int64)
         for row, prompt in enumerate(prompts):
@@ -156,12 +158,12 @@ class Llama:
     def _forward(self, tokens: NDArray[np.int64], positions: NDArray[np.int64], places: NDArray[np.int64]) -> Array:
         """Hidden states `[R, T, D]` of tokens at positions, both `[R, T]`.
 
-        Their keys and values go into the cache at `places`, `[R]`.
+        Writes their keys and values into the cache rows `places`, `[R]`.
         """
         rows, count = tokens.shape
         blocks = int(positions.max()) // BLOCK + 1
         visible = np.arange(blocks * BLOCK) <= positions[:, :, None]
-        # [R, 1, N, 1, T, BLOCK]: a token sees itself and what is before it
+        # [R, 1, N, 1, T, BLOCK]: a token attends to itself and to earlier positions
         hidden_from = ~visible.reshape(rows, count, blocks, BLOCK).transpose(0, 2, 1, 3)[:, None, :, None]
         cos, sin = self._cos[positions][:, :, None], self._sin[positions][:, :, None]
         state = self._embedding[tokens].reshape(rows * count, -1)
@@ -189,7 +191,10 @@ class Llama:
         blocks: int,
         hidden_from: NDArray[np.bool_],
     ) -> Array:
-        """Attention of queries `[R, T, H, E]` over the first blocks of the cache; returns `[R T, H E]`."""
+        """Attention of queries `[R, T, H, E]` over the first `blocks` blocks of the cache; returns `[R T, H E]`.
+
+        keys, values: one layer of the cache. hidden_from: the mask, True where a token must not attend.
+        """
         rows, count = queries.shape[:2]
         group, width = self._heads // self._key_heads, self._head_width
         # [R, K, 1, G T, E] against [R, K, N, BLOCK, E]
@@ -207,7 +212,7 @@ class Llama:
         np.exp(scores, out=scores)
         totals, sums = scores.sum(axis=-1, keepdims=True), np.matmul(scores, of_values)
         total, attended = totals[:, :, 0], sums[:, :, 0]
-        for block in range(1, blocks):  # from the first to the last, so that zeros behind change nothing
+        for block in range(1, blocks):  # in this order, so that trailing zeros do not change the sum
             total, attended = total + totals[:, :, block], attended + sums[:, :, block]
         attended = (attended / total).reshape(rows, self._key_heads, group, count, width)
         return attended.transpose(0, 3, 1, 2, 4).reshape(rows * count, self._heads * width)
@@ -222,7 +227,7 @@ class Llama:
         return product(rows, matrix, self._tile)
 
     def _reserve(self, rows: int, positions: int) -> None:
-        """Make room; grows by doubling, so that copying what is there stays rare."""
+        """Enlarge the cache if necessary. It at least doubles, so that copies are rare."""
         have_rows, have_positions = len(self._lengths), self._keys[0].shape[2]
         rows, positions = round_up(rows, ROUND), round_up(positions, BLOCK)
         if rows <= have_rows and positions <= have_positions:

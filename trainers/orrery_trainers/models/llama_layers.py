@@ -1,6 +1,6 @@
-"""Weights and arithmetic of the small Llama: matrices of a layer, products in tiles, the rotary embedding.
+"""Weights and arithmetic of the small Llama: the matrices of a layer, tiled products, the rotary embedding.
 
-Shapes as in llama.py.
+llama.py defines the letters of the shapes.
 """
 
 from __future__ import annotations
@@ -11,15 +11,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 ROUND = 16
-"""Rows and columns of matrix products are multiples of this; prompts are read so many tokens at a time."""
+"""Rows and columns of matrix products are multiples of this number. Prompts are read in chunks of as many tokens."""
 TILES = (16, 8, 4, 1)
-"""Rows that a matrix product may take at a time, divisors of ROUND. One row alone is always computed alike."""
+"""Possible numbers of rows in one matrix product; divisors of ROUND. A single row always gives the same result."""
 
 Array = NDArray[np.floating]
 
 
 class Layer:
-    """Matrices of a layer, `[in, out]`, with the norm before them and the scale of attention multiplied in."""
+    """Matrices of a layer, `[in, out]`. They include the weights of the preceding norm and the attention scale."""
 
     def __init__(self, weights: dict[str, Array], number: int, head_width: int, dtype: np.dtype[Any]) -> None:
         def matrix(name: str) -> Array:
@@ -43,34 +43,34 @@ class Layer:
 
 
 def product(rows: Array, matrix: Array, tile: int) -> Array:
-    """Rows times a matrix, `tile` of them at a time."""
+    """Multiply rows `[n, in]` by a matrix `[in, out]`, `tile` rows at a time; returns `[n, out]`."""
     return np.matmul(rows.reshape(-1, tile, rows.shape[1]), matrix).reshape(len(rows), -1)
 
 
 def tile_of(matrices: list[Array]) -> int:
-    """The most rows at a time that BLAS computes alike, wherever among them a row stands."""
+    """The largest tile for which BLAS gives the same result for a row, whatever its position in the tile."""
     shapes = {matrix.shape: matrix for matrix in matrices}
     draws = np.random.default_rng(0)
     for tile in TILES:
-        if all(_takes_alike(tile, matrix, draws) for matrix in shapes.values()):
+        if all(_is_uniform(tile, matrix, draws) for matrix in shapes.values()):
             return tile
     return 1
 
 
-def _takes_alike(tile: int, matrix: Array, draws: np.random.Generator) -> bool:
+def _is_uniform(tile: int, matrix: Array, draws: np.random.Generator) -> bool:
     row = draws.standard_normal(len(matrix)).astype(matrix.dtype)
     products = product(np.tile(row, (ROUND, 1)), matrix, tile)
     return bool((products == products[0]).all())
 
 
 def padded_columns(matrix: Array) -> Array:
-    """The matrix with zero columns up to a multiple of ROUND."""
+    """The matrix, padded with zero columns to a multiple of ROUND."""
     missing = round_up(matrix.shape[1], ROUND) - matrix.shape[1]
     return np.ascontiguousarray(np.pad(matrix, ((0, 0), (0, missing))))
 
 
 def rope_of(config: dict[str, Any]) -> dict[str, Any]:
-    """Settings of the rotary embedding, which transformers 5 gathers in `rope_parameters`."""
+    """Settings of the rotary embedding. transformers 5 has them all in `rope_parameters`; earlier versions do not."""
     return config.get("rope_parameters") or {
         "rope_theta": config.get("rope_theta", 10_000.0),
         **(config.get("rope_scaling") or {}),
@@ -78,14 +78,14 @@ def rope_of(config: dict[str, Any]) -> dict[str, Any]:
 
 
 def rotations(positions: int, width: int, rope: dict[str, Any], dtype: np.dtype[Any]) -> tuple[Array, Array]:
-    """Cosine and sine by position, `[positions, E]`."""
+    """Cosine and sine of the rotary embedding, both `[positions, E]`."""
     frequencies = rope["rope_theta"] ** -(np.arange(0, width, 2) / width)
     angles = np.tile(np.outer(np.arange(positions), frequencies), 2)
     return np.cos(angles).astype(dtype), np.sin(angles).astype(dtype)
 
 
 def rotate(heads: Array, cos: Array, sin: Array) -> Array:
-    """Rotary embedding of `[R, T, heads, E]`, halves as in transformers."""
+    """Apply the rotary embedding to `[R, T, heads, E]`, with the two halves of a head paired as in transformers."""
     half = heads.shape[-1] // 2
     return heads * cos + np.concatenate([-heads[..., half:], heads[..., :half]], axis=-1) * sin
 

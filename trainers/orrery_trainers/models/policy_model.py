@@ -1,4 +1,4 @@
-"""What the decoding engine needs of a model, and the choice between the two that can do it."""
+"""The interface of a model for the decoding engine, and the choice of its implementation."""
 
 from __future__ import annotations
 
@@ -13,50 +13,55 @@ if TYPE_CHECKING:
     import torch
 
 Logits: TypeAlias = "NDArray[np.floating] | torch.Tensor"
-"""``[rows, vocabulary]``, before temperature; a tensor stays on the device of its model."""
+"""``[rows, vocabulary]``, before temperature. A tensor is on the device of its model."""
 
 
 class ModelError(Exception):
-    """A model folder that cannot be served. The message names the file, what was expected and what came."""
+    """A model cannot be served. The message names the file, the expected value and the actual one."""
 
 
 class PolicyModel(Protocol):
-    """A causal language model with a cache of the sequences that are being written: the rows, numbered from 0."""
+    """A causal language model with a key-value cache. Its rows, numbered from 0, are the sequences in progress."""
 
     kind: str
-    """Which implementation it is, for logs and metrics."""
+    """Name of the implementation, for logs."""
     vocabulary_size: int
     context_tokens: int
-    """Longest sequence, prompt and completion."""
+    """Maximum length of a sequence, prompt and completion together."""
     cache_bytes_per_token: int
+    """Size of the keys and values of one token, in all layers."""
 
     def join(self, prompts: list[list[int]], copies: list[int]) -> Logits:
         """Read prompts and append ``copies[i]`` rows for ``prompts[i]``.
 
-        Returns the logits behind each prompt, `[prompts, vocabulary]`.
+        Returns the logits after each prompt, `[prompts, vocabulary]`.
         """
 
     def step(self, tokens: NDArray[np.int64]) -> Logits:
-        """Append a token to every row, `[rows]`; returns the logits behind it, `[rows, vocabulary]`."""
+        """Append one token to every row. tokens: `[rows]`. Returns the logits after it, `[rows, vocabulary]`."""
 
     def keep(self, order: list[int]) -> None:
-        """Keep the rows of these old numbers, in this order, and forget the others."""
+        """Keep the rows with these numbers, in this order, and remove the others."""
 
 
 def order_without(rows: int, gone: set[int]) -> list[int]:
-    """Rows that stay, moving as few as possible: the last fill the gaps. `order_without(5, {1, 2})` is `[0, 4, 3]`."""
+    """The order for :meth:`PolicyModel.keep` that removes the rows `gone` and moves as few rows as possible.
+
+    The last rows fill the gaps: `order_without(5, {1, 2})` is `[0, 4, 3]`.
+    """
     stay = rows - len(gone)
     movers = [row for row in range(rows - 1, stay - 1, -1) if row not in gone]
     return [movers.pop(0) if row in gone else row for row in range(stay)]
 
 
 def load_model(folder: Path, dtype: str, prefix_bytes: int = 0) -> PolicyModel:
-    """Load the weights of a folder in Hugging Face layout.
+    """Load a model from a folder in Hugging Face layout.
 
-    A plain Llama of few parameters is computed in NumPy, which starts in a fraction of a second where importing torch
-    and transformers takes many; everything else by transformers itself. Both give the same logits (test_llama.py).
-    dtype: `float32`, `float64`, `bfloat16`, or `auto`: see the two. prefix_bytes: of prompts that are kept, so that
-    what others have in common with them is not read again; transformers alone does that.
+    A small, plain Llama runs in NumPy. That starts within a fraction of a second, while the imports of torch and
+    transformers take many seconds. Every other model runs with transformers. Both give the same logits (test_llama.py).
+    dtype: `float32`, `float64`, `bfloat16`, or `auto`, which the two implementations define. prefix_bytes: size of the
+    cache of prompt prefixes; only transformers uses it.
+    Raises ModelError if the folder has no model that can be loaded.
     """
     file = folder / "config.json"
     try:

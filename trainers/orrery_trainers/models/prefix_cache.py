@@ -1,6 +1,6 @@
-"""Keys and values of prompts that were read, so that what a prompt has in common with an earlier one is not read again.
+"""A cache of the keys and values of earlier prompts. A new prompt reuses those of a common prefix.
 
-In a tree search nearly every prompt is an earlier one with a step more.
+In a tree search, nearly every prompt is an earlier prompt with one more step.
 """
 
 from __future__ import annotations
@@ -13,17 +13,17 @@ from numpy.typing import NDArray
 
 
 class PrefixCache:
-    """The prompts used last, as many as fit into `bytes_kept`."""
+    """The most recently used prompts, as many as fit into `max_bytes`."""
 
-    def __init__(self, bytes_kept: int) -> None:
-        self._bytes_kept, self._bytes = bytes_kept, 0
+    def __init__(self, max_bytes: int) -> None:
+        self._max_bytes, self._bytes = max_bytes, 0
         self._prompts: OrderedDict[int, tuple[NDArray[np.int64], torch.Tensor]] = OrderedDict()
         self._next = 0
 
     def longest(self, prompt: list[int]) -> torch.Tensor | None:
-        """Keys and values `[L, 2, K, tokens, E]` of the longest known beginning of a prompt; None without one.
+        """Keys and values `[L, 2, K, tokens, E]` of the longest cached prefix of a prompt; None if there is none.
 
-        The last token is never among them: what follows it has to be computed.
+        The prefix never includes the last token of the prompt, because its logits must be computed.
         """
         tokens = np.array(prompt[:-1])
         best, length = None, 0
@@ -39,15 +39,18 @@ class PrefixCache:
         return self._prompts[best][1][..., :length, :]
 
     def add(self, prompt: list[int], keys_and_values: torch.Tensor) -> None:
-        """Remember a prompt. One that it goes on from is forgotten: it is in there."""
+        """Add a prompt and remove cached prompts that are a prefix of it.
+
+        keys_and_values: `[L, 2, K, tokens, E]`.
+        """
         tokens = np.array(prompt)
         for number, (known, _) in list(self._prompts.items()):
             if len(known) <= len(tokens) and np.array_equal(known, tokens[: len(known)]):
                 self._forget(number)
         size = keys_and_values.numel() * keys_and_values.itemsize
-        if size > self._bytes_kept:
+        if size > self._max_bytes:
             return
-        while self._bytes + size > self._bytes_kept:
+        while self._bytes + size > self._max_bytes:
             self._forget(next(iter(self._prompts)))
         self._prompts[self._next] = (tokens, keys_and_values)
         self._next += 1

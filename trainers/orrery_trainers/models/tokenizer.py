@@ -1,8 +1,8 @@
 """The word-level tokenizer of small stand-in models.
 
-A vocabulary entry is one token: a word, or a whole phrase (an entry with spaces in it). Text is split at white space,
-so prompts, steps and completions are joined by single spaces. ``<bos>`` is put in front by the tokenizer itself, so
-that every consumer (TRL, policy server) tokenizes plain text alike; ``<eos>`` ends a completion.
+A vocabulary entry is one token: a word, or a phrase (an entry with spaces). Text is split at white space, so prompts,
+steps and completions are joined by single spaces. The tokenizer itself adds ``<bos>`` in front, so TRL and the policy
+server tokenize plain text in the same way. ``<eos>`` ends a completion.
 """
 
 from __future__ import annotations
@@ -17,12 +17,11 @@ SPECIAL_TOKENS = (PAD, BOS, EOS, UNKNOWN)  # ids 0, 1, 2, 3 in every vocabulary
 
 
 def build_tokenizer(vocabulary: list[str], context_tokens: int) -> PreTrainedTokenizerFast:
-    """Build the tokenizer of a vocabulary; ids are the special tokens, then words, then phrases, each in the order
-    given.
+    """Build a tokenizer. Ids: special tokens first, then words, then phrases, each in the order of ``vocabulary``.
 
     vocabulary: words and phrases of the domain, without the special tokens.
-    context_tokens: longest sequence of the model, in tokens.
-    Raises ValueError on an entry that is empty, repeated, reserved or not normalised in its spaces.
+    context_tokens: maximum length of a sequence, in tokens.
+    Raises ValueError if an entry is empty, repeated or reserved, or has other spaces than single ones between words.
     """
     from tokenizers import AddedToken, Tokenizer, models, pre_tokenizers, processors
     from transformers import PreTrainedTokenizerFast
@@ -33,7 +32,7 @@ def build_tokenizer(vocabulary: list[str], context_tokens: int) -> PreTrainedTok
     ids = {word: number for number, word in enumerate([*SPECIAL_TOKENS, *words])}
     tokenizer = Tokenizer(models.WordLevel(ids, unk_token=UNKNOWN))
     tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
-    # A phrase eats the spaces around it, as the split at white space does for words.
+    # A phrase includes the spaces around it, because the split at white space removes those around a word too.
     tokenizer.add_tokens([AddedToken(phrase, lstrip=True, rstrip=True, normalized=False) for phrase in phrases])
     tokenizer.post_processor = processors.TemplateProcessing(single=f"{BOS} $A", special_tokens=[(BOS, ids[BOS])])
     return PreTrainedTokenizerFast(

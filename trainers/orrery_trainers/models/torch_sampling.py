@@ -1,4 +1,4 @@
-"""What sampling.py does, with torch: on the device where the logits are, so that they do not leave it."""
+"""The same as sampling.py with torch. It runs on the device of the logits, so they are not copied."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def sample(
     cumulative = weights.cumsum(dim=1, dtype=torch.float64)
     drawn_at = torch.from_numpy(uniform).to(device)[:, None] * cumulative[:, -1:]
     drawn = torch.searchsorted(cumulative, drawn_at, right=True)[:, 0]
-    # uniform < 1, but its product may round up to the total: then the last token that has any weight
+    # uniform < 1, but the product may round up to the total. Then take the last token with a weight above 0.
     last = weights.shape[1] - 1 - (weights.flip(1) > 0).int().argmax(dim=1)
     greedy = torch.from_numpy(temperature <= 0).to(device)
     tokens = torch.where(greedy, scores.argmax(dim=1), torch.minimum(drawn, last))
@@ -40,5 +40,5 @@ def _nucleus(weights: torch.Tensor, top_p: torch.Tensor) -> torch.Tensor:
     ranked, order = weights.sort(dim=1, descending=True, stable=True)
     total = ranked.double().cumsum(dim=1)
     kept = (total - ranked) < (top_p[:, None] * total[:, -1:])
-    kept[:, 0] = True  # with top_p 0 the most likely token alone
+    kept[:, 0] = True  # top_p 0 keeps the most likely token
     return torch.zeros_like(weights).scatter_(1, order, torch.where(kept, ranked, 0.0))

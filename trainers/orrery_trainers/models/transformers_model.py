@@ -1,7 +1,7 @@
-"""Any causal language model, computed by transformers itself, on a CPU or a GPU.
+"""Any causal language model with transformers, on a CPU or a GPU.
 
-Keys and values are kept in place (row_cache.py), and of a prompt only what no earlier one began with is read
-(prefix_cache.py). A row's numbers may differ in their last bits with what else is in the batch.
+The key-value cache is updated in place (row_cache.py), and a prompt reuses a cached prefix (prefix_cache.py). The last
+bits of a row's logits may depend on the other rows in the batch.
 """
 
 from __future__ import annotations
@@ -20,19 +20,22 @@ from orrery_trainers.models.policy_model import Logits, ModelError
 from orrery_trainers.models.prefix_cache import PrefixCache
 from orrery_trainers.models.row_cache import RowCache
 
-READ_TOKENS = {"cpu": 2048, "cuda": 16_384}
-"""Tokens of prompts read in one forward pass, with their padding. *Ours*."""
+MAX_READ_TOKENS = {"cpu": 2048, "cuda": 16_384}
+"""Device -> maximum number of prompt tokens in one forward pass, with padding. *Ours*."""
 
 
 class TransformersModel:
-    """The model with the cache of its rows; see :class:`orrery_trainers.models.policy_model.PolicyModel`."""
+    """The model and the key-value cache of its rows: a :class:`orrery_trainers.models.policy_model.PolicyModel`."""
 
     kind = "transformers"
 
     def __init__(self, folder: Path, dtype: str, prefix_bytes: int = 0) -> None:
-        """dtype: `auto` is float32, or for such weights bfloat16 where it is fast. prefix_bytes: of prompts kept.
+        """Load the model.
 
-        Raises ModelError for a model that keeps other than all keys and values (a sliding window, a recurrence).
+        dtype: `auto` is bfloat16 if the weights are bfloat16 and the device computes fast with it, otherwise float32.
+        prefix_bytes: size of the cache of prompt prefixes.
+        Raises ModelError if the folder has no causal language model, or if the model does not keep all keys and values
+        (a sliding window, a recurrence).
         """
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         try:
@@ -43,7 +46,7 @@ class TransformersModel:
             raise ModelError(
                 f"{folder}: expected a causal language model that transformers can load: {error}"
             ) from error
-        if "OMP_NUM_THREADS" in os.environ:  # as the pod says; torch looks at it before it is imported only
+        if "OMP_NUM_THREADS" in os.environ:  # torch reads the variable only when it is imported, which may be too early
             torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
         self._model = model.eval().to(self.device)
         self.vocabulary_size: int = model.config.vocab_size
@@ -81,7 +84,7 @@ class TransformersModel:
         if order:
             self._rows.keep(order)
         else:
-            self._rows.forget()
+            self._rows.clear()
 
     def _usual_dtype(self, folder: Path) -> str:
         weights = AutoConfig.from_pretrained(folder).dtype
@@ -89,20 +92,20 @@ class TransformersModel:
         return "bfloat16" if fast and weights in (torch.bfloat16, "bfloat16") else "float32"
 
     def _batches(self, prompts: list[list[int]]) -> list[int]:
-        """Where batches begin, and the end: each of as many prompts as may be read at once."""
+        """Start indices of the batches, and the end. A batch has as many prompts as MAX_READ_TOKENS allows."""
         starts, longest = [0], 0
         for number, prompt in enumerate(prompts):
             longest = max(longest, len(prompt))
-            if number > starts[-1] and longest * (number - starts[-1] + 1) > READ_TOKENS[self.device.type]:
+            if number > starts[-1] and longest * (number - starts[-1] + 1) > MAX_READ_TOKENS[self.device.type]:
                 starts.append(number)
                 longest = len(prompt)
         return [*starts, len(prompts)]
 
     @torch.inference_mode()
     def _read(self, prompts: list[list[int]]) -> tuple[torch.Tensor, list[torch.Tensor]]:
-        """Logits behind each prompt, and its keys and values `[L, 2, K, tokens, E]`.
+        """Logits after each prompt `[prompts, vocabulary]`, and the keys and values of each `[L, 2, K, tokens, E]`.
 
-        Both what is known of the prompts and what is read are padded on the left.
+        The cached prefixes are padded on the left, and so are the remaining tokens, which the model reads.
         """
         known = [self._prefixes.longest(prompt) for prompt in prompts]
         pasts = [0 if prefix is None else prefix.shape[3] for prefix in known]
@@ -123,7 +126,7 @@ class TransformersModel:
             mask[row, :, past_columns - past : past_columns] = True
             mask[row, :, past_columns:] = causal
             mask[row, :, past_columns : past_columns + pad] = False
-            # A padded token looks at itself: a row of attention without any position would be no numbers.
+            # A padding token attends to itself, because a softmax over no position gives NaN.
             mask[row, range(pad), range(past_columns, past_columns + pad)] = True
         output = self._model(
             input_ids=tokens.to(self.device),

@@ -1,7 +1,7 @@
-"""`POST /v1/completions` and `POST /tokenize` as vLLM has them: what may be asked, and what comes back.
+"""Requests and responses of `POST /v1/completions` and `POST /tokenize`, compatible with vLLM.
 
-The subset that campaigns use, with vLLM's `include_stop_str_in_output`. A parameter that would change the result and is
-not supported is refused, never ignored; and so is what vLLM refuses, so that what runs here runs there.
+This is the subset that campaigns use, with vLLM's `include_stop_str_in_output`. An unsupported parameter that would
+change the result is refused. What vLLM refuses is refused here too, so a request that works here works with vLLM.
 """
 
 from __future__ import annotations
@@ -21,21 +21,21 @@ from orrery_trainers.serving.text import StopStrings, Text
 
 Body = TypeVar("Body", bound=BaseModel)
 
-MOST_COMPLETIONS = 16_384
-"""Completions of one request (VLLM_MAX_N_SEQUENCES)."""
-MOST_STOPS = 4
-"""Stop strings of one request: OpenAI's limit, and VLLM_MAX_STOP_STRINGS."""
+MAX_COMPLETIONS = 16_384
+"""Maximum number of completions in a request (VLLM_MAX_N_SEQUENCES)."""
+MAX_STOPS = 4
+"""Maximum number of stop strings in a request: OpenAI's limit, and VLLM_MAX_STOP_STRINGS."""
 GREEDY_BELOW = 1e-5
-"""Temperatures below it are taken for 0, as in vLLM."""
-LONGEST_COMPLAINT = 500
-"""Characters of what is said about a request that is refused. *Ours*."""
+"""Lower temperatures count as 0, as in vLLM."""
+MAX_MESSAGE_LENGTH = 500
+"""Maximum length of an error message, in characters. *Ours*."""
 
 
 class RequestError(Exception):
     """A request that is refused with 400."""
 
     def __init__(self, field: str, message: str) -> None:
-        super().__init__(f"{field}: {message}"[:LONGEST_COMPLAINT])
+        super().__init__(f"{field}: {message}"[:MAX_MESSAGE_LENGTH])
         self.field = field
 
 
@@ -49,23 +49,23 @@ class TokenizeRequest(BaseModel):
 
 
 class CompletionRequest(BaseModel):
-    """Body of `POST /v1/completions`. Fields that are not here are ignored, as other servers do."""
+    """Body of `POST /v1/completions`. Other fields are ignored, like in other servers."""
 
     model_config = ConfigDict(extra="ignore", strict=True, allow_inf_nan=False)
 
     prompt: Any
-    """A text, tokens, or a list of either; see :func:`_prompts`. Not checked here: every wrong item would be told."""
+    """A text, a list of tokens, or a list of either. :func:`_prompts` checks it: pydantic would report every item."""
     model: str | None = None
-    """Any name: there is one model."""
+    """Ignored: the server has only one model."""
     n: Annotated[int, Field(ge=1)] = 1
     max_tokens: Annotated[int, Field(ge=1)] = 16
     temperature: Annotated[float, Field(ge=0)] = 1.0
     top_p: Annotated[float, Field(gt=0, le=1)] = 1.0
-    stop: str | Annotated[list[str], Field(max_length=MOST_STOPS)] | None = None
+    stop: str | Annotated[list[str], Field(max_length=MAX_STOPS)] | None = None
     include_stop_str_in_output: bool = False
     seed: Annotated[int, Field(ge=-(2**63), lt=2**63)] | None = None
     logprobs: Annotated[int, Field(ge=0, le=5)] | None = None
-    """Any number gives the log-probabilities of the tokens chosen; those of others are not returned."""
+    """Any number returns the log-probabilities of the chosen tokens. Those of other tokens are never returned."""
     stream: Literal[False] | None = None
     echo: Literal[False] | None = None
     suffix: None = None
@@ -76,10 +76,10 @@ class CompletionRequest(BaseModel):
 
 
 def parse_request(kind: type[Body], body: bytes) -> Body:
-    """Parse the body of a request. Raises RequestError that names the first bad field, and what came."""
+    """Parse the body of a request. Raises RequestError naming the first bad field and its value."""
     try:
         value = json.loads(body.decode())
-    except (ValueError, RecursionError) as error:  # also bytes that are no UTF-8, and numbers of thousands of digits
+    except (ValueError, RecursionError) as error:  # also for invalid UTF-8 and for numbers with thousands of digits
         raise RequestError("body", f"expected JSON: {reprlib.repr(str(error))}") from None
     if not isinstance(value, dict):
         raise RequestError("body", f"expected an object, but got {reprlib.repr(value)}")
@@ -99,19 +99,22 @@ def sequences_of(
     context_tokens: int,
     done: Callable[[Sequence, Exception | None], None],
 ) -> list[Sequence]:
-    """The sequences to decode, `n` for every prompt, in the order of the choices. Raises RequestError."""
+    """The sequences to decode, `n` for every prompt, in the order of the choices. Raises RequestError.
+
+    done: called once for each sequence, from the engine's thread, with the error if it failed.
+    """
     if request.temperature < GREEDY_BELOW and request.n > 1:
         raise RequestError(
-            "n", f"expected 1 with temperature 0, where all are equal, but got {reprlib.repr(request.n)}"
+            "n", f"expected 1, because completions at temperature 0 are equal, but got {reprlib.repr(request.n)}"
         )
     if request.max_tokens > context_tokens:
         raise RequestError(
-            "max_tokens", f"expected at most the context, {context_tokens}, but got {request.max_tokens}"
+            "max_tokens", f"expected at most {context_tokens}, the size of the context, but got {request.max_tokens}"
         )
     given = _prompts(request.prompt)
-    if len(given) * request.n > MOST_COMPLETIONS:
-        asked = f"{len(given)} prompts x {reprlib.repr(request.n)}"
-        raise RequestError("n", f"expected at most {MOST_COMPLETIONS} completions in all, but got {asked}")
+    if len(given) * request.n > MAX_COMPLETIONS:
+        product = f"{len(given)} prompts x {reprlib.repr(request.n)}"
+        raise RequestError("n", f"expected at most {MAX_COMPLETIONS} completions in total, but got {product}")
     strings = [request.stop] if isinstance(request.stop, str) else request.stop or []
     if "" in strings:
         raise RequestError("stop", "expected strings that are not empty")
@@ -119,7 +122,7 @@ def sequences_of(
         _refuse_surrogates("stop", string)
     prompts = [_prompt_tokens(prompt, text, vocabulary_size) for prompt in given]
     for prompt in prompts:
-        _refuse_without_room(len(prompt), request.max_tokens, context_tokens)
+        _refuse_too_long(len(prompt), request.max_tokens, context_tokens)
     stop = StopStrings(strings, text)
     seed = secrets.randbits(63) if request.seed is None else request.seed
     return [
@@ -146,7 +149,7 @@ def tokens_of(request: TokenizeRequest, text: Text, context_tokens: int) -> dict
 
 
 def response_of(request: CompletionRequest, sequences: list[Sequence], text: Text, model: str) -> dict[str, Any]:
-    """The body of the answer. `usage` counts a prompt once whatever `n`, and counts the token that ends a text."""
+    """The body of the response. `usage` counts a prompt once, whatever `n` is, and counts end tokens too."""
     prompt_tokens = sum(len(sequence.prompt) for sequence in sequences[:: request.n])
     completion_tokens = sum(len(sequence.tokens) for sequence in sequences)
     return {
@@ -188,34 +191,34 @@ def _prompts(prompt: Any) -> list[str | list[int]]:
 
 
 def _is_one(prompt: Any) -> bool:
-    """Whether it is one prompt. JSON's true is an int to Python, and no token."""
+    """Whether it is one prompt. The types are compared exactly, because a bool is an int in Python but not a token."""
     return isinstance(prompt, str) or (isinstance(prompt, list) and prompt != [] and {*map(type, prompt)} == {int})
 
 
 def _prompt_tokens(prompt: str | list[int], text: Text, vocabulary_size: int) -> list[int]:
-    """Text is tokenized with what the tokenizer puts around it; tokens are taken as they are."""
+    """The tokens of a prompt. A text gets the special tokens that the tokenizer adds; tokens stay as they are."""
     if isinstance(prompt, str):
         _refuse_surrogates("prompt", prompt)
         prompt = text.encode(prompt)
     if not prompt:
         raise RequestError("prompt", "expected at least one token, but got none")
-    strange = next((token for token in prompt if not 0 <= token < vocabulary_size), None)
-    if strange is not None:
-        raise RequestError("prompt", f"expected tokens 0 to {vocabulary_size - 1}, but got {reprlib.repr(strange)}")
+    unknown = next((token for token in prompt if not 0 <= token < vocabulary_size), None)
+    if unknown is not None:
+        raise RequestError("prompt", f"expected tokens 0 to {vocabulary_size - 1}, but got {reprlib.repr(unknown)}")
     return prompt
 
 
-def _refuse_without_room(prompt_tokens: int, max_tokens: int, context_tokens: int) -> None:
+def _refuse_too_long(prompt_tokens: int, max_tokens: int, context_tokens: int) -> None:
     if prompt_tokens >= context_tokens:
         longest = f"{context_tokens - 1} tokens, one less than the context"
         raise RequestError("prompt", f"expected at most {longest}, but got {prompt_tokens}")
     if prompt_tokens + max_tokens > context_tokens:
-        room = f"{context_tokens - prompt_tokens}, the room behind a prompt of {prompt_tokens} tokens in the context"
+        room = f"{context_tokens - prompt_tokens}, the rest of the context after a prompt of {prompt_tokens} tokens"
         raise RequestError("max_tokens", f"expected at most {room}, but got {max_tokens}")
 
 
 def _refuse_surrogates(field: str, value: str) -> None:
-    """Half of a surrogate pair is no character: no tokenizer takes it, and no answer can hold it."""
+    """Refuse half of a surrogate pair: it is not a character, so no tokenizer and no JSON response can represent it."""
     try:
         value.encode()
     except UnicodeEncodeError as error:

@@ -1,7 +1,7 @@
-"""What a client may hold of the policy server: connections, heads and bodies of requests, and the time to send them.
+"""Limits for the clients of the policy server: connections, request heads and bodies, and the time to send them.
 
-Without limits a few slow or large requests take all connections or all memory, and `GET /health` with them. What is
-over a limit is refused with a status and words, or its connection is closed. All numbers are *ours*.
+Without limits, a few slow or large requests could use up all connections or all memory, and `GET /health` would fail
+too. A request over a limit is refused with a status and a message, or its connection is closed. All numbers are *ours*.
 """
 
 from __future__ import annotations
@@ -22,33 +22,35 @@ Send = Callable[[Message], Awaitable[None]]
 
 RETRY_AFTER_SECONDS = 1
 LINGER_SECONDS = 2.0
-"""Time to read an answer that came before the whole request was sent."""
+"""Time for a client to read a response that came before it had sent the whole request."""
 
 
 @dataclass(frozen=True)
 class HttpLimits:
-    """What the HTTP side of the server holds at a time."""
+    """Limits of the HTTP server."""
 
     connections: int = 2048
+    """Maximum number of open connections."""
     head_bytes: int = 16 * 2**10
-    """Longest request line with headers."""
+    """Maximum size of the request line and the headers."""
     body_bytes: int = 4 * 2**20
+    """Maximum size of a body."""
     receive_seconds: float = 30.0
-    """Longest time in which the head of a request may be sent, and its body."""
+    """Maximum time to send the head of a request, and again to send its body."""
 
     @property
     def requests(self) -> int:
-        """Requests at work at a time: fewer than connections, so that one for `GET /health` is always left."""
+        """Maximum number of active POST requests. It is below `connections`, so `GET /health` always finds one."""
         return max(1, self.connections * 3 // 4)
 
     @property
     def held_bytes(self) -> int:
-        """Bytes of all bodies together."""
+        """Maximum size of all bodies in memory."""
         return 64 * self.body_bytes
 
 
 class HttpRefusal(Exception):
-    """A request that is answered with `status`. With 429 and 503 it may be sent again."""
+    """A request is refused with `status`. After 429 and 503 the client may retry."""
 
     def __init__(self, status: int, message: str) -> None:
         super().__init__(message)
@@ -56,7 +58,7 @@ class HttpRefusal(Exception):
 
 
 def refusal_response(refusal: HttpRefusal) -> JSONResponse:
-    """The refusal in OpenAI's shape. 429 and 503 say when to come back."""
+    """The response to a refused request, in OpenAI's format. 429 and 503 have a `retry-after` header."""
     is_busy = refusal.status in (429, 503)
     error = {
         "message": str(refusal),
@@ -69,20 +71,23 @@ def refusal_response(refusal: HttpRefusal) -> JSONResponse:
 
 
 class BoundedRequests:
-    """ASGI middleware: bounds what requests with a body hold. The application sees HttpRefusal where it reads one."""
+    """ASGI middleware that limits POST requests and their bodies.
+
+    It raises HttpRefusal in the application when that reads a body over a limit.
+    """
 
     def __init__(self, app: Any, limits: HttpLimits) -> None:
         self._app, self._limits = app, limits
         self._requests = self._held = 0
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
-        """Serve one request."""
+        """Serve one request; part of the ASGI interface."""
         if scope["type"] != "http" or scope["method"] != "POST":
             return await self._app(scope, receive, send)
         body = _Body(receive, self._limits)
         try:
             self._requests += 1
-            self._let_in(_content_length(scope))
+            self._refuse_over_limit(_content_length(scope))
             return await self._app(scope, lambda: self._read(body), send)
         except HttpRefusal as refusal:
             await refusal_response(refusal)(scope, receive, send)
@@ -90,11 +95,11 @@ class BoundedRequests:
             self._requests -= 1
             self._held -= body.bytes
 
-    def _let_in(self, announced: int) -> None:
+    def _refuse_over_limit(self, announced: int) -> None:
         if announced > self._limits.body_bytes:
             raise _too_large(self._limits)
         if self._requests > self._limits.requests:
-            raise HttpRefusal(429, f"{self._limits.requests} requests are at work; come back later")
+            raise HttpRefusal(429, f"{self._limits.requests} requests are active already; retry later")
         if self._held + announced > self._limits.held_bytes:
             raise _too_much(self._limits)
 
@@ -115,7 +120,7 @@ class _Body:
         self.bytes = 0
 
     async def read(self) -> Message:
-        if self._whole:  # from here on it is the end of the connection that is waited for
+        if self._whole:  # the next message is the end of the connection, which has no time limit
             return await self._receive()
         try:
             async with asyncio.timeout(max(0.0, self._deadline - time.monotonic())):
@@ -131,7 +136,7 @@ class _Body:
 
 
 def _content_length(scope: Message) -> int:
-    """What the head announces; 0 where it announces nothing (chunks). h11 has refused what is no number."""
+    """The `content-length` of a request; 0 if it has none (a chunked body). h11 has refused invalid numbers."""
     return int(next((value for name, value in scope["headers"] if name == b"content-length"), 0))
 
 
@@ -140,11 +145,11 @@ def _too_large(limits: HttpLimits) -> HttpRefusal:
 
 
 def _too_much(limits: HttpLimits) -> HttpRefusal:
-    return HttpRefusal(429, f"bodies of {limits.held_bytes} bytes are held; come back later")
+    return HttpRefusal(429, f"the bodies of all requests may have {limits.held_bytes} bytes in total; retry later")
 
 
 def bounded_protocol(limits: HttpLimits) -> type[H11Protocol]:
-    """uvicorn's protocol, which closes connections that send no whole request in time, and those beyond the limit."""
+    """uvicorn's protocol with limits: it closes connections that send a request too slowly, and surplus connections."""
 
     class BoundedProtocol(H11Protocol):
         _timer: asyncio.TimerHandle | None = None
@@ -152,43 +157,43 @@ def bounded_protocol(limits: HttpLimits) -> type[H11Protocol]:
 
         @property
         def _is_sending(self) -> bool:
-            """Whether the client has yet to send a request, or the rest of one."""
+            """Whether the client still has to send a request or the rest of one."""
             return self.conn.their_state in (h11.IDLE, h11.SEND_BODY)
 
         def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
             super().connection_made(transport)
             self._since = time.monotonic()
             if len(self.connections) > limits.connections:
-                self._make_room()
+                self._evict_one()
             self._close_in(limits.receive_seconds)
 
         def data_received(self, data: bytes) -> None:
             super().data_received(data)
             if self.conn.their_state is h11.IDLE:
-                if self._timer is None:  # the first bytes of the next head
+                if self._timer is None:  # these are the first bytes of the next request
                     self._since = time.monotonic()
                     self._close_in(limits.receive_seconds)
             elif self.conn.their_state is h11.SEND_BODY and self.conn.our_state is h11.DONE:
-                pass  # it is answered already, and has a moment to read that
+                pass  # the response is sent already; the linger timer runs
             else:
-                self._keep()  # the application limits the time of a body
+                self._cancel_timer()  # the middleware limits the time of a body
 
         def on_response_complete(self) -> None:
             super().on_response_complete()
             if self.conn.their_state is h11.SEND_BODY and self.conn.our_state is h11.DONE:
-                # Closed at once, it would lose the answer that it has not read, for it still sends.
+                # The client is still sending. If the connection closed now, the client would lose the response.
                 self._close_in(LINGER_SECONDS)
             elif self.conn.their_state is h11.IDLE and self.conn.trailing_data[0]:
                 self._since = time.monotonic()
-                self._close_in(limits.receive_seconds)  # the next head came with this request, in part
+                self._close_in(limits.receive_seconds)  # a part of the next head came with this request
 
         def connection_lost(self, exc: Exception | None) -> None:
-            self._keep()
+            self._cancel_timer()
             super().connection_lost(exc)
 
-        def _make_room(self) -> None:
-            """Close whoever has been sending for longest: a request that is whole is kept."""
-            peers: set[Any] = self.connections  # all of this class
+        def _evict_one(self) -> None:
+            """Close the connection that has been sending for longest. Complete requests are never evicted."""
+            peers: set[Any] = self.connections  # all are instances of this class
             slow = [one for one in peers if one is not self and one._is_sending]
             victim = min(slow, key=lambda one: one._since, default=self)
             if victim is self:
@@ -198,10 +203,10 @@ def bounded_protocol(limits: HttpLimits) -> type[H11Protocol]:
             victim.transport.close()
 
         def _close_in(self, seconds: float) -> None:
-            self._keep()
+            self._cancel_timer()
             self._timer = self.loop.call_later(seconds, self.transport.abort)
 
-        def _keep(self) -> None:
+        def _cancel_timer(self) -> None:
             if self._timer is not None:
                 self._timer.cancel()
                 self._timer = None

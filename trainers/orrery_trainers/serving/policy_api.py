@@ -1,7 +1,7 @@
-"""The HTTP side of the policy server.
+"""The HTTP API of the policy server.
 
-The event loop only moves bytes. Bodies are parsed, prompts tokenized and answers written by two threads, so that
-`GET /health` is answered whatever else was sent.
+The event loop only transfers bytes. Two threads parse bodies, tokenize prompts and write responses, so that the server
+always answers `GET /health`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from starlette.requests import ClientDisconnect
 
 from orrery_trainers.models.policy_model import PolicyModel
 from orrery_trainers.serving.completions import (
-    LONGEST_COMPLAINT,
+    MAX_MESSAGE_LENGTH,
     CompletionRequest,
     RequestError,
     TokenizeRequest,
@@ -42,24 +42,25 @@ from orrery_trainers.serving.text import Text
 
 Result = TypeVar("Result")
 
-CLIENT_CLOSED = 499  # as nginx and vLLM have it; nobody reads it
+CLIENT_CLOSED = 499  # the status of nginx and vLLM; the client has gone and does not read it
 THREADS = 2
 OTHER_FILES = 128
-"""Open files that are no connections: libraries, weights, the listener. *Ours*."""
+"""Open files apart from connections: libraries, weights, the listener. *Ours*."""
 
 
 def create_app(
     engine: Engine, text: Text, model: PolicyModel, name: str, limits: HttpLimits, waiting_seconds: float
 ) -> FastAPI:
-    """The application; `name` is what the model is called to clients.
+    """The application.
 
-    waiting_seconds: a request of which nothing was begun for so long is refused with 503.
+    name: name of the model for clients. waiting_seconds: a request is refused with 503 if none of its sequences has
+    been admitted after this time.
     """
     app = FastAPI(title="orrery policy server", docs_url=None, redoc_url=None)
     app.add_middleware(BoundedRequests, limits=limits)
     threads = ThreadPoolExecutor(THREADS, "requests")
 
-    async def aside(work: Callable[[], Result]) -> Result:
+    async def in_thread(work: Callable[[], Result]) -> Result:
         return await asyncio.get_running_loop().run_in_executor(threads, work)
 
     @app.post("/v1/completions")
@@ -71,15 +72,15 @@ def create_app(
             body = parse_request(CompletionRequest, raw)
             return body, sequences_of(body, text, model.vocabulary_size, model.context_tokens, ended.one_less)
 
-        body, sequences = await aside(read)
+        body, sequences = await in_thread(read)
         ended.expect(len(sequences))
         engine.submit(sequences)
         gone = asyncio.create_task(_disconnected(request))
         either = {ended.future, gone}
         try:
             await asyncio.wait(either, timeout=waiting_seconds, return_when=asyncio.FIRST_COMPLETED)
-            if not any(sequence.begun for sequence in sequences) and not gone.done():
-                raise HttpRefusal(503, f"it waited for {waiting_seconds:g} s and was not begun; come back later")
+            if not any(sequence.admitted for sequence in sequences) and not gone.done():
+                raise HttpRefusal(503, f"the request has waited for {waiting_seconds:g} s; retry later")
             await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
             if not ended.future.done():
                 return Response(status_code=CLIENT_CLOSED)
@@ -88,12 +89,12 @@ def create_app(
             gone.cancel()
             if not ended.is_over:
                 engine.withdraw(sequences)
-        return await aside(lambda: JSONResponse(response_of(body, sequences, text, name)))
+        return await in_thread(lambda: JSONResponse(response_of(body, sequences, text, name)))
 
     @app.post("/tokenize")
     async def tokenize(request: Request) -> Response:
         raw = await request.body()
-        return await aside(
+        return await in_thread(
             lambda: JSONResponse(tokens_of(parse_request(TokenizeRequest, raw), text, model.context_tokens))
         )
 
@@ -104,8 +105,8 @@ def create_app(
 
     @app.get("/health")
     async def health() -> Response:
-        ailment = engine.ailment()
-        return PlainTextResponse(ailment or "", 200 if ailment is None else 503)
+        fault = engine.health_fault()
+        return PlainTextResponse(fault or "", 200 if fault is None else 503)
 
     @app.get("/metrics")
     async def metrics() -> Response:
@@ -129,27 +130,27 @@ def create_app(
 
     @app.exception_handler(Exception)
     async def broken(_: Request, error: Exception) -> Response:
-        return _error(500, f"{type(error).__name__}: {error}"[:LONGEST_COMPLAINT], "internal_error", None)
+        return _error(500, f"{type(error).__name__}: {error}"[:MAX_MESSAGE_LENGTH], "internal_error", None)
 
     return app
 
 
 def serve(app: FastAPI, listener: socket.socket, limits: HttpLimits) -> None:
-    """Serve on a bound socket until the process is ended."""
+    """Serve on a bound socket until the process ends."""
     config = uvicorn.Config(
         app,
         http=bounded_protocol(limits),
         ws="none",
         h11_max_incomplete_event_size=limits.head_bytes,
-        log_level="error",  # what strangers send is refused, and fills no log
-        access_log=False,  # every line would be one of thousands a minute
+        log_level="error",  # invalid requests must not fill the log
+        access_log=False,  # it would have thousands of lines per minute
         timeout_keep_alive=75,
     )
     _Server(config).run([listener])
 
 
 def connections_possible(wanted: int) -> int:
-    """How many connections the open files of this process allow, up to `wanted`."""
+    """The number of connections, at most `wanted`, that the limit of open files allows. Raises that limit if needed."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft < wanted + OTHER_FILES:
         soft = wanted + OTHER_FILES if hard == resource.RLIM_INFINITY else min(hard, wanted + OTHER_FILES)
@@ -162,7 +163,7 @@ def metrics_text(counts: EngineCounts, name: str) -> str:
     escaped = name.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
     series = [
         ("vllm:num_requests_running", "gauge", "Sequences being decoded.", {"": counts.running}),
-        ("vllm:num_requests_waiting", "gauge", "Sequences waiting to be let in.", {"": counts.waiting}),
+        ("vllm:num_requests_waiting", "gauge", "Sequences waiting to be decoded.", {"": counts.waiting}),
         ("vllm:prompt_tokens_total", "counter", "Tokens of prompts read.", {"": counts.prompt_tokens}),
         ("vllm:generation_tokens_total", "counter", "Tokens generated.", {"": counts.generation_tokens}),
         (
@@ -180,7 +181,7 @@ def metrics_text(counts: EngineCounts, name: str) -> str:
 
 
 class _Countdown:
-    """A future that is done when all sequences of a request are, from whatever thread they report."""
+    """A future that is done when all sequences of a request have finished. The engine's thread counts them down."""
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
@@ -192,7 +193,7 @@ class _Countdown:
         self._left = number
 
     def one_less(self, _: Sequence, error: Exception | None) -> None:
-        """Called from the engine's one thread, so counting needs no lock."""
+        """Only the engine's thread calls this, so counting needs no lock."""
         self._left -= 1
         self.is_over = self._left == 0
         if error is not None or self._left == 0:
@@ -208,7 +209,7 @@ class _Countdown:
 
 
 class _Server(uvicorn.Server):
-    """uvicorn that leaves signals alone: ours end the process at once."""
+    """uvicorn without its signal handlers; ours end the process at once."""
 
     @contextlib.contextmanager
     def capture_signals(self) -> Generator[None]:
@@ -221,6 +222,6 @@ async def _disconnected(request: Request) -> None:
 
 
 def _error(status: int, message: str, kind: str, field: str | None) -> Response:
-    """An error in OpenAI's shape."""
+    """An error response in OpenAI's format."""
     body = {"error": {"message": message, "type": kind, "param": field, "code": None}}
     return JSONResponse(body, status)

@@ -1,27 +1,35 @@
 """The policy server: OpenAI-compatible completions of one model, on a CPU or a GPU.
 
 In a pod, ``python -m orrery_trainers.serving.policy_server`` reads ORRERY_STAGE_FILE, ORRERY_STORE and
-ORRERY_POLICY_PORT (docs/architecture.md). By hand,
+ORRERY_POLICY_PORT (docs/architecture.md). By hand, run
 ``python -m orrery_trainers.serving.policy_server --model DIR --port 8000``.
 
     POST /v1/completions   see completions.py
-    POST /tokenize         the tokens of a prompt, and the context, as vLLM has it
-    GET /v1/models         the model, with its context in tokens
+    POST /tokenize         the tokens of a prompt and the size of the context, like vLLM
+    GET /v1/models         the model and the size of its context in tokens
     GET /health            200 while decoding works
-    GET /metrics           Prometheus text, with vLLM's names
+    GET /metrics           Prometheus text with vLLM's names
 
-Settings, as environment: ORRERY_POLICY_HOST (127.0.0.1), ORRERY_POLICY_DTYPE (auto: bfloat16 weights as they are where
-the processor or GPU computes with them, all else in float32; or float32, float64, bfloat16), ORRERY_POLICY_ROWS (256
-sequences at a time), ORRERY_POLICY_CACHE_MIB (4096, for what is being written), ORRERY_POLICY_PREFIX_MIB (512, for
-prompts that others may go on from). Bounds of what clients may hold: ORRERY_POLICY_WAITING (16384 sequences that wait),
-ORRERY_POLICY_WAITING_SECONDS (600, after which a request that was not begun is refused), ORRERY_POLICY_CONNECTIONS
-(2048), ORRERY_POLICY_BODY_MIB (4), ORRERY_POLICY_RECEIVE_SECONDS (30, to send a request in). SIGTERM ends the server at
-once, with 0: it has nothing to save. SIGUSR1 prints its stacks.
+Environment variables, with their defaults:
 
-Equal seeds: a completion is a function of the model, its prompt, the request's seed, and its index in the request. What
-else is in the batch changes nothing about its random numbers; and nothing about its logits where NumPy computes them
-(llama.py), so there the text is the same in any crowd. Under transformers the last bits of logits may differ, which can
-turn a token whose random number lies that close to a border: about one in a million.
+    ORRERY_POLICY_HOST             127.0.0.1
+    ORRERY_POLICY_DTYPE            auto: bfloat16 if the weights are bfloat16 and the device computes fast with it,
+                                   otherwise float32; or float32, float64, bfloat16
+    ORRERY_POLICY_ROWS             256, sequences in the batch
+    ORRERY_POLICY_CACHE_MIB        4096, key-value cache of the batch
+    ORRERY_POLICY_PREFIX_MIB       512, cache of prompt prefixes
+    ORRERY_POLICY_WAITING          16384, waiting sequences
+    ORRERY_POLICY_WAITING_SECONDS  600, time until a waiting request is refused
+    ORRERY_POLICY_CONNECTIONS      2048, open connections
+    ORRERY_POLICY_BODY_MIB         4, size of a request body
+    ORRERY_POLICY_RECEIVE_SECONDS  30, time to send a request
+
+SIGTERM ends the server at once with 0, because it has nothing to save. SIGUSR1 prints its stacks.
+
+Equal seeds give equal completions: a completion is a function of the model, the prompt, the request's seed and its
+index in the request. The random numbers never depend on other sequences in the batch. With NumPy (llama.py) the logits
+do not either, so the text is always the same. With transformers the last bits of the logits may differ. That changes a
+token only if its random number is extremely close to a border, about once in a million tokens.
 """
 
 from __future__ import annotations
@@ -58,11 +66,12 @@ DTYPES = "auto", "float32", "float64", "bfloat16"
 
 @dataclass(frozen=True)
 class Settings:
-    """What to serve, and where."""
+    """Settings of the server; see the module's docstring."""
 
     folder: Path
+    """Folder of the model in Hugging Face layout."""
     name: str
-    """What the model is called to clients."""
+    """Name of the model for clients."""
     host: str
     port: int
     dtype: str = "auto"
@@ -75,10 +84,10 @@ class Settings:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the server; returns its exit code when it could not start, and does not return otherwise."""
+    """Run the server. Returns an exit code if the server cannot start; otherwise it does not return."""
     print_stacks_on_sigusr1()
     started, log = time.monotonic(), Logger(program="policy-server")
-    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")  # a prompt at a time; the cores are the model's
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")  # prompts come one at a time; the model needs the cores
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: os._exit(0))
     try:
@@ -117,7 +126,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def read_settings(options: argparse.Namespace, environment: Mapping[str, str]) -> Settings:
-    """Put together flags and environment. Raises InvalidInput naming the flag, variable or field."""
+    """Read the settings from flags and environment. Raises InvalidInput naming the flag, variable or field."""
     folder, name = (options.model, options.model.name) if options.model else _policy_of_stage(environment)
     port = options.port if options.port is not None else _number(environment, "ORRERY_POLICY_PORT", None, 0, 65_535)
     dtype = environment.get("ORRERY_POLICY_DTYPE") or "auto"
@@ -146,9 +155,10 @@ def read_settings(options: argparse.Namespace, environment: Mapping[str, str]) -
 
 
 def _policy_of_stage(environment: Mapping[str, str]) -> tuple[Path, str]:
-    """Folder and name of the policy that the stage samples: its input `policy`, or weights that the campaign names.
+    """Folder and name of the policy of the stage: its input `policy`, or the pretrained weights of the campaign.
 
-    An input is verified (inputs.py): other weights than the planned ones would give a wrong result under a right key.
+    The files of an input are verified (inputs.py): with other weights than the planned ones, the stage would publish a
+    wrong result under the planned key.
     """
     file = environment.get("ORRERY_STAGE_FILE")
     if not file:
@@ -176,20 +186,20 @@ def _policy_of_stage(environment: Mapping[str, str]) -> tuple[Path, str]:
 
 
 def _listen(settings: Settings) -> socket.socket:
-    """Take the port before anything slow is done, so that a taken one is told at once."""
+    """Bind the port before the slow imports, so that a port conflict is reported at once."""
     listener = socket.socket(socket.AF_INET6 if ":" in settings.host else socket.AF_INET)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((settings.host, settings.port))
     except OSError as error:
         raise DependencyDown(
-            f"port {settings.port} of {settings.host} cannot be taken: {error}; end what uses it"
+            f"port {settings.port} of {settings.host} cannot be bound: {error}; stop the program that uses it"
         ) from None
     return listener
 
 
 def _decode_one_token(engine: Engine, text: Text) -> None:
-    """Prove that decoding works before anyone is told so. Raises ModelError."""
+    """Check that decoding works before the server reports that it is ready. Raises ModelError."""
     ended, errors = threading.Event(), []
 
     def done(_: Sequence, error: Exception | None) -> None:
@@ -199,9 +209,9 @@ def _decode_one_token(engine: Engine, text: Text) -> None:
     prompt = [next(iter(text.end_tokens))]
     engine.submit([Sequence(prompt, 1, 0.0, 1.0, StopStrings((), text), False, stream_key(0, 0, 0), done)])
     if not ended.wait(FIRST_TOKEN_SECONDS):
-        raise ModelError(f"the model did not give a token within {FIRST_TOKEN_SECONDS:.0f} s")
+        raise ModelError(f"the model decoded no token within {FIRST_TOKEN_SECONDS:.0f} s")
     if errors[0] is not None:
-        raise ModelError(f"the model does not decode: {type(errors[0]).__name__}: {errors[0]}")
+        raise ModelError(f"the model cannot decode: {type(errors[0]).__name__}: {errors[0]}")
 
 
 def _number(environment: Mapping[str, str], name: str, default: int | None, least: int, most: int) -> int:
@@ -217,7 +227,7 @@ def _number(environment: Mapping[str, str], name: str, default: int | None, leas
 
 def _parse(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        prog="orrery_trainers.serving.policy_server", description="Serves a policy, as vLLM would."
+        prog="orrery_trainers.serving.policy_server", description="Serves a policy with the API of vLLM."
     )
     parser.add_argument("--model", type=Path, help="folder in Hugging Face layout (default: the stage file's policy)")
     parser.add_argument("--port", type=int, help="port (default: ORRERY_POLICY_PORT)")

@@ -1,4 +1,4 @@
-"""Text and tokens of a policy: its tokenizer as the server uses it, and the search for stop strings."""
+"""The tokenizer of a policy, and the search for stop strings."""
 
 from __future__ import annotations
 
@@ -11,37 +11,37 @@ from tokenizers import Tokenizer
 
 from orrery_trainers.models.policy_model import ModelError
 
-SPARE_TOKENS = 8
-"""Tokens looked at for a stop string beyond one a character: for those without text of their own. *Ours*."""
+EXTRA_TOKENS = 8
+"""The search for a stop string covers one token per character, and these extra ones for tokens without text. *Ours*."""
 
 
 class Text:
-    """The tokenizer of a model folder. Special tokens are not part of any text, as in vLLM."""
+    """The tokenizer of a model folder. Decoded text has no special tokens, like in vLLM."""
 
     def __init__(self, folder: Path) -> None:
-        """Raises ModelError when there is no `tokenizer.json` or no token that ends a text."""
+        """Raises ModelError if there is no `tokenizer.json` or no end token."""
         file = folder / "tokenizer.json"
         if not file.is_file():
-            raise ModelError(f"{file}: expected the tokenizer in this format, but there is no such file")
+            raise ModelError(f"{file}: expected a tokenizer in this format, but there is no such file")
         self._tokenizer = Tokenizer.from_file(str(file))
         self.end_tokens = _end_tokens(folder)
         self.piece = lru_cache(maxsize=None)(self._piece)
 
     def encode(self, text: str) -> list[int]:
-        """Tokens of a prompt, with what the tokenizer itself puts around it.
+        """Tokens of a prompt, with the special tokens that the tokenizer adds.
 
-        As a batch of one: only for batches does the library release the interpreter, so that other threads (those that
-        answer `GET /health`) go on while it reads a long text.
+        It encodes a batch of one text, because the library releases the GIL only for batches. So other threads can
+        answer `GET /health` while it reads a long text.
         """
         [encoding] = self._tokenizer.encode_batch([text])
         return encoding.ids
 
     def decode(self, tokens: list[int]) -> str:
-        """Text of tokens, without special ones."""
+        """Text of tokens, without special tokens."""
         return self._tokenizer.decode(tokens, skip_special_tokens=True)
 
     def name(self, token: int) -> str:
-        """The token as the vocabulary has it."""
+        """The token's entry in the vocabulary; empty if the token has none."""
         return self._tokenizer.id_to_token(token) or ""
 
     def _piece(self, token: int) -> str:
@@ -49,26 +49,29 @@ class Text:
 
 
 class StopStrings:
-    """Finds the first of some strings in a text that grows token by token.
+    """Finds the first stop string in a text that grows token by token.
 
-    Decoding the whole text after every token would cost more than the model does at small sizes, so only a token that
-    can complete a string is looked at: one whose own text holds the last character of one.
+    Decoding the whole text after every token would take longer than a small model takes. So a search starts only after
+    a token that can complete a stop string: its own text contains the last character of one.
     """
 
     def __init__(self, strings: Iterable[str], text: Text) -> None:
         self.strings = tuple(strings)
         self._text = text
-        # Spaces between words may belong to no token, and the last bytes of a character show as a replacement
-        # character.
+        # Some spaces between words belong to no token. A token with only the last bytes of a character decodes to the
+        # replacement character.
         self._last = {string[-1] for string in self.strings} | {"\ufffd"}
         self._always = any(string[-1].isspace() for string in self.strings)
-        self._tail = max(map(len, self.strings), default=0) + SPARE_TOKENS
+        self._tail = max(map(len, self.strings), default=0) + EXTRA_TOKENS
 
     def find(self, tokens: list[int]) -> tuple[int, int] | None:
-        """Where the text of `tokens` first holds a string, (from, to) in characters; None if the last ends none."""
+        """The place (start, end), in characters, of the stop string that ends first; None if there is none.
+
+        tokens: the sequence so far. Earlier calls have searched it without its last token.
+        """
         if not self.strings or not (self._always or self._last & set(self._text.piece(tokens[-1]))):
             return None
-        # A string that this token completes lies within the last few. Only if it is there, all is decoded.
+        # A string that the last token completes is in the last few tokens. If it is there, decode the whole text.
         if len(tokens) > self._tail:
             tail = self._text.decode(tokens[-self._tail :])
             if not any(string in tail for string in self.strings):
@@ -84,4 +87,4 @@ def _end_tokens(folder: Path) -> frozenset[int]:
         value = json.loads(file.read_text(encoding="utf-8")).get("eos_token_id") if file.is_file() else None
         if value is not None:
             return frozenset([value] if isinstance(value, int) else value)
-    raise ModelError(f"{folder / 'config.json'}: expected eos_token_id, the token that ends a text, but got nothing")
+    raise ModelError(f"{folder / 'config.json'}: expected eos_token_id, the end token, but got nothing")

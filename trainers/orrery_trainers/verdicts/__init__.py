@@ -1,1 +1,1 @@
-"""Verdicts: the verifier program, its pool of judges, and the canaries that watch it."""
+"""Verdicts: the verifier program, its pool of judges, and the canaries that check it."""

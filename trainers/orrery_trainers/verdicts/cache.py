@@ -1,7 +1,7 @@
-"""Verdicts that were given before, by reference and final answer.
+"""A cache of verdicts, by reference and final answer.
 
-The cache lives and dies with the process that loaded the verifier, so no verdict of another version is ever in it. What
-was not decided (a time-out, a lack of memory) is not kept: on a machine with less to do it may be.
+The cache is in the memory of the process that loaded the verifier, so it never has a verdict of another version.
+Unjudged completions (a time-out, a lack of memory) are not cached, because another try may succeed.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from typing import Any
 
 from orrery_trainers.domains import Domain
 
-LONGEST_LINE = 1 << 20
-"""Bytes of a request that is looked up at all: parsing a longer one takes longer than most verdicts."""
+MAX_LINE_BYTES = 1 << 20
+"""Maximum size of a request for a look-up. Parsing a longer one takes longer than most verdicts. *Ours*."""
 
 
 class VerdictCache:
-    """The `size` verdicts used last; none where `size` is 0. Keys are 16 bytes, an entry takes some 300."""
+    """The `size` most recently used verdicts; no cache if `size` is 0. An entry takes about 300 bytes."""
 
     def __init__(self, domain: Domain, size: int) -> None:
         self._domain, self._size = domain, size
@@ -26,8 +26,12 @@ class VerdictCache:
         self.hits = self.misses = 0
 
     def look_up(self, line: bytes) -> tuple[bytes | None, dict[str, Any] | None]:
-        """The key of a request (None where it is not to be kept), and its answer where that is known."""
-        if self._size == 0 or len(line) > LONGEST_LINE:
+        """Find the answer to a request.
+
+        line: the request as one line of JSON.
+        Returns the key (None if the verdict must not be cached) and the answer (None if it is not cached).
+        """
+        if self._size == 0 or len(line) > MAX_LINE_BYTES:
             return None, None
         try:
             request = json.loads(line)
@@ -36,7 +40,7 @@ class VerdictCache:
             key = self._key(request["problem"], request["reference"], request["completion"])
             number = request.get("id")
         except Exception:
-            return None, None  # the judge says what is wrong with it
+            return None, None  # the judge reports what is wrong with the request
         known = self._known.get(key)
         if known is None:
             self.misses += 1
@@ -46,7 +50,7 @@ class VerdictCache:
         return key, {"id": number, "verdict": known[0], "answer": known[1]}
 
     def keep(self, key: bytes, answer: bytes) -> None:
-        """Remember an answer line of a judge."""
+        """Cache the answer line of a judge, unless it is unjudged."""
         given = json.loads(answer)
         if given["verdict"] == "unjudged":
             return
@@ -57,6 +61,6 @@ class VerdictCache:
 
     def _key(self, problem: str, reference: str, completion: str) -> bytes:
         find = self._domain.final_answer
-        # What depends on the answer alone does not depend on the problem.
+        # If the verdict depends on the final answer alone, the problem is not part of the key.
         parts = ("", reference, find(completion)) if find else (problem, reference, completion)
         return blake2b(json.dumps(parts).encode(), digest_size=16).digest()

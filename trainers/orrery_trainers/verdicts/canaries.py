@@ -1,7 +1,7 @@
-"""Canaries: cases with known verdicts, judged before work and again and again during it.
+"""Canaries: cases with known verdicts. They are judged before the work and regularly during it.
 
-A verifier that has gone wrong (another version of a library, a broken edit, a damaged file) would otherwise teach the
-policy nonsense in silence. The TypeScript side does the same (``stages/verifier/canaries.ts``).
+Otherwise a broken verifier (another version of a library, a wrong edit, a damaged file) would silently train the policy
+with wrong rewards. The TypeScript side makes the same check (``stages/verifier/canaries.ts``).
 """
 
 from __future__ import annotations
@@ -16,25 +16,34 @@ if TYPE_CHECKING:
     from orrery_trainers.domains import Domain, Verdict
     from orrery_trainers.verdicts.verifier import Verifier
 
-VERDICTS = 5_000
-SECONDS = 600.0
-"""Canaries are judged again after so many verdicts or so much time. *Ours*."""
-OF_THE_MACHINE = frozenset({"timeout", "memory", "crash"})
-"""Reasons for being without a verdict that a slow or a full machine has too."""
+CHECK_AFTER_VERDICTS = 5_000
+CHECK_AFTER_SECONDS = 600.0
+"""Canaries are judged again after this many verdicts or this much time, whichever comes first. *Ours*."""
+MACHINE_REASONS = frozenset({"timeout", "memory", "crash"})
+"""Reasons for a missing verdict that say nothing about the verifier: a slow or full machine causes them too."""
 
 
 class WatchedVerifier:
-    """A verifier whose canaries are judged before the first verdict, and every so often after."""
+    """A verifier that judges its canaries before the first verdict and regularly afterwards."""
 
-    def __init__(self, domain: Domain, verifier: Verifier, verdicts: int = VERDICTS, seconds: float = SECONDS) -> None:
-        """Raises InvalidInput as :func:`check_canaries` does."""
+    def __init__(
+        self,
+        domain: Domain,
+        verifier: Verifier,
+        verdicts: int = CHECK_AFTER_VERDICTS,
+        seconds: float = CHECK_AFTER_SECONDS,
+    ) -> None:
+        """Judges the canaries. Raises InvalidInput like :func:`check_canaries`.
+
+        verdicts, seconds: the canaries are judged again after this many verdicts or this much time.
+        """
         self._domain, self._verifier = domain, verifier
         self._verdicts, self._seconds = verdicts, seconds
         self._given, self._checked_at = 0, time.monotonic()
         check_canaries(domain, verifier)
 
     def verify_batch(self, items: list[tuple[str, str, str]]) -> list[Verdict]:
-        """Judge `(problem, reference, completion)`s. Raises InvalidInput once a canary is misjudged."""
+        """Judge `(problem, reference, completion)` items. Raises InvalidInput if a canary is misjudged."""
         verdicts = self._verifier.verify_batch(items)
         self._given += len(verdicts)
         if self._given >= self._verdicts or time.monotonic() - self._checked_at >= self._seconds:
@@ -43,26 +52,27 @@ class WatchedVerifier:
                 raise InvalidInput(
                     f"the verifier of domain {self._domain.name} has gone wrong while it worked: {wrong[0]}; "
                     f"the last {self._given} verdicts are not to be trusted: "
-                    "mend it, and go on from a checkpoint before"
+                    "mend the verifier, and resume from a checkpoint before them"
                 )
             self._given, self._checked_at = 0, time.monotonic()
         return verdicts
 
 
 def check_canaries(domain: Domain, verifier: Verifier) -> None:
-    """Have the verifier judge the domain's canaries before it judges anything that teaches.
+    """Judge the domain's canaries before the verifier gives any reward.
 
-    Raises InvalidInput when there are none, or a verdict is another than the canary states.
+    Raises InvalidInput if there are none, or if the verifier misjudges one.
     """
     wrong = misjudged(domain, verifier, before=True)
     if wrong:
-        raise InvalidInput(f"{wrong[0]}; nothing may be trained on its word until it is mended")
+        raise InvalidInput(f"{wrong[0]}; mend the verifier before training with its verdicts")
 
 
 def misjudged(domain: Domain, verifier: Verifier, *, before: bool = False) -> list[str]:
-    """What is wrong with the verifier, in words; nothing when it judges every canary as that states.
+    """One message for each canary that the verifier misjudges; empty if the verifier is right.
 
-    before: no work is done yet, so that a canary which the machine was too slow for counts too.
+    before: no work is done yet, so a canary counts even if only the machine was too slow for it.
+    Raises InvalidInput if the domain has no canaries.
     """
     # @loads domains/{domain}/canaries.jsonl?
     file = domain.folder / "canaries.jsonl"
@@ -76,5 +86,5 @@ def misjudged(domain: Domain, verifier: Verifier, *, before: bool = False) -> li
     return [
         f"{file}:{number}: expected the verdict {canary['verdict']}, but the verifier said {came.verdict}"
         for number, (canary, came) in enumerate(zip(canaries, verdicts, strict=True), start=1)
-        if came.verdict != canary["verdict"] and (before or came.reason not in OF_THE_MACHINE)
+        if came.verdict != canary["verdict"] and (before or came.reason not in MACHINE_REASONS)
     ]

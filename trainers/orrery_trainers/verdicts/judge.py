@@ -1,6 +1,6 @@
-"""The judge: a forked process that reads requests line by line and answers each before it takes the next.
+"""The judge: a forked process that reads requests line by line and answers each one before it reads the next.
 
-It is made to be killed: it holds nothing, and the pool (``pool.py``) replaces it and judges the rest elsewhere.
+It has no state, so it can be killed at any time: the pool (``pool.py``) gives its other requests to another judge.
 """
 
 from __future__ import annotations
@@ -20,23 +20,26 @@ MEBIBYTE = 2**20
 
 
 def judge_forever(domain: Domain, channel: socket.socket, time_limit_seconds: float, memory_mebibytes: int) -> None:
-    """Answer requests from `channel` until it is closed, then end the process: it is a fork and must not return."""
+    """Answer requests from `channel` until it is closed, then end the process. It is a fork, so it must not return.
+
+    time_limit_seconds: processor time for one request. memory_mebibytes: limit of the address space.
+    """
     _end_with_parent()
     _limit_memory(memory_mebibytes)
     signal.signal(signal.SIGPROF, signal.SIG_DFL)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to the whole group; the pool decides what it means
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole process group; the pool handles it
     code = 0
     try:
         with channel.makefile("rb") as requests:
             for line in requests:
-                # The kernel ends the process at the limit, in C code too. No second call takes the timer off: waiting
-                # for the next request uses no processor time, and it is set anew then.
+                # The kernel ends the process at the limit, even inside C code. The timer need not be stopped: waiting
+                # for the next request uses no processor time, and that request sets the timer again.
                 signal.setitimer(signal.ITIMER_PROF, time_limit_seconds)
                 channel.sendall(answer(domain, line))
     except (BrokenPipeError, ConnectionResetError):
         pass
-    except BaseException:  # the process is a copy of its parent: whatever happens, it must not run the parent's code
+    except BaseException:  # the process is a copy of its parent, so it must never return to the parent's code
         code = 1
     os._exit(code)
 
@@ -45,13 +48,13 @@ PR_SET_PDEATHSIG = 1
 
 
 def _end_with_parent() -> None:
-    """Be killed when the pool is (Linux): a judge whose verdict never ends would else run on alone."""
+    """On Linux, let the kernel kill this process when the pool ends. Otherwise an endless verdict would run on."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def answer(domain: Domain, line: bytes) -> bytes:
-    """The answer to one request, as a line. What the domain throws is a verdict too: unjudged."""
+    """The answer to one request, as a line. If the request is malformed or the domain raises, it is unjudged."""
     request: Any = None
     try:
         request = json.loads(line)
@@ -68,7 +71,7 @@ def answer(domain: Domain, line: bytes) -> bytes:
 
 
 def encode_verdict(number: Any, verdict: Verdict) -> bytes:
-    """A line of the protocol's output."""
+    """An answer as a line of the protocol. number: the ``id`` of the request."""
     fields = {"id": number, "verdict": verdict.verdict, "answer": verdict.answer}
     if verdict.reason is not None:
         fields["reason"] = verdict.reason
@@ -76,7 +79,7 @@ def encode_verdict(number: Any, verdict: Verdict) -> bytes:
 
 
 def number_of(line: bytes) -> Any:
-    """The ``id`` of a request; None where it has none."""
+    """The ``id`` of a request; None if it has none."""
     try:
         request = json.loads(line)
     except ValueError:
@@ -94,7 +97,7 @@ def _judge(domain: Domain, text: dict[str, str]) -> Verdict:
 
 
 def _limit_memory(mebibytes: int) -> None:
-    """Bound the address space where the system can (Linux does, macOS does not)."""
+    """Limit the address space if the system supports it (Linux does, macOS does not)."""
     _, hard = resource.getrlimit(resource.RLIMIT_AS)
     wanted = mebibytes * MEBIBYTE
     try:

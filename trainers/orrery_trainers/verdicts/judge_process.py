@@ -1,4 +1,4 @@
-"""The pool's side of a judge: fork it, know what it has in its hands, end it."""
+"""A judge from the pool's side: fork it, track its requests, end it."""
 
 from __future__ import annotations
 
@@ -14,36 +14,38 @@ from dataclasses import dataclass, field
 from orrery_trainers.domains import Domain
 from orrery_trainers.verdicts.judge import judge_forever
 
-ENDINGS: dict[int, str] = {signal.SIGPROF: "timeout"}
-"""Why a judge has no verdict, by the signal that ended it."""
+REASONS_BY_SIGNAL: dict[int, str] = {signal.SIGPROF: "timeout"}
+"""Signal that ended a judge -> reason for the missing verdict."""
 
 
 @dataclass(slots=True)
 class Request:
-    """One line of the protocol that is to be judged."""
+    """A request: one line of the protocol."""
 
     line: bytes
     key: bytes | None
-    """Under which its verdict is remembered."""
+    """Key of its verdict in the cache; None if it must not be cached."""
 
 
 @dataclass
 class JudgeProcess:
-    """A judge that was forked."""
+    """A forked judge."""
 
     process: int
+    """Process id."""
     channel: socket.socket
     since: float
-    """When it began with the first of `taken`, by the monotonic clock."""
-    taken: deque[Request] = field(default_factory=deque)
-    """Requests in its hands, the present one first."""
+    """When it started the first of `assigned`, by the monotonic clock, in seconds."""
+    assigned: deque[Request] = field(default_factory=deque)
+    """Requests that it has not answered yet; the current one is first."""
     unread: bytes = b""
+    """Start of an answer whose line is not complete yet."""
 
     def kill(self) -> int:
-        """End the process and wait for it. Returns the signal that it ended by, 0 for none."""
+        """Kill the process and wait for it. Returns the signal that ended it, 0 if it exited by itself."""
         self.channel.close()
         with contextlib.suppress(ProcessLookupError):
-            os.kill(self.process, signal.SIGKILL)  # not yet waited for, so the number is still its own
+            os.kill(self.process, signal.SIGKILL)  # before waitpid, so the process id is still its own
         _, status = os.waitpid(self.process, 0)
         return os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0
 
@@ -51,7 +53,7 @@ class JudgeProcess:
 def fork_judge(
     domain: Domain, time_limit_seconds: float, memory_mebibytes: int, foreign: Iterable[int]
 ) -> JudgeProcess:
-    """Fork a judge. foreign: file descriptors of the pool that the judge must not hold open."""
+    """Fork a judge. foreign: file descriptors of the pool that the judge must close."""
     ours, theirs = socket.socketpair()
     process = os.fork()
     if process == 0:

@@ -1,14 +1,12 @@
-"""A pool of judges that survives what it judges.
+"""A pool of judges that survives hostile completions.
 
-One single-threaded process reads requests, hands them to forked judges and forwards their answers. Because it has
-loaded the domain and runs no threads, a judge is a `fork` away: replacing one costs milliseconds even where the
-domain's imports take seconds.
+One single-threaded process reads requests, gives them to forked judges and forwards their answers. It has loaded the
+domain, so a `fork` makes a new judge within milliseconds, even if the domain's imports take seconds.
 
-A judge works through its requests in order, so the first one not answered is the one in its hands. When that takes
-longer than the limit the judge is killed, that verdict is ``unjudged`` (``timeout``) and the others go back to the
-queue; the same when it dies (``crash``). The limit is of processor time, which
-a busy machine does not use up: the kernel ends a judge that is over it. What waits instead of working is ended by the
-clock, a few times later.
+A judge handles its requests in order, so the first unanswered request is the current one. If it exceeds the time limit,
+the judge is killed, that verdict is ``unjudged`` (``timeout``), and the other requests go back to the queue. The same
+happens if the judge dies (``crash``). The limit counts processor time, so a busy machine causes no time-out; the kernel
+enforces it. A judge that waits without using the processor is killed after CLOCK_FACTOR times the limit, by the clock.
 """
 
 from __future__ import annotations
@@ -23,36 +21,39 @@ from dataclasses import dataclass
 from orrery_trainers.domains import Domain, Verdict
 from orrery_trainers.verdicts.cache import VerdictCache
 from orrery_trainers.verdicts.judge import encode_verdict, number_of
-from orrery_trainers.verdicts.judge_process import ENDINGS, JudgeProcess, Request, fork_judge
+from orrery_trainers.verdicts.judge_process import REASONS_BY_SIGNAL, JudgeProcess, Request, fork_judge
 
 READ_BYTES = 1 << 18
-LONGEST_QUEUE = 10_000
-"""Requests held. Beyond it input is not read, so that a fast writer waits."""
-LARGEST_QUEUE = 64 << 20
-"""Bytes of requests held, likewise."""
+MAX_QUEUED_REQUESTS = 10_000
+"""Maximum number of queued requests. When the queue is full, the pool reads no input, so a fast writer waits."""
+MAX_QUEUED_BYTES = 64 << 20
+"""Maximum size of all queued requests."""
 CLOCK_FACTOR = 4
-"""A judge gets this many times its processor time by the clock: others want the processor too."""
+"""Clock time for a verdict = this factor x the limit of processor time. Other processes need the processor too."""
 LOOK_AHEAD_SECONDS = 0.02
-"""Work handed to one judge at a time. Much of it makes for few system calls, little of it for an even load."""
-LONGEST_LOOK_AHEAD = 64
+"""Work that a judge has in advance. More work means fewer system calls; less work means a more even load."""
+MAX_LOOK_AHEAD = 64
+"""Maximum number of requests that a judge has in advance."""
 
 
 @dataclass(frozen=True)
 class PoolLimits:
-    """What a verdict may cost, how many judges there may be, and how many verdicts are remembered."""
+    """Limits of the pool. *Ours*."""
 
     judges: int = 2
+    """Maximum number of judges."""
     time_limit_seconds: float = 5.0
-    """Of processor time."""
+    """Processor time for one verdict."""
     memory_mebibytes: int = 1024
-    """Of address space: a judge of mathematics takes 100 MiB."""
+    """Address space of a judge. A judge of the domain math uses about 100 MiB."""
     cache_size: int = 100_000
+    """Number of cached verdicts; 0 for no cache."""
 
 
 class VerdictPool:
-    """Judges every line of `source` and writes an answer a line to `sink`, in any order.
+    """Judges every line of `source` and writes one answer per line to `sink`, in any order.
 
-    source, sink: file descriptors of the line protocol.
+    source, sink: file descriptors; verifier.py describes the protocol.
     """
 
     def __init__(self, domain: Domain, limits: PoolLimits, source: int, sink: int) -> None:
@@ -64,30 +65,30 @@ class VerdictPool:
         self._judges: list[JudgeProcess] = []
         self._selector = _selector_for(source)
         self._partial: list[bytes] = []
-        """Pieces of a line that has not ended."""
+        """Pieces of a line that is not complete yet."""
         self._ended = self._listening = False
-        self._seconds_a_verdict = LOOK_AHEAD_SECONDS  # running mean; begins with one request a judge
+        self._seconds_per_verdict = LOOK_AHEAD_SECONDS  # running mean; at first a judge gets one request at a time
 
     def run(self) -> None:
-        """Serve until the source ends and everything is answered. Raises BrokenPipeError when nobody reads answers."""
+        """Serve until the source ends and every request is answered. Raises BrokenPipeError if the reader has gone."""
         if self._domain.warm_up:
             self._domain.warm_up()
         try:
-            while not (self._ended and not self._queue and not any(judge.taken for judge in self._judges)):
+            while not (self._ended and not self._queue and not any(judge.assigned for judge in self._judges)):
                 self._listen()
-                self._hand_out()
+                self._assign_requests()
                 for key, _ in self._selector.select(self._seconds_to_deadline()):
                     if key.data is None:
                         self._read_requests()
                     else:
                         self._read_answers(key.data)
-                self._end_overdue()
+                self._replace_overdue()
         finally:
             for judge in self._judges:
                 self._end(judge)
 
     def _listen(self) -> None:
-        wanted = not self._ended and len(self._queue) < LONGEST_QUEUE and self._queued_bytes < LARGEST_QUEUE
+        wanted = not self._ended and len(self._queue) < MAX_QUEUED_REQUESTS and self._queued_bytes < MAX_QUEUED_BYTES
         if wanted and not self._listening:
             self._selector.register(self._source, selectors.EVENT_READ, None)
         elif not wanted and self._listening:
@@ -104,37 +105,37 @@ class VerdictPool:
         self._partial.append(rest)
         if self._ended and any(self._partial):
             lines, self._partial = [*lines, b"".join(self._partial)], []
-        known: list[bytes] = []
+        cached: list[bytes] = []
         for line in lines:
             if not line.strip():
                 continue
             key, answer = self._cache.look_up(line)
             if answer is not None:
-                known.append(json.dumps(answer, ensure_ascii=False).encode() + b"\n")
+                cached.append(json.dumps(answer, ensure_ascii=False).encode() + b"\n")
             else:
                 self._queue.append(Request(line + b"\n", key))
                 self._queued_bytes += len(line) + 1
-        if known:
-            self._write(b"".join(known))
+        if cached:
+            self._write(b"".join(cached))
 
-    def _hand_out(self) -> None:
-        window = max(1, min(LONGEST_LOOK_AHEAD, int(LOOK_AHEAD_SECONDS / self._seconds_a_verdict)))
+    def _assign_requests(self) -> None:
+        window = max(1, min(MAX_LOOK_AHEAD, int(LOOK_AHEAD_SECONDS / self._seconds_per_verdict)))
         while self._queue:
-            judge = min(self._judges, key=lambda judge: len(judge.taken), default=None)
-            # An idle judge is worth more than a new one, a new one more than a deeper pile.
-            if (judge is None or len(judge.taken) >= window) and len(self._judges) < self._limits.judges:
+            judge = min(self._judges, key=lambda judge: len(judge.assigned), default=None)
+            # Use a judge with space in its window first, then fork a new judge, then wait.
+            if (judge is None or len(judge.assigned) >= window) and len(self._judges) < self._limits.judges:
                 judge = self._fork()
-            if judge is None or len(judge.taken) >= window:
+            if judge is None or len(judge.assigned) >= window:
                 return
-            portion = [self._queue.popleft() for _ in range(min(len(self._queue), window - len(judge.taken)))]
+            portion = [self._queue.popleft() for _ in range(min(len(self._queue), window - len(judge.assigned)))]
             self._queued_bytes -= sum(len(request.line) for request in portion)
-            if not judge.taken:
+            if not judge.assigned:
                 judge.since = time.monotonic()
-            judge.taken.extend(portion)
+            judge.assigned.extend(portion)
             self._send(judge, b"".join(request.line for request in portion))
 
     def _send(self, judge: JudgeProcess, data: bytes) -> None:
-        """Write to a judge, taking its answers meanwhile: with both buffers full each would wait for the other."""
+        """Write to a judge, and read its answers in the meantime. Otherwise full buffers would cause a deadlock."""
         view = memoryview(data)
         while view:
             try:
@@ -146,19 +147,19 @@ class VerdictPool:
                 if any(events & selectors.EVENT_READ for _, events in ready):
                     self._read_answers(judge)
                 if judge not in self._judges:
-                    return  # it died meanwhile; what it had taken is back in the queue
+                    return  # it has died; its requests are back in the queue
                 if time.monotonic() >= self._deadline(judge):
                     self._replace(judge, "timeout")
                     return
             except (BrokenPipeError, ConnectionResetError):
-                # What it answered before it died is still to be read: the first request without an answer killed it.
+                # Read the answers from before its death: the first request without an answer killed it.
                 while judge in self._judges:
                     self._read_answers(judge)
                 return
 
     def _read_answers(self, judge: JudgeProcess) -> None:
         if judge not in self._judges:
-            return  # replaced since the selector spoke of it
+            return  # it was replaced after the selector reported it
         try:
             data = judge.channel.recv(READ_BYTES)
         except BlockingIOError:
@@ -174,53 +175,53 @@ class VerdictPool:
         answers, now = whole.split(b"\n"), time.monotonic()
         answered = len(answers)
         for answer in answers:
-            request = judge.taken.popleft()
+            request = judge.assigned.popleft()
             if request.key is not None:
                 self._cache.keep(request.key, answer)
         share = 1 - 0.8**answered
-        self._seconds_a_verdict += share * (max((now - judge.since) / answered, 1e-6) - self._seconds_a_verdict)
+        self._seconds_per_verdict += share * (max((now - judge.since) / answered, 1e-6) - self._seconds_per_verdict)
         judge.since = now
         self._write(whole + newline)
         if any(b'"reason": "memory"' in answer for answer in answers):
             self._retire(judge)
 
     def _retire(self, judge: JudgeProcess) -> None:
-        """End a judge that ran out of memory: what it still holds would be missing to the next verdict."""
+        """End a judge that ran out of memory. The memory that it still uses would be missing for the next verdict."""
         self._judges.remove(judge)
         self._end(judge)
-        self._take_back(judge)
+        self._requeue(judge)
 
-    def _take_back(self, judge: JudgeProcess) -> None:
-        self._queue.extendleft(reversed(judge.taken))
-        self._queued_bytes += sum(len(request.line) for request in judge.taken)
+    def _requeue(self, judge: JudgeProcess) -> None:
+        self._queue.extendleft(reversed(judge.assigned))
+        self._queued_bytes += sum(len(request.line) for request in judge.assigned)
 
     def _deadline(self, judge: JudgeProcess) -> float:
         return judge.since + CLOCK_FACTOR * self._limits.time_limit_seconds
 
     def _seconds_to_deadline(self) -> float | None:
-        deadlines = [self._deadline(judge) for judge in self._judges if judge.taken]
+        deadlines = [self._deadline(judge) for judge in self._judges if judge.assigned]
         return max(0.0, min(deadlines) - time.monotonic()) if deadlines else None
 
-    def _end_overdue(self) -> None:
-        for judge in [judge for judge in self._judges if judge.taken and time.monotonic() >= self._deadline(judge)]:
-            # Its answer may have come while this process was busy; then it is not late.
+    def _replace_overdue(self) -> None:
+        for judge in [judge for judge in self._judges if judge.assigned and time.monotonic() >= self._deadline(judge)]:
+            # The answer may have come in time while this process was busy.
             self._read_answers(judge)
-            if judge in self._judges and judge.taken and time.monotonic() >= self._deadline(judge):
+            if judge in self._judges and judge.assigned and time.monotonic() >= self._deadline(judge):
                 self._replace(judge, "timeout")
 
     def _replace(self, judge: JudgeProcess, reason: str) -> None:
         self._judges.remove(judge)
-        ended_by = self._end(judge)
-        if not judge.taken:
+        signal_number = self._end(judge)
+        if not judge.assigned:
             return
-        blamed = judge.taken.popleft()
-        self._take_back(judge)
-        if reason == "crash":  # it had ended before it was killed, so its signal is not ours
-            reason = ENDINGS.get(ended_by, reason)
-        self._write(encode_verdict(number_of(blamed.line), Verdict("unjudged", None, reason)))
+        current = judge.assigned.popleft()
+        self._requeue(judge)
+        if reason == "crash":  # it ended before our kill, so the signal is the cause
+            reason = REASONS_BY_SIGNAL.get(signal_number, reason)
+        self._write(encode_verdict(number_of(current.line), Verdict("unjudged", None, reason)))
 
     def _end(self, judge: JudgeProcess) -> int:
-        """End a judge. Returns the signal that it ended by, 0 for none."""
+        """End a judge. Returns the signal that ended it, 0 if it exited by itself."""
         self._selector.unregister(judge.channel)
         return judge.kill()
 
@@ -238,7 +239,7 @@ class VerdictPool:
 
 
 def _selector_for(source: int) -> selectors.BaseSelector:
-    """The best selector that takes the source: epoll refuses plain files, which poll finds always ready."""
+    """The best selector for the source. epoll refuses regular files; poll accepts them and reports them as ready."""
     selector = selectors.DefaultSelector()
     try:
         selector.register(source, selectors.EVENT_READ)

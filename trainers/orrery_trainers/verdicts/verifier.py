@@ -1,16 +1,16 @@
-"""The verifier: one line protocol, one pool and so one verdict for search, curriculum, evaluation and the GRPO reward.
+"""The verifier. Search, curriculum, evaluation and the GRPO reward all use it, so their verdicts agree.
 
-As a program, ``python -m orrery_trainers.verdicts.verifier --domain countdown``: requests on stdin, answers on stdout,
-one JSON a line, in any order; ends with 0 when stdin ends and everything is answered.
+The program ``python -m orrery_trainers.verdicts.verifier --domain countdown`` reads requests from stdin and writes
+answers to stdout, one JSON per line, in any order. It exits with 0 when stdin has ended and every request is answered.
 
     {"id": 1, "problem": "Use 3 5 to make 8 :", "reference": "8", "completion": "Final answer: 3 + 5 = 8"}
     {"id": 1, "verdict": "right", "answer": "3 + 5 = 8"}
     {"id": 2, "verdict": "unjudged", "answer": null, "reason": "timeout"}
 
-Reasons: ``timeout``, ``memory``, ``crash``, ``error: ...`` (the domain threw), ``malformed request: ...``, or the
-domain's own words. A request with ``"fresh": true`` is judged anew, whatever is remembered: canaries are.
+Reasons: ``timeout``, ``memory``, ``crash``, ``error: ...`` (the domain raised), ``malformed request: ...``, or a
+message of the domain. A request with ``"fresh": true`` bypasses the cache of verdicts; canaries do.
 
-In Python, :class:`Verifier` starts the same program and speaks the same protocol.
+In Python, :class:`Verifier` starts this program and uses the protocol.
 """
 
 from __future__ import annotations
@@ -33,31 +33,32 @@ from orrery_trainers.verdicts.pool import PoolLimits, VerdictPool
 PROGRAM = "orrery_trainers.verdicts.verifier"
 EXIT_INVALID_INPUT = 65
 EXIT_TERMINATED = 143
-STARTS_A_BATCH = 2
-"""Times that :class:`Verifier` starts its program for one batch before it gives up."""
+MAX_STARTS_PER_BATCH = 2
+"""How often :class:`Verifier` starts its program for one batch before it gives up. *Ours*."""
 
 
 class VerifierDown(DependencyDown):
-    """The verifier program ended although it was needed. The message says how."""
+    """The verifier program ended while it was needed. The message has its exit code."""
 
 
 class Verifier:
-    """Verdicts for Python programs. A context manager; or call :meth:`close`. For one thread at a time."""
+    """Runs the verifier program. Use it as a context manager, or call :meth:`close`. It is not thread-safe."""
 
     def __init__(self, domain: str, limits: PoolLimits | None = None) -> None:
-        """domain: name of a folder of ``domains/``. Nothing is started before the first batch."""
+        """domain: name of a folder of ``domains/``. The program starts with the first batch."""
         self._domain, self._limits = domain, limits or default_limits()
         self._process: subprocess.Popen[bytes] | None = None
 
     def verify_batch(self, items: Iterable[tuple[str, str, str]], *, fresh: bool = False) -> list[Verdict]:
-        """Judge `(problem, reference, completion)`s; verdicts come in their order. fresh: without the cache.
+        """Judge `(problem, reference, completion)` items. Returns the verdicts in the same order.
 
-        Raises VerifierDown when the program ends, and ends again after a new start.
+        fresh: bypass the cache of verdicts.
+        Raises VerifierDown if the program ends, and ends again after a restart.
         """
         extra: dict[str, object] = {"fresh": True} if fresh else {}
         requests = [dict(zip(("problem", "reference", "completion"), item, strict=True)) | extra for item in items]
         verdicts: dict[int, Verdict] = {}
-        for _ in range(STARTS_A_BATCH):
+        for _ in range(MAX_STARTS_PER_BATCH):
             missing = [number for number in range(len(requests)) if number not in verdicts]
             if not missing:
                 break
@@ -88,7 +89,7 @@ class Verifier:
         process = self._running()
         assert process.stdin and process.stdout  # both are pipes
         lines = b"".join(json.dumps(request).encode() + b"\n" for request in requests)
-        # Written beside the reading: with both pipes full, either side would wait for the other.
+        # Another thread writes the requests: with both pipes full, each side would wait for the other.
         writer = threading.Thread(target=_write, args=(process.stdin, lines), daemon=True)
         writer.start()
         for _ in requests:
@@ -105,14 +106,7 @@ class Verifier:
             self.close()
             path = os.pathsep.join(filter(None, [str(TRAINERS), os.environ.get("PYTHONPATH")]))
             self._process = subprocess.Popen(
-                [
-                    sys.executable,
-                    "-m",
-                    PROGRAM,
-                    "--domain",
-                    self._domain,
-                    *_flags(self._limits),
-                ],
+                [sys.executable, "-m", PROGRAM, "--domain", self._domain, *_flags(self._limits)],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 env={**os.environ, "PYTHONPATH": path},
@@ -121,13 +115,13 @@ class Verifier:
 
 
 def default_limits() -> PoolLimits:
-    """As many judges as this process may use cores (at most 8), and a time that any honest answer meets."""
+    """One judge per core that this process may use, at most 8. Ordinary answers take far less than the time limit."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return PoolLimits(judges=max(1, min(8, cores)))
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the program; returns its exit code."""
+    """Run the program and return its exit code."""
     print_stacks_on_sigusr1()
     options = _parse(arguments)
     try:
@@ -140,22 +134,24 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         VerdictPool(domain, limits, sys.stdin.fileno(), sys.stdout.fileno()).run()
     except BrokenPipeError:
-        return 0  # who asked has gone, and needs no answers
+        return 0  # the reader has gone and needs no answers
     return 0
 
 
 def _parse(arguments: list[str] | None) -> argparse.Namespace:
     defaults = default_limits()
-    parser = argparse.ArgumentParser(prog=PROGRAM, description="Judges completions, a JSON a line.")
+    parser = argparse.ArgumentParser(prog=PROGRAM, description="Judges completions, one JSON per line.")
     parser.add_argument("--domain", required=True, help="folder of domains/")
-    parser.add_argument("--judges", type=int, default=defaults.judges, help="processes at most (default: %(default)s)")
     parser.add_argument(
-        "--time-limit", type=float, default=defaults.time_limit_seconds, help="seconds of processor time a verdict"
+        "--judges", type=int, default=defaults.judges, help="maximum number of processes (default: %(default)s)"
     )
     parser.add_argument(
-        "--memory-mib", type=int, default=defaults.memory_mebibytes, help="address space of a judge, MiB"
+        "--time-limit", type=float, default=defaults.time_limit_seconds, help="processor time per verdict, in seconds"
     )
-    parser.add_argument("--cache", type=int, default=defaults.cache_size, help="verdicts remembered; 0: none")
+    parser.add_argument(
+        "--memory-mib", type=int, default=defaults.memory_mebibytes, help="address space of a judge, in MiB"
+    )
+    parser.add_argument("--cache", type=int, default=defaults.cache_size, help="number of cached verdicts; 0: none")
     options = parser.parse_args(arguments)
     for name in ("judges", "time_limit", "memory_mib"):
         if getattr(options, name) <= 0:
@@ -181,7 +177,7 @@ def _write(stream: object, data: bytes) -> None:
         stream.write(data)  # type: ignore[attr-defined]
         stream.flush()  # type: ignore[attr-defined]
     except (BrokenPipeError, ValueError):
-        return  # the program ended; the reader says so
+        return  # the program has ended; the thread that reads reports it
 
 
 if __name__ == "__main__":

@@ -39,7 +39,7 @@ def reference(folder):
 
 @pytest.mark.parametrize("implementation", ["numpy", "transformers", "transformers that remembers prompts"])
 def test_logits_are_those_of_transformers_while_rows_join_and_leave(folder, reference, implementation, monkeypatch):
-    monkeypatch.setattr(row_cache, "COLUMNS", 3)  # so that it often has to move
+    monkeypatch.setattr(row_cache, "MIN_NEW_COLUMNS", 3)  # so that it often has to move
     remembered = 10**6 if "remembers" in implementation else 0
     numpy = implementation == "numpy"
     model = load_model(folder, "float32") if numpy else TransformersModel(folder, "float32", remembered)

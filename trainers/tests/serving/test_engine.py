@@ -90,7 +90,7 @@ def test_a_model_that_breaks_fails_those_that_run_and_those_that_are_let_in_each
         assert after.ended.wait(PATIENCE_SECONDS)
         assert after.errors == [None]
         assert after.sequence.text == "1 1 1"
-        assert engine.ailment() is None
+        assert engine.health_fault() is None
         assert (engine.counts.running, engine.counts.finished["abort"]) == (0, 2)
     finally:
         engine.close()
@@ -129,7 +129,7 @@ def test_a_request_that_is_not_begun_in_time_is_told_to_come_back_and_forgotten(
         (first, _, _), (second, headers, body) = asyncio.run(ask())
         assert (first, second) == (200, 503)
         assert headers[b"retry-after"] == b"1"
-        assert b"was not begun" in body
+        assert b"the request has waited for 0.2 s" in body
         assert (engine.counts.running, len(engine._waiting)) == (0, 0)
     finally:
         model.go.set()

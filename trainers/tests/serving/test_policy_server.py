@@ -74,4 +74,4 @@ def test_a_taken_port_is_told_at_once(policy):
         port = holder.getsockname()[1]
         code, message = refusal("--model", str(policy), "--port", str(port))
     assert code == 69
-    assert f"port {port} of 127.0.0.1 cannot be taken" in message
+    assert f"port {port} of 127.0.0.1 cannot be bound" in message
