@@ -1,11 +1,11 @@
-"""What a checkpoint that can be trusted costs: ours against what transformers' Trainer saves by itself.
+"""Measures the cost of our checkpoints, compared with the save of transformers' Trainer.
 
     PYTHONPATH=trainers .venv/bin/python bench/checkpoint_cost.py --repetitions 9 --store DIR
 
-Both save the same model, optimizer, scheduler and random states, in turn, in one run. The Trainer alone leaves what it
-writes in the page cache. Ours makes every file durable (fsync), hashes it (SHA-256), writes the marker, renames, and
-removes what need not be kept. Between two saves everything is written out, outside the clock, so that none pays for
-another's bytes. Prints one JSON object; times are seconds.
+Both save the same model, optimizer, scheduler and random states, in turn, in one run. The Trainer alone leaves its
+bytes in the page cache. Ours makes every file durable (fsync), hashes it (SHA-256), writes the marker, renames the
+folder, and removes unneeded checkpoints. Between two saves, outside the measured time, a sync writes all bytes to the
+disk, so that no save waits for the bytes of another one. Prints one JSON object; times are in seconds.
 """
 
 from __future__ import annotations
@@ -45,13 +45,13 @@ def main() -> None:
 
 
 def measure(folder: Path, repetitions: int) -> dict[str, Any]:
-    """Save in turn and compare. The first round of each is left out, because it includes one-time costs."""
+    """Save in turn and compare. The first round does not count, because it includes one-time costs."""
     trainer, callback = build(folder)
     parameters = sum(one.numel() for one in trainer.model.parameters())
     times: dict[str, list[float]] = {name: [] for name in ("plain", "ours", "fsync", "sha256", "sha256 one by one")}
     size = 0
     for _ in range(repetitions + 1):
-        trainer.state.global_step += 1  # a checkpoint of a step of its own, as in training
+        trainer.state.global_step += 1  # every checkpoint is of another step, as in training
         saved = Path(trainer.args.output_dir) / f"checkpoint-{trainer.state.global_step}"
         times["plain"].append(timed(lambda: save_plainly(trainer)))
         files = [path for path in saved.rglob("*") if path.is_file()]
@@ -122,7 +122,7 @@ def build(folder: Path) -> tuple[Any, Any]:
         ),
         train_dataset=rows,
     )
-    trainer.remove_callback(PrinterCallback)  # prints on stdout, which is for the result
+    trainer.remove_callback(PrinterCallback)  # it prints on stdout, which must have only the result
     trainer.train()
     return trainer, callback
 
@@ -140,7 +140,7 @@ def save_ours(trainer: Any, callback: Any) -> None:
 
 
 def sha256_in_turn(file: Path) -> str:
-    """SHA-256 without threads, for comparison."""
+    """SHA-256 of a file in the calling thread, for comparison."""
     with file.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
@@ -152,7 +152,7 @@ def timed(work: Callable[[], object]) -> float:
 
 
 def summary(values: list[float]) -> dict[str, float]:
-    """Median and spread."""
+    """Median, minimum and maximum, rounded."""
     return {
         "median": round(statistics.median(values), 3),
         "least": round(min(values), 3),
@@ -163,7 +163,7 @@ def summary(values: list[float]) -> dict[str, float]:
 def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument(
-        "--repetitions", type=int, default=9, help="saves of each kind that count (default: %(default)s)"
+        "--repetitions", type=int, default=9, help="measured saves of each kind (default: %(default)s)"
     )
     parser.add_argument(
         "--store", type=Path, default=None, help="folder on the disk to measure (default: the system's)"

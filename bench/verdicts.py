@@ -1,7 +1,7 @@
-"""Verdicts a second of Math-Verify: in a plain loop, and through judges of the verifier. Prints JSON: verdicts.ts.
+"""Measures verdicts per second of Math-Verify, in a plain loop and in judges of the verifier. Used by verdicts.ts.
 
-Run by turns, so that both meet the same machine: the loop in a process of its own, then the pool with one judge and no
-cache, then the pool with one judge and its cache.
+The variants run in turn, so that the state of the machine is the same for all: the loop in a separate process, the pool
+with one judge and no cache, the pool with one judge and its cache.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ DECIDED = {"right": True, "wrong": False}
 
 
 def pairs() -> list[Pair]:
-    """Every benchmark reference with a right answer and with that of another problem, shuffled."""
+    """Benchmark references, each with its own answer and with the answer of another problem, shuffled."""
     benchmarks = Path(__file__).parents[1] / "data" / "benchmarks"
     references = [
         json.loads(line)["answer"]
@@ -43,12 +43,12 @@ def pairs() -> list[Pair]:
 
 
 def plain_loop(items: list[Pair], sink: multiprocessing.connection.Connection) -> None:
-    """The library as its README uses it, with its own time limits (signals)."""
+    """Uses the library like its README, with its own time limits (signals). Sends verdicts, clock time, CPU time."""
     from math_verify import parse, verify
 
-    parse("$1$"), verify(parse("$1$"), parse("$1$"))  # loaded and compiled
+    parse("$1$"), verify(parse("$1$"), parse("$1$"))  # load and compile before the measurement
     began, processor = time.perf_counter(), time.process_time()
-    # References that are amounts hold a dollar sign of their own; the others stand in a box, so that text is found too.
+    # The references stand in a box, because some (amounts of money) contain a dollar sign themselves.
     verdicts = [verify(parse(f"\\boxed{{{reference}}}"), parse(text)) for _, reference, text in items]
     sink.send((verdicts, time.perf_counter() - began, time.process_time() - processor))
 
@@ -64,7 +64,7 @@ def in_a_loop(items: list[Pair]) -> tuple[list[bool], float, float]:
 
 def in_judges(items: list[Pair], cache_size: int) -> tuple[list[str], float]:
     with Verifier("math", PoolLimits(judges=1, cache_size=cache_size)) as verifier:
-        verifier.verify_batch([("", "1", "\\boxed{1}")])  # started and warm
+        verifier.verify_batch([("", "1", "\\boxed{1}")])  # start and warm up before the measurement
         began = time.perf_counter()
         verdicts = verifier.verify_batch(items)
         return [one.verdict for one in verdicts], time.perf_counter() - began

@@ -1,10 +1,10 @@
-"""MCTS of llm-reasoners (github.com/maitrix-org/llm-reasoners) on the bench policy server, for bench/search-beside.ts.
+"""Runs MCTS of llm-reasoners (github.com/maitrix-org/llm-reasoners) on the bench policy server for search-beside.ts.
 
     python llm_reasoners_search.py CHECKOUT URL PROBLEMS ITERATIONS
 
-The algorithm is the checkout's, loaded from there; the world is ours: an expansion asks for 8 candidate steps and
-values each distinct one by 16 rollouts, as fast reward. Requests go through one kept connection of the standard
-library, which is lighter than the clients of the checkout. Prints one line of JSON.
+The algorithm comes from the checkout; the world model is ours. An expansion samples 8 candidate steps and evaluates
+each distinct one with 16 rollouts, as the fast reward. All requests use one connection of the standard library, which
+has less overhead than the clients of the checkout. Prints one line of JSON.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ CANDIDATES, ROLLOUTS = 8, 16
 
 
 def load(checkout: str) -> types.SimpleNamespace:
-    """Load base and MCTS of the checkout, without what its package pulls in besides: agents, browsers, clients."""
+    """Load the base classes and MCTS of the checkout, without the agents, browsers and clients of its package."""
     package = types.ModuleType("reasoners")
     package.__path__ = [f"{checkout}/reasoners"]
     sys.modules["reasoners"] = package
@@ -41,7 +41,7 @@ def load(checkout: str) -> types.SimpleNamespace:
 
 
 class Policy:
-    """Completions of the bench policy server."""
+    """A client of the bench policy server that counts requests and tokens."""
 
     def __init__(self, url: str) -> None:
         self.connection = http.client.HTTPConnection(urlparse(url).netloc)
@@ -59,7 +59,7 @@ class Policy:
 
 
 def run(checkout: str, url: str, problems: int, iterations: int) -> dict:
-    """Search the problems one after the other and keep their trees."""
+    """Search the problems one after the other, keep their trees, and measure time and memory."""
     library, policy = load(checkout), Policy(url)
 
     def prompt(example: int, state: tuple[str, ...]) -> str:
@@ -106,7 +106,7 @@ def run(checkout: str, url: str, problems: int, iterations: int) -> dict:
         roots.append(library.Reasoner(World(), Config(), search)(number).tree_state)
     wall, spent = time.perf_counter() - began, time.process_time() - cpu
     requests, nodes = policy.requests, sum(map(nodes_below, roots))
-    # Memory in a second pass, since tracing costs time.
+    # Memory is measured in a second pass, because tracing costs time.
     roots.clear()
     gc.collect()
     tracemalloc.start()

@@ -1,12 +1,13 @@
-"""Exact change: pay an amount with exactly so many coins of the kinds given, each kind as often as wanted.
+"""Exact change: pay an amount with a given number of coins of the given kinds. A kind may be used several times.
 
-A problem reads ``Pay 33 with 4 coins of 1 12 7 :`` (which is the solve prompt too), a step ``33 - 12 = 21 .``, and the
-last step ``Final answer: 12 7 7 7``. Every whole number, sign, word and phrase is a token. The reference is the amount.
+Example of a problem, which is the solve prompt too: ``Pay 33 with 4 coins of 1 12 7 :``. Of a step: ``33 - 12 = 21 .``.
+Of the last step: ``Final answer: 12 7 7 7``. Every whole number, sign, word and phrase is one token. The reference is
+the amount.
 
-A step is a subtraction and a solution is right when nothing is left, so steps are easily made and easily judged; which
-coins to begin with is hard to foresee. That is where search pays; docs/embedded-domain.md tells what else was tried.
+A step is a subtraction, and a solution is right when nothing is left, so steps are easy to make and to judge. But it is
+hard to foresee which coins to start with, so search helps. docs/embedded-domain.md describes what else was tried.
 
-Settings, all optional, as ``domain.ts`` describes them: ``kinds``, ``coins``, ``largestCoin``, ``largestAmount``,
+Settings, all optional, as described in ``domain.ts``: ``kinds``, ``coins``, ``largestCoin``, ``largestAmount``,
 ``demonstrationAccuracy``.
 """
 
@@ -23,29 +24,29 @@ from orrery_trainers.domains import DomainError, Problem, Verdict, read_phrases
 # @loads domains/{domain}/phrases.json
 PHRASES = read_phrases(Path(__file__).parent)
 HELD_OUT_ONE_IN = 8
-"""One problem in so many, by hash, is never seen in pretraining, search or RL."""
+"""One in this many problems, chosen by hash, is never used in pretraining, search or RL. *Ours*."""
 PROSE = ("leaves", "gives")
-"""Words that stand for "=" in prose. The numbers keep their places: a small policy copies by place."""
+"""Words that replace "=" in prose. The numbers keep their positions, because a small policy copies by position."""
 WORDS = ["Pay", "with", "coins", "of", "Notes", "Rewrite", "is", "left", *PROSE]
 PROSE_NOTES = 0.7
-"""Share of the notes that are written in prose."""
+"""Share of the notes in prose. *Ours*."""
 SIGNS = ["-", "=", ".", ":", "=>"]
 
 LIMITS = {"kinds": (3, 5), "coins": (3, 6), "largestCoin": (5, 99), "largestAmount": (10, 594)}
-"""Least and most of every whole-number setting, as in domain.ts."""
+"""Minimum and maximum of every whole-number setting, as in domain.ts."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """The domain's settings; see the head of this file."""
+    """The domain's settings; see the module's docstring."""
 
     kinds: int = 3
     coins: int = 4
     largest_coin: int = 12
     largest_amount: int = 48
-    """Every amount is a token."""
+    """The vocabulary has a token for every amount."""
     demonstration_accuracy: float = 0
-    """Share of demonstrations that know a way to pay: a policy never wrong gives search nothing to tell apart."""
+    """Share of demonstrations with a right solution. If the policy were always right, search could learn nothing."""
 
     @staticmethod
     def read(settings: dict[str, Any]) -> "Rules":
@@ -67,27 +68,27 @@ class Rules:
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """What is asked: pay ``amount`` with exactly ``coins`` coins of ``kinds``, which stand in the order of the text."""
+    """The task: pay ``amount`` with exactly ``coins`` coins of ``kinds``, which are in the order of the text."""
 
     amount: int
     coins: int
     kinds: tuple[int, ...]
 
     def text(self) -> str:
-        """`Pay 33 with 4 coins of 1 12 7 :`."""
+        """The problem's text: `Pay 33 with 4 coins of 1 12 7 :`."""
         return f"Pay {self.amount} with {self.coins} coins of {' '.join(map(str, self.kinds))} :"
 
     def name(self) -> str:
-        """Equal for the same amount, number of coins and kinds, whatever their order."""
+        """The problem's id. It is the same for every order of the kinds."""
         return f"change-{self.amount}-{self.coins}-of-{'-'.join(map(str, sorted(self.kinds)))}"
 
     def is_held_out(self) -> bool:
-        """Whether the problem belongs to the benchmark's set; by hash, so that everyone knows without a list."""
+        """Whether the problem belongs to the benchmark. The hash decides, so no list of problems is needed."""
         return zlib.crc32(self.name().encode()) % HELD_OUT_ONE_IN == 0
 
 
 def vocabulary(settings: dict[str, Any]) -> list[str]:
-    """Words and phrases of the domain's texts; each is one token."""
+    """Words and phrases of the domain's texts. Each is one token."""
     rules = Rules.read(settings)
     phrases = [
         PHRASES.reflection,
@@ -101,11 +102,10 @@ def vocabulary(settings: dict[str, Any]) -> list[str]:
 
 
 def generate_problems(count: int, seed: int, held_out: bool, settings: dict[str, Any]) -> list[Problem]:
-    """Make `count` problems that all differ and can be solved. Equal arguments give equal problems.
+    """Make `count` different, solvable problems. Equal arguments give equal problems.
 
-    Held-out problems are a set apart.
-
-    Raises DomainError when the settings do not allow so many.
+    held_out: whether they come from the held-out set, which never overlaps with the other problems.
+    Raises DomainError if the settings do not allow so many problems.
     """
     rules, rng = Rules.read(settings), random.Random(f"change problems {seed} {held_out}")
     problems: dict[str, Problem] = {}
@@ -125,11 +125,11 @@ def generate_problems(count: int, seed: int, held_out: bool, settings: dict[str,
 
 
 def demonstrations(seed: int, settings: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    """Pretraining mix without end: paying, notes of several attempts with their verdicts, putting steps in prose.
+    """An endless pretraining mix of prompts and completions: solutions, notes of judged attempts, steps in prose.
 
-    A pretrained language model has met doubt and return in text without using them to solve problems. So has this one:
-    under "Notes" it sees every move of a search, though the attempts are blind and mostly come to nothing; asked
-    plainly it just pays.
+    A pretrained language model has read texts with doubts and corrections, but does not use them to solve problems.
+    This mix imitates that: the notes show every move of a search, but their attempts are random and mostly fail. After
+    a plain problem, the demonstration pays without doubts.
     """
     rules, rng = Rules.read(settings), random.Random(f"change demonstrations {seed}")
     while True:
@@ -148,9 +148,9 @@ def demonstrations(seed: int, settings: dict[str, Any]) -> Iterator[tuple[str, s
 
 
 def verify(problem: str, reference: str, completion: str) -> Verdict:
-    """Judge the coins behind the last "Final answer:": all of the kinds given, as many as asked, the amount in sum.
+    """Judge the coins after the last "Final answer:": they must be of the given kinds, and their number and sum right.
 
-    The answer is the coins in ascending order, so that equal payments are equal strings.
+    The answer of the verdict is the coins in ascending order, so that equal payments are equal strings.
     """
     asked = re.fullmatch(r"Pay (\d+) with (\d+) coins of ((?:\d+ )+):", problem.strip())
     if asked is None or asked[1] != reference.strip():
@@ -166,28 +166,28 @@ def verify(problem: str, reference: str, completion: str) -> Verdict:
 
 
 def step_text(amount: int, coin: int, equals: str = "=") -> str:
-    """`33 - 12 = 21 .`, or the same step in prose: `33 - 12 leaves 21 .`."""
+    """A step, such as `33 - 12 = 21 .`; in prose, such as `33 - 12 leaves 21 .`."""
     return f"{amount} - {coin} {equals} {amount - coin} ."
 
 
 def answer_text(coins: list[int]) -> str:
-    """`Final answer: 12 7 7 7`."""
+    """The last step: `Final answer: 12 7 7 7`."""
     return f"{PHRASES.final_answer} {' '.join(map(str, coins))}"
 
 
 def _steps(task: Task, coins: list[int]) -> list[tuple[int, int]]:
-    """Amount before each coin, and the coin."""
+    """The amount before each coin, and the coin."""
     return [(task.amount - sum(coins[:number]), coin) for number, coin in enumerate(coins)]
 
 
 def _steps_text(task: Task, coins: list[int], begin: int = 0, prose: random.Random | None = None) -> str:
-    """Steps from the `begin`-th coin on; in prose, with words drawn from `prose`, where that is given."""
+    """The steps from coin number `begin` on. If `prose` is given, they are in prose, with words drawn from it."""
     steps = _steps(task, coins)[begin:]
     return " ".join(step_text(*step, prose.choice(PROSE) if prose else "=") for step in steps)
 
 
 def _notes(rng: random.Random, task: Task, attempt: list[int]) -> str:
-    """One to three attempts until one is right, each judged; between them a return to some place, or a restart."""
+    """One to three judged attempts, until one is right. Between them is a return to an earlier step or a restart."""
     prose = rng if rng.random() < PROSE_NOTES else None
     parts, begin = [], 0
     for remaining in reversed(range(rng.randint(1, 3))):
@@ -204,15 +204,13 @@ def _notes(rng: random.Random, task: Task, attempt: list[int]) -> str:
 
 
 def _solvable(rules: Rules, rng: random.Random) -> tuple[Task, list[int]]:
-    """A task, and coins that pay it in some order. Raises DomainError when blind tries do not find any in bounds."""
+    """A random task, and coins that pay it. Raises DomainError if 10,000 tries find no task within the limits."""
     for _ in range(10_000):
         kinds = rng.sample(range(1, rules.largest_coin + 1), rules.kinds)
         coins = rng.choices(kinds, k=rules.coins)
         if sum(coins) <= rules.largest_amount:
             return Task(sum(coins), rules.coins, tuple(kinds)), coins
-    raise DomainError(
-        "domain.settings: expected bounds that some problem meets; raise largestAmount or lower largestCoin"
-    )
+    raise DomainError("domain.settings: expected limits that allow a problem; raise largestAmount or lower largestCoin")
 
 
 def _attempt(rules: Rules, rng: random.Random, task: Task, solution: list[int]) -> list[int]:
@@ -222,7 +220,7 @@ def _attempt(rules: Rules, rng: random.Random, task: Task, solution: list[int]) 
 
 
 def _blind(rng: random.Random, task: Task, paid: Sequence[int] = ()) -> list[int] | None:
-    """Coins drawn blindly after those paid, never more than what is left; None where no try came to the last coin."""
+    """Random coins after `paid`, never above the remaining amount. None if 20 tries did not reach the last coin."""
     for _ in range(20):
         coins = list(paid)
         left = task.amount - sum(coins)

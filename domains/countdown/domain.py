@@ -1,10 +1,10 @@
 """Countdown: use every number once, with + - *, to make the target.
 
-A problem reads ``Use 3 5 7 to make 26 :`` (which is the solve prompt too), a step ``3 * 7 = 21 .``, and the last step
-``Final answer: 3 * 7 = 21 , 21 + 5 = 26``. Every whole number, sign, word and phrase is one token. The reference is the
-target.
+Example of a problem, which is the solve prompt too: ``Use 3 5 7 to make 26 :``. Of a step: ``3 * 7 = 21 .``. Of the
+last step: ``Final answer: 3 * 7 = 21 , 21 + 5 = 26``. Every whole number, sign, word and phrase is one token. The
+reference is the target.
 
-Settings, all optional, as ``domain.ts`` describes them: ``numbers``, ``maxNumber``, ``maxTarget``, ``maxValue``.
+Settings, all optional, as described in ``domain.ts``: ``numbers``, ``maxNumber``, ``maxTarget``, ``maxValue``.
 """
 
 import random
@@ -20,9 +20,9 @@ from orrery_trainers.domains import DomainError, Problem, Verdict, read_phrases
 # @loads domains/{domain}/phrases.json
 PHRASES = read_phrases(Path(__file__).parent)
 WRONG_SHARE = 0.4
-"""Share of demonstrated solutions that are blind walks: a policy never wrong gives search nothing to tell apart."""
+"""Share of random demonstrated solutions. If the policy were always right, search could learn nothing. *Ours*."""
 HELD_OUT_ONE_IN = 8
-"""One problem in so many, by hash, is never seen in pretraining, search or RL."""
+"""One in this many problems, chosen by hash, is never used in pretraining, search or RL. *Ours*."""
 VERBS = {"+": "plus", "-": "minus", "*": "times"}
 WORDS = ["Use", "to", "make", "Notes", "Next", "Rewrite", "We", "get", "from", "gives"]
 
@@ -32,13 +32,13 @@ Step = tuple[int, str, int, int]
 
 @dataclass(frozen=True)
 class Rules:
-    """The domain's settings; see the head of this file."""
+    """The domain's settings; see the module's docstring."""
 
     numbers: int = 3
     max_number: int = 12
     max_target: int = 40
     max_value: int = 60
-    """Largest value on the way: every value is a token."""
+    """Maximum of an intermediate value. The vocabulary has a token for every value."""
 
     @staticmethod
     def read(settings: dict[str, Any]) -> "Rules":
@@ -57,7 +57,7 @@ class Rules:
 
 
 def vocabulary(settings: dict[str, Any]) -> list[str]:
-    """Words and phrases of the domain's texts; each is one token."""
+    """Words and phrases of the domain's texts. Each is one token."""
     rules = Rules.read(settings)
     phrases = [
         PHRASES.reflection,
@@ -78,10 +78,10 @@ def vocabulary(settings: dict[str, Any]) -> list[str]:
 
 
 def generate_problems(count: int, seed: int, held_out: bool, settings: dict[str, Any]) -> list[Problem]:
-    """Make `count` problems that all differ. Equal arguments give equal problems; held-out ones are a set apart, by
-    hash.
+    """Make `count` different, solvable problems. Equal arguments give equal problems.
 
-    Raises DomainError when the settings do not allow so many.
+    held_out: whether they come from the held-out set, which never overlaps with the other problems.
+    Raises DomainError if the settings do not allow so many problems.
     """
     rules, rng = Rules.read(settings), random.Random(f"countdown problems {seed} {held_out}")
     problems: dict[str, Problem] = {}
@@ -102,7 +102,7 @@ def generate_problems(count: int, seed: int, held_out: bool, settings: dict[str,
 
 
 def demonstrations(seed: int, settings: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    """Pretraining mix without end: solving (a share of it wrong), judging attempts, rewriting steps as prose."""
+    """An endless pretraining mix of prompts and completions: solutions (some are wrong), judged attempts, prose."""
     rules, rng = Rules.read(settings), random.Random(f"countdown demonstrations {seed}")
     while True:
         numbers, steps = _solvable(rules, rng)
@@ -122,9 +122,10 @@ def demonstrations(seed: int, settings: dict[str, Any]) -> Iterator[tuple[str, s
 
 
 def verify(problem: str, reference: str, completion: str) -> Verdict:
-    """Judge the equations behind the last "Final answer:": all true, every number used once, the last makes the target.
+    """Judge the equations after the last "Final answer:".
 
-    The answer is the equations, with the sides of + and * in ascending order, so that equal ways are equal strings.
+    They must be true, use every number exactly once, and end with the target. The answer of the verdict is the
+    equations, with the operands of + and * in ascending order, so that equal solutions are equal strings.
     """
     asked = re.fullmatch(r"Use ((?:\d+ )+)to make (\d+) :", problem.strip())
     if asked is None or asked[2] != reference.strip():
@@ -142,17 +143,17 @@ def verify(problem: str, reference: str, completion: str) -> Verdict:
 
 
 def problem_text(numbers: list[int], target: int) -> str:
-    """`Use 3 5 7 to make 26 :`."""
+    """The problem's text: `Use 3 5 7 to make 26 :`."""
     return f"Use {' '.join(map(str, numbers))} to make {target} :"
 
 
 def step_text(step: Step) -> str:
-    """`3 * 7 = 21 .`."""
+    """A step: `3 * 7 = 21 .`."""
     return f"{_equation(step)} ."
 
 
 def answer_text(steps: list[Step]) -> str:
-    """`Final answer: 3 * 7 = 21 , 21 + 5 = 26`."""
+    """The last step: `Final answer: 3 * 7 = 21 , 21 + 5 = 26`."""
     return f"{PHRASES.final_answer} {' , '.join(map(_equation, steps))}"
 
 
@@ -188,7 +189,7 @@ def _uses_all_once(numbers: list[int], steps: list[Step]) -> bool:
 
 
 def _moves(rules: Rules, numbers: list[int]) -> list[tuple[Step, list[int]]]:
-    """Every step from a multiset of numbers, with the numbers left after it."""
+    """Every possible step with these numbers, and the numbers that are left after it."""
     moves = []
     for i, a in enumerate(numbers):
         for j, b in enumerate(numbers):
@@ -203,7 +204,7 @@ def _moves(rules: Rules, numbers: list[int]) -> list[tuple[Step, list[int]]]:
 
 
 def _walk(rules: Rules, numbers: list[int], rng: random.Random) -> list[Step] | None:
-    """Steps chosen blindly until one number is left; None at a dead end."""
+    """Random steps until one number is left; None at a dead end."""
     steps = []
     while len(numbers) > 1:
         moves = _moves(rules, numbers)
@@ -215,13 +216,13 @@ def _walk(rules: Rules, numbers: list[int], rng: random.Random) -> list[Step] | 
 
 
 def _solvable(rules: Rules, rng: random.Random) -> tuple[list[int], list[Step]]:
-    """Numbers, and steps whose end is a target in bounds. Raises DomainError when blind tries do not find any."""
+    """Random numbers, and steps that reach a target within the limits. Raises DomainError if 10,000 tries find none."""
     for _ in range(10_000):
         numbers = [rng.randint(1, rules.max_number) for _ in range(rules.numbers)]
         steps = _walk(rules, numbers, rng)
         if steps and 1 <= steps[-1][3] <= rules.max_target:
             return numbers, steps
-    raise DomainError("domain.settings: expected bounds that some problem meets; raise maxValue or maxTarget")
+    raise DomainError("domain.settings: expected limits that allow a problem; raise maxValue or maxTarget")
 
 
 def _attempt(rules: Rules, rng: random.Random, numbers: list[int], solution: list[Step]) -> list[Step]:
@@ -242,7 +243,7 @@ def _prose(step: Step, rng: random.Random) -> str:
 
 
 def _name(numbers: list[int], target: int) -> str:
-    """Equal for the same multiset of numbers and the same target."""
+    """The problem's id. It is the same for every order of the numbers."""
     return f"countdown-{'-'.join(map(str, sorted(numbers)))}-{target}"
 
 

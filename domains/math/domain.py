@@ -1,7 +1,7 @@
-"""Mathematics: final answers in TeX, compared by Math-Verify (symbolically, not as strings).
+"""Mathematics: Math-Verify compares final answers in TeX, symbolically.
 
-Which answer counts, and where Math-Verify's word is not taken, is told in ``docs/verifier.md``. Its own time limits are
-signals, which C code ignores: they are off here, and the verdict pool kills what takes too long.
+``docs/verifier.md`` describes which answer counts, and where this domain overrules Math-Verify. Math-Verify's own time
+limits are signals, which C code ignores. So they are off here; the verdict pool kills a judge that takes too long.
 """
 
 import logging
@@ -15,24 +15,24 @@ from sympy import Basic, Eq, Expr, Float, Integral, Limit, Pow, Product, Sum, ex
 
 from orrery_trainers.domains import Verdict
 
-# Math-Verify warns on every call that its time limits are off.
+# Math-Verify would warn on every call that its time limits are off.
 logging.getLogger("math_verify").setLevel(logging.ERROR)
 
 BOXED = (LatexExtractionConfig(boxed_match_priority=0), ExprExtractionConfig())
-"""A boxed answer wins over any other expression of the text."""
+"""A boxed answer has priority over any other expression in the text."""
 ANNOUNCED = (
     LatexExtractionConfig(boxed_match_priority=-1, try_extract_without_anchor=False),
     ExprExtractionConfig(try_extract_without_anchor=False),
 )
-"""Only what a text calls its answer."""
-LONGEST_ANSWER = 2_000
-"""Characters of an answer that is judged. *Ours*: no reference answer is a tenth as long."""
-END = 2_000
-"""Characters at the end of a completion without a box in which its answer is looked for. *Ours*."""
+"""Only an expression that the text announces as its answer."""
+MAX_ANSWER_LENGTH = 2_000
+"""Maximum length of an answer, in characters. *Ours*: no reference answer has a tenth of it."""
+END_LENGTH = 2_000
+"""If a completion has no box, its answer is searched in this many characters at its end. *Ours*."""
 
 
 def verify(problem: str, reference: str, completion: str) -> Verdict:
-    """Judge the final answer of a completion. No answer is wrong; without a reference nothing can be judged."""
+    """Judge the final answer of a completion. Without an answer it is wrong; without a reference it is unjudged."""
     wanted = _reference(reference)
     if not wanted:
         return Verdict("unjudged", None, f"expected a reference with an answer in it, but got {reference!r}")
@@ -40,9 +40,9 @@ def verify(problem: str, reference: str, completion: str) -> Verdict:
     if text is None:
         return Verdict("wrong", None)
     boxed = "\\boxed" in text
-    if boxed and len(text) > LONGEST_ANSWER:
-        return Verdict("unjudged", None, f"the answer is {len(text)} characters long, more than {LONGEST_ANSWER}")
-    # pyrefly: ignore[bad-argument-type]  # None: no time limit of its own
+    if boxed and len(text) > MAX_ANSWER_LENGTH:
+        return Verdict("unjudged", None, f"the answer is {len(text)} characters long, more than {MAX_ANSWER_LENGTH}")
+    # pyrefly: ignore[bad-argument-type]  # None switches off the time limit of Math-Verify
     found = parse(text, extraction_config=BOXED if boxed else ANNOUNCED, parsing_timeout=None)
     if not found:
         return Verdict("wrong", None)
@@ -51,11 +51,12 @@ def verify(problem: str, reference: str, completion: str) -> Verdict:
 
 
 def final_answer(completion: str) -> str | None:
-    """The part of a completion that its verdict depends on; None where it gives no answer.
+    """The part of a completion that decides its verdict; None if it gives no answer.
 
-    The boxes of the last paragraph that has any: before it may be boxes of answers given up. Of these the last, and
-    those in front of it that are joined to it by a comma, "and" or "or" alone. Without a box: what follows the last
-    ``####``, as a box; or else the end of the text, in which an answer has to be called so.
+    This is the last box of the last paragraph with a box, because earlier paragraphs may contain abandoned answers.
+    Earlier boxes in that paragraph are included if only a comma, "and" or "or" separates them from the next box.
+    Without a box, it is the text after the last ``####``, as a box. Without that, it is the end of the completion,
+    where Math-Verify accepts only an announced answer.
     """
     boxed = [paragraph for paragraph in re.split(r"\n\s*\n", completion) if "\\boxed" in paragraph]
     if not boxed:
@@ -63,7 +64,7 @@ def final_answer(completion: str) -> str | None:
         if marked:
             answer = behind.strip().partition("\n")[0]
             return f"\\boxed{{{answer}}}" if answer else None
-        return completion[-END:]
+        return completion[-END_LENGTH:]
     boxes = _boxes(boxed[-1])
     if boxes is None:
         return None
@@ -75,9 +76,9 @@ _JOINT = re.compile(r"(?:[\s$,;.]|\\[()\[\]])*(?:(?:and|or)(?:\s|\$|\\[(\[])*)?"
 
 
 def _boxes(paragraph: str) -> list[tuple[int, int]] | None:
-    """Places of the last boxes that are joined, in order. None where the last one is not closed or is empty."""
-    boxes: list[tuple[int, int]] = []  # outermost ones
-    opened: list[int | None] = []  # where a box begins, None for any other brace
+    """Places (start, end) of the last joined boxes, in order. None if there is no box or the last one is not closed."""
+    boxes: list[tuple[int, int]] = []  # closed boxes, without nested ones
+    opened: list[int | None] = []  # open braces: the start of a box, None for any other brace
     for token in _TOKEN.finditer(paragraph):
         if token[0].endswith("{") and token[0] != "\\{":
             opened.append(token.start() if len(token[0]) > 1 else None)
@@ -85,7 +86,7 @@ def _boxes(paragraph: str) -> list[tuple[int, int]] | None:
             start = opened.pop()
             if start is not None:
                 while boxes and boxes[-1][0] > start:
-                    boxes.pop()  # a box in a box
+                    boxes.pop()  # it is inside this box
                 boxes.append((start, token.end()))
     if not boxes or any(start is not None and start > boxes[-1][0] for start in opened):
         return None
@@ -97,20 +98,20 @@ def _boxes(paragraph: str) -> list[tuple[int, int]] | None:
 
 @lru_cache(maxsize=4096)
 def _reference(text: str) -> tuple[Any, ...]:
-    """Parsed forms of a reference: of its marked answer, or of the whole where nothing is marked."""
+    """Parsed forms of a reference: of its marked answer, or of the whole text if nothing is marked."""
     marked = "\\boxed" in text or re.search(r"(?<!\\)\$", text)
-    # pyrefly: ignore[bad-argument-type]  # None: no time limit of its own
+    # pyrefly: ignore[bad-argument-type]  # None switches off the time limit of Math-Verify
     return tuple(parse(text if marked else f"\\boxed{{{text}}}", extraction_config=BOXED, parsing_timeout=None))
 
 
 NOT_EQUAL = re.compile(r"\\boxed\s*\{\s*(\\not|\\neq?\b|\\geq?\b|\\leq?\b|\\gt\b|\\lt\b|[<>≠≥≤])")
 BASE = re.compile(r"\d_\{?(\d+)\}?")
 RELATIVE_PRECISION = 1e-5
-"""Math-Verify rounds decimals to 6 places, however small they are. *Ours*: 0.333333 is a third, 0.0 is not 1e-7."""
+"""Math-Verify rounds even small decimals to 6 places. *Ours*: 0.333333 equals a third, but 0.0 does not equal 1e-7."""
 
 
 def refuted(reference: str, text: str, wanted: Any, found: Any) -> bool:
-    """Whether an answer that Math-Verify takes to be right is not: it drops and rounds away what may matter. *Ours*."""
+    """Whether an answer that Math-Verify accepts is wrong. Math-Verify ignores or rounds facts that matter. *Ours*."""
     relation = NOT_EQUAL.search(text)
     if relation and not reference.strip().lstrip("$").lstrip().startswith(relation[1]):
         return True
@@ -140,7 +141,7 @@ UNITS = {
 
 
 def _unit_of(text: str) -> int | None:
-    """The unit that a text gives in words behind a number; None without one, or with one that is not known."""
+    """The unit after a number in a text, as a value of UNITS; None if there is no known unit."""
     words = re.findall(r"[\d}]\s*(?:\\[,;: ]|~|\s)*\\(?:text|mathrm|textrm|mbox)\s*\{\s*([a-zA-Z]+)", text)
     name = words[-1].lower() if words else ""
     return UNITS.get(name, UNITS.get(name.removesuffix("s")))
@@ -156,8 +157,8 @@ def _far(wanted: Any, found: Any) -> bool:
         # pyrefly: ignore[no-matching-overload]  # SymPy has __complex__
         one, other = (abs(complex(number.doit().evalf(15))) for number in (wanted, found))
     except TypeError:
-        return False  # not numbers after all
-    # As a percentage an answer may be a hundredth of the reference: that is Math-Verify's to decide.
+        return False  # they are not numbers
+    # A percentage may differ from the reference by a factor of 100. Math-Verify decides about that.
     return one < 1e-2 and abs(one - other) > RELATIVE_PRECISION * max(one, other)
 
 
@@ -165,9 +166,9 @@ LARGEST_EXPONENT = 30
 
 
 def _normalised(expression: Any) -> str:
-    """Canonical print of an answer: multiplied out, decimals as fractions (``1/2`` for 0.5 and for one half).
+    """The canonical text of an answer: expanded, with decimals as fractions (``1/2`` for 0.5 and for one half).
 
-    What would take long to work out stays as it is.
+    Expressions that would take long to compute stay unchanged.
     """
     if not isinstance(expression, Basic):
         return " ".join(str(expression).split())
@@ -185,7 +186,7 @@ def _is_large(part: Any) -> bool:
 
 
 def warm_up() -> None:
-    """Have everything loaded and compiled that the first verdicts would be slow by, before judges are forked."""
+    """Load and compile everything that would slow down the first verdicts. Called before judges are forked."""
     for reference, answer in [
         ("\\frac{1}{2}", "0.5"),
         ("(1,2)", "(2,1)"),

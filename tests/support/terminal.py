@@ -1,7 +1,7 @@
 """Runs a command on a pseudo-terminal: `terminal.py COLUMNS ROWS COMMAND...`.
 
-What the command shows goes to stdout. What comes on stdin is typed on its keyboard; the end of stdin closes the terminal.
-Ends as the command does: with its exit code, or by the signal that ended it.
+The output of the command goes to stdout. Bytes from stdin become its keyboard input; the end of stdin closes the
+terminal. This program ends like the command: with its exit code, or by the signal that ended it.
 """
 
 import fcntl
@@ -29,7 +29,7 @@ while True:
     if terminal in ready:
         try:
             os.write(1, os.read(terminal, 65536))
-        except OSError:  # how Linux says that no program has the terminal open any more
+        except OSError:  # on Linux: no program has the terminal open any more
             break
 os.close(terminal)
 _, status = os.waitpid(pid, 0)

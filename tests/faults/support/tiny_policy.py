@@ -2,8 +2,8 @@
 
     PYTHONPATH=trainers python tests/faults/support/tiny_policy.py DIR
 
-It knows nothing of countdown. What it writes is noise in steps of a few words that now and then end in an answer: a
-search has something to expand, to close and to come back to. Nothing is trained, and torch is not needed.
+The policy is not trained, and torch is not needed. Its text is random words in short steps that sometimes end with an
+answer, so a search can expand nodes, finish solutions and backtrack.
 """
 
 import json
@@ -18,7 +18,7 @@ from orrery_trainers.models.tokenizer import build_tokenizer
 
 CONTEXT, WIDTH, LAYERS, HEADS = 96, 32, 2, 4
 LIKELY = {".": 4.0, "Final answer:": 3.0, "+": 2.0, "-": 2.0, "*": 2.0, "=": 2.0, "<eos>": 2.0}
-"""What a token's logit has more than that of a word nobody needs, at every place."""
+"""Token -> bias of its logit at every position. The bias of other tokens is 0.5 for a number and -2 for a word."""
 
 
 def main(folder: Path) -> None:
@@ -46,7 +46,10 @@ def main(folder: Path) -> None:
 
 
 def weights(vocabulary: dict[str, int]) -> dict[str, np.ndarray]:
-    """Random tensors by their names in transformers. The first number of every state is constant: the head's bias."""
+    """Name of the tensor in transformers -> random tensor.
+
+    The first number of every hidden state is constant, so the first column of the head acts as a bias.
+    """
     random = np.random.default_rng(0)
 
     def noise(*shape: int, scale: float = 0.1) -> np.ndarray:
@@ -68,7 +71,7 @@ def weights(vocabulary: dict[str, int]) -> dict[str, np.ndarray]:
         tensors[f"{name}mlp.down_proj.weight"] = noise(WIDTH, 2 * WIDTH)
         for norm in ("input_layernorm", "post_attention_layernorm"):
             tensors[f"{name}{norm}.weight"] = np.ones(WIDTH, np.float32)
-    # What writes to the state leaves its first number alone.
+    # The projections that add to the hidden state must not change its first number.
     for name, tensor in tensors.items():
         if name.endswith(("o_proj.weight", "down_proj.weight")):
             tensor[0] = 0.0

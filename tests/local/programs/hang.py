@@ -1,4 +1,4 @@
-"""A Python program for tests that hangs: `hang.py handler` tells its stack as ours do, `hang.py bare` does not."""
+"""A program that hangs, for tests. On SIGUSR1 `hang.py handler` prints its stack like ours; `hang.py bare` does not."""
 
 import faulthandler
 import os

@@ -1,4 +1,4 @@
-"""The smallest domain there can be, for tests of the stage programs: `2 + 3 =`, answered by `Answer: 5`."""
+"""A minimal domain for tests of the stage programs: the answer to `2 + 3 =` is `Answer: 5`."""
 
 import os
 import random
@@ -10,9 +10,9 @@ from orrery_trainers.domains import DomainError, Problem, Verdict
 
 
 def verify(problem: str, reference: str, completion: str) -> Verdict:
-    """Compare what follows the last `Answer:` with the reference; a completion that says `unclear` cannot be judged.
+    """Compare the text after the last `Answer:` with the reference. A completion with `unclear` is unjudged.
 
-    For tests of what guards a verifier, `for ever` keeps it busy until it is killed, and `falls dead` kills it.
+    For tests of the verifier's limits, `for ever` is an endless loop, and `falls dead` kills the judge.
     """
     if "for ever" in completion:
         while True:
@@ -27,7 +27,7 @@ def verify(problem: str, reference: str, completion: str) -> Verdict:
 
 
 def generate_problems(count: int, seed: int, held_out: bool, settings: dict[str, Any]) -> list[Problem]:
-    """Make `count` different sums; those of two even numbers are the held-out ones."""
+    """Make `count` different sums. Sums of two even numbers are held out."""
     numbers = range(1, settings.get("largest", 30) + 1)
     sums = [(a, b) for a, b in product(numbers, repeat=2) if (a % 2 == 0 and b % 2 == 0) == held_out]
     if len(sums) < count:

@@ -9,7 +9,7 @@ PROGRAM = Path(__file__).parents[2] / "stages" / "main.ts"
 
 
 def main() -> None:
-    """Becomes the toy program: same process, so signals and exit codes are its own."""
+    """Replaces this process by the toy program, which so gets the signals and sets the exit code."""
     node = os.environ["ORRERY_TEST_NODE"]
     sys.stdout.flush()
     os.execv(node, [node, str(PROGRAM)])

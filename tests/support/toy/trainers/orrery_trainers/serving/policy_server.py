@@ -1,4 +1,4 @@
-"""Toy policy server: healthy, and nothing else."""
+"""Toy policy server: it only reports that it is healthy."""
 
 import os
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -12,7 +12,7 @@ class Healthy(BaseHTTPRequestHandler):
         self.end_headers()
 
     def log_message(self, *_: object) -> None:
-        """Says nothing."""
+        """Logs nothing."""
 
 
 HTTPServer((os.environ.get("ORRERY_POLICY_HOST", "127.0.0.1"), int(os.environ["ORRERY_POLICY_PORT"])), Healthy).serve_forever()

@@ -1,1 +1,1 @@
-"""Toy programs, under the names of the real ones."""
+"""Toy programs with the names of the real ones."""
