@@ -78,7 +78,7 @@ def test_the_table_names_every_sub_package_and_has_no_circle():
     assert len(list(TopologicalSorter(MAY_IMPORT).static_order())) == len(MAY_IMPORT)  # raises on a circle
 
 
-def test_a_domain_imports_the_door_for_domains_and_nothing_behind_it():
+def test_a_domain_imports_the_public_package_of_domains_and_nothing_else():
     for file in PROJECT.glob("domains/*/*.py"):
         doors = {".".join(name.split(".")[:-1]) for name in imported_by(file.read_text(encoding="utf-8"))}
         assert doors <= {"domains"}, file

@@ -20,7 +20,7 @@ from orrery_trainers.training.metrics import METRICS_FILE, MetricsJournal, diver
 from saved import DAMAGE, at, flip_bit, save
 
 
-def test_a_checkpoint_carries_step_attempt_worth_and_the_hash_of_every_file(tmp_path):
+def test_a_checkpoint_has_its_step_attempt_metric_and_the_hash_of_every_file(tmp_path):
     path = save(tmp_path, 10, attempt=2, metric=Metric("loss", 0.5, 4))
     marker = json.loads((path / MARKER).read_text())
     assert path.name == "step-00000010-attempt-2"
@@ -41,13 +41,13 @@ def test_checkpoints_are_in_the_order_of_their_steps_and_of_one_step_by_attempt(
 
 
 @pytest.mark.parametrize("fault", DAMAGE)
-def test_damage_is_told_in_words(tmp_path, fault):
+def test_damage_is_described(tmp_path, fault):
     path = save(tmp_path, 4)
     DAMAGE[fault](path)
     assert fault_of(at(path)) == fault
 
 
-def test_what_marker_and_sizes_tell_is_told_without_reading_the_files(tmp_path):
+def test_the_quick_check_reads_only_the_marker_and_the_sizes(tmp_path):
     path = save(tmp_path, 4)
     flip_bit(path / "model.safetensors")
     assert quick_fault_of(at(path)) is None
@@ -55,7 +55,7 @@ def test_what_marker_and_sizes_tell_is_told_without_reading_the_files(tmp_path):
     assert quick_fault_of(at(path)) == "model.safetensors: expected 9 bytes, got 3"
 
 
-def test_a_marker_that_is_a_list_is_damaged_and_tells_no_worth(tmp_path):
+def test_a_marker_that_is_a_list_is_damaged_and_has_no_metric(tmp_path):
     path = save(tmp_path, 4)
     (path / MARKER).write_text("[]")
     assert fault_of(at(path)) == "complete.json is damaged"
@@ -69,7 +69,7 @@ def test_a_checkpoint_is_never_seen_half_written(tmp_path):
     assert checkpoints_in(tmp_path) == []
 
 
-def test_what_a_killed_attempt_was_writing_is_cleared_and_never_what_a_later_one_is(tmp_path):
+def test_the_scratch_of_a_killed_attempt_is_removed_and_that_of_a_later_one_stays(tmp_path):
     folders = [scratch_folder(tmp_path, attempt) for attempt in (0, 1, 2)]
     for folder in folders:
         folder.mkdir(parents=True)
@@ -93,7 +93,7 @@ def test_attempts_that_save_the_same_step_leave_each_others_checkpoints_alone(tm
     assert len(checkpoints_in(tmp_path)) == 2
 
 
-def test_a_curve_goes_on_where_its_checkpoint_stands(tmp_path):
+def test_a_curve_continues_from_its_checkpoint(tmp_path):
     first = MetricsJournal(tmp_path, 0)
     first.begin(None)
     for step in (1, 2):
@@ -109,7 +109,7 @@ def test_a_curve_goes_on_where_its_checkpoint_stands(tmp_path):
     assert [(line["optimizerStep"], line["attempt"]) for line in lines] == [(1, 0), (2, 0), (3, 1)]
 
 
-def test_metrics_have_our_names_and_leave_out_what_is_no_number():
+def test_metrics_have_our_names_and_leave_out_values_that_are_not_finite():
     logs = {
         "loss": 0.5,
         "grad_norm": 1.0,
@@ -136,5 +136,5 @@ def test_metrics_have_our_names_and_leave_out_what_is_no_number():
         ({"loss": 1.0, "grad_norm": 1.0}, None),
     ],
 )
-def test_a_loss_or_gradient_that_is_no_number_is_a_divergence(logs, words):
+def test_a_loss_or_gradient_that_is_not_finite_is_a_divergence(logs, words):
     assert diverged_in(logs) == words

@@ -98,7 +98,7 @@ def test_a_zombie_that_wakes_up_while_its_successor_trains_changes_nothing_of_it
     assert {one["attempt"] for one in metric_lines(folder)} == {0, 1}
 
 
-def test_what_a_zombie_publishes_that_cannot_see_the_newer_claim_is_passed_over_and_told(tmp_path, warm):
+def test_a_checkpoint_of_a_zombie_that_cannot_see_the_newer_claim_is_passed_over_and_reported(tmp_path, warm):
     """Over NFS a listing of claims/ may be some seconds old. Here the newer claim is hidden for as long."""
     config = {"optimizerSteps": 60, "checkpoints": checkpoints(3)}
     folder, undisturbed = sft_stage(tmp_path / "a", **config), sft_stage(tmp_path / "b", **config)
@@ -152,7 +152,7 @@ def weights_of_an_undisturbed_run(tmp_path_factory, warm) -> str:
 
 
 @pytest.mark.parametrize("room_bytes", [0, 40_000], ids=["to the last byte", "in the middle of a save"])
-def test_a_full_disk_ends_with_69_keeps_the_old_checkpoint_and_goes_on_when_there_is_room(
+def test_a_full_disk_ends_with_69_keeps_the_old_checkpoint_and_training_resumes_when_space_is_free(
     small_disk, warm, room_bytes, weights_of_an_undisturbed_run
 ):
     folder = sft_stage(small_disk, **LONG)

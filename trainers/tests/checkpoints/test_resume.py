@@ -33,14 +33,14 @@ def record(stage: Path, attempt: int) -> dict:
     return json.loads(record_file(stage, attempt).read_text())
 
 
-def test_without_any_checkpoint_training_begins(stage, capsys):
+def test_without_a_checkpoint_training_starts_from_the_beginning(stage, capsys):
     assert resume_point(attempt_of(stage, 0)) is None
     assert "training starts from the beginning" in capsys.readouterr().out
     assert (record(stage, 0)["step"], record(stage, 0)["checkpoint"]) == (0, None)
 
 
 @pytest.mark.parametrize("fault", DAMAGE)
-def test_a_damaged_checkpoint_is_passed_over_for_the_one_before_it_and_told(stage, capsys, fault):
+def test_a_damaged_checkpoint_is_passed_over_for_the_previous_one_and_reported(stage, capsys, fault):
     save(stage, 2)
     DAMAGE[fault](save(stage, 4))
     assert resume_point(attempt_of(stage, 1)).step == 2
@@ -52,7 +52,7 @@ def test_a_damaged_checkpoint_is_passed_over_for_the_one_before_it_and_told(stag
     ]
 
 
-def test_a_zombies_checkpoint_is_passed_over_however_whole_it_is(stage, capsys):
+def test_a_valid_checkpoint_of_a_zombie_is_passed_over(stage, capsys):
     save(stage, 2)
     assert resume_point(attempt_of(stage, 1)).step == 2
     save(stage, 4, attempt=0)  # published by attempt 0 after attempt 1 had gone on without it
@@ -65,7 +65,7 @@ def test_a_zombies_checkpoint_is_passed_over_however_whole_it_is(stage, capsys):
     assert reason in capsys.readouterr().out
 
 
-def test_the_line_holds_over_many_attempts(stage):
+def test_abandoned_checkpoints_stay_abandoned_over_many_attempts(stage):
     save(stage, 2)
     resume_point(attempt_of(stage, 1))
     for step in (4, 6):
@@ -118,7 +118,7 @@ def test_after_a_divergence_later_checkpoints_are_gone_for_good(stage):
     assert resume_point(attempt_of(stage, 2)).step == 2
 
 
-def test_an_attempt_that_is_started_twice_goes_on_from_its_own_checkpoint(stage):
+def test_an_attempt_that_is_started_twice_resumes_from_its_own_checkpoint(stage):
     save(stage, 2)
     save(stage, 4)
     flags = {"ORRERY_CHECKPOINT_BEFORE": "4"}
@@ -130,7 +130,7 @@ def test_an_attempt_that_is_started_twice_goes_on_from_its_own_checkpoint(stage)
     assert resume_point(attempt_of(stage, 1, **flags)).step == 2
 
 
-def test_a_record_that_is_damaged_draws_no_line(stage):
+def test_a_damaged_record_abandons_no_checkpoint(stage):
     save(stage, 2)
     resume_point(attempt_of(stage, 1))
     record_file(stage, 1).write_text('{"attempt": 1,')

@@ -16,7 +16,7 @@ from orrery_trainers.checkpoints.retention import Keep, kept_of, retain
 from saved import at, flip_bit, save
 
 
-def worth(name: str, *means: float | None) -> list[tuple[Checkpoint, Metric | None]]:
+def with_means(name: str, *means: float | None) -> list[tuple[Checkpoint, Metric | None]]:
     """Checkpoints of steps 10, 20, ... with a metric each."""
     metrics = [None if mean is None else Metric(name, mean, 10) for mean in means]
     return [(Checkpoint(10 * (n + 1), 0, Path(str(n))), metric) for n, metric in enumerate(metrics)]
@@ -25,15 +25,15 @@ def worth(name: str, *means: float | None) -> list[tuple[Checkpoint, Metric | No
 @pytest.mark.parametrize(
     ("saved", "keep", "steps"),
     [
-        (worth("loss", 4, 3, 2, 1), Keep(2, 0, None), [30, 40]),
-        (worth("loss", 4, 1, 2, 3), Keep(2, 1, None), [20, 30, 40]),
-        (worth("loss", 4, 3, 2, 1), Keep(2, 1, None), [30, 40]),
-        (worth("reward", 0.1, 0.9, 0.2, 0.3), Keep(1, 1, None), [20, 40]),
-        (worth("reward", 0.1, 0.9, 0.8, 0.3), Keep(1, 2, None), [20, 30, 40]),
-        (worth("reward", 0.9, 0.9, 0.2, 0.3), Keep(1, 1, None), [20, 40]),
-        (worth("reward", None, None, None), Keep(1, 1, None), [30]),
-        (worth("loss", 4, 3, 2, 1, 0), Keep(1, 0, 20), [20, 40, 50]),
-        (worth("loss", 4), Keep(3, 3, None), [10]),
+        (with_means("loss", 4, 3, 2, 1), Keep(2, 0, None), [30, 40]),
+        (with_means("loss", 4, 1, 2, 3), Keep(2, 1, None), [20, 30, 40]),
+        (with_means("loss", 4, 3, 2, 1), Keep(2, 1, None), [30, 40]),
+        (with_means("reward", 0.1, 0.9, 0.2, 0.3), Keep(1, 1, None), [20, 40]),
+        (with_means("reward", 0.1, 0.9, 0.8, 0.3), Keep(1, 2, None), [20, 30, 40]),
+        (with_means("reward", 0.9, 0.9, 0.2, 0.3), Keep(1, 1, None), [20, 40]),
+        (with_means("reward", None, None, None), Keep(1, 1, None), [30]),
+        (with_means("loss", 4, 3, 2, 1, 0), Keep(1, 0, 20), [20, 40, 50]),
+        (with_means("loss", 4), Keep(3, 3, None), [10]),
     ],
 )
 def test_the_last_the_best_and_every_nth_are_kept(saved, keep, steps):
@@ -45,7 +45,7 @@ def test_the_last_the_best_and_every_nth_are_kept(saved, keep, steps):
     keep=some.builds(Keep, some.integers(1, 4), some.integers(0, 3), some.none() | some.integers(1, 50)),
 )
 def test_the_newest_is_kept_always_and_no_more_than_asked_for(means, keep):
-    saved = worth("reward", *means)
+    saved = with_means("reward", *means)
     kept = kept_of(saved, keep)
     assert saved[-1][0] in kept
     for_good = sum(keep.every_steps is not None and one.step % keep.every_steps == 0 for one, _ in saved)
@@ -56,7 +56,7 @@ def steps_in(stage: Path) -> list[int]:
     return [one.step for one in checkpoints_in(stage)]
 
 
-def test_what_is_not_kept_is_removed_with_the_reason(tmp_path):
+def test_unneeded_checkpoints_are_removed_with_the_reason(tmp_path):
     for step, loss in ((2, 0.1), (4, 0.3), (6, 0.2), (8, 0.4)):
         save(tmp_path, step, metric=Metric("loss", loss, 2))
     removed = retain(tmp_path, 0, Keep(1, 1, None))
@@ -66,7 +66,7 @@ def test_what_is_not_kept_is_removed_with_the_reason(tmp_path):
     assert steps_in(tmp_path) == [2, 8]
 
 
-def test_a_damaged_checkpoint_never_takes_the_place_of_a_good_one(tmp_path):
+def test_a_damaged_checkpoint_never_replaces_a_good_one(tmp_path):
     for step in (2, 4, 6, 8):
         save(tmp_path, step)
     (tmp_path / "checkpoints" / "step-00000004-attempt-0" / "model.safetensors").write_text("wei")
@@ -79,7 +79,7 @@ def test_a_damaged_checkpoint_never_takes_the_place_of_a_good_one(tmp_path):
     assert steps_in(tmp_path) == [2, 8]
 
 
-def test_one_that_was_found_damaged_at_resume_does_not_count_though_its_sizes_are_right(tmp_path):
+def test_a_checkpoint_that_was_damaged_at_resume_stays_invalid_even_if_its_sizes_are_right(tmp_path):
     for step in (2, 4):
         save(tmp_path, step)
     flipped = save(tmp_path, 6)
@@ -91,7 +91,7 @@ def test_one_that_was_found_damaged_at_resume_does_not_count_though_its_sizes_ar
     assert [(one.step, one.attempt) for one in checkpoints_in(tmp_path)] == [(4, 0), (6, 1)]
 
 
-def test_what_lies_beside_the_line_goes_and_a_later_attempts_is_left_alone(tmp_path):
+def test_abandoned_checkpoints_are_removed_and_those_of_a_later_attempt_stay(tmp_path):
     save(tmp_path, 2)
     write_record(tmp_path, 1, at(save(tmp_path, 4)), [])
     save(tmp_path, 6, attempt=0)  # a zombie's
@@ -101,7 +101,7 @@ def test_what_lies_beside_the_line_goes_and_a_later_attempts_is_left_alone(tmp_p
     assert [(one.step, one.attempt) for one in checkpoints_in(tmp_path)] == [(4, 0), (6, 1), (8, 2)]
 
 
-def test_a_removal_that_is_cut_short_leaves_a_checkpoint_that_does_not_count(tmp_path, monkeypatch):
+def test_an_interrupted_removal_leaves_an_invalid_checkpoint(tmp_path, monkeypatch):
     for step in (2, 4):
         save(tmp_path, step)
 

@@ -82,7 +82,7 @@ def test_problems_differ_can_be_solved_and_come_again_from_their_seed(changes: d
     assert problems != CHANGE.generate_problems(100, 4, False, changes)
 
 
-def test_held_out_problems_are_a_set_apart_from_problems_and_demonstrations() -> None:
+def test_held_out_problems_never_overlap_with_problems_and_demonstrations() -> None:
     held_out = CHANGE.generate_problems(300, 1, True, {})
     searched = CHANGE.generate_problems(1000, 1, False, {})
     assert not {one.id for one in held_out} & {one.id for one in searched}
@@ -136,7 +136,7 @@ def test_verdicts_in_notes_say_whether_nothing_is_left() -> None:
     assert judged > 200
 
 
-def test_notes_go_on_from_the_place_that_they_go_back_to() -> None:
+def test_notes_continue_from_the_step_that_they_return_to() -> None:
     opening = CHANGE.phrases.go_back_opening
     places = [behind.split() for _, text in notes() for behind in text.split(opening)[1:]]
     assert len(places) > 50

@@ -9,7 +9,7 @@ PROMPT = list(range(3, 40))
 
 
 @pytest.mark.parametrize("rows", [2, 7, 16, 33])
-def test_a_row_has_the_same_logits_bit_for_bit_wherever_it_stands(policy, rows):
+def test_a_row_has_the_same_logits_bit_for_bit_at_every_position(policy, rows):
     alone, crowd = (Llama.load(policy, json.loads((policy / "config.json").read_text()), "float32") for _ in range(2))
     wanted = [alone.join([PROMPT], [1]), *(alone.step(np.array([token])) for token in (5, 6, 7))]
     # The others read something else, which must not be seen in the row that stands last.

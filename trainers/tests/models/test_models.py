@@ -69,7 +69,7 @@ def test_logits_are_those_of_transformers_while_rows_join_and_leave(folder, refe
             rows += [list(late[0]), *map(list, late)]
 
 
-def test_a_row_is_the_same_alone_and_in_a_crowd(folder):
+def test_a_row_is_the_same_alone_and_in_a_batch(folder):
     """Equal but for the last bits on any BLAS, and bit for bit on OpenBLAS."""
     random = np.random.default_rng(1)
     prompt = random.integers(4, 90, 21).tolist()
@@ -91,7 +91,7 @@ def test_the_last_rows_fill_the_gaps(rows, gone, order):
     assert order_without(rows, gone) == order
 
 
-def test_a_llama_with_more_than_the_plain_parts_is_left_to_transformers(tmp_path):
+def test_a_llama_with_extra_parts_runs_with_transformers(tmp_path):
     save_policy(tmp_path, attention_bias=True)
     assert load_model(tmp_path, "float32").kind == "transformers"
 

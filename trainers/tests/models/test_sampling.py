@@ -26,7 +26,7 @@ def test_temperature_flattens_and_zero_takes_the_most_likely():
 
 
 @pytest.mark.parametrize(("top_p", "kept"), [(0.0, 1), (0.5, 1), (0.51, 2), (0.79, 2), (0.95, 3), (1.0, 4)])
-def test_the_nucleus_is_the_least_set_that_holds_the_share(top_p, kept):
+def test_the_nucleus_is_the_smallest_set_with_at_least_the_probability(top_p, kept):
     assert np.count_nonzero(drawn(np.log([0.5, 0.3, 0.15, 0.05]), top_p=top_p)) == kept
 
 

@@ -24,7 +24,7 @@ def test_an_input_whose_bytes_have_changed_is_refused(tmp_path):
         list(context.input_records("solutions", "solutions.jsonl"))
 
 
-def test_an_input_that_was_made_anew_after_planning_is_refused(tmp_path):
+def test_an_input_that_was_made_again_with_other_outputs_is_refused(tmp_path):
     key = finished_stage(tmp_path, "rewrite", {"solutions.jsonl": solutions()})
     folder = write_stage(tmp_path, "sft", "sft", SFT, {"solutions": key})
     anew = "f" * 64
@@ -44,7 +44,7 @@ def test_an_input_that_was_made_again_with_the_same_outputs_is_the_same_input(tm
 
 
 @pytest.mark.parametrize("text", ["{torn", "[]", '{"files": []}', "[" * 100_000, '{"schemaVersion": 1e400}', ""])
-def test_an_input_whose_manifest_is_damaged_is_waited_for_because_the_worker_mends_it(tmp_path, text):
+def test_a_damaged_manifest_of_an_input_is_retried_because_the_worker_repairs_it(tmp_path, text):
     key = finished_stage(tmp_path, "rewrite", {"solutions.jsonl": solutions()})
     context = context_of(write_stage(tmp_path, "sft", "sft", SFT, {"solutions": key}), "sft")
     (tmp_path / "stages" / key / "manifest.json").write_text(text)
@@ -52,7 +52,7 @@ def test_an_input_whose_manifest_is_damaged_is_waited_for_because_the_worker_men
         context.input_files("solutions", "solutions.jsonl")
 
 
-def test_a_line_that_is_no_json_is_named_by_file_and_number(tmp_path):
+def test_a_line_that_is_not_json_is_named_by_file_and_number(tmp_path):
     key = finished_stage(tmp_path, "rewrite", {"solutions.jsonl": solutions()})
     file = tmp_path / "stages" / key / "data" / "solutions.jsonl"
     file.write_text(file.read_text() + "{torn")

@@ -13,7 +13,7 @@ from results import part
 from stages import claim
 
 
-def test_a_later_claim_fences_an_earlier_attempt_off(folder):
+def test_a_later_claim_fences_an_earlier_attempt(folder):
     context = context_of(folder)
     context.fence()
     claim(folder, 1)
@@ -41,7 +41,7 @@ def test_a_part_names_its_files_with_their_hashes(folder):
     assert (published["part"], published["attempt"], published["counts"]) == (0, 0, {"optimizerSteps": 1})
 
 
-def test_a_part_whose_files_are_not_what_it_says_counts_for_nothing(folder, capsys):
+def test_a_part_with_damaged_files_does_not_count(folder, capsys):
     context = context_of(folder)
     (folder / "data").mkdir()
     (folder / "data" / "x").write_text("abc")

@@ -62,7 +62,7 @@ def test_every_failure_has_the_exit_code_of_the_failure_table(folder, monkeypatc
         assert str(error).splitlines()[0] in capsys.readouterr().err.splitlines()[-1]
 
 
-def test_a_full_store_is_told_in_words_and_with_the_file():
+def test_the_message_for_a_full_store_names_the_file():
     failure = failure_of(OSError(errno.ENOSPC, "No space left on device", "data/x"))
     assert str(failure) == "no space left on the store: [Errno 28] No space left on device: 'data/x'"
 
@@ -74,12 +74,12 @@ def test_exit_codes_are_those_of_the_failure_table_in_spec():
         assert f"exitCode: {failure.exit_code}," in rule[:60]
 
 
-def test_a_cuda_out_of_memory_is_told_by_its_name():
+def test_running_out_of_cuda_memory_is_recognised_by_the_name_of_the_error():
     kind = type("OutOfMemoryError", (RuntimeError,), {})
     assert isinstance(failure_of(kind("CUDA out of memory. Tried to allocate")), OutOfMemory)
 
 
-def test_logs_are_lines_of_json_as_pino_writes_them(folder, capsys):
+def test_logs_are_lines_of_json_in_the_format_of_pino(folder, capsys):
     context_of(folder).log.warn("checkpoint passed over", optimizerStep=4)
     line = json.loads(capsys.readouterr().out)
     assert (line["level"], line["msg"], line["optimizerStep"], line["stage"]) == (

@@ -36,7 +36,7 @@ def told(context: StageContext) -> dict:
     return json.loads((context.directory / "progress" / "00000.json").read_text())
 
 
-def test_the_first_report_says_what_was_found_and_when_the_loading_was_over(context, clock):
+def test_the_first_report_has_the_units_of_earlier_attempts_and_the_time_after_loading(context, clock):
     context.progress.report(UNIT, 40, 100)
     first = told(context)
     clock[0] += 10
@@ -48,7 +48,7 @@ def test_the_first_report_says_what_was_found_and_when_the_loading_was_over(cont
     assert later["beganAt"].endswith("Z")
 
 
-def test_time_stood_still_to_save_adds_up_and_leaves_what_is_done(context, clock):
+def test_saving_time_adds_up_and_does_not_change_done(context, clock):
     context.progress.report(UNIT, 5, 100, {"loss": 0.5})
     context.progress.add_saving_time(1.5)
     context.progress.add_saving_time(0.25)
@@ -56,7 +56,7 @@ def test_time_stood_still_to_save_adds_up_and_leaves_what_is_done(context, clock
     assert (told(context)["done"], told(context)["metrics"]) == (5, {"loss": 0.5})
 
 
-def test_a_save_tells_of_the_steps_that_were_not_told_for_being_too_quick(context, clock):
+def test_a_save_reports_the_steps_that_came_too_fast_for_a_write(context, clock):
     context.progress.report(UNIT, 1, 100)
     context.progress.report(UNIT, 2, 100)
     assert told(context)["done"] == 1
@@ -64,13 +64,13 @@ def test_a_save_tells_of_the_steps_that_were_not_told_for_being_too_quick(contex
     assert told(context)["done"] == 2
 
 
-def test_progress_holds_no_number_that_json_has_not(context):
+def test_progress_contains_no_number_that_json_cannot_represent(context):
     context.progress.report(UNIT, 10, 10, {"loss": 0.5, "reward": float("nan"), "note": None})
     assert told(context)["metrics"] == {"loss": 0.5}
     assert [file.name for file in (context.directory / "progress").iterdir()] == ["00000.json"]
 
 
-def test_progress_is_told_at_most_four_times_a_second_and_its_end_always(context, clock):
+def test_progress_is_written_at_most_four_times_a_second_and_at_the_end(context, clock):
     context.progress.report(UNIT, 0, 10)
     clock[0] += 0.2
     context.progress.report(UNIT, 1, 10)
@@ -82,7 +82,7 @@ def test_progress_is_told_at_most_four_times_a_second_and_its_end_always(context
     assert told(context)["done"] == 10
 
 
-def test_a_slow_store_is_told_progress_more_rarely(context, clock, monkeypatch):
+def test_a_slow_store_gets_fewer_writes_of_progress(context, clock, monkeypatch):
     written = []
 
     def write(file, value, **_) -> None:
@@ -97,7 +97,7 @@ def test_a_slow_store_is_told_progress_more_rarely(context, clock, monkeypatch):
     assert written == [1, 39, 77]
 
 
-def test_a_store_that_takes_no_progress_is_no_reason_to_stop(context, monkeypatch, capsys):
+def test_a_failed_write_of_progress_does_not_stop_the_program(context, monkeypatch, capsys):
     def write(*_, **__) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
@@ -106,7 +106,7 @@ def test_a_store_that_takes_no_progress_is_no_reason_to_stop(context, monkeypatc
     assert "progress could not be written" in capsys.readouterr().out
 
 
-def test_an_attempt_that_was_given_up_learns_of_it_when_it_tells_its_progress(context):
+def test_an_abandoned_attempt_learns_of_it_when_it_reports_progress(context):
     context.progress.report(UNIT, 1, 10)
     claim(context.directory, 1)
     with pytest.raises(Fenced):

@@ -34,7 +34,7 @@ def write_domain(domains: Path, name: str, code: str) -> None:
 
 
 @pytest.mark.parametrize("how", HANGS)
-def test_a_trainer_that_hangs_shows_where_and_lives_on(tmp_path, how):
+def test_a_trainer_that_hangs_prints_its_stack_and_continues(tmp_path, how):
     write_domain(tmp_path / "domains", "parity", f"def stuck():\n    {HANGS[how]}\n\nstuck()")
     folder = write_stage(tmp_path, "pretrain", "pretrain", PRETRAIN)
     trainer = start("pretrain", folder, ORRERY_DOMAINS=str(tmp_path / "domains"))
@@ -56,7 +56,7 @@ def test_a_trainer_that_hangs_shows_where_and_lives_on(tmp_path, how):
 
 
 @pytest.mark.parametrize("how", HANGS)
-def test_a_verdict_that_hangs_shows_where_and_the_verifier_lives_on(tmp_path, how):
+def test_a_verdict_that_hangs_prints_its_stack_and_the_verifier_continues(tmp_path, how):
     write_domain(tmp_path / "domains", "stuck", f"def verify(problem, reference, completion):\n    {HANGS[how]}")
     errors = tmp_path / "stderr.txt"
     with errors.open("w") as stream:
@@ -93,7 +93,7 @@ def asked_for_stacks_of_all(verifier: subprocess.Popen, errors: Path, until: str
     return text
 
 
-def test_a_policy_server_shows_its_threads_and_serves_on(policy, start_server):
+def test_a_policy_server_prints_the_stacks_of_its_threads_and_continues(policy, start_server):
     server = start_server("--model", str(policy))
     server.process.send_signal(signal.SIGUSR1)
     lines: list[str] = []

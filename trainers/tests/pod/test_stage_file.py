@@ -42,7 +42,7 @@ def test_a_bad_stage_file_is_refused_with_the_field_what_was_expected_and_what_c
         lambda stage: stage.update(key="f" * 64),
     ],
 )
-def test_a_stage_file_that_says_other_things_than_its_key_is_refused(folder, change):
+def test_a_stage_file_whose_content_does_not_match_its_key_is_refused(folder, change):
     spoil(folder, change)
     with pytest.raises(DependencyDown, match=r"stage\.json is damaged: its content has the key [0-9a-f]{64}"):
         context_of(folder)
@@ -55,17 +55,17 @@ def test_a_stage_file_in_the_folder_of_another_stage_is_refused(folder, tmp_path
         context_of(folder)
 
 
-def test_every_bad_field_of_a_stage_file_is_told_at_once(folder):
+def test_all_bad_fields_of_a_stage_file_are_reported_together(folder):
     spoil(folder, lambda s: s["config"].update(batchSize=0, optimizerSteps=0))
     with pytest.raises(InvalidInput, match=r"batchSize.*optimizerSteps"):
         context_of(folder)
 
 
-def test_a_stage_file_that_is_not_there_is_bad_input(folder):
+def test_a_missing_stage_file_is_bad_input(folder):
     with pytest.raises(InvalidInput, match="ORRERY_STAGE_FILE"):
         context_of(folder, ORRERY_STAGE_FILE=str(folder / "none.json"))
 
 
-def test_an_attempt_that_is_no_number_is_refused(folder):
+def test_an_attempt_that_is_not_a_number_is_refused(folder):
     with pytest.raises(InvalidInput, match=r"ORRERY_ATTEMPT: expected a whole number not below 0, but got 'x'"):
         context_of(folder, ORRERY_ATTEMPT="x")

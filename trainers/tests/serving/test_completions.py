@@ -27,7 +27,7 @@ def test_n_completions_of_every_prompt_come_in_order_with_their_usage(server):
     assert texts(first) == texts(answer)[:3]
 
 
-def test_equal_seeds_give_equal_completions_alone_and_in_a_crowd(server):
+def test_equal_seeds_give_equal_completions_alone_and_in_a_batch(server):
     request = {"prompt": PROMPT, "n": 4, "max_tokens": 40, "logprobs": 0}
     alone = server.complete(**request, seed=7)
     with ThreadPoolExecutor(12) as crowd:
@@ -86,7 +86,7 @@ def test_a_stop_string_ends_the_text_with_or_without_itself(server, include):
             assert choice["text"] == whole
 
 
-def test_tokens_are_taken_as_they_are_and_text_gets_its_bos(server, policy):
+def test_tokens_stay_as_they_are_and_text_gets_its_bos(server, policy):
     from transformers import AutoTokenizer
 
     ids = AutoTokenizer.from_pretrained(policy)(PROMPT).input_ids
@@ -103,7 +103,7 @@ def test_a_completion_may_fill_the_context_to_its_last_token(server):
     assert "length" in {choice["finish_reason"] for choice in answer["choices"]}
 
 
-def test_tokenize_counts_as_completions_do_and_tells_the_context(server):
+def test_tokenize_counts_like_completions_and_reports_the_context(server):
     answer = json.loads(server.post(json.dumps({"prompt": PROMPT}), "/tokenize")[1])
     assert (answer["count"], len(answer["tokens"])) == (PROMPT_TOKENS, PROMPT_TOKENS)
     assert answer["max_model_len"] == CONTEXT_TOKENS
@@ -114,7 +114,7 @@ def test_the_model_says_how_long_a_sequence_may_be(server, policy):
     assert (card["id"], card["max_model_len"]) == (policy.name, CONTEXT_TOKENS)
 
 
-def test_metrics_count_what_was_done_under_vllms_names(server):
+def test_metrics_have_the_names_of_vllm(server):
     names = "prompt_tokens_total", "generation_tokens_total", "request_success_total"
     before = [metric(server, name) for name in names]
     used = server.complete(prompt=PROMPT, n=4, max_tokens=3)["usage"]
@@ -123,7 +123,7 @@ def test_metrics_count_what_was_done_under_vllms_names(server):
     assert metric(server, "num_requests_running") == metric(server, "num_requests_waiting") == 0
 
 
-def test_a_request_that_nobody_waits_for_is_let_go(server):
+def test_a_request_whose_client_has_gone_is_cancelled(server):
     host, port = server.url.removeprefix("http://").split(":")
     body = json.dumps({"prompt": PROMPT, "n": 2000, "max_tokens": 80}).encode()
     with socket.create_connection((host, int(port))) as client:

@@ -73,7 +73,7 @@ class Request:
 
 
 @pytest.mark.parametrize("call", ["step", "join"])
-def test_a_model_that_breaks_fails_those_that_run_and_those_that_are_let_in_each_once(call):
+def test_a_model_that_breaks_fails_running_and_entering_sequences_once_each(call):
     model = Breaking(call)
     engine = Engine(model, Words(), EngineLimits())
     try:
@@ -111,7 +111,7 @@ async def post(app, body):
     return start["status"], dict(start["headers"]), b"".join(one.get("body", b"") for one in rest)
 
 
-def test_a_request_that_is_not_begun_in_time_is_told_to_come_back_and_forgotten():
+def test_a_request_that_waits_too_long_must_retry_later_and_leaves_the_queue():
     """The model is a fake that stands still for as long as the test wants: no real one does."""
     model = Breaking("none")
     model.kind, model.vocabulary_size, model.context_tokens = "fake", 10, 96

@@ -62,7 +62,7 @@ def test_a_body_over_the_limit_is_refused_before_it_is_sent(server):
     assert b"expected at most 1048576 bytes" in answer
 
 
-def test_a_body_over_the_limit_in_chunks_is_refused_where_it_is_over(server):
+def test_a_chunked_body_is_refused_when_it_exceeds_the_limit(server):
     chunk = b"10000\r\n" + b" " * 65_536 + b"\r\n"
     with connect(server) as client:
         client.sendall(HEAD + b"transfer-encoding: chunked\r\n\r\n" + chunk * 17)
@@ -76,7 +76,7 @@ def test_a_head_over_the_limit_is_refused(server, head):
 
 
 @pytest.mark.parametrize("sent", [b"", HEAD, b"GET /health HTTP/1.1\r\nhost: x\r\n\r\n" + HEAD])
-def test_a_head_that_does_not_end_is_given_up(server, sent):
+def test_the_connection_of_a_head_that_does_not_end_is_closed(server, sent):
     with connect(server) as client:
         client.sendall(sent)
         began = time.monotonic()
@@ -89,7 +89,7 @@ def test_a_body_that_does_not_end_is_refused(server):
     assert answer.startswith(b"HTTP/1.1 408")
 
 
-def test_connections_that_send_slowly_do_not_keep_health_from_being_asked(server):
+def test_slow_connections_do_not_block_health_checks(server):
     slow = [connect(server) for _ in range(4 * CONNECTIONS)]
     try:
         for number, client in enumerate(slow):
@@ -101,7 +101,7 @@ def test_connections_that_send_slowly_do_not_keep_health_from_being_asked(server
             client.close()
 
 
-def test_what_does_not_fit_into_the_queue_is_told_to_come_back(server):
+def test_a_request_that_does_not_fit_into_the_queue_must_retry_later(server):
     asked = json.dumps({"prompt": PROMPT, "n": 32, "max_tokens": 16})
     with ThreadPoolExecutor(8) as crowd:
         answers = [crowd.submit(server.post, asked) for _ in range(8)]
@@ -111,7 +111,7 @@ def test_what_does_not_fit_into_the_queue_is_told_to_come_back(server):
     wait_until(lambda: metric(server, "num_requests_running") + metric(server, "num_requests_waiting") == 0)
 
 
-def test_a_refusal_for_the_load_says_when_to_come_back(server):
+def test_a_refusal_because_of_load_says_when_to_retry(server):
     large = json.dumps({"prompt": PROMPT, "n": 2000, "max_tokens": CONTEXT_TOKENS - 20, "temperature": 5}).encode()
     with connect(server) as busy:
         busy.sendall(HEAD + f"content-length: {len(large)}\r\n\r\n".encode() + large)

@@ -37,7 +37,7 @@ def refusal(*arguments, **environment):
     return ended.returncode, ended.stderr.strip().splitlines()[-1]
 
 
-def test_a_policy_made_anew_after_planning_is_not_served(policy, tmp_path):
+def test_a_policy_that_was_made_again_after_planning_is_not_served(policy, tmp_path):
     stage = stage_of(policy, tmp_path, digest="of-the-plan")
     code, message = refusal(ORRERY_STAGE_FILE=str(stage), ORRERY_STORE=str(tmp_path), ORRERY_POLICY_PORT="0")
     assert code == 65
@@ -67,7 +67,7 @@ def test_a_folder_without_weights_is_bad_input(tmp_path):
     assert str(tmp_path) in message
 
 
-def test_a_taken_port_is_told_at_once(policy):
+def test_a_port_conflict_is_reported_at_once(policy):
     with socket.socket() as holder:
         holder.bind(("127.0.0.1", 0))
         holder.listen()

@@ -56,7 +56,7 @@ from servers import CONTEXT_TOKENS
         ({"prompt": "Use", "stop": ["\ud800"]}, "stop"),
     ],
 )
-def test_a_request_that_cannot_be_met_names_its_field(server, body, field):
+def test_an_invalid_request_is_refused_with_its_field(server, body, field):
     status, answer = server.post(json.dumps(body))
     error = json.loads(answer)["error"]
     assert (status, error["param"], error["type"]) == (400, field, "invalid_request_error")
@@ -80,7 +80,7 @@ def test_a_request_that_cannot_be_met_names_its_field(server, body, field):
         b"\xff\xfe\x00",
     ],
 )
-def test_a_body_that_is_no_json_object_is_refused(server, body, path):
+def test_a_body_that_is_not_a_json_object_is_refused(server, body, path):
     status, answer = server.post(body, path)
     error = json.loads(answer)["error"]
     assert (status, error["param"]) == (400, "body")
@@ -90,6 +90,6 @@ def test_a_body_that_is_no_json_object_is_refused(server, body, path):
 @pytest.mark.parametrize(
     "prompt", [[*[5] * 10**6, "Use"], [[]] * 10**6, [None] * (5 * 10**5)], ids=["last", "lists", "null"]
 )
-def test_a_million_wrong_items_are_refused_in_a_few_words(server, prompt):
+def test_a_million_wrong_items_are_refused_with_a_short_message(server, prompt):
     status, answer = server.post(json.dumps({"prompt": prompt}))
     assert (status, json.loads(answer)["error"]["param"], len(answer) < 1000) == (400, "prompt", True)

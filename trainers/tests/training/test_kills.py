@@ -61,7 +61,7 @@ def test_sigterm_loses_no_step_and_changes_nothing(tmp_path, warm, kind, stage, 
     assert all(resumed >= moment for moment, resumed in zip(moments, found[1:], strict=True))
 
 
-def test_with_a_reference_policy_and_another_micro_batch_rl_goes_on_where_it_was(tmp_path, warm):
+def test_with_a_reference_policy_and_another_micro_batch_rl_resumes_where_it_was(tmp_path, warm):
     config = {"optimizerSteps": 8, "klCoefficient": 0.1, "checkpoints": checkpoints(2)}
     disturbed, undisturbed = rl_stage(tmp_path / "a", **config), rl_stage(tmp_path / "b", **config)
     endure(warm, "rl", disturbed, [killed_at(5)])

@@ -34,7 +34,7 @@ def demonstrations(domain, **changes):
     return Demonstrations(domain, tokenizer, {"config": config, "seed": 7, "domain": {"settings": {}}})
 
 
-def test_a_demonstration_is_the_same_whenever_it_is_asked_for(domain):
+def test_the_same_index_always_gives_the_same_demonstration(domain):
     forwards, backwards = demonstrations(domain), demonstrations(domain)
     there = [forwards[i] for i in range(len(forwards))]
     back = [backwards[i] for i in reversed(range(len(backwards)))]
@@ -42,7 +42,7 @@ def test_a_demonstration_is_the_same_whenever_it_is_asked_for(domain):
     assert there == back[::-1]
 
 
-def test_batches_hold_demonstrations_of_like_length(domain):
+def test_a_batch_has_demonstrations_of_similar_length(domain):
     examples = demonstrations(domain)
     size = PRETRAIN["batchSize"]
     spreads = []
@@ -96,7 +96,7 @@ def test_pretraining_twice_gives_equal_policies_and_a_falling_loss(tmp_path):
     }
 
 
-def test_a_published_policy_holds_no_path_of_this_machine(tmp_path):
+def test_a_published_policy_contains_no_path_of_this_machine(tmp_path):
     folder = write_stage(tmp_path, "pretrain", "pretrain", PRETRAIN)
     assert run_here("pretrain", folder) == 0
     for file in (folder / "data" / "policy").iterdir():

@@ -53,7 +53,7 @@ def test_only_kept_prompts_are_trained_on():
     ]
 
 
-def test_without_kept_prompts_the_message_tells_counts_and_pass_rates(tmp_path, capsys):
+def test_without_kept_prompts_the_message_has_counts_and_pass_rates(tmp_path, capsys):
     assert run_here("rl", rl_stage(tmp_path, pass_rates(kept=False))) == 73
     message = capsys.readouterr().err.splitlines()[-1]
     for words in ("none of 4", "4 too-hard", "pass rates from 0 to 0", "stages.curriculum.passRate"):
@@ -86,7 +86,7 @@ def test_a_canary_that_gets_another_verdict_stops_everything(tmp_path, monkeypat
         check_canaries(domain, Judge("wrong"))
 
 
-def test_a_verifier_that_goes_wrong_during_work_stops_it_and_says_how_much_is_not_to_be_trusted(monkeypatch):
+def test_a_verifier_that_breaks_during_the_work_stops_it_and_counts_the_untrusted_verdicts(monkeypatch):
     monkeypatch.setenv("ORRERY_DOMAINS", str(DOMAINS))
 
     class Judge:
@@ -145,7 +145,7 @@ def test_a_rollout_ends_with_its_end_token_or_at_the_limit_and_rows_stay_apart()
     ]
 
 
-def test_a_rollout_ends_where_its_prompt_and_itself_fill_the_context():
+def test_a_rollout_ends_when_prompt_and_completion_fill_the_context():
     prompts = [[9, 9, 9, 9], [9], [1, 1, 1, 1, 9], [2]]
     assert complete(Countdown(context_tokens=6), prompts, 1, 1.0, 1.0, max_tokens=15_360, ends={0}) == [
         [8, 7],
@@ -155,7 +155,7 @@ def test_a_rollout_ends_where_its_prompt_and_itself_fill_the_context():
     ]
 
 
-def test_a_prompt_that_leaves_no_room_in_the_context_is_refused_by_name():
+def test_a_prompt_that_fills_the_context_is_refused_by_name():
     assert completion_room(["short", "longer"], [[1], [1, 2, 3]], context_tokens=4) == 1
     with pytest.raises(
         InvalidInput, match=r"at most 2 tokens, one less than the policy's context, but got 3 in 'longer'"
@@ -170,7 +170,7 @@ def test_a_prompt_as_long_as_the_context_ends_the_stage_with_65(tmp_path, capsys
     assert "'say c c" in capsys.readouterr().err.splitlines()[-1]
 
 
-def test_more_completion_tokens_than_the_context_has_are_cut_to_its_room(tmp_path):
+def test_the_completion_limit_is_cut_to_the_rest_of_the_context(tmp_path):
     folder = rl_stage(tmp_path, maxCompletionTokens=15_360, optimizerSteps=1)
     assert run_here("rl", folder) == 0
     assert 0 < metric_lines(folder)[0]["completionTokens"] < 128
@@ -193,7 +193,7 @@ def test_fewer_prompts_than_a_step_takes_come_several_times(tmp_path):
     assert len(metric_lines(folder)) == 2
 
 
-def test_rl_in_which_nothing_could_be_judged_is_not_published_and_is_trained_anew_when_retried(tmp_path, capsys):
+def test_rl_without_any_verdict_is_not_published_and_a_retry_trains_from_the_beginning(tmp_path, capsys):
     records = pass_rates()
     for record in records:
         record["problem"]["reference"] = "unjudged"
@@ -214,7 +214,7 @@ def test_rl_in_which_nothing_could_be_judged_is_not_published_and_is_trained_ane
     assert not (folder / "data" / "policy").exists()
 
 
-def test_rl_whose_groups_all_agree_is_not_published_and_tells_the_counts_and_what_to_change(tmp_path, capsys):
+def test_rl_whose_groups_all_agree_is_not_published_and_the_message_has_counts_and_advice(tmp_path, capsys):
     records = pass_rates()
     for record in records:
         record["problem"]["reference"] = "never"

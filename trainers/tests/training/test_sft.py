@@ -45,12 +45,12 @@ def test_every_row_comes_once_a_pass_and_equal_seeds_give_equal_orders():
     assert order_of(5, 7, seed=1) == order[:7]
 
 
-def test_seeds_differ_by_what_they_are_for():
+def test_seeds_differ_by_their_purpose():
     assert len({seed_for(1, "a"), seed_for(1, "b"), seed_for(2, "a"), seed_for("1a")}) == 4
     assert 0 <= seed_for(1, "a") < 2**31
 
 
-def test_optimizer_steps_take_the_place_of_epochs():
+def test_optimizer_steps_replace_epochs():
     assert optimizer_steps({"epochs": 1, "batchSize": 4}, 9) == 3
     assert optimizer_steps({"epochs": 0.5, "batchSize": 4}, 9) == 2
     assert optimizer_steps({"epochs": 1, "batchSize": 4, "optimizerSteps": 7}, 9) == 7
@@ -86,7 +86,7 @@ def test_solutions_that_are_all_too_long_end_with_73_and_name_the_setting(tmp_pa
     assert "stages.sft.maxTokens: expected room for at least one of 8 solutions, but got 16" in capsys.readouterr().err
 
 
-def test_a_loss_that_is_no_number_ends_with_70_and_leaves_no_checkpoint_of_it(tmp_path, monkeypatch, capsys):
+def test_a_loss_that_is_not_finite_ends_with_70_and_leaves_no_checkpoint(tmp_path, monkeypatch, capsys):
     # No stage file may ask for such a rate.
     exploding = {"learning_rate": 1e30}
     monkeypatch.setattr(
@@ -98,7 +98,7 @@ def test_a_loss_that_is_no_number_ends_with_70_and_leaves_no_checkpoint_of_it(tm
     assert all(saved.step <= steps_told(folder, 0) for saved in checkpoints_in(folder))
 
 
-def test_after_a_divergence_training_goes_on_from_an_earlier_checkpoint(tmp_path):
+def test_after_a_divergence_training_resumes_from_an_earlier_checkpoint(tmp_path):
     folder = sft_stage(tmp_path)
     assert run_here("sft", folder) == 0
     (folder / "parts" / "00000.json").unlink()

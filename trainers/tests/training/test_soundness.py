@@ -33,20 +33,20 @@ def change(saved: Path, change) -> None:
     save_file(weights, saved / "model.safetensors", metadata={"format": "pt"})
 
 
-def test_a_sound_policy_passes_and_is_left_as_it_was(saved):
+def test_a_sound_policy_passes_and_is_unchanged(saved):
     model = loaded(saved).train()
     refuse_unsound(model, saved)
     assert model.training
 
 
-def test_a_weight_that_is_no_finite_number_is_a_divergence_and_is_named(saved):
+def test_a_weight_that_is_not_finite_is_a_divergence_and_is_named(saved):
     model = loaded(saved)
     model.get_parameter("model.norm.weight").data[3] = float("inf")
     with pytest.raises(Diverged, match=r"model\.norm\.weight contains values that are not finite"):
         refuse_unsound(model, saved)
 
 
-def test_weights_that_are_finite_and_give_no_probabilities_are_a_divergence(saved):
+def test_finite_weights_with_logits_that_are_not_finite_are_a_divergence(saved):
     model = loaded(saved)
     change(
         saved,
@@ -56,7 +56,7 @@ def test_weights_that_are_finite_and_give_no_probabilities_are_a_divergence(save
         refuse_unsound(model, saved)
 
 
-def test_a_file_that_lacks_a_weight_or_has_another_shape_is_told(saved):
+def test_a_missing_weight_or_another_shape_is_reported(saved):
     model = loaded(saved)
     change(saved, lambda weights: weights.update({"model.norm.weight": torch.zeros(3)}))
     with pytest.raises(Unsound, match=r"expected model\.norm\.weight of shape \[16\], but got \[3\]"):
@@ -67,7 +67,7 @@ def test_a_file_that_lacks_a_weight_or_has_another_shape_is_told(saved):
 
 
 @pytest.mark.parametrize("name", ["config.json", "model.safetensors", "tokenizer.json"])
-def test_a_folder_that_lacks_a_file_or_has_half_of_it_is_not_published(saved, tmp_path, name):
+def test_a_folder_with_a_missing_or_truncated_file_is_not_published(saved, tmp_path, name):
     model = loaded(saved)
     for spoil in (lambda file: file.write_bytes(file.read_bytes()[: file.stat().st_size // 2]), Path.unlink):
         folder = tmp_path / "spoilt"

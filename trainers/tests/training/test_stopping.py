@@ -21,7 +21,7 @@ from results import steps_told
 from stages import change_stage, ref_to, seal
 
 
-def test_where_the_signal_is_let_in_it_cuts_in_once():
+def test_an_allowed_signal_interrupts_once():
     stop = Stop()
     stop.allow_interrupt()
     with pytest.raises(Interrupted):
@@ -30,7 +30,7 @@ def test_where_the_signal_is_let_in_it_cuts_in_once():
     assert stop.requested
 
 
-def test_where_it_is_held_off_it_waits_and_cuts_in_when_it_is_let_in_again():
+def test_a_deferred_signal_interrupts_when_it_is_allowed_again():
     stop = Stop()
     stop.allow_interrupt()
     stop.defer_interrupt()
@@ -40,7 +40,7 @@ def test_where_it_is_held_off_it_waits_and_cuts_in_when_it_is_let_in_again():
         stop.allow_interrupt()
 
 
-def test_what_is_interrupted_does_not_take_it_for_an_error_of_its_own():
+def test_interrupted_code_does_not_catch_the_interruption_as_an_exception():
     stop = Stop()
     stop.allow_interrupt()
     with pytest.raises(Interrupted):
@@ -50,7 +50,7 @@ def test_what_is_interrupted_does_not_take_it_for_an_error_of_its_own():
             pytest.fail("a library that catches every error would have gone on")
 
 
-def test_sigterm_while_it_loads_ends_a_program_at_once(tmp_path):
+def test_sigterm_during_loading_ends_a_program_at_once(tmp_path):
     folder = sft_stage(tmp_path)
     program = start("sft", folder)
     assert "stage program started" in program.stdout.readline()
@@ -74,7 +74,7 @@ def test_sigterm_during_a_save_ends_with_that_checkpoint(tmp_path, warm):
     assert (saved.step, fault_of(saved), steps_told(folder, 0)) == (7, None, 7)
 
 
-def test_sigterm_during_a_long_rollout_gives_the_step_up_and_ends(tmp_path, warm):
+def test_sigterm_during_a_long_rollout_abandons_the_step_and_ends_the_program(tmp_path, warm):
     """The policy never ends a completion, and 30,000 tokens for each of 8 take hours on a CPU."""
     folder = rl_stage(tmp_path, maxCompletionTokens=30_000)
     folder = endless_policy(folder, context_tokens=30_100)
@@ -87,7 +87,7 @@ def test_sigterm_during_a_long_rollout_gives_the_step_up_and_ends(tmp_path, warm
 
 
 @pytest.mark.parametrize("where", ["verdicts", "gradients"])
-def test_a_step_that_is_given_up_leaves_no_trace(tmp_path, monkeypatch, where):
+def test_an_abandoned_step_changes_nothing(tmp_path, monkeypatch, where):
     """The signal comes in the third step: after its rollouts, or after the forward pass of its second micro-batch, when
     random numbers have been drawn and tokens counted."""
     config = {"optimizerSteps": 6, "checkpoints": checkpoints(100)}

@@ -147,7 +147,7 @@ def test_a_judge_that_ran_out_of_memory_is_replaced(faulty):
 
 
 @pytest.mark.parametrize("judges", [1, 2])
-def test_requests_may_come_from_a_plain_file_or_from_nowhere(faulty, tmp_path, judges):
+def test_requests_may_come_from_a_regular_file_or_from_dev_null(faulty, tmp_path, judges):
     request = {"problem": "p", "reference": "4", "completion": "4"}
     requests = tmp_path / "requests.jsonl"
     requests.write_text("".join(json.dumps({"id": number, **request}) + "\n" for number in range(50)))
@@ -162,7 +162,7 @@ def test_requests_may_come_from_a_plain_file_or_from_nowhere(faulty, tmp_path, j
     assert answered == [set(range(50)), set()]
 
 
-def test_what_a_domain_throws_is_unjudged_in_words(faulty):
+def test_an_exception_of_a_domain_is_unjudged_with_its_message(faulty):
     with Verifier(faulty, LIMITS) as verifier:
         [verdict] = verifier.verify_batch([("p", "4", "raise")])
     assert verdict.reason == "error: RuntimeError: no such answer"
