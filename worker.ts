@@ -9,6 +9,7 @@
  * - `ORRERY_TASK_QUEUE`: the task queue, which belongs to one store (docs/temporal.md)
  * - `ORRERY_STORE`: the store; `ORRERY_HOME`: the records of the jobs on this machine
  * - `ORRERY_PYTHON`: the Python interpreter; `ORRERY_LOG_LEVEL`: the log level
+ * - `ORRERY_DATA_ROOTS`, `_MAX_GIB`, `_HOSTS`, `_HEADERS`: which data a campaign may read (docs/data.md)
  * - `ORRERY_EXECUTOR=kubernetes`: runs stages in the cluster that the file `ORRERY_KUBERNETES` describes
  *   (docs/kubernetes.md)
  * - `ORRERY_DEPLOYMENT` and `ORRERY_BUILD_ID`: make the worker a version of a Temporal worker deployment
