@@ -1,17 +1,15 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { pino } from 'pino';
 import { describe, expect, test } from 'vitest';
 import { domainsFolder, loadDomain } from '../../domains/domain.ts';
 import { Canary, startVerifier } from '../../stages/verifier/verifier.ts';
+import { domainNames } from '../support/domain-names.ts';
 import { aStageFile } from '../support/stored-stage.ts';
 
 const folder = domainsFolder();
-const names = readdirSync(folder, { withFileTypes: true })
-  .filter((entry) => entry.isDirectory() && readdirSync(`${folder}/${entry.name}`).includes('domain.ts'))
-  .map(({ name }) => name);
 
-describe.each(names)('the canaries of %s', (name) => {
+describe.each(domainNames())('the canaries of %s', (name) => {
   const lines = readFileSync(`${folder}/${name}/canaries.jsonl`, 'utf8').trim().split('\n');
   const canaries = lines.map((line) => Canary.parse(JSON.parse(line)));
 
