@@ -70,8 +70,8 @@ export interface Refusal {
 
 export interface Qualification {
   /**
-   * `now`: enough is free. `later`: enough will be free without other pods and with all nodes up. `never`: not even
-   * then.
+   * `now`: enough is free. `later`: enough will be free once other pods have ended and all nodes are up. `never`: the
+   * nodes are too small or too few.
    */
   readonly fits: 'now' | 'later' | 'never';
   /** Number of pods that must fit so that the stage can start. */

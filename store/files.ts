@@ -148,8 +148,8 @@ const unexpected = (path: string, message: string): InvalidInputError =>
   new InvalidInputError(path, [{ field: '', message }]);
 
 /**
- * Copies a file that does not parse to `<name>.unreadable`, so that a person can inspect it after it is replaced. It is
- * copied instead of renamed, so that its name is never free.
+ * Copies a file that does not parse to `<name>.unreadable`, so that a person can inspect it after it is replaced. The
+ * original stays until then: if it were renamed, another process could create its name in between.
  */
 export async function copyUnreadable(path: string): Promise<void> {
   // Only a regular file is copied: a copy of a FIFO would wait for its writer.

@@ -1,8 +1,8 @@
 /**
  * How many sequences one policy server gets at a time. The limit is found while the server runs, by additive increase
- * and multiplicative decrease as in TCP (Chiu and Jain, 1989). The aim is a full batch at the server, a few sequences
- * in its own queue for the moment at which one ends, and the rest waiting here, where they are ordered and can go to
- * another server. All numbers are *ours*.
+ * and multiplicative decrease as in TCP (Chiu and Jain, 1989). The server should have a full batch, and a few sequences
+ * in its queue, so that one starts as soon as another ends. All others wait in this client, which orders them and can
+ * send them to another server. All numbers are *ours*.
  */
 export interface Limit {
   /** Most sequences in flight. A single request may be larger; then it runs alone. */

@@ -100,7 +100,7 @@ function noAnswerInTime(error: unknown): null {
   throw error;
 }
 
-/** All views between two looks at the status. */
+/** What kubectl, the Temporal UI and the list of pods show, with the status before and after they were asked. */
 async function look(
   { client, namespace, uiAddress }: ClusterBench,
   campaign: string,
