@@ -1,4 +1,4 @@
-"""Fixtures of several test files, and an environment without anything of the person who runs them."""
+"""Shared fixtures, and an environment without the settings of the person who runs the tests."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from warm import Warm
 
 
 def forget_the_person(home: str) -> None:
-    """Take what is the person's own from the tests and their programs, by the rules of the tests in TypeScript."""
+    """Remove the person's settings from the environment, like the tests in TypeScript do."""
     rules = json.loads((PROJECT / "tests/support/environment.json").read_text())
     prefixes = tuple(rules["keptPrefixes"])
     kept = {name: value for name, value in os.environ.items() if name in rules["kept"] or name.startswith(prefixes)}

@@ -10,7 +10,7 @@ PROBE = "import os, time; print(os.environ.get('HF_HOME'), os.environ['HOME'], t
 
 
 def test_nothing_of_the_person_reaches_the_tests(tmp_path):
-    """Neither variables nor a home folder, a time zone, or the mask of new files."""
+    """No variables, no home folder, no time zone and no umask of that person."""
     (tmp_path / "test_probe.py").write_text(f"def test_probe():\n    {PROBE}\n")
     theirs = {"HF_HOME": "/mine", "HOME": "/mine", "TZ": "Asia/Kolkata", "LC_ALL": "tr_TR.UTF-8", "NO_COLOR": "1"}
     command = [sys.executable, "-m", "pytest", "-s", "-q", "-p", "no:cacheprovider", str(tmp_path)]

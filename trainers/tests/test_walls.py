@@ -1,4 +1,4 @@
-"""The walls between the sub-packages: who may import whom, without a circle, and files that one can read at once."""
+"""The walls between the sub-packages: which imports are allowed, no circles, and no long files."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ MAY_IMPORT: dict[str, set[str]] = {
 }
 """Sub-package -> the sub-packages that it may import, inside functions and for types too. All may import ``paths``."""
 MOST_LINES = 250
-"""Of a file: a few screens."""
+"""Maximum length of a file, in lines: a few screens."""
 FILES = sorted((TRAINERS / PACKAGE).rglob("*.py"))
 
 

@@ -1,4 +1,4 @@
-"""Checkpoint truth: what counts, what damage is found, what is never half written. And the curve that goes with it."""
+"""Checkpoints: which are valid, which damage is found, and that none is ever incomplete. And the curve in them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Damage, zombies and a full disk under real trainers: passed over, told, and the run ends as if nothing had been."""
+"""Damage, zombies and a full disk under real trainers: the result equals that of an undisturbed run."""
 
 from __future__ import annotations
 
@@ -172,7 +172,7 @@ def test_a_full_disk_ends_with_69_keeps_the_old_checkpoint_and_training_resumes_
 
 
 def fill(disk: Path, room_bytes: int) -> Path:
-    """Fill a disk but for some bytes; returns the file that does."""
+    """Fill a disk except for some bytes; returns the file that fills it."""
     ballast = disk / "ballast"
     with ballast.open("wb", buffering=0) as stream:
         while (free := os.statvfs(disk).f_bavail * os.statvfs(disk).f_frsize) > room_bytes:

@@ -1,4 +1,4 @@
-"""Where training goes on: what is passed over and why, what a zombie leaves, what is written down for the operator."""
+"""Resuming: which checkpoints are passed over and why, what a zombie leaves, and what the record says."""
 
 from __future__ import annotations
 

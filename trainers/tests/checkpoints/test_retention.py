@@ -1,4 +1,4 @@
-"""Which checkpoints stay: the last, the best, every N-th; and that damage never takes the place of what is good."""
+"""Which checkpoints stay: the last, the best, every N-th. A damaged one never replaces a good one."""
 
 from __future__ import annotations
 

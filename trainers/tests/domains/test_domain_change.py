@@ -1,4 +1,4 @@
-"""Exact change: its problems, its verdicts, and that the stand-in policy can read all that it is shown."""
+"""Exact change: problems, verdicts, and a vocabulary that covers every text for the stand-in policy."""
 
 from __future__ import annotations
 

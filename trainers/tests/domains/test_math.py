@@ -1,4 +1,4 @@
-"""The domain math: pairs of reference and completion that are equal, or are not, to a mathematician."""
+"""The domain math: pairs of reference and completion that are equal or different to a mathematician."""
 
 import pytest
 

@@ -27,7 +27,7 @@ def folder(request, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def reference(folder):
-    """Logits behind a sequence, by transformers, without a cache."""
+    """Logits after a sequence, computed by transformers without a cache."""
     model = AutoModelForCausalLM.from_pretrained(folder).eval()
 
     def logits(tokens):
@@ -70,7 +70,7 @@ def test_logits_are_those_of_transformers_while_rows_join_and_leave(folder, refe
 
 
 def test_a_row_is_the_same_alone_and_in_a_batch(folder):
-    """Equal but for the last bits on any BLAS, and bit for bit on OpenBLAS."""
+    """On any BLAS, logits are equal except for the last bits. On OpenBLAS, they are equal bit for bit."""
     random = np.random.default_rng(1)
     prompt = random.integers(4, 90, 21).tolist()
     crowd = [random.integers(4, 90, length).tolist() for length in range(1, 40)]

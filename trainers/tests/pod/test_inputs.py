@@ -1,4 +1,4 @@
-"""Inputs are believed only as far as they are what was planned with."""
+"""Inputs are used only if they are the planned ones."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Parts: fenced by claims, hashed, and believed only as far as their files are there."""
+"""Parts: claims fence them, and they are valid only if their files match."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a program ends: its exit code and its last words."""
+"""The end of a program: its exit code and its last line on stderr."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Progress: what an execution found, what it has done, how long it stood still, and that telling it harms nothing."""
+"""Progress: the units at the start, the finished units, the saving time. A failed report does no harm."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def context(tmp_path: Path) -> StageContext:
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """The monotonic clock, as a list of one; time stands still unless a test moves it."""
+    """The monotonic clock, as a list with one number. Only the test changes it."""
     now = [100.0]
     monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
     return now
@@ -115,7 +115,7 @@ def test_an_abandoned_attempt_learns_of_it_when_it_reports_progress(context):
 
 
 def test_done_grows_with_optimizer_steps_and_with_nothing_else(tmp_path, monkeypatch):
-    """Loading, saving and publishing leave it as it is: only so is a hang seen, and a long save not taken for work."""
+    """Loading, saving and publishing do not change `done`. Otherwise a hang could look like work."""
     told, write = [], progress.write_json
 
     def remember(file, value, **how) -> None:

@@ -1,4 +1,4 @@
-"""Stacks on demand: SIGUSR1 shows where a program hangs, in Python or in C, and the program lives on."""
+"""SIGUSR1 prints where a program hangs, in Python or in C, and the program continues."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The door of a program: what is refused of a stage file and of the environment, and with which words."""
+"""Checks of the stage file and the environment, and their messages."""
 
 from __future__ import annotations
 

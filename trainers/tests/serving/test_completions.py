@@ -1,4 +1,4 @@
-"""The policy server as its clients meet it: a process, over HTTP."""
+"""The API of the policy server, in a real process, over HTTP."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The decoding engine by itself: a model that breaks leaves no request without an answer."""
+"""The decoding engine alone: every request gets an answer, even if the model breaks."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def ones(rows: int):
 
 
 class Request:
-    """A sequence, and how it came out: every call of its `done`."""
+    """A sequence, and every call of its `done`."""
 
     def __init__(self, max_tokens: int) -> None:
         self.errors, self.ended = [], threading.Event()
@@ -80,7 +80,7 @@ def test_a_model_that_breaks_fails_running_and_entering_sequences_once_each(call
         running, entering = Request(50), Request(50)
         engine.submit([running.sequence])
         assert model.stepping.wait(PATIENCE_SECONDS)
-        engine.submit([entering.sequence])  # let in before the second step, which, or the join behind it, breaks
+        engine.submit([entering.sequence])  # admitted before the second step; that step or the following join breaks
         model.go.set()
         for request in (running, entering):
             assert request.ended.wait(PATIENCE_SECONDS)
@@ -112,7 +112,7 @@ async def post(app, body):
 
 
 def test_a_request_that_waits_too_long_must_retry_later_and_leaves_the_queue():
-    """The model is a fake that stands still for as long as the test wants: no real one does."""
+    """The model is a fake that waits as long as the test needs. A real model cannot do that."""
     model = Breaking("none")
     model.kind, model.vocabulary_size, model.context_tokens = "fake", 10, 96
     engine = Engine(model, Words(), EngineLimits(rows=1))

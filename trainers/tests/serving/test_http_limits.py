@@ -1,4 +1,4 @@
-"""What strangers may hold of the policy server: connections, heads, bodies, its queue. A real process, over sockets."""
+"""Limits of the policy server for its clients: connections, heads, bodies, the queue. A real process, over sockets."""
 
 import contextlib
 import json
@@ -18,7 +18,7 @@ HEAD = b"POST /v1/completions HTTP/1.1\r\nhost: x\r\ncontent-type: application/j
 
 @pytest.fixture(scope="module")
 def server(start_server, policy):
-    """A server of small bounds."""
+    """A server with low limits."""
     return start_server(
         "--model",
         str(policy),

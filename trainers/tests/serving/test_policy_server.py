@@ -1,4 +1,4 @@
-"""The policy server as a pod starts it: which policy it serves, and when it refuses to."""
+"""The policy server in a pod: which policy it serves, and when it refuses to start."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Requests that are refused, with the field and in few words."""
+"""Refused requests: the message names the field and is short."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What tests ask a policy server."""
+"""Requests of the tests to a policy server."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Settings and stages of every trainer, with their inputs. Sizes are the least that trains."""
+"""Settings and stages of every trainer, with their inputs. Sizes are as small as training allows."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ OF_AN_ATTEMPT = {"attempt", "time"}
 
 
 def endure(warm: Warm, kind: str, folder: Path, faults: list[Callable], **more: str) -> list[int]:
-    """Run a stage to its end under one fault an attempt; returns the steps that each attempt went on from."""
+    """Run a stage to its end with one fault per attempt; returns the steps from which the attempts resumed."""
     for attempt, fault in enumerate(faults):
         trainer = warm.start(kind, folder, attempt, **more)
         fault(trainer, folder, attempt)
@@ -29,7 +29,7 @@ def endure(warm: Warm, kind: str, folder: Path, faults: list[Callable], **more: 
 
 
 def killed_at(step: int) -> Callable:
-    """SIGKILL, at whatever the trainer does soon after it has told of an optimizer step."""
+    """SIGKILL, a short time after the trainer has reported an optimizer step."""
 
     def fault(trainer, folder, attempt) -> None:
         until(lambda: steps_told(folder, attempt) >= step, lambda: trainer.alive)

@@ -1,4 +1,4 @@
-"""Runs the program of a stage: in a process of its own, or in this one."""
+"""Runs the program of a stage, in a separate process or in this one."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def environment(folder: Path, attempt: int = 0, **more: str) -> dict[str, str]:
 
 
 def start(kind: str, folder: Path, attempt: int = 0, **more: str) -> subprocess.Popen[str]:
-    """Start the program of a stage as the executor does. Where many are needed, conftest's ``warm`` is quicker."""
+    """Start the program of a stage like the executor. For many programs, conftest's ``warm`` is faster."""
     claim(folder, attempt)
     return subprocess.Popen(
         [sys.executable, "-m", f"orrery_trainers.training.{kind}"],
@@ -56,7 +56,7 @@ def run_here(kind: str, folder: Path, attempt: int = 0, **more: str) -> int:
 
 
 def until(condition: Callable[[], bool], alive: Callable[[], bool], patience_seconds: float = 240) -> None:
-    """Wait for a condition; fails when what is to fulfil it has ended, or after a long time."""
+    """Wait for a condition; fails if the process that must fulfil it has ended, or after a long time."""
     deadline = time.monotonic() + patience_seconds
     while not condition():
         assert alive(), "it ended before"
@@ -65,5 +65,5 @@ def until(condition: Callable[[], bool], alive: Callable[[], bool], patience_sec
 
 
 def context_of(folder: Path, kind: str = "pretrain", **more: str) -> StageContext:
-    """What a program finds at its door."""
+    """The input of a program."""
     return StageContext.from_environment(kind, environment(folder, **more))

@@ -1,4 +1,4 @@
-"""What a trainer has left behind."""
+"""The results of a trainer."""
 
 from __future__ import annotations
 

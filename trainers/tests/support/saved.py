@@ -1,4 +1,4 @@
-"""Checkpoints as an attempt publishes them, and what can happen to them on a disk."""
+"""Checkpoints as an attempt publishes them, and damage to them."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ from orrery_trainers.paths import TRAINERS
 
 CONTEXT_TOKENS = 96
 START_SECONDS = 240.0
-"""Importing torch and transformers takes this long on a machine that is busy enough."""
+"""Maximum time to start. On a busy machine, importing torch and transformers takes long."""
 
 
 def save_policy(folder: Path, **changes: Any) -> Path:
@@ -86,7 +86,7 @@ def program_environment(**more: str) -> dict[str, str]:
 
 
 def free_port() -> int:
-    """A port that nobody has now."""
+    """A free port."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]

@@ -62,7 +62,7 @@ def _write_stage_file(folder: Path, stage: dict[str, Any]) -> None:
 
 
 IDENTITIES: dict[str, dict[str, Any]] = {}
-"""What the stages of the tests are made of, by key."""
+"""Key of a stage of the tests -> its content."""
 
 
 def key_of(kind: str, name: str) -> str:
@@ -80,7 +80,7 @@ def ref_to(folder: Path) -> dict[str, Any]:
 
 
 def claim(folder: Path, attempt: int) -> None:
-    """Let an attempt take the stage over."""
+    """Write the claim of an attempt."""
     (folder / "claims" / f"{attempt:05d}.json").write_text(json.dumps({"attempt": attempt}))
 
 

@@ -46,7 +46,7 @@ class Running:
         return code
 
     def kill(self) -> None:
-        """End it as a power cut would, and wait until it is gone."""
+        """Kill it like a power cut, and wait until it has ended."""
         self.send(signal.SIGKILL)
         assert self.wait() == -signal.SIGKILL, self.log.read_text()
 
@@ -76,7 +76,7 @@ class Warm:
         return Running(process, log, lambda: self._poll(process))
 
     def log_of(self, folder: Path, attempt: int, rank: str = "0") -> Path:
-        """What a trainer has printed."""
+        """The output of a trainer."""
         stage = hashlib.sha256(str(folder).encode()).hexdigest()[:16]
         return Path(self._logs.name) / f"{stage}-{attempt}-{rank}.txt"
 

@@ -44,7 +44,7 @@ def load() -> None:
 
         for name in ("callback", "pretrain", "rl", "rollouts", "sft"):
             importlib.import_module(f"orrery_trainers.training.{name}")
-    gc.freeze()  # what is here to stay is neither walked nor copied by what is forked
+    gc.freeze()  # the collector of a fork must not scan, and so copy, these objects
 
 
 def fork(kind: str, environment: dict[str, str], log: str) -> int:

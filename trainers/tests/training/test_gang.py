@@ -1,4 +1,4 @@
-"""Two ranks that train one policy: they share a step, stop at the same one, and go on as if nothing had happened."""
+"""Two ranks that train one policy: they share a step, stop at the same step, and resume without a difference."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def ended(ranks: list[Running]) -> list[int]:
 
 
 def killed_together(ranks: list[Running]) -> None:
-    """End them as a power cut would: stopped first, so that none of them sees another one go and fails of that."""
+    """Kill all ranks like a power cut. They are stopped first, so that no rank sees another one end and fails."""
     for rank in ranks:
         rank.send(signal.SIGSTOP)
     for rank in ranks:

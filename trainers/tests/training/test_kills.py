@@ -1,4 +1,4 @@
-"""kill -9 and SIGTERM at random moments, several times in one run: it ends as if nothing had happened.
+"""kill -9 and SIGTERM at random moments, several times in one run: the result equals that of an undisturbed run.
 
 On a CPU that means to the last bit: the same losses, rewards and gradient norms at every optimizer step, the same final
 weights. (On GPUs the trainers ask for deterministic kernels; where there are none, the last bits may differ.)

@@ -1,4 +1,4 @@
-"""The stand-in for a pretrained model: its data, its loss, and a run from nothing to a policy."""
+"""The stand-in for a pretrained model: its data, its loss, and a run from the beginning to a policy."""
 
 from __future__ import annotations
 

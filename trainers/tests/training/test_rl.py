@@ -90,7 +90,7 @@ def test_a_verifier_that_breaks_during_the_work_stops_it_and_counts_the_untruste
     monkeypatch.setenv("ORRERY_DOMAINS", str(DOMAINS))
 
     class Judge:
-        """Right about its canaries (one right, one wrong), until it is right about none."""
+        """Judges its canaries (one right, one wrong) correctly at first, and later all of them wrong."""
 
         lies = False
 
@@ -115,7 +115,7 @@ def test_a_domain_without_canaries_is_refused(tmp_path, monkeypatch):
 
 
 class Countdown:
-    """A model that says 5, 4, 3, ... from the last token of its prompt, and never anything else."""
+    """A model that counts down from the last token of its prompt: 5, 4, 3, ..."""
 
     def __init__(self, context_tokens: int = 100) -> None:
         self.context_tokens = context_tokens

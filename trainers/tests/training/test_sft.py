@@ -1,4 +1,4 @@
-"""Supervised fine-tuning: what it trains on, how a step is divided, what a divergence leaves."""
+"""Supervised fine-tuning: its data, the division of a step, and the state after a divergence."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A policy is looked at before it is published."""
+"""Checks of a trained policy before it is published."""
 
 from __future__ import annotations
 

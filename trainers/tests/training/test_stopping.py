@@ -1,4 +1,4 @@
-"""SIGTERM: when it cuts in and when it waits, and that a program stops within its grace whatever it is at."""
+"""SIGTERM: when it interrupts and when it waits. A program always stops within its grace period."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ def interrupt_at(monkeypatch, kind: type, name: str, call: int) -> None:
 
 
 def large_policy(folder: Path) -> Path:
-    """Give a stage a policy that takes some time to save. Returns its folder, which is another then."""
+    """Give a stage a policy that takes some time to save. Returns the new folder of the stage."""
     return _replace_policy(folder, {**PRETRAIN["model"], "hiddenSize": 256, "layers": 3}, lambda model: None)
 
 

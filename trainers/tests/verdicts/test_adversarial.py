@@ -1,5 +1,5 @@
 # ruff: noqa: RUF001 -- look-alikes are what is tested
-"""Answers that are made to break a judge: no hang, no crash, no wrong `right`. In words: docs/verifier.md."""
+"""Adversarial answers: no hang, no crash, no wrong `right`. docs/verifier.md describes them."""
 
 import json
 import subprocess

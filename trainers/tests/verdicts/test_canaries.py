@@ -1,4 +1,4 @@
-"""Every domain's canaries (`canaries.jsonl`) come out as they say, through the verifier itself."""
+"""The verifier judges every domain's canaries (`canaries.jsonl`) as they state."""
 
 import json
 

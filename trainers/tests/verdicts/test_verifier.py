@@ -1,4 +1,4 @@
-"""The verifier: protocol, and faults that are caused for real."""
+"""The verifier: its protocol, and its behaviour under real faults."""
 
 import json
 import os
