@@ -166,8 +166,8 @@ export class CampaignControl {
   }
 
   /**
-   * The state of a stage contradicts the pause of its campaign only if somebody else sent it `setPaused`. This sends the
-   * right value again.
+   * The state of a stage contradicts the pause of its campaign only if somebody else sent it `setPaused`. This sends
+   * the right value again.
    */
   private async correctPause({ name, state }: StageStatus): Promise<void> {
     const { paused, running } = this.stages;
