@@ -45,7 +45,7 @@ def train_and_publish(
     try:
         _train(trainer, callback, start)
     except Exception:
-        _discard_scratch(context)  # an incomplete save must not keep a full store full
+        _discard_scratch(context)  # removing an incomplete save frees space in a full store
         raise
     metrics.close()
     if callback.stopped:

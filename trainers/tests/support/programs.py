@@ -65,5 +65,5 @@ def until(condition: Callable[[], bool], alive: Callable[[], bool], patience_sec
 
 
 def context_of(folder: Path, kind: str = "pretrain", **more: str) -> StageContext:
-    """The input of a program."""
+    """The context that a program of this stage gets."""
     return StageContext.from_environment(kind, environment(folder, **more))
