@@ -96,7 +96,10 @@ export function createCampaignActivities({ store, inputs, executor, engines, sea
         return await publishCampaign(store, campaignId, analysis, status, rejected);
       } catch (error) {
         if (!(error instanceof CorruptFileError || error instanceof OtherVersionError)) throw error;
-        log.warn({ campaign: campaignId, why: error.message }, 'the report is damaged: the analysis runs again');
+        log.warn(
+          { campaign: campaignId, why: error.message },
+          'report does not match its manifest; the analysis runs again',
+        );
         if (error instanceof OtherResultError) await rejectFolder(store, analysis);
         return { again: error.message };
       }

@@ -29,8 +29,8 @@ export async function noteShortage(store: string, job: JobRef, { why }: Shortage
 export async function unscheduled(store: string, job: JobRef): Promise<Outcome | null> {
   try {
     const message = (await readText(noteOf(store, job))).trim();
-    const nothing = { exitCode: null, part: null, node: null } as const;
-    return { kind: 'failed', failure: { class: 'Unschedulable', message, attempt: job.attempt, ...nothing } };
+    const noPod = { exitCode: null, part: null, node: null } as const;
+    return { kind: 'failed', failure: { class: 'Unschedulable', message, attempt: job.attempt, ...noPod } };
   } catch (error) {
     if (isMissing(error)) return null;
     throw error;

@@ -1,42 +1,41 @@
 import type { Counts, StageKind } from '../spec/index.ts';
 
-/** What a stage did that had no effect. */
+/** A stage whose work had no effect. */
 export interface NoEffect {
-  readonly words: string;
-  /**
-   * Whether the verifier could judge nothing. The cause may then lie outside the stage, and another attempt can help.
-   */
+  readonly message: string;
+  /** Whether nothing could be judged. The cause may then lie outside the stage, so doing the work again can help. */
   readonly isJudging: boolean;
 }
 
-/** What a stage's work comes to, by its counts. */
-type Look = (counts: Counts, config: unknown) => NoEffect | null;
+/** Decides by the counts of a stage whether its work had an effect. */
+type EffectCheck = (counts: Counts, config: unknown) => NoEffect | null;
 
-const AGAIN = 'another attempt comes to the same';
-const SUBMIT = 'cancel the campaign and submit it again: what is finished and unchanged is reused';
-const JUDGES = 'fix the verifier (docs/verifier.md), then `orrery retry`: everything is sampled and judged again';
+const SAME_RESULT = 'another attempt would give the same result';
+const RESUBMIT = 'cancel the campaign and submit it again: what is finished and unchanged is reused';
+const FIX_VERIFIER =
+  'fix the verifier (docs/verifier.md), then run `orrery retry`: everything is sampled and judged again';
 
 /**
- * Whether the work of all parts of a stage has no effect; null if it has one, or if the counts do not tell. Pure.
- * @param mayBeEmpty - whether an empty result is a valid one, because no training follows. A result in which nothing
- *   could be judged is never valid
+ * Whether all the work of a stage, over all of its parts, had no effect; null if it had one, or if its counts do not
+ * say. Pure.
+ * @param mayBeEmpty - no training follows, so finding nothing is a normal result. Judging nothing never is
  */
 export function noEffectOf(
   { kind, config }: { readonly kind: StageKind; readonly config: unknown },
   counts: Counts,
   mayBeEmpty: boolean,
 ): NoEffect | null {
-  const found = LOOKS[kind]?.(counts, config) ?? null;
+  const found = EFFECT_CHECKS[kind]?.(counts, config) ?? null;
   return found !== null && (found.isJudging || !mayBeEmpty) ? found : null;
 }
 
-const LOOKS: Partial<Record<StageKind, Look>> = {
+const EFFECT_CHECKS: Partial<Record<StageKind, EffectCheck>> = {
   search: ({ solved, problems = 0, ...counts }) => {
     if (solved !== 0) return null;
     const { rollouts = 0, unjudgedRollouts = 0, timedOut = 0 } = counts;
     if (rollouts > 0 && unjudgedRollouts === rollouts) return unjudged('rollouts', rollouts, timedOut);
     return empty(
-      `none of ${problems} problems was solved (${listed(counts, ['terminals', 'right', 'rollouts', 'unjudgedRollouts', 'endedByTokens', 'endedByDeadline'])})`,
+      `none of ${problems} problems was solved (${nonZero(counts, ['terminals', 'right', 'rollouts', 'unjudgedRollouts', 'endedByTokens', 'endedByDeadline'])})`,
       'take easier problems (data.search), more attempts (stages.search), or a stronger policy',
     );
   },
@@ -45,7 +44,7 @@ const LOOKS: Partial<Record<StageKind, Look>> = {
     const { selfEvaluations } = config as { selfEvaluations?: number };
     const rejected = (counts.rightSolutions ?? 0) > 0;
     return empty(
-      `no trace came of ${problems} trees (${listed(counts, ['solved', 'rightSolutions', 'rejectedBySelfEvaluation', 'accepted'])})`,
+      `no trace came from ${problems} trees (${nonZero(counts, ['solved', 'rightSolutions', 'rejectedBySelfEvaluation', 'accepted'])})`,
       rejected
         ? `the policy rejected every right solution: lower selfEvaluations (${selfEvaluations}; 0 skips it) of the arm or of stages.linearise`
         : 'no tree has a right solution: the search has to solve more (data.search, stages.search)',
@@ -55,7 +54,7 @@ const LOOKS: Partial<Record<StageKind, Look>> = {
     if (solutions !== 0) return null;
     const reasons = Object.keys(counts).filter((name) => /^dropped[A-Z]/.test(name) && name !== 'droppedSolutions');
     return empty(
-      `${counts.droppedSolutions ?? 0} of ${traces} solutions were dropped (${listed(counts, reasons)})`,
+      `${counts.droppedSolutions ?? 0} of ${traces} solutions were dropped (${nonZero(counts, reasons)})`,
       traces === 0
         ? 'there was no trace to rewrite: linearise or the search has to find more'
         : 'raise stages.rewrite.attemptsPerStep or maxStepTokens, lower its temperature, or take a stronger policy',
@@ -67,7 +66,7 @@ const LOOKS: Partial<Record<StageKind, Look>> = {
     if (completions > 0 && notJudged === completions) return unjudged('completions', completions, timedOut);
     const { passRate } = config as { passRate?: { min: number; max: number } };
     return empty(
-      `none of ${candidates} prompts was kept (${listed(counts, ['tooEasy', 'tooHard', 'overTarget', 'completions', 'right', 'unjudged'])})`,
+      `none of ${candidates} prompts was kept (${nonZero(counts, ['tooEasy', 'tooHard', 'overTarget', 'completions', 'right', 'unjudged'])})`,
       `widen stages.curriculum.passRate (${passRate?.min} to ${passRate?.max}), offer other prompts (data.curriculum), or train the policy longer before (stages.sft)`,
     );
   },
@@ -78,17 +77,17 @@ const LOOKS: Partial<Record<StageKind, Look>> = {
 };
 
 const empty = (what: string, change: string): NoEffect => ({
-  words: `${what}; ${AGAIN}: ${change}, then ${SUBMIT}`,
+  message: `${what}; ${SAME_RESULT}: ${change}, then ${RESUBMIT}`,
   isJudging: false,
 });
 
 const unjudged = (what: string, count: number, timedOut: number): NoEffect => ({
-  words: `the verifier could judge none of ${count} ${what} (${timedOut} timed out); ${JUDGES}`,
+  message: `the verifier could judge none of ${count} ${what} (${timedOut} timed out); ${FIX_VERIFIER}`,
   isJudging: true,
 });
 
-/** The counts of these names that are not 0, for example `tooEasy 3, tooHard 57`. */
-function listed(counts: Counts, names: readonly string[]): string {
+/** `tooEasy 3, tooHard 57`: those of these counts that are not 0. */
+function nonZero(counts: Counts, names: readonly string[]): string {
   const shown = names.flatMap((name) => (counts[name] ? [`${name} ${counts[name]}`] : []));
   return shown.length > 0 ? shown.join(', ') : 'all counts 0';
 }

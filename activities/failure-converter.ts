@@ -7,7 +7,7 @@ import {
 } from '@temporalio/common';
 import { boundedFailure } from '../spec/index.ts';
 
-/** The one place through which every failure of an activity leaves this program. */
+/** Every failure of an activity leaves this program through this converter. */
 class BoundedFailureConverter extends DefaultFailureConverter {
   override errorToFailure(error: unknown, converter: PayloadConverter, context?: SerializationContext): ProtoFailure {
     return boundedFailure(super.errorToFailure(error, converter, context));

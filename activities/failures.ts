@@ -4,11 +4,11 @@ import { ApplicationFailure, activityInfo } from '@temporalio/activity';
 import { boundedText, codeOf, InvalidInputError, remedyOf } from '../spec/index.ts';
 
 /**
- * Number of the try that accepts a missing or wrong file as final. Earlier tries may have read while a file was
- * replaced or while a mount came back. Five tries take about 15 s.
+ * After so many tries an unexpected state of the store counts as lasting. Before, a file may just be being replaced, or
+ * a mount may come back. The tries take about 15 s.
  */
 const FINAL_TRY = 5;
-/** Most characters of a message. Messages are stored in the workflow history. */
+/** Longest message, in characters. Messages become part of a history. */
 const LONGEST = 8000;
 
 /**
@@ -39,17 +39,17 @@ export function failureOf(error: unknown, attempt: number, isFileGone: boolean):
   if (error instanceof InvalidInputError) {
     return ApplicationFailure.nonRetryable(boundedText(error.message, LONGEST), 'InvalidInput', error.complaints);
   }
-  const found = remedyOf(error, 'store');
-  if (found === null) return error;
-  const message = boundedText(`${found.message} (${placeOf(error)})`, LONGEST);
-  const isWrong = found.remedy === 'invalid' || isFileGone;
+  const problem = remedyOf(error, 'store');
+  if (problem === null) return error;
+  const message = boundedText(`${problem.message} (${messageWithPath(error)})`, LONGEST);
+  const isWrong = problem.remedy === 'invalid' || isFileGone;
   return isWrong && attempt >= FINAL_TRY
     ? ApplicationFailure.create({ message, type: 'InvalidInput', nonRetryable: true, cause: error as Error })
     : ApplicationFailure.create({ message, type: 'DependencyDown', nonRetryable: false, cause: error as Error });
 }
 
-/** The error's message with the path, which messages of failed reads lack. */
-function placeOf(error: unknown): string {
+/** The message of the error, with the path, which messages of reads lack. */
+function messageWithPath(error: unknown): string {
   const { message, path } = error as NodeJS.ErrnoException;
   return path === undefined || message.includes(path) ? message : `${message}: ${path}`;
 }

@@ -1,15 +1,15 @@
 import { addAbortListener } from 'node:events';
 import { Context } from '@temporalio/activity';
 
-export const BEAT_MS = 1000;
+export const HEARTBEAT_MS = 1000;
 
-/** Details of the heartbeats of a running activity. */
+/** Heartbeat details of the running activities. */
 const details = new WeakMap<Context, () => unknown>();
 
 /**
- * Sets the details of the heartbeats of the current activity. The next try of the activity reads them, and so does
- * every client that describes the workflow.
- * @param current - returns the details of one heartbeat; called every {@link BEAT_MS}
+ * Sets the heartbeat details of the current activity. The next try of the activity reads them, and so does whoever
+ * describes the workflow.
+ * @param current - returns the details of one heartbeat; called every {@link HEARTBEAT_MS}
  */
 export function setHeartbeatDetails(current: () => unknown): void {
   details.set(Context.current(), current);
@@ -23,7 +23,7 @@ export function setHeartbeatDetails(current: () => unknown): void {
 export async function withHeartbeat<T>(act: () => Promise<T>): Promise<T> {
   const context = Context.current();
   const { cancellationSignal: signal } = context;
-  const timer = setInterval(() => context.heartbeat(details.get(context)?.()), BEAT_MS);
+  const timer = setInterval(() => context.heartbeat(details.get(context)?.()), HEARTBEAT_MS);
   const { promise: cancelled, reject } = Promise.withResolvers<never>();
   using _ = addAbortListener(signal, () => reject(signal.reason));
   try {

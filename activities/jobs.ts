@@ -11,16 +11,16 @@ import { progressSchedule } from './progress-schedule.ts';
 import { watchProgress } from './progress-watch.ts';
 import type { Stall } from './stall.ts';
 
-/** How an execution ended, with its times as far as they are known. */
-export interface Ended {
+/** The outcome of an execution, and its times. */
+export interface EndedExecution {
   readonly outcome: Outcome;
   readonly facts: ExecutionFacts;
 }
 
-/** Activities that watch and end jobs. Each may run twice, on two workers. */
+/** Activities that watch and end jobs. All may run twice, on two workers. */
 export function createJobActivities({ store, executor, client, log }: Deps) {
   return {
-    /** Releases the claim of an attempt of which nothing runs, so that another campaign can run the stage. */
+    /** Releases the claim once nothing of the attempt runs: another campaign may then run the stage. */
     releaseStage: ({ key, attempt }: Pick<JobRef, 'key' | 'attempt'>): Promise<void> =>
       releaseClaim(stageDir(store, key), attempt),
 
@@ -29,7 +29,7 @@ export function createJobActivities({ store, executor, client, log }: Deps) {
      * reports, so that its history stays small. A job without progress for its stall limit is stopped and reported as
      * stalled.
      */
-    async awaitJob(job: JobRef): Promise<Ended> {
+    async awaitJob(job: JobRef): Promise<EndedExecution> {
       const stalled = new AbortController();
       const dir = stageDir(store, job.key);
       const read = () => readPartsProgress(dir, job.publishers, job.attempt);
@@ -40,20 +40,20 @@ export function createJobActivities({ store, executor, client, log }: Deps) {
         read,
         pods: () => last?.pods ?? [],
         isGang: job.publishers === 1,
-        says: () => last?.message ?? null,
+        message: () => last?.message ?? null,
         stallTimeoutSeconds: job.stallTimeoutSeconds,
         onProgress: async (progress) => {
-          if (due(performance.now())) await tellCampaign(job, progress);
+          if (due(performance.now())) await reportToCampaign(job, progress);
         },
-        onStall: (found) => {
-          stall = found;
+        onStall: (detected) => {
+          stall = detected;
           stalled.abort();
         },
         log: log.child({ job: job.name }),
       });
-      const ended = async (outcome: Outcome, observed: JobObservation | null): Promise<Ended> => {
+      const ended = async (outcome: Outcome, observed: JobObservation | null): Promise<EndedExecution> => {
         const reports = await read();
-        const kept = outcome.kind === 'failed' ? await keptBy(job, reports, outcome.failure.part) : null;
+        const kept = outcome.kind === 'failed' ? await keptWorkOf(job, reports, outcome.failure.part) : null;
         return { outcome, facts: factsOf(observed, progressOfAll(reports), job.attempt, kept) };
       };
       try {
@@ -63,8 +63,11 @@ export function createJobActivities({ store, executor, client, log }: Deps) {
         cancellationSignal().throwIfAborted();
         if (last === null) return await ended((await unscheduled(store, job)) ?? lost(job), last);
         // The worker that found the stall may have died before it could report it.
-        const before = last.phase === 'stopped' ? await readStall(store, job) : null;
-        return await ended(before === null ? executor.outcome(last, job.attempt) : stalledOutcome(job, before), last);
+        const earlierStall = last.phase === 'stopped' ? await readStall(store, job) : null;
+        return await ended(
+          earlierStall === null ? executor.outcome(last, job.attempt) : stalledOutcome(job, earlierStall),
+          last,
+        );
       } finally {
         watch.stop();
       }
@@ -83,15 +86,15 @@ export function createJobActivities({ store, executor, client, log }: Deps) {
     },
   };
 
-  async function tellCampaign(job: JobRef, progress: Progress): Promise<void> {
-    // The signal is named by a string, because activities do not import workflow code.
+  async function reportToCampaign(job: JobRef, progress: Progress): Promise<void> {
+    // The signal is given by name, because activities import no workflow code.
     await client.workflow
       .getHandle(job.campaignId)
       .signal('stageProgress', { campaignRun: job.campaignRun, stage: job.stage, progress });
   }
 
-  /** The work that an execution has kept: of the failed shard if there is one, otherwise of the stage. */
-  async function keptBy(
+  /** The work that an execution has kept: of the shard that failed, else of the stage. */
+  async function keptWorkOf(
     job: JobRef,
     reports: readonly (Progress | null)[],
     failed: number | null,
@@ -105,15 +108,15 @@ export function createJobActivities({ store, executor, client, log }: Deps) {
   }
 
   async function stopStalled(job: JobRef, stall: Stall): Promise<Outcome> {
-    const explained = await saveDiagnosis(store, executor, job, stall).catch((error: unknown) => {
-      // A job that cannot be diagnosed is stopped anyway.
-      log.warn({ job: job.name, err: error }, 'no diagnosis could be kept');
-      return { ...stall, words: `${stall.words}; what it was doing could not be kept` };
+    const reported = await saveDiagnosis(store, executor, job, stall).catch((error: unknown) => {
+      // A job without a diagnosis is stopped too.
+      log.warn({ job: job.name, err: error }, 'diagnosis could not be saved');
+      return { ...stall, words: `${stall.words}; its diagnosis could not be saved` };
     });
     cancellationSignal().throwIfAborted();
     await executor.suspend(job.name);
     const last = await executor.observe(job.name);
-    return last?.phase === 'succeeded' ? executor.outcome(last, job.attempt) : stalledOutcome(job, explained);
+    return last?.phase === 'succeeded' ? executor.outcome(last, job.attempt) : stalledOutcome(job, reported);
   }
 }
 
@@ -123,10 +126,10 @@ const stalledOutcome = (job: JobRef, { words, part, node }: Stall): Outcome => (
 });
 
 /** Fields of a failure that no pod reported. */
-const FROM_NO_POD = { exitCode: null, part: null, node: null } as const;
+const NO_POD = { exitCode: null, part: null, node: null } as const;
 
-/** The outcome of a job whose record somebody has removed. */
+/** The executor has no record of the job: somebody removed it in between. */
 function lost(job: JobRef): Outcome {
   const message = `the record of job ${job.name} is gone`;
-  return { kind: 'failed', failure: { class: 'Crashed', message, ...FROM_NO_POD, attempt: job.attempt } };
+  return { kind: 'failed', failure: { class: 'Crashed', message, ...NO_POD, attempt: job.attempt } };
 }

@@ -82,7 +82,7 @@ async function manifestsOf(
       if (manifest !== null) found.set(result.key, manifest);
     } catch (error) {
       if (!(error instanceof CorruptFileError || error instanceof OtherVersionError)) throw error;
-      onDamage(error.message, `the report leaves out where ${name} comes from`);
+      onDamage(error.message, `the report leaves out the provenance of ${name}`);
     }
   }
   return found;

@@ -2,7 +2,7 @@ import type { Connection } from '@temporalio/client';
 import type { Logger } from 'pino';
 import { SEARCH_ATTRIBUTES } from '../spec/index.ts';
 
-/** Numbers of temporal.api.enums.v1.IndexedValueType, by the names that people use. */
+/** Numbers of temporal.api.enums.v1.IndexedValueType by their common names. */
 const INDEXED_VALUE_TYPE = { Keyword: 2, Double: 4, KeywordList: 7 } as const;
 
 /**
@@ -21,7 +21,7 @@ export async function ensureSearchAttributes(connection: Connection, namespace: 
   } catch (error) {
     log.warn(
       { err: error, searchAttributes: Object.keys(SEARCH_ATTRIBUTES) },
-      'search attributes are not registered; campaigns go without',
+      'search attributes are not registered; campaigns run without them',
     );
     return false;
   }

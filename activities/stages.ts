@@ -48,9 +48,9 @@ import { noEffectOf } from './effect.ts';
 
 export interface Resolved {
   readonly key: string;
-  /** Result of an equal stage that has finished; null if there is none. */
+  /** The result of an equal finished stage; null if there is none. */
   readonly result: ManifestRef | null;
-  /** Why this campaign cannot use that result. */
+  /** Why that result is useless to this campaign. */
   readonly failure?: Failure | undefined;
 }
 
@@ -58,21 +58,20 @@ export type Started =
   | { readonly kind: 'started'; readonly job: JobRef }
   /** Another campaign runs the stage. */
   | { readonly kind: 'busy'; readonly owner: string }
-  /** The code has changed since the stage was resolved, so its key has changed. */
+  /** The code has changed since the stage was resolved, so its key has changed too. */
   | { readonly kind: 'replan' }
   /** Another campaign has just finished it. */
   | { readonly kind: 'finished'; readonly result: ManifestRef }
-  /** No attempt was claimed, because an input is not the one that the campaign planned with. */
+  /** No attempt was claimed: an input differs from the one that the campaign planned with. */
   | { readonly kind: 'refused'; readonly outcome: Outcome };
 export type Sealed =
   | { readonly kind: 'sealed'; readonly result: ManifestRef }
   | { readonly kind: 'incomplete'; readonly outcome: Outcome };
 
-/** Activities that resolve a stage, start an attempt of it, and seal its parts into a manifest. */
+/** Activities from the request for a stage to a claimed execution, and from its parts to its manifest. */
 export function createStageActivities({ store, projectRoot, inputs, executor, engines, client, log }: Deps) {
   /**
-   * Whether the workflow that owns a claim is open. Throws while Temporal does not answer; the activity is then
-   * retried.
+   * Whether the workflow that owns a claim is open. Throws if Temporal does not answer; the activity is then retried.
    */
   const isOpen = async (workflowId: string) => isOpenInStore(client, await storeId(store), { workflowId });
 
@@ -80,8 +79,8 @@ export function createStageActivities({ store, projectRoot, inputs, executor, en
   const codeOf = (request: StageRequest): StageSources =>
     sourcesOfStage(programsOf(request), { projectRoot, kind: request.kind, domain: request.domain.name });
 
-  /** Logs damaged data of the store. */
-  const rejected =
+  /** Logs everything in the store that is damaged. */
+  const logDamage =
     ({ key, kind }: Pick<StageFile, 'key' | 'kind'>) =>
     (why: string, then: string) =>
       log.warn({ key, kind, why }, `damaged data in the store: ${then}`);
@@ -90,10 +89,10 @@ export function createStageActivities({ store, projectRoot, inputs, executor, en
   async function faultInInputs(stage: StageFile): Promise<Extract<Started, { kind: 'refused' }> | null> {
     for (const [role, input] of Object.entries(stage.inputs)) {
       try {
-        await repairInput(store, inputForKey(stage.kind, input), rejected(input));
+        await repairInput(store, inputForKey(stage.kind, input), logDamage(input));
       } catch (error) {
         if (!(error instanceof CorruptFileError || error instanceof OtherVersionError)) throw error;
-        const message = `input "${role}": ${error.message}. Cancel the campaign and submit it again: it makes damaged results again`;
+        const message = `input "${role}": ${error.message}. Cancel the campaign and submit it again: damaged results are made again`;
         const attempt = (await latestClaim(stageDir(store, stage.key)))?.attempt ?? 0;
         return { kind: 'refused', outcome: failed('InvalidInput', message, attempt, null) };
       }
@@ -105,7 +104,11 @@ export function createStageActivities({ store, projectRoot, inputs, executor, en
   async function submit(dir: string, stage: StageFile, start: StartAttempt, attempt: number): Promise<JobRef> {
     const { campaignId, campaignRun, request, key, token } = start;
     const job: JobRef = {
-      ...{ name: jobName(campaignId, request.name, key, attempt, token), campaignId, campaignRun, key, attempt },
+      name: jobName(campaignId, request.name, key, attempt, token),
+      campaignId,
+      campaignRun,
+      key,
+      attempt,
       stage: request.name,
       publishers: publishersOf(stage),
       stallTimeoutSeconds: stage.config.run.stallTimeoutSeconds,
@@ -115,9 +118,9 @@ export function createStageActivities({ store, projectRoot, inputs, executor, en
     const asked = jobRequest(job, start, stage, checkpointBefore);
     const { run } = stage.config;
     const shortage = await executor.capacity(asked, mustFitNow(run));
-    // An existing job has its capacity, or its place in the queue.
+    // A job that exists has its capacity, or its place in the queue.
     if (shortage !== null && isGivenUp(shortage, run) && (await executor.observe(job.name)) === null) {
-      log.warn({ job: job.name, why: shortage.why }, 'job not submitted: not enough capacity');
+      log.warn({ job: job.name, why: shortage.why }, 'job not submitted: the executor lacks capacity');
       await noteShortage(store, job, shortage);
     } else {
       await executor.submit(asked);
@@ -142,7 +145,7 @@ export function createStageActivities({ store, projectRoot, inputs, executor, en
       const parsed = parseOrRefuse(StageFile, asked, `the stage ${request.name}`);
       const stage = { ...parsed, key: stageKey(parsed) };
       const { key } = stage;
-      const manifest = await validResult(store, stage, rejected(stage));
+      const manifest = await validResult(store, stage, logDamage(stage));
       if (manifest === null) {
         await writeStageFile(store, stage);
         return { key, result: null };
@@ -153,11 +156,11 @@ export function createStageActivities({ store, projectRoot, inputs, executor, en
         mayBeEmpty,
       );
       if (noEffect === null) return { key, result: referTo(manifest) };
-      const message = `an earlier campaign had this stage, and ${noEffect.words}`;
+      const message = `an earlier campaign ran this stage, and ${noEffect.message}`;
       return {
         key,
         result: referTo(manifest),
-        failure: { class: 'NoEffect', message, attempt: manifest.attempt, ...FROM_NO_POD },
+        failure: { class: 'NoEffect', message, attempt: manifest.attempt, ...NO_POD },
       };
     },
 
@@ -174,8 +177,8 @@ export function createStageActivities({ store, projectRoot, inputs, executor, en
       if (planned === null || versionOf(sources) !== planned.codeVersion) return { kind: 'replan' };
       // Another version, whose programs can do more, may have admitted the campaign.
       refuseUnsupportedStage(start.request, engines);
-      const unfit = await faultInInputs(planned);
-      if (unfit !== null) return unfit;
+      const fault = await faultInInputs(planned);
+      if (fault !== null) return fault;
       await writeSources(dir, sources);
       for (;;) {
         const before = await latestClaim(dir);
@@ -184,8 +187,8 @@ export function createStageActivities({ store, projectRoot, inputs, executor, en
           if (before.owner !== owner && isHeld && (await isOpen(before.owner))) {
             return { kind: 'busy', owner: before.owner };
           }
-          // The owner may have finished the stage since it was resolved. It seals the stage before it closes.
-          const manifest = await validManifest(store, planned, rejected(planned));
+          // Its owner may have finished the stage since it was resolved: it seals the stage before it closes.
+          const manifest = await validManifest(store, planned, logDamage(planned));
           if (manifest !== null) return { kind: 'finished', result: referTo(manifest) };
           if (before.unreadable === undefined) {
             const [campaignId = '', ...stage] = before.owner.split('/');
@@ -193,7 +196,7 @@ export function createStageActivities({ store, projectRoot, inputs, executor, en
           } else {
             log.warn(
               { attempt: before.attempt, why: before.unreadable },
-              'unreadable claim: all jobs of the stage are stopped',
+              'unreadable claim: the jobs of the stage are stopped',
             );
             const jobs = (await executor.list()).filter(({ key }) => key === start.key);
             for (const { name } of jobs) await executor.suspend(name);
@@ -215,7 +218,7 @@ export function createStageActivities({ store, projectRoot, inputs, executor, en
         const stage = await readStageFile(dir);
         const noEffect = await noEffectOfParts(dir, stage, job, mayBeEmpty);
         if (noEffect !== null) {
-          const failure = { class: 'NoEffect' as const, message: noEffect, attempt: job.attempt, ...FROM_NO_POD };
+          const failure = { class: 'NoEffect' as const, message: noEffect, attempt: job.attempt, ...NO_POD };
           return { kind: 'incomplete', outcome: { kind: 'failed', failure } };
         }
         const manifest = await seal(store, stage, job.publishers, job.attempt);
@@ -230,11 +233,11 @@ export function createStageActivities({ store, projectRoot, inputs, executor, en
 }
 
 /** Fields of a failure that no pod reported. */
-const FROM_NO_POD = { exitCode: null, part: null, node: null } as const;
+const NO_POD = { exitCode: null, part: null, node: null } as const;
 
 /**
- * Why complete parts must not be sealed: the work had no effect. If the cause may lie outside the stage, the parts are
- * set aside, so that another attempt does the work again. Null if the parts may be sealed.
+ * Why complete parts are not sealed: the work had no effect. If the cause may lie outside the stage, the parts are set
+ * aside, so that another attempt does the work again. Null if nothing speaks against sealing.
  */
 async function noEffectOfParts(
   dir: string,
@@ -251,7 +254,7 @@ async function noEffectOfParts(
   if (parts.length < publishers) return null;
   const found = noEffectOf(stage, sumCounts(parts.map(({ counts }) => counts)), mayBeEmpty);
   if (found?.isJudging) await setWorkAside(dir, attempt);
-  return found?.words ?? null;
+  return found?.message ?? null;
 }
 
 /**

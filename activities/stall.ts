@@ -1,24 +1,24 @@
 import type { PodState } from '../executor/index.ts';
 import type { Progress } from '../spec/index.ts';
 
-/** What the watch remembers of a running pod. */
+/** The idle time of a running pod. */
 export interface Idle {
-  /** Units done at its last progress; null if it has not reported yet. */
+  /** Units done when it last made progress; null if it has not reported yet. */
   readonly done: number | null;
   /** Time since then without progress, in ms. */
   readonly ms: number;
 }
 
-/** Running pods by part. */
+/** Idle times of the running pods, by part. */
 export type IdlePods = ReadonlyMap<number, Idle>;
 
 /**
- * The running pods after another observation, `elapsedMs` after the previous one. Each pod is watched separately, so
- * that one that hangs is found while others make progress. A pod that has ended or waits for a machine cannot stall. A
- * pod that has done all its units and does not end can. Pure.
- * @param reports - progress by part. A gang has only the report of rank 0, because its ranks make every step together
+ * The idle times after one more check, `elapsedMs` after the last one. Each pod counts by itself, so one that hangs is
+ * found while the others continue. A pod that has ended, or waits for a machine, cannot stall. A pod that has done all
+ * its units and does not end can. Pure.
+ * @param reports - by part; for a gang only that of rank 0, because no rank makes a step without the others
  */
-export function afterLook(
+export function updatedIdle(
   before: IdlePods,
   pods: readonly Pick<PodState, 'part' | 'phase'>[],
   reports: readonly (Progress | null)[],
@@ -36,17 +36,17 @@ export function afterLook(
 
 /** A job in which pods have made no progress for the stall limit. */
 export interface Stall {
-  /** Text for a message, without a full stop. */
+  /** The message, without a full stop. */
   readonly words: string;
-  /** The pod, and the node that it runs on; null when unknown. */
+  /** Which pod, and on which node; null if unknown. */
   readonly part: number | null;
   readonly node: string | null;
 }
 
-/** Most pods that a message names. */
+/** Number of pods that a message names. */
 const NAMED = 3;
 
-/** The pods that have been idle for longer than the limit; null if there is none. Pure. */
+/** Says which pods have been idle for longer than the limit; null if none has. Pure. */
 export function stallOf(
   idle: IdlePods,
   pods: readonly Pick<PodState, 'part' | 'node'>[],

@@ -15,18 +15,19 @@ export interface Executor {
   /** Yields the state of the job now and after every change, until it has ended or `signal` aborts. */
   watch(name: string, signal: AbortSignal): AsyncIterable<JobObservation>;
   /**
-   * Sends SIGTERM, and SIGKILL after the grace period. Returns when no process of the job is left. The record stays as
-   * `stopped`, and no job of this name starts again.
+   * SIGTERM, the grace of the job, SIGKILL. Returns when no process of the job is left. The record stays, as `stopped`:
+   * a job of this name never starts again.
    */
   suspend(name: string): Promise<void>;
-  /** Like {@link suspend}. Then it deletes everything about the job except the fact that it was stopped. */
+  /** Like {@link suspend}, then removes all that the executor kept about the job, except that it was stopped. */
   stop(name: string): Promise<void>;
-  /** The last lines of the job's logs, at most `maxLines` per pod. Only of failed pods if there are any. For people. */
+  /**
+   * The last log lines of the pods, for a person: at most `maxLines` of each failed pod, or of each pod if none failed.
+   */
   logs(name: string, limits: { maxLines: number; maxBytes: number }): Promise<string>;
   /**
-   * Information for a person about a running job that makes no progress: last logs, stacks of its programs, state of
-   * its processes and GPUs. Files by name, each of bounded size. A file says what was not available. A missing tool is
-   * not an error.
+   * Shows why a running job makes no progress: last logs, stacks of its programs, the state of its processes and GPUs.
+   * By file name, each bounded in size; missing information is named in its place. A missing tool is never an error.
    */
   diagnose(name: string): Promise<Readonly<Record<string, string>>>;
   /** Every job that has a record, including ended ones. */
@@ -38,18 +39,22 @@ export interface Executor {
    * @throws Error when the job has not ended
    */
   outcome(observation: JobObservation, attempt: number): Outcome;
-  /** Why this executor can never run the stage, for example too few GPUs; null if it can. For people. */
+  /**
+   * Why this executor can never run the stage (for example more GPUs than the machine has), for a person; null if it
+   * can.
+   */
   refuse(stage: Pick<StageFile, 'name' | 'kind' | 'config'>): string | null;
   /**
-   * What the executor lacks for a job that is not submitted yet; null if the job fits or if the executor does not know.
-   * @param mustFitNow - the job must not wait, so resources that other jobs use do not count as free
+   * The capacity that the executor lacks for a job before it is submitted; null if there is enough, or if that is
+   * unknown.
+   * @param mustFitNow - the job must not wait: capacity that others use counts as taken
    */
   capacity(request: JobRequest, mustFitNow: boolean): Promise<Shortage | null>;
 }
 
-/** What an executor lacks for a job that is not submitted yet. */
+/** The capacity that an executor lacks for a job. */
 export interface Shortage {
-  /** `later`: the job fits once other jobs have ended. `never`: it does not fit even on an empty cluster. */
+  /** `later`: other jobs have to end first; `never`: even an empty cluster is too small. */
   readonly fits: 'later' | 'never';
   /** What the job needs and why no machine qualifies. For people. */
   readonly why: string;

@@ -3,11 +3,11 @@ import { IS_TRAINER, POD_ENV, type StageFile, type StageRequest } from '../spec/
 import type { JobRequest } from './job.ts';
 import { programsOf } from './programs.ts';
 
-/** What the workflow keeps of a job: enough to find it, to watch it and to seal its result. */
+/** What the workflow knows about a job: enough to find it, watch it, and seal its parts. */
 export interface JobRef {
   readonly name: string;
   readonly campaignId: string;
-  /** First run of the campaign's workflow. It distinguishes campaigns with the same id. */
+  /** First run of the campaign workflow. Distinguishes it from another campaign of the same id. */
   readonly campaignRun: string;
   readonly stage: string;
   readonly key: string;
@@ -25,19 +25,19 @@ export interface StartAttempt {
   readonly arm: string | null;
   readonly request: StageRequest;
   readonly key: string;
-  /** Names this execution before it has an attempt number. Requests with equal tokens make one claim. */
+  /** Names this execution before it has an attempt number. Two requests with one token make one claim. */
   readonly token: string;
   /** First run of the stage's workflow. */
   readonly ownerRun: string;
-  /** Fraction of the stage's micro-batch to use, in (0, 1]. */
+  /** Fraction of the configured micro-batch, in (0, 1]. */
   readonly microBatchScale: number;
-  /** How many of the newest checkpoints the execution must not resume from. */
+  /** Number of newest checkpoints to skip when resuming. */
   readonly earlierCheckpoints: number;
   readonly excludedNodes: readonly string[];
 }
 
-/** Number of pods of a stage: ranks of a trainer, shards of other stages. */
-function partsOf({ kind, config }: Pick<StageFile, 'kind' | 'config'>): number {
+/** Pods of a stage: ranks of a trainer, shards of all others. */
+function podCountOf({ kind, config }: Pick<StageFile, 'kind' | 'config'>): number {
   return IS_TRAINER.has(kind) ? config.run.ranks : config.run.shards;
 }
 
@@ -68,7 +68,7 @@ export function jobRequest(
   checkpointBefore: number | null,
 ): JobRequest {
   const { run } = stage.config;
-  const parts = partsOf(stage);
+  const parts = podCountOf(stage);
   const gang = IS_TRAINER.has(stage.kind);
   return {
     name: ref.name,

@@ -1,11 +1,13 @@
 import type { KubernetesPlacement, StageKind } from '../spec/index.ts';
 
-/** A program of a pod. The executor resolves `node`, `python` and `vllm` to an interpreter or an image. */
+/**
+ * A program of a pod. `node`, `python` and `vllm` are resolved by the executor: an interpreter here, an image there.
+ */
 export interface Program {
   readonly runtime: 'node' | 'python' | 'vllm';
   /**
-   * Arguments after the interpreter, relative to the project: `['stages/main.ts']`, `['-m',
-   * 'orrery_trainers.training.sft']`. For `vllm`, the arguments after `vllm serve <model>`, without address and port.
+   * Arguments after the interpreter, relative to the project: `['stages/main.ts']`,
+   * `['-m', 'orrery_trainers.training.sft']`. For `vllm`, those after `vllm serve <model>` except address and port.
    */
   readonly args: readonly string[];
   /** Image that it runs in, if the stage names one. */
@@ -25,15 +27,18 @@ export interface JobRequest {
   readonly arm: string | null;
   readonly key: string;
   readonly attempt: number;
-  /** First run of the stage's workflow, `<campaign>/<stage>`. It shows whether the owner of the job still runs. */
+  /**
+   * First run of the workflow of the stage, `<campaign>/<stage>`. Shows whether the workflow that requested the job
+   * still exists.
+   */
   readonly ownerRun: string;
   /** Shards, or ranks of a gang. */
   readonly parts: number;
-  /** Most pods that run at the same time. A gang runs all of them. */
+  /** Number of pods at the same time. A gang runs all. */
   readonly parallelism: number;
   readonly gang: boolean;
   readonly main: Program;
-  /** Runs beside `main` in every pod: started before it, ready when `GET /health` answers 200, ended after it. */
+  /** Runs beside `main` in every pod. Starts before it, is ready when `GET /health` answers 200, and ends after it. */
   readonly policyServer: Program | null;
   /** Resources of each pod. `gpuMemoryGiB` is the least memory of each of its GPUs. */
   readonly resources: {
@@ -42,11 +47,11 @@ export interface JobRequest {
     readonly gpus: number;
     readonly gpuMemoryGiB?: number | undefined;
   };
-  /** Further settings for Kubernetes. Other executors ignore them. */
+  /** Settings for Kubernetes only; other executors ignore them. */
   readonly kubernetes?: KubernetesPlacement | undefined;
-  /** Names as in {@link PodState.node}. No pod is placed there while other nodes qualify. */
+  /** Names as in {@link PodState.node}. No pod runs there, if other nodes qualify. */
   readonly excludedNodes: readonly string[];
-  /** Environment of the main container in addition to the pod contract. Never a secret. */
+  /** Additional environment of the main container, beside that of the pod contract. Never a secret. */
   readonly env: Readonly<Record<string, string>>;
   readonly graceSeconds: number;
 }

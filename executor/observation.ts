@@ -1,38 +1,38 @@
 import type { Failure } from '../spec/index.ts';
 import type { JobRequest } from './job.ts';
 
-/** What an executor knows of a pod. Times are ISO 8601, UTC. */
+/** The state of a pod. Times are ISO 8601, UTC. */
 export interface PodState {
   readonly part: number;
   readonly phase: 'pending' | 'running' | 'succeeded' | 'failed';
   readonly exitCode: number | null;
   readonly signal: string | null;
-  /** The container that ended the pod, if one did. */
+  /** The container whose end ended the pod; null if none did. */
   readonly container: 'main' | 'policy-server' | null;
   readonly message: string | null;
-  /** The machine, or the slot of one, where the pod was placed; null before. */
+  /** Machine, or slot of a machine, that the pod runs on; null before it has one. */
   readonly node: string | null;
   readonly startedAt: string | null;
   readonly finishedAt: string | null;
 }
 
-/** What an executor knows of a job. */
+/** The state of a job. */
 export interface JobObservation {
   readonly name: string;
   /**
    * - `pending`: nothing runs yet; `running`: at least one pod has started
-   * - `succeeded`: every pod ended with 0; `failed`: the job ended in another way, or its supervisor is gone
-   * - `stopped`: a stop or a suspension was requested, and no process of the job is left
+   * - `succeeded`: every pod ended with 0; `failed`: a pod ended otherwise, or the process that ran it is gone
+   * - `stopped`: the job was asked to stop (or suspended), and no process of it is left
    */
   readonly phase: 'pending' | 'running' | 'succeeded' | 'failed' | 'stopped';
   readonly pods: readonly PodState[];
-  /** What a pending job waits for, or why an ended job ended. For people. */
+  /** For a person: what a pending job waits for, or why the job ended. */
   readonly message: string | null;
-  /** Why the job failed, if the executor knows more than its pods (Kubernetes). */
+  /** Why it failed, if the executor knows more than the states of pods show (Kubernetes). */
   readonly failure?: Omit<Failure, 'attempt'> | undefined;
 }
 
-/** A job that has a record, and its owner. */
+/** A job that the executor has a record of, and the workflow that requested it. */
 export interface JobSummary extends Pick<JobRequest, 'name' | 'campaign' | 'stage' | 'key' | 'attempt' | 'ownerRun'> {
   readonly phase: JobObservation['phase'];
   readonly submittedAt: string;

@@ -2,12 +2,12 @@ import { IS_TRAINER, type StageFile, USES_POLICY_SERVER } from '../spec/index.ts
 import { dataDir, stageDir } from '../store/layout.ts';
 import type { Program } from './job.ts';
 
-/** The fields of a stage that determine its programs. */
+/** The fields of a stage that decide its programs. */
 type Stage = Pick<StageFile, 'kind' | 'config' | 'inputs' | 'policy'>;
 
 /**
- * Programs of the pods of a stage. TypeScript stages share one entry, which reads the kind from the stage file.
- * Trainers are Python modules.
+ * Programs of the pods of a stage. TypeScript stages share one entry, which reads the stage file; trainers are Python
+ * modules.
  */
 export function programsOf(stage: Stage): { main: Program; policyServer: Program | null } {
   const { kind } = stage;
@@ -27,12 +27,10 @@ function policyServerOf({ config, inputs, policy }: Stage): Program {
   return {
     runtime: 'vllm',
     args: [
-      ...[
-        '--served-model-name',
-        policy.name,
-        '--tensor-parallel-size',
-        String(tensorParallel ?? Math.max(1, resources.gpus)),
-      ],
+      '--served-model-name',
+      policy.name,
+      '--tensor-parallel-size',
+      String(tensorParallel ?? Math.max(1, resources.gpus)),
       ...(contextTokens === undefined ? [] : ['--max-model-len', String(contextTokens)]),
       ...args,
     ],
@@ -46,7 +44,7 @@ function policyServerOf({ config, inputs, policy }: Stage): Program {
  * names.
  */
 function modelOf({ inputs, policy }: Pick<Stage, 'inputs' | 'policy'>): string {
-  const made = inputs.policy;
-  if (made !== undefined) return `${dataDir(stageDir('', made.key))}/policy`;
+  const trained = inputs.policy;
+  if (trained !== undefined) return `${dataDir(stageDir('', trained.key))}/policy`;
   return policy.type === 'pretrained' ? policy.uri : '';
 }

@@ -25,19 +25,22 @@ function llama(): CampaignSpec {
   return CampaignSpec.parse(spec);
 }
 
-/** A Temporal in which no workflow is open: there is none in this test. */
+/** A Temporal without open workflows. */
 const NOTHING_OPEN = {
   options: { namespace: 'default' },
   workflowService: { listWorkflowExecutions: async () => ({ executions: [], nextPageToken: new Uint8Array() }) },
 };
 
-/** Activities as a worker on Kubernetes has them; what they submit is noted. */
+/** The activities of a worker on Kubernetes. They record what they submit. */
 async function activitiesOnKubernetes() {
   const store = await temporaryFolder();
   const submitted: string[] = [];
   const executor = { submit: async ({ name }: { name: string }) => void submitted.push(name), refuse: () => null };
   const { activities, interceptors } = activityOptions({
-    ...{ store, projectRoot: PROJECT, executor, searchAttributes: false },
+    store,
+    projectRoot: PROJECT,
+    executor,
+    searchAttributes: false,
     client: NOTHING_OPEN,
     inputs: inputRules({}, { project: PROJECT, store }),
     log: pino({ level: 'silent' }),
@@ -66,8 +69,16 @@ test('a stage that the trainers cannot run gets neither a claim nor a Job, whoev
   const key = stageKey(planned);
   await writeStageFile(store, { ...planned, key });
   const start = {
-    ...{ campaignId: 'llama', campaignRun: 'run', arm: 'astro', request, key, token: 'token', ownerRun: 'run' },
-    ...{ microBatchScale: 1, earlierCheckpoints: 0, excludedNodes: [] },
+    campaignId: 'llama',
+    campaignRun: 'run',
+    arm: 'astro',
+    request,
+    key,
+    token: 'token',
+    ownerRun: 'run',
+    microBatchScale: 1,
+    earlierCheckpoints: 0,
+    excludedNodes: [],
   } satisfies StartAttempt;
   const started = act.run(activities.startAttempt, start);
   await expect(started).rejects.toMatchObject({ ...REFUSED, message: expect.stringMatching(WORDS) });

@@ -8,14 +8,14 @@ const waits = Run.parse({});
 const stops = Run.parse({ failures: { Unschedulable: { action: 'stop' } } });
 
 test.each([
-  { name: 'what can never run is given up at once', fits: 'never', run: waits, want: true },
-  { name: 'what has to wait is submitted, and waits in the cluster', fits: 'later', run: waits, want: false },
-  { name: 'a stage that is not to wait is given up', fits: 'later', run: stops, want: true },
+  { name: 'a job that can never run is given up at once', fits: 'never', run: waits, want: true },
+  { name: 'a job that has to wait is submitted, and waits in the cluster', fits: 'later', run: waits, want: false },
+  { name: 'a job of a stage that must not wait is given up', fits: 'later', run: stops, want: true },
 ] as const)('$name', ({ fits, run, want }) => {
   expect(isGivenUp({ fits, why: 'no room' }, run)).toBe(want);
 });
 
-test('an attempt that was not submitted ended as Unschedulable, in the words of the shortage, whoever looks', async () => {
+test('an attempt that was not submitted has failed as Unschedulable with the message of the shortage, for every worker', async () => {
   const store = await temporaryFolder();
   const job = { key: 'ab', attempt: 3 } as JobRef;
   expect(await unscheduled(store, job)).toBeNull();

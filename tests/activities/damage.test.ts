@@ -14,11 +14,12 @@ const bench = runningWorkbench();
 const jobsFolder = () => join(bench.home, 'jobs');
 let seed = 100;
 
-/** A campaign that has come to its search, which takes some seconds. */
+/** A campaign in its search stage, which takes some seconds. */
 async function searching(id: string, from = ++seed) {
   const settings = { steps: 100, stepMs: 50, only: ['search'] };
   const handle = await bench.client.workflow.start('campaign', {
-    ...{ taskQueue: 'orrery', workflowId: id },
+    taskQueue: 'orrery',
+    workflowId: id,
     args: [aCampaign({ name: id, seed: from, until: 'linearise', arms: [{ name: 'astro' }], settings })],
   });
   const search = await until(handle, 'running');
@@ -39,7 +40,7 @@ const half = async (path: string): Promise<void> => truncateSync(path, Math.floo
 const isDone = (handle: WorkflowHandle) => handle.result().then(() => 'completed');
 
 describe('a campaign completes', () => {
-  test('though the claim of a stage is cut in half while it runs, over a pause', async () => {
+  test('although the claim of a stage is cut in half while it runs, over a pause', async () => {
     const { handle, dir } = await searching('claim');
     await half(claimPath(dir, 0));
     await handle.executeUpdate('pause');
@@ -52,7 +53,7 @@ describe('a campaign completes', () => {
     ]);
   });
 
-  test('though its stage file is cut in half while it is paused', async () => {
+  test('although its stage file is cut in half while it is paused', async () => {
     const { handle, dir } = await searching('stage-file');
     await handle.executeUpdate('pause');
     await half(stageFilePath(dir));
@@ -60,14 +61,14 @@ describe('a campaign completes', () => {
     expect(await isDone(handle)).toBe('completed');
   });
 
-  test('though its stage file is cut in half while it runs: it is written anew, and nothing is done twice', async () => {
+  test('although its stage file is cut in half while it runs: the file is written again, and no work is done twice', async () => {
     const { handle, dir } = await searching('sealing');
     await half(stageFilePath(dir));
     expect(await isDone(handle)).toBe('completed');
     expect(await readFile(join(dir, 'journal/0.txt'), 'utf8')).toHaveLength(100);
   });
 
-  test('though the record of a job is cut in half while it runs: that is one crash, told by the name of the file', async () => {
+  test('although the record of a job is cut in half while it runs: that is one crash, whose message names the file', async () => {
     const { handle } = await searching('job-record');
     const job = (await readdir(jobsFolder())).find((name) => name.startsWith('job-record-search')) as string;
     await half(join(jobsFolder(), job, 'job.json'));
@@ -76,14 +77,14 @@ describe('a campaign completes', () => {
     expect(search.incidents).toMatchObject([{ class: 'Crashed', message: expect.stringContaining(`${job}/job.json`) }]);
   });
 
-  test('though the progress of a pod is no JSON', async () => {
+  test('although the progress of a pod is no JSON', async () => {
     const { handle, dir } = await searching('progress');
     await mkdir(join(dir, 'progress'), { recursive: true });
     writeFileSync(join(dir, 'progress/00000.json'), '{"done":');
     expect(await isDone(handle)).toBe('completed');
   });
 
-  test('beside one that takes a stage over whose claim does not parse', async () => {
+  test('when it takes over a stage whose claim does not parse', async () => {
     const first = await searching('first');
     await half(claimPath(first.dir, 0));
     const second = await searching('second', first.seed);
@@ -91,7 +92,7 @@ describe('a campaign completes', () => {
   });
 });
 
-test('a campaign is cancelled to its end though claim and record of its job do not parse', async () => {
+test('cancelling a campaign completes although the claim and the record of its job do not parse', async () => {
   const { handle, dir } = await searching('cancelled');
   const job = (await readdir(jobsFolder())).find((name) => name.startsWith('cancelled-search')) as string;
   await half(claimPath(dir, 0));

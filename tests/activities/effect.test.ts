@@ -3,11 +3,11 @@ import { noEffectOf } from '../../activities/effect.ts';
 import { type Counts, feedsTraining, parseCampaignSpec, planCampaign, type StageKind } from '../../spec/index.ts';
 import { aCampaign } from '../support/worker.ts';
 
-const look = (kind: StageKind, counts: Counts, config: unknown = {}, mayBeEmpty = false) =>
+const effectOf = (kind: StageKind, counts: Counts, config: unknown = {}, mayBeEmpty = false) =>
   noEffectOf({ kind, config }, counts, mayBeEmpty);
 
-/** Stages of which nothing came: their counts, and what a person is told. */
-const EMPTY: [kind: StageKind, counts: Counts, says: RegExp, config: object][] = [
+/** Stages whose work had no effect: their counts, and the message. */
+const EMPTY: [kind: StageKind, counts: Counts, message: RegExp, config: object][] = [
   [
     'search',
     { problems: 24, solved: 0, terminals: 13, rollouts: 988, unjudgedRollouts: 2 },
@@ -17,7 +17,7 @@ const EMPTY: [kind: StageKind, counts: Counts, says: RegExp, config: object][] =
   [
     'linearise',
     { problems: 24, solved: 7, rightSolutions: 9, rejectedBySelfEvaluation: 9, traces: 0 },
-    /^no trace came of 24 trees \(solved 7, rightSolutions 9, rejectedBySelfEvaluation 9\).*lower selfEvaluations \(8;/,
+    /^no trace came from 24 trees \(solved 7, rightSolutions 9, rejectedBySelfEvaluation 9\).*lower selfEvaluations \(8;/,
     { selfEvaluations: 8 },
   ],
   [
@@ -48,35 +48,37 @@ const UNJUDGED: [kind: StageKind, counts: Counts][] = [
   ['evaluate', { problems: 9, completions: 72, right: 0, unjudged: 72, timedOut: 49 }],
 ];
 
-describe('work of which nothing came', () => {
-  test.each(EMPTY)('%s %j', (kind, counts, says, config) => {
-    expect(look(kind, counts, config)?.words).toMatch(says);
-    expect(look(kind, counts, config)).toMatchObject({
+describe('work without any effect', () => {
+  test.each(EMPTY)('%s %j', (kind, counts, message, config) => {
+    expect(effectOf(kind, counts, config)?.message).toMatch(message);
+    expect(effectOf(kind, counts, config)).toMatchObject({
       isJudging: false,
-      words: expect.stringMatching(/another attempt comes to the same/),
+      message: expect.stringMatching(/another attempt would give the same result/),
     });
   });
 
-  test.each(EMPTY)('%s %j is a result like another where no training follows', (kind, counts, _, config) => {
-    expect(look(kind, counts, config, true)).toBeNull();
+  test.each(EMPTY)('%s %j is a normal result if no training follows', (kind, counts, _, config) => {
+    expect(effectOf(kind, counts, config, true)).toBeNull();
   });
 
-  test.each(UNJUDGED)('%s %j is never a result: another attempt may judge it', (kind, counts) => {
+  test.each(UNJUDGED)('%s %j is never a result, because another attempt may judge it', (kind, counts) => {
     for (const mayBeEmpty of [false, true]) {
-      expect(look(kind, counts, {}, mayBeEmpty)).toMatchObject({ isJudging: true });
-      expect(look(kind, counts, {}, mayBeEmpty)?.words).toMatch(/judge none of \d+ .* \(49 timed out\).*orrery retry/);
+      expect(effectOf(kind, counts, {}, mayBeEmpty)).toMatchObject({ isJudging: true });
+      expect(effectOf(kind, counts, {}, mayBeEmpty)?.message).toMatch(
+        /judge none of \d+ .* \(49 timed out\).*orrery retry/,
+      );
     }
   });
 
-  test('is not seen where a little came of it, or where counts do not say', () => {
-    expect(look('search', { problems: 24, solved: 1, rollouts: 50, unjudgedRollouts: 50 })).toBeNull();
-    expect(look('linearise', { problems: 24, traces: 1 })).toBeNull();
-    expect(look('rewrite', { traces: 60, solutions: 1, droppedSolutions: 59 })).toBeNull();
-    expect(look('curriculum', { candidates: 40, kept: 1 })).toBeNull();
-    expect(look('evaluate', { completions: 72, unjudged: 71 })).toBeNull();
-    expect(look('evaluate', { completions: 72, right: 0, unjudged: 0 })).toBeNull(); // all wrong is a result
+  test('is not reported if there was a little effect, or if counts do not say', () => {
+    expect(effectOf('search', { problems: 24, solved: 1, rollouts: 50, unjudgedRollouts: 50 })).toBeNull();
+    expect(effectOf('linearise', { problems: 24, traces: 1 })).toBeNull();
+    expect(effectOf('rewrite', { traces: 60, solutions: 1, droppedSolutions: 59 })).toBeNull();
+    expect(effectOf('curriculum', { candidates: 40, kept: 1 })).toBeNull();
+    expect(effectOf('evaluate', { completions: 72, unjudged: 71 })).toBeNull();
+    expect(effectOf('evaluate', { completions: 72, right: 0, unjudged: 0 })).toBeNull(); // all wrong is a result
     for (const kind of ['search', 'linearise', 'rewrite', 'curriculum', 'evaluate', 'sft', 'analyse'] as const) {
-      expect(look(kind, { steps: 3 })).toBeNull();
+      expect(effectOf(kind, { steps: 3 })).toBeNull();
     }
   });
 });
@@ -89,11 +91,10 @@ describe('a stage that training follows', () => {
   };
   const toRl = ['prepare', 'search', 'astro/linearise', 'astro/rewrite', 'astro/curriculum'];
 
-  test('is every one on the way to SFT or RL', () => expect(feeding()).toEqual(toRl));
-  test('is none where the campaign ends before SFT', () => {
+  test('is every stage on the way to SFT or RL', () => expect(feeding()).toEqual(toRl));
+  test('is none if the campaign ends before SFT', () => {
     expect(feeding('linearise')).toEqual([]);
     expect(feeding('rewrite')).toEqual([]);
   });
-  test('is no curriculum where the campaign ends with it', () =>
-    expect(feeding('curriculum')).toEqual(toRl.slice(0, -1)));
+  test('is no curriculum if the campaign ends with it', () => expect(feeding('curriculum')).toEqual(toRl.slice(0, -1)));
 });

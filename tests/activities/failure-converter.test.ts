@@ -9,14 +9,14 @@ beforeAll(async () => {
 }, 120_000);
 afterAll(() => bench?.close(), 60_000);
 
-/** Errors that no input causes today: what an activity calls may throw anything. */
+/** Errors that no input causes today. Code that an activity calls may throw anything. */
 const ERRORS = [
   () => new Error('half a pair: \ud800'),
   () => new Error('x'.repeat(5_000_000)),
   () => Object.assign(new Error('a cause', { cause: new Error(`\udfff${'y'.repeat(5_000_000)}`) }), { name: '\ud800' }),
 ];
 
-test('an error of any text fails an activity and nothing else: the worker goes on, and tries it again', async () => {
+test('an error with any text fails only the activity: the worker continues, and retries it', async () => {
   const errors = [...ERRORS];
   const told: string[] = [];
   const around = (activities: ActivityFunctions): object => ({
@@ -30,7 +30,9 @@ test('an error of any text fails an activity and nothing else: the worker goes o
   const worker = await createToyWorker(bench, around);
   const running = worker.run();
   const handle = await bench.client.workflow.start('campaign', {
-    ...{ taskQueue: 'orrery', workflowId: 'any-text', args: [aCampaign({ seed: 1 })] },
+    taskQueue: 'orrery',
+    workflowId: 'any-text',
+    args: [aCampaign({ seed: 1 })],
   });
   const error = await handle.result().catch((error: unknown) => error);
   for (let link: unknown = error; link instanceof Error; link = link.cause) told.push(link.message);

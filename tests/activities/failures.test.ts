@@ -8,7 +8,7 @@ import { failureOf } from '../../activities/failures.ts';
 import { InvalidInputError, remedyOf } from '../../spec/index.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
-/** What a real file system answers. */
+/** Errors of a real file system. */
 async function thrown(act: () => Promise<unknown>): Promise<NodeJS.ErrnoException> {
   try {
     await act();
@@ -19,8 +19,8 @@ async function thrown(act: () => Promise<unknown>): Promise<NodeJS.ErrnoExceptio
 }
 const coded = (code: string) => Object.assign(new Error(`${code}: something`), { code });
 
-describe('what an activity fails with', () => {
-  test('input that was refused is not tried again, in bounded words', () => {
+describe('the failure of an activity', () => {
+  test('for refused input is not retried, and its message is bounded', () => {
     const failure = failureOf(new InvalidInputError('it', [{ field: 'a', message: 'x'.repeat(1e6) }]), 1, false);
     expect(failure).toMatchObject({ type: 'InvalidInput', nonRetryable: true });
     expect((failure as Error).message.length).toBeLessThan(9000);
@@ -31,28 +31,31 @@ describe('what an activity fails with', () => {
     (code) => {
       for (const attempt of [1, 1000]) {
         expect(failureOf(coded(code), attempt, false)).toMatchObject({
-          ...{ type: 'DependencyDown', nonRetryable: false, message: expect.stringMatching(/ \(E\w+: something\)$/) },
+          type: 'DependencyDown',
+          nonRetryable: false,
+          message: expect.stringMatching(/ \(E\w+: something\)$/),
         });
       }
     },
   );
 
-  test('a folder in the place of a file is tried a few times, then told by its name', async () => {
+  test('for a folder in place of a file is retried a few times, then final with the name of the file', async () => {
     const folder = await temporaryFolder();
     const error = await thrown(() => writeFile(folder, 'x'));
     expect(failureOf(error, 1, false)).toMatchObject({ type: 'DependencyDown', nonRetryable: false });
     expect(failureOf(error, 5, false)).toMatchObject({
-      ...{ type: 'InvalidInput', nonRetryable: true },
+      type: 'InvalidInput',
+      nonRetryable: true,
       message: expect.stringMatching(new RegExp(`^expected a file in the store, but found a folder .*${folder}`)),
     });
   });
 
-  test('a file that is gone from a store that is there is not waited for for ever; with the whole store it is', () => {
+  test('for a missing file is final after some tries, but not if the whole store is missing', () => {
     expect(failureOf(coded('ENOENT'), 5, true)).toMatchObject({ nonRetryable: true });
     expect(failureOf(coded('ENOENT'), 1000, false)).toMatchObject({ nonRetryable: false });
   });
 
-  test('an error of ours stays as it is', () => {
+  test('for a fault of orrery is the error itself', () => {
     const error = new TypeError('x is not a function');
     expect(failureOf(error, 1, false)).toBe(error);
     const known = ApplicationFailure.nonRetryable('known');
@@ -60,7 +63,7 @@ describe('what an activity fails with', () => {
   });
 });
 
-describe('what the operating system says means another thing of an input than of the store', () => {
+describe('an error of the operating system means one thing for an input and another for the store', () => {
   test.each([
     ['EACCES', 'retry', 'invalid'],
     ['ENOENT', 'retry', 'invalid'],
@@ -72,7 +75,7 @@ describe('what the operating system says means another thing of an input than of
     expect([remedyOf(coded(code), 'store')?.remedy, remedyOf(coded(code), 'input')?.remedy]).toEqual([store, input]);
   });
 
-  test('and every code that a name can cause is sorted', async () => {
+  test('and every code that a name can cause has a class', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'orrery-test-'));
     try {
       await mkdir(join(folder, 'folder'));

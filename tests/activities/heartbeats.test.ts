@@ -4,22 +4,30 @@ import { describe, expect, test } from 'vitest';
 import { payloadConverter } from '../../activities/payload-converter.ts';
 import { watchProgress } from '../../activities/progress-watch.ts';
 
-/** Anyone who reaches Temporal may record a heartbeat for an activity; its next try is given the details. */
-describe('a heartbeat that is not ours', () => {
+/**
+ * Anyone who reaches Temporal may record a heartbeat for an activity. The next try of the activity gets its details.
+ */
+describe('a heartbeat of another program', () => {
   test.each([5, 'text', { idle: 5 }, { idle: [[0, { done: 1, ms: 'long' }]] }, { progress: {}, idle: [], message: 3 }])(
     'is forgotten: %j',
     async (heartbeatDetails) => {
       const environment = new MockActivityEnvironment({ heartbeatDetails });
       await environment.run(async () => {
         watchProgress({
-          ...{ read: async () => [], pods: () => [], isGang: false, says: () => null, stallTimeoutSeconds: 1 },
-          ...{ onProgress: async () => {}, onStall: () => {}, log: { warn: () => {} } },
+          read: async () => [],
+          pods: () => [],
+          isGang: false,
+          message: () => null,
+          stallTimeoutSeconds: 1,
+          onProgress: async () => {},
+          onStall: () => {},
+          log: { warn: () => {} },
         }).stop();
       });
     },
   );
 
-  test('is nothing where nobody can decode it, and all else is read as it is', () => {
+  test('is undefined if it cannot be decoded; everything else is decoded unchanged', () => {
     const encoding = (name: string) => ({ encoding: new TextEncoder().encode(name) });
     const bad = { metadata: encoding('foo/bar'), data: new Uint8Array() };
     const cut = { metadata: encoding('json/plain'), data: new TextEncoder().encode('{"idle":') };

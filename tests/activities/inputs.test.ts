@@ -33,7 +33,7 @@ const files = (paths: readonly string[]): Partial<CampaignSpecInput> => ({
   },
 });
 
-/** The innermost words that a campaign ended with. */
+/** The innermost failure message of a campaign. */
 async function endOf(id: string, spec: CampaignSpecInput): Promise<string> {
   try {
     await bench.client.workflow.execute('campaign', { taskQueue: 'orrery', workflowId: id, args: [spec] });
@@ -47,7 +47,7 @@ async function endOf(id: string, spec: CampaignSpecInput): Promise<string> {
 }
 
 describe('a campaign', () => {
-  test('whose files are FIFOs, folders or links out of the way ends with words, and holds nobody up', async () => {
+  test('whose files are FIFOs, folders or links to the outside fails with a message, and blocks no other campaign', async () => {
     const pipes = ['p1', 'p2', 'p3', 'p4', 'p5'].map((name) => join(folder, name));
     execFileSync('mkfifo', pipes);
     await symlink('/etc/passwd', join(folder, 'users.jsonl'));
@@ -62,7 +62,7 @@ describe('a campaign', () => {
     expect(ended).not.toContain('root:');
   });
 
-  test('that names a file of the system is told the setting, and nothing of the file', async () => {
+  test('that names a file of the system gets the name of the setting, and no content of the file', async () => {
     const [there, absent] = [
       await endOf('passwd', aCampaign(files(['/etc/passwd']))),
       await endOf('none', aCampaign(files(['/etc/nothing']))),
@@ -72,7 +72,7 @@ describe('a campaign', () => {
     expect(absent).toBe(there.replaceAll('passwd', 'nothing'));
   });
 
-  test('that names a password is refused without it', async () => {
+  test('that contains a password is refused, and the message omits the password', async () => {
     const address = 'https://user:geheim@example.org/a?sig=geheim';
     const ended = await endOf('password', aCampaign(files([address])));
     expect(ended).toMatch(/^InvalidInput: .*ORRERY_DATA_HEADERS/s);

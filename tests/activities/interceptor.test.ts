@@ -10,7 +10,7 @@ import { setHeartbeatDetails } from '../../activities/heartbeat.ts';
 import { activityOptions } from '../../activities/index.ts';
 import { answerOf } from '../../workflows/answers.ts';
 
-/** What `worker.ts` registers. No activity of this test gets as far as what it acts on. */
+/** The options that `worker.ts` registers. No activity of this test reaches its dependencies. */
 const { activities, interceptors } = activityOptions({ store: join(tmpdir(), 'no-store') } as Deps);
 
 type Act = (...input: unknown[]) => Promise<unknown>;
@@ -23,14 +23,14 @@ function environment() {
   return { act, beats };
 }
 
-/** What the operating system says when a disk is full. */
+/** The error of the operating system for a full disk. */
 const diskFull = () => Object.assign(new Error('ENOSPC: no space left on device'), { code: 'ENOSPC' });
 
 describe.concurrent.each(Object.entries(activities))('the activity %s', (_name, activity) => {
   test('heartbeats while it works, and answers with its times', async () => {
     const { act, beats } = environment();
     const before = Date.now();
-    // In its place one that is slow: all that its worker puts around it is real.
+    // A slow activity takes its place: all that the worker puts around it is real.
     const answer = await act.run(async () => {
       await sleep(1200);
       return 'done';
@@ -61,7 +61,7 @@ test('the heartbeats of an activity carry the details that it gives them', async
   expect(beats).toEqual([{ looks: 1 }, { looks: 2 }]);
 });
 
-test('an activity that is cancelled ends at once, whatever it waits for', async () => {
+test('a cancelled activity ends at once, whatever it waits for', async () => {
   const { act } = environment();
   const running = act.run(() => new Promise(() => heartbeat()));
   act.cancel('WORKER_SHUTDOWN');

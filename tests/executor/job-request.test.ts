@@ -10,18 +10,18 @@ describe('the name of a job', () => {
     expect(jobName('tiny', 'astro/sft', KEY, 3, 'token')).toBe('tiny-astro-sft-aaaaaaaa-3c469e-3');
   });
 
-  test('is a DNS label, however long or odd the campaign is called', () => {
+  test('is a DNS label, whatever the name of the campaign', () => {
     const name = jobName(`Ünïted ${'x'.repeat(100)} / 7`, 'direct/evaluate-rl', KEY, 12, 'token');
     expect(name).toMatch(/^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/);
     expect(`${name}-99999`.length).toBeLessThanOrEqual(63); // the host name of a rank
     expect(name).toMatch(/-aaaaaaaa-3c469e-12$/);
   });
 
-  test('begins with a letter, as the Service of a gang has to', () => {
+  test('begins with a letter, because the Service of a gang must', () => {
     expect(jobName('2026-tiny', 'search', KEY, 0, 'token')).toMatch(/^c-2026-tiny-search-/);
   });
 
-  test('differs by attempt, and by the claim behind it', () => {
+  test('differs by attempt, and by claim', () => {
     const names = [
       jobName('tiny', 'search', KEY, 0, 'a'),
       jobName('tiny', 'search', KEY, 1, 'a'),
@@ -43,7 +43,7 @@ describe('the programs of a stage', () => {
     }) satisfies Parameters<typeof programsOf>[0];
   const ref = { kind: 'pretrain' as const, key: KEY, digest: KEY };
 
-  test('are its own and the embedded policy server, where it says nothing else', () => {
+  test('are its own and the embedded policy server by default', () => {
     expect(programsOf(stage({}))).toMatchObject({
       main: { runtime: 'node', args: ['stages/main.ts'] },
       policyServer: { runtime: 'python', args: ['-m', 'orrery_trainers.serving.policy_server'] },
@@ -76,7 +76,7 @@ describe('progress reports to the campaign', () => {
     return Array.from({ length: ms / 1000 }, (_, second) => due(second * 1000)).filter(Boolean).length;
   };
 
-  test('come soon at first', () => expect(reportsWithin(60_000)).toBe(5));
+  test('come often at first', () => expect(reportsWithin(60_000)).toBe(5));
 
   test('are at most 60 in the first day, so that a stage of many days keeps a small history', () => {
     expect(reportsWithin(86_400_000)).toBeLessThanOrEqual(60);

@@ -61,7 +61,7 @@ describe('a stage of which nothing came', () => {
     expect(rewrite).toMatchObject({
       executions: 0,
       incidents: [
-        { class: 'NoEffect', message: expect.stringMatching(/^an earlier campaign had this stage, and 60 of 60/) },
+        { class: 'NoEffect', message: expect.stringMatching(/^an earlier campaign ran this stage, and 60 of 60/) },
       ],
     });
     await onwards.executeUpdate('retryStage', { args: [{ stage: 'astro/rewrite' }] });
