@@ -9,7 +9,7 @@ import type { JobSnapshot } from './status/job-snapshot.ts';
 import { type JobStatus, jobStatus } from './status/job-status.ts';
 import { JobSnapshots } from './status/snapshot.ts';
 
-/** What the executor acts on. */
+/** The dependencies of the executor. */
 export interface ClusterParts {
   readonly client: KubeClient;
   readonly settings: KubernetesSettings;
@@ -18,7 +18,7 @@ export interface ClusterParts {
   readonly log: Log;
 }
 
-/** The Jobs of one store in a namespace of a cluster, as its watches know them. */
+/** The Jobs of one store in a namespace of a cluster, as the watches report them. */
 export class Cluster implements ClusterParts {
   readonly client: KubeClient;
   readonly settings: KubernetesSettings;
@@ -55,7 +55,7 @@ export class Cluster implements ClusterParts {
     return { ...jobStatus(snapshot, this.settings.limits), snapshot };
   }
 
-  /** Checks after every change of a Job whether it is `done`. Returns when it is. */
+  /** Calls `done` after every change of a Job, and returns when it answers true. */
   async until(name: string, done: () => Promise<boolean>): Promise<void> {
     using changes = new JobChanges(this.cache, name);
     while (!(await done())) await changes.next();

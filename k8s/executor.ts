@@ -6,7 +6,7 @@ import { annotationOf, type Job, nameOf } from './api/objects.ts';
 import { createShortage } from './capacity/shortage.ts';
 import { type Cluster, LazyCluster } from './cluster.ts';
 import { diagnose } from './logs/diagnose.ts';
-import { logsForPerson } from './logs/logs.ts';
+import { formatLogs } from './logs/logs.ts';
 import { ANNOTATIONS, LABELS } from './manifests/labels.ts';
 import { kubernetesOutcome } from './status/outcome.ts';
 import { noteStopped } from './status/store-notes.ts';
@@ -19,7 +19,7 @@ export interface KubernetesExecutorOptions {
   /** Folder of the store, as this worker sees it. */
   readonly store: string;
   readonly log: Log;
-  /** For tests and benchmarks; made from the kubeconfig when not given. */
+  /** For tests and benchmarks; by default made from the kubeconfig. */
   readonly client?: KubeClient;
 }
 
@@ -58,7 +58,7 @@ export function createKubernetesExecutor({
     async logs(name, limits) {
       const opened = await cluster.open();
       const job = await opened.find(name);
-      return await logsForPerson(client, job === null ? [] : opened.cache.podsOf(job), limits);
+      return await formatLogs(client, job === null ? [] : opened.cache.podsOf(job), limits);
     },
     async diagnose(name) {
       try {

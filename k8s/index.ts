@@ -1,6 +1,6 @@
 export { createKubeClient, type KubeClient } from './api/client.ts';
 export { KubeError } from './api/errors.ts';
-export { qualifyJob, type Survey, surveyCluster } from './capacity/nodes.ts';
+export { type ClusterNodes, qualifyJob, readClusterNodes } from './capacity/nodes.ts';
 export { createKubernetesExecutor, type KubernetesExecutor, type KubernetesExecutorOptions } from './executor.ts';
 export { type LogLine, podLines } from './logs/follow.ts';
 export { gangObjects } from './manifests/gang.ts';

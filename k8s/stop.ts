@@ -1,12 +1,12 @@
 import { jobHasEnded } from '../executor/index.ts';
 import { annotationOf } from './api/objects.ts';
 import type { Cluster } from './cluster.ts';
-import { keepLogs } from './logs/logs.ts';
+import { saveLogs } from './logs/logs.ts';
 import { ANNOTATIONS } from './manifests/labels.ts';
 import { onlyLostPodsAreLeft } from './status/job-at-rest.ts';
 
 /**
- * Asks a Job to stop, and returns when nothing of it runs. The Job stays.
+ * Asks a Job to stop, and returns when nothing of it runs. The Job itself stays.
  * @param askedAt - when a worker first asked it to stop, ISO 8601
  */
 export async function suspendJob(cluster: Cluster, name: string, askedAt: string): Promise<void> {
@@ -18,7 +18,7 @@ export async function suspendJob(cluster: Cluster, name: string, askedAt: string
   const { observation, snapshot } = await cluster.statusOf(job);
   if (jobHasEnded(observation)) return;
   if (annotationOf(job, ANNOTATIONS.stoppedAt) === null) {
-    await keepLogs(client, store, job, snapshot.pods, log);
+    await saveLogs(client, store, job, snapshot.pods, log);
     const annotations = { [ANNOTATIONS.stoppedAt]: askedAt };
     const changed = await client.patchJob(name, { annotations, spec: { suspend: true } });
     if (changed !== null) cache.note(changed);
@@ -36,7 +36,7 @@ export async function removeJob(cluster: Cluster, name: string): Promise<void> {
   const job = await client.getJob(name);
   if (job === null) return;
   await cache.ready();
-  await keepLogs(client, store, job, cache.podsOf(job), log);
+  await saveLogs(client, store, job, cache.podsOf(job), log);
   await client.deleteJob(name);
   const uid = job.metadata?.uid;
   await cluster.until(name, async () => {

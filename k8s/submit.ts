@@ -25,10 +25,10 @@ export async function submitJob(cluster: Cluster, request: JobRequest): Promise<
     if (job === null) return await submitJob(cluster, request);
     refuseForeignJob(job, request);
     cache.note(job);
-    // For an adopted job too: the worker that created it may have died before this line.
+    // Also for an adopted job: the worker that created it may have died before this line.
     if (request.gang && stopped === null) await createGangObjects(cluster, wanted, job);
     log.info({ job: request.name }, created === null ? 'job adopted' : 'job submitted');
-    // A stop may come while the Job is created. One of the two sides sees the other.
+    // A stop may come while the Job is created. One of the two workers sees the request of the other.
     const askedAt = stopped === null ? await stoppedSince(store, request.name) : null;
     if (askedAt !== null) await suspendJob(cluster, request.name, askedAt);
   } catch (error) {

@@ -4,7 +4,7 @@ import { type Job, nameOf, type Pod } from './api/objects.ts';
 import { retryUntilAborted } from './api/retry.ts';
 import type { Cluster } from './cluster.ts';
 import { JobChanges } from './job-changes.ts';
-import { keepLogs } from './logs/logs.ts';
+import { saveLogs } from './logs/logs.ts';
 import { ANNOTATIONS, LABELS } from './manifests/labels.ts';
 import { removedJob } from './status/job-failure.ts';
 import type { JobSnapshot } from './status/job-snapshot.ts';
@@ -12,12 +12,15 @@ import type { JobFailure } from './status/pod-failure.ts';
 import { hasEnded } from './status/pod-state.ts';
 import { stoppedSince } from './status/store-notes.ts';
 
-/** The Job and its pods have watches of their own: the end of a pod may arrive a moment after the end of its Job. */
+/** The Job and its pods have separate watches: the end of a pod may arrive shortly after the end of its Job. */
 const LATE_POD_MS = 1000;
-/** Longest time to save the logs of a failed job before its end is reported. */
-const KEEP_LOGS_MS = 10_000;
+/** Logs of a failed job are saved before its end is reported, for at most this time. */
+const SAVE_LOGS_MS = 10_000;
 
-/** A Job now and after every change, until it has ended or `signal` aborts. Ends a Job that cannot succeed. */
+/**
+ * The state of a Job now and after every change, until it has ended or `signal` aborts. Ends a Job that can never
+ * succeed.
+ */
 export async function* watchJob(cluster: Cluster, name: string, signal: AbortSignal): AsyncGenerator<JobObservation> {
   const { cache, store, settings, log } = cluster;
   // Stop waiting when the caller aborts, even while the API server is unreachable.
@@ -53,7 +56,7 @@ export async function* watchJob(cluster: Cluster, name: string, signal: AbortSig
   }
 }
 
-/** The end of a Job once the ends of its pods are known too. Keeps their logs. */
+/** The last observation of a Job, once the ends of its pods are known too. Saves their logs. */
 async function finalObservation(
   cluster: Cluster,
   job: Job,
@@ -64,13 +67,13 @@ async function finalObservation(
   if (isFailed) await fetchPods(cluster, job, signal);
   else await waitForPods(cluster, job);
   const { observation, snapshot } = await cluster.statusOf(job);
-  const keeping = keepLogs(client, store, job, snapshot.pods, log);
-  // Nobody waits for the logs of a job that succeeded.
-  if (isFailed) await Promise.race([keeping, sleep(KEEP_LOGS_MS)]);
+  const keeping = saveLogs(client, store, job, snapshot.pods, log);
+  // The logs of a successful job block nothing.
+  if (isFailed) await Promise.race([keeping, sleep(SAVE_LOGS_MS)]);
   return observation;
 }
 
-/** Asks once for the pods of a failed Job: the end of one may not have arrived yet. */
+/** Lists the pods of a failed Job once, because the end of one may not have arrived yet. */
 async function fetchPods({ client, cache, log }: Cluster, job: Job, signal: AbortSignal): Promise<void> {
   const labels = `${LABELS.jobName}=${nameOf(job)}`;
   const page = await retryUntilAborted(() => client.list('pods', { labels }, null), signal, log);
@@ -91,13 +94,13 @@ async function giveUpJob(
   snapshot: JobSnapshot,
   signal: AbortSignal,
 ): Promise<void> {
-  await keepLogs(client, store, job, snapshot.pods, log);
+  await saveLogs(client, store, job, snapshot.pods, log);
   const annotations = { [ANNOTATIONS.givenUp]: JSON.stringify(why) };
   const change = { annotations, spec: { suspend: true } };
   const changed = await retryUntilAborted(() => client.patchJob(nameOf(job), change), signal, log);
   if (changed === undefined) return;
-  // Gone meanwhile. It is not asked for again before the watch reports that.
+  // The Job is gone. This avoids further requests before the watch reports that.
   if (changed === null) return cache.noteGone(job);
-  log.warn({ job: nameOf(job), failure: why.class, why: why.message }, 'job is given up');
+  log.warn({ job: nameOf(job), failure: why.class, why: why.message }, 'job given up');
   cache.note(changed);
 }

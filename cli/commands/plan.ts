@@ -60,13 +60,13 @@ async function plan(file: string, options: PlanOptions): Promise<ExitCode> {
  */
 async function qualifications(spec: CampaignSpec, file: string | null): Promise<Map<string, Qualification>> {
   // The client library loads slowly, and most plans do not need it.
-  const { createKubeClient, qualifyJob, readKubernetesSettings, surveyCluster } = await import('../../k8s/index.ts');
+  const { createKubeClient, qualifyJob, readKubernetesSettings, readClusterNodes } = await import('../../k8s/index.ts');
   const settings = file === null ? PLACEHOLDER_SETTINGS : readKubernetesSettings(file);
   const refuse = (problem: string, remedy: string, cause?: unknown): never => {
     throw new CommandError(EXIT.unavailable, problem, remedy, { cause });
   };
   const survey = await Promise.resolve()
-    .then(() => surveyCluster(createKubeClient(settings.namespace, settings.context)))
+    .then(() => readClusterNodes(createKubeClient(settings.namespace, settings.context)))
     .catch((error: unknown) =>
       refuse(`cannot read the cluster: ${errorMessage(error)}`, 'name the cluster with KUBECONFIG', error),
     );

@@ -9,9 +9,10 @@ import { watchRequests } from './watch.ts';
 export type KubeClient = ReturnType<typeof createKubeClient>;
 
 /**
- * Every request that orrery sends to an API server. Only this folder uses the client library. Absence is null; everything else that goes wrong is
- * a `KubeError`.
- * @param context - of the kubeconfig (`KUBECONFIG`, `~/.kube/config`, else the service account of this pod); the current one when not given
+ * All requests of orrery to an API server. Only this folder uses the client library. Absence is null; every other fault
+ * is a `KubeError`.
+ * @param context - of the kubeconfig (`KUBECONFIG`, `~/.kube/config`, else the service account of this pod); by default
+ *   the current one
  */
 export function createKubeClient(namespace: string, context?: string) {
   const connection = connect(namespace, context);

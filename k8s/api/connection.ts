@@ -26,7 +26,8 @@ export interface Connection {
 }
 
 /**
- * @param context - of the kubeconfig (`KUBECONFIG`, `~/.kube/config`, else the service account of this pod); the current one when not given
+ * @param context - of the kubeconfig (`KUBECONFIG`, `~/.kube/config`, else the service account of this pod); by default
+ *   the current one
  * @throws KubeError when there is no such context
  */
 export function connect(namespace: string, context?: string): Connection {
@@ -35,7 +36,7 @@ export function connect(namespace: string, context?: string): Connection {
   if (context !== undefined) config.setCurrentContext(context);
   const cluster = config.getCurrentCluster();
   if (cluster === null) {
-    const answer = { status: 0, words: `there is no context ${context}`, retryAfterSeconds: null };
+    const answer = { status: 0, message: `there is no context ${context}`, retryAfterSeconds: null };
     throw new KubeError('read the kubeconfig', answer, null);
   }
   const requests = new Map<string, number>();
@@ -52,14 +53,17 @@ export function connect(namespace: string, context?: string): Connection {
     promiseMiddleware: [{ pre: prepare, post: async (response) => response }],
   });
   return {
-    ...{ namespace, config, requests, count },
+    namespace,
+    config,
+    requests,
+    count,
     batch: new BatchV1Api(configuration),
     core: new CoreV1Api(configuration),
     custom: new CustomObjectsApi(configuration),
   };
 }
 
-/** `/apis/batch/v1/namespaces/x/jobs/y?...` -> `jobs`; a subresource as `pods/log`. */
+/** `/apis/batch/v1/namespaces/x/jobs/y?...` -> `jobs`; a subresource is `pods/log`. */
 function resourceOf(url: string): string {
   const parts = new URL(url).pathname.split('/').filter((part) => part !== '');
   const after = parts.indexOf('namespaces');

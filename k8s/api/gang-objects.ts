@@ -3,9 +3,9 @@ import type { Connection } from './connection.ts';
 import { nameOf, type Service } from './objects.ts';
 import { sendOrNull } from './request.ts';
 
-/** Requests about what a gang needs beside its Job, and about objects of other controllers. */
+/** Requests for the objects of a gang beside its Job, and for objects of other controllers. */
 export const gangRequests = ({ core, custom, namespace }: Connection) => ({
-  /** A Service of this name that stands is left as it is. */
+  /** Creates a Service. An existing one of this name is left unchanged. */
   async createService(service: Service): Promise<void> {
     const body = service as unknown as V1Service;
     const create = () => core.createNamespacedService({ namespace, body });
@@ -13,8 +13,8 @@ export const gangRequests = ({ core, custom, namespace }: Connection) => ({
   },
 
   /**
-   * Creates an object of a resource that not every cluster serves. One of this name that stands is left as it is.
-   * @returns false where the cluster does not serve the resource
+   * Creates an object of a resource that some clusters do not serve. An existing one of this name is left unchanged.
+   * @returns false if the cluster does not serve the resource
    */
   async createCustom(group: string, version: string, plural: string, body: object): Promise<boolean> {
     const create = () => custom.createNamespacedCustomObject({ group, version, plural, namespace, body });
@@ -24,7 +24,7 @@ export const gangRequests = ({ core, custom, namespace }: Connection) => ({
     return created !== null;
   },
 
-  /** Empty where the cluster does not serve the resource, or the worker may not read it. */
+  /** Empty if the cluster does not serve the resource, or the worker may not read it. */
   async listCustom(group: string, version: string, plural: string, labelSelector: string): Promise<unknown[]> {
     const request = () => custom.listNamespacedCustomObject({ group, version, plural, namespace, labelSelector });
     const list = await sendOrNull(`list ${plural}`, [403, 404], request);

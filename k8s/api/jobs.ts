@@ -3,20 +3,20 @@ import type { Connection } from './connection.ts';
 import { type Job, nameOf, wire } from './objects.ts';
 import { sendOrNull } from './request.ts';
 
-/** What is changed of a Job that stands. */
+/** A change of an existing Job. */
 export interface JobChange {
   readonly annotations: Readonly<Record<string, string>>;
   readonly spec: { readonly suspend: boolean };
 }
 
-/** Requests about Jobs. */
+/** Requests for Jobs. */
 export const jobRequests = ({ batch, namespace }: Connection) => ({
   async getJob(name: string): Promise<Job | null> {
     const job = await sendOrNull(`get Job ${name}`, [404], () => batch.readNamespacedJob({ namespace, name }));
     return job === null ? null : wire(job);
   },
 
-  /** Null when a Job of this name stands. */
+  /** Null if a Job of this name exists. */
   async createJob(job: Job): Promise<Job | null> {
     const body = job as unknown as V1Job;
     const create = () => batch.createNamespacedJob({ namespace, body });
@@ -24,14 +24,14 @@ export const jobRequests = ({ batch, namespace }: Connection) => ({
     return created === null ? null : wire(created);
   },
 
-  /** Null when the Job is gone. */
+  /** Null if the Job is gone. */
   async patchJob(name: string, change: JobChange): Promise<Job | null> {
     const patch = () => batch.patchNamespacedJob({ namespace, name, body: jsonPatch(change) });
     const job = await sendOrNull(`change Job ${name}`, [404], patch);
     return job === null ? null : wire(job);
   },
 
-  /** Kubernetes removes the Job once its pods and its Service are gone. */
+  /** Deletes a Job. Kubernetes removes it after its pods and its Service. */
   async deleteJob(name: string): Promise<void> {
     const body = { propagationPolicy: 'Foreground' };
     await sendOrNull(`delete Job ${name}`, [404], () => batch.deleteNamespacedJob({ namespace, name, body }));

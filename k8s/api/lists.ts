@@ -2,7 +2,7 @@ import type { Connection } from './connection.ts';
 import { type KubeObject, wire } from './objects.ts';
 import { send } from './request.ts';
 
-/** What is watched, and where it lies in the API. */
+/** The watched resources, and their paths in the API. */
 export const WATCHED = {
   jobs: '/apis/batch/v1',
   pods: '/api/v1',
@@ -30,7 +30,7 @@ export const queryOf = ({ labels, fields }: Selection) => ({
 });
 
 export const listRequests = ({ batch, core, namespace }: Connection) => ({
-  /** One page of what is selected. @param next - token of the page; null for the first */
+  /** One page of the selected objects. @param next - token of the page; null for the first */
   async list(what: Watched, selection: Selection, next: string | null): Promise<Page> {
     const query = { namespace, limit: PAGE, ...queryOf(selection), ...(next === null ? {} : { _continue: next }) };
     const page = await send(`list ${what}`, async () => {

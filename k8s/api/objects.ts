@@ -1,6 +1,6 @@
 import type { CoreV1Event, V1Job, V1Node, V1Pod, V1Service } from '@kubernetes/client-node';
 
-/** An object as it stands in JSON: times are text. The client library's types have them as `Date`, which watches do not give. */
+/** An object as JSON: times are text. The types of the client library have `Date`, but watches give text. */
 export type Wire<T> = T extends Date
   ? string
   : T extends readonly (infer E)[]
@@ -24,12 +24,12 @@ export interface KubeObject {
   };
 }
 
-/** From the client library's form to that of the wire. */
+/** Turns an object of the client library into its JSON form. */
 export const wire = <T>(object: T): Wire<T> => JSON.parse(JSON.stringify(object)) as Wire<T>;
 
 export const nameOf = ({ metadata }: KubeObject): string => metadata?.name ?? '';
 
-/** ms since the epoch; null where there is no time. */
+/** ms since the epoch; null without a time. */
 export const timeOf = (text: string | undefined): number | null => (text === undefined ? null : Date.parse(text));
 
 interface Condition {

@@ -11,19 +11,23 @@ export interface LogLimit {
   readonly limitBytes: number;
 }
 
-/** What containers print, and commands in them. */
+/** Requests for the output of containers, and for commands in them. */
 export const podStreams = ({ config, core, namespace }: Connection) => ({
-  /** The end of what a container has printed. Null where there is no such pod, the container has not started, or its log is gone. */
+  /**
+   * The end of the log of a container. Null if the pod does not exist, the container has not started, or its log is
+   * gone.
+   */
   async podLog(name: string, container: string, limit: LogLimit): Promise<string | null> {
     const read = () => core.readNamespacedPodLog({ namespace, name, container, ...limit });
     return await sendOrNull(`read the log of ${name}`, [400, 404], read);
   },
 
-  /** What a container prints, from its beginning and live, until it ends or `signal` aborts. */
+  /** The output of a container, from its beginning and live, until it ends or `signal` aborts. */
   async *followLog(name: string, container: string, signal: AbortSignal): AsyncGenerator<string> {
     const operation = `follow the log of ${name}`;
     const stream = new PassThrough();
-    // The library does not handle errors of the response. Unhandled, a connection that breaks would end the process.
+    // The library does not handle errors of the response. An unhandled one would end the process when the connection
+    // breaks.
     stream.once('pipe', (response) => response.once('error', (error) => stream.destroy(error)));
     const open = () => new PodLog(config).log(namespace, name, container, stream, { follow: true });
     const controller = await send(operation, open);
@@ -40,7 +44,10 @@ export const podStreams = ({ config, core, namespace }: Connection) => ({
     }
   },
 
-  /** Runs a command in a container. @returns its output. @throws KubeError where the worker may not do that, or it takes longer */
+  /**
+   * Runs a command in a container. @returns its output. @throws KubeError if the worker may not do that, or after
+   * `timeoutMs`
+   */
   exec: async (name: string, container: string, command: string[], timeoutMs: number): Promise<string> =>
     await send(`exec in ${name}`, async () => {
       const output = new PassThrough();

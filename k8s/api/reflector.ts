@@ -4,7 +4,7 @@ import type { Page } from './lists.ts';
 import { type KubeObject, nameOf } from './objects.ts';
 import type { WatchEvent } from './watch.ts';
 
-/** Where a reflector gets its objects from. */
+/** The source of the objects of a reflector. */
 export interface Source {
   list(next: string | null): Promise<Page>;
   watch(resourceVersion: string, signal: AbortSignal): AsyncIterable<WatchEvent>;
@@ -12,32 +12,36 @@ export interface Source {
 
 export interface ReflectorOptions {
   readonly source: Source;
-  /** The object as it is now; of one that is gone, as it was last. */
+  /** Called with the current object, or with the last state of a deleted one. */
   readonly onChange: (object: KubeObject, change: 'there' | 'gone') => void;
-  /** Whether what is known is kept up to date at this moment. Silence is not knowledge: while it is false nothing is to be concluded from time. */
+  /** Called when the objects become current or stale. While they are stale, time proves nothing. */
   readonly onLive: (live: boolean) => void;
-  /** Told when the server does not answer, or refuses. */
+  /** Called when the server does not answer, or refuses. */
   readonly onTrouble: (error: KubeError) => void;
   readonly signal: AbortSignal;
-  /** In [0, 1); tests hand in their own, and their own clock. */
+  /** In [0, 1); tests pass their own, and their own clock. */
   readonly random?: () => number;
   readonly wait?: (ms: number, signal: AbortSignal) => Promise<void>;
 }
 
-/** Waits between two tries: 0.2 s, doubled up to 3 s, so that the truth is known within 5 s of the return of a server. *Ours*. */
+/**
+ * Waits between two tries: 0.2 s, doubled up to 3 s, so that the state is current within 5 s after a server returns.
+ * *Ours*.
+ */
 export const BACKOFF = { firstMs: 200, mostMs: 3000 } as const;
 /**
- * A refusal (403) is not mended within seconds; but an API server that has just started refuses for some, before it has read its roles. So the
- * waits are doubled from the first one on, up to this. *Ours*.
+ * Longest wait after refusals (403), which mostly last. The waits are doubled from the first one on, because an API
+ * server that has just started refuses for some seconds, until it has read its roles. *Ours*.
  */
 const REFUSED_MS = 30_000;
 
 /**
- * Lists, then watches, for ever: after a lost connection from where it was, and anew where the server does not know that any more (410).
- * Every object is told at least once, and its end too, also if it came while nobody watched.
+ * Lists, then watches, until aborted. After a lost connection it continues at its last version, and lists again if the
+ * server no longer knows that version (410). Every object is reported at least once. Its end is reported too, even if
+ * it came between two watches.
  */
 export async function reflect(options: ReflectorOptions): Promise<void> {
-  const { source, onChange, onLive, onTrouble, signal, random = Math.random, wait = waited } = options;
+  const { source, onChange, onLive, onTrouble, signal, random = Math.random, wait = pause } = options;
   const known = new Map<string, KubeObject>();
   let version: string | null = null;
   let failures = 0;
@@ -55,9 +59,9 @@ export async function reflect(options: ReflectorOptions): Promise<void> {
         failures = 0;
         version = object.metadata?.resourceVersion ?? version;
         if (type === 'BOOKMARK') continue;
-        tell(object, type === 'DELETED' ? 'gone' : 'there');
+        report(object, type === 'DELETED' ? 'gone' : 'there');
       }
-      // The server ends every watch after some minutes: what follows is the next one.
+      // The server ends every watch after some minutes. The next one follows.
       failures = Math.max(0, failures - 1);
     } catch (error) {
       if (signal.aborted) break;
@@ -79,15 +83,15 @@ export async function reflect(options: ReflectorOptions): Promise<void> {
       page = await source.list(next);
       for (const object of page.items) {
         found.add(idOf(object));
-        tell(object, 'there');
+        report(object, 'there');
       }
       next = page.next;
     } while (next !== null);
-    for (const [id, object] of known) if (!found.has(id)) tell(object, 'gone');
+    for (const [id, object] of known) if (!found.has(id)) report(object, 'gone');
     return page.resourceVersion;
   }
 
-  function tell(object: KubeObject, change: 'there' | 'gone'): void {
+  function report(object: KubeObject, change: 'there' | 'gone'): void {
     if (change === 'there') known.set(idOf(object), object);
     else known.delete(idOf(object));
     onChange(object, change);
@@ -98,7 +102,7 @@ const isRefused = (error: KubeError): boolean => !error.retryable && error.statu
 
 /**
  * How long to wait after the n-th failure, or refusal, in a row. Pure.
- * @param chance - in [0, 1): many workers that lost the same server do not come back at the same moment
+ * @param chance - in [0, 1): spreads many workers that lost the same server
  */
 export function pauseAfter(error: KubeError, failures: number, chance: number): number {
   if (error.status === 410) return 0;
@@ -109,4 +113,4 @@ export function pauseAfter(error: KubeError, failures: number, chance: number): 
 
 const idOf = (object: KubeObject): string => object.metadata?.uid ?? nameOf(object);
 
-const waited = (ms: number, signal: AbortSignal): Promise<void> => sleep(ms, undefined, { signal }).catch(() => {});
+const pause = (ms: number, signal: AbortSignal): Promise<void> => sleep(ms, undefined, { signal }).catch(() => {});

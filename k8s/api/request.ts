@@ -1,6 +1,6 @@
 import { hasStatus, kubeError } from './errors.ts';
 
-/** Sends a request. @throws KubeError for everything that goes wrong, with `operation` in its message */
+/** Sends a request. @throws KubeError for every fault, with `operation` in its message */
 export async function send<T>(operation: string, request: () => Promise<T>): Promise<T> {
   try {
     return await request();
@@ -9,7 +9,7 @@ export async function send<T>(operation: string, request: () => Promise<T>): Pro
   }
 }
 
-/** As {@link send}, but an answer with one of these HTTP statuses is an answer: null. */
+/** Like {@link send}, but returns null for these HTTP statuses. */
 export async function sendOrNull<T>(
   operation: string,
   statuses: readonly number[],

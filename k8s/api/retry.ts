@@ -4,20 +4,20 @@ import type { Log } from './log.ts';
 import { pauseAfter } from './reflector.ts';
 
 /**
- * Asks the API server until it answers, with growing pauses. A refusal is an answer.
- * @returns undefined when `signal` aborts first
+ * Repeats a request with growing pauses until the API server answers. A refusal is an answer.
+ * @returns undefined if `signal` aborts first
  */
 export async function retryUntilAborted<T>(
-  ask: () => Promise<T>,
+  send: () => Promise<T>,
   signal: AbortSignal,
   log: Log,
 ): Promise<T | undefined> {
   for (let failures = 1; !signal.aborted; failures += 1) {
     try {
-      return await ask();
+      return await send();
     } catch (error) {
       if (!(error instanceof KubeError) || !error.retryable) throw error;
-      log.info({ error: error.message, failures }, 'the cluster is asked again');
+      log.info({ error: error.message, failures }, 'request to the API server failed: retrying');
       await sleep(pauseAfter(error, failures, Math.random()), undefined, { signal }).catch(() => {});
     }
   }

@@ -1,13 +1,13 @@
 import { type KubeEvent, type KubeObject, timeOf } from './objects.ts';
 
-/** Warnings of one object that are kept: the newest say what is wrong. */
+/** Warnings kept of one object: the newest say what is wrong. */
 const KEPT = 10;
-/** Objects whose warnings are kept: those with the latest warnings. */
+/** Number of objects whose warnings are kept: those with the latest warnings. */
 const OBJECTS_KEPT = 5000;
 
 /** The latest warnings (Events of type Warning) of the objects of a namespace. */
 export class Warnings {
-  /** By uid of the object that they are about, the object with the oldest news first. */
+  /** By uid of the object that they are about. The object with the oldest warning comes first. */
   readonly #events = new Map<string, KubeEvent[]>();
 
   note(event: KubeEvent): void {

@@ -12,7 +12,8 @@ import { Warnings } from './warnings.ts';
 type Change = 'there' | 'gone';
 
 /**
- * All Jobs and pods of one store, and the warnings of its namespace, as they are now: three watches per worker, however many Jobs there are.
+ * The current Jobs and pods of one store, and the warnings of its namespace. A worker has three watches, however many
+ * Jobs there are.
  */
 export class WatchCache {
   readonly #client: Pick<KubeClient, 'list' | 'watch'>;
@@ -25,7 +26,7 @@ export class WatchCache {
   /** By Job. */
   readonly #listeners = new Map<string, Set<() => void>>();
   readonly #closing = new AbortController();
-  #isBegun = false;
+  #isStarted = false;
 
   /** @param instance - name of the store */
   constructor(client: Pick<KubeClient, 'list' | 'watch'>, instance: string, log: Log) {
@@ -34,9 +35,9 @@ export class WatchCache {
     this.#connection = new ConnectionState(log);
   }
 
-  /** Begins to watch, and resolves once Jobs and pods have been listed. Rejects with the reason of `signal`. */
+  /** Starts the watches, and resolves once Jobs and pods have been listed. Rejects with the reason of `signal`. */
   async ready(signal?: AbortSignal): Promise<void> {
-    this.#begin();
+    this.#start();
     const { started } = this.#connection;
     if (signal === undefined) return await started;
     const { promise: aborted, reject } = Promise.withResolvers<never>();
@@ -72,12 +73,12 @@ export class WatchCache {
     return this.#warnings.of(object);
   }
 
-  /** Takes in what a request answered before the watch did: a Job that was just created. */
+  /** Adds a Job that a request returned before the watch did. */
   note(job: Job): void {
     this.#onJob(job, 'there');
   }
 
-  /** As {@link note}, for a Job that does not exist any more. */
+  /** Like {@link note}, for a Job that no longer exists. */
   noteGone(job: Job): void {
     this.#onJob(job, 'gone');
   }
@@ -100,13 +101,13 @@ export class WatchCache {
     this.#closing.abort();
   }
 
-  #begin(): void {
-    if (this.#isBegun) return;
-    this.#isBegun = true;
+  #start(): void {
+    if (this.#isStarted) return;
+    this.#isStarted = true;
     const ours: Selection = { labels: selectorOf(this.#instance) };
     void this.#watch('jobs', ours, (object, change) => this.#onJob(object, change));
     void this.#watch('pods', ours, (object, change) => this.#onPod(object, change));
-    // Events do not carry our labels. Everything but warnings is in the conditions of the objects.
+    // Events do not carry our labels. The conditions of the objects say everything except warnings.
     void this.#watch('events', { fields: 'type=Warning' }, (object, change) => this.#onEvent(object, change));
   }
 
@@ -135,7 +136,7 @@ export class WatchCache {
       if (known !== undefined && isSame && isOlder(object, known)) return;
       this.#jobs.set(name, object as Job);
     } else {
-      // Another Job of the same name may stand already.
+      // Another Job of the same name may exist already.
       if (isSame) this.#jobs.delete(name);
       if (!this.#jobs.has(name)) this.#pods.delete(name);
     }
@@ -171,6 +172,6 @@ export class WatchCache {
   }
 }
 
-/** Versions grow; those of one resource may be compared as numbers (KEP-5504). */
+/** Versions of one resource grow, and may be compared as numbers (KEP-5504). */
 const isOlder = (a: KubeObject, b: KubeObject): boolean =>
   BigInt(a.metadata?.resourceVersion ?? 0) < BigInt(b.metadata?.resourceVersion ?? 0);

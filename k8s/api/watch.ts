@@ -5,16 +5,17 @@ import { kubeError } from './errors.ts';
 import { queryOf, type Selection, WATCHED, type Watched } from './lists.ts';
 import type { KubeObject } from './objects.ts';
 
-/** `OPEN` is ours: the server has accepted the watch, and reports what happens from now on. */
+/** `OPEN` is an event of ours: the server has accepted the watch, and reports all later changes. */
 export type WatchEvent =
   | { readonly type: 'ADDED' | 'MODIFIED' | 'DELETED' | 'BOOKMARK'; readonly object: KubeObject }
   | { readonly type: 'OPEN' };
 
-/** Bookmarks come every minute: a watch that is silent for longer is dead, whatever TCP says. */
+/** Bookmarks come every minute. A watch that is silent for longer is dead, even if TCP has not noticed. */
 const WATCH_SILENCE_MS = 120_000;
 /**
- * The server closes a watch after so long, and the client opens the next. Each gets a different time, so that they do not all come at once. The
- * API server has no watch cache for events, and so sends no bookmarks: their watch ends before its silence could count as death.
+ * The server closes a watch after this time, and the client opens the next. The times are random, so that they do not
+ * all expire at once. The API server has no watch cache for events, so it sends no bookmarks: a watch of events ends
+ * before its silence could count as death.
  */
 const WATCH_SECONDS: Readonly<Record<Watched, { readonly least: number; readonly spread: number }>> = {
   jobs: { least: 240, spread: 120 },
@@ -23,14 +24,14 @@ const WATCH_SECONDS: Readonly<Record<Watched, { readonly least: number; readonly
 };
 
 export function watchRequests({ config, namespace, count }: Connection) {
-  /** Watches that are open, and the most that were at a time. For benchmarks. */
+  /** Open watches, and the most that were open at a time. For benchmarks. */
   const watches = { now: 0, most: 0 };
   return {
     watches,
 
     /**
-     * Changes from `resourceVersion` on, until the server closes the watch.
-     * @throws KubeError 410 when the server does not know that version any more
+     * Changes after `resourceVersion`, until the server closes the watch.
+     * @throws KubeError 410 when the server no longer knows that version
      */
     async *watch(
       what: Watched,
@@ -43,7 +44,9 @@ export function watchRequests({ config, namespace, count }: Connection) {
       watches.most = Math.max(watches.most, watches.now);
       const { least, spread } = WATCH_SECONDS[what];
       const query = {
-        ...{ resourceVersion, allowWatchBookmarks: true, ...queryOf(selection) },
+        resourceVersion,
+        allowWatchBookmarks: true,
+        ...queryOf(selection),
         timeoutSeconds: least + Math.floor(Math.random() * spread),
       };
       try {

@@ -4,10 +4,10 @@ import type { KubernetesSettings } from '../../spec/index.ts';
 import type { KubeClient } from '../api/client.ts';
 import { needOf, nodeFacts, podFacts } from './facts.ts';
 
-/** Nodes and pods of a cluster, as far as the worker may list them. */
-export interface Survey {
+/** The nodes of a cluster, and the pods on them. */
+export interface ClusterNodes {
   readonly nodes: readonly NodeFacts[];
-  /** Null if the worker may not list the pods of all namespaces. The use by other pods is then unknown. */
+  /** Null if the worker may not list the pods of all namespaces. Then the use by others is unknown. */
   readonly pods: readonly PodFacts[] | null;
 }
 
@@ -17,15 +17,15 @@ export interface Survey {
  * @param withPods - whether to list pods too
  * @throws KubeError when the cluster does not answer
  */
-export async function surveyCluster(
+export async function readClusterNodes(
   client: Pick<KubeClient, 'listNodes' | 'listPodsOnNodes'>,
   withPods = true,
-): Promise<Survey | null> {
+): Promise<ClusterNodes | null> {
   const [nodes, pods] = await Promise.all([client.listNodes(), withPods ? client.listPodsOnNodes() : null]);
   if (nodes === null) return null;
   return { nodes: nodes.map(nodeFacts), pods: pods?.flatMap((pod) => podFacts(pod) ?? []) ?? null };
 }
 
-/** The nodes that can hold the pods of a job. Pods that the worker may not list count as absent. */
-export const qualifyJob = (request: JobRequest, settings: KubernetesSettings, survey: Survey): Qualification =>
-  qualify(needOf(request, settings), survey.nodes, survey.pods ?? []);
+/** Which nodes can run the pods of a job. Pods that may not be listed count as absent. */
+export const qualifyJob = (request: JobRequest, settings: KubernetesSettings, cluster: ClusterNodes): Qualification =>
+  qualify(needOf(request, settings), cluster.nodes, cluster.pods ?? []);

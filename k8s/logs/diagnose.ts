@@ -7,14 +7,17 @@ import { type KubeEvent, nameOf, type Pod } from '../api/objects.ts';
 import { MAIN } from '../manifests/labels.ts';
 import type { JobSnapshot } from '../status/job-snapshot.ts';
 import { isRunning, partOf } from '../status/pod-state.ts';
-import { containersOf, tailOf, tellingPods } from './logs.ts';
+import { containersOf, podsToRead, tailOf } from './logs.ts';
 
 /** Bounds of one diagnosis; *ours*. */
 const LIMITS = { pods: 16, logs: { maxLines: 400, maxBytes: 64 * 1024 }, execMs: 4000 } as const;
-/** Of each section; what does not answer is said not to. */
-const IN_TIME = { milliseconds: 8000, message: 'no answer within 8 s' };
+/** Time limit of each section. */
+const SECTION_TIMEOUT = { milliseconds: 8000, message: 'no answer within 8 s' };
 
-/** Python programs print their stacks on SIGUSR1; containers share their processes, so one look finds them all. */
+/**
+ * Python programs print their stacks on SIGUSR1. The containers of a pod share their processes, so one search finds
+ * them all.
+ */
 const ASK_FOR_STACKS = `
 import os, signal
 for pid in filter(str.isdigit, os.listdir('/proc')):
@@ -26,32 +29,34 @@ for pid in filter(str.isdigit, os.listdir('/proc')):
         os.kill(int(pid), signal.SIGUSR1)
         print('asked', pid, command.replace(bytes(1), b' ').decode(errors='replace').strip())
 `;
-/** Time for stacks to be printed and to reach the log. */
+/** Time in which stacks are printed and reach the log. */
 const STACKS_MS = 1000;
 
 /**
- * What Kubernetes knows of a Job that does not get on: the objects, their warnings, the last logs, and the stacks of Python programs, where the
- * worker may `exec`. By file name.
+ * Shows why a Job makes no progress: the objects, their warnings, the last logs, and the stacks of Python programs, if
+ * the worker may `exec`. By file name.
  * @param python - interpreter in the image
  */
 export async function diagnose(
   client: Pick<KubeClient, 'podLog' | 'exec'>,
-  seen: JobSnapshot,
+  snapshot: JobSnapshot,
   observation: JobObservation,
   python: string,
 ): Promise<Readonly<Record<string, string>>> {
   const sections: Record<string, string> = {
-    'job.json': json({ observation, job: seen.job }),
-    'pods.json': json(seen.pods.slice(0, LIMITS.pods).map(({ pod, gone }) => ({ gone, ...describe(pod) }))),
+    'job.json': json({ observation, job: snapshot.job }),
+    'pods.json': json(snapshot.pods.slice(0, LIMITS.pods).map(({ pod, gone }) => ({ gone, ...describePod(pod) }))),
     'nodes.json': json(
-      [...seen.nodes.values()].map(({ metadata, spec, status }) => ({ name: metadata?.name, spec, status })),
+      [...snapshot.nodes.values()].map(({ metadata, spec, status }) => ({ name: metadata?.name, spec, status })),
     ),
-    'events.txt': eventLines([...seen.jobEvents, ...[...seen.podEvents.values()].flat()]),
+    'events.txt': eventLines([...snapshot.jobEvents, ...[...snapshot.podEvents.values()].flat()]),
   };
   const section = async (name: string, take: () => Promise<string>): Promise<void> => {
-    sections[name] = await pTimeout(take(), IN_TIME).catch((error: Error) => `cannot be had: ${inWords(error)}\n`);
+    sections[name] = await pTimeout(take(), SECTION_TIMEOUT).catch(
+      (error: Error) => `not available: ${describeError(error)}\n`,
+    );
   };
-  const pods = tellingPods(seen.pods)
+  const pods = podsToRead(snapshot.pods)
     .slice(0, LIMITS.pods)
     .map(({ pod }) => pod);
   const running = pods.filter(isRunning);
@@ -62,7 +67,7 @@ export async function diagnose(
           .exec(nameOf(pod), MAIN, [python, '-c', ASK_FOR_STACKS], LIMITS.execMs)
           .then(
             (asked) =>
-              `${asked || 'no Python program of orrery runs in the pod\n'}the stacks stand in the logs beside this file\n`,
+              `${asked || 'no Python program of orrery runs in the pod\n'}the stacks are in the logs beside this file\n`,
           ),
       ),
     ),
@@ -81,12 +86,13 @@ export async function diagnose(
   return sections;
 }
 
-/** As `kubectl describe` has it, without what was asked for. */
-const describe = ({ metadata, spec, status }: Pod) => ({
+/** A pod as `kubectl describe` shows it, without its spec. */
+const describePod = ({ metadata, spec, status }: Pod) => ({
   name: metadata?.name,
   node: spec?.nodeName,
   deletionTimestamp: metadata?.deletionTimestamp,
-  ...{ annotations: metadata?.annotations, status },
+  annotations: metadata?.annotations,
+  status,
 });
 
 const eventLines = (events: readonly KubeEvent[]): string =>
@@ -102,7 +108,7 @@ const eventLines = (events: readonly KubeEvent[]): string =>
 
 const json = (value: unknown): string => `${JSON.stringify(value, null, 2)}\n`;
 
-const inWords = (error: Error): string =>
+const describeError = (error: Error): string =>
   error instanceof KubeError && error.status === 403
     ? `the worker may not do that (grant pods/exec, docs/kubernetes.md): ${error.message}`
     : error.message;

@@ -9,7 +9,7 @@ import { ANNOTATIONS, LABELS, MAIN, POLICY_SERVER } from '../manifests/labels.ts
 import { hasPhase, isRunning, mainStatus, partOf, serverStatus } from '../status/pod-state.ts';
 import type { SeenPod } from '../status/seen-pod.ts';
 
-/** What is kept of the logs of one execution; *ours*. What is beyond stays in the cluster as long as the pods do. */
+/** Limits of the logs kept of one execution; *ours*. The cluster has the rest as long as it has the pods. */
 export const KEPT = { pods: 16, maxLines: 2000, maxBytes: 1024 * 1024 } as const;
 const AT_ONCE = 4;
 
@@ -18,7 +18,7 @@ export interface LogLimits {
   readonly maxBytes: number;
 }
 
-/** Containers of a pod that have begun, the server first. */
+/** Containers of a pod that have started, the server first. */
 export function containersOf(pod: Pod): (typeof MAIN | typeof POLICY_SERVER)[] {
   const hasBegun = (status: ReturnType<typeof mainStatus>): boolean =>
     status !== undefined && (status.state?.waiting === undefined || status.restartCount > 0);
@@ -28,22 +28,22 @@ export function containersOf(pod: Pod): (typeof MAIN | typeof POLICY_SERVER)[] {
   )[];
 }
 
-/** Pods that are worth reading: those that failed; those that run, if none did; else all. */
-export function tellingPods(pods: readonly SeenPod[]): SeenPod[] {
-  const there = pods.filter(({ gone }) => !gone).toSorted((a, b) => partOf(a.pod) - partOf(b.pod));
-  const failed = there.filter(({ pod }) => hasPhase(pod, 'Failed'));
-  const running = there.filter(({ pod }) => isRunning(pod));
-  return failed.length > 0 ? failed : running.length > 0 ? running : there;
+/** The pods whose logs help: those that failed; if none failed, those that run; else all. */
+export function podsToRead(pods: readonly SeenPod[]): SeenPod[] {
+  const existing = pods.filter(({ gone }) => !gone).toSorted((a, b) => partOf(a.pod) - partOf(b.pod));
+  const failed = existing.filter(({ pod }) => hasPhase(pod, 'Failed'));
+  const running = existing.filter(({ pod }) => isRunning(pod));
+  return failed.length > 0 ? failed : running.length > 0 ? running : existing;
 }
 
-/** The end of what a container printed, at most `maxLines` and `maxBytes`; a line cut in two is left out. */
+/** The end of the log of a container, at most `maxLines` and `maxBytes`, without a line that is cut in two. */
 export async function tailOf(
   client: Pick<KubeClient, 'podLog'>,
   pod: Pod,
   container: string,
   { maxLines, maxBytes }: LogLimits,
 ): Promise<string | null> {
-  // The server's own limit of bytes cuts off the end, which is what is wanted; this one only bounds what travels.
+  // `limitBytes` of the server drops the end of the log, but the end is needed. So it only bounds the transfer here.
   const text = await client.podLog(nameOf(pod), container, { tailLines: maxLines, limitBytes: 16 * maxBytes });
   if (text === null || Buffer.byteLength(text) <= maxBytes) return text;
   const end = Buffer.from(text).subarray(-maxBytes).toString();
@@ -51,10 +51,10 @@ export async function tailOf(
 }
 
 /**
- * Keeps the end of the logs of an execution where the store has its logs: the pods go, the attempt stays. What cannot be had is told, and
- * nothing waits for it.
+ * Saves the end of the logs of an execution in the store, because the pods will be removed. A log that cannot be read
+ * is a warning, and blocks nothing.
  */
-export async function keepLogs(
+export async function saveLogs(
   client: Pick<KubeClient, 'podLog'>,
   store: string,
   job: Job,
@@ -65,7 +65,7 @@ export async function keepLogs(
   const attempt = Number(job.metadata?.labels?.[LABELS.attempt]);
   if (key === null || !Number.isInteger(attempt)) return;
   const stage = stageDir(store, key);
-  const wanted = tellingPods(pods)
+  const wanted = podsToRead(pods)
     .slice(0, KEPT.pods)
     .flatMap(({ pod }) => containersOf(pod).map((container) => ({ pod, container })));
   const keep = async (pod: Pod, container: ReturnType<typeof containersOf>[number]): Promise<void> => {
@@ -76,7 +76,7 @@ export async function keepLogs(
       await mkdir(dirname(path), { recursive: true });
       await writeFileAtomic(path, text);
     } catch (error) {
-      log.warn({ pod: nameOf(pod), container, error: (error as Error).message }, 'a log could not be kept');
+      log.warn({ pod: nameOf(pod), container, error: (error as Error).message }, 'log could not be saved');
     }
   };
   const queue = new PQueue({ concurrency: AT_ONCE });
@@ -89,14 +89,14 @@ export async function keepLogs(
   );
 }
 
-/** The end of the logs of a job, for a person. */
-export async function logsForPerson(
+/** The end of the logs of a job, as text for a person. */
+export async function formatLogs(
   client: Pick<KubeClient, 'podLog'>,
   pods: readonly SeenPod[],
   limits: LogLimits,
 ): Promise<string> {
   const sections: string[] = [];
-  for (const { pod } of tellingPods(pods).slice(0, KEPT.pods)) {
+  for (const { pod } of podsToRead(pods).slice(0, KEPT.pods)) {
     for (const container of containersOf(pod)) {
       const text = await tailOf(client, pod, container, limits);
       if (text) sections.push(`== part ${partOf(pod)}, ${container}\n${text.endsWith('\n') ? text : `${text}\n`}`);

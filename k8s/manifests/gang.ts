@@ -4,7 +4,7 @@ import type { Service } from '../api/objects.ts';
 import { jobLabels } from './metadata.ts';
 import { gangService } from './service.ts';
 
-/** An object that the client library has no stable type for. */
+/** An object without a stable type in the client library. */
 export interface CustomObject {
   readonly group: string;
   readonly version: string;
@@ -26,7 +26,9 @@ export function gangObjects(
   const service = gangService(request, instance, uid);
   if (gangScheduling === 'none' || request.parts === 1) return { service, podGroup: null };
   const podGroup: CustomObject = {
-    ...{ group: 'scheduling.k8s.io', version: 'v1alpha2', plural: 'podgroups' },
+    group: 'scheduling.k8s.io',
+    version: 'v1alpha2',
+    plural: 'podgroups',
     body: {
       apiVersion: 'scheduling.k8s.io/v1alpha2',
       kind: 'PodGroup',

@@ -3,16 +3,16 @@
  * otherwise; the Job controller copies those of the pod template to pods.
  */
 export const LABELS = {
-  /** Always {@link MANAGED_BY}. Read by people and by clean-up by hand; pods, Jobs and Services have it. */
+  /** Always {@link MANAGED_BY}. For people, and for manual clean-up. Pods, Jobs and Services have it. */
   managedBy: 'app.kubernetes.io/managed-by',
   /**
-   * Which store the Job works for (store/instance.ts). Watches select by it, so two installations in a namespace do not
-   * see each other's.
+   * The store of the Job (store/instance.ts). Watches select by it, so that two installations in a namespace ignore
+   * each other.
    */
   instance: 'orrery.dev/store',
   /**
-   * Campaign, as far as a label can hold its id; the annotation has it whole. For `kubectl get jobs -L
-   * orrery.dev/campaign`.
+   * Id of the campaign, cut to what a label can hold; the annotation has it whole. For
+   * `kubectl get jobs -L orrery.dev/campaign`.
    */
   campaign: 'orrery.dev/campaign',
   /** Stage within the campaign, `/` written as `.`. */
@@ -23,11 +23,11 @@ export const LABELS = {
   attempt: 'orrery.dev/attempt',
   /** First 16 digits of the stage's key. */
   key: 'orrery.dev/key',
-  /** Kueue's: the LocalQueue in which the Job waits. */
+  /** Of Kueue: the LocalQueue in which the Job waits. */
   queue: 'kueue.x-k8s.io/queue-name',
-  /** The Job controller's: the Job of a pod. */
+  /** Of the Job controller: the Job of a pod. */
   jobName: 'batch.kubernetes.io/job-name',
-  /** A machine's own name, by the kubelet. */
+  /** Of the kubelet: the host name of a node. */
   hostname: 'kubernetes.io/hostname',
 } as const;
 
@@ -41,22 +41,22 @@ export const ANNOTATIONS = {
   arm: 'orrery.dev/arm',
   /** First run of the stage's workflow. Read by the reconciler. */
   ownerRun: 'orrery.dev/owner-run',
-  /** Pods wanted, as `parts` of the request; and `gang` or `shards`. Read by who observes. */
+  /** Number of pods, as `parts` of the request; and `gang` or `shards`. Read by observers. */
   parts: 'orrery.dev/parts',
   shape: 'orrery.dev/shape',
   /** Seconds between SIGTERM and SIGKILL. */
   grace: 'orrery.dev/grace-seconds',
   /**
-   * Time at which a worker asked the Job to stop, ISO 8601. Written once, by `suspend`; tells our suspension from
-   * others'.
+   * Time at which a worker asked the Job to stop, ISO 8601. Written once, by `suspend`. Distinguishes our suspension
+   * from that of others.
    */
   stoppedAt: 'orrery.dev/stopped-at',
   /**
-   * Why a worker gave the Job up though Kubernetes would go on with it: a failure as JSON. Written once; whoever looks
-   * after says the same.
+   * Why a worker gave the Job up although Kubernetes would continue: a failure as JSON. Written once, so that every
+   * later observer reports the same.
    */
   givenUp: 'orrery.dev/given-up',
-  /** The Job controller's: index of a pod. */
+  /** Of the Job controller: index of a pod. */
   index: 'batch.kubernetes.io/job-completion-index',
 } as const;
 
@@ -64,12 +64,14 @@ export const ANNOTATIONS = {
 export const MAIN = 'main';
 export const POLICY_SERVER = 'policy-server';
 
-/** Where the policy server listens in its pod. */
+/** Port of the policy server in its pod. */
 export const POLICY_PORT = 8000;
-/** Where the ranks of a gang meet. */
+/** Port on which the ranks of a gang meet. */
 export const MASTER_PORT = 29_500;
 
-/** What a label may hold of a text: at most 63 letters, digits, `-`, `_`, `.`; ends in a letter or digit. */
+/**
+ * Turns a text into a label value: at most 63 letters, digits, `-`, `_`, `.`; begins and ends with a letter or digit.
+ */
 export function labelValue(text: string): string {
   return text
     .replaceAll('/', '.')
@@ -78,6 +80,6 @@ export function labelValue(text: string): string {
     .replaceAll(/^[^A-Za-z0-9]+|[^A-Za-z0-9]+$/g, '');
 }
 
-/** Selects what one store has in its namespace. */
+/** Selects the objects of one store in its namespace. */
 export const selectorOf = (instance: string): string =>
   `${LABELS.managedBy}=${MANAGED_BY},${LABELS.instance}=${instance}`;

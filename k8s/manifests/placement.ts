@@ -74,7 +74,10 @@ export function tolerationsOf(placement: KubernetesPlacement, nodeLostSeconds: n
   return [
     ...(placement.tolerations ?? []),
     ...lost.map((key) => ({
-      ...{ key, operator: 'Exists', effect: 'NoExecute', tolerationSeconds: nodeLostSeconds },
+      key,
+      operator: 'Exists',
+      effect: 'NoExecute',
+      tolerationSeconds: nodeLostSeconds,
     })),
   ];
 }

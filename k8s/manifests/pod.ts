@@ -31,8 +31,11 @@ export function podSpec(request: JobRequest, settings: KubernetesSettings): V1Po
     ...(settings.serviceAccount === undefined ? {} : { serviceAccountName: settings.serviceAccount }),
     ...(settings.pullSecrets.length === 0 ? {} : { imagePullSecrets: settings.pullSecrets.map((name) => ({ name })) }),
     securityContext: {
-      ...{ runAsNonRoot: true, runAsUser: uid, runAsGroup: gid, seccompProfile: { type: 'RuntimeDefault' } },
-      // Otherwise the kubelet changes the owner of every file of the volume at every start.
+      runAsNonRoot: true,
+      runAsUser: uid,
+      runAsGroup: gid,
+      seccompProfile: { type: 'RuntimeDefault' },
+      // Existing files are not visited one by one at every start.
       ...(fsGroup === undefined ? {} : { fsGroup, fsGroupChangePolicy: 'OnRootMismatch' }),
     },
     ...(placement.priorityClass === undefined ? {} : { priorityClassName: placement.priorityClass }),

@@ -6,13 +6,13 @@ import { POLICY_PORT, POLICY_SERVER } from './labels.ts';
 import { serverResources } from './resources.ts';
 
 const STARTUP_PERIOD_SECONDS = 2;
-/** A server may answer slowly while it decodes. One that does not answer for two minutes hangs. *Ours*. */
+/** A decoding server may be slow to answer. One that is silent for two minutes hangs. *Ours*. */
 const LIVENESS = { periodSeconds: 10, timeoutSeconds: 5, failureThreshold: 12 } as const;
 
 /**
- * The policy server as a native sidecar. It starts before the program that uses it, is ready when `GET /health` answers
- * 200, and ends after the program. The kubelet restarts a server that dies or hangs; the program waits for it for a
- * limited time.
+ * The policy server as a native sidecar: it starts before the main program, is ready when `GET /health` answers 200,
+ * and ends after it. The kubelet restarts a server that dies or hangs; the main program waits for it within its own
+ * limits.
  */
 export function policyServerContainer(
   program: Program,

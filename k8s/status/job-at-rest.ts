@@ -10,8 +10,8 @@ export const isPast = (time: number | null, now: number | null): boolean =>
   time !== null && now !== null && time <= now;
 
 /**
- * Whether nothing of the Job runs any more. Pure. The Job controller must have confirmed what it was asked. A pod on a node that does not answer
- * is not waited for after its limit: fences make what it still writes harmless.
+ * Whether nothing of the Job runs any more. Pure. The Job controller must have confirmed the stop. A pod on a silent
+ * node is not awaited after its limit: fences make its late writes harmless.
  */
 export function isAtRest({ job, pods, nodes, now }: JobSnapshot, limits: Limits): boolean {
   const { conditions, active = 0, terminating = 0 } = job.status ?? {};
@@ -27,7 +27,8 @@ export function isAtRest({ job, pods, nodes, now }: JobSnapshot, limits: Limits)
 }
 
 /**
- * Whether a Job that is being removed stands only because of pods on nodes that do not answer. It goes when the node goes, or comes back. Pure.
+ * Whether only pods on silent nodes keep a Job that is being removed. It disappears when the node is removed, or comes
+ * back. Pure.
  */
 export function onlyLostPodsAreLeft(snapshot: JobSnapshot, limits: Limits): boolean {
   return snapshot.pods.some(isLeft) && isAtRest({ ...snapshot, job: asStopped(snapshot.job) }, limits);

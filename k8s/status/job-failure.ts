@@ -5,7 +5,7 @@ import { ANNOTATIONS, LABELS } from '../manifests/labels.ts';
 import type { JobSnapshot } from './job-snapshot.ts';
 import { type JobFailure, NO_POD, type PodFailure, podFailure } from './pod-failure.ts';
 
-/** Why a Job failed: what the pod says that failed first; the Job's own condition where no pod is left. Pure. */
+/** Why a Job failed: the failure of the pod that failed first, or the condition of the Job if no pod is left. Pure. */
 export function failureOfJob(snapshot: JobSnapshot, reason: string, message: string): JobFailure {
   if (reason === 'DeadlineExceeded') {
     return {
@@ -15,10 +15,11 @@ export function failureOfJob(snapshot: JobSnapshot, reason: string, message: str
     };
   }
   const failures = snapshot.pods.flatMap((pod) => podFailure(pod, snapshot) ?? []);
-  // The pods of a suspended Job are asked to end, which its controller counts as failures. The cause is the suspension.
+  // The pods of a suspended Job are asked to end, and the controller counts that as failures. The cause is the
+  // suspension.
   if (snapshot.job.spec?.suspend === true && failures.every(({ askedToEnd }) => askedToEnd)) {
     const queue = snapshot.job.metadata?.labels?.[LABELS.queue];
-    const who = queue === undefined ? 'somebody else' : `Kueue, which needed what queue ${queue} had,`;
+    const who = queue === undefined ? 'somebody else' : `Kueue, which needed the quota of queue ${queue},`;
     return { ...NO_POD, class: 'Preempted', message: `${who} suspended the Job while it ran` };
   }
   const [first] = failures.toSorted(byCause);
@@ -35,8 +36,8 @@ export function failureOfJob(snapshot: JobSnapshot, reason: string, message: str
 const byCause = (a: PodFailure, b: PodFailure): number =>
   a.since - b.since || Number(a.askedToEnd) - Number(b.askedToEnd) || (a.part ?? 0) - (b.part ?? 0);
 
-/** Why a worker has given a Job up, as its annotation says; null where none has. Pure. */
-export function noteOfGivingUp(job: Job): JobFailure | null {
+/** Why a worker has given a Job up, by its annotation; null if none has. Pure. */
+export function failureWhenGivenUp(job: Job): JobFailure | null {
   const note = annotationOf(job, ANNOTATIONS.givenUp);
   if (note === null) return null;
   try {
@@ -48,9 +49,9 @@ export function noteOfGivingUp(job: Job): JobFailure | null {
 }
 
 /**
- * The end of a Job that was there and is not. Pure.
- * @param last - as it was last observed
- * @param isStopped - a worker had asked it to stop; else somebody else removed it
+ * The last observation of a Job that has been removed. Pure.
+ * @param last - the last observation while it existed
+ * @param isStopped - whether a worker had asked it to stop; otherwise somebody else removed it
  */
 export function removedJob(last: JobObservation, isStopped: boolean, namespace: string): JobObservation {
   const ended = {

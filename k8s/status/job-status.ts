@@ -3,7 +3,7 @@ import { annotationOf, nameOf, trueCondition } from '../api/objects.ts';
 import { ANNOTATIONS, LABELS } from '../manifests/labels.ts';
 import { endByPods } from './ended-pods.ts';
 import { isAtRest } from './job-at-rest.ts';
-import { failureOfJob, noteOfGivingUp } from './job-failure.ts';
+import { failureOfJob, failureWhenGivenUp } from './job-failure.ts';
 import type { JobSnapshot } from './job-snapshot.ts';
 import { reasonToGiveUp, troublesOf } from './job-trouble.ts';
 import { latestPods } from './latest-pods.ts';
@@ -12,11 +12,14 @@ import type { Limits, PodTrouble } from './pod-trouble.ts';
 
 export interface JobStatus {
   readonly observation: JobObservation;
-  /** Why the Job will come to nothing although Kubernetes would wait on: the executor then ends it. Null while there is hope. */
+  /**
+   * Why the Job can never succeed although Kubernetes would keep waiting: the executor then ends it. Null while it can
+   * still succeed.
+   */
   readonly giveUp: JobFailure | null;
 }
 
-/** How a Job stands. Pure. It concludes from what the objects say, never from what is missing. */
+/** The status of a Job. Pure. It follows only from what the objects say, never from missing objects. */
 export function jobStatus(snapshot: JobSnapshot, limits: Limits): JobStatus {
   const { job } = snapshot;
   const pods = latestPods(snapshot);
@@ -31,11 +34,11 @@ export function jobStatus(snapshot: JobSnapshot, limits: Limits): JobStatus {
   const atWork = begun ? 'running' : 'pending';
   const nothingRuns = isAtRest(snapshot, limits);
   if (annotationOf(job, ANNOTATIONS.stoppedAt) !== null) {
-    return nothingRuns ? status('stopped', null) : status(atWork, 'it was asked to stop, and saves');
+    return nothingRuns ? status('stopped', null) : status(atWork, 'stopping: it was asked to stop, and saves its work');
   }
-  const givenUp = noteOfGivingUp(job);
+  const givenUp = failureWhenGivenUp(job);
   if (givenUp !== null) {
-    return nothingRuns ? status('failed', givenUp.message, givenUp) : status(atWork, `is ended: ${givenUp.message}`);
+    return nothingRuns ? status('failed', givenUp.message, givenUp) : status(atWork, `stopping: ${givenUp.message}`);
   }
   const failed = trueCondition(conditions, 'Failed');
   const failing = failed ?? trueCondition(conditions, 'FailureTarget');
@@ -46,7 +49,7 @@ export function jobStatus(snapshot: JobSnapshot, limits: Limits): JobStatus {
 
   if (job.spec?.suspend === true) return status('pending', describeSuspension(snapshot, begun));
   const end =
-    failing === undefined ? endByPods(pods, annotationOf(job, ANNOTATIONS.shape) === 'gang', snapshot.heardAt) : null;
+    failing === undefined ? endByPods(pods, annotationOf(job, ANNOTATIONS.shape) === 'gang', snapshot.takenAt) : null;
   if (end === 'succeeded') return status(end, null);
   if (end === 'failed') {
     const failure = failureOfJob(snapshot, 'PodFailed', 'a pod has failed');
@@ -58,7 +61,7 @@ export function jobStatus(snapshot: JobSnapshot, limits: Limits): JobStatus {
   const message = trouble === undefined ? null : describeTrouble(trouble, reportable.length, pods.length);
   const { observation } = status(
     atWork,
-    failing === undefined ? message : `one pod has failed, the others save: ${failing.message}`,
+    failing === undefined ? message : `one pod has failed, and the others save their work: ${failing.message}`,
   );
   return { observation, giveUp: failing === undefined ? reasonToGiveUp(snapshot, troubles, pods, limits) : null };
 }
@@ -68,7 +71,7 @@ function describeSuspension({ job, admission }: JobSnapshot, begun: boolean): st
   if (queue !== undefined) {
     return `${begun ? 'was preempted and waits again' : 'waits'} in queue ${queue}${admission === null ? '' : `: ${admission}`}`;
   }
-  return 'somebody else has suspended the Job; it goes on once spec.suspend is false again';
+  return 'somebody else has suspended the Job; it continues once spec.suspend is false again';
 }
 
 function describeTrouble({ message }: PodTrouble, troubled: number, parts: number): string {

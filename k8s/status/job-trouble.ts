@@ -7,7 +7,7 @@ import type { JobSnapshot } from './job-snapshot.ts';
 import { type JobFailure, NO_POD } from './pod-failure.ts';
 import { type Limits, type PodTrouble, podTrouble } from './pod-trouble.ts';
 
-/** What stands in the way of a Job and its pods, the first to be given up first. Pure. */
+/** The troubles of a Job and its pods. The one with the earliest limit comes first. Pure. */
 export function troublesOf(snapshot: JobSnapshot, limits: Limits): PodTrouble[] {
   const ofPods = snapshot.pods.flatMap(({ pod, gone }) => {
     if (gone) return [];
@@ -19,23 +19,23 @@ export function troublesOf(snapshot: JobSnapshot, limits: Limits): PodTrouble[] 
   return [...(ofJob === null ? [] : [ofJob]), ...ofPods].toSorted((a, b) => order(a) - order(b));
 }
 
-/** Pods that could not be created. The Job controller reports that only in events. */
+/** The trouble of pods that could not be created. The Job controller reports that only in events. */
 function creationTrouble({ job, jobEvents, pods }: JobSnapshot, limits: Limits): PodTrouble | null {
   const refused = jobEvents.findLast(({ reason }) => reason === 'FailedCreate');
   const wanted = Math.min(job.spec?.parallelism ?? 1, job.spec?.completions ?? 1);
-  const there = pods.filter(({ gone }) => !gone).length;
-  if (refused === undefined || there >= wanted) return null;
+  const existing = pods.filter(({ gone }) => !gone).length;
+  if (refused === undefined || existing >= wanted) return null;
   const since = timeOf(job.status?.startTime ?? job.metadata?.creationTimestamp) ?? 0;
   const message = `pods are refused: ${refused.message ?? refused.reason}`;
-  const ofTheMoment = /exceeded quota|timeout|failed calling webhook|no available server/i.test(message);
-  const failure: FailureClass = ofTheMoment ? 'Unschedulable' : 'InvalidInput';
-  const graceSeconds = ofTheMoment ? limits.pendingSeconds : limits.imageGraceSeconds;
+  const isTemporary = /exceeded quota|timeout|failed calling webhook|no available server/i.test(message);
+  const failure: FailureClass = isTemporary ? 'Unschedulable' : 'InvalidInput';
+  const graceSeconds = isTemporary ? limits.pendingSeconds : limits.imageGraceSeconds;
   return { ...NO_POD, class: failure, message, giveUpAt: since + graceSeconds * 1000 };
 }
 
 /**
- * Why a Job will come to nothing; null while there is hope. Pure. Limits hold for each pod: one that can never begin ends the Job, whatever the
- * others do.
+ * Why a Job can never succeed; null while it can. Pure. Limits hold for each pod: one that can never start ends the
+ * Job, whatever the others do.
  */
 export function reasonToGiveUp(
   { job, now }: JobSnapshot,
@@ -45,11 +45,11 @@ export function reasonToGiveUp(
 ): JobFailure | null {
   const gang = annotationOf(job, ANNOTATIONS.shape) === 'gang';
   const fatal = troubles.find((one) => {
-    const waitsForRoom = one.class === 'Unschedulable' && one.node === null;
-    if (gang || !waitsForRoom) return isPast(one.giveUpAt, now);
-    const roomSince = roomFreedAt(pods);
-    if (roomSince === null) return false;
-    return isPast(one.giveUpAt, now) && isPast(roomSince + pendingSeconds * 1000, now);
+    const waitsForCapacity = one.class === 'Unschedulable' && one.node === null;
+    if (gang || !waitsForCapacity) return isPast(one.giveUpAt, now);
+    const freeSince = capacityFreedAt(pods);
+    if (freeSince === null) return false;
+    return isPast(one.giveUpAt, now) && isPast(freeSince + pendingSeconds * 1000, now);
   });
   if (fatal === undefined) return null;
   const { message, class: failure, exitCode, part, node } = fatal;
@@ -57,10 +57,10 @@ export function reasonToGiveUp(
 }
 
 /**
- * When the last shard freed its node, in ms since the epoch: 0 if none has had one, null while one has. A shard may wait for the room that other
- * shards use, so the limit of its wait begins when they have ended.
+ * When the last shard freed its node, in ms since the epoch: 0 if no shard has had a node, null while one has. A shard
+ * may wait for the capacity of other shards, so the limit of its wait begins when they have ended.
  */
-function roomFreedAt(pods: readonly PodState[]): number | null {
+function capacityFreedAt(pods: readonly PodState[]): number | null {
   if (pods.some(({ phase }) => phase === 'running')) return null;
   return Math.max(0, ...pods.flatMap(({ finishedAt }) => (finishedAt === null ? [] : [Date.parse(finishedAt)])));
 }

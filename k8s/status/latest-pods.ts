@@ -5,7 +5,7 @@ import type { JobSnapshot } from './job-snapshot.ts';
 import { noPod, partOf, podState } from './pod-state.ts';
 import type { SeenPod } from './seen-pod.ts';
 
-/** The state of every part: that of its latest pod. Pure. */
+/** The state of every part: the state of its latest pod. Pure. */
 export function latestPods({ job, pods }: JobSnapshot): PodState[] {
   const parts = Number(annotationOf(job, ANNOTATIONS.parts) ?? job.spec?.completions ?? 1);
   const latest = new Map<number, SeenPod>();
@@ -18,7 +18,7 @@ export function latestPods({ job, pods }: JobSnapshot): PodState[] {
   return Array.from({ length: parts }, (_, part) => {
     const one = latest.get(part);
     if (one !== undefined) return podState(one.pod, one.gone);
-    // A worker that starts late finds no pods of parts that finished long ago. The Job still lists them.
+    // A worker that starts late finds no pods of parts that finished long ago. The status of the Job still lists them.
     return done(part) ? { ...noPod(part), phase: 'succeeded' as const, exitCode: 0 } : noPod(part);
   });
 }

@@ -7,7 +7,7 @@ export function kubernetesOutcome(observation: JobObservation, attempt: number):
   const unknown = (): JobFailure => ({
     ...NO_POD,
     class: 'Crashed',
-    message: observation.message ?? 'the job failed without saying why',
+    message: observation.message ?? 'the job failed without a reason',
   });
   return outcomeOfEnded(observation, () => ({ ...(observation.failure ?? unknown()), attempt }));
 }

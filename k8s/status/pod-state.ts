@@ -16,13 +16,16 @@ export const partOf = (pod: Pod): number => Number(annotationOf(pod, ANNOTATIONS
 export const hasPhase = ({ status }: Pod, ...phases: string[]): boolean => phases.includes(status?.phase ?? 'Pending');
 export const hasEnded = (pod: Pod): boolean => hasPhase(pod, 'Succeeded', 'Failed');
 
-/** Whether one of its containers runs, or has and the pod is being wound up. */
+/** Whether one of its containers runs, or has run and the pod is ending. */
 export const isRunning = (pod: Pod): boolean =>
   !hasEnded(pod) &&
   (mainStatus(pod)?.state?.terminated !== undefined ||
     [mainStatus(pod), serverStatus(pod)].some((one) => one?.state?.running !== undefined));
 
-/** A pod as all executors tell it. Pure. @param gone - it is there no more, and this is how it was last seen */
+/**
+ * The state of a pod in the form that all executors share. Pure. @param gone - whether the pod was removed, and this is
+ * its last state
+ */
 export function podState(pod: Pod, gone: boolean): PodState {
   const main = mainStatus(pod)?.state;
   const end = main?.terminated;
@@ -35,22 +38,29 @@ export function podState(pod: Pod, gone: boolean): PodState {
     exitCode,
     signal: exitCode === 137 ? 'SIGKILL' : null,
     container: end === undefined ? null : 'main',
-    message: lastWords(end?.message),
+    message: terminationMessageOf(end?.message),
     node: pod.spec?.nodeName ?? null,
     startedAt: starts.flatMap((time) => time ?? []).toSorted()[0] ?? null,
     finishedAt: end?.finishedAt ?? null,
   };
 }
 
-/** A part of which there is no pod. */
+/** The state of a part without a pod. */
 export const noPod = (part: number): PodState => ({
-  ...{ part, phase: 'pending', exitCode: null, signal: null, container: null },
-  ...{ message: null, node: null, startedAt: null, finishedAt: null },
+  part,
+  phase: 'pending',
+  exitCode: null,
+  signal: null,
+  container: null,
+  message: null,
+  node: null,
+  startedAt: null,
+  finishedAt: null,
 });
 
-/** What a container said last, by its termination message: the end of its log. */
-export const lastWords = (message: string | undefined): string | null =>
+/** The last message of a container, from its termination message, which is the end of its log. */
+export const terminationMessageOf = (message: string | undefined): string | null =>
   message === undefined || UNREADABLE.test(message) ? null : lastMessageOfLog(message.split('\n'));
 
-/** What the kubelet says in place of a log that it cannot read any more. */
+/** Texts of the kubelet in place of a log that it can no longer read. */
 const UNREADABLE = /^(Error on reading termination message|The container could not be located)/;

@@ -1,29 +1,29 @@
 import { FAILURES, type FailureClass, failureOfExitCode, type KubernetesSettings } from '../../spec/index.ts';
 import { falseCondition, type KubeEvent, type KubeNode, type Pod, timeOf, trueCondition } from '../api/objects.ts';
 import { describeNode, isReady } from './node-state.ts';
-import { hasEnded, isRunning, lastWords, mainStatus, partOf, serverStatus } from './pod-state.ts';
+import { hasEnded, isRunning, mainStatus, partOf, serverStatus, terminationMessageOf } from './pod-state.ts';
 
 export type Limits = KubernetesSettings['limits'];
 
-/** Why a pod that has neither ended nor is well does not get on. */
+/** Why a pod has neither started nor ended. */
 export interface PodTrouble {
   readonly message: string;
   readonly class: FailureClass;
-  /** When waiting any longer is of no use, in ms since the epoch; null: as long as it takes. */
+  /** When the wait ends, in ms since the epoch; null: never. */
   readonly giveUpAt: number | null;
-  /** Nothing to tell before that time: it is as it should be. */
+  /** Not reported before that time, because the state is normal until then. */
   readonly quiet?: boolean;
   readonly exitCode: number | null;
   readonly part: number | null;
   readonly node: string | null;
 }
 
-/** A kubelet that answers has ended a pod so long after its grace. *Ours*. */
+/** Time after the grace within which a working kubelet has ended a pod. *Ours*. */
 const OVERDUE_MS = 30_000;
-/** Starts of a policy server that did not become ready, after which it never will. *Ours*. */
+/** Number of starts after which a policy server that was never ready is given up. *Ours*. */
 const SERVER_STARTS = 3;
 
-/** What stands in the way of a pod; null where nothing does. Pure. @param events - warnings about it, oldest first */
+/** The trouble of a pod; null if it has none. Pure. @param events - warnings about it, oldest first */
 export function podTrouble(
   pod: Pod,
   events: readonly KubeEvent[],
@@ -37,26 +37,26 @@ export function podTrouble(
     lostTrouble(pod, node, common) ??
     containerTrouble(pod, limits, createdAt, common) ??
     serverTrouble(pod, common) ??
-    placeTrouble(pod, events, limits, createdAt, common)
+    schedulingTrouble(pod, events, limits, createdAt, common)
   );
 }
 
 type Common = Pick<PodTrouble, 'exitCode' | 'part' | 'node'>;
 
-/** A pod on a machine that does not answer: once it is to go, nobody will ever say that it has. */
+/** The trouble of a pod on a silent node: once it is being deleted, nobody will ever report its end. */
 function lostTrouble(pod: Pod, node: KubeNode | null, common: Common): PodTrouble | null {
   const goneBy = timeOf(pod.metadata?.deletionTimestamp);
   const silent = node !== null && !isReady(node);
   if (common.node === null || (goneBy === null && !silent)) return null;
-  const told = silent ? describeNode(node) : `${common.node} has not ended the pod in time`;
-  const lost = { ...common, class: 'NodeFailure', message: `the machine does not answer: ${told}` } as const;
-  // It may come back before it is given up.
+  const reason = silent ? describeNode(node) : `${common.node} has not ended the pod in time`;
+  const lost = { ...common, class: 'NodeFailure', message: `the node does not answer: ${reason}` } as const;
+  // The node may come back.
   if (goneBy === null) return { ...lost, giveUpAt: null };
   const byTaint = trueCondition(pod.status?.conditions, 'DisruptionTarget')?.reason === 'DeletionByTaintManager';
   return { ...lost, giveUpAt: silent && byTaint ? 0 : goneBy + OVERDUE_MS, quiet: !silent };
 }
 
-/** Reasons for which a container waits that time may mend, and those that it will not. */
+/** Reasons for which a container waits: `grace` may resolve with time, `never` will not. */
 const WAITS: Readonly<Record<string, 'grace' | 'never'>> = {
   ErrImagePull: 'grace',
   ImagePullBackOff: 'grace',
@@ -81,7 +81,10 @@ function containerTrouble(pod: Pod, limits: Limits, createdAt: number, common: C
   return null;
 }
 
-/** A policy server that ends before the program has begun. Once that runs, it says itself that it misses the server. */
+/**
+ * The trouble of a policy server that ends before the main program has started. A running main program reports the
+ * missing server itself.
+ */
 function serverTrouble(pod: Pod, common: Common): PodTrouble | null {
   const server = serverStatus(pod);
   const end = server?.lastState?.terminated ?? server?.state?.terminated;
@@ -96,16 +99,18 @@ function serverTrouble(pod: Pod, common: Common): PodTrouble | null {
   const own = failureOfExitCode(end.exitCode);
   const killed = end.exitCode === 143 || end.exitCode === 137 ? 'it was not ready in time, and started again' : null;
   const said =
-    end.reason === 'OOMKilled' ? 'OOMKilled' : (lastWords(end.message) ?? killed ?? `exit code ${end.exitCode}`);
+    end.reason === 'OOMKilled'
+      ? 'OOMKilled'
+      : (terminationMessageOf(end.message) ?? killed ?? `exit code ${end.exitCode}`);
   const message = `the policy server does not start: ${said}`;
-  const hopeless = end.exitCode === FAILURES.InvalidInput.exitCode || server.restartCount >= SERVER_STARTS;
+  const willNeverStart = end.exitCode === FAILURES.InvalidInput.exitCode || server.restartCount >= SERVER_STARTS;
   const failure =
     end.reason === 'OOMKilled' ? 'OutOfMemory' : own === 'Crashed' || own === 'Preempted' ? 'DependencyDown' : own;
-  return { ...common, exitCode: end.exitCode, class: failure, message, giveUpAt: hopeless ? 0 : null };
+  return { ...common, exitCode: end.exitCode, class: failure, message, giveUpAt: willNeverStart ? 0 : null };
 }
 
-/** It has no machine yet, or has one and its volumes are not there. */
-function placeTrouble(
+/** The trouble of a pod without a node, or without its volumes. */
+function schedulingTrouble(
   pod: Pod,
   events: readonly KubeEvent[],
   limits: Limits,
@@ -115,8 +120,8 @@ function placeTrouble(
   const pendingUntil = createdAt + limits.pendingSeconds * 1000;
   const unplaced = falseCondition(pod.status?.conditions, 'PodScheduled');
   if (unplaced !== undefined) {
-    const message = unplaced.message ?? unplaced.reason ?? 'no machine was found yet';
-    // A claim that is not there is no matter of room.
+    const message = unplaced.message ?? unplaced.reason ?? 'no node was found yet';
+    // A missing claim is no lack of capacity.
     if (/persistentvolumeclaim ".*" (not found|is being deleted)/.test(message)) {
       return { ...common, class: 'ImageError', message, giveUpAt: createdAt + limits.imageGraceSeconds * 1000 };
     }
@@ -126,7 +131,6 @@ function placeTrouble(
   if (common.node === null)
     return { ...common, class: 'Unschedulable', message: 'waits for the scheduler', giveUpAt: pendingUntil };
   const warning = events.at(-1);
-  const message =
-    warning === undefined ? 'is being started' : `is being started: ${warning.reason}: ${warning.message}`;
+  const message = warning === undefined ? 'is starting' : `is starting: ${warning.reason}: ${warning.message}`;
   return { ...common, class: 'Unschedulable', message, giveUpAt: pendingUntil };
 }

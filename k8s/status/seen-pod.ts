@@ -1,19 +1,19 @@
 import { type Pod, timeOf } from '../api/objects.ts';
 
-/** A pod as it was last seen: how it ended is known after the cluster has removed it. */
+/** The last seen state of a pod, kept after the cluster has removed it. */
 export interface SeenPod {
   readonly pod: Pod;
-  /** It is there no more. */
+  /** Whether the pod was removed. */
   readonly gone: boolean;
-  /** When it was asked to go, in ms since the epoch; null where it was not, or nobody watched. */
+  /** When its deletion was requested, in ms since the epoch; null if it was not, or nobody watched. */
   readonly deletedAt: number | null;
 }
 
 /**
- * A pod as it is seen now, by somebody who may have seen it before. Pure.
+ * Merges the current state of a pod with an earlier one. Pure.
  *
- * Its deletion is remembered as it was first told: the timestamp is when the grace is over, and the kubelet sets it anew, after the end, when it
- * removes a pod that was to go. By then it cannot be told from that of a pod which somebody cleaned away after it had ended.
+ * The time of deletion is kept as first seen. The deletion timestamp is the end of the grace, and the kubelet sets it
+ * again when it removes an ended pod. From then on, the pod looks like one that somebody deleted after its end.
  */
 export function seePod(before: SeenPod | undefined, pod: Pod, gone: boolean): SeenPod {
   const { deletionTimestamp, deletionGracePeriodSeconds = 0 } = pod.metadata ?? {};

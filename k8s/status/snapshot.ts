@@ -8,13 +8,13 @@ import type { JobSnapshot } from './job-snapshot.ts';
 import { hasEnded, mainStatus } from './pod-state.ts';
 import type { SeenPod } from './seen-pod.ts';
 
-/** Answers of the API server beside the watches are used again for so long. */
+/** How long other answers of the API server than the watches are cached. */
 const NODE_MS = 5000;
 const ADMISSION_MS = 10_000;
-/** Where the worker may not read nodes, it asks again after so long. */
+/** How long no node is requested after a refusal. */
 const REFUSED_MS = 600_000;
 
-/** Takes snapshots of Jobs: from the watches, and by a request where a pod is in trouble or a Job waits in a queue. */
+/** Takes snapshots of Jobs from the watches. Sends a request if a pod is in trouble or a Job waits in a queue. */
 export class JobSnapshots {
   readonly #client: Pick<KubeClient, 'getNode' | 'listCustom'>;
   readonly #cache: WatchCache;
@@ -41,7 +41,7 @@ export class JobSnapshots {
       podEvents: new Map(pods.map(({ pod }) => [pod.metadata?.uid ?? '', cache.warningsOf(pod)])),
       nodes: new Map(found.flatMap(([name, node]) => (node === null ? [] : [[name, node] as const]))),
       admission: await this.#admission(job),
-      heardAt: cache.isLive() ? Date.now() : null,
+      takenAt: cache.isLive() ? Date.now() : null,
       now: cache.isSettled() ? Date.now() : null,
     };
   }
@@ -59,7 +59,7 @@ export class JobSnapshots {
     return node;
   }
 
-  /** What Kueue says of a Job that it holds back: the conditions of its Workload. */
+  /** The reason why Kueue holds a Job back, from the conditions of its Workload. */
   async #admission(job: Job): Promise<string | null> {
     const uid = job.metadata?.uid ?? '';
     if (job.metadata?.labels?.[LABELS.queue] === undefined || job.spec?.suspend !== true) return null;
@@ -74,7 +74,9 @@ export class JobSnapshots {
   }
 }
 
-/** Pods that were taken away, that should be gone, or that run and are not ready: their machine tells why. */
+/**
+ * Whether the node of a pod may explain its state: the pod was disrupted, should be gone, or runs without being ready.
+ */
 function isInDoubt({ pod, gone }: SeenPod): boolean {
   if (trueCondition(pod.status?.conditions, 'DisruptionTarget') !== undefined) return true;
   if (gone || hasEnded(pod)) return false;
@@ -82,13 +84,16 @@ function isInDoubt({ pod, gone }: SeenPod): boolean {
   return timeOf(pod.metadata?.deletionTimestamp) !== null || (unready && mainStatus(pod)?.state?.running !== undefined);
 }
 
-/** Why Kueue has not admitted a workload, in its own words. Pure. @param workload - of any version: only conditions are read */
+/**
+ * Why Kueue has not admitted a workload, as Kueue says it. Pure. @param workload - of any version: only conditions are
+ * read
+ */
 export function describeAdmission(workload: unknown): string | null {
   const { status } = (workload ?? {}) as {
     status?: { conditions?: { type: string; status: string; message?: string }[] };
   };
   const conditions = status?.conditions ?? [];
-  const held = ['Evicted', 'QuotaReserved', 'Admitted'].map((type) => conditions.find((one) => one.type === type));
-  const telling = held.find((one) => one !== undefined && (one.type === 'Evicted') === (one.status === 'True'));
-  return telling?.message ?? null;
+  const ordered = ['Evicted', 'QuotaReserved', 'Admitted'].map((type) => conditions.find((one) => one.type === type));
+  const reason = ordered.find((one) => one !== undefined && (one.type === 'Evicted') === (one.status === 'True'));
+  return reason?.message ?? null;
 }

@@ -19,10 +19,10 @@ test('an attempt that was not submitted has failed as Unschedulable with the mes
   const store = await temporaryFolder();
   const job = { key: 'ab', attempt: 3 } as JobRef;
   expect(await unscheduled(store, job)).toBeNull();
-  await noteShortage(store, job, { fits: 'never', why: 'room for 2 pods is needed' });
+  await noteShortage(store, job, { fits: 'never', why: 'needs capacity for 2 pods' });
   expect(await unscheduled(store, job)).toMatchObject({
     kind: 'failed',
-    failure: { class: 'Unschedulable', message: 'room for 2 pods is needed', attempt: 3 },
+    failure: { class: 'Unschedulable', message: 'needs capacity for 2 pods', attempt: 3 },
   });
   expect(await unscheduled(store, { ...job, attempt: 4 })).toBeNull();
 });

@@ -89,7 +89,7 @@ test('the campaign says why it cannot begin, begins when the nodes are there, an
       .poll(async () => (await status()).stages[0]?.incidents[0], { timeout: 60_000, interval: 500 })
       .toMatchObject({
         class: 'Unschedulable',
-        message: expect.stringContaining('room for 1 pods of 1 cores is needed'),
+        message: expect.stringContaining('needs capacity for 1 pods of 1 cores'),
       });
 
     await cluster.addNodes(NODES);

@@ -24,7 +24,7 @@ const json = (value: unknown): Answer => {
 const authority = testAuthority();
 afterAll(() => authority[Symbol.dispose]());
 
-/** The client before an https server on this machine, which answers by method and path as an API server would. */
+/** The client with an https server on this machine, which answers by method and path as an API server would. */
 async function clientOf(answers: Readonly<Record<string, Answer>>) {
   const server = await startHttps(authority, (request, response) => {
     const { pathname } = new URL(request.url ?? '', 'https://localhost');
@@ -33,7 +33,9 @@ async function clientOf(answers: Readonly<Record<string, Answer>>) {
   onTestFinished(() => server[Symbol.asyncDispose]());
   const kubeconfig = join(await temporaryFolder(), 'kubeconfig');
   const content = {
-    ...{ apiVersion: 'v1', kind: 'Config', 'current-context': 'here' },
+    apiVersion: 'v1',
+    kind: 'Config',
+    'current-context': 'here',
     clusters: [{ name: 'here', cluster: { server: server.origin, 'certificate-authority': authority.caFile } }],
     contexts: [{ name: 'here', context: { cluster: 'here', user: 'worker' } }],
     users: [{ name: 'worker', user: {} }],
@@ -48,7 +50,7 @@ const JOBS = '/apis/batch/v1/namespaces/lab/jobs';
 const PODS = '/api/v1/namespaces/lab/pods';
 const aJob: Job = { metadata: { name: 'one', resourceVersion: '7' } } as Job;
 
-test('a Job that is not there is null, and so is one that stands when it is created', async () => {
+test('a missing Job is null, and so is the creation of an existing one', async () => {
   const client = await clientOf({ [`POST ${JOBS}`]: status(409) });
   expect(await client.getJob('one')).toBeNull();
   expect(await client.createJob(aJob)).toBeNull();
@@ -56,18 +58,18 @@ test('a Job that is not there is null, and so is one that stands when it is crea
   await client.deleteJob('one');
 });
 
-test('a refusal names the request, the status and the words of the server', async () => {
+test('a refusal names the request, the status and the message of the server', async () => {
   const client = await clientOf({ [`GET ${JOBS}/one`]: status(403), [`POST ${JOBS}`]: status(422) });
   await expect(client.getJob('one')).rejects.toThrow('get Job one: refused with 403');
   await expect(client.createJob(aJob)).rejects.toMatchObject({ status: 422, retryable: false });
 });
 
-test('a server that does not answer is worth another try', async () => {
+test('an unreachable server is retryable', async () => {
   const client = await clientOf({ [`GET ${JOBS}/one`]: (request) => request.socket.destroy() });
   await expect(client.getJob('one')).rejects.toMatchObject({ status: null, retryable: true });
 });
 
-test('a Job is changed by a JSON patch, with its slashes written as RFC 6901 wants them', async () => {
+test('a Job is changed by a JSON patch, with slashes escaped as in RFC 6901', async () => {
   const bodies: unknown[] = [];
   const client = await clientOf({
     [`PATCH ${JOBS}/one`]: async (request, response) => {
@@ -86,7 +88,7 @@ test('a Job is changed by a JSON patch, with its slashes written as RFC 6901 wan
   ]);
 });
 
-test('what the worker may not read, or the cluster does not serve, is nothing and not an error', async () => {
+test('a resource that the worker may not read, or that the cluster does not serve, is empty', async () => {
   const PODGROUPS = '/apis/scheduling.x/v1/namespaces/lab/podgroups';
   const client = await clientOf({
     'GET /api/v1/nodes': status(403),
@@ -122,7 +124,7 @@ test('a list comes page by page, and requests are counted by verb and resource',
   expect([...client.requests]).toEqual([['GET jobs', 2]]);
 });
 
-test('a watch says that it is open, then every change, and ends when its signal aborts', async () => {
+test('a watch reports that it is open, then every change, and ends when its signal aborts', async () => {
   const client = await clientOf({
     [`GET ${JOBS}`]: (_, response) =>
       void response.writeHead(200).write(`${JSON.stringify({ type: 'ADDED', object: aJob })}\n`),
@@ -160,7 +162,7 @@ test('a log is followed until its signal aborts', async () => {
   expect(chunks).toEqual(['first\n']);
 });
 
-test('a log whose connection breaks is an error, and ends no process', async () => {
+test('a broken connection of a log is an error, and the process continues', async () => {
   const client = await clientOf({
     [`GET ${PODS}/p/log`]: (request, response) => {
       response.writeHead(200).write('first\n');

@@ -5,7 +5,7 @@ import { type Recorded, recorded, seenOf, settings } from './support.ts';
 
 const { limits } = settings();
 
-/** As recorded, but for the Job's own word: the controller has not looked yet. */
+/** As recorded, except the status of the Job: the controller has not acted yet. */
 function silent(name: string): Recorded {
   const given = recorded(name);
   if (given.job === null) throw new Error(`${name} has no Job`);
@@ -13,7 +13,7 @@ function silent(name: string): Recorded {
   return { ...given, job: { ...given.job, status: { ...status, active: 1 } } };
 }
 
-/** When the last program of it ended. */
+/** The end of its last program. */
 const endOf = ({ pods }: Recorded): number =>
   Math.max(
     ...pods.flatMap(
@@ -25,7 +25,7 @@ const judged = (story: Recorded, msAfter: number | null) =>
   jobStatus(seenOf(story, msAfter === null ? null : endOf(story) + msAfter), limits).observation;
 
 describe('a Job whose controller is silent', () => {
-  it.each(['completed', 'completed-gang'])('has ended well 3 s after its pods: %s', (name) => {
+  it.each(['completed', 'completed-gang'])('has succeeded 3 s after its pods: %s', (name) => {
     expect(judged(silent(name), 2_900).phase).toBe('running');
     expect(judged(silent(name), 3_100).phase).toBe('succeeded');
   });
@@ -39,12 +39,12 @@ describe('a Job whose controller is silent', () => {
     expect(judged(silent(name), 3_100)).toMatchObject({ phase: 'failed', failure: { class: failure } });
   });
 
-  it('goes on while one of its pods runs', () => expect(judged(silent('running'), 3_600_000).phase).toBe('running'));
+  it('continues while one of its pods runs', () => expect(judged(silent('running'), 3_600_000).phase).toBe('running'));
 
-  it('is not judged while the cluster is not heard', () =>
+  it('has no end while the cluster is unreachable', () =>
     expect(judged(silent('completed'), null).phase).toBe('running'));
 
-  it('has more to come where a shard has not begun', () => {
+  it('is not ended if a shard has not started', () => {
     const story = silent('completed');
     const annotations = { ...story.job?.metadata?.annotations, 'orrery.dev/parts': '9' };
     const job = { ...story.job, metadata: { ...story.job?.metadata, annotations } } as Recorded['job'];

@@ -1,7 +1,7 @@
 import { expect, it, test } from 'vitest';
 import { isRefusal, KubeError, kubeError } from '../../k8s/api/errors.ts';
 
-/** As the client library throws what the API server answered. */
+/** An answer of the API server, as the client library throws it. */
 const answered = (code: number, message: string, headers = {}) => ({
   code,
   headers,
@@ -22,31 +22,31 @@ it.each([
   { name: 'a webhook that does not answer', thrown: answered(500, 'failed calling webhook "x"'), retryable: true },
   { name: 'no answer at all', thrown: new TypeError('fetch failed'), retryable: true },
   { name: 'a request that took too long', thrown: new DOMException('timeout', 'TimeoutError'), retryable: true },
-])('$name: is another try of use? $retryable', ({ thrown, retryable }) => {
+])('$name is retryable: $retryable', ({ thrown, retryable }) => {
   const error = kubeError('create Job x', thrown);
   expect(error.retryable).toBe(retryable);
   expect(isRefusal(error)).toBe(!retryable);
 });
 
-test('an error says what was asked, and what the API server said', () => {
+test('an error names the request and the message of the API server', () => {
   const error = kubeError('create Job x', answered(422, 'spec.completions: Invalid value: -1'));
   expect(error.message).toBe('create Job x: spec.completions: Invalid value: -1');
   expect(error.status).toBe(422);
 });
 
-test('an error of the network says what is behind it', () => {
+test('an error of the network gives its cause', () => {
   const cause = Object.assign(new Error('connect ECONNREFUSED 127.0.0.1:6443'), { code: 'ECONNREFUSED' });
   const error = kubeError('list pods', new TypeError('fetch failed', { cause }));
   expect(error.message).toBe('list pods: no answer from the API server: connect ECONNREFUSED 127.0.0.1:6443');
   expect(error.status).toBeNull();
 });
 
-test('a server that asks to be left alone is left alone that long', () => {
+test('the wait that a server asks for is kept', () => {
   const error = kubeError('list pods', answered(429, 'too many requests', { 'retry-after': '7' }));
   expect(error.retryAfterSeconds).toBe(7);
 });
 
-test('an error of ours is handed on as it is', () => {
-  const error = new KubeError('x', { status: 410, words: 'gone', retryAfterSeconds: null }, null);
+test('a KubeError stays the same', () => {
+  const error = new KubeError('x', { status: 410, message: 'gone', retryAfterSeconds: null }, null);
   expect(kubeError('y', error)).toBe(error);
 });

@@ -11,15 +11,15 @@ import { recorded, settings } from './support.ts';
 type Patch = () => 'changed' | 'gone' | KubeError;
 
 /**
- * Follows a Job whose image is missing, long after its time was over, through a client that plays the API server: one which refuses a change for
- * a moment, or has removed the Job while its watch is late, cannot be had at will.
+ * Watches a Job whose image is missing, long after its limit, through a fake API server. A real one cannot be made to
+ * refuse a change for a moment, or to remove the Job while its watch is late.
  */
-/** @param signal - of the test: how long it takes says nothing */
+/** @param signal - of the test: the duration proves nothing */
 async function followed(answers: readonly Patch[], signal: AbortSignal) {
   const { job, pods } = recorded('image-missing') as { job: Job; pods: readonly Pod[] };
   let removed = false;
   const asked: number[] = [];
-  const told: string[] = [];
+  const logged: string[] = [];
   const client = {
     namespace: 'orrery',
     list: async (what: string) => {
@@ -42,16 +42,16 @@ async function followed(answers: readonly Patch[], signal: AbortSignal) {
       return removed ? null : { ...job, metadata: changed, status: { ...job.status, active: 0, conditions } };
     },
   } as unknown as KubeClient;
-  const log = { info: (_: object, message: string) => void told.push(message), warn: () => {} };
+  const log = { info: (_: object, message: string) => void logged.push(message), warn: () => {} };
   const executor = createKubernetesExecutor({ settings: settings(), store: await temporaryFolder(), log, client });
   let last: JobObservation | null = null;
   for await (const seen of executor.watch(nameOf(job), signal)) {
     last = seen;
-    // The pod is not played: it goes on waiting.
-    if (seen.message?.startsWith('is ended')) break;
+    // The pod is not simulated: it keeps waiting.
+    if (seen.message?.startsWith('stopping: ')) break;
   }
   executor[Symbol.dispose]();
-  return { last: last as JobObservation | null, asked, told };
+  return { last: last as JobObservation | null, asked, logged };
 }
 
 async function* silence(signal: AbortSignal): AsyncGenerator<WatchEvent> {
@@ -59,26 +59,26 @@ async function* silence(signal: AbortSignal): AsyncGenerator<WatchEvent> {
   await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
 }
 
-const busy: Patch = () => new KubeError('change Job', { status: 503, words: 'busy', retryAfterSeconds: null }, null);
+const busy: Patch = () => new KubeError('change Job', { status: 503, message: 'busy', retryAfterSeconds: null }, null);
 
-test('a Job is given up by one change, and told so', async ({ signal }) => {
+test('a Job is given up by one change, and reported so', async ({ signal }) => {
   const { last, asked } = await followed([], signal);
   expect(asked).toHaveLength(1);
-  expect(last?.message).toMatch(/^is ended: main cannot be started: .*ImagePull/);
+  expect(last?.message).toMatch(/^stopping: main cannot be started: .*ImagePull/);
 });
 
-test('a change that the API server does not take is asked for again ever more slowly, and each time is told', async ({
+test('a change that the API server does not accept is repeated with growing pauses, and each repetition is logged', async ({
   signal,
 }) => {
-  const { last, asked, told } = await followed([busy, busy, busy], signal);
+  const { last, asked, logged } = await followed([busy, busy, busy], signal);
   expect(asked).toHaveLength(4);
   const [first = 0, , , fourth = 0] = asked;
   expect(fourth - first).toBeGreaterThan(600); // at least half of 0.2 + 0.4 + 0.8 s
-  expect(told.filter((message) => message === 'the cluster is asked again')).toHaveLength(3);
-  expect(last?.message).toMatch(/^is ended/);
+  expect(logged.filter((message) => message === 'request to the API server failed: retrying')).toHaveLength(3);
+  expect(last?.message).toMatch(/^stopping: /);
 });
 
-test('a Job that is gone when it is to be given up is not asked for again, although its watch has not said so yet', async ({
+test('a Job that is already gone when it is given up is not requested again, although its watch is late', async ({
   signal,
 }) => {
   const { last, asked } = await followed([() => 'gone'], signal);

@@ -16,28 +16,29 @@ test.each([
   expect(quantity(text)).toBeCloseTo(want, 12);
 });
 
-test.each(['', 'x', '8 Gi', '1.2.3', '5Qi'])('"%s" is no quantity, and nothing is made of it', (text) => {
+test.each(['', 'x', '8 Gi', '1.2.3', '5Qi'])('"%s" is no quantity, and is refused', (text) => {
   expect(() => quantity(text)).toThrow(RangeError);
 });
 
 const container = (requests: Record<string, string>, more: object = {}) => ({
-  ...{ name: 'c', resources: { requests } },
+  name: 'c',
+  resources: { requests },
   ...more,
 });
 
-test('a pod asks for its containers and sidecars together', () => {
+test('the requests of a pod are those of its containers and sidecars together', () => {
   const policyServer = container({ cpu: '7', 'nvidia.com/gpu': '8' }, { restartPolicy: 'Always' });
   const pod = { containers: [container({ cpu: '1' })], initContainers: [policyServer] } as never;
   expect(podRequests(pod)).toEqual({ cpu: 8, 'nvidia.com/gpu': 8 });
 });
 
-test('a pod asks for an init container where that is larger, with the sidecars before it', () => {
+test('the requests of a pod are those of an init container with the sidecars before it, if those are larger', () => {
   const initContainers = [container({ cpu: '1' }, { restartPolicy: 'Always' }), container({ cpu: '4', memory: '1Ki' })];
   const pod = { containers: [container({ cpu: '2' })], initContainers } as never;
   expect(podRequests(pod)).toEqual({ cpu: 5, memory: 1024 });
 });
 
-test('limits are requests where there are none', () => {
+test('limits count as requests if there are no requests', () => {
   const pod = { containers: [{ name: 'c', resources: { limits: { 'nvidia.com/gpu': '2' } } }] } as never;
   expect(podRequests(pod)).toEqual({ 'nvidia.com/gpu': 2 });
 });
@@ -55,7 +56,7 @@ test.each<{ name: string; pod: object; holds: boolean }>([
   expect(podFacts(pod as Pod) !== null).toBe(holds);
 });
 
-test('a node is ready when it says so, and not when nothing is known of it', () => {
+test('a node is ready only if its condition says so', () => {
   const node = (status: string): KubeNode => ({ status: { conditions: [{ type: 'Ready', status }] } }) as KubeNode;
   expect(['True', 'False', 'Unknown'].map((status) => nodeFacts(node(status)).ready)).toEqual([true, false, false]);
 });

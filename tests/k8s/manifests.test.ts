@@ -3,7 +3,7 @@ import { describe, expect, it, test } from 'vitest';
 import { stringify } from 'yaml';
 import { inProject } from '../../config/paths.ts';
 import type { JobRequest } from '../../executor/index.ts';
-import { KNOWN_EXIT_CODES } from '../../k8s/manifests/failure-policy.ts';
+import { REPORTED_EXIT_CODES } from '../../k8s/manifests/failure-policy.ts';
 import { gangObjects } from '../../k8s/manifests/gang.ts';
 import { jobManifest } from '../../k8s/manifests/job.ts';
 import { labelValue } from '../../k8s/manifests/labels.ts';
@@ -12,17 +12,27 @@ import { aRequest, settings } from './support.ts';
 
 const EMBEDDED = { runtime: 'python', args: ['-m', 'orrery_trainers.serving.policy_server'] } as const;
 const trainer = (kind: 'sft' | 'rl'): Partial<JobRequest> => ({
-  ...{ name: `tiny-astro-${kind}-aaaaaaaa-3c469e-0`, kind, stage: `astro/${kind}`, arm: 'astro', gang: true },
+  name: `tiny-astro-${kind}-aaaaaaaa-3c469e-0`,
+  kind,
+  stage: `astro/${kind}`,
+  arm: 'astro',
+  gang: true,
   main: { runtime: 'python', args: ['-m', `orrery_trainers.training.${kind}`] },
 });
 const H100 = { cpus: 64, memoryGiB: 512, gpus: 8, gpuMemoryGiB: 80 };
 
-/** The manifests that are kept as files: `ORRERY_UPDATE_GOLDEN=1 npx vitest run tests/k8s/manifests.test.ts` writes them anew. */
+/**
+ * The manifests kept as files. To write them again:
+ * `ORRERY_UPDATE_GOLDEN=1 npx vitest run tests/k8s/manifests.test.ts`.
+ */
 const GOLDEN: Readonly<Record<string, { request: JobRequest; cluster?: Partial<KubernetesSettingsInput> }>> = {
   'one-cpu-pod': { request: aRequest({ name: 'tiny-prepare-aaaaaaaa-3c469e-0', stage: 'prepare', kind: 'prepare' }) },
   'shards-with-policy-server': {
     request: aRequest({
-      ...{ parts: 32, parallelism: 8, policyServer: EMBEDDED, resources: { cpus: 8, gpus: 1, memoryGiB: 64 } },
+      parts: 32,
+      parallelism: 8,
+      policyServer: EMBEDDED,
+      resources: { cpus: 8, gpus: 1, memoryGiB: 64 },
       excludedNodes: ['gpu-7', 'gpu-3'],
     }),
     cluster: {
@@ -34,11 +44,16 @@ const GOLDEN: Readonly<Record<string, { request: JobRequest; cluster?: Partial<K
   },
   'gang-with-rdma': {
     request: aRequest({
-      ...{ ...trainer('rl'), parts: 32, parallelism: 32, resources: H100, graceSeconds: 900 },
+      ...trainer('rl'),
+      parts: 32,
+      parallelism: 32,
+      resources: H100,
+      graceSeconds: 900,
       kubernetes: {
         extendedResources: { 'rdma/hca_shared_devices_a': 8 },
         topology: { key: 'topology.kubernetes.io/rack', mode: 'required' },
-        ...{ shmGiB: 256, deadlineSeconds: 864_000 },
+        shmGiB: 256,
+        deadlineSeconds: 864_000,
       },
     }),
     cluster: {
@@ -57,9 +72,12 @@ const GOLDEN: Readonly<Record<string, { request: JobRequest; cluster?: Partial<K
   },
   'vllm-70b': {
     request: aRequest({
-      ...{ parts: 8, parallelism: 8, resources: { cpus: 16, gpus: 8, memoryGiB: 256, gpuMemoryGiB: 80 } },
+      parts: 8,
+      parallelism: 8,
+      resources: { cpus: 16, gpus: 8, memoryGiB: 256, gpuMemoryGiB: 80 },
       policyServer: {
-        ...{ runtime: 'vllm', model: '/models/llama-3.1-70b-instruct' },
+        runtime: 'vllm',
+        model: '/models/llama-3.1-70b-instruct',
         args: ['--served-model-name', 'llama', '--tensor-parallel-size', '8', '--max-model-len', '16384'],
       },
     }),
@@ -76,27 +94,28 @@ describe.each(Object.entries(GOLDEN))('the manifests of %s', (name, { request, c
   const { service, podGroup } = gangObjects(request, all, 'thisstore1', 'uid-of-the-job');
   const objects = [job, ...(request.gang ? [service, ...(podGroup === null ? [] : [podGroup.body])] : [])];
 
-  test('are those of the file', () => {
+  test('equal those of the file', () => {
     const path = inProject('tests/golden/manifests', `${name}.yaml`);
     const text = objects.map((object) => stringify(object, { aliasDuplicateObjects: false })).join('---\n');
     if (process.env.ORRERY_UPDATE_GOLDEN) writeFileSync(path, text);
     expect(text).toBe(readFileSync(path, 'utf8'));
   });
 
-  test('hold to Pod Security restricted, and leave nothing to write but what is named', () => {
+  test('satisfy Pod Security restricted, and make only the named folders writable', () => {
     const pod = job.spec!.template.spec!;
     expect(pod.securityContext).toMatchObject({ runAsNonRoot: true, seccompProfile: { type: 'RuntimeDefault' } });
     expect(pod.automountServiceAccountToken).toBe(false);
     for (const container of [...(pod.initContainers ?? []), ...pod.containers]) {
       expect(container.securityContext).toEqual({
-        ...{ allowPrivilegeEscalation: false, readOnlyRootFilesystem: true },
+        allowPrivilegeEscalation: false,
+        readOnlyRootFilesystem: true,
         capabilities: { drop: ['ALL'] },
       });
     }
     expect(pod.volumes!.filter((one) => !('persistentVolumeClaim' in one || 'emptyDir' in one))).toEqual([]);
   });
 
-  test('mount only volumes that there are, each path once', () => {
+  test('mount only existing volumes, each path once', () => {
     const pod = job.spec!.template.spec!;
     const volumes = new Set(pod.volumes!.map((one) => one.name));
     const mounts = pod.containers[0]!.volumeMounts!;
@@ -108,7 +127,7 @@ describe.each(Object.entries(GOLDEN))('the manifests of %s', (name, { request, c
 const podOf = (request: JobRequest, cluster: Partial<KubernetesSettingsInput> = {}) =>
   jobManifest(request, settings(cluster), 'thisstore1').spec!.template.spec!;
 
-test('one Job is one attempt: neither shards nor ranks are started again by Kubernetes', () => {
+test('one Job is one attempt: Kubernetes restarts neither shards nor ranks', () => {
   const spec = (request: JobRequest) => jobManifest(request, settings(), 'x').spec!;
   expect(spec(aRequest({ parts: 4 }))).toMatchObject({ backoffLimitPerIndex: 0, maxFailedIndexes: 0, completions: 4 });
   expect(spec(aRequest({ ...trainer('sft'), parts: 4 }))).toMatchObject({
@@ -118,11 +137,11 @@ test('one Job is one attempt: neither shards nor ranks are started again by Kube
 });
 
 test('the failure policy names every exit code of the failure table', () => {
-  const told = Object.values(FAILURES).flatMap(({ exitCode }) => exitCode ?? []);
-  expect(KNOWN_EXIT_CODES).toEqual(expect.arrayContaining(told));
+  const reported = Object.values(FAILURES).flatMap(({ exitCode }) => exitCode ?? []);
+  expect(REPORTED_EXIT_CODES).toEqual(expect.arrayContaining(reported));
 });
 
-test('a policy server has the GPUs, and the pod no more CPUs and memory than the stage asked for', () => {
+test('a policy server has the GPUs, and the pod has no more CPUs and memory than the stage requests', () => {
   const pod = podOf(
     aRequest({ policyServer: EMBEDDED, resources: { cpus: 8, gpus: 2, memoryGiB: 10, gpuMemoryGiB: undefined } }),
   );
@@ -135,7 +154,7 @@ test('a policy server has the GPUs, and the pod no more CPUs and memory than the
   expect(sum(({ limits }) => limits!.memory)).toBe(10 * 1024);
 });
 
-test('what a stage sets goes before the cluster’s defaults; labels and taints of both hold', () => {
+test('settings of a stage override the defaults of the cluster; labels and tolerations of both apply', () => {
   const cluster = { nodeSelector: { pool: 'gpu' }, priorityClass: 'low', tolerations: [{ key: 'a' }] };
   const kubernetes = { nodeSelector: { rack: '7' }, priorityClass: 'high', tolerations: [{ key: 'b' }] };
   const pod = podOf(aRequest({ kubernetes }), { defaults: cluster });

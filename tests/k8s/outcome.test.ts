@@ -7,21 +7,21 @@ import { type SeenPod, seePod } from '../../k8s/status/seen-pod.ts';
 import { recorded, recordings, seenOf, settings } from './support.ts';
 
 const { limits } = settings();
-/** Long after everything that was recorded. */
+/** A time long after all recordings. */
 const LATE = Date.parse('2100-01-01T00:00:00Z');
 
 const outcomeOf = (name: string, now: number | null = LATE) =>
   kubernetesOutcome(jobStatus(seenOf(recorded(name), now), limits).observation, 3);
 
-/** Jobs that came to an end on the real cluster, and the row of the failure table that each is. */
+/** Jobs that ended on the real cluster, and the row of the failure table of each. */
 const ENDED: Readonly<
-  Record<string, 'completed' | 'stopped' | readonly [failure: string, words: RegExp, node?: string | null]>
+  Record<string, 'completed' | 'stopped' | readonly [failure: string, message: RegExp, node?: string | null]>
 > = {
   completed: 'completed',
   'completed-gang': 'completed',
   'command-missing': ['ImageError', /^the container could not be started: .*no such file or directory$/],
   deadline: ['Stalled', /deadlineSeconds/, null],
-  drained: ['Preempted', /drain of the machine/],
+  drained: ['Preempted', /drain of the node/],
   'evicted-disk': ['NodeFailure', /low on resource: ephemeral-storage/],
   'evicted-memory': ['OutOfMemory', /low on resource: memory/],
   'evicted-own-disk': ['Crashed', /EmptyDir volume "scratch" exceeds the limit/],
@@ -35,7 +35,7 @@ const ENDED: Readonly<
   'exit-75': 'stopped',
   'killed-137': ['Crashed', /killed by SIGKILL/],
   'node-removed': ['NodeFailure', /node no longer exists/, 'gone-0'],
-  // The machine is well again by the time that its pod has ended: it is not kept away from.
+  // The node is ready again when its pod has ended, so it is not excluded.
   'node-returned': ['Preempted', /NoExecute taint/],
   'one-shard-failed': ['Diverged', /^loss is NaN$/],
   'oom-killed': ['OutOfMemory', /OOMKilled/],
@@ -49,55 +49,55 @@ const ENDED: Readonly<
   'suspended-by-others': ['Preempted', /^somebody else suspended the Job while it ran$/, null],
 };
 
-/** Jobs that had not ended: the phase, what a person is told, and what they are given up for when they stay so. */
-const UNDER_WAY: Readonly<Record<string, readonly [phase: string, words: RegExp | null, givenUp: string | null]>> = {
+/** Jobs that had not ended: the phase, the message, and the class of their failure if they stay so. */
+const UNDER_WAY: Readonly<Record<string, readonly [phase: string, message: RegExp | null, givenUp: string | null]>> = {
   running: ['running', null, null],
   'claim-missing': ['pending', /persistentvolumeclaim "no-such-claim" not found/, 'ImageError'],
   'image-missing': ['pending', /ImagePullBackOff: .*no such host/, 'ImageError'],
   'image-never': ['pending', /ErrImageNeverPull: .* pull policy of Never/, 'ImageError'],
-  'node-lost': ['running', /the machine does not answer: real-0: Kubelet stopped posting node status/, 'NodeFailure'],
-  'node-not-ready': ['running', /^the machine does not answer: real-0: Kubelet stopped posting node status/, null],
+  'node-lost': ['running', /the node does not answer: real-0: Kubelet stopped posting node status/, 'NodeFailure'],
+  'node-not-ready': ['running', /^the node does not answer: real-0: Kubelet stopped posting node status/, null],
   'pod-security-refused': ['pending', /violates PodSecurity "restricted:latest"/, 'InvalidInput'],
-  // It had been started twice.
+  // It was started twice.
   'policy-server-fails': ['pending', /does not start: model\.safetensors is missing/, null],
   'policy-server-never-ready': ['running', /does not start: it was not ready in time, and started again/, null],
   'quota-refused': ['pending', /exceeded quota: gpus, requested: requests\.nvidia\.com\/gpu=8/, 'Unschedulable'],
   'secret-missing': ['pending', /CreateContainerConfigError: secret "hugging-face" not found/, 'ImageError'],
   'unschedulable-gpus': ['pending', /1 Insufficient nvidia\.com\/gpu/, 'Unschedulable'],
   'unschedulable-selector': ['pending', /didn't match Pod's node affinity\/selector/, 'Unschedulable'],
-  // Refused at first, let in when it was asked again: the refusal is over.
-  'webhook-refused': ['pending', /^is being started$/, 'Unschedulable'],
+  // Refused first and accepted later, so the refusal is over.
+  'webhook-refused': ['pending', /^is starting$/, 'Unschedulable'],
 };
-/** Of these there is no Job any more: the executor says so, who remembers it. */
+/** These have no Job any more. The executor reports their end from memory. */
 const GONE = ['deleted-by-others'];
 
 describe('a Job that was recorded on a real cluster', () => {
   it.each(Object.entries(ENDED))('%s ended as the failure table says', (name, want) => {
     const outcome = outcomeOf(name);
     if (typeof want === 'string') return expect(outcome).toEqual({ kind: want });
-    const [failure, words, node = 'real-0'] = want;
+    const [failure, message, node = 'real-0'] = want;
     expect(outcome).toMatchObject({ kind: 'failed', failure: { class: failure, attempt: 3, node } });
-    expect(outcome.kind === 'failed' && outcome.failure.message).toMatch(words);
+    expect(outcome.kind === 'failed' && outcome.failure.message).toMatch(message);
   });
 
-  it.each(Object.keys(ENDED))('%s is told the same whether or not its cluster is heard', (name) => {
+  it.each(Object.keys(ENDED))('%s is reported the same whether or not its cluster is reachable', (name) => {
     expect(outcomeOf(name, null)).toEqual(outcomeOf(name));
   });
 
-  it.each(Object.entries(UNDER_WAY))('%s goes on, and is told in words', (name, [phase, words, givenUp]) => {
+  it.each(Object.entries(UNDER_WAY))('%s continues, and is reported with a message', (name, [phase, message, givenUp]) => {
     const { observation, giveUp } = jobStatus(seenOf(recorded(name), LATE), limits);
     expect(observation.phase).toBe(phase);
-    if (words === null) expect(observation.message).toBeNull();
-    else expect(observation.message).toMatch(words);
+    if (message === null) expect(observation.message).toBeNull();
+    else expect(observation.message).toMatch(message);
     expect(giveUp?.class ?? null).toBe(givenUp);
   });
 
-  it.each(Object.keys(UNDER_WAY))('%s is not given up while its cluster is not heard', (name) => {
+  it.each(Object.keys(UNDER_WAY))('%s is not given up while its cluster is unreachable', (name) => {
     expect(jobStatus(seenOf(recorded(name), null), limits).giveUp).toBeNull();
   });
 });
 
-test('the pod that failed first decides, and not those that were told to end after it', () => {
+test('the pod that failed first decides, even if others were asked to end after it', () => {
   const seen = seenOf(recorded('one-shard-failed'), LATE);
   for (const pods of [seen.pods, seen.pods.toReversed()]) {
     expect(jobStatus({ ...seen, pods }, limits).observation.failure).toMatchObject({ class: 'Diverged', part: 1 });
@@ -107,7 +107,7 @@ test('the pod that failed first decides, and not those that were told to end aft
 describe('a pod that was deleted', () => {
   const exit1 = () => seenOf(recorded('exit-1'), LATE);
 
-  test('after it had ended by itself has failed of what it said', () => {
+  test('after it had ended by itself has its own failure', () => {
     const seen = exit1();
     const [{ pod }] = seen.pods as [SeenPod];
     const cleanedAway = { ...pod, metadata: { ...pod.metadata, ...goingAt('2099-01-01T00:00:00Z') } };
@@ -115,7 +115,7 @@ describe('a pod that was deleted', () => {
     expect(jobStatus({ ...seen, pods }, limits).observation.failure).toMatchObject({ class: 'Crashed', exitCode: 1 });
   });
 
-  test('is the cause of what other ranks died of, unless they died first', () => {
+  test('is the cause of the failures of other ranks, unless they failed first', () => {
     const cause = seenOf(recorded('pod-deleted-force'), LATE);
     const [{ pod: echo }] = exit1().pods as [SeenPod];
     const asked = cause.pods[0]?.deletedAt ?? 0;
@@ -131,25 +131,25 @@ describe('a pod that was deleted', () => {
 
 const goingAt = (deletionTimestamp: string) => ({ deletionTimestamp, deletionGracePeriodSeconds: 0 });
 
-/** The pod, if its main program had ended at another time. */
+/** The pod with another end time of its main program. */
 function endedAt(pod: Pod, time: number): Pod {
   const [status] = pod.status?.containerStatuses ?? [];
   const terminated = { ...status?.state?.terminated, finishedAt: new Date(time).toISOString() };
   return { ...pod, status: { ...pod.status, containerStatuses: [{ ...status, state: { terminated } }] } } as Pod;
 }
 
-test('where no pod is left, the condition of the Job tells', () => {
+test('if no pod is left, the condition of the Job gives the failure', () => {
   const { observation } = jobStatus({ ...seenOf(recorded('exit-70'), LATE), pods: [] }, limits);
   expect(observation.failure).toMatchObject({ class: 'Diverged', exitCode: 70, node: null });
 });
 
-test('a Job of which nothing is known but that it runs has not failed', () => {
+test('a Job without other information than that it runs has not failed', () => {
   const seen = seenOf(recorded('running'), LATE);
   const { observation, giveUp } = jobStatus({ ...seen, pods: [] }, limits);
   expect([observation.phase, giveUp]).toEqual(['pending', null]);
 });
 
-describe('a machine that does not answer', () => {
+describe('a silent node', () => {
   const NODE = 'real-0';
   const lost = (changes: { deletedAt?: string; taint?: boolean }, now: number | null = LATE) => {
     const seen = seenOf(recorded('running'), now);
@@ -169,22 +169,22 @@ describe('a machine that does not answer', () => {
     return { ...seen, pods, nodes: new Map([[NODE, { status: { conditions: [ready] } }]]) } as unknown as typeof seen;
   };
 
-  test('is told as soon as it is known, and waited for: it may come back', () => {
+  test('is reported at once, and awaited: it may come back', () => {
     const { observation, giveUp } = jobStatus(lost({}), limits);
-    expect(observation.message).toMatch(/2 of 2 pods wait: the machine does not answer: .*Kubelet stopped posting/);
+    expect(observation.message).toMatch(/2 of 2 pods wait: the node does not answer: .*Kubelet stopped posting/);
     expect(giveUp).toBeNull();
   });
 
-  test('has failed once its pods were given up, which nobody there will ever say', () => {
+  test('has failed once its pods were evicted, because the node will never report their end', () => {
     const { giveUp } = jobStatus(lost({ deletedAt: '2026-11-28T02:00:00Z', taint: true }), limits);
     expect(giveUp).toMatchObject({ class: 'NodeFailure', node: NODE });
   });
 
-  test('has not failed while the cluster itself is not heard', () => {
+  test('has not failed while the cluster itself is unreachable', () => {
     expect(jobStatus(lost({ deletedAt: '2026-11-28T02:00:00Z', taint: true }, null), limits).giveUp).toBeNull();
   });
 
-  test('has failed without anybody’s word where it has not ended a pod long after its grace', () => {
+  test('has failed if it has not ended a pod long after its grace', () => {
     const seen = lost({ deletedAt: '2026-11-28T02:00:00Z' });
     const blind = { ...seen, nodes: new Map() };
     const at = (seconds: number) => ({ ...blind, now: Date.parse('2026-11-28T02:00:00Z') + seconds * 1000 });
@@ -210,23 +210,23 @@ describe('a Job that was asked to stop', () => {
   test('has not stopped while a pod of it runs', () => {
     expect(jobStatus(stopped('running', [SUSPENDED]), limits).observation.phase).toBe('running');
   });
-  test('has not stopped before the Job controller has seen it', () => {
+  test('has not stopped before the Job controller has confirmed it', () => {
     expect(jobStatus({ ...stopped('running'), pods: [] }, limits).observation.phase).toBe('pending');
   });
   test('has stopped once nothing of it is left', () => {
     expect(jobStatus({ ...stopped('running', [SUSPENDED]), pods: [] }, limits).observation.phase).toBe('stopped');
   });
-  test('has stopped, and not failed, where its pods ended on that', () => {
+  test('has stopped if its pods ended because of the request', () => {
     expect(jobStatus(stopped('exit-143'), limits).observation.phase).toBe('stopped');
   });
-  test('has succeeded where that came first', () => {
+  test('has succeeded if its success came first', () => {
     expect(jobStatus(stopped('completed'), limits).observation.phase).toBe('succeeded');
   });
 });
 
-describe('one shard of eight for which there is no machine', () => {
+describe('one shard of eight without a node', () => {
   const MINUTE = 60_000;
-  /** Eight shards: the last as it was recorded without a machine, the others in the state of another recording. */
+  /** Eight shards: the last as recorded without a node, the others in the state of another recording. */
   const eight = (others: string, waits: string, now: number) => {
     const waiting = seenOf(recorded(waits), now);
     const [last] = waiting.pods as [SeenPod];
@@ -260,19 +260,19 @@ describe('one shard of eight for which there is no machine', () => {
     expect(giveUp).toMatchObject({ class: 'Unschedulable', part: 7 });
   });
 
-  test('has its whole limit from when the others gave their machines back', () => {
+  test('has its whole limit from the time at which the others freed their nodes', () => {
     const limit = limits.pendingSeconds * 1000;
     expect(at(limit - MINUTE).giveUp).toBeNull();
     expect(at(limit + MINUTE).giveUp).toMatchObject({ class: 'Unschedulable' });
   });
 
-  test('is told, and waited for, while the others are at work: it may get their room', () => {
+  test('is reported and awaited while the others run, because it may get their nodes', () => {
     const { giveUp, observation } = jobStatus(eight('running', 'unschedulable-gpus', LATE), limits);
     expect(giveUp).toBeNull();
     expect(observation.message).toMatch(/1 of 8 pods wait: .*Insufficient nvidia/);
   });
 
-  test('is given up while the others are at work where it has a machine, and does not begin there', () => {
+  test('is given up while the others run if it has a node and does not start there', () => {
     const { giveUp } = jobStatus(eight('running', 'webhook-refused', LATE), limits);
     expect(giveUp).toMatchObject({ class: 'Unschedulable', part: 7, node: 'real-0' });
   });

@@ -9,17 +9,17 @@ const anObject = (name: string, version: number): KubeObject => ({
   metadata: { name, uid: `uid-${name}`, resourceVersion: String(version) },
 });
 const failing = (status: number | null, retryAfterSeconds: number | null = null) =>
-  new KubeError('watch pods', { status, words: 'it said so', retryAfterSeconds }, null);
+  new KubeError('watch pods', { status, message: 'it said so', retryAfterSeconds }, null);
 
 type Step = readonly WatchEvent[] | KubeError;
 
 /**
- * A server that answers as it is told: what cannot be caused at will (410 at a chosen moment). One answer for each list, one for each watch; when
- * there is none left the reflector is ended.
+ * A server with scripted answers, for what cannot be caused otherwise (410 at a chosen moment). One answer for each
+ * list, one for each watch. When none is left, the reflector ends.
  */
 async function reflected(script: { lists: readonly (readonly KubeObject[] | KubeError)[]; watches: readonly Step[] }) {
   const leaving = new AbortController();
-  const told: string[] = [];
+  const reported: string[] = [];
   const asked: string[] = [];
   const live: boolean[] = [];
   const pauses: number[] = [];
@@ -42,19 +42,19 @@ async function reflected(script: { lists: readonly (readonly KubeObject[] | Kube
         yield* step;
       },
     },
-    onChange: (object, change) => told.push(`${object.metadata?.name} ${change}`),
+    onChange: (object, change) => reported.push(`${object.metadata?.name} ${change}`),
     onLive: (is) => live.push(is),
     onTrouble: () => {},
     signal: leaving.signal,
     random: () => 1,
     wait: async (ms) => void pauses.push(ms),
   });
-  return { told, asked, live, pauses };
+  return { reported, asked, live, pauses };
 }
 
 describe('a list and watch', () => {
-  test('tells what is there, what changes, and what goes', async () => {
-    const { told } = await reflected({
+  test('reports what exists, what changes, and what is deleted', async () => {
+    const { reported } = await reflected({
       lists: [[anObject('a', 1)]],
       watches: [
         [
@@ -63,10 +63,10 @@ describe('a list and watch', () => {
         ],
       ],
     });
-    expect(told).toEqual(['a there', 'b there', 'a gone']);
+    expect(reported).toEqual(['a there', 'b there', 'a gone']);
   });
 
-  test('goes on where it was after the server has closed it, and after a bookmark from there', async () => {
+  test('continues at its last version after the server has closed the watch, or after a bookmark', async () => {
     const { asked, live } = await reflected({
       lists: [[]],
       watches: [[{ type: 'MODIFIED', object: anObject('a', 15) }], [{ type: 'BOOKMARK', object: anObject('', 99) }]],
@@ -75,36 +75,36 @@ describe('a list and watch', () => {
     expect(live).not.toContain(false);
   });
 
-  test('lists anew where the server has forgotten that version, and tells what went meanwhile', async () => {
-    const { asked, told, pauses } = await reflected({
+  test('lists again if the server has forgotten that version, and reports what was deleted meanwhile', async () => {
+    const { asked, reported, pauses } = await reflected({
       lists: [[anObject('a', 1), anObject('b', 2)], [anObject('b', 2)]],
       watches: [failing(410)],
     });
     expect(asked).toEqual(['list', 'watch 10', 'list', 'watch 10']);
-    expect(told.filter((one) => one.endsWith('gone'))).toEqual(['a gone']);
+    expect(reported.filter((one) => one.endsWith('gone'))).toEqual(['a gone']);
     expect(pauses).toEqual([0]);
   });
 
-  test('forgets nothing while the server is away, and says that it does not know', async () => {
+  test('forgets nothing while the server is unreachable, and says that it is stale', async () => {
     const away = failing(null);
-    const { asked, told, live, pauses } = await reflected({
+    const { asked, reported, live, pauses } = await reflected({
       lists: [[anObject('a', 1)]],
       watches: [away, away, failing(503), []],
     });
-    expect(told).toEqual(['a there']);
+    expect(reported).toEqual(['a there']);
     expect(asked.filter((one) => one === 'list')).toHaveLength(1);
     expect(live, 'it is heard again when a watch is taken, and not before').toEqual([false, false, false, true]);
     expect(pauses).toEqual([200, 400, 800]);
   });
 
-  test('begins although the server is not there yet', async () => {
-    const { told } = await reflected({ lists: [failing(null), [anObject('a', 1)]], watches: [] });
-    expect(told).toEqual(['a there']);
+  test('starts before the server is reachable', async () => {
+    const { reported } = await reflected({ lists: [failing(null), [anObject('a', 1)]], watches: [] });
+    expect(reported).toEqual(['a there']);
   });
 });
 
 describe('the pause before another try', () => {
-  test('grows up to a few seconds, so that the truth is known soon after the server is back', () => {
+  test('grows up to a few seconds, so that the state is current soon after the server returns', () => {
     expect(pauseAfter(failing(503), 50, 1)).toBe(BACKOFF.mostMs);
   });
   test('differs from worker to worker', () => {
@@ -113,10 +113,10 @@ describe('the pause before another try', () => {
   test('is as long as the server asks for', () => {
     expect(pauseAfter(failing(429, 20), 1, 1)).toBe(20_000);
   });
-  test('grows long after refusals, which are not mended within seconds', () => {
+  test('grows long after refusals, which mostly last', () => {
     expect(pauseAfter(failing(403), 12, 1)).toBe(30_000);
   });
-  test('is short after the first refusal: a server that has just started has not read its roles', async () => {
+  test('is short after the first refusal, because a server that has just started has not read its roles', async () => {
     const { pauses } = await reflected({
       lists: [[]],
       watches: [failing(null), failing(null), failing(null), failing(403), failing(403), []],

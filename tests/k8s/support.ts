@@ -6,17 +6,17 @@ import type { JobSnapshot } from '../../k8s/status/job-snapshot.ts';
 import { seePod } from '../../k8s/status/seen-pod.ts';
 import { KubernetesSettings, type KubernetesSettingsInput } from '../../spec/index.ts';
 
-/** Objects of one Job as they stood on the real cluster; written by tests/support/cluster/record-outcomes.ts. */
+/** Objects of one Job from the real cluster; written by tests/support/cluster/record-outcomes.ts. */
 export interface Recorded {
   /** How it was caused. */
   readonly how: string;
   readonly kubernetes: string;
   readonly job: Job | null;
-  /** As they were last seen, also those that are gone. */
+  /** Their last states, also of removed pods. */
   readonly pods: readonly Pod[];
-  /** Of pods that were deleted: as they were when that was first seen. */
+  /** The states of deleted pods when their deletion was first seen. */
   readonly toldToGo?: readonly Pod[];
-  /** Names of those that are gone. */
+  /** Names of the removed pods. */
   readonly deletedPods: readonly string[];
   readonly events: readonly KubeEvent[];
   readonly nodes: readonly KubeNode[];
@@ -30,7 +30,7 @@ export const recordings = (): string[] =>
 export const recorded = (name: string): Recorded =>
   JSON.parse(readFileSync(`${FOLDER}/${name}.json`, 'utf8')) as Recorded;
 
-/** What an executor would have looked at. @param now - null: the cluster is not heard */
+/** The snapshot that an executor would take. @param now - null: the cluster is unreachable */
 export function seenOf(
   { job, pods, toldToGo = [], deletedPods, events, nodes }: Recorded,
   now: number | null,
@@ -38,28 +38,41 @@ export function seenOf(
   if (job === null) throw new Error('the Job is gone');
   const about = (uid: string | undefined): KubeEvent[] =>
     events.filter((event) => event.type === 'Warning' && event.involvedObject?.uid === uid);
-  const told = new Map(toldToGo.map((pod) => [pod.metadata?.uid, seePod(undefined, pod, false)]));
+  const asked = new Map(toldToGo.map((pod) => [pod.metadata?.uid, seePod(undefined, pod, false)]));
   return {
     job,
-    pods: pods.map((pod) => seePod(told.get(pod.metadata?.uid), pod, deletedPods.includes(pod.metadata?.name ?? ''))),
+    pods: pods.map((pod) => seePod(asked.get(pod.metadata?.uid), pod, deletedPods.includes(pod.metadata?.name ?? ''))),
     jobEvents: about(job.metadata?.uid),
     podEvents: new Map(pods.map(({ metadata }) => [metadata?.uid ?? '', about(metadata?.uid)])),
     nodes: new Map(nodes.map((node) => [node.metadata?.name ?? '', node])),
     admission: null,
-    heardAt: now,
+    takenAt: now,
     now,
   };
 }
 
-/** The settings of a cluster, but for what a test is about. */
+/** The settings of a cluster, except those that a test is about. */
 export const settings = (changes: Partial<KubernetesSettingsInput> = {}): KubernetesSettings =>
   KubernetesSettings.parse({ image: 'registry.example/orrery:1', store: { claim: 'orrery-store' }, ...changes });
 
 /** A job of one shard on a CPU. */
 export const aRequest = (changes: Partial<JobRequest> = {}): JobRequest => ({
-  ...{ name: 'tiny-search-aaaaaaaa-3c469e-0', campaign: 'tiny', stage: 'search', kind: 'search', arm: null },
-  ...{ key: 'a'.repeat(64), attempt: 0, parts: 1, parallelism: 1, gang: false, graceSeconds: 120 },
-  ...{ main: { runtime: 'node', args: ['stages/main.ts'] }, policyServer: null, resources: { cpus: 1, gpus: 0 } },
-  ...{ ownerRun: 'run-1', excludedNodes: [], env: {} },
+  name: 'tiny-search-aaaaaaaa-3c469e-0',
+  campaign: 'tiny',
+  stage: 'search',
+  kind: 'search',
+  arm: null,
+  key: 'a'.repeat(64),
+  attempt: 0,
+  parts: 1,
+  parallelism: 1,
+  gang: false,
+  graceSeconds: 120,
+  main: { runtime: 'node', args: ['stages/main.ts'] },
+  policyServer: null,
+  resources: { cpus: 1, gpus: 0 },
+  ownerRun: 'run-1',
+  excludedNodes: [],
+  env: {},
   ...changes,
 });

@@ -11,7 +11,7 @@ const limits = { ...settings().limits, pendingSeconds: 600, imageGraceSeconds: 6
 const BEGAN = Date.parse('2026-01-01T00:00:00Z');
 const later = (seconds: number): number => BEGAN + seconds * 1000;
 
-/** A Job of `parts` pods of which none has a machine, but for what a case is about. */
+/** A Job of `parts` pods without nodes, except as a case says. */
 function aJob({ parts = 1, shape = 'shards', suspend = false, queue = '' } = {}): Job {
   return {
     metadata: {
@@ -55,67 +55,73 @@ const seen = (
   jobEvents: KubeEvent[] = [],
   admission: string | null = null,
 ): JobSnapshot => ({
-  ...{ job, jobEvents, now, heardAt: now, admission, podEvents: new Map(), nodes: new Map() },
+  job,
+  jobEvents,
+  now,
+  takenAt: now,
+  admission,
+  podEvents: new Map(),
+  nodes: new Map(),
   pods: pods.map((pod) => seePod(undefined, pod, false)),
 });
 
 const NO_GPU = '0/4 nodes are available: 4 Insufficient nvidia.com/gpu.';
 
-describe('what keeps a pod from running is told at once, and ends the Job when waiting is of no use', () => {
+describe('the reason why a pod does not run is reported at once, and ends the Job when waiting is useless', () => {
   it.each([
-    { name: 'no machine', pod: aPod(0, unplaced(NO_GPU)), words: NO_GPU, hopeless: 601, want: 'Unschedulable' },
+    { name: 'no machine', pod: aPod(0, unplaced(NO_GPU)), message: NO_GPU, givenUpAfter: 601, want: 'Unschedulable' },
     {
-      name: 'a claim that is not there',
+      name: 'a missing claim',
       pod: aPod(0, unplaced('persistentvolumeclaim "orrery-store" not found')),
-      words: 'persistentvolumeclaim "orrery-store" not found',
-      hopeless: 61,
+      message: 'persistentvolumeclaim "orrery-store" not found',
+      givenUpAfter: 61,
       want: 'ImageError',
     },
     {
       name: 'an image that cannot be pulled',
       pod: aPod(0, waiting('ImagePullBackOff', 'no such host'), 'a'),
-      words: 'main cannot be started: ImagePullBackOff: no such host',
-      hopeless: 61,
+      message: 'main cannot be started: ImagePullBackOff: no such host',
+      givenUpAfter: 61,
       want: 'ImageError',
     },
     {
-      name: 'a Secret that is not there',
+      name: 'a missing Secret',
       pod: aPod(0, waiting('CreateContainerConfigError', 'secret "hf" not found'), 'a'),
-      words: 'main cannot be started: CreateContainerConfigError: secret "hf" not found',
-      hopeless: 61,
+      message: 'main cannot be started: CreateContainerConfigError: secret "hf" not found',
+      givenUpAfter: 61,
       want: 'ImageError',
     },
     {
       name: 'a name that no image can have',
       pod: aPod(0, waiting('InvalidImageName'), 'a'),
-      words: 'main cannot be started: InvalidImageName',
-      hopeless: 0,
+      message: 'main cannot be started: InvalidImageName',
+      givenUpAfter: 0,
       want: 'ImageError',
     },
     {
       name: 'a policy server whose weights are wrong',
       pod: aPod(0, server({ lastState: { terminated: { exitCode: 65, message: 'no weights in /models' } } }), 'a'),
-      words: 'the policy server does not start: no weights in /models',
-      hopeless: 0,
+      message: 'the policy server does not start: no weights in /models',
+      givenUpAfter: 0,
       want: 'InvalidInput',
     },
     {
       name: 'a policy server that crashes again and again',
       pod: aPod(0, server({ restartCount: 3, lastState: { terminated: { exitCode: 1 } } }), 'a'),
-      words: 'the policy server does not start: exit code 1',
-      hopeless: 0,
+      message: 'the policy server does not start: exit code 1',
+      givenUpAfter: 0,
       want: 'DependencyDown',
     },
-  ])('$name', ({ pod, words, hopeless, want }) => {
+  ])('$name', ({ pod, message, givenUpAfter, want }) => {
     const at = (now: number | null) => jobStatus(seen(aJob(), [pod], now), limits);
-    expect(at(later(1)).observation.message).toBe(words);
-    if (hopeless > 1) expect(at(later(hopeless - 2)).giveUp).toBeNull();
-    expect(at(later(hopeless)).giveUp).toMatchObject({ class: want, message: words });
-    expect(at(null).giveUp).toBeNull(); // nothing is concluded from silence
+    expect(at(later(1)).observation.message).toBe(message);
+    if (givenUpAfter > 1) expect(at(later(givenUpAfter - 2)).giveUp).toBeNull();
+    expect(at(later(givenUpAfter)).giveUp).toMatchObject({ class: want, message: message });
+    expect(at(null).giveUp).toBeNull(); // an unreachable API server is never evidence that a job failed
   });
 });
 
-test('shards that run need no others; a gang waits for its last rank, and not for ever', () => {
+test('running shards need no others; a gang waits for its last rank until a limit', () => {
   const pods = [aPod(0, running, 'a'), aPod(1, unplaced(NO_GPU))];
   expect(jobStatus(seen(aJob({ parts: 2 }), pods, later(9999)), limits).giveUp).toBeNull();
   const { observation, giveUp } = jobStatus(seen(aJob({ parts: 2, shape: 'gang' }), pods, later(9999)), limits);
@@ -129,34 +135,34 @@ describe('pods that are refused', () => {
     {
       name: 'by a quota wait for it',
       message: 'exceeded quota: gpus, requested: 8',
-      hopeless: 601,
+      givenUpAfter: 601,
       want: 'Unschedulable',
     },
     {
-      name: 'by Pod Security never get in',
+      name: 'by Pod Security are never accepted',
       message: 'violates PodSecurity "restricted"',
-      hopeless: 61,
+      givenUpAfter: 61,
       want: 'InvalidInput',
     },
     {
-      name: 'by a webhook never get in',
+      name: 'by a webhook are never accepted',
       message: 'admission webhook "x" denied the request: no',
-      hopeless: 61,
+      givenUpAfter: 61,
       want: 'InvalidInput',
     },
-  ])('$name', ({ message, hopeless, want }) => {
+  ])('$name', ({ message, givenUpAfter, want }) => {
     const at = (seconds: number) => jobStatus(seen(aJob(), [], later(seconds), refused(message)), limits);
     expect(at(1).observation).toMatchObject({ phase: 'pending', message: expect.stringContaining(message) });
-    expect(at(hopeless - 2).giveUp).toBeNull();
-    expect(at(hopeless).giveUp?.class).toBe(want);
+    expect(at(givenUpAfter - 2).giveUp).toBeNull();
+    expect(at(givenUpAfter).giveUp?.class).toBe(want);
   });
 });
 
-describe('a Job that somebody else holds back', () => {
+describe('a Job that somebody else suspends', () => {
   const message = (job: Job, admission: string | null = null) =>
     jobStatus(seen(job, [], later(99_999), [], admission), limits);
 
-  test('waits in Kueue as long as it takes, with Kueue’s own words', () => {
+  test('waits in Kueue without a limit, with the message of Kueue', () => {
     const { observation, giveUp } = message(aJob({ suspend: true, queue: 'research' }), 'insufficient unused quota');
     expect(observation).toMatchObject({
       phase: 'pending',
@@ -182,7 +188,7 @@ test('Kueue says why a workload waits, or that it was evicted', () => {
   expect(describeAdmission(undefined)).toBeNull();
 });
 
-test('a Job that was given up says the same to whoever looks at it later', () => {
+test('a Job that was given up is reported the same by every later observer', () => {
   const failure = { class: 'Unschedulable', message: NO_GPU, exitCode: null, part: 0, node: null } as const;
   const job = aJob({ suspend: true });
   job.metadata!.annotations![ANNOTATIONS.givenUp] = JSON.stringify(failure);
