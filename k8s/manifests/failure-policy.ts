@@ -3,7 +3,7 @@ import { FAILURES, FENCED_EXIT_CODE } from '../../spec/index.ts';
 import { MAIN } from './labels.ts';
 
 /** Exit codes by which a program reports its own end: those of the failure table, and that of a fenced pod. */
-export const REPORTED_EXIT_CODES: readonly number[] = [
+export const KNOWN_EXIT_CODES: readonly number[] = [
   ...Object.values(FAILURES).flatMap(({ exitCode }) => exitCode ?? []),
   FENCED_EXIT_CODE,
 ].toSorted((a, b) => a - b);
@@ -16,6 +16,6 @@ export const REPORTED_EXIT_CODES: readonly number[] = [
 export const podFailurePolicy = (): V1PodFailurePolicy => ({
   rules: [
     { action: 'FailJob', onPodConditions: [{ type: 'DisruptionTarget', status: 'True' }] },
-    { action: 'FailJob', onExitCodes: { containerName: MAIN, operator: 'In', values: [...REPORTED_EXIT_CODES] } },
+    { action: 'FailJob', onExitCodes: { containerName: MAIN, operator: 'In', values: [...KNOWN_EXIT_CODES] } },
   ],
 });

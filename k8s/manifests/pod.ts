@@ -35,7 +35,7 @@ export function podSpec(request: JobRequest, settings: KubernetesSettings): V1Po
       runAsUser: uid,
       runAsGroup: gid,
       seccompProfile: { type: 'RuntimeDefault' },
-      // Existing files are not visited one by one at every start.
+      // Otherwise the kubelet changes the owner of every file of the volume at every start.
       ...(fsGroup === undefined ? {} : { fsGroup, fsGroupChangePolicy: 'OnRootMismatch' }),
     },
     ...(placement.priorityClass === undefined ? {} : { priorityClassName: placement.priorityClass }),

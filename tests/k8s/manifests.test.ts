@@ -3,7 +3,7 @@ import { describe, expect, it, test } from 'vitest';
 import { stringify } from 'yaml';
 import { inProject } from '../../config/paths.ts';
 import type { JobRequest } from '../../executor/index.ts';
-import { REPORTED_EXIT_CODES } from '../../k8s/manifests/failure-policy.ts';
+import { KNOWN_EXIT_CODES } from '../../k8s/manifests/failure-policy.ts';
 import { gangObjects } from '../../k8s/manifests/gang.ts';
 import { jobManifest } from '../../k8s/manifests/job.ts';
 import { labelValue } from '../../k8s/manifests/labels.ts';
@@ -138,7 +138,7 @@ test('one Job is one attempt: Kubernetes restarts neither shards nor ranks', () 
 
 test('the failure policy names every exit code of the failure table', () => {
   const reported = Object.values(FAILURES).flatMap(({ exitCode }) => exitCode ?? []);
-  expect(REPORTED_EXIT_CODES).toEqual(expect.arrayContaining(reported));
+  expect(KNOWN_EXIT_CODES).toEqual(expect.arrayContaining(reported));
 });
 
 test('a policy server has the GPUs, and the pod has no more CPUs and memory than the stage requests', () => {

@@ -84,13 +84,16 @@ describe('a Job that was recorded on a real cluster', () => {
     expect(outcomeOf(name, null)).toEqual(outcomeOf(name));
   });
 
-  it.each(Object.entries(UNDER_WAY))('%s continues, and is reported with a message', (name, [phase, message, givenUp]) => {
-    const { observation, giveUp } = jobStatus(seenOf(recorded(name), LATE), limits);
-    expect(observation.phase).toBe(phase);
-    if (message === null) expect(observation.message).toBeNull();
-    else expect(observation.message).toMatch(message);
-    expect(giveUp?.class ?? null).toBe(givenUp);
-  });
+  it.each(Object.entries(UNDER_WAY))(
+    '%s continues, and is reported with a message',
+    (name, [phase, message, givenUp]) => {
+      const { observation, giveUp } = jobStatus(seenOf(recorded(name), LATE), limits);
+      expect(observation.phase).toBe(phase);
+      if (message === null) expect(observation.message).toBeNull();
+      else expect(observation.message).toMatch(message);
+      expect(giveUp?.class ?? null).toBe(givenUp);
+    },
+  );
 
   it.each(Object.keys(UNDER_WAY))('%s is not given up while its cluster is unreachable', (name) => {
     expect(jobStatus(seenOf(recorded(name), null), limits).giveUp).toBeNull();
