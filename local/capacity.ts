@@ -2,17 +2,17 @@ import { availableParallelism, totalmem } from 'node:os';
 import { hasMemory, IS_TRAINER, type StageFile } from '../spec/index.ts';
 import { machineGpus } from './gpus.ts';
 
-/** What a machine has for the processes of stages. */
+/** The resources of a machine for stage processes. */
 export interface Capacity {
   readonly cpus: number;
   readonly memoryGiB: number;
-  /** One entry a GPU: its memory in GiB. */
+  /** Memory in GiB, one entry per GPU. */
   readonly gpuMemoryGiB: readonly number[];
 }
 
 let measured: Capacity | null = null;
 
-/** What this machine has, looked up once per process. */
+/** The resources of this machine, determined once per process. */
 export function machineCapacity(): Capacity {
   measured ??= {
     cpus: availableParallelism(),
@@ -23,13 +23,14 @@ export function machineCapacity(): Capacity {
 }
 
 /**
- * Why a machine can never run a stage; null if it can. A machine may run pods on fewer cores than they ask for together (more slowly),
- * but never on fewer than one of them asks for, nor with fewer GPUs or less memory than those at work together need.
+ * Why a machine can never run a stage; null if it can. Together, pods may request more cores than the machine has (they
+ * run more slowly). No pod may request more cores than that, and the pods that run at the same time must fit its GPUs
+ * and memory.
  */
 export function refusalFor(stage: Pick<StageFile, 'name' | 'kind' | 'config'>, machine: Capacity): string | null {
   const { run } = stage.config;
   if (run.policyServer.engine === 'vllm') {
-    return `stage ${stage.name} asks for vLLM, which is run on Kubernetes alone; set run.policyServer.engine to embedded`;
+    return `stage ${stage.name} asks for vLLM, which runs only on Kubernetes; set run.policyServer.engine to embedded`;
   }
   const { cpus, gpus, memoryGiB, gpuMemoryGiB } = run.resources;
   const pods = IS_TRAINER.has(stage.kind) ? run.ranks : Math.min(run.shards, run.parallelism ?? run.shards);

@@ -4,19 +4,19 @@ import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { sendSignal } from './processes.ts';
 
-/** A program of a pod as a process group of this machine. */
+/** A program of a pod, run as a process group on this machine. */
 export interface Container {
   readonly pid: number | undefined;
-  /** Resolves when the program has ended; what it left behind in its group is killed. Never rejects. */
+  /** Resolves when the program has ended. The rest of its process group is then killed. Never rejects. */
   readonly ended: Promise<ContainerEnd>;
-  /** SIGTERM to the program (as a kubelet does), then SIGKILL to its whole group once the grace is over. Idempotent. */
+  /** SIGTERM to the program (as a kubelet does), then SIGKILL to its whole group after the grace. Idempotent. */
   terminate(graceMs: number): Promise<ContainerEnd>;
 }
 
 export interface ContainerEnd {
   readonly exitCode: number | null;
   readonly signal: NodeJS.Signals | null;
-  /** Why the program could not be started, where that is so. */
+  /** Why the program could not be started; null if it was. */
   readonly error: string | null;
 }
 
@@ -29,11 +29,11 @@ export interface ContainerSpec {
   readonly logFile: string;
 }
 
-/** What shells say when a command is not there (127) or cannot be run (126). */
+/** Exit codes of shells for a missing command (127) and for one that cannot be executed (126). */
 export const NOT_FOUND = 127;
 export const NOT_EXECUTABLE = 126;
 
-/** Starts a program in a process group of its own, so that it can be ended with all that it started. */
+/** Starts a program in its own process group, so that it can be ended together with all that it started. */
 export function startContainer({ command, args, cwd, env, logFile }: ContainerSpec): Container {
   mkdirSync(dirname(logFile), { recursive: true });
   const log = openSync(logFile, 'a');

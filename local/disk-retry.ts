@@ -1,17 +1,20 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
-const AGAIN_AFTER_MS = 500;
-/** What a file system answers that is full, read-only or broken, until it is mended. */
-const MENDABLE: ReadonlySet<string> = new Set(['ENOSPC', 'EDQUOT', 'EROFS', 'EIO', 'ESTALE', 'EMFILE', 'ENFILE']);
+const RETRY_AFTER_MS = 500;
+/** Error codes of a full, read-only or broken file system, until it is fixed. */
+const FIXABLE: ReadonlySet<string> = new Set(['ENOSPC', 'EDQUOT', 'EROFS', 'EIO', 'ESTALE', 'EMFILE', 'ENFILE']);
 
-/** Does what writes to a disk, and again as long as the disk is at fault: who keeps the books of running programs must not die of it. */
+/**
+ * Runs a write to a disk, and retries while the disk is at fault: a supervisor of running programs must not die of
+ * that.
+ */
 export async function retryOnDiskError<T>(act: () => Promise<T>): Promise<T> {
   for (;;) {
     try {
       return await act();
     } catch (error) {
-      if (!MENDABLE.has((error as NodeJS.ErrnoException).code ?? '')) throw error;
-      await sleep(AGAIN_AFTER_MS);
+      if (!FIXABLE.has((error as NodeJS.ErrnoException).code ?? '')) throw error;
+      await sleep(RETRY_AFTER_MS);
     }
   }
 }

@@ -4,18 +4,18 @@ import { POD_ENV } from '../spec/pod-env.ts';
 import { stageDir, stageFilePath } from '../store/layout.ts';
 import { homeOf, type LocalJob, marksOf } from './job-folder.ts';
 
-/** Where one pod of a job runs. */
+/** The place of one pod of a job. */
 export interface PodPlace {
   /** The job's folder, see job-folder.ts. */
   readonly folder: string;
   readonly part: number;
-  /** Indices of the GPUs that are its own. */
+  /** Indices of its own GPUs. */
   readonly gpus: readonly number[];
-  /** Where the ranks of a gang meet; null without one. */
+  /** Port on which the ranks of a gang meet; null without a gang. */
   readonly masterPort: number | null;
 }
 
-/** What a pod's containers find in their environment (docs/architecture.md, pod contract), over that of the supervisor. */
+/** The environment of the containers of a pod (docs/architecture.md, pod contract), added to that of the supervisor. */
 export function podEnvironment(job: LocalJob, { folder, part, gpus, masterPort }: PodPlace): NodeJS.ProcessEnv {
   const { request, projectRoot, store, python } = job;
   const threads = String(Math.max(1, Math.floor(request.resources.cpus)));
@@ -28,18 +28,20 @@ export function podEnvironment(job: LocalJob, { folder, part, gpus, masterPort }
     [POD_ENV.shard]: String(part),
     ORRERY_PYTHON: python,
     PYTHONPATH: [join(projectRoot, 'trainers'), process.env.PYTHONPATH].filter(Boolean).join(delimiter),
-    // The last words of a program that is killed are else lost in its buffer.
+    // Otherwise the last output of a killed program is lost in its buffer.
     PYTHONUNBUFFERED: '1',
     OMP_NUM_THREADS: threads,
-    // None for a stage that asked for none: it gives the same numbers on a machine that has some. CUDA would count by speed.
-    ...{ CUDA_VISIBLE_DEVICES: gpus.join(','), CUDA_DEVICE_ORDER: 'PCI_BUS_ID' },
+    // Empty for a stage without GPUs, so that it gives the same numbers on a machine with some. CUDA would otherwise
+    // count by speed.
+    CUDA_VISIBLE_DEVICES: gpus.join(','),
+    CUDA_DEVICE_ORDER: 'PCI_BUS_ID',
     ...(masterPort === null ? {} : gangEnvironment(part, request.parts, masterPort, gpus.length > 0)),
   };
 }
 
 /**
- * As `torch.distributed` reads it. A gang of one has no local rank: libraries would set up communication with nobody. A rank that has GPUs
- * of its own sees no others, as in a pod of a cluster: the first that it sees is its, so it is local rank 0 of 1.
+ * Environment for `torch.distributed`. A gang of one has no local rank: otherwise libraries would set up communication
+ * with nobody. A rank with its own GPUs sees only those, as in a pod of a cluster, so it is local rank 0 of 1.
  */
 function gangEnvironment(
   rank: number,
@@ -68,20 +70,24 @@ export function commandOf(
     : { command: job.python, args: program.args };
 }
 
-/** Signal on which Node programs tell what they do, and the flag by which they are known to. */
+/** Signal on which Node programs write a report, and the flag that identifies such programs. */
 export const REPORT_SIGNAL = 'SIGUSR2';
 export const REPORT_FLAG = `--report-signal=${REPORT_SIGNAL}`;
 
-/** Node flags by which a program can be asked what it does: with a report, or where it is too busy for one, by its debugger. */
+/** Node flags that make a program report its state, by a report or, if it is too busy, by its debugger. */
 const diagnosable = (folder: string): readonly string[] => [
-  ...['--report-on-signal', REPORT_FLAG, `--report-directory=${folder}`, '--report-compact'],
-  // Neither secrets nor names of hosts are to lie about in files.
-  ...['--report-exclude-env', '--report-exclude-network'],
-  // Not opened before it is asked for. A fixed port would be that of one program alone.
+  '--report-on-signal',
+  REPORT_FLAG,
+  `--report-directory=${folder}`,
+  '--report-compact',
+  // Keeps secrets and host names out of files.
+  '--report-exclude-env',
+  '--report-exclude-network',
+  // Opened only on request. Only one program could have a fixed port.
   '--inspect-port=127.0.0.1:0',
 ];
 
-/** Stage programs know no Temporal, and have no business with its keys. */
+/** Stage programs do not use Temporal, and must not get its keys. */
 export function withoutTemporal(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   return Object.fromEntries(Object.entries(env).filter(([name]) => !name.startsWith('TEMPORAL_')));
 }

@@ -8,38 +8,38 @@ import { listJobs, logsOf, watchJob } from './jobs.ts';
 import type { Log } from './log.ts';
 import { observe } from './observe.ts';
 import { localOutcome } from './outcome.ts';
-import { forgetJob, suspendJob } from './stop.ts';
+import { removeJobRecord, suspendJob } from './stop.ts';
 import { submitJob } from './submit.ts';
 import { Supervisors } from './supervisors.ts';
 
 export interface LocalExecutorOptions {
-  /** Folder for what this machine keeps of its jobs; one for all workers that are to adopt each other's. */
+  /** Folder of the job records of this machine. Workers with the same folder adopt the jobs of each other. */
   readonly home: string;
   /** Folder that programs start in. */
   readonly projectRoot: string;
   readonly store: string;
   /** Interpreter of `Program.runtime` python. */
   readonly python: string;
-  /** Interpreter of `Program.runtime` node, and of the supervisor: this process's own when not given. */
+  /** Interpreter of `Program.runtime` node, and of the supervisor; by default that of this process. */
   readonly node?: string;
   /** How long a policy server may take to become ready. */
   readonly policyStartSeconds?: number;
-  /** GPUs that jobs may be put on: those of this machine when not given. */
+  /** GPUs for jobs; by default those of this machine. */
   readonly gpus?: readonly Gpu[];
-  /** Supervisors kept waiting for a job (standby.ts); none when not given. */
+  /** Number of standby supervisors (standby.ts); by default none. */
   readonly standby?: number;
   readonly log: Log;
 }
 
-/** Loading a model of any size takes less than this on a machine that can run it; *ours*. */
+/** Time limit for loading a model on a machine that can run it; *ours*. */
 const POLICY_START_SECONDS = 180;
 
 /**
- * The executor for this machine. Each job has a supervisor process of its own, which outlives the worker. Any worker with the same home adopts
- * the job by its name. All that is known of a job lies in its folder (job-folder.ts).
+ * The executor for this machine. Each job has its own supervisor process, which outlives the worker. Any worker with
+ * the same home adopts the job by its name. All facts about a job are in its folder (job-folder.ts).
  *
- * When a supervisor is killed, its pods run on, and what they finish is kept. Whoever looks at the job next ends what is left of it, at the latest
- * the reconciler of the next worker (observe.ts).
+ * When a supervisor is killed, its pods continue, and finished parts are kept. The next observer of the job ends its
+ * processes, at the latest the reconciler of the next worker (observe.ts).
  */
 export function createLocalExecutor(options: LocalExecutorOptions): Executor & Disposable {
   const { log, python, policyStartSeconds = POLICY_START_SECONDS, node = process.execPath } = options;
@@ -47,7 +47,11 @@ export function createLocalExecutor(options: LocalExecutorOptions): Executor & D
   const projectRoot = resolve(options.projectRoot);
   const supervisors = new Supervisors({ home, projectRoot, node, standby: options.standby ?? 0, log });
   const machine = () => ({
-    ...{ projectRoot, store: resolve(options.store), node, python, policyStartSeconds },
+    projectRoot,
+    store: resolve(options.store),
+    node,
+    python,
+    policyStartSeconds,
     gpus: [...(options.gpus ?? machineGpus())],
   });
   const folderOf = (name: string): string => jobFolder(home, name);
@@ -58,14 +62,14 @@ export function createLocalExecutor(options: LocalExecutorOptions): Executor & D
     suspend: async (name) => await suspendJob(folderOf(name), log),
     async stop(name) {
       await suspendJob(folderOf(name), log);
-      await forgetJob(folderOf(name));
+      await removeJobRecord(folderOf(name));
     },
     logs: async (name, limits) => await logsOf(folderOf(name), limits),
     diagnose: async (name) => await diagnose(folderOf(name)),
     list: async () => await listJobs(home, log),
     outcome: localOutcome,
     refuse: localRefusal,
-    // A job waits by itself until it has what it needs of the machine (leases.ts).
+    // A job itself waits for its GPUs (leases.ts).
     capacity: async () => null,
     [Symbol.dispose]: () => supervisors[Symbol.dispose](),
   };

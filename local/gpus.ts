@@ -11,8 +11,8 @@ export type Gpu = z.infer<typeof Gpu>;
 let measured: readonly Gpu[] | null = null;
 
 /**
- * The GPUs that `nvidia-smi` lists, looked up once per process; without it there are none. Where `CUDA_VISIBLE_DEVICES` is set for this
- * process, those that it names: who starts a worker may keep GPUs for others.
+ * The GPUs that `nvidia-smi` lists, determined once per process; none without `nvidia-smi`. If `CUDA_VISIBLE_DEVICES`
+ * is set for this process, only those that it names: a user may reserve GPUs for others.
  */
 export function machineGpus(): readonly Gpu[] {
   measured ??= visibleGpus(parseGpus(askNvidiaSmi()), process.env.CUDA_VISIBLE_DEVICES);
@@ -23,7 +23,10 @@ interface ListedGpu extends Gpu {
   readonly uuid: string;
 }
 
-/** @param csv - one line a GPU: index, uuid, memory in MiB, as `nvidia-smi --query-gpu=index,uuid,memory.total` prints them */
+/**
+ * @param csv - one line per GPU: index, uuid, memory in MiB, as `nvidia-smi --query-gpu=index,uuid,memory.total` prints
+ *   them
+ */
 export function parseGpus(csv: string): ListedGpu[] {
   return csv.split('\n').flatMap((line) => {
     const [, index, uuid, mebibytes] = /^\s*(\d+), (GPU-[\w-]+), (\d+)\s*$/.exec(line) ?? [];
@@ -31,7 +34,10 @@ export function parseGpus(csv: string): ListedGpu[] {
   });
 }
 
-/** @param visible - value of `CUDA_VISIBLE_DEVICES`: indices or (beginnings of) uuids with commas between; undefined: all. Pure. */
+/**
+ * @param visible - value of `CUDA_VISIBLE_DEVICES`: comma-separated indices or (beginnings of) uuids; undefined: all.
+ *   Pure.
+ */
 export function visibleGpus(gpus: readonly ListedGpu[], visible: string | undefined): Gpu[] {
   const names = visible?.split(',').map((name) => name.trim());
   const isVisible = ({ index, uuid }: ListedGpu) =>

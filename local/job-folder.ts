@@ -5,16 +5,19 @@ import type { JobObservation, JobRequest } from '../executor/index.ts';
 import { Gpu } from './gpus.ts';
 
 /**
- * What this machine keeps of a job, in `<home>/jobs/<name>/`:
+ * The records of a job on this machine, in `<home>/jobs/<name>/`:
  *
- * - `job.json`: what was asked for; its presence is the job. Created exclusively, never changed
- * - `supervisor.json`: who runs it; created exclusively, so that a job has one supervisor ever
- * - `stop.json`: it is to stop. Written before anybody is signalled, and kept for ever: a stop that comes before the start still holds
- * - `state.json`: the job as last seen by its supervisor, or by who found the supervisor gone; replaced as a whole
- * - `supervisor.log`: what the supervisor printed; empty unless it broke. Its time is when a supervisor was last started
- * - `report.*.json`: what Node programs are doing, while a diagnosis is taken
+ * - `job.json`: the request. The job exists if this file exists. Created exclusively, never changed
+ * - `supervisor.json`: the process that runs the job. Created exclusively, so that a job never has two supervisors
+ * - `stop.json`: the request to stop. Written before any signal, and kept for ever, so that a stop before the start is
+ *   effective
+ * - `state.json`: the last state of the job, by its supervisor or by the process that found the supervisor dead;
+ *   replaced as a whole
+ * - `supervisor.log`: output of the supervisor; empty unless it failed. Its time is the last start of a supervisor
+ * - `report.*.json`: reports of Node programs during a diagnosis
  *
- * Beside it, `<home>/spares/<id>.log` is what a supervisor prints that still waits for its job; with the job it becomes `supervisor.log`.
+ * `<home>/spares/<id>.log` is the output of a standby supervisor. It becomes `supervisor.log` when the supervisor gets
+ * a job.
  */
 export const jobsFolder = (home: string): string => join(home, 'jobs');
 export const jobFolder = (home: string, name: string): string => join(jobsFolder(home), name);
@@ -27,17 +30,27 @@ export const supervisorLogPath = (folder: string): string => join(folder, 'super
 export const standbyFolder = (home: string): string => join(home, 'spares');
 export const standbyLogPath = (home: string, id: string): string => join(standbyFolder(home), `${id}.log`);
 
-/** A request, as far as those rely on it who end jobs and tell of them; the rest is as it was written. */
+/** A request. Only the fields that are needed to end and list jobs are checked; the rest stays as written. */
 const Request = z.looseObject({
-  ...{ name: z.string(), campaign: z.string(), stage: z.string(), key: z.string(), ownerRun: z.string() },
-  ...{ attempt: z.int().min(0), parts: z.int().min(1), parallelism: z.int().min(1), gang: z.boolean() },
-  ...{ resources: z.looseObject({ cpus: z.number(), gpus: z.number() }), main: z.looseObject({}) },
-  ...{ excludedNodes: z.array(z.string()), env: z.record(z.string(), z.string()), graceSeconds: z.number().min(0) },
+  name: z.string(),
+  campaign: z.string(),
+  stage: z.string(),
+  key: z.string(),
+  ownerRun: z.string(),
+  attempt: z.int().min(0),
+  parts: z.int().min(1),
+  parallelism: z.int().min(1),
+  gang: z.boolean(),
+  resources: z.looseObject({ cpus: z.number(), gpus: z.number() }),
+  main: z.looseObject({}),
+  excludedNodes: z.array(z.string()),
+  env: z.record(z.string(), z.string()),
+  graceSeconds: z.number().min(0),
 }) as unknown as z.ZodType<JobRequest>;
 
 /** `job.json` */
 export const LocalJob = z.object({
-  /** Every process of the job carries it in its environment ({@link JOB_ID}), so that none is ever lost. */
+  /** Every process of the job has it in its environment ({@link JOB_ID}), so that all can be found. */
   id: z.uuid(),
   request: Request,
   projectRoot: z.string(),
@@ -47,13 +60,16 @@ export const LocalJob = z.object({
   python: z.string(),
   /** How long a policy server may take to become ready. */
   policyStartSeconds: z.number().positive(),
-  /** What the machine had when the job was submitted. */
+  /** The GPUs of the machine when the job was submitted. */
   gpus: z.array(Gpu).default([]),
   submittedAt: z.iso.datetime(),
 });
 export type LocalJob = z.infer<typeof LocalJob>;
 
-/** `supervisor.json`. `start` tells the process from a later one of the same pid; a null `pid`: nobody, and nobody ever will. */
+/**
+ * `supervisor.json`. `start` distinguishes the process from a later one of the same pid. A null `pid` means that the
+ * job has no supervisor and never will.
+ */
 export const SupervisorRecord = z.object({ pid: z.int().nullable(), start: z.string() });
 export type SupervisorRecord = z.infer<typeof SupervisorRecord>;
 
@@ -68,19 +84,21 @@ export const JobState: z.ZodType<JobObservation> = z.object({
       exitCode: z.int().nullable(),
       signal: z.string().nullable(),
       container: z.enum(['main', 'policy-server']).nullable(),
-      ...{ message: z.string().nullable(), node: z.string().nullable() },
-      ...{ startedAt: z.string().nullable(), finishedAt: z.string().nullable() },
+      message: z.string().nullable(),
+      node: z.string().nullable(),
+      startedAt: z.string().nullable(),
+      finishedAt: z.string().nullable(),
     }),
   ),
   message: z.string().nullable(),
 });
 
-/** In place of the folder of a job: the supervisor waits for it on stdin (standby.ts). */
+/** Argument in place of the job folder: the supervisor reads the folder from stdin (standby.ts). */
 export const STANDBY_FLAG = '--spare';
 
 /**
- * Environment variables that mark the processes of a job: its name for people, its id for us, and where its record lies. A supervisor that
- * was started before its job has no name.
+ * Environment variables that mark the processes of a job: its name for people, its id for orrery, and the folder of its
+ * record. A standby supervisor has no name.
  */
 export const JOB_NAME = 'ORRERY_JOB';
 export const JOB_ID = 'ORRERY_JOB_ID';
@@ -94,7 +112,7 @@ export const marksOf = (home: string, { id, request }: Pick<LocalJob, 'id' | 're
 
 export const newJobId = (): string => randomUUID();
 
-/** A job of which nothing has started. */
+/** The state of a job that has not started. */
 export function pendingJob({ name, parts }: JobRequest): JobObservation {
   const pod = { phase: 'pending', exitCode: null, signal: null, container: null, message: null, node: null } as const;
   const pods = Array.from({ length: parts }, (_, part) => ({ part, ...pod, startedAt: null, finishedAt: null }));

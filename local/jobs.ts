@@ -9,17 +9,17 @@ import { observe } from './observe.ts';
 import { readJob, readJobOrEnd } from './records.ts';
 import { watchFolder } from './watch-folder.ts';
 
-/** Job folders read at the same time. */
+/** Number of job folders read at the same time. */
 const LISTED_AT_ONCE = 16;
 /** File systems do not report every change, and nothing reports the death of a supervisor. */
-const LOOK_EVERY_MS = 500;
+const CHECK_EVERY_MS = 500;
 
-/** A job now and after every change, until it has ended or `signal` aborts. @param folder - of the job */
+/** The state of a job now and after every change, until it has ended or `signal` aborts. @param folder - of the job */
 export async function* watchJob(folder: string, signal: AbortSignal): AsyncGenerator<JobObservation> {
   using changes = watchFolder(folder);
   let reported = '';
   while (!signal.aborted) {
-    const changed = changes.next(LOOK_EVERY_MS, signal);
+    const changed = changes.next(CHECK_EVERY_MS, signal);
     const job = await observe(folder);
     if (job === null) return;
     const text = JSON.stringify(job);
@@ -30,7 +30,7 @@ export async function* watchJob(folder: string, signal: AbortSignal): AsyncGener
   }
 }
 
-/** The end of what the pods of a job printed: of those that failed, else of all. */
+/** The last log lines of the failed pods of a job, or of all pods if none failed. */
 export async function logsOf(folder: string, limits: { maxLines: number; maxBytes: number }): Promise<string> {
   const [job, seen] = [await readJobOrEnd(folder), await observe(folder)];
   if (job === null || seen === null) return '';
@@ -57,18 +57,18 @@ export async function listJobs(home: string, log: Log): Promise<JobSummary[]> {
   return jobs.filter((job) => job !== null);
 }
 
-/** Null where there is no record. A record that cannot be read is null too, and logged: the other jobs are listed all the same. */
+/** Null without a record. An unreadable record is also null, and logged, so that the other jobs are listed. */
 async function summaryOf(home: string, folderName: string, log: Log): Promise<JobSummary | null> {
   const folder = jobFolder(home, folderName);
   try {
     const job = await readJob(folder);
-    if (job !== null && 'unreadable' in job) throw new Error(job.unreadable); // a list ends no job
+    if (job !== null && 'unreadable' in job) throw new Error(job.unreadable); // listing jobs ends none
     const seen = await observe(folder);
     if (job === null || seen === null) return null;
     const { name, campaign, stage, key, attempt, ownerRun } = job.request;
     return { name, campaign, stage, key, attempt, ownerRun, phase: seen.phase, submittedAt: job.submittedAt };
   } catch (error) {
-    log.warn({ job: folderName, err: error }, 'record of a job cannot be read');
+    log.warn({ job: folderName, err: error }, 'unreadable job record');
     return null;
   }
 }

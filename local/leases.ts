@@ -8,9 +8,10 @@ import { JOB_ID } from './job-folder.ts';
 import { killMarked, processStart } from './processes.ts';
 
 /**
- * Leases on what the jobs of this machine must not share, in `<home>/leases/<resource>/NNNNN.json`. As with claims, each taking is a new
- * number, created exclusively, and the highest is in force. A lease ends when its supervisor gives it back, or is gone: known by its pid
- * and start time, so that neither the death of a worker nor a number used again makes a difference.
+ * Leases on resources that jobs of this machine must not share, in `<home>/leases/<resource>/NNNNN.json`. As with
+ * claims, each lease has a new number and is created exclusively; the highest number is in force. A lease ends when its
+ * supervisor releases it or is gone. A supervisor is identified by pid and start time, so a dead worker or a reused pid
+ * does no harm.
  */
 const Lease = z.object({
   job: z.string(),
@@ -29,15 +30,15 @@ const leasesDir = (home: string, resource: string): string => join(home, 'leases
 const leasePath = (home: string, resource: string, number: number): string =>
   join(leasesDir(home, resource), `${numbered(number)}.json`);
 
-/** Who has the resource now; null when it is free. */
+/** The current holder of the resource; null when it is free. */
 export async function holderOf(home: string, resource: string): Promise<Holder | null> {
   const latest = await latestLease(home, resource);
   return latest !== null && (await isInForce(latest.lease)) ? latest.lease : null;
 }
 
 /**
- * Takes the resource, or answers null when another has it. What a dead supervisor's job has left running is killed first: a GPU is not
- * free as long as it works on it.
+ * Takes the resource, or returns null if another job has it. First kills the processes that a dead supervisor left: a
+ * GPU that they use is not free.
  */
 export async function tryLease(home: string, resource: string, holder: Holder): Promise<HeldLease | null> {
   const latest = await latestLease(home, resource);
@@ -48,7 +49,7 @@ export async function tryLease(home: string, resource: string, holder: Holder): 
   const number = (latest?.number ?? -1) + 1;
   const path = leasePath(home, resource, number);
   if (!(await createExclusive(path, JSON.stringify(holder)))) return null;
-  // Old numbers are removed: one that was free to create may be older than the one in force by now.
+  // Old numbers are removed. So the created number may be older than the one that is in force by now.
   const numbers = await listNumbers(home, resource);
   if (Math.max(...numbers) !== number) {
     await rm(path, { force: true });
@@ -66,13 +67,13 @@ async function latestLease(
   for (;;) {
     const number = (await listNumbers(home, resource)).at(-1);
     if (number === undefined) return null;
-    const lease = await readJsonIfThere(leasePath(home, resource, number), Lease).catch(takenForReleased);
-    if (lease !== null) return { number, lease }; // else a later one has replaced it in between
+    const lease = await readJsonIfThere(leasePath(home, resource, number), Lease).catch(asReleased);
+    if (lease !== null) return { number, lease }; // otherwise a later one has replaced it in between
   }
 }
 
-/** Whose a lease was that does not parse, nobody knows, and nobody would ever give it back. */
-function takenForReleased(error: unknown): z.infer<typeof Lease> {
+/** A lease that does not parse counts as released: its holder is unknown and could never release it. */
+function asReleased(error: unknown): z.infer<typeof Lease> {
   if (!(error instanceof InvalidInputError)) throw error;
   return { job: '', jobId: '', pid: 0, start: '', released: true };
 }

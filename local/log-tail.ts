@@ -3,11 +3,11 @@ import { open } from 'node:fs/promises';
 import { lastMessageOfLog } from '../spec/last-log-message.ts';
 import { isMissing } from '../store/files.ts';
 
-const WORDS_BYTES = 16_384;
+const MESSAGE_BYTES = 16_384;
 
 /**
- * The end of a file as lines, oldest first: at most `maxLines` and `maxBytes`; a line cut in two is left out. Empty when it is no
- * file, or not there. Pods may write where it lies: never waits for the other end of a FIFO.
+ * The end of a file as lines, oldest first: at most `maxLines` and `maxBytes`, without a line that is cut in two. Empty
+ * if there is no such file. Pods may write to its folder, so it never blocks on a FIFO.
  */
 export async function tail(path: string, limits: { maxLines: number; maxBytes: number }): Promise<string[]> {
   const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK).catch((error: unknown) => {
@@ -30,7 +30,7 @@ export async function tail(path: string, limits: { maxLines: number; maxBytes: n
   }
 }
 
-/** What a program said last, in words, by its log; null when it said nothing. */
-export async function lastWords(path: string): Promise<string | null> {
-  return lastMessageOfLog(await tail(path, { maxLines: 100, maxBytes: WORDS_BYTES }));
+/** The last message in the log of a program; null if there is none. */
+export async function lastMessageInLog(path: string): Promise<string | null> {
+  return lastMessageOfLog(await tail(path, { maxLines: 100, maxBytes: MESSAGE_BYTES }));
 }

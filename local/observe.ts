@@ -11,16 +11,16 @@ import {
   supervisorLogPath,
   supervisorPath,
 } from './job-folder.ts';
-import { lastWords } from './log-tail.ts';
+import { lastMessageInLog } from './log-tail.ts';
 import { bootId, killMarked, processStart } from './processes.ts';
-import { endUnreadable, isStopAsked, NOBODY, readJob, readState, readSupervisor } from './records.ts';
+import { endUnreadable, isStopAsked, NO_SUPERVISOR, readJob, readState, readSupervisor } from './records.ts';
 
-/** How long a supervisor that was started may take to say so, on a machine under load; *ours*. */
+/** Time limit for a started supervisor to create its record, on a loaded machine; *ours*. */
 const SUPERVISOR_START_MS = 60_000;
 
 /**
- * The job as it is now; null if its folder holds none. A job whose supervisor is gone without having brought it to an end is brought to
- * an end here: what is left of it is killed, and only then is it reported as `failed` (or `stopped`, where that was asked for).
+ * The current state of the job; null if the folder has none. If the supervisor died before the job ended, this ends the
+ * job: it kills the rest, and only then reports `failed` (or `stopped`, if a stop was requested).
  */
 export async function observe(folder: string): Promise<JobObservation | null> {
   const job = await readJob(folder);
@@ -34,26 +34,27 @@ export async function observe(folder: string): Promise<JobObservation | null> {
     if ((await watchedWithoutSupervisor(folder)) < SUPERVISOR_START_MS) return pendingJob(job.request);
     return (await takePlaceOfSupervisor(folder)).pid === null ? await observe(folder) : pendingJob(job.request);
   }
-  vacancies.delete(folder);
+  withoutSupervisor.delete(folder);
   if (supervisor.pid !== null && (await processStart(supervisor.pid)) === supervisor.start) {
     return state ?? pendingJob(job.request);
   }
-  return await bury(folder, job, supervisor);
+  return await endOrphanedJob(folder, job, supervisor);
 }
 
 /**
- * The supervisor of a job; where there is none yet, the caller takes its place as nobody, so that none can start any more.
+ * The supervisor of a job. If there is none yet, the caller takes its place with {@link NO_SUPERVISOR}, so that none
+ * can start any more.
  */
 export async function takePlaceOfSupervisor(folder: string): Promise<SupervisorRecord> {
-  const taken = await createExclusive(supervisorPath(folder), JSON.stringify(NOBODY));
-  return taken ? NOBODY : ((await readSupervisor(folder)) ?? NOBODY);
+  const taken = await createExclusive(supervisorPath(folder), JSON.stringify(NO_SUPERVISOR));
+  return taken ? NO_SUPERVISOR : ((await readSupervisor(folder)) ?? NO_SUPERVISOR);
 }
 
-/** Ends a job whose supervisor is gone. May be done by several at once: all come to the same words. */
-async function bury(folder: string, job: LocalJob, supervisor: SupervisorRecord): Promise<JobObservation> {
+/** Ends a job whose supervisor is gone. Several processes may do so at once, with the same result. */
+async function endOrphanedJob(folder: string, job: LocalJob, supervisor: SupervisorRecord): Promise<JobObservation> {
   await killMarked(JOB_ID, job.id);
   const state = await readState(folder);
-  // It had ended by itself between two looks of ours.
+  // The job had ended by itself between two observations.
   if (state !== null && jobHasEnded(state)) return state;
   const seen = state ?? pendingJob(job.request);
   const asked = await isStopAsked(folder);
@@ -77,27 +78,27 @@ function lostPod(pod: PodState, message: string, rebooted: boolean): PodState {
 }
 
 async function reasonOfDeath(folder: string, supervisor: SupervisorRecord, rebooted: boolean): Promise<string> {
-  if (rebooted) return 'the machine was started again while the job ran';
+  if (rebooted) return 'the machine was restarted while the job ran';
   const what =
     supervisor.pid === null
       ? `its supervisor did not start within ${SUPERVISOR_START_MS / 1000} s`
-      : `its supervisor (process ${supervisor.pid}) was killed; what it had started was killed after it`;
-  const words = await lastWords(supervisorLogPath(folder));
-  return words === null ? what : `${what}: ${words}`;
+      : `its supervisor (process ${supervisor.pid}) was killed; the processes that it had started were killed too`;
+  const message = await lastMessageInLog(supervisorLogPath(folder));
+  return message === null ? what : `${what}: ${message}`;
 }
 
-/** Jobs that this process has seen without a supervisor. */
-const vacancies = new Map<string, { readonly since: number; readonly lastStart: number }>();
+/** Jobs without a supervisor, as observed by this process. */
+const withoutSupervisor = new Map<string, { readonly since: number; readonly lastStart: number }>();
 
 /**
- * For how long this process has seen that a job has no supervisor, in ms; counted anew when one was started. By its own watching, as every
- * other wait: times in files are of a clock that may be set.
+ * How long this process has seen the job without a supervisor, in ms; restarts when a supervisor is started. Measured
+ * by this process, because file times follow a clock that may be set.
  */
 async function watchedWithoutSupervisor(folder: string): Promise<number> {
   const log = await stat(supervisorLogPath(folder)).catch(() => null);
   const lastStart = log?.mtimeMs ?? 0;
-  const known = vacancies.get(folder);
+  const known = withoutSupervisor.get(folder);
   if (known?.lastStart === lastStart) return performance.now() - known.since;
-  vacancies.set(folder, { since: performance.now(), lastStart });
+  withoutSupervisor.set(folder, { since: performance.now(), lastStart });
   return 0;
 }

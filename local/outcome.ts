@@ -3,7 +3,8 @@ import { type Failure, type FailureClass, failureOfExitCode, type Outcome } from
 import { NOT_EXECUTABLE, NOT_FOUND } from './container.ts';
 
 /**
- * How an ended job maps to the failure table. The pod that failed first decides: what others say after it is mostly its echo.
+ * How an ended job maps to the failure table. The pod that failed first decides, because later failures mostly follow
+ * from it.
  * @param attempt - number of the execution, for the failure
  * @throws Error when the job has not ended
  */
@@ -16,11 +17,11 @@ export function localOutcome(observation: JobObservation, attempt: number): Outc
   });
 }
 
-/** The failure that a failed pod stands for. */
+/** The failure of a failed pod. */
 export function failureOfPod(pod: PodState, attempt: number): Failure {
   const { exitCode, part, node } = pod;
   const why = classOfPod(pod);
-  const message = [pod.message, endInWords(pod)].filter((text) => text !== null).join(' ');
+  const message = [pod.message, describeEnd(pod)].filter((text) => text !== null).join(' ');
   return { class: why, message, attempt, exitCode, part, node };
 }
 
@@ -28,24 +29,24 @@ function classOfPod({ container, exitCode, signal, node }: PodState): FailureCla
   if (node === null && exitCode === null) return 'Unschedulable';
   if (exitCode === NOT_FOUND || exitCode === NOT_EXECUTABLE) return 'ImageError';
   const ofMain = signal === 'SIGTERM' ? 'Preempted' : failureOfExitCode(exitCode ?? 0);
-  // To the main program its policy server is a dependency like any other, unless the server said what was wrong.
+  // The policy server is a dependency of the main program, unless the server reported its own failure.
   return container === 'policy-server' && ofMain === 'Crashed' ? 'DependencyDown' : ofMain;
 }
 
-/** The end itself, where the program's own words may not tell; null where they do. */
-function endInWords({ container, exitCode, signal, message }: PodState): string | null {
+/** Describes the end of the pod if the message of the program may not; otherwise null. */
+function describeEnd({ container, exitCode, signal, message }: PodState): string | null {
   const who = container === 'policy-server' ? 'the policy server' : 'the program';
   if (signal === 'SIGKILL' || exitCode === 137) {
-    return `(${who} was killed by SIGKILL, which nobody here had asked for; if it was for want of memory, the kernel's log says so)`;
+    return `(${who} was killed by SIGKILL, but not by orrery; if memory ran out, the kernel log says so)`;
   }
   if (signal !== null) return `(${who} was ended by ${signal})`;
   if (message !== null && failureOfExitCode(exitCode ?? 0) !== 'Crashed') return null;
   return exitCode === null ? null : `(${who} ended with exit code ${exitCode})`;
 }
 
-/** Earliest end first. Of ends in the same millisecond a pod that was told to end is not the cause. */
+/** Earliest end first. Of two ends in the same millisecond, a pod that was asked to end is not the cause. */
 function byEnd(a: PodState, b: PodState): number {
   const end = ({ finishedAt }: PodState) => Date.parse(finishedAt ?? '9999-12-31T00:00:00Z');
-  const told = (pod: PodState) => Number(classOfPod(pod) === 'Preempted');
-  return end(a) - end(b) || told(a) - told(b) || a.part - b.part;
+  const wasAskedToEnd = (pod: PodState) => Number(classOfPod(pod) === 'Preempted');
+  return end(a) - end(b) || wasAskedToEnd(a) - wasAskedToEnd(b) || a.part - b.part;
 }

@@ -6,10 +6,10 @@ import { type HeldLease, type Holder, holderOf, tryLease } from './leases.ts';
 import { markedProcesses, sendSignal } from './processes.ts';
 import { candidates, excludedGpus, nodeName } from './slots.ts';
 
-/** Where a pod was put. */
+/** The place of a pod. */
 export interface Placement {
   readonly node: string;
-  /** Indices of the GPUs that are its own. */
+  /** Indices of its own GPUs. */
   readonly gpus: readonly number[];
 }
 
@@ -20,31 +20,37 @@ export interface PlacementOptions {
   /** The supervisor. */
   readonly pid: number;
   readonly start: string;
-  /** Nothing is waited for any more. */
+  /** Ends all waits. */
   readonly stop: AbortSignal;
-  /** Told in words what is waited for, whenever that changes. @param part - null: all parts, for a gang starts as a whole */
-  readonly onWait: (part: number | null, words: string) => void;
+  /**
+   * Called with what a part waits for, whenever that changes. @param part - null: all parts, because a gang starts as a
+   * whole
+   */
+  readonly onWait: (part: number | null, message: string) => void;
 }
 
-/** Puts the pods of one job on this machine. */
+/** Places the pods of one job on this machine. */
 export interface Places {
   /**
-   * Where a part is to run, once there is room; null when the job was stopped first.
-   * @throws NoPlaceError when there will never be room
+   * The place of a part, once there is capacity; null if the job was stopped first.
+   * @throws NoPlaceError if the machine can never run it
    */
   placeFor(part: number): Promise<Placement | null>;
-  /** The part has ended: what it had is free for others. Of a gang nothing is, until {@link leaveAll}. */
-  leave(part: number): Promise<void>;
-  leaveAll(): Promise<void>;
+  /** Releases the GPUs of an ended part. Those of a gang are kept until {@link releaseAll}. */
+  release(part: number): Promise<void>;
+  releaseAll(): Promise<void>;
 }
 
-/** The machine has not what a pod asks for. */
+/** The machine lacks the GPUs that a pod requests. */
 export class NoPlaceError extends Error {
   override readonly name = 'NoPlaceError';
 }
 
-const LOOK_EVERY_MS = 200;
-/** Only who has the turn takes GPUs: so those that are free can only become more, and nobody waits for ever while small pods pass by. */
+const CHECK_EVERY_MS = 200;
+/**
+ * Only the holder of the turn takes GPUs. So the number of free GPUs only grows meanwhile, and small pods cannot starve
+ * a large one.
+ */
 const TURN = 'gpu-turn';
 const resourceOf = (index: number): string => `gpu-${index}`;
 
@@ -65,33 +71,33 @@ export function createPlaces({ home, host, job, pid, start, stop, onWait }: Plac
     return { node: nodeName(host, gpus), gpus };
   }
 
-  /** Takes this many GPUs at once: with some held and others waited for, two jobs could wait for each other. */
+  /** Takes all GPUs at once. If jobs took them one by one, two jobs could wait for each other. */
   async function take(part: number | null, count: number): Promise<readonly number[] | null> {
     const excluded = excludedGpus(excludedNodes, host);
     const from = candidates(job.gpus, count, excluded, resources.gpuMemoryGiB);
     if (from.length < count) {
       const size = resources.gpuMemoryGiB === undefined ? '' : ` of ${resources.gpuMemoryGiB} GiB`;
-      throw new NoPlaceError(`needs ${inWords(count)}${size}, but this machine has ${from.length}`);
+      throw new NoPlaceError(`needs ${describeGpus(count)}${size}, but this machine has ${from.length}`);
     }
-    const turn = await waiting(async () => {
+    const turn = await pollUntilStopped(async () => {
       const lease = await tryLease(home, TURN, holder);
-      if (lease === null) onWait(part, `waits for ${inWords(count)}, after ${await nameOfHolder(TURN)}`);
+      if (lease === null) onWait(part, `waits for ${describeGpus(count)}, after ${await nameOfHolder(TURN)}`);
       return lease;
     });
     if (turn === null) return null;
     try {
-      return await waiting(async () => {
+      return await pollUntilStopped(async () => {
         const holders = await Promise.all(
           from.map(async (index) => ({ index, by: await holderOf(home, resourceOf(index)) })),
         );
         const free = holders.filter(({ by }) => by === null).map(({ index }) => index);
         if (free.length >= count) return await takeAll(free.slice(0, count));
         const used = holders.filter(({ by }) => by !== null).map(({ index, by }) => `gpu-${index} has job ${by?.job}`);
-        onWait(part, `waits for ${inWords(count)}, ${free.length} of ${from.length} free: ${used.join(', ')}`);
+        onWait(part, `waits for ${describeGpus(count)}, ${free.length} of ${from.length} free: ${used.join(', ')}`);
         return null;
       });
     } finally {
-      await turn.release().catch(() => {}); // free at the end of this process, then
+      await turn.release().catch(() => {}); // the turn is free when this process ends
     }
   }
 
@@ -99,7 +105,7 @@ export function createPlaces({ home, host, job, pid, start, stop, onWait }: Plac
     for (const index of indices) {
       const lease = await tryLease(home, resourceOf(index), holder);
       if (lease === null) {
-        for (const taken of indices) await release(taken);
+        for (const taken of indices) await releaseGpu(taken);
         return null;
       }
       held.set(index, lease);
@@ -107,12 +113,12 @@ export function createPlaces({ home, host, job, pid, start, stop, onWait }: Plac
     return indices;
   }
 
-  /** Looks until there is an answer; null when stopped. */
-  async function waiting<T>(look: () => Promise<T | null>): Promise<T | null> {
+  /** Repeats `attempt` until it returns a value; null when stopped. */
+  async function pollUntilStopped<T>(attempt: () => Promise<T | null>): Promise<T | null> {
     while (!stop.aborted) {
-      const found = await retryOnDiskError(look);
+      const found = await retryOnDiskError(attempt);
       if (found !== null) return found;
-      await sleep(LOOK_EVERY_MS, undefined, { signal: stop }).catch(() => {});
+      await sleep(CHECK_EVERY_MS, undefined, { signal: stop }).catch(() => {});
     }
     return null;
   }
@@ -122,8 +128,8 @@ export function createPlaces({ home, host, job, pid, start, stop, onWait }: Plac
     return other === null ? 'another job' : `job ${other.job}`;
   };
 
-  async function release(index: number): Promise<void> {
-    // One that cannot be given back is free when this process ends.
+  async function releaseGpu(index: number): Promise<void> {
+    // A lease that cannot be released is free when this process ends.
     await held
       .get(index)
       ?.release()
@@ -131,27 +137,27 @@ export function createPlaces({ home, host, job, pid, start, stop, onWait }: Plac
     held.delete(index);
   }
 
-  async function leave(part: number): Promise<void> {
+  async function release(part: number): Promise<void> {
     const gpus = gpusOf.get(part) ?? [];
     if (gang || gpus.length === 0) return;
-    if (!(await killStragglers(job.id, part))) return; // free once the job has ended
-    for (const index of gpus) await release(index);
+    if (!(await killProcessesOfPart(job.id, part))) return; // the GPUs are free once the job has ended
+    for (const index of gpus) await releaseGpu(index);
     gpusOf.delete(part);
   }
 
-  async function leaveAll(): Promise<void> {
-    for (const index of [...held.keys()]) await release(index);
+  async function releaseAll(): Promise<void> {
+    for (const index of [...held.keys()]) await releaseGpu(index);
   }
 
-  return { placeFor, leave, leaveAll };
+  return { placeFor, release, releaseAll };
 }
 
 /**
- * Programs of a pod may have started processes in groups of their own, which work on a GPU still.
+ * Kills the processes of a part. Its programs may have started processes in other groups, which still use a GPU.
  * @returns whether none is left
  */
-async function killStragglers(jobId: string, part: number): Promise<boolean> {
-  for (let looks = 0; looks < 100; looks += 1) {
+async function killProcessesOfPart(jobId: string, part: number): Promise<boolean> {
+  for (let tries = 0; tries < 100; tries += 1) {
     const marked = await markedProcesses(JOB_ID, jobId);
     const left = marked.filter(({ variable }) => variable(POD_ENV.shard) === String(part));
     if (left.length === 0) return true;
@@ -161,4 +167,4 @@ async function killStragglers(jobId: string, part: number): Promise<boolean> {
   return false;
 }
 
-const inWords = (count: number): string => (count === 1 ? '1 GPU' : `${count} GPUs`);
+const describeGpus = (count: number): string => (count === 1 ? '1 GPU' : `${count} GPUs`);

@@ -5,7 +5,7 @@ import { logPath, stageDir } from '../store/layout.ts';
 import { type ContainerEnd, type ContainerSpec, startContainer } from './container.ts';
 import { commandOf, type PodPlace, podEnvironment } from './environment.ts';
 import type { LocalJob } from './job-folder.ts';
-import { lastWords } from './log-tail.ts';
+import { lastMessageInLog } from './log-tail.ts';
 import { SERVER_GRACE_MS, startPolicyServer } from './policy-server.ts';
 
 /** How a pod ended. */
@@ -14,8 +14,8 @@ export type PodEnd = Pick<PodState, 'exitCode' | 'signal' | 'container' | 'messa
 };
 
 /**
- * Runs one pod to its end: the policy server if there is one, then the main program, then the end of the policy server.
- * @param stop - ends the pod: SIGTERM to main, the job's grace, SIGKILL
+ * Runs one pod to its end: starts the policy server if there is one, runs the main program, and ends the policy server.
+ * @param stop - ends the pod: SIGTERM to main, the grace of the job, SIGKILL
  */
 export async function runPod(job: LocalJob, place: PodPlace, stop: AbortSignal): Promise<PodEnd> {
   const { request } = job;
@@ -29,7 +29,13 @@ export async function runPod(job: LocalJob, place: PodPlace, stop: AbortSignal):
 
   const failed = async (container: 'main' | 'policy-server', end: ContainerEnd): Promise<PodEnd> => {
     const { exitCode, signal } = end;
-    return { phase: 'failed', exitCode, signal, container, message: end.error ?? (await lastWords(logOf(container))) };
+    return {
+      phase: 'failed',
+      exitCode,
+      signal,
+      container,
+      message: end.error ?? (await lastMessageInLog(logOf(container))),
+    };
   };
   const endOf = (end: ContainerEnd): PodEnd | Promise<PodEnd> =>
     end.exitCode === 0
@@ -45,7 +51,7 @@ export async function runPod(job: LocalJob, place: PodPlace, stop: AbortSignal):
   if (start.kind === 'ended') return failed('policy-server', start.end);
 
   const { container, url } = start;
-  // When the server dies main cannot go on; it is asked to save what it has.
+  // Without the server main cannot continue, and is asked to save its work.
   const serverGone = new AbortController();
   container.ended.then(() => serverGone.abort());
   const either = AbortSignal.any([stop, serverGone.signal]);
@@ -56,7 +62,7 @@ export async function runPod(job: LocalJob, place: PodPlace, stop: AbortSignal):
   return serverDied && end.exitCode !== 0 ? failed('policy-server', serverEnd) : endOf(end);
 }
 
-/** Runs the main program. When `stop` aborts, it is asked to end. */
+/** Runs the main program. Asks it to end when `stop` aborts. */
 async function runMain(
   spec: ContainerSpec,
   graceMs: number | (() => number),
@@ -73,5 +79,9 @@ const withEnv = (spec: ContainerSpec, env: Readonly<Record<string, string>>): Co
 });
 
 const endedBefore = (container: PodEnd['container'], message: string): PodEnd => ({
-  ...{ phase: 'failed', exitCode: null, signal: null, container, message },
+  phase: 'failed',
+  exitCode: null,
+  signal: null,
+  container,
+  message,
 });

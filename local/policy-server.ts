@@ -13,16 +13,19 @@ export type PolicyServerStart =
 
 export interface PolicyServerSpec extends ContainerSpec {
   readonly startSeconds: number;
-  /** Where ports come from; tests hand out taken ones. */
+  /** Source of ports; tests pass taken ones. */
   readonly pickPort?: () => Promise<number>;
 }
 
-/** Ports tried before the fault is looked for elsewhere. */
+/** Ports tried before the failure counts as that of the server. */
 const PORTS_TRIED = 5;
-const LOOK_EVERY_MS = 50;
+const CHECK_EVERY_MS = 50;
 export const SERVER_GRACE_MS = 5000;
 
-/** Starts a policy server on a free port and waits until it is ready. A port lost to another process is answered with the next. */
+/**
+ * Starts a policy server on a free port and waits until it is ready. If another process takes the port first, it tries
+ * the next one.
+ */
 export async function startPolicyServer(spec: PolicyServerSpec, stop: AbortSignal): Promise<PolicyServerStart> {
   const deadline = performance.now() + spec.startSeconds * 1000;
   for (let tries = 1; ; tries += 1) {
@@ -31,8 +34,8 @@ export async function startPolicyServer(spec: PolicyServerSpec, stop: AbortSigna
     const start = await startOn(port, { ...spec, env }, deadline, stop);
     const collided = start.kind === 'ended' && tries < PORTS_TRIED && !(await isFree(port));
     if (!collided) {
-      const words = `the policy server did not answer GET /health within ${spec.startSeconds} s`;
-      return start.kind === 'silent' ? { kind: 'silent', message: words } : start;
+      const message = `the policy server did not answer GET /health within ${spec.startSeconds} s`;
+      return start.kind === 'silent' ? { kind: 'silent', message } : start;
     }
   }
 }
@@ -54,7 +57,7 @@ async function startOn(
     if (container.pid !== undefined && (await isHealthy(url, stop)) && (await isOurs(container.pid, port))) {
       return { kind: 'ready', container, url };
     }
-    await Promise.race([container.ended, sleep(LOOK_EVERY_MS)]);
+    await Promise.race([container.ended, sleep(CHECK_EVERY_MS)]);
   }
   await container.terminate(SERVER_GRACE_MS);
   return stop.aborted ? { kind: 'stopped' } : { kind: 'silent', message: '' };

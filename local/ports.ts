@@ -4,7 +4,7 @@ import getPort from 'get-port';
 
 const HOST = '127.0.0.1';
 
-/** A port that nothing listens on now. Another process may take it first: whoever starts a server on it must check. */
+/** A port that is free now. Another process may take it first, so whoever starts a server on it must check. */
 export const freePort = (): Promise<number> => getPort({ host: HOST });
 
 /** Whether a server could listen on the port now. */

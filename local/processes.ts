@@ -3,14 +3,14 @@ import { readdir, readFile, readlink } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 
-/** Processes of this machine: `/proc` where there is one (Linux), `ps` elsewhere (macOS). */
+/** Processes of this machine: from `/proc` if it exists (Linux), else from `ps` (macOS). */
 
 const run = promisify(execFile);
 const HAS_PROC = process.platform === 'linux';
 
 /**
- * When a process began, as a text that no other process of this pid will ever have (Linux: boot id and clock ticks since boot).
- * Null when it is not there, or is dead and merely not yet reaped.
+ * The start of a process, as a text that no other process of this pid ever has (Linux: boot id and clock ticks since
+ * boot). Null if there is no such process, or if it has ended and is not reaped yet.
  */
 export async function processStart(pid: number): Promise<string | null> {
   if (HAS_PROC) {
@@ -22,19 +22,19 @@ export async function processStart(pid: number): Promise<string | null> {
   return state === '' || state.startsWith('Z') ? null : start.join(' ');
 }
 
-/** Identifies the machine's present run since power-on; `''` where that cannot be told. */
+/** Id of the current boot of the machine; `''` if unknown. */
 export async function bootId(): Promise<string> {
   return (await readFile('/proc/sys/kernel/random/boot_id', 'utf8').catch(() => '')).trim();
 }
 
-/** A process that was found by a variable of the environment that it was started with. */
+/** A process that was found by a variable of its initial environment. */
 export interface MarkedProcess {
   readonly pid: number;
   /** Another variable of that environment; null where it is not set. */
   variable(name: string): string | null;
 }
 
-/** All processes that have `name=value` in the environment they were started with, but for this one. */
+/** All processes with `name=value` in their initial environment, except this one. */
 export async function markedProcesses(name: string, value: string): Promise<MarkedProcess[]> {
   const marker = `${name}=${value}`;
   const found = HAS_PROC ? await findInProc(marker) : await findByPs(marker);
@@ -46,7 +46,7 @@ export async function findMarked(name: string, value: string): Promise<number[]>
   return (await markedProcesses(name, value)).map(({ pid }) => pid);
 }
 
-/** SIGKILL to every process so marked, again until none is left. @throws Error when some are left after `timeoutMs` */
+/** Sends SIGKILL to all such processes until none is left. @throws Error if some are left after `timeoutMs` */
 export async function killMarked(name: string, value: string, timeoutMs = 10_000): Promise<void> {
   const deadline = performance.now() + timeoutMs;
   for (;;) {
@@ -58,19 +58,20 @@ export async function killMarked(name: string, value: string, timeoutMs = 10_000
   }
 }
 
-/** Sends a signal to a process, or with a negative pid to a group. A process that is gone is fine. */
+/** Sends a signal to a process, or with a negative pid to a group. A missing process is no error. */
 export function sendSignal(pid: number, signal: NodeJS.Signals): void {
   try {
     process.kill(pid, signal);
   } catch (error) {
-    // EPERM: macOS answers so for a group of which only zombies are left.
+    // EPERM is the answer of macOS for a group of zombies.
     if (!['ESRCH', 'EPERM'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
   }
 }
 
 /**
- * Whether a process of this group listens on the TCP port; null where that cannot be told. An answer on a port says only that somebody
- * is there: two servers that were given the same port would otherwise both be taken for ready, and one job be served another's policy.
+ * Whether a process of this group listens on the TCP port; null if unknown. An answer on a port does not say which
+ * process listens. If two servers got the same port, both would count as ready, and one job would use the policy of
+ * another.
  */
 export async function groupListensOn(group: number, port: number): Promise<boolean | null> {
   if (!HAS_PROC) return null;
@@ -94,7 +95,10 @@ async function listeners(table: string, port: number): Promise<string[]> {
   );
 }
 
-/** Fields 3, 5 and 22 of `/proc/<pid>/stat`; the name in field 2 may hold anything, so counting starts after its bracket. */
+/**
+ * Fields 3, 5 and 22 of `/proc/<pid>/stat`. The name in field 2 may contain anything, so fields are counted after its
+ * closing bracket.
+ */
 async function statOf(pid: number): Promise<{ state: string; group: number; start: string } | null> {
   const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => null);
   if (stat === null) return null;
@@ -108,9 +112,9 @@ const allPids = async (): Promise<number[]> =>
 async function findInProc(marker: string): Promise<MarkedProcess[]> {
   const found = await Promise.all(
     (await allPids()).map(async (pid) => {
-      // Of other users' processes the environment cannot be read: they are not ours.
+      // The environment of processes of other users is unreadable: those are not ours.
       const environment = (await readFile(`/proc/${pid}/environ`, 'utf8').catch(() => '')).split('\0');
-      return environment.includes(marker) ? [{ pid, variable: lookUp(environment) }] : [];
+      return environment.includes(marker) ? [{ pid, variable: variableIn(environment) }] : [];
     }),
   );
   return found.flat();
@@ -119,20 +123,22 @@ async function findInProc(marker: string): Promise<MarkedProcess[]> {
 async function findByPs(marker: string): Promise<MarkedProcess[]> {
   const { stdout } = await run('ps', ['-axEww', '-o', 'pid=,command='], { maxBuffer: 64 * 2 ** 20 });
   const lines = stdout.split('\n').map((line) => line.trim().split(/\s+/));
-  return lines.flatMap((words) => (words.includes(marker) ? [{ pid: Number(words[0]), variable: lookUp(words) }] : []));
+  return lines.flatMap((parts) =>
+    parts.includes(marker) ? [{ pid: Number(parts[0]), variable: variableIn(parts) }] : [],
+  );
 }
 
-const lookUp =
+const variableIn =
   (environment: readonly string[]) =>
   (name: string): string | null =>
     environment.find((entry) => entry.startsWith(`${name}=`))?.slice(name.length + 1) ?? null;
 
-/** The command line of a process, without its environment; empty when it is gone. */
+/** The command line of a process, without its environment; empty if it is gone. */
 export async function commandLine(pid: number): Promise<string> {
   if (!HAS_PROC) {
     const { stdout } = await run('ps', ['-ww', '-o', 'command=', '-p', String(pid)]).catch(() => ({ stdout: '' }));
     return stdout.trim();
   }
-  const words = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
-  return words.replaceAll('\0', ' ').trim();
+  const parts = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
+  return parts.replaceAll('\0', ' ').trim();
 }

@@ -19,8 +19,8 @@ import {
 import { killMarked, markedProcesses, processStart, sendSignal } from './processes.ts';
 
 /**
- * The records of a job, read so that one which does not parse (a machine that went down, a disk that was full, another hand) never keeps
- * anybody waiting: what it means follows from what else is known.
+ * Reads the records of a job. A record that does not parse (after a crash of the machine, on a full disk, after an
+ * edit) never blocks anybody: its meaning follows from the other records.
  */
 
 /** Why the record of a job does not parse, with the name of the file. */
@@ -28,7 +28,7 @@ export interface Unreadable {
   readonly unreadable: string;
 }
 
-async function readOr<T, U>(read: Promise<T>, otherwise: (words: string) => U): Promise<T | U> {
+async function readOr<T, U>(read: Promise<T>, otherwise: (message: string) => U): Promise<T | U> {
   try {
     return await read;
   } catch (error) {
@@ -37,11 +37,11 @@ async function readOr<T, U>(read: Promise<T>, otherwise: (words: string) => U): 
   }
 }
 
-/** What was asked for; null where there is no such job. */
+/** The job that was requested; null if there is none. */
 export const readJob = (folder: string): Promise<LocalJob | Unreadable | null> =>
   readOr(readJsonIfThere(jobPath(folder), LocalJob), (unreadable) => ({ unreadable }));
 
-/** As {@link readJob}, but a job whose record does not parse is ended, and is none. */
+/** Like {@link readJob}, but ends a job whose record does not parse, and returns null for it. */
 export async function readJobOrEnd(folder: string): Promise<LocalJob | null> {
   const job = await readJob(folder);
   if (job === null || !('unreadable' in job)) return job;
@@ -49,18 +49,21 @@ export async function readJobOrEnd(folder: string): Promise<LocalJob | null> {
   return null;
 }
 
-/** The job as last seen by its supervisor; null where that is not known. */
+/** The last state that the supervisor wrote; null if unknown. */
 export const readState = (folder: string): Promise<JobObservation | null> =>
   readOr(readJsonIfThere(statePath(folder), JobState), () => null);
 
-/** A supervisor that nobody is, and nobody ever will be. */
-export const NOBODY: SupervisorRecord = { pid: null, start: '' };
+/** Record of a job that has no supervisor and never will. */
+export const NO_SUPERVISOR: SupervisorRecord = { pid: null, start: '' };
 
-/** Who runs the job; null where nobody does yet. Where the record does not parse somebody did, and cannot be found: as one who is gone. */
+/**
+ * The supervisor of the job; null if there is none yet. A record that does not parse had a supervisor that cannot be
+ * found any more, so it counts as dead.
+ */
 export const readSupervisor = (folder: string): Promise<SupervisorRecord | null> =>
-  readOr(readJsonIfThere(supervisorPath(folder), SupervisorRecord), () => NOBODY);
+  readOr(readJsonIfThere(supervisorPath(folder), SupervisorRecord), () => NO_SUPERVISOR);
 
-/** Whether the job is to stop. That the record is there says so, whatever it holds. */
+/** Whether the job must stop. The existence of the record is enough, whatever its content. */
 export const isStopAsked = (folder: string): Promise<boolean> =>
   access(stopPath(folder)).then(
     () => true,
@@ -71,12 +74,12 @@ export const isStopAsked = (folder: string): Promise<boolean> =>
   );
 
 /**
- * Ends a job whose record does not parse: its processes are killed, found by its name, and the record is set aside as
- * `job.json.unreadable`, so that there is no such job from then on.
- * @returns the last that is told of it
+ * Ends a job whose record does not parse. Its processes are found by its name and killed, and the record is renamed to
+ * `job.json.unreadable`, so that the job no longer exists.
+ * @returns the last observation of the job
  */
 export async function endUnreadable(folder: string, why: string): Promise<JobObservation> {
-  const { pid, start } = (await readSupervisor(folder)) ?? NOBODY;
+  const { pid, start } = (await readSupervisor(folder)) ?? NO_SUPERVISOR;
   if (pid !== null && (await processStart(pid)) === start) sendSignal(pid, 'SIGKILL');
   const name = basename(folder);
   for (const { variable } of await markedProcesses(JOB_NAME, name)) {
@@ -84,7 +87,7 @@ export async function endUnreadable(folder: string, why: string): Promise<JobObs
     if (id !== null && variable(JOB_HOME) === homeOf(folder)) await killMarked(JOB_ID, id);
   }
   await rename(jobPath(folder), `${jobPath(folder)}.unreadable`).catch((error: unknown) => {
-    if (!isMissing(error)) throw error; // another has done so
+    if (!isMissing(error)) throw error; // another process has renamed it
   });
   const phase = (await isStopAsked(folder)) ? 'stopped' : 'failed';
   return { name, phase, pods: [], message: `its record was set aside, and its processes were ended: ${why}` };

@@ -6,51 +6,59 @@ import { basename, join } from 'node:path';
 import { JOB_ID, newJobId, standbyFolder, standbyLogPath } from './job-folder.ts';
 import { findMarked } from './processes.ts';
 
-/** A supervisor that waits for its job. */
+/** A supervisor that waits for a job. */
 export interface StandbySupervisor {
-  /** The id of its future job. The process has it in its environment from its start, so a search for the job's processes finds it. */
+  /**
+   * The id of its future job. The process has it in its environment from the start, so a search for the processes of
+   * the job finds it.
+   */
   readonly id: string;
   /**
-   * Gives it the job in this folder. The record of the job must exist.
-   * @param onEnd - called when the process has ended: one that is being killed never reads what was written to it
-   * @returns false where it cannot take the job: another may be started
+   * Assigns the job in this folder. The record of the job must exist.
+   * @param onEnd - called when the process has ended: one that is being killed never reads the folder
+   * @returns false if it cannot take the job; another supervisor may then be started
    */
   take(folder: string, onEnd: () => void): Promise<boolean>;
-  /** Ends it: it will get no job. */
+  /** Ends it without a job. */
   release(): void;
 }
 
 /**
- * Supervisors that start before there is a job for them, so that no job waits for an interpreter and its modules. They wait on a pipe from their
- * worker and end when that closes: with the worker, however it ends. After {@link StandbySupervisor.take} a supervisor is like any other, and
- * outlives the worker.
+ * Supervisors that start before there is a job, so that no job waits for an interpreter and its modules. They wait on a
+ * pipe from their worker, and end when that closes, however the worker ends. After {@link StandbySupervisor.take} a
+ * supervisor is like any other, and outlives the worker.
  */
 export interface Standby extends Disposable {
-  /** One for the caller alone, who must let it take a job, give it back, or release it. Null where none waits. */
+  /**
+   * Returns one for exclusive use. The caller must let it take a job, give it back, or release it. Null if none waits.
+   */
   next(): StandbySupervisor | null;
-  /** For one whose id no job has. */
+  /** Takes back one whose id no job has. */
   giveBack(supervisor: StandbySupervisor): void;
 }
 
 export interface StandbyOptions {
   readonly home: string;
-  /** How many to keep waiting. */
+  /** Number of supervisors to keep waiting. */
   readonly count: number;
-  /** Starts one, with `id` in its environment, a pipe for its stdin, and `log` for what it prints. */
+  /** Starts one with `id` in its environment, a pipe as stdin, and `log` for its output. */
   readonly start: (id: string, log: number) => ChildProcess;
 }
 
-/** The next one starts after the job that took the last has begun: on a small machine they would slow each other down. *Ours*. */
+/**
+ * Delay before the next one starts, so that the job that took the last one has started: on a small machine they would
+ * slow each other down. *Ours*.
+ */
 const REFILL_AFTER_MS = 1000;
-/** A younger log may belong to a supervisor that is about to start. */
-const LOG_OF_NOBODY_MS = 60_000;
+/** A newer log may belong to a supervisor that is starting. */
+const ORPHANED_LOG_MS = 60_000;
 
 export function keepStandby({ home, count, start }: StandbyOptions): Standby {
   const waiting: WaitingSupervisor[] = [];
   let due = 0;
   let closed = false;
-  // What cannot be removed now, the next worker removes.
-  if (count > 0) removeLogsOfNobody(home).catch(() => undefined);
+  // The next worker removes what cannot be removed now.
+  if (count > 0) removeOrphanedLogs(home).catch(() => undefined);
   refill();
 
   function refill(): void {
@@ -62,7 +70,7 @@ export function keepStandby({ home, count, start }: StandbyOptions): Standby {
         try {
           add();
         } catch {
-          refill(); // the disk is full, or the machine out of processes; jobs start without
+          refill(); // the disk is full, or the machine has too many processes; jobs then start without standby
         }
       }, REFILL_AFTER_MS).unref();
     }
@@ -115,7 +123,7 @@ class WaitingSupervisor implements StandbySupervisor {
   constructor(id: string, child: ChildProcess) {
     this.id = id;
     this.child = child;
-    // It keeps no worker from ending; and what is written to one that has ended is told by the write itself.
+    // It must not keep the worker alive. A write to an ended process reports the error itself.
     child.unref();
     child.on('error', () => undefined);
     const pipe = child.stdin as Socket | null;
@@ -132,9 +140,9 @@ class WaitingSupervisor implements StandbySupervisor {
     if (!this.isAlive() || this.child.stdin === null) return false;
     this.child.once('exit', onEnd);
     this.child.stdin.write(`${folder}\n`, (error) => resolve(!error));
-    const heard = await promise;
+    const isWritten = await promise;
     this.release();
-    return heard;
+    return isWritten;
   }
 
   release(): void {
@@ -142,12 +150,12 @@ class WaitingSupervisor implements StandbySupervisor {
   }
 }
 
-/** Standby that were killed together with their worker leave an empty log. */
-async function removeLogsOfNobody(home: string): Promise<void> {
+/** Removes empty logs of standby supervisors that were killed together with their worker. */
+async function removeOrphanedLogs(home: string): Promise<void> {
   for (const name of await readdir(standbyFolder(home))) {
     const path = join(standbyFolder(home), name);
     const { mtimeMs } = await stat(path);
-    if (Date.now() - mtimeMs < LOG_OF_NOBODY_MS || (await findMarked(JOB_ID, basename(name, '.log'))).length > 0)
+    if (Date.now() - mtimeMs < ORPHANED_LOG_MS || (await findMarked(JOB_ID, basename(name, '.log'))).length > 0)
       continue;
     await rm(path, { force: true });
   }

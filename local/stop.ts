@@ -9,11 +9,11 @@ import { observe, takePlaceOfSupervisor } from './observe.ts';
 import { findMarked, killMarked, sendSignal } from './processes.ts';
 import { readJobOrEnd } from './records.ts';
 
-/** How long a supervisor may take to end its job after the grace of the job, before it is killed itself. */
+/** Time after the grace of the job in which a supervisor may end the job, before it is killed. */
 const BEYOND_GRACE_MS = 30_000;
-const LOOK_EVERY_MS = 20;
-/** A supervisor ends right after its last record: looks at its processes before they are killed. */
-const LAST_LOOKS = 50;
+const CHECK_EVERY_MS = 20;
+/** Number of checks for remaining processes before they are killed: a supervisor ends right after its last record. */
+const LAST_CHECKS = 50;
 
 /** Asks a job to stop, and returns when none of its processes is left. Its record stays. @param folder - of the job */
 export async function suspendJob(folder: string, log: Log): Promise<void> {
@@ -30,18 +30,18 @@ export async function suspendJob(folder: string, log: Log): Promise<void> {
       sendSignal(supervisor.pid, isSignalled ? 'SIGKILL' : 'SIGTERM');
       isSignalled = true;
     }
-    await sleep(LOOK_EVERY_MS);
+    await sleep(CHECK_EVERY_MS);
   }
-  for (let looks = 0; looks < LAST_LOOKS && (await findMarked(JOB_ID, job.id)).length > 0; looks += 1) {
-    await sleep(LOOK_EVERY_MS);
+  for (let checks = 0; checks < LAST_CHECKS && (await findMarked(JOB_ID, job.id)).length > 0; checks += 1) {
+    await sleep(CHECK_EVERY_MS);
   }
   await killMarked(JOB_ID, job.id);
   log.info({ job: job.request.name }, 'job suspended');
 }
 
-/** Removes what is kept of a job that has stopped, but for the note that it is to stop: a start that comes late still finds that. */
-export async function forgetJob(folder: string): Promise<void> {
-  // The record goes first: without it there is no job.
+/** Removes the records of a stopped job except the request to stop, which a late start still finds. */
+export async function removeJobRecord(folder: string): Promise<void> {
+  // Removed first: without this record there is no job.
   await rm(jobPath(folder), { force: true });
   for (const entry of await readdir(folder)) {
     if (entry !== basename(stopPath(folder))) await rm(join(folder, entry), { force: true });

@@ -7,22 +7,25 @@ import { readJobOrEnd } from './records.ts';
 import { brokenExclusion } from './slots.ts';
 import type { Supervisors } from './supervisors.ts';
 
-/** What this machine adds to a request to make a job of it. */
+/** The context of a submission. */
 export interface SubmitOptions {
   readonly home: string;
-  /** What jobs have of the machine: interpreters, folders, GPUs. */
+  /** The resources of the machine for jobs: interpreters, folders, GPUs. */
   readonly machine: () => Omit<LocalJob, 'id' | 'request' | 'submittedAt'>;
   readonly supervisors: Supervisors;
   readonly log: Log;
 }
 
-/** Records a job and gives it a supervisor, or adopts the job of this name. */
+/** Records a job and assigns a supervisor, or adopts the existing job of this name. */
 export async function submitJob(options: SubmitOptions, request: JobRequest): Promise<void> {
   const { home, machine, supervisors, log } = options;
   const folder = jobFolder(home, request.name);
   const waiting = supervisors.standby.next();
   const job: LocalJob = {
-    ...{ id: waiting?.id ?? newJobId(), request, ...machine(), submittedAt: new Date().toISOString() },
+    id: waiting?.id ?? newJobId(),
+    request,
+    ...machine(),
+    submittedAt: new Date().toISOString(),
   };
   const isNew = await createExclusive(jobPath(folder), JSON.stringify(job)).catch((error: unknown) => {
     waiting?.release(); // its id may be on disk: no other job may get it
@@ -31,7 +34,7 @@ export async function submitJob(options: SubmitOptions, request: JobRequest): Pr
   if (!isNew && waiting !== null) supervisors.standby.giveBack(waiting);
   const standing = isNew ? job : await readJobOrEnd(folder);
   if (standing === null) return await submitJob(options, request); // a stop of the same name removed it in between
-  // For an adopted job too: the worker that recorded it may have died before this line.
+  // Also for an adopted job: the worker that recorded it may have died before this line.
   await supervisors.assign(folder, standing, isNew ? waiting : null);
   log.info({ job: request.name }, isNew ? 'job submitted' : 'job adopted');
   if (isNew) warnOfBrokenExclusion(job, log);

@@ -1,7 +1,7 @@
 /**
- * Runs the pods of one job: `node local/supervisor.ts <folder of the job>`, or `--spare`: then it waits to be told the folder (standby.ts). It
- * outlives the worker that gave it its job, and tells how the job stands in `state.json` alone, so that any later worker finds it. SIGTERM
- * suspends the job.
+ * Runs the pods of one job: `node local/supervisor.ts <folder of the job>`, or with `--spare`, which reads the folder
+ * from stdin (standby.ts). It outlives the worker that started it, and reports the state of the job only in
+ * `state.json`, so that any later worker finds it. SIGTERM suspends the job.
  */
 import { setMaxListeners } from 'node:events';
 import { access, rename, rm, utimes } from 'node:fs/promises';
@@ -32,18 +32,18 @@ import { runPod } from './pod.ts';
 import { freePort } from './ports.ts';
 import { killMarked, processStart } from './processes.ts';
 
-// Heard from the first moment on: who signals has read our pid in supervisor.json, which comes later.
+// Handled from the start: whoever signals has read the pid in supervisor.json, which is written later.
 const stop = new AbortController();
 process.on('SIGTERM', () => stop.abort());
 process.on('SIGINT', () => stop.abort());
 
-const folder = process.argv[2] === STANDBY_FLAG ? await folderAsTold() : process.argv[2];
+const folder = process.argv[2] === STANDBY_FLAG ? await folderFromStdin() : process.argv[2];
 if (folder === undefined) throw new Error('expected the folder of a job: node local/supervisor.ts <folder>');
 if (folder === null) process.exit(0);
 
 const job = await readJson(jobPath(folder), LocalJob);
 const record: SupervisorRecord = { pid: process.pid, start: (await processStart(process.pid)) ?? '' };
-// The file decides between supervisors that were started at the same time.
+// Of several supervisors that started at the same time, the one that creates this file runs the job.
 if (await retryOnDiskError(() => createExclusive(supervisorPath(folder), JSON.stringify(record)))) {
   await supervise(folder, job, record.start);
 }
@@ -53,22 +53,27 @@ async function supervise(folder: string, job: LocalJob, start: string): Promise<
   const { request } = job;
   const state = stateFile(statePath(folder), pendingJob(request));
   await state.written();
-  // A stop may have been asked for before there was anyone to signal.
+  // A stop may have been requested before this process could be signalled.
   if (await exists(stopPath(folder))) stop.abort();
 
-  // A gang falls together: without one rank the others wait for ever.
+  // Without one rank the others of a gang would wait for ever, so a failed rank ends all.
   const gangBroken = new AbortController();
   const end = request.gang ? AbortSignal.any([stop.signal, gangBroken.signal]) : stop.signal;
   setMaxListeners(0, end); // one a pod
   const masterPort = request.gang ? await freePort() : null;
   const places = createPlaces({
-    ...{ home: homeOf(folder), host: hostname(), job, pid: process.pid, start, stop: end },
+    home: homeOf(folder),
+    host: hostname(),
+    job,
+    pid: process.pid,
+    start,
+    stop: end,
     onWait: (part, message) => state.wait(part, message),
   });
 
   const parts = Array.from({ length: request.parts }, (_, part) => part).values();
   const runInTurn = async () => {
-    // All share one iterator, so each part is run by whoever is free first.
+    // All loops share one iterator, so the next free loop runs the next part.
     for (const part of parts) {
       const pod = await runPart(part);
       if (pod === null) return;
@@ -76,7 +81,7 @@ async function supervise(folder: string, job: LocalJob, start: string): Promise<
       state.change({}, part, pod);
     }
   };
-  /** Null when the job was stopped before the part began. */
+  /** Null if the job was stopped before the part started. */
   const runPart = async (part: number): Promise<Partial<PodState> | null> => {
     try {
       const place = end.aborted ? null : await places.placeFor(part);
@@ -89,27 +94,27 @@ async function supervise(folder: string, job: LocalJob, start: string): Promise<
         startedAt: now(),
       });
       const pod = { ...(await runPod(job, { folder, part, gpus, masterPort }, end)), finishedAt: now() };
-      await places.leave(part);
+      await places.release(part);
       return pod;
     } catch (error) {
       const failed = { phase: 'failed', finishedAt: now() } as const;
       if (error instanceof NoPlaceError) return { ...failed, message: error.message };
-      // The store, where its log is to lie, or this machine's folder cannot be written to.
+      // The store (for its log) or the folder of this machine cannot be written.
       const message = `it could not be started: ${(error as Error).message}`;
       return { ...failed, container: 'main', exitCode: FAILURES.DependencyDown.exitCode, message };
     }
   };
   await Promise.all(Array.from({ length: Math.min(request.parallelism, request.parts) }, runInTurn));
 
-  // Programs may have started processes in groups of their own.
+  // Programs may have started processes in other groups.
   await killMarked(JOB_ID, job.id);
-  await places.leaveAll();
+  await places.releaseAll();
   const succeeded = state.current().pods.every(({ phase }) => phase === 'succeeded');
   state.change({ phase: succeeded ? 'succeeded' : stop.signal.aborted ? 'stopped' : 'failed', message: null });
   await state.written();
 }
 
-/** `state.json` and what it will say. Changes are written in order, as many at once as have come together. */
+/** Writes `state.json`. Changes are written in order; changes that come together are written at once. */
 function stateFile(path: string, initial: JobObservation) {
   let current = initial;
   let dirty = true;
@@ -132,7 +137,7 @@ function stateFile(path: string, initial: JobObservation) {
     current: () => current,
     written: write,
     change,
-    /** Says what a part waits for, null: all that are pending; and as long as none runs, so does the job. */
+    /** Sets what a part waits for; null: all pending parts. If no part runs, the job waits for it too. */
     wait(part: number | null, message: string): void {
       const { phase, pods } = current;
       const waiting = pods.filter((pod) => pod.phase === 'pending' && (part === null || pod.part === part));
@@ -142,28 +147,31 @@ function stateFile(path: string, initial: JobObservation) {
   };
 }
 
-/** What the worker says on stdin, in one line; null when it has ended, or this process is to, before there was a job. */
-async function folderAsTold(): Promise<string | null> {
+/**
+ * The folder that the worker writes to stdin, in one line; null if the worker has ended, or this process must end,
+ * before there was a job.
+ */
+async function folderFromStdin(): Promise<string | null> {
   const { [JOB_HOME]: home = '', [JOB_ID]: id = '' } = process.env;
-  // What is compiled and looked up at first use is so now.
+  // Warms up what is compiled and loaded at first use.
   LocalJob.safeParse({});
   await processStart(process.pid);
-  let told = '';
+  let received = '';
   try {
     for await (const chunk of addAbortSignal(stop.signal, process.stdin.setEncoding('utf8'))) {
-      told += chunk;
-      if (told.endsWith('\n')) break;
+      received += chunk;
+      if (received.endsWith('\n')) break;
     }
   } catch {
-    // told to end, or the pipe broke
+    // this process was asked to end, or the pipe broke
   }
   const log = standbyLogPath(home, id);
-  if (!told.endsWith('\n')) {
+  if (!received.endsWith('\n')) {
     await rm(log, { force: true });
     return null;
   }
-  const folder = told.trimEnd();
-  // Where it cannot be moved it stays where it is, and only words of a break would be missed.
+  const folder = received.trimEnd();
+  // If it cannot be moved it stays; only the output of a failure would be missed.
   await rename(log, supervisorLogPath(folder)).catch(() => undefined);
   await utimes(supervisorLogPath(folder), new Date(), new Date()).catch(() => undefined);
   return folder;

@@ -12,11 +12,11 @@ const SUPERVISOR = fileURLToPath(new URL('./supervisor.ts', import.meta.url));
 
 export interface SupervisorsOptions {
   readonly home: string;
-  /** Folder that supervisors, and so programs, start in. */
+  /** Working folder of supervisors, and so of programs. */
   readonly projectRoot: string;
   /** Interpreter of the supervisor. */
   readonly node: string;
-  /** Supervisors kept waiting for a job. */
+  /** Number of standby supervisors. */
   readonly standby: number;
   readonly log: Log;
 }
@@ -30,14 +30,15 @@ export class Supervisors implements Disposable {
     this.#options = options;
     const { home, standby } = options;
     this.standby = keepStandby({
-      ...{ home, count: standby },
+      home,
+      count: standby,
       start: (id, output) => this.#spawn(STANDBY_FLAG, { [JOB_ID]: id, [JOB_HOME]: home }, output),
     });
   }
 
   /**
-   * Gives a job its supervisor.
-   * @param waiting - one of {@link standby} that has the id of the job; null: one is started, unless the job has one
+   * Assigns a supervisor to a job.
+   * @param waiting - one of {@link standby} with the id of the job; null: starts one unless the job has one
    */
   async assign(folder: string, job: LocalJob, waiting: StandbySupervisor | null): Promise<void> {
     const onEnd = (): void => {
@@ -49,17 +50,20 @@ export class Supervisors implements Disposable {
     if (!isTaken) await this.#startUnlessThere(folder, job);
   }
 
-  /** Ends the supervisors that wait; jobs run on. */
+  /** Ends the standby supervisors; jobs continue. */
   [Symbol.dispose](): void {
     this.standby[Symbol.dispose]();
   }
 
-  /** A standby supervisor that ends without a record never began its job. A job that was stopped meanwhile has no record of its own. */
+  /**
+   * Replaces a standby supervisor that ended without a record, because it never started its job. A job that was stopped
+   * meanwhile has no record of its own.
+   */
   async #replace(folder: string, job: LocalJob): Promise<void> {
     if ((await readJobOrEnd(folder))?.id === job.id) await this.#startUnlessThere(folder, job);
   }
 
-  /** Of two supervisors of a job the second ends at once. */
+  /** Starts a supervisor unless there is one. Of two supervisors of a job, the second ends at once. */
   async #startUnlessThere(folder: string, job: LocalJob): Promise<void> {
     if ((await readSupervisor(folder)) === null) this.#start(folder, job);
   }
@@ -67,7 +71,7 @@ export class Supervisors implements Disposable {
   #start(folder: string, job: LocalJob): void {
     const { home, log } = this.#options;
     const output = openSync(supervisorLogPath(folder), 'a');
-    futimesSync(output, new Date(), new Date()); // the wait for a supervisor begins anew
+    futimesSync(output, new Date(), new Date()); // restarts the wait for a supervisor
     const child = this.#spawn(folder, marksOf(home, job), output);
     child.once('error', (err) => log.warn({ job: job.request.name, err }, 'supervisor could not be started'));
     child.unref();
@@ -79,12 +83,12 @@ export class Supervisors implements Disposable {
     return spawn(node, [SUPERVISOR, folder], {
       cwd: projectRoot,
       env: {
-        // Keeps compiled TypeScript, which halves the start of a supervisor, and of the stage programs after it.
+        // Caches compiled TypeScript, which halves the start time of supervisors and stage programs.
         NODE_COMPILE_CACHE: join(home, 'node-cache'),
         ...withoutTemporal(process.env),
         ...marks,
       },
-      // A session of its own: neither the end of the worker nor Ctrl-C at its terminal reaches it.
+      // In its own session, so that neither the end of the worker nor Ctrl-C at its terminal reaches it.
       detached: true,
       stdio: [folder === STANDBY_FLAG ? 'pipe' : 'ignore', output, output],
     });

@@ -1,13 +1,16 @@
 import { addAbortListener } from 'node:events';
 import { type FSWatcher, watch } from 'node:fs';
 
-/** Changes in a folder, as a hint to look again. */
+/** Changes in a folder, as a hint to check again. */
 export interface FolderChanges extends Disposable {
-  /** Resolves at the next change, after `timeoutMs`, or when `signal` aborts. Called before a look, it misses no change after the look. */
+  /**
+   * Resolves at the next change, after `timeoutMs`, or when `signal` aborts. If it is called before a check, it misses
+   * no change after the check.
+   */
   next(timeoutMs: number, signal: AbortSignal): Promise<void>;
 }
 
-/** Watches a folder. Where that is not possible (no such folder, no watches left), only the time-out resolves `next`. */
+/** Watches a folder. If that fails (no such folder, too many watches), only the time-out resolves `next`. */
 export function watchFolder(path: string): FolderChanges {
   let changed = (): void => {};
   let watcher: FSWatcher | null = null;

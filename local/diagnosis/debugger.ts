@@ -1,17 +1,17 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isFree } from '../ports.ts';
-import { patience } from './patience.ts';
+import { sleepUnderLoad } from './time-limit.ts';
 
-const LOOK_EVERY_MS = 20;
+const CHECK_EVERY_MS = 20;
 
-/** A message of the Chrome DevTools protocol, as far as it is used. */
+/** The used fields of a message of the Chrome DevTools protocol. */
 interface Message {
   readonly method?: string;
   readonly params?: {
-    /** Of a script that is told of. */
+    /** Of a parsed script. */
     readonly scriptId?: string;
     readonly url?: string;
-    /** Of a stop, innermost first. Lines and columns count from 0. */
+    /** Of a pause, innermost frame first. Lines and columns count from 0. */
     readonly callFrames?: readonly Frame[];
   };
 }
@@ -22,10 +22,11 @@ interface Frame {
 }
 
 /**
- * Where the JavaScript of a Node program is, told by its debugger: the program is stopped for a moment, goes on, and closes its debugger
- * again. Its debugger has a thread of its own, so it answers while JavaScript runs without end.
- * @param url - what the program printed when its debugger opened
- * @returns one line a frame, innermost first; null when it does not stop in time: then it runs no JavaScript
+ * The JavaScript stack of a Node program, taken by its debugger. The program is paused for a moment, continues, and
+ * closes its debugger again. The debugger has its own thread, so it answers even during an endless loop.
+ * @param url - printed by the program when its debugger opened
+ * @returns one line per frame, innermost first; null if the program does not pause in time, because it then runs no
+ *   JavaScript
  */
 export async function jsFramesOf(url: string, timeoutMs: number): Promise<readonly string[] | null> {
   const { promise, resolve } = Promise.withResolvers<readonly string[] | null>();
@@ -44,15 +45,15 @@ export async function jsFramesOf(url: string, timeoutMs: number): Promise<readon
     const { method, params = {} } = JSON.parse(String(data)) as Message;
     if (method === 'Debugger.scriptParsed') scripts.set(params.scriptId ?? '', params.url ?? '');
     if (method !== 'Debugger.paused') return;
-    resolve((params.callFrames ?? []).map((frame) => frameInWords(frame, scripts)));
-    // It takes effect once we have hung up.
+    resolve((params.callFrames ?? []).map((frame) => describeFrame(frame, scripts)));
+    // The debugger closes when this connection ends.
     send('Runtime.evaluate', { expression: "require('node:inspector').close()", includeCommandLineAPI: true });
     send('Debugger.resume');
   });
   socket.addEventListener('error', () => resolve(null));
   socket.addEventListener('close', () => resolve(null));
   const over = new AbortController();
-  void patience(timeoutMs, over.signal).then(() => resolve(null));
+  void sleepUnderLoad(timeoutMs, over.signal).then(() => resolve(null));
   try {
     const frames = await promise;
     socket.close();
@@ -63,12 +64,12 @@ export async function jsFramesOf(url: string, timeoutMs: number): Promise<readon
   }
 }
 
-/** A program that is slow to close its debugger would not open it for the next diagnosis. */
+/** Waits until the debugger is closed. Otherwise the next diagnosis could not open it. */
 async function untilClosed(port: number, timeoutMs: number): Promise<void> {
-  for (let left = timeoutMs; left > 0 && !(await isFree(port)); left -= LOOK_EVERY_MS) await sleep(LOOK_EVERY_MS);
+  for (let left = timeoutMs; left > 0 && !(await isFree(port)); left -= CHECK_EVERY_MS) await sleep(CHECK_EVERY_MS);
 }
 
-const frameInWords = (
+const describeFrame = (
   { functionName, location: { scriptId, lineNumber, columnNumber = 0 } }: Frame,
   scripts: ReadonlyMap<string, string>,
 ): string => `${functionName || '(anonymous)'} (${scripts.get(scriptId)}:${lineNumber + 1}:${columnNumber + 1})`;

@@ -5,7 +5,7 @@ import { promisify } from 'node:util';
 
 const GIB = 2 ** 30;
 
-/** Load, memory and disks of this machine, in words. */
+/** Load, memory and disks of this machine, as text. */
 export async function machineLines(folders: Readonly<Record<string, string>>): Promise<string> {
   const pressure = async (of: string): Promise<string[]> => {
     const text = await readFile(`/proc/pressure/${of}`, 'utf8').catch(() => null);
@@ -31,7 +31,10 @@ export async function machineLines(folders: Readonly<Record<string, string>>): P
   ].join('\n');
 }
 
-/** What `nvidia-smi` says of the GPUs. @throws Error when it is there and does not answer: a driver that hangs does so to all who ask it */
+/**
+ * The output of `nvidia-smi`. @throws Error if it exists and does not answer: a hung driver blocks every process that
+ * queries it
+ */
 export async function nvidiaSmi(timeoutMs: number): Promise<string> {
   const { stdout } = await promisify(execFile)('nvidia-smi', [], { timeout: timeoutMs, killSignal: 'SIGKILL' }).catch(
     (error: NodeJS.ErrnoException) => {

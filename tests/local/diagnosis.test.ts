@@ -34,14 +34,14 @@ const stacks = (diagnosis: Readonly<Record<string, string>>): string =>
     .join('\n');
 
 describe.runIf(process.platform === 'linux')('the stack', () => {
-  test('of a Python program names the function that it hangs in, and the program lives on', async () => {
+  test('of a Python program names the function that it hangs in, and the program continues', async () => {
     await using here = machine();
     const diagnosis = await diagnosisOf(here, { main: hanging('handler') });
     expect(stacks(diagnosis)).toMatch(/most recent call first\):\n {2}File ".*hang\.py", line \d+ in hang_here/);
     expect(await here.executor.observe(name)).toMatchObject({ phase: 'running' });
   });
 
-  test('of a Python program without a handler is not asked for: the signal would kill it', async () => {
+  test('of a Python program without a handler is not taken, because the signal would kill it', async () => {
     await using here = machine();
     const diagnosis = await diagnosisOf(here, { main: hanging('bare') });
     expect(stacks(diagnosis)).toContain('no handler for SIGUSR1');
@@ -49,7 +49,7 @@ describe.runIf(process.platform === 'linux')('the stack', () => {
     expect(await here.executor.observe(name)).toMatchObject({ phase: 'running' });
   });
 
-  test('of an idle Node program is a report of what it waits for, without environment or addresses', async () => {
+  test('of an idle Node program is a report without environment or addresses', async () => {
     await using here = machine();
     const diagnosis = await diagnosisOf(here, { main: doing('idle'), env: { PASSWORD: 'a secret thing' } });
     expect(stacks(diagnosis)).toMatch(/"type": "tcp"/);
@@ -58,7 +58,7 @@ describe.runIf(process.platform === 'linux')('the stack', () => {
     expect(readdirSync(join(here.home, 'jobs', name)).filter((file) => file.startsWith('report'))).toEqual([]);
   });
 
-  test('of a Node program that is busy names the function, and it stays as closed to debuggers as it was', async () => {
+  test('of a busy Node program names the function, and its debugger is closed again', async () => {
     await using here = machine();
     const diagnosis = await diagnosisOf(here, { main: doing('spin') });
     expect(stacks(diagnosis)).toMatch(/at spinForEver \(.*main\.mjs:\d+:\d+\)/);
@@ -67,13 +67,13 @@ describe.runIf(process.platform === 'linux')('the stack', () => {
     const ports = [...(await log()).matchAll(debuggers)].map(([, port]) => Number(port));
     expect(ports).toHaveLength(1);
     expect(await isFree(ports[0]!)).toBe(true);
-    // A second look tells what the first has seen: a second debugger could end the program.
+    // A second diagnosis returns the result of the first: a second debugger could end the program.
     expect(stacks(await here.executor.diagnose(name))).toMatch(/at spinForEver/);
     expect([...(await log()).matchAll(debuggers)]).toHaveLength(1);
     expect(await here.executor.observe(name)).toMatchObject({ phase: 'running' });
   });
 
-  test('of a stopped process cannot be had, which is said', async () => {
+  test('of a stopped process is not available, and says why', async () => {
     await using here = machine();
     await here.executor.submit(aJob({ main: hanging('handler') }));
     await here.untilNoted('begin 0');
@@ -83,11 +83,11 @@ describe.runIf(process.platform === 'linux')('the stack', () => {
     await eventually(() => program.every(isStopped), 'every process of the program stopped');
     const diagnosis = await here.executor.diagnose(name);
     expect(stacks(diagnosis)).toContain('it is stopped (state T)');
-    expect(diagnosis['processes.txt']).toMatch(/part 0: .*hang\.py handler\n {2}state T \(is stopped, by a signal\)/);
+    expect(diagnosis['processes.txt']).toMatch(/part 0: .*hang\.py handler\n {2}state T \(is stopped by a signal\)/);
   });
 });
 
-test('a diagnosis has the logs, the processes, the machine and its GPUs, and how the job stands', async () => {
+test('a diagnosis has the logs, the processes, the machine and its GPUs, and the state of the job', async () => {
   await using here = machine();
   const diagnosis = await diagnosisOf(here, { main: doing('idle') });
   expect(diagnosis['00000-main.log']).toContain('something before');
@@ -98,13 +98,13 @@ test('a diagnosis has the logs, the processes, the machine and its GPUs, and how
   for (const [file, text] of Object.entries(diagnosis)) expect(text.length, file).toBeLessThan(150_000);
 });
 
-test('a job that never was, and one that has ended, are said to be so', async () => {
+test('an unknown job and an ended job are reported as such', async () => {
   await using here = machine();
   expect(await here.executor.diagnose('never')).toEqual({ 'job.txt': 'there is no record of this job\n' });
   await here.executor.submit(aJob());
   await here.end(name);
   await eventually(async () => (await here.alive()).length === 0, 'the supervisor gone after its last word');
   const diagnosis = await here.executor.diagnose(name);
-  expect(diagnosis['processes.txt']).toContain('no process of the job');
+  expect(diagnosis['processes.txt']).toContain('the job has no processes');
   expect(stacks(diagnosis)).toBe('');
 });

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { retryOnDiskError } from '../../local/disk-retry.ts';
 
-// A fake of the disk's answer: filling a disk takes a file system of its own, which only the superuser can make.
+// A fake error: filling a disk needs a file system of its own, which only root can make.
 const answering = (...codes: string[]) => {
   let calls = 0;
   return async (): Promise<number> => {
@@ -11,10 +11,10 @@ const answering = (...codes: string[]) => {
   };
 };
 
-test('what a full or read-only disk refuses is done once it is mended', async () => {
+test('a write to a full or read-only disk is repeated until the disk is fixed', async () => {
   expect(await retryOnDiskError(answering('ENOSPC', 'EROFS'))).toBe(3);
 });
 
-test('what no mending of the disk would change is told at once', async () => {
+test('an error that is no fault of the disk is thrown at once', async () => {
   await expect(retryOnDiskError(answering('EACCES'))).rejects.toThrow('EACCES');
 });

@@ -5,7 +5,7 @@ import { describe, expect, test as it, vi } from 'vitest';
 import { localOutcome } from '../../local/index.ts';
 import { aJob, doing, eventually, Machine, policyServer } from './support.ts';
 
-// Real processes on a machine that may be busy: what is waited for is bounded by 15 s in support.ts.
+// Real processes on a possibly busy machine: support.ts limits each wait to 15 s.
 vi.setConfig({ testTimeout: 30_000 });
 const test = it.concurrent;
 
@@ -16,7 +16,7 @@ const machine = (...options: ConstructorParameters<typeof Machine>): Machine => 
 };
 
 describe('running', () => {
-  test('a job runs to its end, and each change is told', async () => {
+  test('a job runs to its end, and each change is reported', async () => {
     await using here = machine();
     await here.executor.submit(aJob({ main: doing('brief', '100') }));
     const seen = await here.until(aJob().name);
@@ -54,7 +54,7 @@ describe('running', () => {
     expect(second).toMatchObject({ RANK: '1', LOCAL_RANK: '1', MASTER_PORT: first.MASTER_PORT });
   });
 
-  test('no more shards run at a time than asked for, and all run', async () => {
+  test('no more shards run at a time than allowed, and all run', async () => {
     await using here = machine();
     await here.executor.submit(aJob({ main: doing('brief', '150'), parts: 4, parallelism: 2 }));
     expect(await here.end(aJob().name)).toMatchObject({ phase: 'succeeded' });
@@ -64,7 +64,7 @@ describe('running', () => {
     expect(Math.max(...runningAtOnce)).toBe(2);
   });
 
-  test('a failed shard leaves the others to finish, and then fails the job', async () => {
+  test('a failed shard lets the others finish, and then fails the job', async () => {
     await using here = machine();
     await here.executor.submit(aJob({ main: doing('exit', '65', 'bad field'), parts: 2, parallelism: 1 }));
     const end = await here.end(aJob().name);
@@ -81,7 +81,7 @@ describe('running', () => {
     expect(localOutcome(end, 2)).toMatchObject({ failure: { class: 'Diverged', part: 0, attempt: 2 } });
   });
 
-  test('an interpreter that is not there is an image error', async () => {
+  test('a missing interpreter is an image error', async () => {
     await using here = machine({ python: '/nowhere/python' });
     await here.executor.submit(aJob({ main: { runtime: 'python', args: ['-m', 'x'] } }));
     const outcome = localOutcome(await here.end(aJob().name), 0);
@@ -90,7 +90,7 @@ describe('running', () => {
     });
   });
 
-  test('the logs of the pod that failed are shown, and its last words are its message', async () => {
+  test('the logs of the failed pod are shown, and its last message is that of the failure', async () => {
     await using here = machine();
     await here.executor.submit(aJob({ main: doing('throw') }));
     const end = await here.end(aJob().name);
@@ -100,7 +100,7 @@ describe('running', () => {
     expect(logs).toContain('at Object.throw');
   });
 
-  test('a pod whose log cannot be written, for the store is not there, is a dependency that is down', async () => {
+  test('a pod whose log cannot be written because the store is missing fails as DependencyDown', async () => {
     await using here = machine();
     writeFileSync(join(here.store, 'notes.txt'), '');
     await here.executor.submit({ ...aJob(), key: '../notes.txt' }); // below a file there is no folder
@@ -110,7 +110,7 @@ describe('running', () => {
     });
   });
 
-  test('every job with a record is listed, with who asked for it and how it stands', async () => {
+  test('every job with a record is listed with its owner and its state', async () => {
     await using here = machine();
     expect(await here.executor.list()).toEqual([]);
     await here.executor.submit(aJob({ name: 'ended', ownerRun: 'run-7' }));
@@ -126,7 +126,7 @@ describe('running', () => {
     ]);
   });
 
-  test('a job that never was is null', async () => {
+  test('an unknown job is null', async () => {
     await using here = machine();
     expect(await here.executor.observe('never')).toBeNull();
     expect(await here.until('never')).toEqual([]);
@@ -157,7 +157,7 @@ describe('durability', () => {
     expect(here.notes()).toEqual(['begin 0', 'end 0']);
   });
 
-  test('a killed supervisor fails the job, and nothing that it started is left', async () => {
+  test('a killed supervisor fails the job, and no process of the job is left', async () => {
     await using here = machine();
     await here.executor.submit(aJob({ main: doing('spawner') }));
     await here.untilNoted('begin 0');
@@ -176,7 +176,7 @@ describe('durability', () => {
 describe('stopping', () => {
   const name = aJob().name;
 
-  test('a program that saves on SIGTERM gets the time to, and the job is stopped', async () => {
+  test('a program has time to save on SIGTERM, and the job is stopped', async () => {
     await using here = machine();
     await here.executor.submit(aJob({ main: doing('save'), parts: 2, parallelism: 2 }));
     await Promise.all([here.untilNoted('begin 0'), here.untilNoted('begin 1')]);
@@ -188,7 +188,7 @@ describe('stopping', () => {
     expect(localOutcome(end!, 0)).toEqual({ kind: 'stopped' });
   });
 
-  test('a program that does not end is killed once its grace is over', async () => {
+  test('a program that does not end is killed after its grace', async () => {
     await using here = machine();
     await here.executor.submit(aJob({ main: doing('stubborn'), graceSeconds: 0.3 }));
     await here.untilNoted('begin 0');
@@ -209,7 +209,7 @@ describe('stopping', () => {
     expect(here.notes()).toEqual([]);
   });
 
-  test('a stop that comes before the submission holds', async () => {
+  test('a stop before the submission is effective', async () => {
     await using here = machine();
     await here.executor.stop(name);
     await here.executor.submit(aJob({ main: doing('stay') }));
@@ -237,7 +237,7 @@ describe('stopping', () => {
     expect(await here.executor.observe(name)).toMatchObject({ phase: 'stopped' });
   });
 
-  test('a job that has ended stays as it ended, and a stop forgets it', async () => {
+  test('an ended job keeps its state, and a stop removes its record', async () => {
     await using here = machine();
     await here.executor.submit(aJob());
     await here.end(name);
@@ -252,7 +252,7 @@ describe('stopping', () => {
 describe('policy server', () => {
   const name = aJob().name;
 
-  test('it is ready before the main program begins, and ends after it', async () => {
+  test('is ready before the main program starts, and ends after it', async () => {
     await using here = machine();
     await here.executor.submit(aJob({ main: doing('askPolicy'), policyServer: policyServer('ready') }));
     expect(await here.end(name)).toMatchObject({ phase: 'succeeded' });
@@ -264,7 +264,7 @@ describe('policy server', () => {
     await eventually(async () => (await here.alive()).length === 0, 'no process left');
   });
 
-  test('shards have one each', async () => {
+  test('runs once per shard', async () => {
     await using here = machine();
     const shards = { parts: 3, parallelism: 3 };
     await here.executor.submit(aJob({ main: doing('askPolicy'), policyServer: policyServer('ready'), ...shards }));
@@ -272,7 +272,7 @@ describe('policy server', () => {
     expect(new Set(here.notes().filter((line) => line.startsWith('policy says'))).size).toBe(3);
   });
 
-  test('its death ends the main program, and is a dependency that is down', async () => {
+  test('ends the main program when it dies, which fails as DependencyDown', async () => {
     await using here = machine();
     await here.executor.submit(aJob({ main: doing('killPolicy', '1'), policyServer: policyServer('ready') }));
     const end = await here.end(name);
@@ -294,7 +294,7 @@ describe('policy server', () => {
     expect(here.notes()).toEqual([]);
   });
 
-  test('one that is not ready in time is a dependency that is down', async () => {
+  test('that is not ready in time fails as DependencyDown', async () => {
     await using here = machine({ policyStartSeconds: 0.5 });
     await here.executor.submit(aJob({ main: doing('stay'), policyServer: policyServer('deaf') }));
     const outcome = localOutcome(await here.end(name), 0);

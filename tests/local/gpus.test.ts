@@ -6,7 +6,8 @@ import type { JobRequest } from '../../executor/index.ts';
 import { type Gpu, localOutcome } from '../../local/index.ts';
 import { aJob, doing, eventually, Machine } from './support.ts';
 
-// The GPUs are made up, for the machine that runs the tests may have none: what is tested is who is given which. Real processes.
+// The GPUs are simulated, because the machine of the tests may have none. Only their assignment to processes is tested.
+// The processes are real.
 vi.setConfig({ testTimeout: 30_000 });
 const test = it.concurrent;
 
@@ -21,8 +22,8 @@ const asking = (count: number, changes: Partial<JobRequest> = {}): JobRequest =>
 const visibleTo = (here: Machine, part = 0) =>
   JSON.parse(readFileSync(join(here.store, `environment-${part}.json`), 'utf8'));
 
-describe('a pod that asks for GPUs', () => {
-  test('sees its own of them, and tells which', async () => {
+describe('a pod that requests GPUs', () => {
+  test('sees only its own, and reports which', async () => {
     await using here = machine(4);
     await here.executor.submit(asking(2));
     const end = await here.end(aJob().name);
@@ -30,14 +31,14 @@ describe('a pod that asks for GPUs', () => {
     expect(visibleTo(here)).toMatchObject({ CUDA_VISIBLE_DEVICES: '0,1', CUDA_DEVICE_ORDER: 'PCI_BUS_ID' });
   });
 
-  test('keeps away from those that are excluded', async () => {
+  test('avoids excluded ones', async () => {
     await using here = machine(3);
     const excludedNodes = [`${hostname()}/gpu-0`, 'elsewhere/gpu-1'];
     await here.executor.submit(asking(2, { excludedNodes }));
     expect(await here.end(aJob().name)).toMatchObject({ pods: [{ node: `${hostname()}/gpu-1,2` }] });
   });
 
-  test('that the machine has not is unschedulable, in words', async () => {
+  test('that the machine lacks is unschedulable, with a message', async () => {
     await using here = machine(1);
     await here.executor.submit(asking(2));
     expect(localOutcome(await here.end(aJob().name), 0)).toMatchObject({
@@ -46,7 +47,7 @@ describe('a pod that asks for GPUs', () => {
     expect(here.notes()).toEqual([]);
   });
 
-  test('waits while another job has them, says so, and runs once they are free', async () => {
+  test('waits while another job has them, reports that, and runs once they are free', async () => {
     await using here = machine(2);
     await here.executor.submit(asking(2, { name: 'first', main: doing('stay') }));
     await here.until('first', ({ phase }) => phase === 'running');
@@ -86,7 +87,7 @@ test('no two pods of many jobs that start at the same time share a GPU', async (
   }
 });
 
-test('ranks of a gang start together, each with its own, as the only rank that it sees', async () => {
+test('ranks of a gang start together, each with its own GPUs, as local rank 0 of 1', async () => {
   await using here = machine(4);
   await here.executor.submit(asking(2, { parts: 2, parallelism: 2, gang: true }));
   await here.end(aJob().name);
@@ -94,7 +95,7 @@ test('ranks of a gang start together, each with its own, as the only rank that i
   expect([0, 1].map((rank) => visibleTo(here, rank).CUDA_VISIBLE_DEVICES).toSorted()).toEqual(['0,1', '2,3']);
 });
 
-test('GPUs of a job whose supervisor was killed are given on once nothing of it works on them', async () => {
+test('GPUs of a job whose supervisor was killed are free once its processes are gone', async () => {
   await using here = machine(1);
   await here.executor.submit(asking(1, { name: 'first', main: doing('spawner') }));
   await here.untilNoted('begin 0');
@@ -106,7 +107,7 @@ test('GPUs of a job whose supervisor was killed are given on once nothing of it 
   expect(before.filter((pid) => now.includes(pid))).toEqual([]);
 });
 
-test('a shard gives its GPU on as it ends, and nothing that it left behind works on it', async () => {
+test('a shard frees its GPU when it ends, and no process of it still uses the GPU', async () => {
   await using here = machine(1);
   await here.executor.submit(asking(1, { main: doing('leaveBehind', '800'), parts: 2 }));
   expect(await here.end(aJob().name)).toMatchObject({ phase: 'succeeded' });
@@ -114,13 +115,13 @@ test('a shard gives its GPU on as it ends, and nothing that it left behind works
   await eventually(async () => (await here.alive()).length === 0, 'no process left');
 });
 
-test('a pod without GPUs is on the machine, and its exclusion is told to be impossible', async () => {
-  const told: string[] = [];
-  const log = { info() {}, warn: (_: object, message: string) => void told.push(message) };
+test('a pod without GPUs runs on the machine, and a warning says that its exclusion is impossible', async () => {
+  const warnings: string[] = [];
+  const log = { info() {}, warn: (_: object, message: string) => void warnings.push(message) };
   await using here = new Machine({ gpus: gpus(1), log });
   mkdirSync(here.store, { recursive: true });
   await here.executor.submit(asking(0, { excludedNodes: [hostname()] }));
   expect(await here.end(aJob().name)).toMatchObject({ phase: 'succeeded', pods: [{ node: hostname() }] });
   expect(visibleTo(here).CUDA_VISIBLE_DEVICES).toBe('');
-  expect(told).toEqual([expect.stringContaining('it is the only machine')]);
+  expect(warnings).toEqual([expect.stringContaining('it is the only machine')]);
 });

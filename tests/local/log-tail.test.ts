@@ -8,44 +8,44 @@ import { lastMessageOfLog } from '../../spec/last-log-message.ts';
 const folder = mkdtempSync(join(tmpdir(), 'orrery-tail-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 
-describe('the last words of a program', () => {
+describe('the last message of a program', () => {
   it.each([
-    { name: 'are its last line', log: 'first\nlast\n\n', want: 'last' },
+    { name: 'is its last line', log: 'first\nlast\n\n', want: 'last' },
     {
-      name: 'are the message of a pino line',
+      name: 'is the message of a pino line',
       log: '{"level":50,"time":1,"msg":"the store is full"}',
       want: 'the store is full',
     },
     {
-      name: 'tell the error of a pino line too',
+      name: 'includes the error of a pino line',
       log: '{"level":60,"msg":"stage failed","err":{"type":"Error","message":"no such file"}}',
       want: 'stage failed: no such file',
     },
     {
-      name: 'are the error above what Node prints under it',
+      name: 'is the error above the lines that Node prints under it',
       log: "RangeError: out of it\n    at f (a.ts:1:2)\n    at g {\n  code: 'E',\n  [cause]: 1\n}\n\nNode.js v24.21.0\n",
       want: 'RangeError: out of it',
     },
     {
-      name: 'are the last line of a Python traceback',
+      name: 'is the last line of a Python traceback',
       log: '  File "a.py", line 1\nValueError: bad\n',
       want: 'ValueError: bad',
     },
     {
-      name: 'are what was said before a diagnosis made it print its stacks',
+      name: 'is the line before the stacks of a diagnosis',
       log: 'all is well\nCurrent thread 0x00007f01 (most recent call first):\n  File "a.py", line 3 in wait\nNode.js report completed\n',
       want: 'all is well',
     },
-    { name: 'are JSON as it is when it is not a log line', log: '{"a": 1}', want: '{"a": 1}' },
-    { name: 'are null when there are none', log: '\n\n', want: null },
+    { name: 'is unchanged JSON that is no log line', log: '{"a": 1}', want: '{"a": 1}' },
+    { name: 'is null if there is none', log: '\n\n', want: null },
   ])('$name', ({ log, want }) => expect(lastMessageOfLog(log.split('\n'))).toBe(want));
 
-  it('are cut when they are long', () => {
+  it('is cut when it is long', () => {
     expect(lastMessageOfLog(['x'.repeat(10_000)])).toHaveLength(500);
   });
 });
 
-test('a tail is cut by lines and by bytes, and never begins within a line', async () => {
+test('a tail is cut by lines and by bytes, and never starts within a line', async () => {
   const path = join(folder, 'log');
   writeFileSync(path, 'one\ntwo\nthree\nfour\n');
   expect(await tail(path, { maxLines: 2, maxBytes: 1000 })).toEqual(['three', 'four']);

@@ -4,29 +4,31 @@ import { localOutcome } from '../../local/index.ts';
 import { aPod } from './support.ts';
 
 const failed = (...pods: Partial<PodState>[]): JobObservation => ({
-  ...{ name: 'demo-sft-0', phase: 'failed', message: null },
+  name: 'demo-sft-0',
+  phase: 'failed',
+  message: null,
   pods: pods.map((pod, part) => aPod({ part, ...pod })),
 });
 
 describe('a failed pod', () => {
   it.each<{ name: string; pod: Partial<PodState>; want: string }>([
     { name: 'exit code 65 is bad input', pod: { exitCode: 65 }, want: 'InvalidInput' },
-    { name: 'exit code 69 is a dependency that is down', pod: { exitCode: 69 }, want: 'DependencyDown' },
+    { name: 'exit code 69 is an unavailable dependency', pod: { exitCode: 69 }, want: 'DependencyDown' },
     { name: 'exit code 70 is a divergence', pod: { exitCode: 70 }, want: 'Diverged' },
     { name: 'exit code 71 is out of memory', pod: { exitCode: 71 }, want: 'OutOfMemory' },
-    { name: 'exit code 72 is a machine that failed', pod: { exitCode: 72 }, want: 'NodeFailure' },
-    { name: 'exit code 143 that nobody asked for is a preemption', pod: { exitCode: 143 }, want: 'Preempted' },
+    { name: 'exit code 72 is a failed machine', pod: { exitCode: 72 }, want: 'NodeFailure' },
+    { name: 'exit code 143 without a stop is a preemption', pod: { exitCode: 143 }, want: 'Preempted' },
     {
-      name: 'SIGTERM that nobody asked for is a preemption',
+      name: 'SIGTERM without a stop is a preemption',
       pod: { exitCode: null, signal: 'SIGTERM' },
       want: 'Preempted',
     },
-    { name: 'SIGKILL that nobody asked for is a crash', pod: { exitCode: null, signal: 'SIGKILL' }, want: 'Crashed' },
+    { name: 'SIGKILL without a stop is a crash', pod: { exitCode: null, signal: 'SIGKILL' }, want: 'Crashed' },
     { name: 'exit code 137 is a crash', pod: { exitCode: 137 }, want: 'Crashed' },
     { name: 'a segmentation fault is a crash', pod: { exitCode: null, signal: 'SIGSEGV' }, want: 'Crashed' },
     { name: 'exit code 1 is a crash', pod: { exitCode: 1 }, want: 'Crashed' },
     { name: 'no place to run is unschedulable', pod: { exitCode: null, node: null }, want: 'Unschedulable' },
-    { name: 'exit code 127 is a program that is not there', pod: { exitCode: 127 }, want: 'ImageError' },
+    { name: 'exit code 127 is a missing program', pod: { exitCode: 127 }, want: 'ImageError' },
     {
       name: 'a policy server that crashed is down',
       pod: { exitCode: 1, container: 'policy-server' },
@@ -43,7 +45,7 @@ describe('a failed pod', () => {
       want: 'DependencyDown',
     },
     {
-      name: 'a policy server may say that memory ran out',
+      name: 'a policy server may report that memory ran out',
       pod: { exitCode: 71, container: 'policy-server' },
       want: 'OutOfMemory',
     },
@@ -60,7 +62,7 @@ test('the pod that failed first decides, not the one with the lowest number', ()
   expect(localOutcome(failed(later, { exitCode: 70 }), 0)).toMatchObject({ failure: { class: 'Diverged', part: 1 } });
 });
 
-test('of two ends in the same millisecond the one that was told to end is not the cause', () => {
+test('of two ends in the same millisecond, a pod that was asked to end is not the cause', () => {
   expect(localOutcome(failed({ exitCode: 143 }, { exitCode: 70 }), 0)).toMatchObject({ failure: { part: 1 } });
 });
 
@@ -68,11 +70,11 @@ test('a failure names the node that the pod ran on', () => {
   expect(localOutcome(failed({ node: 'box/gpu-3' }), 0)).toMatchObject({ failure: { node: 'box/gpu-3' } });
 });
 
-test('a fenced pod is no failure: a later attempt has the stage', () => {
+test('a fenced pod is no failure, because a later attempt owns the stage', () => {
   expect(localOutcome(failed({ exitCode: 1 }, { exitCode: 75 }), 0)).toEqual({ kind: 'stopped' });
 });
 
-test('the words of the program are kept, and a bare crash gets its exit code', () => {
+test('the message of the program is kept, and a crash without one gets its exit code', () => {
   const said = (pod: Partial<PodState>) => {
     const outcome = localOutcome(failed(pod), 0);
     return outcome.kind === 'failed' ? outcome.failure.message : '';
@@ -82,14 +84,14 @@ test('the words of the program are kept, and a bare crash gets its exit code', (
   expect(said({ exitCode: null, signal: 'SIGKILL' })).toContain('killed by SIGKILL');
 });
 
-test('a job that failed before any pod is a crash in its own words', () => {
+test('a job that failed before any pod is a crash with its own message', () => {
   const observation: JobObservation = { ...failed(), message: 'its supervisor did not start' };
   expect(localOutcome(observation, 0)).toMatchObject({
     failure: { class: 'Crashed', message: 'its supervisor did not start', part: null },
   });
 });
 
-test('a job that ended well is completed, one that was stopped is stopped, one that runs has no outcome', () => {
+test('a succeeded job is completed, a stopped job is stopped, and a running job has no outcome', () => {
   expect(localOutcome({ ...failed(), phase: 'succeeded' }, 0)).toEqual({ kind: 'completed' });
   expect(localOutcome({ ...failed({ exitCode: 143 }), phase: 'stopped' }, 0)).toEqual({ kind: 'stopped' });
   expect(() => localOutcome({ ...failed(), phase: 'running' }, 0)).toThrow('demo-sft-0 to have ended');

@@ -28,7 +28,7 @@ const spec = () => ({
   startSeconds: 10,
 });
 
-test('a port that another server has taken, and answers on, is answered with the next one', async () => {
+test('if another server answers on the port, the next port is tried', async () => {
   const other = createHttpServer((_, response) => response.end('another policy')).listen(0, '127.0.0.1');
   await once(other, 'listening');
   const taken = (other.address() as AddressInfo).port;
@@ -45,7 +45,7 @@ test('a port that another server has taken, and answers on, is answered with the
   }
 });
 
-test('a start that fails on a free port is not tried again', async () => {
+test('a start that fails on a free port is not repeated', async () => {
   let picked = 0;
   const pickPort = async () => {
     picked += 1;
@@ -65,12 +65,15 @@ test('a free port is free, and a taken one is not', async () => {
   server.close();
 });
 
-test.runIf(process.platform === 'linux')('a listener is told from a stranger on the same port', async () => {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  const ownGroup = Number(readFileSync('/proc/self/stat', 'utf8').split(') ')[1]?.split(' ')[2]);
-  expect(await groupListensOn(ownGroup, port)).toBe(true);
-  expect(await groupListensOn(1, port)).toBe(false);
-  server.close();
-});
+test.runIf(process.platform === 'linux')(
+  'a listener is distinguished from a foreign process on the same port',
+  async () => {
+    const server = createServer().listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const { port } = server.address() as AddressInfo;
+    const ownGroup = Number(readFileSync('/proc/self/stat', 'utf8').split(') ')[1]?.split(' ')[2]);
+    expect(await groupListensOn(ownGroup, port)).toBe(true);
+    expect(await groupListensOn(1, port)).toBe(false);
+    server.close();
+  },
+);

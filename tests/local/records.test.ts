@@ -6,7 +6,7 @@ import { tryLease } from '../../local/leases.ts';
 import { processStart } from '../../local/processes.ts';
 import { aJob, doing, eventually, Machine } from './support.ts';
 
-// Real processes on a machine that may be busy: what is waited for is bounded by 15 s in support.ts.
+// Real processes on a possibly busy machine: support.ts limits each wait to 15 s.
 vi.setConfig({ testTimeout: 30_000 });
 const test = it.concurrent;
 
@@ -39,7 +39,7 @@ describe('a job whose job.json is', () => {
     expect(await here.executor.observe(request.name)).toBeNull();
   });
 
-  test('cut in half is stopped when that is asked for', async () => {
+  test('cut in half is stopped on request', async () => {
     const { here, request, path } = await running('job.json');
     await using _here = here;
     truncateSync(path, 10);
@@ -47,7 +47,7 @@ describe('a job whose job.json is', () => {
     expect(await here.alive()).toEqual([]);
   });
 
-  test('cut in half is not listed, and not ended by a list', async () => {
+  test('cut in half is not listed, and listing does not end it', async () => {
     const { here, path } = await running('job.json');
     await using _here = here;
     truncateSync(path, 10);
@@ -56,7 +56,7 @@ describe('a job whose job.json is', () => {
   });
 });
 
-test('a job whose state.json is cut in half goes on, and is stopped', async () => {
+test('a job whose state.json is cut in half continues, and can be stopped', async () => {
   const { here, request, path } = await running('state.json');
   await using _here = here;
   truncateSync(path, 10);
@@ -66,7 +66,7 @@ test('a job whose state.json is cut in half goes on, and is stopped', async () =
   expect(await here.alive()).toEqual([]);
 });
 
-test('a job whose supervisor.json is cut in half is ended: nobody could end it later', async () => {
+test('a job whose supervisor.json is cut in half is ended, because nobody could end it later', async () => {
   const { here, request, path } = await running('supervisor.json');
   await using _here = here;
   truncateSync(path, 3);
@@ -74,7 +74,7 @@ test('a job whose supervisor.json is cut in half is ended: nobody could end it l
   await eventually(async () => (await here.alive()).length === 0, 'no process left');
 });
 
-test('a job whose stop.json is empty is stopped all the same', async () => {
+test('a job whose stop.json is empty is stopped too', async () => {
   const { here, request, path } = await running('stop.json');
   await using _here = here;
   writeFileSync(path, '');
@@ -84,7 +84,7 @@ test('a job whose stop.json is empty is stopped all the same', async () => {
   rmSync(path);
 });
 
-test('a lease that does not parse keeps nobody from the GPU', async () => {
+test('a lease that does not parse does not block the GPU', async () => {
   await using here = new Machine();
   const holder = {
     job: 'demo',

@@ -15,7 +15,7 @@ async function machineAtWork(): Promise<Machine> {
   return here;
 }
 
-test('processes of a job whose record is gone are found and killed, the supervisor among them', async () => {
+test('processes of a job whose record is gone are found and killed, including the supervisor', async () => {
   await using here = await machineAtWork();
   const processes = await here.alive();
   expect(processes).toHaveLength(3);
@@ -30,7 +30,7 @@ test('processes of a job whose record is gone are found and killed, the supervis
   await eventually(async () => (await here.alive()).length === 0, 'no process left');
 });
 
-test('processes of a job that has a record are no strays, nor are those of another home', async () => {
+test('processes of a job with a record, and those of another home, are no strays', async () => {
   await using here = await machineAtWork();
   await using other = await machineAtWork();
   expect(await localMachine(here.home).findStrays()).toEqual([]);
@@ -38,7 +38,7 @@ test('processes of a job that has a record are no strays, nor are those of anoth
   expect(await localMachine(here.home).findStrays()).toEqual([]);
 });
 
-test('a process that took the pid of a stray is not killed in its place', async () => {
+test('a process that reuses the pid of a stray is not killed', async () => {
   await using here = await machineAtWork();
   const pid = here.supervisorPid(aJob().name);
   await localMachine(here.home).killStray({ pid, start: 'of an earlier process' });

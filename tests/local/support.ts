@@ -11,12 +11,12 @@ import { JOB_HOME } from '../../local/job-folder.ts';
 import { findMarked, sendSignal } from '../../local/processes.ts';
 
 const programs = fileURLToPath(new URL('./programs/', import.meta.url));
-// Each test has its own folder; compiled TypeScript may be shared by all.
+// Each test has its own folder. All may share compiled TypeScript.
 process.env.NODE_COMPILE_CACHE ??= join(tmpdir(), 'orrery-test-node-cache');
 
 const silent = { info() {}, warn() {} };
 
-/** A program of tests/local/programs that does `act`. */
+/** A program of tests/local/programs that runs `act`. */
 export const doing = (...act: string[]): Program => ({ runtime: 'node', args: [join(programs, 'main.mjs'), ...act] });
 export const policyServer = (...act: string[]): Program => ({
   runtime: 'python',
@@ -25,21 +25,41 @@ export const policyServer = (...act: string[]): Program => ({
 
 /** A job of one shard without a policy server; its program ends at once. */
 export const aJob = (changes: Partial<JobRequest> = {}): JobRequest => ({
-  ...{ name: 'demo-search-0123456789-0', campaign: 'demo', stage: 'search', kind: 'search', arm: null },
-  ...{ key: 'a'.repeat(64), attempt: 0, parts: 1, parallelism: 1, gang: false, graceSeconds: 5 },
-  ...{ main: doing('exit', '0'), policyServer: null, resources: { cpus: 1, gpus: 0 }, env: {} },
-  ...{ ownerRun: 'run-1', excludedNodes: [] },
+  name: 'demo-search-0123456789-0',
+  campaign: 'demo',
+  stage: 'search',
+  kind: 'search',
+  arm: null,
+  key: 'a'.repeat(64),
+  attempt: 0,
+  parts: 1,
+  parallelism: 1,
+  gang: false,
+  graceSeconds: 5,
+  main: doing('exit', '0'),
+  policyServer: null,
+  resources: { cpus: 1, gpus: 0 },
+  env: {},
+  ownerRun: 'run-1',
+  excludedNodes: [],
   ...changes,
 });
 
-/** How a pod looks that failed, but for what the test is about. */
+/** A failed pod, except as the test says. */
 export const aPod = (changes: Partial<PodState> = {}): PodState => ({
-  ...{ part: 0, phase: 'failed', exitCode: 1, signal: null, container: 'main', message: null, node: 'here' },
-  ...{ startedAt: '2026-01-01T00:00:00.000Z', finishedAt: '2026-01-01T00:00:01.000Z' },
+  part: 0,
+  phase: 'failed',
+  exitCode: 1,
+  signal: null,
+  container: 'main',
+  message: null,
+  node: 'here',
+  startedAt: '2026-01-01T00:00:00.000Z',
+  finishedAt: '2026-01-01T00:00:01.000Z',
   ...changes,
 });
 
-/** An executor on a fresh folder, where `python` is this Node. Disposed of, it leaves no process and no file. */
+/** An executor on a fresh folder, where `python` is this Node. Its disposal leaves no process and no file. */
 export class Machine implements AsyncDisposable {
   readonly folder = mkdtempSync(join(tmpdir(), 'orrery-local-'));
   readonly home = join(this.folder, 'home');
@@ -52,14 +72,14 @@ export class Machine implements AsyncDisposable {
     this.executor = this.anotherExecutor();
   }
 
-  /** What a later worker has: all it shares with the first is the folder. */
+  /** The executor of a later worker, which shares only the folder with the first. */
   anotherExecutor(): Executor & Disposable {
     const { home, store } = this;
     const base = { home, store, projectRoot: this.folder, python: process.execPath, log: silent };
     return createLocalExecutor({ ...base, ...this.#options });
   }
 
-  /** A worker process that submits the job; to a standby supervisor, where it keeps some. */
+  /** A worker process that submits the job; to a standby supervisor if it keeps some. */
   async worker(
     request: JobRequest,
     then: 'stay' | 'end' | 'suspend',
@@ -88,7 +108,7 @@ export class Machine implements AsyncDisposable {
     return (await this.until(name)).at(-1)!;
   }
 
-  /** Lines that the programs noted. */
+  /** Lines that the programs wrote. */
   notes(): string[] {
     const path = join(this.store, 'notes.txt');
     return existsSync(path) ? readFileSync(path, 'utf8').trim().split('\n') : [];
@@ -98,7 +118,7 @@ export class Machine implements AsyncDisposable {
     await eventually(() => this.notes().includes(line), `"${line}" in the notes ${this.notes().join(', ')}`);
   }
 
-  /** Pids of all processes that belong to jobs of this machine, supervisors too, whether or not there is a record of them. */
+  /** Pids of all processes of jobs on this machine, including supervisors, with or without a record. */
   alive(): Promise<number[]> {
     return findMarked(JOB_HOME, this.home);
   }
@@ -115,7 +135,7 @@ export class Machine implements AsyncDisposable {
   }
 }
 
-/** Waits until a condition holds. @throws Error after 15 s, in these words */
+/** Waits until a condition is true. @throws Error after 15 s, with this text */
 export async function eventually(holds: () => boolean | Promise<boolean>, what: string): Promise<void> {
   for (const deadline = Date.now() + 15_000; Date.now() < deadline; await sleep(20)) if (await holds()) return;
   throw new Error(`expected within 15 s: ${what}`);

@@ -1,4 +1,4 @@
-// A policy server for tests: `ready [MS]` (listens after so long), `exit CODE`, or `deaf` (never listens).
+// A policy server for tests: `ready [MS]` (listens after MS), `exit CODE`, or `deaf` (never listens).
 import { appendFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { join } from 'node:path';

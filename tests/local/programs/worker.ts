@@ -1,5 +1,6 @@
-// A worker process for tests: `node worker.ts HOME STORE REQUEST THEN STANDBY` waits for its standby supervisors and submits a job. Then it ends; with
-// `stay` it stays until it is killed, with `suspend` it suspends the job once that has begun.
+// A worker process for tests: `node worker.ts HOME STORE REQUEST THEN STANDBY` waits for its standby supervisors and
+// submits a job. Then it ends. With `stay` it runs until it is killed; with `suspend` it suspends the job once that has
+// started.
 import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -9,7 +10,11 @@ import { createLocalExecutor } from '../../../local/index.ts';
 const [home, store, request, then, standby] = process.argv.slice(2);
 const silent = { info() {}, warn() {} };
 const executor = createLocalExecutor({
-  ...{ home: home!, store: store!, projectRoot: process.cwd(), python: process.execPath, log: silent },
+  home: home!,
+  store: store!,
+  projectRoot: process.cwd(),
+  python: process.execPath,
+  log: silent,
   standby: Number(standby),
 });
 const waiting = join(home!, 'spares');
