@@ -126,10 +126,16 @@ export async function loadDomain(name: string): Promise<LoadedDomain> {
       { field: 'domain.name', message: `expected a folder of domains/ (${known.join(', ')}), but got "${name}"` },
     ]);
   }
+  const file = join(folder, 'phrases.json');
+  // domain.ts may import it, and a missing import is no error that a person can read.
+  if (!existsSync(file)) {
+    throw new InvalidInputError(`domains/${name}`, [
+      { field: 'domain.name', message: `expected the file phrases.json beside ${name}/domain.ts, but it is missing` },
+    ]);
+  }
   // @loads domains/{domain}/domain.ts
   const { domain } = (await import(pathToFileURL(module).href)) as { domain: Domain };
   checkStops(domain, name);
-  const file = join(folder, 'phrases.json');
   return { ...domain, folder, phrases: parseOrRefuse(Phrases, JSON.parse(readFileSync(file, 'utf8')), file) };
 }
 

@@ -19,7 +19,7 @@ ADVICE = {
     "pretrain": "check the demonstrations of the domain and stages.pretrain",
 }
 """Kind of trainer -> what a person can change."""
-UNJUDGED_ADVICE = "mend the verifier (docs/verifier.md), then run `orrery retry`: training starts from the beginning"
+UNJUDGED_ADVICE = "fix the verifier (docs/verifier.md), then run `orrery retry`: training starts from the beginning"
 
 
 class NothingJudged(NoEffect):

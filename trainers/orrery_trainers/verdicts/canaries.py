@@ -52,7 +52,7 @@ class WatchedVerifier:
                 raise InvalidInput(
                     f"the verifier of domain {self._domain.name} has gone wrong while it worked: {wrong[0]}; "
                     f"the last {self._given} verdicts are not to be trusted: "
-                    "mend the verifier, and resume from a checkpoint before them"
+                    "fix the verifier, and resume from a checkpoint before them"
                 )
             self._given, self._checked_at = 0, time.monotonic()
         return verdicts
@@ -65,7 +65,7 @@ def check_canaries(domain: Domain, verifier: Verifier) -> None:
     """
     wrong = misjudged(domain, verifier, before=True)
     if wrong:
-        raise InvalidInput(f"{wrong[0]}; mend the verifier before training with its verdicts")
+        raise InvalidInput(f"{wrong[0]}; fix the verifier before training with its verdicts")
 
 
 def misjudged(domain: Domain, verifier: Verifier, *, before: bool = False) -> list[str]:

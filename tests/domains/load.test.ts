@@ -1,4 +1,4 @@
-import { cp, readFile, writeFile } from 'node:fs/promises';
+import { cp, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, expect, test, vi } from 'vitest';
 import { inProject } from '../../config/paths.ts';
@@ -25,4 +25,12 @@ test.each([
   await writeFile(file, changed);
   vi.stubEnv('ORRERY_DOMAINS', folder);
   await expect(loadDomain('sums')).rejects.toThrow(words);
+});
+
+test('a domain without its phrases is refused with the name of the missing file', async () => {
+  const folder = await temporaryFolder();
+  await cp(inProject('tests/support/domains/sums'), join(folder, 'sums'), { recursive: true });
+  await rm(join(folder, 'sums', 'phrases.json'));
+  vi.stubEnv('ORRERY_DOMAINS', folder);
+  await expect(loadDomain('sums')).rejects.toThrow('expected the file phrases.json beside sums/domain.ts');
 });
