@@ -30,7 +30,7 @@ import { type PublishedPaths, publishCampaign } from './publish.ts';
 
 /** The first and the last activity of a campaign: admission and the report. */
 export function createCampaignActivities({ store, inputs, executor, engines, searchAttributes, client, log }: Deps) {
-  const rejected = (why: string, then: string) => log.warn({ why }, `damaged data in the store: ${then}`);
+  const logDamage = (why: string, then: string) => log.warn({ why }, `damaged data in the store: ${then}`);
 
   return {
     /**
@@ -93,7 +93,7 @@ export function createCampaignActivities({ store, inputs, executor, engines, sea
       status: CampaignStatus;
     }): Promise<PublishedPaths | { readonly again: string }> {
       try {
-        return await publishCampaign(store, campaignId, analysis, status, rejected);
+        return await publishCampaign(store, campaignId, analysis, status, logDamage);
       } catch (error) {
         if (!(error instanceof CorruptFileError || error instanceof OtherVersionError)) throw error;
         log.warn(

@@ -6,7 +6,7 @@ import type { ExecutionFacts, KeptWork, Progress } from '../spec/index.ts';
  * @param progress - the last progress that its pods reported; null when they reported none
  * @param kept - the part of its work that the next attempt finds done
  */
-export function factsOf(
+export function executionFacts(
   observed: JobObservation | null,
   progress: Progress | null,
   attempt: number,

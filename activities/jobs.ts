@@ -5,7 +5,7 @@ import { readPartsProgress, readStageFileIfValid, releaseClaim, stageDir } from 
 import { unscheduled } from './capacity.ts';
 import type { Deps } from './deps.ts';
 import { readStall, saveDiagnosis } from './diagnosis.ts';
-import { factsOf } from './facts.ts';
+import { executionFacts } from './facts.ts';
 import { keptWork } from './kept.ts';
 import { progressSchedule } from './progress-schedule.ts';
 import { watchProgress } from './progress-watch.ts';
@@ -54,7 +54,7 @@ export function createJobActivities({ store, executor, client, log }: Deps) {
       const ended = async (outcome: Outcome, observed: JobObservation | null): Promise<EndedExecution> => {
         const reports = await read();
         const kept = outcome.kind === 'failed' ? await keptWorkOf(job, reports, outcome.failure.part) : null;
-        return { outcome, facts: factsOf(observed, progressOfAll(reports), job.attempt, kept) };
+        return { outcome, facts: executionFacts(observed, progressOfAll(reports), job.attempt, kept) };
       };
       try {
         const signal = AbortSignal.any([cancellationSignal(), stalled.signal]);

@@ -13,7 +13,7 @@ import { type IdlePods, type Stall, stallOf, updatedIdle } from './stall.ts';
 const REMEMBERED = 64;
 
 /** What the watch of a job keeps when the worker changes: its heartbeat details, which the CLI reads too. */
-const Watched = z.object({
+const WatchDetails = z.object({
   progress: Progress.nullable(),
   /**
    * The pods that are idle for the longest. The time is what the worker watched, so neither a stepped clock nor a
@@ -25,7 +25,7 @@ const Watched = z.object({
   /** What the job waits for, as the executor describes it; null if it waits for nothing. */
   message: z.string().nullable(),
 });
-type Watched = z.infer<typeof Watched>;
+type WatchDetails = z.infer<typeof WatchDetails>;
 
 /** A longer interval between two checks does not count as idle time: the machine slept, or the store did not answer. */
 const LONGEST_INTERVAL_MS = 10 * HEARTBEAT_MS;
@@ -53,7 +53,7 @@ export interface ProgressWatch {
 export function watchProgress(job: ProgressWatch): { stop(): void } {
   const { read, pods, isGang, message, stallTimeoutSeconds, onProgress, onStall, log } = job;
   // Anyone who reaches Temporal may have recorded a heartbeat. Details that do not parse are ignored.
-  const before = Watched.safeParse(activityInfo().heartbeatDetails).data;
+  const before = WatchDetails.safeParse(activityInfo().heartbeatDetails).data;
   let progress: Progress | null = before?.progress ?? null;
   let idle: IdlePods = new Map(before?.idle ?? []);
   let readAt = performance.now();
@@ -75,7 +75,7 @@ export function watchProgress(job: ProgressWatch): { stop(): void } {
     onStall(stall);
   }
 
-  setHeartbeatDetails(() => ({ progress, idle: longest(idle), message: message() }) satisfies Watched);
+  setHeartbeatDetails(() => ({ progress, idle: longest(idle), message: message() }) satisfies WatchDetails);
   const timer = setInterval(() => {
     if (isReading) return;
     isReading = true;
@@ -88,5 +88,5 @@ export function watchProgress(job: ProgressWatch): { stop(): void } {
   return { stop: () => clearInterval(timer) };
 }
 
-const longest = (idle: IdlePods): Watched['idle'] =>
+const longest = (idle: IdlePods): WatchDetails['idle'] =>
   [...idle].toSorted(([, a], [, b]) => b.ms - a.ms).slice(0, REMEMBERED);

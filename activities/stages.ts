@@ -76,7 +76,7 @@ export function createStageActivities({ store, projectRoot, inputs, executor, en
   const isOpen = async (workflowId: string) => isOpenInStore(client, await storeId(store), { workflowId });
 
   /** The code of the stage's programs on this machine. */
-  const codeOf = (request: StageRequest): StageSources =>
+  const sourcesOf = (request: StageRequest): StageSources =>
     sourcesOfStage(programsOf(request), { projectRoot, kind: request.kind, domain: request.domain.name });
 
   /** Logs everything in the store that is damaged. */
@@ -137,7 +137,7 @@ export function createStageActivities({ store, projectRoot, inputs, executor, en
       request: StageRequest;
       mayBeEmpty?: boolean | undefined;
     }): Promise<Resolved> {
-      const version = versionOf(codeOf(request));
+      const version = versionOf(sourcesOf(request));
       const dataFiles =
         request.kind === 'prepare' ? await dataFileDigests(request.data, inputs, cancellationSignal()) : undefined;
       // Parsed first, because the key covers the file as it is written, with the defaults of the schema.
@@ -173,7 +173,7 @@ export function createStageActivities({ store, projectRoot, inputs, executor, en
       const dir = stageDir(store, start.key);
       const owner = `${start.campaignId}/${start.request.name}`;
       const planned = await readStageFileIfValid(dir);
-      const sources = codeOf(start.request);
+      const sources = sourcesOf(start.request);
       if (planned === null || versionOf(sources) !== planned.codeVersion) return { kind: 'replan' };
       // Another version, whose programs can do more, may have admitted the campaign.
       refuseUnsupportedStage(start.request, engines);

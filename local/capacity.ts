@@ -23,9 +23,9 @@ export function machineCapacity(): Capacity {
 }
 
 /**
- * Why a machine can never run a stage; null if it can. Together, pods may request more cores than the machine has (they
- * run more slowly). No pod may request more cores than that, and the pods that run at the same time must fit its GPUs
- * and memory.
+ * Why a machine can never run a stage; null if it can. All pods together may request more cores than the machine has,
+ * because they then just run more slowly. A single pod may not. The GPUs and the memory of all pods that run at the
+ * same time must exist.
  */
 export function refusalFor(stage: Pick<StageFile, 'name' | 'kind' | 'config'>, machine: Capacity): string | null {
   const { run } = stage.config;

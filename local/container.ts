@@ -16,7 +16,7 @@ export interface Container {
 export interface ContainerEnd {
   readonly exitCode: number | null;
   readonly signal: NodeJS.Signals | null;
-  /** Why the program could not be started; null if it was. */
+  /** Why the program could not be started; null if it could. */
   readonly error: string | null;
 }
 

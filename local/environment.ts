@@ -31,9 +31,9 @@ export function podEnvironment(job: LocalJob, { folder, part, gpus, masterPort }
     // Otherwise the last output of a killed program is lost in its buffer.
     PYTHONUNBUFFERED: '1',
     OMP_NUM_THREADS: threads,
-    // Empty for a stage without GPUs, so that it gives the same numbers on a machine with some. CUDA would otherwise
-    // count by speed.
+    // Empty for a stage without GPUs, so that it gives the same numbers on a machine with some.
     CUDA_VISIBLE_DEVICES: gpus.join(','),
+    // By default CUDA numbers GPUs by speed, unlike nvidia-smi.
     CUDA_DEVICE_ORDER: 'PCI_BUS_ID',
     ...(masterPort === null ? {} : gangEnvironment(part, request.parts, masterPort, gpus.length > 0)),
   };
@@ -74,7 +74,10 @@ export function commandOf(
 export const REPORT_SIGNAL = 'SIGUSR2';
 export const REPORT_FLAG = `--report-signal=${REPORT_SIGNAL}`;
 
-/** Node flags that make a program report its state, by a report or, if it is too busy, by its debugger. */
+/**
+ * Node flags that let a diagnosis ask a program for its state: by a report, or by its debugger if it is too busy for
+ * one.
+ */
 const diagnosable = (folder: string): readonly string[] => [
   '--report-on-signal',
   REPORT_FLAG,

@@ -35,8 +35,9 @@ export function parseGpus(csv: string): ListedGpu[] {
 }
 
 /**
- * @param visible - value of `CUDA_VISIBLE_DEVICES`: comma-separated indices or (beginnings of) uuids; undefined: all.
- *   Pure.
+ * The GPUs that this process may use. Pure.
+ * @param visible - value of `CUDA_VISIBLE_DEVICES`: indices or (beginnings of) uuids, separated by commas; undefined:
+ *   all
  */
 export function visibleGpus(gpus: readonly ListedGpu[], visible: string | undefined): Gpu[] {
   const names = visible?.split(',').map((name) => name.trim());

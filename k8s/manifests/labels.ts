@@ -25,7 +25,7 @@ export const LABELS = {
   key: 'orrery.dev/key',
   /** Of Kueue: the LocalQueue in which the Job waits. */
   queue: 'kueue.x-k8s.io/queue-name',
-  /** Of the Job controller: the Job of a pod. */
+  /** Set by the Job controller: name of the Job that a pod belongs to. */
   jobName: 'batch.kubernetes.io/job-name',
   /** Of the kubelet: the host name of a node. */
   hostname: 'kubernetes.io/hostname',

@@ -124,7 +124,7 @@ function disruptionOf(pod: Pod, node: KubeNode | null): { class: FailureClass; m
   }
 }
 
-/** Adds the end of the policy server to the message of the program. */
+/** Appends to the message of the program why its policy server ended, if that failed. */
 function withServer(pod: Pod, message: string): string {
   const end = serverStatus(pod)?.lastState?.terminated ?? serverStatus(pod)?.state?.terminated;
   if (end === undefined || end.exitCode === 0) return message;

@@ -4,7 +4,7 @@ import { JOB_ID, JobState, jobPath, LocalJob, statePath } from '../job-folder.ts
 import { tail } from '../log-tail.ts';
 import { markedProcesses } from '../processes.ts';
 import { machineLines, nvidiaSmi } from './machine.ts';
-import { factsOf, type ProcessFacts, processLines, processLinesByPs } from './processes.ts';
+import { type ProcessFacts, processFacts, processLines, processLinesByPs } from './processes.ts';
 import { canReportStack, stackOf } from './stacks.ts';
 import { sleepUnderLoad, withTimeLimit } from './time-limit.ts';
 
@@ -53,7 +53,7 @@ export async function diagnose(folder: string): Promise<Readonly<Sections>> {
   const processesText = async (): Promise<string> => {
     const marked = (await markedProcesses(JOB_ID, job.id)).slice(0, LIMITS.processes);
     if (!HAS_PROC) return await processLinesByPs(marked.map(({ pid }) => pid));
-    processes = (await Promise.all(marked.map(factsOf))).filter((facts) => facts !== null);
+    processes = (await Promise.all(marked.map(processFacts))).filter((facts) => facts !== null);
     return processLines(processes);
   };
   await Promise.all([

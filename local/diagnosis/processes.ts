@@ -36,7 +36,7 @@ export interface ProcessFacts {
 const TICKS_PER_SECOND = 100;
 
 /** The facts in /proc about a process; null when it is gone. Only on Linux. */
-export async function factsOf({ pid, variable }: MarkedProcess): Promise<ProcessFacts | null> {
+export async function processFacts({ pid, variable }: MarkedProcess): Promise<ProcessFacts | null> {
   const [stat, status, uptime] = await Promise.all(
     [`/proc/${pid}/stat`, `/proc/${pid}/status`, '/proc/uptime'].map((path) =>
       readFile(path, 'utf8').catch(() => null),

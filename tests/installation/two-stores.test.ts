@@ -136,7 +136,9 @@ test('a campaign id that is open in another installation is refused, and is free
   for (const command of ['status', 'pause', 'cancel']) {
     const looked = await orrery(two, command, 'shared');
     expect(looked).toMatchObject({ exitCode: 66 });
-    expect(looked.stderr).toContain('campaign shared is on task queue "one", not on this installation\'s task queue, two');
+    expect(looked.stderr).toContain(
+      'campaign shared is on task queue "one", not on this installation\'s task queue, two',
+    );
   }
   await until('it is listed', async () => (await orrery(one, 'list')).stdout.includes('shared'));
   expect((await orrery(two, 'list')).stdout).toBe('no campaign is open on the task queue two');
