@@ -227,5 +227,5 @@ test('the golden manifests are accepted by the API server', async () => {
 });
 
 test('nothing of all this was refused to the ServiceAccount of the worker', () => {
-  expect(told.filter((message) => /cannot watch the cluster|could not be kept/.test(message))).toEqual([]);
+  expect(told.filter((message) => /cannot watch the cluster|could not be saved/.test(message))).toEqual([]);
 });

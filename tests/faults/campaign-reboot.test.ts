@@ -78,7 +78,7 @@ test('a machine that was started again is told from a crash, and does not spend 
   await until('the failure is told', async () => (await status()).stages.some(({ incidents }) => incidents.length > 0));
   const [incident] = (await status()).stages.flatMap(({ incidents }) => incidents);
   expect(incident).toMatchObject({ class: 'NodeFailure', followed: expect.stringContaining('another attempt') });
-  expect(incident?.message).toContain('started again');
+  expect(incident?.message).toContain('machine was restarted');
   await until('the campaign is over', isOver, 120_000);
   expect((await handle().describe()).status.name).toBe('COMPLETED');
 }, 240_000);
