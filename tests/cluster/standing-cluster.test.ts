@@ -33,7 +33,7 @@ test('a namespace gets another store where no pod has it, ended ones apart, and 
 
   await startPod(namespace, 'works', ['/bin/sleep', '60'], 'Running');
   await expect(moveTo('fourth')).rejects.toThrow(
-    /third, and .*fourth was requested; 1 pods use it: works\n.*ORRERY_STORE/,
+    /third, but .*fourth was requested; 1 pods use it: works\n.*ORRERY_STORE/,
   );
   expect(await path()).toBe(join(folder, 'third'));
 });
