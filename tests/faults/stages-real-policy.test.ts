@@ -65,7 +65,7 @@ test('the server dies in the middle of requests and is started again: the stage 
   await server.start();
   expect(await run.ended).toMatchObject({
     ...{ code: 0, stderr: '' },
-    stdout: expect.stringMatching(/a request failed; it is asked again/),
+    stdout: expect.stringMatching(/request failed; retrying/),
   });
   expect((await stage.seal(0)).digest).toBe(calm.manifest.digest);
 });
