@@ -18,8 +18,11 @@ const machine = (...options: ConstructorParameters<typeof Machine>): Machine => 
 describe('running', () => {
   test('a job runs to its end, and each change is reported', async () => {
     await using here = machine();
-    await here.executor.submit(aJob({ main: doing('brief', '100') }));
-    const seen = await here.until(aJob().name);
+    await here.executor.submit(aJob({ main: doing('untilReleased') }));
+    const seen = await here.until(aJob().name, ({ phase }) => {
+      if (phase === 'running') writeFileSync(join(here.store, 'release'), '');
+      return false;
+    });
     expect(seen.map(({ phase }) => phase)).toEqual(expect.arrayContaining(['running', 'succeeded']));
     expect(seen.at(-1)).toMatchObject({ phase: 'succeeded', pods: [{ phase: 'succeeded', exitCode: 0 }] });
     await eventually(async () => (await here.alive()).length === 0, 'no process left');

@@ -1,6 +1,6 @@
 // A stage program for tests: does one thing, named by its first argument. Files go to the folder ORRERY_STORE.
 import { spawn } from 'node:child_process';
-import { appendFileSync, writeFileSync } from 'node:fs';
+import { appendFileSync, existsSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 
@@ -24,6 +24,12 @@ const acts = {
   brief() {
     note(`begin ${part}`);
     setTimeout(() => note(`end ${part}`), Number(rest[0]));
+  },
+  /** Ends when the file `release` is in the store. */
+  untilReleased() {
+    const timer = setInterval(() => {
+      if (existsSync(join(process.env.ORRERY_STORE, 'release'))) clearInterval(timer);
+    }, 20);
   },
   stay() {
     note(`begin ${part}`);
