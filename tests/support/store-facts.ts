@@ -19,7 +19,9 @@ export function stagesOfStore(store: string): StageFacts[] {
   return keys.map((key) => {
     const dir = join(root, key);
     const { name, kind } = JSON.parse(readFileSync(join(dir, 'stage.json'), 'utf8')) as { name: string; kind: string };
-    const claims = existsSync(join(dir, 'claims')) ? readdirSync(join(dir, 'claims')) : [];
+    const files = existsSync(join(dir, 'claims')) ? readdirSync(join(dir, 'claims')) : [];
+    // A worker that is killed while it claims leaves a temporary file, `.name.pid…`: garbage, and no claim.
+    const claims = files.filter((file) => !file.startsWith('.'));
     const journal = join(dir, 'journal', '0.txt');
     return {
       ...{ name, kind, dir },
