@@ -4,8 +4,16 @@ import type { Verdict } from './violations.ts';
  * What a round of the soak leaves for the checker: JSON files in one folder. The checker and the writer share only
  * these types and names.
  *
- * ``` round.json                  Round faults.jsonl                FaultRecord, one per line, in the order of their ends sightings.json              Sightings store-changes.jsonl         StoreChange, one per line campaigns/<id>.json         CampaignEnd histories/<id>/<run>.json   history of one run of a workflow, as `temporal
- * workflow show --output json` prints it; `/` of the id as `~` left.json                   LeftBehind ```
+ * ```
+ * round.json                  Round
+ * faults.jsonl                FaultRecord, one per line, in the order of their ends
+ * sightings.json              Sightings
+ * store-changes.jsonl         StoreChange, one per line
+ * campaigns/<id>.json         CampaignEnd
+ * histories/<id>/<run>.json   history of one run of a workflow, as `temporal workflow show --output json` prints it;
+ *                             `/` of the id as `~`
+ * left.json                   LeftBehind
+ * ```
  *
  * All times are ISO 8601 in UTC, from the clock of the runner's machine.
  */
