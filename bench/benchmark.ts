@@ -69,7 +69,9 @@ export function atLeast(what: string, measured: number, limit: number, unit: str
 
 /** A goal whose two values must be equal. */
 export const equal = (what: string, ours: number | string | undefined, theirs: number | string): Goal => ({
-  ...{ what, target: 'equal', met: String(ours) === String(theirs) },
+  what,
+  target: 'equal',
+  met: String(ours) === String(theirs),
   measured: String(ours) === String(theirs) ? shortened(String(ours)) : `${ours} and ${theirs}`,
 });
 const shortened = (text: string): string => (text.length > 40 ? `${text.slice(0, 16)}...` : text);

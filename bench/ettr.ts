@@ -178,7 +178,13 @@ async function live(
   });
   const spec = bigCampaign();
   const request = {
-    ...{ schemaVersion: 1, kind: 'rl', name: 'astro/rl', seed, domain: spec.domain, policy: spec.policy, inputs: {} },
+    schemaVersion: 1,
+    kind: 'rl',
+    name: 'astro/rl',
+    seed,
+    domain: spec.domain,
+    policy: spec.policy,
+    inputs: {},
     config: spec.stages.rl,
   } satisfies StageRequest;
   const run = { campaignId, campaignRun: campaignId, arm: 'astro', request, onFailure: 'hold', paused: false };
@@ -190,14 +196,12 @@ async function live(
   const { account } = await handle.query<StageStatus>('status');
   const ratio = effectiveRatio(account);
   return {
-    ...{
-      rate,
-      policy: policy.name,
-      seed,
-      books: gang.books,
-      account,
-      held: Math.round(account.seconds.held / 3600 / PERSON_ANSWERS_HOURS),
-    },
+    rate,
+    policy: policy.name,
+    seed,
+    books: gang.books,
+    account,
+    held: Math.round(account.seconds.held / 3600 / PERSON_ANSWERS_HOURS),
     accountedPercent: gang.books.finished && ratio !== null ? 100 * ratio : null,
     truePercent: 100 * effectiveOf(gang.books),
   };
@@ -207,8 +211,12 @@ async function live(
 function simulatedMean(rate: RateName, stepsPerCheckpoint: number): number {
   const percents = Array.from({ length: 200 }, (_, seed) => {
     const gang = createGang({
-      ...{ training: { ...training, stepsPerCheckpoint }, rate: RATES[rate], nodes: NODES, spareNodes: 0 },
-      ...{ policy: POLICIES[0], seed },
+      training: { ...training, stepsPerCheckpoint },
+      rate: RATES[rate],
+      nodes: NODES,
+      spareNodes: 0,
+      policy: POLICIES[0],
+      seed,
     });
     let now = 0;
     while (!gang.books.finished) now += gang.execute(now, []).endedAt;

@@ -43,8 +43,13 @@ const [seconds, rows, inFlight] = [options.seconds, options.rows, options['in-fl
   number,
 ];
 const CONFIG = {
-  ...{ candidates: Number(options.candidates), rollouts: Number(options.rollouts), iterations: 32 },
-  ...{ maxStepTokens: 128, maxRolloutTokens: 256, problemsInFlight: inFlight, leavesInFlight: 1 },
+  candidates: Number(options.candidates),
+  rollouts: Number(options.rollouts),
+  iterations: 32,
+  maxStepTokens: 128,
+  maxRolloutTokens: 256,
+  problemsInFlight: inFlight,
+  leavesInFlight: 1,
 };
 
 /** One sample. Tokens are totals since the server started. */
@@ -64,7 +69,9 @@ async function measure(port: number, loadedMs: number): Promise<void> {
   const { dir, path } = await planned();
   const url = `http://127.0.0.1:${port}`;
   const stage = startStage(path, {
-    ...{ store, policyUrl: url, logFile: join(store, 'stage.log') },
+    store,
+    policyUrl: url,
+    logFile: join(store, 'stage.log'),
     env: { ORRERY_PYTHON: python, ORRERY_DOMAINS: join(PROJECT, 'domains'), NODE_COMPILE_CACHE: undefined },
   });
   const moments: Moment[] = [];
@@ -162,7 +169,10 @@ async function planned(): Promise<{ dir: string; path: string }> {
     { [FILES.prepare.search]: problems },
   );
   return plannedStage(store, {
-    ...{ kind: 'search', config: CONFIG, inputs: { prompts: prepare }, domain: { name: 'math' } },
+    kind: 'search',
+    config: CONFIG,
+    inputs: { prompts: prepare },
+    domain: { name: 'math' },
     policy: { type: 'pretrained', name: 'small', uri: model, revision: 'local' },
   });
 }
@@ -171,11 +181,9 @@ function startServer(port: number): ChildProcess {
   const env = {
     ...process.env,
     PYTHONPATH: [join(PROJECT, 'trainers'), process.env.PYTHONPATH].filter(Boolean).join(':'),
-    ...{
-      ORRERY_POLICY_ROWS: String(rows),
-      ORRERY_POLICY_CACHE_MIB: options['cache-mib'],
-      ORRERY_POLICY_PREFIX_MIB: '2048',
-    },
+    ORRERY_POLICY_ROWS: String(rows),
+    ORRERY_POLICY_CACHE_MIB: options['cache-mib'],
+    ORRERY_POLICY_PREFIX_MIB: '2048',
   };
   const child = spawn(
     python,
@@ -209,8 +217,10 @@ async function metricsOf(url: string): Promise<Omit<Moment, 'atMs' | 'busy'>> {
   const text = await (await fetch(`${url}/metrics`)).text();
   const value = (name: string) => Number(new RegExp(`^vllm:${name}\\{[^}]*\\} (\\S+)$`, 'm').exec(text)?.[1]);
   return {
-    ...{ running: value('num_requests_running'), waiting: value('num_requests_waiting') },
-    ...{ generated: value('generation_tokens_total'), read: value('prompt_tokens_total') },
+    running: value('num_requests_running'),
+    waiting: value('num_requests_waiting'),
+    generated: value('generation_tokens_total'),
+    read: value('prompt_tokens_total'),
   };
 }
 

@@ -150,7 +150,9 @@ async function thirtyDays() {
   try {
     const began = await env.currentTimeMs();
     const handle = await env.client.workflow.start('campaign', {
-      ...{ taskQueue, workflowId: MONTH, args: [unbounded({ ...spec, approveBeforeRl: false })] },
+      taskQueue,
+      workflowId: MONTH,
+      args: [unbounded({ ...spec, approveBeforeRl: false })],
     });
     await handle.result();
     // The server's current time would be wrong: when nothing waits any more, it skips to the time-out of ended

@@ -140,7 +140,9 @@ async function campaignHops(
     const { completeAt } = job(from);
     const { createdAt } = job(to);
     return {
-      ...{ from, to, total: createdAt - completeAt },
+      from,
+      to,
+      total: createdAt - completeAt,
       parts: {
         seen: watchedAt - completeAt,
         sealed: sealedAt - watchedAt,

@@ -43,7 +43,9 @@ starting.`,
     try {
       say(`runs ${file}`);
       const handle = await client.workflow.start('campaign', {
-        ...{ taskQueue: 'orrery', workflowId: WORKFLOW_ID, args: [spec] },
+        taskQueue: 'orrery',
+        workflowId: WORKFLOW_ID,
+        args: [spec],
       });
       await handle.result();
       const status = await handle.query<CampaignStatus>('status');

@@ -83,7 +83,10 @@ function easiest(source: string, isWanted: (problem: { level?: number }) => bool
     .toSorted((a, b) => a.problem.length - b.problem.length)
     .slice(0, Number(options.problems))
     .map(({ id, problem, answer, level }) => ({
-      ...{ id, problem, reference: answer, source },
+      id,
+      problem,
+      reference: answer,
+      source,
       ...(level === undefined ? {} : { level: String(level) }),
     }));
 }

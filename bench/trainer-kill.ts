@@ -52,7 +52,9 @@ it, decides on the next attempt, claims it and starts it. The time that the trai
         settings: { steps: 100_000, stepMs: 20, only: ['pretrain'] },
       });
       const handle = await bench.client.workflow.start('campaign', {
-        ...{ taskQueue: 'orrery', workflowId: WORKFLOW_ID, args: [spec] },
+        taskQueue: 'orrery',
+        workflowId: WORKFLOW_ID,
+        args: [spec],
       });
       const kills: Kill[] = [];
       for (let attempt = 0; attempt < KILLS; attempt += 1) {

@@ -127,7 +127,8 @@ async function killOnce(bench: Workbench, successor: Successor, round: number): 
         );
         // The worker has lost its stages since its heartbeats stopped.
         return {
-          ...{ successor, stageSeconds: (watchedAt - stoppedAt) / 1000 },
+          successor,
+          stageSeconds: (watchedAt - stoppedAt) / 1000,
           workflowSeconds: (completedAt - killedAt) / 1000,
         };
       }),

@@ -19,26 +19,32 @@ test('tests see nothing of the person who runs them: no variable, no home folder
 
 test('variables that steer programs are not kept, whoever sets them; those that ask the tests for something are', () => {
   const env = {
-    ...{
-      ORRERY_TEMPORAL_PORT: '7300',
-      ORRERY_STORE: '/mine',
-      TEMPORAL_ADDRESS: 'x:1',
-      KUBECONFIG: '/mine',
-      HTTPS_PROXY: 'x',
-    },
-    ...{
-      NODE_OPTIONS: '--no-such',
-      NO_COLOR: '1',
-      FORCE_COLOR: '1',
-      CI: 'true',
-      TZ: 'Asia/Kolkata',
-      LC_ALL: 'tr_TR.UTF-8',
-    },
-    ...{ PYTHONWARNINGS: 'error', npm_config_registry: 'x', HF_HOME: '/mine', HOME: '/mine', XDG_CONFIG_HOME: '/mine' },
-    ...{ PATH: '/bin', ORRERY_TEST_FAULTS: '1' },
+    ORRERY_TEMPORAL_PORT: '7300',
+    ORRERY_STORE: '/mine',
+    TEMPORAL_ADDRESS: 'x:1',
+    KUBECONFIG: '/mine',
+    HTTPS_PROXY: 'x',
+    NODE_OPTIONS: '--no-such',
+    NO_COLOR: '1',
+    FORCE_COLOR: '1',
+    CI: 'true',
+    TZ: 'Asia/Kolkata',
+    LC_ALL: 'tr_TR.UTF-8',
+    PYTHONWARNINGS: 'error',
+    npm_config_registry: 'x',
+    HF_HOME: '/mine',
+    HOME: '/mine',
+    XDG_CONFIG_HOME: '/mine',
+    PATH: '/bin',
+    ORRERY_TEST_FAULTS: '1',
   };
   expect(testEnvironment(env, '/empty')).toEqual({
-    ...{ PATH: '/bin', ORRERY_TEST_FAULTS: '1', HOME: '/empty' },
-    ...{ TZ: 'UTC', LANG: 'C.UTF-8', LC_ALL: 'C.UTF-8', TERM: 'dumb' },
+    PATH: '/bin',
+    ORRERY_TEST_FAULTS: '1',
+    HOME: '/empty',
+    TZ: 'UTC',
+    LANG: 'C.UTF-8',
+    LC_ALL: 'C.UTF-8',
+    TERM: 'dumb',
   });
 });

@@ -46,15 +46,14 @@ export function gangActivities(env: TestWorkflowEnvironment, runs: ReadonlyMap<s
       const count = before === undefined ? 0 : before.count + 1;
       attempts.set(campaignId, { count, excludedNodes, askedAt: before?.askedAt ?? now });
       const job: JobRef = {
-        ...{
-          name: `${campaignId}-${count}`,
-          campaignId,
-          campaignRun,
-          stage: start.request.name,
-          key: KEY,
-          attempt: count,
-        },
-        ...{ publishers: 1, stallTimeoutSeconds: start.request.config.run.stallTimeoutSeconds },
+        name: `${campaignId}-${count}`,
+        campaignId,
+        campaignRun,
+        stage: start.request.name,
+        key: KEY,
+        attempt: count,
+        publishers: 1,
+        stallTimeoutSeconds: start.request.config.run.stallTimeoutSeconds,
         startedAt: new Date(now * 1000).toISOString(),
       };
       return instant({ kind: 'started', job });
@@ -85,7 +84,11 @@ export function gangActivities(env: TestWorkflowEnvironment, runs: ReadonlyMap<s
       if (execution.end === 'completed') return instant({ outcome: { kind: 'completed' }, facts });
       const told = gang.classOf(execution.end);
       const failure = {
-        ...{ class: told, message: `simulated: ${execution.end}`, attempt, exitCode: null, part: null },
+        class: told,
+        message: `simulated: ${execution.end}`,
+        attempt,
+        exitCode: null,
+        part: null,
         node: told === 'NodeFailure' ? execution.node : null,
       };
       return instant({ outcome: { kind: 'failed', failure }, facts });

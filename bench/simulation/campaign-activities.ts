@@ -39,8 +39,14 @@ export function campaignActivities(env: TestWorkflowEnvironment, plan: CampaignP
       attempts.set(request.name, attempt);
       excluded.set(request.name, excludedNodes);
       const job: JobRef = {
-        ...{ name: `${campaignId}-${attempt}`, campaignId, campaignRun, stage: request.name, key, attempt },
-        ...{ publishers: 1, stallTimeoutSeconds: request.config.run.stallTimeoutSeconds },
+        name: `${campaignId}-${attempt}`,
+        campaignId,
+        campaignRun,
+        stage: request.name,
+        key,
+        attempt,
+        publishers: 1,
+        stallTimeoutSeconds: request.config.run.stallTimeoutSeconds,
         startedAt: new Date(await env.currentTimeMs()).toISOString(),
       };
       return instant({ kind: 'started', job });
@@ -68,8 +74,12 @@ export function campaignActivities(env: TestWorkflowEnvironment, plan: CampaignP
         return instant({ outcome: { kind: 'completed' }, facts });
       }
       const failure = {
-        ...{ class: gang.classOf(execution.end), message: `simulated: ${execution.end}`, attempt: job.attempt },
-        ...{ exitCode: null, part: null, node: execution.end === 'NodeFailure' ? execution.node : null },
+        class: gang.classOf(execution.end),
+        message: `simulated: ${execution.end}`,
+        attempt: job.attempt,
+        exitCode: null,
+        part: null,
+        node: execution.end === 'NodeFailure' ? execution.node : null,
       };
       return instant({ outcome: { kind: 'failed', failure }, facts });
     },
@@ -105,8 +115,15 @@ export function campaignActivities(env: TestWorkflowEnvironment, plan: CampaignP
 function progressAt({ attempt }: JobRef, now: number, share: number): Progress {
   const metrics = Object.fromEntries(METRICS.map((name, index) => [name, Math.sin(index + share * 100)]));
   return {
-    ...{ attempt, unit: 'optimizer step', done: Math.floor(1000 * share), total: 1000, rate: 0.001_157, metrics },
-    ...{ from: 0, beganAt: new Date(now).toISOString(), savingSeconds: 1000 * share },
+    attempt,
+    unit: 'optimizer step',
+    done: Math.floor(1000 * share),
+    total: 1000,
+    rate: 0.001_157,
+    metrics,
+    from: 0,
+    beganAt: new Date(now).toISOString(),
+    savingSeconds: 1000 * share,
     updatedAt: new Date(now).toISOString(),
   };
 }

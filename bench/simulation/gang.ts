@@ -43,7 +43,15 @@ export function createGang({ training, rate, nodes, spareNodes, policy, seed }: 
   const fate = interruptions(rate, nodes, seed);
   const pool = Array.from({ length: nodes + spareNodes }, (_, index) => `node-${index}`);
   const books: TrueBooks = {
-    ...{ executions: 0, interruptions: {}, kept: 0, lost: 0, idle: 0, saving: 0, starting: 0, queued: 0, between: 0 },
+    executions: 0,
+    interruptions: {},
+    kept: 0,
+    lost: 0,
+    idle: 0,
+    saving: 0,
+    starting: 0,
+    queued: 0,
+    between: 0,
     finished: false,
   };
   let next: NextInterruption = fate.next().value;

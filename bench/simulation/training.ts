@@ -56,8 +56,18 @@ export function execute(training: Training, from: number, next: NextInterruption
   const detect = preempted ? 0 : training.detectSeconds[next.kind];
   if (struckAt < beginsAt) {
     return {
-      ...{ end: next.kind, firstPodAt, beganAt: null, toldAt: null, endedAt: struckAt + detect, from, done: from },
-      ...{ checkpoint: from, savingSeconds: 0, workSeconds: 0, lostSeconds: 0, idleSeconds: detect },
+      end: next.kind,
+      firstPodAt,
+      beganAt: null,
+      toldAt: null,
+      endedAt: struckAt + detect,
+      from,
+      done: from,
+      checkpoint: from,
+      savingSeconds: 0,
+      workSeconds: 0,
+      lostSeconds: 0,
+      idleSeconds: detect,
     };
   }
   // A preemption leaves the grace period for work. Other interruptions take effect at once.
@@ -67,8 +77,18 @@ export function execute(training: Training, from: number, next: NextInterruption
   let [done, checkpoint] = [from, from];
   let [workSeconds, savingSeconds, idleSeconds, unsaved] = [0, 0, 0, 0];
   const execution = (end: Execution['end'], noticed: number): Execution => ({
-    ...{ end, firstPodAt, beganAt: beginsAt, toldAt, endedAt: now + noticed, from, done, checkpoint },
-    ...{ savingSeconds, workSeconds, lostSeconds: unsaved, idleSeconds: idleSeconds + noticed },
+    end,
+    firstPodAt,
+    beganAt: beginsAt,
+    toldAt,
+    endedAt: now + noticed,
+    from,
+    done,
+    checkpoint,
+    savingSeconds,
+    workSeconds,
+    lostSeconds: unsaved,
+    idleSeconds: idleSeconds + noticed,
   });
   while (done < steps) {
     const worked = Math.min(stepSeconds, cutAt - now);

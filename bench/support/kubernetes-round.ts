@@ -54,7 +54,10 @@ async function runRound(cluster: FakeCluster, campaigns: number): Promise<Round>
     const requests = Object.fromEntries([...worker.kube.requests].toSorted());
     globalThis.gc?.();
     return {
-      ...{ campaigns, requests, seconds, idleMiB },
+      campaigns,
+      requests,
+      seconds,
+      idleMiB,
       stages: stages.reduce((sum, count) => sum + count, 0),
       watches: worker.kube.watches.most,
       rssMiB: process.resourceUsage().maxRSS / 1024,

@@ -56,7 +56,10 @@ let [looked, lookedAt] = [0, 0];
 
 const context: StageContext<'search'> = {
   stage: stage as unknown as StageFileOf<'search'>,
-  ...{ attempt: shard.attempt, part: 0, parts: 1, dir: shard.dir },
+  attempt: shard.attempt,
+  part: 0,
+  parts: 1,
+  dir: shard.dir,
   domain: await loadDomain('math'),
   log: pino({ level: 'warn' }, pino.destination(2)),
   signal: new AbortController().signal,
@@ -81,7 +84,9 @@ const { files, counts } = await searchWith(context, {
 });
 const { user, system } = process.cpuUsage(spentBefore);
 say({
-  ...{ counts, wallMs: performance.now() - began, cpuMs: (user + system) / 1000 },
+  counts,
+  wallMs: performance.now() - began,
+  cpuMs: (user + system) / 1000,
   requests: policy?.usage.requests ?? 0,
   digest: createHash('sha256')
     .update(readFileSync(join(shard.dir, files[0]!)))

@@ -49,15 +49,21 @@ function volumeAndClaim(
       };
   return [
     {
-      ...{ apiVersion: 'v1', kind: 'PersistentVolume', metadata: { name: volumeName } },
+      apiVersion: 'v1',
+      kind: 'PersistentVolume',
+      metadata: { name: volumeName },
       spec: {
-        ...{ ...shared, capacity: size, persistentVolumeReclaimPolicy: 'Retain' },
+        ...shared,
+        capacity: size,
+        persistentVolumeReclaimPolicy: 'Retain',
         claimRef: { kind: 'PersistentVolumeClaim', namespace, name },
         ...where,
       },
     },
     {
-      ...{ apiVersion: 'v1', kind: 'PersistentVolumeClaim', metadata: { name, namespace } },
+      apiVersion: 'v1',
+      kind: 'PersistentVolumeClaim',
+      metadata: { name, namespace },
       spec: { ...shared, volumeName, resources: { requests: size } },
     },
   ];

@@ -90,7 +90,9 @@ export function campaignOf(client: Client, id: string, spec: unknown, taskQueue:
     async signal(workflowId, signalName, payloads) {
       try {
         await client.workflowService.signalWorkflowExecution({
-          ...{ namespace: client.options.namespace, workflowExecution: { workflowId }, signalName },
+          namespace: client.options.namespace,
+          workflowExecution: { workflowId },
+          signalName,
           input: { payloads: [...payloads] },
         });
         return true;
@@ -101,8 +103,12 @@ export function campaignOf(client: Client, id: string, spec: unknown, taskQueue:
     },
     async start(workflowId, type, payloads) {
       await client.workflowService.startWorkflowExecution({
-        ...{ namespace: client.options.namespace, workflowId, requestId: workflowId },
-        ...{ workflowType: { name: type }, taskQueue: { name: taskQueue }, input: { payloads: [...payloads] } },
+        namespace: client.options.namespace,
+        workflowId,
+        requestId: workflowId,
+        workflowType: { name: type },
+        taskQueue: { name: taskQueue },
+        input: { payloads: [...payloads] },
       });
     },
   };

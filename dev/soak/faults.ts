@@ -17,7 +17,10 @@ const LOOK_MS = 250;
  */
 export const FAULTS: readonly Fault[] = [
   {
-    ...{ kind: 'worker-kill', weight: 4, needs: ['worker'], lasts: true },
+    kind: 'worker-kill',
+    weight: 4,
+    needs: ['worker'],
+    lasts: true,
     words: 'kill -9 of the worker; a new one starts some seconds later',
     async act({ target, random, sleep }) {
       await target.worker.kill();
@@ -28,7 +31,10 @@ export const FAULTS: readonly Fault[] = [
     },
   },
   {
-    ...{ kind: 'worker-drain', weight: 2, needs: ['worker', 'temporal'], lasts: true },
+    kind: 'worker-drain',
+    weight: 2,
+    needs: ['worker', 'temporal'],
+    lasts: true,
     words: 'SIGTERM to the worker; a new one starts when it has ended',
     async act({ target }) {
       const { seconds, end, inTime } = await target.worker.drain(DRAIN_MS);
@@ -38,7 +44,10 @@ export const FAULTS: readonly Fault[] = [
     },
   },
   {
-    ...{ kind: 'second-worker', weight: 2, needs: ['another worker'], lasts: true },
+    kind: 'second-worker',
+    weight: 2,
+    needs: ['another worker'],
+    lasts: true,
     words: 'a second worker for some seconds',
     async act({ target, random, sleep }) {
       const another = await target.startAnotherWorker();
@@ -49,7 +58,10 @@ export const FAULTS: readonly Fault[] = [
     },
   },
   {
-    ...{ kind: 'temporal-kill', weight: 3, needs: ['temporal'], lasts: true },
+    kind: 'temporal-kill',
+    weight: 3,
+    needs: ['temporal'],
+    lasts: true,
     words: 'kill -9 of Temporal; it starts again with the same port and database file',
     async act({ target, random, sleep }) {
       await target.temporal.kill();
@@ -60,7 +72,10 @@ export const FAULTS: readonly Fault[] = [
     },
   },
   {
-    ...{ kind: 'power-cut', weight: 2, needs: ['worker', 'temporal', 'another worker'], lasts: true },
+    kind: 'power-cut',
+    weight: 2,
+    needs: ['worker', 'temporal', 'another worker'],
+    lasts: true,
     words: 'kill -9 of every process at once (worker, Temporal, all executions); worker and Temporal start again',
     async act({ target, random, sleep }) {
       const at = now();
@@ -76,12 +91,18 @@ export const FAULTS: readonly Fault[] = [
     },
   },
   {
-    ...{ kind: 'main-kill', weight: 5, needs: [], lasts: false },
+    kind: 'main-kill',
+    weight: 5,
+    needs: [],
+    lasts: false,
     words: 'kill -9 of the program of one part',
     act: (tools) => strikeOne(tools, isMain, 'SIGKILL', ['Crashed']),
   },
   {
-    ...{ kind: 'main-terminate', weight: 3, needs: [], lasts: false },
+    kind: 'main-terminate',
+    weight: 3,
+    needs: [],
+    lasts: false,
     words: 'SIGTERM to a program, without a request from orrery (preemption)',
     async act(tools) {
       const done = await strikeOne(tools, isMain, 'SIGTERM', ['Preempted']);
@@ -89,28 +110,43 @@ export const FAULTS: readonly Fault[] = [
     },
   },
   {
-    ...{ kind: 'policy-server-kill', weight: 3, needs: [], lasts: false },
+    kind: 'policy-server-kill',
+    weight: 3,
+    needs: [],
+    lasts: false,
     words: 'kill -9 of a policy server',
     act: (tools) => strikeOne(tools, ({ role }) => role === 'policy-server', 'SIGKILL', ['DependencyDown']),
   },
   {
-    ...{ kind: 'supervisor-kill', weight: 3, needs: [], lasts: false },
+    kind: 'supervisor-kill',
+    weight: 3,
+    needs: [],
+    lasts: false,
     words: 'kill -9 of the supervisor of a job',
     act: (tools) => strikeOne(tools, ({ role }) => role === 'supervisor', 'SIGKILL', ['Crashed']),
   },
   {
-    ...{ kind: 'main-stop', weight: 1.5, needs: ['stopped program'], lasts: true },
+    kind: 'main-stop',
+    weight: 1.5,
+    needs: ['stopped program'],
+    lasts: true,
     words: 'SIGSTOP to a program until orrery finds it stalled; then SIGCONT, if it still runs',
     act: stopUntilStalled,
   },
   {
-    ...{ kind: 'zombie', weight: 2, needs: ['zombie'], lasts: true },
+    kind: 'zombie',
+    weight: 2,
+    needs: ['zombie'],
+    lasts: true,
     words:
       'the program of an attempt that a later one has replaced starts again, like a pod on a machine that was cut off',
     act: wakeZombie,
   },
   {
-    ...{ kind: 'checkpoint-damage', weight: 3, needs: [], lasts: false },
+    kind: 'checkpoint-damage',
+    weight: 3,
+    needs: [],
+    lasts: false,
     words:
       'kill -9 of a trainer, and damage to its newest checkpoint: truncated, a bit flipped, marker removed or torn',
     async act(tools) {
@@ -129,7 +165,10 @@ export const FAULTS: readonly Fault[] = [
     },
   },
   {
-    ...{ kind: 'journal-cut', weight: 3, needs: [], lasts: false },
+    kind: 'journal-cut',
+    weight: 3,
+    needs: [],
+    lasts: false,
     words: 'kill -9 of a program with a journal, and its journal truncated at a random byte',
     async act(tools) {
       const { target, random } = tools;
@@ -144,12 +183,18 @@ export const FAULTS: readonly Fault[] = [
     },
   },
   {
-    ...{ kind: 'pause', weight: 3, needs: ['pause'], lasts: true },
+    kind: 'pause',
+    weight: 3,
+    needs: ['pause'],
+    lasts: true,
     words: 'pause by signal or update, and resume some seconds later',
     act: pauseAndResume,
   },
   {
-    ...{ kind: 'pause-backing-off', weight: 1.5, needs: ['pause'], lasts: true },
+    kind: 'pause-backing-off',
+    weight: 1.5,
+    needs: ['pause'],
+    lasts: true,
     words: 'kill -9 of a program, and a pause while its stage waits for its next attempt',
     async act(tools) {
       const { random } = tools;
@@ -163,7 +208,10 @@ export const FAULTS: readonly Fault[] = [
     },
   },
   {
-    ...{ kind: 'duplicate-submission', weight: 1.5, needs: ['temporal'], lasts: false },
+    kind: 'duplicate-submission',
+    weight: 1.5,
+    needs: ['temporal'],
+    lasts: false,
     words: 'the same campaign submitted again under the same id',
     async act({ campaign }) {
       const answer = await campaign.submit();
@@ -173,7 +221,10 @@ export const FAULTS: readonly Fault[] = [
     },
   },
   {
-    ...{ kind: 'twin-campaign', weight: 1, needs: ['twin', 'temporal'], lasts: false },
+    kind: 'twin-campaign',
+    weight: 1,
+    needs: ['twin', 'temporal'],
+    lasts: false,
     words: 'another campaign with the same spec in the same store',
     async act({ submitTwin }) {
       const twin = await submitTwin();
@@ -181,7 +232,10 @@ export const FAULTS: readonly Fault[] = [
     },
   },
   {
-    ...{ kind: 'disk-read-only', weight: 1.5, needs: ['disk'], lasts: true },
+    kind: 'disk-read-only',
+    weight: 1.5,
+    needs: ['disk'],
+    lasts: true,
     words: 'the store is read-only for some seconds',
     act: ({ target, random, sleep }) =>
       troubleWithDisk(
@@ -192,7 +246,10 @@ export const FAULTS: readonly Fault[] = [
       ),
   },
   {
-    ...{ kind: 'disk-full', weight: 1.5, needs: ['disk'], lasts: true },
+    kind: 'disk-full',
+    weight: 1.5,
+    needs: ['disk'],
+    lasts: true,
     words: 'the store is full for some seconds',
     act: ({ target, random, sleep }) =>
       troubleWithDisk(
@@ -219,7 +276,10 @@ const nameOf = ({ role, stage, job, attempt, part }: Program): string =>
   `${role} of ${stage ?? job}, attempt ${attempt}, part ${part}`;
 
 const struck = (program: Program, explains: readonly string[], seen: string, more: Partial<Done> = {}): Done => ({
-  ...{ target: nameOf(program), hits: [hitOf(program)], explains, seen },
+  target: nameOf(program),
+  hits: [hitOf(program)],
+  explains,
+  seen,
   ...more,
 });
 

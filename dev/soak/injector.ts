@@ -93,8 +93,17 @@ const gap = (random: Random, mean: number): number => Math.min(LONGEST_GAP * mea
 
 function recordOf(fault: Fault, at: string, id: number, done: Done): FaultRecord {
   return {
-    ...{ id, kind: fault.kind, at, endedAt: new Date().toISOString(), hits: [], explains: [], strikesAll: false },
-    ...{ graceful: false, checkpointsDamaged: 0, swapped: null, wrong: null },
+    id,
+    kind: fault.kind,
+    at,
+    endedAt: new Date().toISOString(),
+    hits: [],
+    explains: [],
+    strikesAll: false,
+    graceful: false,
+    checkpointsDamaged: 0,
+    swapped: null,
+    wrong: null,
     ...done,
   };
 }

@@ -81,7 +81,13 @@ export async function runRound(options: RoundOptions): Promise<RoundEnd> {
   const workerOptions = { program: inProject('worker.ts'), cwd: PROJECT, env, logFile: join(folder, 'worker.log') };
   const worker = keepWorker(workerOptions);
   const target = createLocalTarget({
-    ...{ mark, store, disk, worker, workerOptions, temporal, zombieLog: join(folder, 'zombies.log') },
+    mark,
+    store,
+    disk,
+    worker,
+    workerOptions,
+    temporal,
+    zombieLog: join(folder, 'zombies.log'),
   });
   const sampler = sampleProcesses(mark);
   const watch = watchStore(store, join(evidence, EVIDENCE.storeChanges));
@@ -101,7 +107,11 @@ export async function runRound(options: RoundOptions): Promise<RoundEnd> {
     if (faults !== null) {
       const { random, ...rest } = faults;
       const tools: Tools = {
-        ...{ target, campaign, random, strikes: new Map(), over: over.signal },
+        target,
+        campaign,
+        random,
+        strikes: new Map(),
+        over: over.signal,
         sleep: (ms) => sleep(ms, undefined, { signal: over.signal }).catch(() => undefined),
         async submitTwin() {
           if (campaigns.length > 1) return null;
@@ -153,7 +163,10 @@ export async function runRound(options: RoundOptions): Promise<RoundEnd> {
     intact = findings.violations.length === 0;
     const stages = (statuses[0] as { stages?: readonly StageResult[] } | null)?.stages ?? [];
     return {
-      ...{ findings, faults: records, campaigns: campaigns.length, seconds: (performance.now() - began) / 1000 },
+      findings,
+      faults: records,
+      campaigns: campaigns.length,
+      seconds: (performance.now() - began) / 1000,
       results: Object.fromEntries(stages.flatMap(({ name, result }) => (result === null ? [] : [[name, result]]))),
     };
   } finally {

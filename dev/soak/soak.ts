@@ -51,8 +51,12 @@ export async function runSoak(options: SoakOptions): Promise<{ result: SoakResul
   const load = { before: loadNow(), after: 0, highest: 0 };
   const [port, uiPort] = [await getPort(), await getPort()];
   const temporal = keepTemporal({
-    ...{ port, uiPort, database: join(folder, 'temporal.db'), detached: true },
-    ...{ logFile: join(folder, 'temporal.log'), pidFile: join(folder, 'temporal.pid') },
+    port,
+    uiPort,
+    database: join(folder, 'temporal.db'),
+    detached: true,
+    logFile: join(folder, 'temporal.log'),
+    pidFile: join(folder, 'temporal.pid'),
   });
   const address = `localhost:${port}`;
   const { input: spec } = await readCampaignFile(SPEC);
@@ -70,14 +74,12 @@ export async function runSoak(options: SoakOptions): Promise<{ result: SoakResul
   const connection = await Connection.connect({ address });
   try {
     const common = {
-      ...{
-        spec,
-        address,
-        temporal,
-        client: new Client({ connection }),
-        mark: folder,
-        env: workerEnvironment(folder, address),
-      },
+      spec,
+      address,
+      temporal,
+      client: new Client({ connection }),
+      mark: folder,
+      env: workerEnvironment(folder, address),
       say: (line: string) => say(`  ${line}`),
     } satisfies Partial<RoundOptions>;
     const run = async (name: string, more: Pick<RoundOptions, 'faults' | 'reference'>): Promise<RoundEnd> => {
@@ -118,7 +120,11 @@ export async function runSoak(options: SoakOptions): Promise<{ result: SoakResul
   );
   const sum = (of: (round: RoundEnd) => number) => rounds.reduce((total, round) => total + of(round), 0);
   const result: SoakResult = {
-    ...{ startedAt, seed, machine: thisMachine(), load, seconds: (performance.now() - began) / 1000 },
+    startedAt,
+    seed,
+    machine: thisMachine(),
+    load,
+    seconds: (performance.now() - began) / 1000,
     campaigns: sum(({ campaigns }) => campaigns),
     faults: sum(({ faults }) => faults.length),
     faultsByKind: countsOf(rounds.flatMap(({ faults }) => faults.map(({ kind }) => kind))),
@@ -126,11 +132,16 @@ export async function runSoak(options: SoakOptions): Promise<{ result: SoakResul
     executions: sum(({ findings }) => findings.executions),
     incidents: rounds.reduce((all, { findings }) => addCounts(all, findings.incidents), {}),
     filesVerified: sum(({ findings }) => findings.filesVerified),
-    ...{ verdicts: countByVerdict(violations), violations },
+    verdicts: countByVerdict(violations),
+    violations,
     temporaries: sum(({ findings }) => findings.temporariesBefore),
     rounds: rounds.map(({ name, seconds, campaigns, faults, findings }) => ({
-      ...{ name, seconds: Math.round(seconds), campaigns, faults: faults.length },
-      ...{ executions: findings.executions, violations: findings.violations.length },
+      name,
+      seconds: Math.round(seconds),
+      campaigns,
+      faults: faults.length,
+      executions: findings.executions,
+      violations: findings.violations.length,
     })),
   };
   return { result, folder };

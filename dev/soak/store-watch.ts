@@ -24,7 +24,11 @@ export function watchStore(store: string, logFile: string): { stop(): Promise<vo
     known.set(path, identity);
     const { files: _files, ...recorded } = content; // The files are many, and the checker verifies them at the end.
     const change: StoreChange = {
-      ...{ seenAt: new Date().toISOString(), path, inode: found.ino, mtimeMs: found.mtimeMs, content: recorded },
+      seenAt: new Date().toISOString(),
+      path,
+      inode: found.ino,
+      mtimeMs: found.mtimeMs,
+      content: recorded,
     };
     appendFileSync(logFile, `${JSON.stringify(change)}\n`);
   }

@@ -15,7 +15,10 @@ const MESSAGES = 5;
 /** Faults that strangers cause: clients of Temporal, another installation, writers to the store. */
 export const STRANGERS: readonly Fault[] = [
   {
-    ...{ kind: 'hostile-message', weight: 2, needs: ['temporal'], lasts: false },
+    kind: 'hostile-message',
+    weight: 2,
+    needs: ['temporal'],
+    lasts: false,
     words: 'invalid signals to the campaign and to one of its stages',
     async act({ campaign, random }) {
       if ((await campaign.workflow()) !== 'RUNNING') return null;
@@ -31,12 +34,18 @@ export const STRANGERS: readonly Fault[] = [
     },
   },
   {
-    ...{ kind: 'hostile-start', weight: 1, needs: ['temporal'], lasts: true },
+    kind: 'hostile-start',
+    weight: 1,
+    needs: ['temporal'],
+    lasts: true,
     words: 'a campaign or a stage with an invalid input; it must fail, and must not be retried for ever',
     act: startHostile,
   },
   {
-    ...{ kind: 'strange-worker', weight: 1, needs: ['another worker', 'temporal'], lasts: true },
+    kind: 'strange-worker',
+    weight: 1,
+    needs: ['another worker', 'temporal'],
+    lasts: true,
     words: 'a worker of another installation on the same task queue; it must exit at once',
     async act({ target }) {
       const end = await target.startStrangeWorker(TURNED_AWAY_MS);
@@ -47,7 +56,10 @@ export const STRANGERS: readonly Fault[] = [
     },
   },
   {
-    ...{ kind: 'swapped-manifest', weight: 2, needs: ['manifest'], lasts: true },
+    kind: 'swapped-manifest',
+    weight: 2,
+    needs: ['manifest'],
+    lasts: true,
     words:
       'the manifest of a finished stage is replaced by one with other counts, by that of another stage, or truncated',
     act: swapOne,

@@ -17,10 +17,15 @@ test('ten days of RL on nodes that fail: the account of the workflow agrees with
     const { domain, policy: model, stages } = bigCampaign();
     const request = { schemaVersion: 1, kind: 'rl', name: 'astro/rl', seed: 1, domain, policy: model, inputs: {} };
     const status = await env.client.workflow.execute<(run: unknown) => Promise<StageStatus>>('loneStage', {
-      ...{ taskQueue, workflowId: 'ten-days' },
+      taskQueue,
+      workflowId: 'ten-days',
       args: [
         {
-          ...{ campaignId: 'ten-days', campaignRun: 'one', arm: 'astro', onFailure: 'hold', paused: false },
+          campaignId: 'ten-days',
+          campaignRun: 'one',
+          arm: 'astro',
+          onFailure: 'hold',
+          paused: false,
           request: { ...request, config: stages.rl },
         },
       ],

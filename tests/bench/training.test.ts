@@ -7,7 +7,12 @@ import { execute, type Training } from '../../bench/simulation/training.ts';
 
 /** Ten steps of 100 s, a checkpoint of 10 s every second step; 5 s queued, 30 s to start. */
 const TRAINING: Training = {
-  ...{ steps: 10, stepSeconds: 100, stepsPerCheckpoint: 2, saveSeconds: 10, queueSeconds: 5, startSeconds: 30 },
+  steps: 10,
+  stepSeconds: 100,
+  stepsPerCheckpoint: 2,
+  saveSeconds: 10,
+  queueSeconds: 5,
+  startSeconds: 30,
   graceSeconds: 200,
   detectSeconds: { NodeFailure: 60, Stalled: 300, Crashed: 0 },
 };

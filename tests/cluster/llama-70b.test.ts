@@ -76,13 +76,17 @@ test('the campaign says why it cannot begin, begins when the nodes are there, an
   const plan = planOf(CampaignSpec.parse(spec), architecture);
   const seconds = new Map(plan.stages.map(({ name, wallSeconds }) => [name, (wallSeconds ?? 0) / 86_400]));
   pods = await simulatePods({
-    ...{ config: cluster.config, namespace: cluster.namespace, store: cluster.store },
+    config: cluster.config,
+    namespace: cluster.namespace,
+    store: cluster.store,
     secondsOf: (stage) => Math.max(LEAST_SECONDS, SECONDS_A_DAY * (seconds.get(stage) ?? 0)),
   });
   const worker = await cluster.startWorker();
   try {
     const handle = await cluster.client.workflow.start('campaign', {
-      ...{ taskQueue: 'orrery', workflowId: 'llama', args: [spec] },
+      taskQueue: 'orrery',
+      workflowId: 'llama',
+      args: [spec],
     });
     const status = () => handle.query<CampaignStatus>('status');
     await expect
@@ -108,7 +112,8 @@ test('the campaign says why it cannot begin, begins when the nodes are there, an
     expect(pods.gpus()).toEqual({ now: 0, most: NODES * 8 });
     for (const arm of ['astro', 'direct']) expect(pods.nodesOf.get(`${arm}/rl`)?.size).toBe(32);
     const left = await cluster.config.makeApiClient(CoreV1Api).listNamespacedPod({
-      ...{ namespace: cluster.namespace, fieldSelector: 'status.phase=Running' },
+      namespace: cluster.namespace,
+      fieldSelector: 'status.phase=Running',
     });
     expect(left.items).toEqual([]);
   } finally {

@@ -30,7 +30,9 @@ const NAMES = Object.keys(CAMPAIGNS) as Name[];
 
 const aCampaignOf = (name: Name) =>
   aSmallCampaign({
-    ...{ name, arms: [{ name: 'astro' }], until: 'linearise' },
+    name,
+    arms: [{ name: 'astro' }],
+    until: 'linearise',
     settings: { stepMs: 100, only: ['pretrain'], ...CAMPAIGNS[name] },
   });
 

@@ -20,7 +20,9 @@ import { aSmallCampaign, openClusterBench } from '../support/cluster/workbench.t
 /** `pretrain` takes all GPUs of the node and works for minutes, step by step. */
 const aHungryCampaign = (seed: number) =>
   aSmallCampaign({
-    ...{ seed, arms: [{ name: 'astro' }], until: 'linearise' },
+    seed,
+    arms: [{ name: 'astro' }],
+    until: 'linearise',
     settings: { steps: 3000, stepMs: 100, only: ['pretrain'] },
     run: { pretrain: { resources: { cpus: 0.05, memoryGiB: 0.25, gpus: 8 } } },
   });

@@ -74,7 +74,9 @@ async function plan(
 ): Promise<{ exitCode: number | undefined; cluster: Record<string, Qualification> }> {
   const args = ['plan', 'examples/llama-3.1-70b.yaml', '--cluster', '--settings', settings, '--json'];
   const { exitCode, stdout } = await execa(process.execPath, [inProject('cli/main.ts'), ...args], {
-    ...{ cwd: PROJECT, reject: false, env: { KUBECONFIG: kubeconfigPath() } },
+    cwd: PROJECT,
+    reject: false,
+    env: { KUBECONFIG: kubeconfigPath() },
   });
   return { exitCode, cluster: (JSON.parse(stdout) as { cluster: Record<string, Qualification> }).cluster };
 }

@@ -29,7 +29,9 @@ function microCampaign(): CampaignSpecInput {
     ...(shards === undefined ? {} : { shards }),
     // One thread each on either executor: the order of sums is theirs. A policy server gets four fifths of the memory.
     resources: { cpus: 0.2, memoryGiB: 3 },
-    ...{ stallTimeoutSeconds: 300, graceSeconds: 20, ...more },
+    stallTimeoutSeconds: 300,
+    graceSeconds: 20,
+    ...more,
   });
   const small = Object.fromEntries(
     Object.entries(stages).map(([kind, stage]) => [kind, { ...stage, run: run(stage) }]),
@@ -41,7 +43,9 @@ function microCampaign(): CampaignSpecInput {
       ...small,
       sft: { ...small.sft, microBatchSize: 2, run: run(stages.sft as never, { ranks: 2 }) },
       rl: {
-        ...{ ...small.rl, microBatchSize: 8, optimizerSteps: RL_STEPS },
+        ...small.rl,
+        microBatchSize: 8,
+        optimizerSteps: RL_STEPS,
         checkpoints: { everySteps: RL_INTERVAL, keep: { last: 3 } },
         run: run(stages.rl as never, { ranks: 2 }),
       },
@@ -61,7 +65,9 @@ async function runLocally(bench: ClusterBench): Promise<Map<string, Manifest>> {
   // A store of its own, so a queue of its own.
   const taskQueue = 'locally';
   await using _worker = await bench.startWorker({
-    ...{ ORRERY_EXECUTOR: 'local', ORRERY_STORE: store, ORRERY_HOME: join(bench.namespace.folder, 'local-home') },
+    ORRERY_EXECUTOR: 'local',
+    ORRERY_STORE: store,
+    ORRERY_HOME: join(bench.namespace.folder, 'local-home'),
     ORRERY_TASK_QUEUE: taskQueue,
   });
   const handle = await startCampaign(bench, 'locally', microCampaign(), taskQueue);

@@ -135,7 +135,9 @@ test('a Job of another attempt, a pod of a stage that is over and a table that s
     ].join('\n'),
   );
   const ui = {
-    ...{ phase: 'running', tag: 'sft', open: new Set(['astro/sft']) },
+    phase: 'running',
+    tag: 'sft',
+    open: new Set(['astro/sft']),
     rows: new Map([['astro/sft', { state: 'running', executions: 2 }]]),
   };
   const watched = new Map([['astro/sft', 'running']]);

@@ -25,10 +25,23 @@ test('two ranks of a gang find each other by the name of their Service, and add 
   await using namespace = await testNamespace('ranks');
   const settings = KubernetesSettings.parse(workerSettings(namespace.name, (await stageImage()).name));
   const request: JobRequest = {
-    ...{ name: 'ranks', campaign: 'ranks', stage: 'sft', kind: 'sft', arm: null, key: 'f'.repeat(64), attempt: 0 },
-    ...{ ownerRun: 'none', parts: 2, parallelism: 2, gang: true, policyServer: null, excludedNodes: [], env: {} },
+    name: 'ranks',
+    campaign: 'ranks',
+    stage: 'sft',
+    kind: 'sft',
+    arm: null,
+    key: 'f'.repeat(64),
+    attempt: 0,
+    ownerRun: 'none',
+    parts: 2,
+    parallelism: 2,
+    gang: true,
+    policyServer: null,
+    excludedNodes: [],
+    env: {},
     main: { runtime: 'python', args: ['-c', ALL_REDUCE] },
-    ...{ resources: { cpus: 0.1, gpus: 4, memoryGiB: 1.5 }, graceSeconds: 5 },
+    resources: { cpus: 0.1, gpus: 4, memoryGiB: 1.5 },
+    graceSeconds: 5,
   };
   const [batch, core] = [namespace.admin.makeApiClient(BatchV1Api), namespace.admin.makeApiClient(CoreV1Api)];
   const body = jobManifest(request, settings, 'ranks') as unknown as V1Job;

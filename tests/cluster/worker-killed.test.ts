@@ -6,7 +6,8 @@ import { aSmallCampaign, openClusterBench } from '../support/cluster/workbench.t
 /** The shortest campaign, with some seconds of work in one stage of it. */
 const aShortCampaign = (stage: string, steps: number) =>
   aSmallCampaign({
-    ...{ arms: [{ name: 'astro' }], until: 'linearise' },
+    arms: [{ name: 'astro' }],
+    until: 'linearise',
     settings: { steps, stepMs: 50, only: [stage] },
   });
 

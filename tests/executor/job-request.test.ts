@@ -34,11 +34,9 @@ describe('the name of a job', () => {
 describe('the programs of a stage', () => {
   const stage = (run: object) =>
     ({
-      ...{
-        kind: 'search' as const,
-        config: STAGE_CONFIGS.search.parse({ run }),
-        inputs: { prompts: ref, policy: ref },
-      },
+      kind: 'search' as const,
+      config: STAGE_CONFIGS.search.parse({ run }),
+      inputs: { prompts: ref, policy: ref },
       policy: { type: 'pretrain' as const, name: 'tiny' },
     }) satisfies Parameters<typeof programsOf>[0];
   const ref = { kind: 'pretrain' as const, key: KEY, digest: KEY };

@@ -11,7 +11,8 @@ const bench = runningWorkbench();
 
 const run = async (workflowId: string, spec: CampaignSpecInput): Promise<CampaignStatus> => {
   const handle = await bench.client.workflow.start<typeof campaign>('campaign', {
-    ...{ taskQueue: 'orrery', workflowId },
+    taskQueue: 'orrery',
+    workflowId,
     args: [spec],
   });
   await handle.result().catch(() => undefined);
@@ -60,7 +61,13 @@ describe('every way to end that another attempt can help, each in a stage of one
     expect(status.phase).toBe('completed');
     const told = Object.fromEntries(Object.entries(status.account.causes).map(([cause, { times }]) => [cause, times]));
     expect(told).toMatchObject({
-      ...{ DependencyDown: 1, Diverged: 1, OutOfMemory: 1, NodeFailure: 1, Preempted: 2, Stalled: 1, Crashed: 3 },
+      DependencyDown: 1,
+      Diverged: 1,
+      OutOfMemory: 1,
+      NodeFailure: 1,
+      Preempted: 2,
+      Stalled: 1,
+      Crashed: 3,
     });
     const stalled = status.stages.find(({ name }) => name === 'astro/sft')!;
     expect(stalled.incidents[0]?.costSeconds).toBeGreaterThan(0);

@@ -28,7 +28,10 @@ function startWorker(env: NodeJS.ProcessEnv = {}): { worker: ChildProcess; said:
     cwd: copy,
     env: {
       ...process.env,
-      ...{ TEMPORAL_ADDRESS: machine.address, ORRERY_STORE: machine.store, ORRERY_HOME: machine.home, ...env },
+      TEMPORAL_ADDRESS: machine.address,
+      ORRERY_STORE: machine.store,
+      ORRERY_HOME: machine.home,
+      ...env,
     },
   });
   started.push(worker);

@@ -64,7 +64,8 @@ test('the server dies in the middle of requests and is started again: the stage 
   await server.kill();
   await server.start();
   expect(await run.ended).toMatchObject({
-    ...{ code: 0, stderr: '' },
+    code: 0,
+    stderr: '',
     stdout: expect.stringMatching(/request failed; retrying/),
   });
   expect((await stage.seal(0)).digest).toBe(calm.manifest.digest);

@@ -77,12 +77,17 @@ test('a pause returns when the machine is free, whatever strangers report in the
 test('a failure with unreadable details ends its campaign with its message', async () => {
   const id = 'failed';
   const handle = await bench.client.workflow.start('campaign', {
-    ...{ taskQueue: 'orrery', workflowId: id, args: [longCampaign(4)] },
+    taskQueue: 'orrery',
+    workflowId: id,
+    args: [longCampaign(4)],
   });
   await untilStage(bench.client, id, 'pretrain', 'running');
   const workflowId = `${id}/pretrain`;
   await bench.client.workflowService.respondActivityTaskFailedById({
-    ...{ namespace: 'default', workflowId, runId: '', activityId: await watchOf(workflowId) },
+    namespace: 'default',
+    workflowId,
+    runId: '',
+    activityId: await watchOf(workflowId),
     failure: {
       message: 'the message of a stranger',
       applicationFailureInfo: { type: 't', nonRetryable: true, details: { payloads: [encoded('foo/bar', '{}')] } },
@@ -96,7 +101,10 @@ test('a failure with unreadable details ends its campaign with its message', asy
 test('an unreadable result of an activity fails the task, and the job continues', async () => {
   const activityId = await watchOf(STAGE);
   await bench.client.workflowService.respondActivityTaskCompletedById({
-    ...{ namespace: 'default', workflowId: STAGE, runId: '', activityId },
+    namespace: 'default',
+    workflowId: STAGE,
+    runId: '',
+    activityId,
     result: { payloads: [encoded('foo/bar', '{}')] },
   });
   await until(async () => (await failedTasks(bench.client, STAGE)).length > 0, 'the task has failed');

@@ -12,13 +12,17 @@ export function rawService({ workflowService }: Client) {
   return {
     signal: (workflowId: string, signalName: string, payloads: readonly Payload[]) =>
       workflowService.signalWorkflowExecution({
-        ...{ namespace, workflowExecution: { workflowId }, signalName, requestId: randomUUID() },
+        namespace,
+        workflowExecution: { workflowId },
+        signalName,
+        requestId: randomUUID(),
         input: { payloads: [...payloads] },
       }),
     /** @returns why it was refused; null if it was accepted */
     async update(workflowId: string, name: string, payloads: readonly Payload[]): Promise<string | null> {
       const { outcome } = await workflowService.updateWorkflowExecution({
-        ...{ namespace, workflowExecution: { workflowId } },
+        namespace,
+        workflowExecution: { workflowId },
         waitPolicy: { lifecycleStage: 3 }, // completed
         request: { meta: { updateId: randomUUID() }, input: { name, args: { payloads: [...payloads] } } },
       });
@@ -42,8 +46,13 @@ export function rawService({ workflowService }: Client) {
       const workflowId = `started-${randomUUID()}`;
       return workflowService
         .startWorkflowExecution({
-          ...{ namespace, workflowId, workflowType: { name: workflowType }, taskQueue: { name: 'orrery' } },
-          ...{ input: { payloads: [...payloads] }, requestId: randomUUID(), ...more },
+          namespace,
+          workflowId,
+          workflowType: { name: workflowType },
+          taskQueue: { name: 'orrery' },
+          input: { payloads: [...payloads] },
+          requestId: randomUUID(),
+          ...more,
         })
         .then(() => more.workflowId ?? workflowId);
     },
@@ -81,7 +90,10 @@ export const untilStage = (client: Client, id: string, stage: string, state: Sta
 /** A campaign with few stages, whose search is held until it is retried. */
 export const heldCampaign = (seed: number) =>
   aCampaign({
-    ...{ seed, until: 'linearise', onFailure: 'hold', arms: [{ name: 'astro' }, { name: 'direct', searchTraces: 0 }] },
+    seed,
+    until: 'linearise',
+    onFailure: 'hold',
+    arms: [{ name: 'astro' }, { name: 'direct', searchTraces: 0 }],
     settings: { faults: { search: [65] } },
   });
 

@@ -48,7 +48,9 @@ test('a campaign that was reset ends the stage of its previous run, and runs it 
   const { events } = await handle.fetchHistory();
   const first = events?.find(({ workflowTaskCompletedEventAttributes: completed }) => completed != null);
   await bench.client.workflowService.resetWorkflowExecution({
-    ...{ namespace: 'default', workflowExecution: { workflowId: id, runId }, requestId: 'reset' },
+    namespace: 'default',
+    workflowExecution: { workflowId: id, runId },
+    requestId: 'reset',
     workflowTaskFinishEventId: first!.eventId!,
   });
   await until(async () => {

@@ -145,7 +145,10 @@ describe('a record in Temporal is hostile until it is parsed', () => {
   test('a memo that no converter can decode, also in a listing', async () => {
     const workflowId = queueOwnerId('undecodable');
     await client.workflowService.startWorkflowExecution({
-      ...{ namespace: 'default', workflowId, requestId: 'x', workflowType: { name: 'queueOwner' } },
+      namespace: 'default',
+      workflowId,
+      requestId: 'x',
+      workflowType: { name: 'queueOwner' },
       taskQueue: { name: 'undecodable-queue' },
       memo: { fields: { installation: { metadata: { encoding: Buffer.from('foo/bar') }, data: Buffer.from('x') } } },
     });

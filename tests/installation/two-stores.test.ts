@@ -57,8 +57,13 @@ async function startWorker({ store, home, queue }: Place): Promise<ChildProcess>
 }
 
 const environment = ({ store, home, queue }: Place) => ({
-  ...{ TEMPORAL_ADDRESS: temporal.address, TEMPORAL_NAMESPACE: 'default', ORRERY_TASK_QUEUE: queue },
-  ...{ ORRERY_STORE: store, ORRERY_HOME: home, ORRERY_EXECUTOR: 'local', ORRERY_LOG_LEVEL: 'info' },
+  TEMPORAL_ADDRESS: temporal.address,
+  TEMPORAL_NAMESPACE: 'default',
+  ORRERY_TASK_QUEUE: queue,
+  ORRERY_STORE: store,
+  ORRERY_HOME: home,
+  ORRERY_EXECUTOR: 'local',
+  ORRERY_LOG_LEVEL: 'info',
   ORRERY_DOMAINS: inProject('tests/support/toy/domains'),
 });
 const orrery = (place: Place, ...args: string[]) =>

@@ -25,8 +25,12 @@ afterAll(async () => {
 });
 
 const settings = (): Record<string, string> => ({
-  ...{ TEMPORAL_ADDRESS: temporal.address, TEMPORAL_NAMESPACE: 'default', ORRERY_TASK_QUEUE: 'settings' },
-  ...{ ORRERY_STORE: join(folder, 'store'), ORRERY_HOME: join(folder, 'home'), ORRERY_EXECUTOR: 'local' },
+  TEMPORAL_ADDRESS: temporal.address,
+  TEMPORAL_NAMESPACE: 'default',
+  ORRERY_TASK_QUEUE: 'settings',
+  ORRERY_STORE: join(folder, 'store'),
+  ORRERY_HOME: join(folder, 'home'),
+  ORRERY_EXECUTOR: 'local',
 });
 
 test.each<[string, () => Record<string, string>, RegExp]>([

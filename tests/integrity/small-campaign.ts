@@ -65,20 +65,25 @@ function slots(): Slot[] {
     [`data/${FILES.trainer.metrics}`]: records(data.trainings, name),
   });
   const evaluation = (name: string, policy: string): Slot => ({
-    ...{ name, kind: 'evaluate' },
+    name,
+    kind: 'evaluate',
     reads: { policy: [policy, FILES.trainer.metrics], benchmarks: ['prepare', FILES.prepare.benchmarks] },
     files: { [part(FILES.evaluate.completions)]: records(data.evaluations, name) },
   });
   const arm = (of: string): Slot[] => [
     {
-      ...{ name: `${of}/rewrite`, kind: 'rewrite', reads: { trees: ['search', FILES.search.trees] } },
+      name: `${of}/rewrite`,
+      kind: 'rewrite',
+      reads: { trees: ['search', FILES.search.trees] },
       files: {
         [part(FILES.rewrite.solutions)]: records(data.rewrites, `${of}/rewrite`),
         [part(FILES.rewrite.dropped)]: jsonl(data.drops.get(`${of}/rewrite`) ?? []),
       },
     },
     {
-      ...{ name: `${of}/sft`, kind: 'sft', files: trained(`${of}/sft`) },
+      name: `${of}/sft`,
+      kind: 'sft',
+      files: trained(`${of}/sft`),
       reads: {
         policy: ['pretrain', FILES.trainer.metrics],
         solutions: [`${of}/rewrite`, FILES.rewrite.solutions],
@@ -86,20 +91,26 @@ function slots(): Slot[] {
     },
     evaluation(`${of}/evaluate-sft`, `${of}/sft`),
     {
-      ...{ name: `${of}/rl`, kind: 'rl', reads: { policy: [`${of}/sft`, FILES.trainer.metrics] } },
+      name: `${of}/rl`,
+      kind: 'rl',
+      reads: { policy: [`${of}/sft`, FILES.trainer.metrics] },
       files: trained(`${of}/rl`),
     },
     evaluation(`${of}/evaluate-rl`, `${of}/rl`),
   ];
   return [
     {
-      ...{ name: 'prepare', kind: 'prepare', reads: {} },
+      name: 'prepare',
+      kind: 'prepare',
+      reads: {},
       files: { [`data/${FILES.prepare.search}`]: '{"id":"p"}\n', [`data/${FILES.prepare.benchmarks}`]: '{"id":"b"}\n' },
     },
-    { ...{ name: 'pretrain', kind: 'pretrain', reads: {} }, files: trained('pretrain') },
+    { name: 'pretrain', kind: 'pretrain', reads: {}, files: trained('pretrain') },
     evaluation('evaluate-base', 'pretrain'),
     {
-      ...{ name: 'search', kind: 'search', reads: { problems: ['prepare', FILES.prepare.search] } },
+      name: 'search',
+      kind: 'search',
+      reads: { problems: ['prepare', FILES.prepare.search] },
       files: { [part(FILES.search.trees)]: '{"tree":1}\n' },
     },
     ...arm('astro'),
@@ -140,8 +151,13 @@ export function smallCampaign(store: string, id = 'small'): SmallCampaign {
         : Object.entries(slot.reads).map(([role, [name]]) => [role, results.get(name)]),
     );
     const asked = {
-      ...{ schemaVersion: 1, key: '0'.repeat(64), seed: 7, codeVersion: 'test', inputs },
-      ...{ domain: { name: 'countdown', settings: {} }, policy: { type: 'pretrain', name: 'tiny' } },
+      schemaVersion: 1,
+      key: '0'.repeat(64),
+      seed: 7,
+      codeVersion: 'test',
+      inputs,
+      domain: { name: 'countdown', settings: {} },
+      policy: { type: 'pretrain', name: 'tiny' },
       ...(slot === 'analyse'
         ? { kind: slot, name: slot, arms: ['astro', 'direct'], config: { bootstrapResamples: 100, solutionGraphs: 1 } }
         : // A code version per stage distinguishes the stages of the two arms, which read the same inputs.

@@ -57,11 +57,9 @@ const GOLDEN: Readonly<Record<string, { request: JobRequest; cluster?: Partial<K
       },
     }),
     cluster: {
-      ...{
-        serviceAccount: 'orrery-pods',
-        user: { fsGroup: 2000 },
-        images: { trainers: 'registry.example/trainers:1' },
-      },
+      serviceAccount: 'orrery-pods',
+      user: { fsGroup: 2000 },
+      images: { trainers: 'registry.example/trainers:1' },
       env: { NCCL_IB_HCA: 'mlx5' },
       defaults: {
         nodeSelector: { 'nvidia.com/gpu.product': 'NVIDIA-H100-80GB-HBM3' },

@@ -8,9 +8,18 @@ import {
 
 /** Shortened config.json of meta-llama/Llama-3.1-70B-Instruct on Hugging Face. */
 const CONFIG = {
-  ...{ architectures: ['LlamaForCausalLM'], model_type: 'llama', torch_dtype: 'bfloat16', attention_bias: false },
-  ...{ hidden_size: 8192, intermediate_size: 28_672, num_attention_heads: 64, num_hidden_layers: 80 },
-  ...{ num_key_value_heads: 8, vocab_size: 128_256, max_position_embeddings: 131_072, tie_word_embeddings: false },
+  architectures: ['LlamaForCausalLM'],
+  model_type: 'llama',
+  torch_dtype: 'bfloat16',
+  attention_bias: false,
+  hidden_size: 8192,
+  intermediate_size: 28_672,
+  num_attention_heads: 64,
+  num_hidden_layers: 80,
+  num_key_value_heads: 8,
+  vocab_size: 128_256,
+  max_position_embeddings: 131_072,
+  tie_word_embeddings: false,
 };
 
 test('config.json gives the same architecture as the table', () => {

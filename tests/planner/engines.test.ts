@@ -129,7 +129,9 @@ print(json.dumps([
     for one in json.load(sys.stdin)
 ]))`;
   const { stdout } = await execa(inProject('.venv/bin/python'), ['-c', program], {
-    ...{ cwd: PROJECT, env: { PYTHONPATH: inProject('trainers') }, input: JSON.stringify(cases) },
+    cwd: PROJECT,
+    env: { PYTHONPATH: inProject('trainers') },
+    input: JSON.stringify(cases),
   });
   const door = cases.map(({ kind, gpus, ranks }) => {
     const batch = kind === 'sft' ? { batchSize: 64 } : kind === 'rl' ? { promptsPerStep: 64 } : {};

@@ -132,8 +132,13 @@ test.each([
 
 const training = (given: Partial<TrainingInput> & Pick<TrainingInput, 'gpus' | 'architecture'>): boolean =>
   trainingMemory({
-    ...{ gpu: 'A100-80' as GpuName, precision: 'fp32-master', offload: 'none', chunkedLoss: false },
-    ...{ microBatch: 1, sequenceTokens: 2048, reference: false },
+    gpu: 'A100-80' as GpuName,
+    precision: 'fp32-master',
+    offload: 'none',
+    chunkedLoss: false,
+    microBatch: 1,
+    sequenceTokens: 2048,
+    reference: false,
     ...given,
   }).fits;
 
@@ -153,8 +158,13 @@ test.each<{ source: string; given: Partial<TrainingInput> & Pick<TrainingInput, 
   {
     source: 'torchtune, llama3_3/70B_full_multinode: 16 H100, bf16, chunked loss, batch 4 of 1,024',
     given: {
-      ...{ architecture: model('Llama-3.3-70B'), gpus: 16, gpu: 'H100', precision: 'bf16', chunkedLoss: true },
-      ...{ microBatch: 4, sequenceTokens: 1024 },
+      architecture: model('Llama-3.3-70B'),
+      gpus: 16,
+      gpu: 'H100',
+      precision: 'bf16',
+      chunkedLoss: true,
+      microBatch: 4,
+      sequenceTokens: 1024,
     },
   },
   {
@@ -208,10 +218,20 @@ const grpo = (
   const { placement = 'colocated', ...trainer } = given;
   const plan = rlPlan({
     trainer: {
-      ...{ architecture: model(name), gpu: 'H100', precision: 'fp32-master', offload: 'none', chunkedLoss: false },
-      ...{ microBatch: 1, sequenceTokens: 2048, reference: false, ...trainer },
+      architecture: model(name),
+      gpu: 'H100',
+      precision: 'fp32-master',
+      offload: 'none',
+      chunkedLoss: false,
+      microBatch: 1,
+      sequenceTokens: 2048,
+      reference: false,
+      ...trainer,
     },
-    ...{ gpus, gpusPerNode: 8, placement, enough: { sequences: 64, tokens: 1500 } },
+    gpus,
+    gpusPerNode: 8,
+    placement,
+    enough: { sequences: 64, tokens: 1500 },
   });
   return plan.trainerMemory.fits && (plan.generatingMemory?.fits ?? true) && plan.server?.memory.fits === true;
 };
@@ -234,8 +254,15 @@ test('GRPO of 70B does not fit one node, and fits the 256 GPUs of the paper with
 test('the reference policy of a KL term takes its share of memory on every trainer', () => {
   const memory = (reference: boolean) =>
     trainingMemory({
-      ...{ architecture: model('Llama-3.1-70B'), gpu: 'H100', precision: 'fp32-master', offload: 'none' },
-      ...{ chunkedLoss: false, gpus: 128, microBatch: 1, sequenceTokens: 2048, reference },
+      architecture: model('Llama-3.1-70B'),
+      gpu: 'H100',
+      precision: 'fp32-master',
+      offload: 'none',
+      chunkedLoss: false,
+      gpus: 128,
+      microBatch: 1,
+      sequenceTokens: 2048,
+      reference,
     }).neededGiB;
   expect((memory(true) - memory(false)) * GIB * 128).toBeCloseTo(2 * 70_553_706_496, -3);
 });

@@ -3,14 +3,22 @@ import { type Need, type NodeFacts, type PodFacts, qualify, type Toleration, tol
 
 const H100_MIB = '81559';
 const aNode = (name: string, given: Partial<NodeFacts> = {}): NodeFacts => ({
-  ...{ name, ready: true, cordoned: false, taints: [] },
+  name,
+  ready: true,
+  cordoned: false,
+  taints: [],
   labels: { 'nvidia.com/gpu.memory': H100_MIB },
   allocatable: { cpu: 96, memory: 2 ** 40, 'nvidia.com/gpu': 8, pods: 110 },
   ...given,
 });
 const aNeed = (given: Partial<Need> = {}): Need => ({
-  ...{ pods: 2, gang: true, requests: { cpu: 64, 'nvidia.com/gpu': 8 }, gpuMemoryGiB: 80 },
-  ...{ nodeSelector: {}, tolerations: [], excludedNodes: [] },
+  pods: 2,
+  gang: true,
+  requests: { cpu: 64, 'nvidia.com/gpu': 8 },
+  gpuMemoryGiB: 80,
+  nodeSelector: {},
+  tolerations: [],
+  excludedNodes: [],
   ...given,
 });
 const on = (node: string, gpus: number): PodFacts => ({ node, requests: { cpu: 1, 'nvidia.com/gpu': gpus } });
@@ -77,7 +85,8 @@ test.each<{ name: string; node: Partial<NodeFacts>; need?: Partial<Need>; why: s
   {
     name: 'a taint',
     node: { taints: [{ key: 'team', value: 'other', effect: 'NoSchedule' }] },
-    ...{ why: 'taint team=other:NoSchedule is not tolerated', ever: 0 },
+    why: 'taint team=other:NoSchedule is not tolerated',
+    ever: 0,
   },
   {
     name: 'a label',
@@ -98,7 +107,8 @@ test.each<{ name: string; node: Partial<NodeFacts>; need?: Partial<Need>; why: s
   {
     name: 'a passing taint',
     node: { taints: [{ key: 'node.kubernetes.io/disk-pressure', effect: 'NoSchedule' }] },
-    ...{ why: 'taint node.kubernetes.io/disk-pressure:NoSchedule', ever: 1 },
+    why: 'taint node.kubernetes.io/disk-pressure:NoSchedule',
+    ever: 1,
   },
 ])('a node is refused for $name', ({ node, need, why, ever }) => {
   const found = qualify(aNeed({ pods: 1, ...need }), [aNode('a', node)], []);

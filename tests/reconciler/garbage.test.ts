@@ -16,17 +16,30 @@ const NOW = Date.parse('2026-06-01T00:00:00.000Z');
 const KEY = 'a'.repeat(64);
 
 const aClaim = (changes: Partial<Claim> = {}): Claim => ({
-  ...{ attempt: 2, owner: 'demo/search', execution: 'token', claimedAt: '2026-05-31T00:00:00.000Z' },
+  attempt: 2,
+  owner: 'demo/search',
+  execution: 'token',
+  claimedAt: '2026-05-31T00:00:00.000Z',
   ...changes,
 });
 const released = { released: '2026-05-31T12:00:00.000Z' };
 const aStage = (changes: Partial<StageScan> = {}): StageScan => ({
-  ...{ dir: '/store/stages/a', key: KEY, isFinished: false, claim: aClaim(), scratch: [] },
+  dir: '/store/stages/a',
+  key: KEY,
+  isFinished: false,
+  claim: aClaim(),
+  scratch: [],
   ...changes,
 });
 const aJob = (changes: Partial<JobSummary> = {}): JobSummary => ({
-  ...{ name: 'demo-search-2', campaign: 'demo', stage: 'search', key: KEY, attempt: 2, ownerRun: 'run-1' },
-  ...{ phase: 'running', submittedAt: '2026-05-31T00:00:00.000Z' },
+  name: 'demo-search-2',
+  campaign: 'demo',
+  stage: 'search',
+  key: KEY,
+  attempt: 2,
+  ownerRun: 'run-1',
+  phase: 'running',
+  submittedAt: '2026-05-31T00:00:00.000Z',
   ...changes,
 });
 

@@ -4,7 +4,11 @@ import { type CampaignSpec, planCampaign, CampaignSpec as Spec, UNTIL } from '..
 const namesOf = (until?: CampaignSpec['until']): string[] =>
   planCampaign(
     Spec.parse({
-      ...{ name: 'c', domain: { name: 'change' }, policy: { type: 'pretrain' }, until, arms: [{ name: 'a' }] },
+      name: 'c',
+      domain: { name: 'change' },
+      policy: { type: 'pretrain' },
+      until,
+      arms: [{ name: 'a' }],
       data: { type: 'generated', searchProblems: 1, curriculumPrompts: 1, benchmarkProblems: 1 },
     }),
   ).map(({ name }) => name);

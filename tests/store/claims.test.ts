@@ -70,7 +70,9 @@ describe('a claim that does not parse', () => {
       const stage = aFolder();
       put(stage, 'claims/00000.json', text);
       expect(await latestClaim(stage)).toMatchObject({
-        ...{ attempt: 0, owner: '', execution: '' },
+        attempt: 0,
+        owner: '',
+        execution: '',
         unreadable: expect.stringContaining(claimPath(stage, 0)),
       });
       expect(await firstClaimedAt(stage)).toMatch(/^\d{4}-/);

@@ -19,7 +19,10 @@ const NAME = '$'.concat('{name}');
 
 let project: string;
 const inProject = (changes: Partial<Loading> = {}): Loading => ({
-  ...{ kind: 'search', domain: 'countdown', projectRoot: project, domains: join(project, 'domains') },
+  kind: 'search',
+  domain: 'countdown',
+  projectRoot: project,
+  domains: join(project, 'domains'),
   ...changes,
 });
 const names = (changes: Partial<Loading> = {}, program: typeof NODE | ReturnType<typeof python> = NODE) =>

@@ -54,7 +54,8 @@ describe('stages in TypeScript', () => {
     for (const [name, value] of Object.entries(tracing(notes))) vi.stubEnv(name, value);
     const world = await aWorld(store, policy.url, 4);
     const prepare = await plannedStage(store, {
-      ...{ kind: 'prepare', domain: { name: 'countdown' } },
+      kind: 'prepare',
+      domain: { name: 'countdown' },
       data: { type: 'generated', searchProblems: 2, curriculumPrompts: 1, benchmarkProblems: 1 },
     });
     const analyse = await storedCampaign(store);

@@ -14,6 +14,8 @@ test('a secret at the top level or one level below is not logged', () => {
   const log = pino({ redact: { paths: [...SECRET_PATHS], censor: '[secret]' } }, stream);
   log.info({ apiKey: 'hush', headers: { authorization: 'hush' }, policy: 'plain' }, 'asks');
   expect(JSON.parse(printed)).toMatchObject({
-    ...{ apiKey: '[secret]', headers: { authorization: '[secret]' }, policy: 'plain' },
+    apiKey: '[secret]',
+    headers: { authorization: '[secret]' },
+    policy: 'plain',
   });
 });

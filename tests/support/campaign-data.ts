@@ -282,10 +282,17 @@ function passRatesOf(name: string, prompts: number): PassRate[] {
 /** A card of 12 records, of which one is bad, one is equal to another, and one is a benchmark's. */
 const aDataCard = (): DataCard => {
   const step = (name: DataCard['sets'][number]['steps'][number]['step'], count: number) => ({
-    ...{ step: name, count, bySource: { 'train/algebra': count - 2, 'train/geometry': 2 }, byLevel: { '1': count } },
+    step: name,
+    count,
+    bySource: { 'train/algebra': count - 2, 'train/geometry': 2 },
+    byLevel: { '1': count },
   });
   return {
-    ...{ schemaVersion: 1, seed: 7, files: [], suspects: 3, setAside: { 'bad-record': 1 } },
+    schemaVersion: 1,
+    seed: 7,
+    files: [],
+    suspects: 3,
+    setAside: { 'bad-record': 1 },
     rules: { checkedByVerifier: true, nearDuplicates: null, decontamination: null },
     sets: [
       { set: 'search', steps: [step('records', 12), step('problems', 11), step('unequal', 10), step('kept', 9)] },

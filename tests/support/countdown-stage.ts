@@ -29,7 +29,12 @@ export async function countdownStage<K extends StageKind>(
   const stage = { kind, name: kind, seed: 7, config: parsed, domain: { name: 'countdown', settings: {} } };
   const reports: ProgressReport[] = [];
   return {
-    ...{ attempt, part, parts: parsed.run.shards, dir, signal, reports },
+    attempt,
+    part,
+    parts: parsed.run.shards,
+    dir,
+    signal,
+    reports,
     stage: stage as unknown as StageFileOf<K>,
     domain: await loadDomain('countdown'),
     log: pino({ level: 'silent' }),

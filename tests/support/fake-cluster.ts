@@ -69,7 +69,10 @@ export async function openFakeCluster(kubeconfig: string, purpose: string): Prom
   const workerKubeconfig = join(folder, 'worker.kubeconfig');
   await writeWorkerKubeconfig(config, namespace, workerKubeconfig);
   const settings = KubernetesSettings.parse({
-    ...{ namespace, image: 'simulated', images: { vllm: 'simulated' }, store: { claim: CLAIM } },
+    namespace,
+    image: 'simulated',
+    images: { vllm: 'simulated' },
+    store: { claim: CLAIM },
     defaults: {
       // Only its own nodes. There may be other fake nodes.
       nodeSelector: { [POOL]: namespace },
@@ -79,7 +82,11 @@ export async function openFakeCluster(kubeconfig: string, purpose: string): Prom
   const temporal = await startTemporal();
   const connection = await Connection.connect({ address: temporal.address });
   return {
-    ...{ config, namespace, store, settings, client: new Client({ connection }) },
+    config,
+    namespace,
+    store,
+    settings,
+    client: new Client({ connection }),
     addNodes: (count) => addFakeNodes(config, { prefix: namespace, count, labels: { [POOL]: namespace } }),
     async simulate(seconds) {
       const program = inProject('tests/support/simulate-pods.ts');
@@ -134,7 +141,10 @@ async function startWorker(at: {
     taskQueue: 'orrery',
     workflowBundle: await bundleWorkflows(silent),
     ...activityOptions({
-      ...{ store, projectRoot: PROJECT, executor, log },
+      store,
+      projectRoot: PROJECT,
+      executor,
+      log,
       inputs: inputRules({}, { project: PROJECT, store }),
       engines: ANY_SIZE,
       client: new Client({ connection: clientConnection }),
@@ -159,17 +169,25 @@ async function startWorker(at: {
 /** A volume for every node. Fake nodes mount nothing, but the scheduler requires bound claims. */
 const claimOfNowhere = (namespace: string) => [
   {
-    ...{ apiVersion: 'v1', kind: 'PersistentVolume', metadata: { name: `${namespace}-${CLAIM}` } },
+    apiVersion: 'v1',
+    kind: 'PersistentVolume',
+    metadata: { name: `${namespace}-${CLAIM}` },
     spec: {
-      ...{ capacity: { storage: '1Gi' }, accessModes: ['ReadWriteMany'], storageClassName: '' },
+      capacity: { storage: '1Gi' },
+      accessModes: ['ReadWriteMany'],
+      storageClassName: '',
       claimRef: { kind: 'PersistentVolumeClaim', namespace, name: CLAIM },
       nfs: { server: 'nowhere.invalid', path: '/' },
     },
   },
   {
-    ...{ apiVersion: 'v1', kind: 'PersistentVolumeClaim', metadata: { name: CLAIM, namespace } },
+    apiVersion: 'v1',
+    kind: 'PersistentVolumeClaim',
+    metadata: { name: CLAIM, namespace },
     spec: {
-      ...{ accessModes: ['ReadWriteMany'], storageClassName: '', volumeName: `${namespace}-${CLAIM}` },
+      accessModes: ['ReadWriteMany'],
+      storageClassName: '',
+      volumeName: `${namespace}-${CLAIM}`,
       resources: { requests: { storage: '1Gi' } },
     },
   },

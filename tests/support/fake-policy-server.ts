@@ -74,7 +74,9 @@ export async function startFakePolicyServer(
       id: 'fake',
       object: 'text_completion',
       choices: texts.map((text, index) => ({
-        ...{ index, text, finish_reason: 'stop' },
+        index,
+        text,
+        finish_reason: 'stop',
         logprobs: { token_logprobs: text.split(' ').map(() => -0.5) },
       })),
       usage: { prompt_tokens: request.prompt.split(' ').length, completion_tokens: texts.join(' ').split(' ').length },

@@ -32,7 +32,10 @@ export function testAuthority(): TestAuthority {
   );
   const read = (name: string): string => readFileSync(at(name), 'utf8');
   return {
-    ...{ caFile: at('ca.crt'), ca: read('ca.crt'), key: read('server.key'), cert: read('server.crt') },
+    caFile: at('ca.crt'),
+    ca: read('ca.crt'),
+    key: read('server.key'),
+    cert: read('server.crt'),
     [Symbol.dispose]: () => rmSync(folder, { recursive: true, force: true }),
   };
 }
@@ -49,7 +52,8 @@ export async function startHttps({ key, cert }: TestAuthority, listener: Request
   await once(server, 'listening');
   const host = `localhost:${(server.address() as AddressInfo).port}`;
   return {
-    ...{ host, origin: `https://${host}` },
+    host,
+    origin: `https://${host}`,
     async [Symbol.asyncDispose]() {
       server.closeAllConnections();
       server.close();

@@ -24,8 +24,10 @@ export async function watchJobTimes(
     const name = metadata?.name ?? '';
     const annotation = (key: string) => metadata?.annotations?.[key] ?? '';
     const known = times.get(name) ?? {
-      ...{ campaign: annotation(ANNOTATIONS.campaign), stage: annotation(ANNOTATIONS.stage) },
-      ...{ createdAt: now, completeAt: null },
+      campaign: annotation(ANNOTATIONS.campaign),
+      stage: annotation(ANNOTATIONS.stage),
+      createdAt: now,
+      completeAt: null,
     };
     times.set(name, known);
     if (status?.conditions?.some(({ type, status: is }) => type === 'Complete' && is === 'True'))

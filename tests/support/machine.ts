@@ -44,7 +44,9 @@ export async function openMachine(): Promise<Machine> {
   let connection: Connection | null = null;
 
   const machine: Machine = {
-    ...{ store, home, address },
+    store,
+    home,
+    address,
     client: () => new Client({ connection: connection as Connection }),
     async startTemporal() {
       const database = join(folder, 'temporal.db');

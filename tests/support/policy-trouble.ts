@@ -1,7 +1,11 @@
 import type { Instead } from './fake-policy-server.ts';
 
 const aChoice = (fields: object = {}) => ({
-  ...{ index: 0, text: 'a', finish_reason: 'stop', logprobs: { token_logprobs: [-1] }, ...fields },
+  index: 0,
+  text: 'a',
+  finish_reason: 'stop',
+  logprobs: { token_logprobs: [-1] },
+  ...fields,
 });
 const anAnswer = (...choices: object[]): Instead => ({
   status: 200,

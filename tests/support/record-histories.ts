@@ -109,7 +109,9 @@ const SCENARIOS: Readonly<Record<string, Scenario>> = {
   stalled: {
     stage: 'search',
     spec: aCampaign({
-      ...{ ...ONE_ARM, seed: 9, settings: { faults: { search: ['hang'] } } },
+      ...ONE_ARM,
+      seed: 9,
+      settings: { faults: { search: ['hang'] } },
       stages: { search: { run: { stallTimeoutSeconds: 3, graceSeconds: 2 } } },
     }),
   },

@@ -119,7 +119,8 @@ export async function simulatePods({ config, namespace, store, secondsOf }: Simu
   await informer.start();
   return {
     gpus: () => ({ now: sum(running.values()), most }),
-    ...{ nodesOf, endedAt },
+    nodesOf,
+    endedAt,
     async stop() {
       stopped = true;
       await informer.stop();

@@ -15,7 +15,12 @@ export async function aStageContext<K extends StageKind>(
   const reports: ProgressReport[] = [];
   const stage = aStageFile(sketch) as StageFileOf<K>;
   return {
-    ...{ stage, attempt: 0, part: 0, parts: 1, dir, reports },
+    stage,
+    attempt: 0,
+    part: 0,
+    parts: 1,
+    dir,
+    reports,
     domain: await loadDomain(stage.domain.name),
     log: pino({ level: 'silent' }),
     signal: new AbortController().signal,

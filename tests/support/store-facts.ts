@@ -24,7 +24,9 @@ export function stagesOfStore(store: string): StageFacts[] {
     const claims = files.filter((file) => !file.startsWith('.'));
     const journal = join(dir, 'journal', '0.txt');
     return {
-      ...{ name, kind, dir },
+      name,
+      kind,
+      dir,
       attempts: claims.map((file) => Number.parseInt(file, 10)).toSorted((a, b) => a - b),
       sealed: existsSync(join(dir, 'manifest.json')),
       steps: existsSync(journal) ? readFileSync(journal, 'utf8').length : 0,

@@ -23,14 +23,12 @@ export function aStageFile({ inputs = {}, domain = { name: 'sums' }, ...sketch }
   const stage = parseOrRefuse(
     StageFileSchema,
     {
-      ...{
-        schemaVersion: 1,
-        name: `test/${sketch.kind}`,
-        key: '0'.repeat(64),
-        seed: 7,
-        codeVersion: `test ${tag}`,
-        inputs,
-      },
+      schemaVersion: 1,
+      name: `test/${sketch.kind}`,
+      key: '0'.repeat(64),
+      seed: 7,
+      codeVersion: `test ${tag}`,
+      inputs,
       domain: { settings: {}, ...domain },
       policy: { type: 'pretrain', name: 'tiny' },
       config: {},

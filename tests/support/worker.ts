@@ -72,7 +72,12 @@ export async function createToyWorker(
   const claim = await claimQueue(client, taskQueue, await thisInstallation(store));
   if (claim.kind !== 'ours') throw new Error(`expected the queue ${taskQueue}, but got ${JSON.stringify(claim)}`);
   const registered = activityOptions({
-    ...{ store, projectRoot: TOY, executor, engines: ANY_SIZE, client, log },
+    store,
+    projectRoot: TOY,
+    executor,
+    engines: ANY_SIZE,
+    client,
+    log,
     inputs: inputRules({ ORRERY_DATA_ROOTS: dataRoots.join(delimiter) }, { project: TOY, store }),
     searchAttributes: await ensureSearchAttributes(clientConnection, 'default', log),
   });
@@ -95,7 +100,11 @@ export async function openWorkbench({ dataRoots = [] }: Pick<ToyWorkerOptions, '
   const { address } = temporal;
   const connection = await Connection.connect({ address, channelArgs: CHANNEL_ARGS });
   return {
-    ...{ client: new Client({ connection }), address, store, home, executor: toyExecutor({ home, store }) },
+    client: new Client({ connection }),
+    address,
+    store,
+    home,
+    executor: toyExecutor({ home, store }),
     async startWorker() {
       const executor = toyExecutor({ home, store }, STANDBY);
       const worker = await createToyWorker({ address, store, home, dataRoots }, undefined, executor);

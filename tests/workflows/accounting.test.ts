@@ -174,9 +174,14 @@ describe('the time accounting of a stage', () => {
   test('every second is charged once, whatever the clocks of other machines say', () => {
     const time = fc.option(fc.integer({ min: -5000, max: 5000 }).map(iso), { nil: null });
     const someFacts = fc.record({
-      ...{ firstPodAt: time, beganAt: time, toldAt: time, endedAt: time },
-      ...{ from: fc.option(fc.nat(100), { nil: null }), done: fc.option(fc.nat(200), { nil: null }) },
-      ...{ unit: fc.constant(null), savingSeconds: fc.nat(50) },
+      firstPodAt: time,
+      beganAt: time,
+      toldAt: time,
+      endedAt: time,
+      from: fc.option(fc.nat(100), { nil: null }),
+      done: fc.option(fc.nat(200), { nil: null }),
+      unit: fc.constant(null),
+      savingSeconds: fc.nat(50),
     });
     fc.assert(
       fc.property(fc.array(fc.tuple(someFacts, fc.nat(1000), fc.nat(20)), { maxLength: 8 }), (executions) => {

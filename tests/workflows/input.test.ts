@@ -8,7 +8,11 @@ import { anIncident, aProgress, aStage } from '../support/builders.ts';
 
 const RESULT = { kind: 'search', key: 'a'.repeat(64), digest: 'b'.repeat(64) } as const;
 const FULL = aStage({
-  ...{ state: 'running', key: 'c'.repeat(64), attempt: 3, executions: 4, startedAt: '2026-01-01T00:00:00.000Z' },
+  state: 'running',
+  key: 'c'.repeat(64),
+  attempt: 3,
+  executions: 4,
+  startedAt: '2026-01-01T00:00:00.000Z',
   incidents: [anIncident({ class: 'Crashed' })],
   progress: aProgress(),
   ignored: { times: 1, last: { message: 'signal x', why: 'unknown', at: '2026-01-01T00:00:00.000Z' } },

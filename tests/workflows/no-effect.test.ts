@@ -42,7 +42,8 @@ describe('a stage of which nothing came', () => {
     await expect(handle.result()).rejects.toThrow();
     const rewrite = await stageOf(handle, 'astro/rewrite');
     expect(rewrite).toMatchObject({
-      ...{ state: 'failed', executions: 1 },
+      state: 'failed',
+      executions: 1,
       incidents: [
         { class: 'NoEffect', message: expect.stringMatching(/^60 of 60 .*droppedNumbers 60.*submit it again/) },
       ],

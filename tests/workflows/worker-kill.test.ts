@@ -32,7 +32,8 @@ test('a worker that is killed in the middle of a stage is replaced by one that a
   const steps = 100;
   const first = startWorkerProcess();
   const handle = await bench.client.workflow.start<typeof campaign>('campaign', {
-    ...{ taskQueue: 'orrery', workflowId: 'killed' },
+    taskQueue: 'orrery',
+    workflowId: 'killed',
     args: [aCampaign({ arms: [{ name: 'astro' }], settings: { steps, stepMs: 40, only: ['pretrain'] } })],
   });
   const job = await untilJobRuns('killed-pretrain');

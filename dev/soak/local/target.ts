@@ -122,7 +122,9 @@ async function remember(program: Program, logFile: string): Promise<Zombie> {
       const { ORRERY_JOB: _job, ORRERY_JOB_ID: _id, ORRERY_HOME: _home, ...environment } = found.environment;
       const log = openSync(logFile, 'a');
       const child = spawn(command, args, {
-        ...{ cwd, env: { ...environment, [ZOMBIE_MARK]: '1' }, stdio: ['ignore', log, log] },
+        cwd,
+        env: { ...environment, [ZOMBIE_MARK]: '1' },
+        stdio: ['ignore', log, log],
       });
       closeSync(log);
       const ended = once(child, 'exit') as Promise<[number | null, string | null]>;

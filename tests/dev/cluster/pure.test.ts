@@ -11,8 +11,14 @@ import { freeNumber } from '../../../dev/cluster/settings.ts';
 import { volumesOf } from '../../../dev/cluster/volumes.ts';
 
 const aMachine = (facts: Partial<MachineFacts> = {}): MachineFacts => ({
-  ...{ platform: 'linux', arch: 'x64', isRoot: true, go: 'go1.26.8', built: false, apt: true },
-  ...{ missingPackages: ['runc'], folder: '/home/a/orrery/.orrery/cluster' },
+  platform: 'linux',
+  arch: 'x64',
+  isRoot: true,
+  go: 'go1.26.8',
+  built: false,
+  apt: true,
+  missingPackages: ['runc'],
+  folder: '/home/a/orrery/.orrery/cluster',
   ...facts,
 });
 

@@ -78,13 +78,30 @@ export async function aRound(plant: (plan: Plan) => void = () => {}): Promise<st
   const both = outputsOf('evaluate', { ...first, ...second }, { right: 3 });
   const results = { sft: { key: SFT, digest: policy.digest }, evaluate: { key: EVALUATE, digest: both.digest } };
   const stage = (name: string, key: string, attempt: number) => ({
-    ...{ name, kind: name, key, state: 'completed', why: null, attempt, executions: attempt + 1, incidents: [] },
+    name,
+    kind: name,
+    key,
+    state: 'completed',
+    why: null,
+    attempt,
+    executions: attempt + 1,
+    incidents: [],
     result: name === 'sft' ? results.sft : results.evaluate,
   });
   const kill: FaultRecord = {
-    ...{ id: 1, kind: 'main-kill', at: at(20), endedAt: at(20), target: 'main of sft', seen: 'got SIGKILL' },
-    ...{ hits: [{ key: SFT, attempt: 0, part: 0 }], explains: ['Crashed'], strikesAll: false },
-    ...{ graceful: false, checkpointsDamaged: 0, swapped: null, wrong: null },
+    id: 1,
+    kind: 'main-kill',
+    at: at(20),
+    endedAt: at(20),
+    target: 'main of sft',
+    seen: 'got SIGKILL',
+    hits: [{ key: SFT, attempt: 0, part: 0 }],
+    explains: ['Crashed'],
+    strikesAll: false,
+    graceful: false,
+    checkpointsDamaged: 0,
+    swapped: null,
+    wrong: null,
   };
   const plan: Plan = {
     round: { name: 'micro', campaigns: ['micro'], store, startedAt: at(0), endedAt: at(100), reference: results },
@@ -111,7 +128,9 @@ export async function aRound(plant: (plan: Plan) => void = () => {}): Promise<st
       runs: [{ runId: 'r', status: 'COMPLETED', continuedFrom: null }],
     },
     status: {
-      ...{ campaignId: 'micro', phase: 'completed', report: 'report.html' },
+      campaignId: 'micro',
+      phase: 'completed',
+      report: 'report.html',
       stages: [
         { ...stage('sft', SFT, 1), incidents: [{ class: 'Crashed', message: 'killed', attempt: 0, at: at(21) }] },
         stage('evaluate', EVALUATE, 0),
@@ -152,14 +171,27 @@ export async function aRound(plant: (plan: Plan) => void = () => {}): Promise<st
 
 export function aSighting(change: Partial<Sighting>): Sighting {
   return {
-    ...{ pid: 100, start: '1', role: 'main', job: 'micro-job', campaign: 'micro', key: SFT, attempt: 0, part: 0 },
-    ...{ firstSeen: at(0), lastSeen: at(0), zombie: false },
+    pid: 100,
+    start: '1',
+    role: 'main',
+    job: 'micro-job',
+    campaign: 'micro',
+    key: SFT,
+    attempt: 0,
+    part: 0,
+    firstSeen: at(0),
+    lastSeen: at(0),
+    zombie: false,
     ...change,
   };
 }
 
 export const aChange = (path: string, second: number, content: unknown, inode = 1): StoreChange => ({
-  ...{ seenAt: at(second), path, inode, mtimeMs: second, content },
+  seenAt: at(second),
+  path,
+  inode,
+  mtimeMs: second,
+  content,
 });
 
 export const journalLine = (entry: unknown): string => {
@@ -186,7 +218,8 @@ const base64 = (value: unknown): string => Buffer.from(JSON.stringify(value)).to
 
 function outputsOf(kind: string, contents: Record<string, string>, counts: Record<string, number>) {
   const files = Object.entries(contents).map(([path, text]) => ({
-    ...{ path, bytes: Buffer.byteLength(text) },
+    path,
+    bytes: Buffer.byteLength(text),
     sha256: createHash('sha256').update(text).digest('hex'),
   }));
   return { contents, files, counts, part: { files, counts }, digest: digestOf({ kind, files, counts }) };

@@ -4,7 +4,10 @@ import type { Verdict } from '../../../dev/soak/checker/violations.ts';
 import { aChange, aRound, aSighting, at, EVALUATE, historyOf, journalLine, type Plan, SFT } from './a-round.ts';
 
 const claim = (attempt: number, second: number, execution = `token-${attempt}`) => ({
-  ...{ attempt, owner: 'micro/sft', execution, claimedAt: at(second) },
+  attempt,
+  owner: 'micro/sft',
+  execution,
+  claimedAt: at(second),
 });
 const sftFile = (path: string) => `stages/${SFT}/${path}`;
 const evaluateFile = (path: string) => `stages/${EVALUATE}/${path}`;
@@ -26,21 +29,24 @@ const LOST: readonly Planted[] = [
   {
     name: 'an output that is not there',
     plant: ({ files }) => delete files[sftFile('data/policy/weights')],
-    ...{ verdict: 'lost', says: /data\/policy\/weights does not exist/ },
+    verdict: 'lost',
+    says: /data\/policy\/weights does not exist/,
   },
   {
     name: 'an output whose bytes have changed',
     plant: ({ files }) => {
       files[sftFile('data/policy/weights')] = 'Weights';
     },
-    ...{ verdict: 'lost', says: /its sha256 differs from the one in the manifest/ },
+    verdict: 'lost',
+    says: /its sha256 differs from the one in the manifest/,
   },
   {
     name: 'an output that is shorter than it was',
     plant: ({ files }) => {
       files[sftFile('data/policy/weights')] = 'weight';
     },
-    ...{ verdict: 'lost', says: /expected 7 bytes, but it has 6/ },
+    verdict: 'lost',
+    says: /expected 7 bytes, but it has 6/,
   },
   {
     name: 'a digest that the undisturbed run does not have',
@@ -48,7 +54,8 @@ const LOST: readonly Planted[] = [
       const [sft] = status.stages;
       round.reference = { ...round.reference, sft: { key: SFT, digest: `${sft!.result!.digest.slice(1)}0` } };
     },
-    ...{ verdict: 'lost', says: /in the undisturbed run/ },
+    verdict: 'lost',
+    says: /in the undisturbed run/,
   },
   {
     name: 'a digest that its files do not make',
@@ -58,7 +65,8 @@ const LOST: readonly Planted[] = [
       status.stages[0]!.result = { key: SFT, digest };
       round.reference = { ...round.reference, sft: { key: SFT, digest } };
     },
-    ...{ verdict: 'lost', says: /its files and counts is/ },
+    verdict: 'lost',
+    says: /its files and counts is/,
   },
   {
     name: 'a manifest whose counts were changed by hand',
@@ -68,76 +76,84 @@ const LOST: readonly Planted[] = [
         counts: { optimizerSteps: 1 },
       };
     },
-    ...{ verdict: 'lost', says: /the checksum of the manifest is [0-9a-f]+, which is not that of its content/ },
+    verdict: 'lost',
+    says: /the checksum of the manifest is [0-9a-f]+, which is not that of its content/,
   },
   {
     name: 'a manifest that says other things went in',
     plant: ({ files }) => {
       files[sftFile('manifest.json')] = { ...(files[sftFile('manifest.json')] as object), identity: { kind: 'sft' } };
     },
-    ...{ verdict: 'lost', says: /the hash of the identity in the manifest is not its key/ },
+    verdict: 'lost',
+    says: /the hash of the identity in the manifest is not its key/,
   },
   {
     name: 'a manifest that is cut',
     plant: ({ files }) => {
       files[sftFile('manifest.json')] = '{"kind":';
     },
-    ...{ verdict: 'lost', says: /there is none/ },
+    verdict: 'lost',
+    says: /there is none/,
   },
   {
     name: 'a manifest that is not there',
     plant: ({ files }) => delete files[sftFile('manifest.json')],
-    ...{ verdict: 'lost', says: /there is none/ },
+    verdict: 'lost',
+    says: /there is none/,
   },
   {
     name: 'a part that is not there',
     plant: ({ files }) => delete files[evaluateFile('parts/00001.json')],
-    ...{ verdict: 'lost', says: /expected 2 parts, but there are 1/ },
+    verdict: 'lost',
+    says: /expected 2 parts, but there are 1/,
   },
   {
     name: 'a campaign that did not end',
     plant: ({ end }) => {
       end.workflow = 'RUNNING';
     },
-    ...{ verdict: 'lost', says: /expected the workflow to be COMPLETED, but it is RUNNING/ },
+    verdict: 'lost',
+    says: /expected the workflow to be COMPLETED, but it is RUNNING/,
   },
   {
     name: 'a campaign of which nothing is known',
     plant: ({ round }) => {
       round.campaigns = ['micro', 'twin'];
     },
-    ...{ verdict: 'lost', says: /the evidence has no end of this campaign/ },
+    verdict: 'lost',
+    says: /the evidence has no end of this campaign/,
   },
   {
     name: 'a stage that never ended',
     plant: ({ status }) => {
       status.stages[1]!.state = 'pending';
     },
-    ...{ verdict: 'lost', says: /expected the stage to be completed or reused, but it is pending/ },
+    verdict: 'lost',
+    says: /expected the stage to be completed or reused, but it is pending/,
   },
   {
     name: 'more training steps than lie between two checkpoints',
     plant: ({ changes }) => {
       changes[0] = aChange(sftFile('progress/00000.json'), 15, { attempt: 0, done: 8, from: 0 });
     },
-    ...{
-      verdict: 'lost',
-      says: /continued at step 3, but attempt 0 had reached step 8: expected at most 3 steps lost/,
-    },
+    verdict: 'lost',
+    says: /continued at step 3, but attempt 0 had reached step 8: expected at most 3 steps lost/,
   },
   {
     name: 'a training step of an execution that was asked to stop',
     plant: ({ faults }) => {
       faults[0] = { ...faults[0]!, kind: 'pause', graceful: true };
     },
-    ...{ verdict: 'lost', says: /expected at most 0 steps lost/ },
+    verdict: 'lost',
+    says: /expected at most 0 steps lost/,
   },
   {
     name: 'an attempt that a workflow started and the store does not know',
     plant: ({ histories }) => {
       histories['micro~sft'] = historyOf(SFT, 3);
     },
-    ...{ verdict: 'lost', says: /the store has no claim/ },
+    verdict: 'lost',
+    says: /the store has no claim/,
   },
 ];
 
@@ -148,27 +164,31 @@ const DOUBLED: readonly Planted[] = [
       const [one, other] = sightings.processes;
       sightings.overlaps.push({ at: at(20), why: 'attempts 0 and 1 of one stage', one: one!, other: other! });
     },
-    ...{ verdict: 'doubled', says: /both were alive/ },
+    verdict: 'doubled',
+    says: /both were alive/,
   },
   {
     name: 'an attempt that was seen while the one before was still there',
     plant: ({ sightings }) => {
       sightings.processes[0] = aSighting({ key: SFT, attempt: 0, firstSeen: at(11), lastSeen: at(24) });
     },
-    ...{ verdict: 'doubled', says: /attempt 1 was alive at .*, and attempt 0 was still alive at/ },
+    verdict: 'doubled',
+    says: /attempt 1 was alive at .*, and attempt 0 was still alive at/,
   },
   {
     name: 'a process without a claim',
     plant: ({ sightings }) =>
       sightings.processes.push(aSighting({ key: SFT, attempt: 2, firstSeen: at(50), lastSeen: at(51) })),
-    ...{ verdict: 'doubled', says: /attempt 2 was alive, but has no claim/ },
+    verdict: 'doubled',
+    says: /attempt 2 was alive, but has no claim/,
   },
   {
     name: 'a process that was there before its claim',
     plant: ({ sightings }) => {
       sightings.processes[0] = aSighting({ key: SFT, attempt: 0, firstSeen: at(9), lastSeen: at(20) });
     },
-    ...{ verdict: 'doubled', says: /before its claim/ },
+    verdict: 'doubled',
+    says: /before its claim/,
   },
   {
     name: 'a gap in the claims',
@@ -176,28 +196,32 @@ const DOUBLED: readonly Planted[] = [
       delete files[sftFile('claims/00001.json')];
       files[sftFile('claims/00002.json')] = claim(2, 22);
     },
-    ...{ verdict: 'doubled', says: /expected 00001.json, but found 00002.json/ },
+    verdict: 'doubled',
+    says: /expected 00001.json, but found 00002.json/,
   },
   {
     name: 'a claim that was made before the one that it follows',
     plant: ({ files }) => {
       files[sftFile('claims/00001.json')] = claim(1, 5);
     },
-    ...{ verdict: 'doubled', says: /before attempt 0/ },
+    verdict: 'doubled',
+    says: /before attempt 0/,
   },
   {
     name: 'a claim that was made before the one that it follows was released',
     plant: ({ files }) => {
       files[sftFile('claims/00000.json')] = { ...claim(0, 10), released: at(23) };
     },
-    ...{ verdict: 'doubled', says: /was released later, at/ },
+    verdict: 'doubled',
+    says: /was released later, at/,
   },
   {
     name: 'two claims of one token',
     plant: ({ files }) => {
       files[sftFile('claims/00001.json')] = claim(1, 22, 'token-0');
     },
-    ...{ verdict: 'doubled', says: /has the token token-0 of an earlier attempt/ },
+    verdict: 'doubled',
+    says: /has the token token-0 of an earlier attempt/,
   },
   {
     name: 'a claim that no workflow asked for',
@@ -205,24 +229,28 @@ const DOUBLED: readonly Planted[] = [
       files[sftFile('claims/00002.json')] = claim(2, 90);
       faults.push({ ...faults[0]!, hits: [{ key: SFT, attempt: 1, part: 0 }] });
     },
-    ...{ verdict: 'doubled', says: /attempt 2 was claimed, but no workflow started it/ },
+    verdict: 'doubled',
+    says: /attempt 2 was claimed, but no workflow started it/,
   },
   {
     name: 'an attempt that two workflows started',
     plant: ({ histories }) => {
       histories['twin~sft'] = historyOf(SFT, 1);
     },
-    ...{ verdict: 'doubled', says: /one attempt was started 2 times/ },
+    verdict: 'doubled',
+    says: /one attempt was started 2 times/,
   },
   {
     name: 'a part that was written anew',
     plant: ({ changes }) => changes.push(aChange(sftFile('parts/00000.json'), 60, { attempt: 2 }, 7)),
-    ...{ verdict: 'doubled', says: /the file was written again .*: attempt 1, then attempt 2/ },
+    verdict: 'doubled',
+    says: /the file was written again .*: attempt 1, then attempt 2/,
   },
   {
     name: 'a manifest that was written anew',
     plant: ({ changes }) => changes.push(aChange(sftFile('manifest.json'), 60, { attempt: 1 }, 7)),
-    ...{ verdict: 'doubled', says: /the file was written again/ },
+    verdict: 'doubled',
+    says: /the file was written again/,
   },
   {
     name: 'a part of an attempt that had been given up',
@@ -230,28 +258,32 @@ const DOUBLED: readonly Planted[] = [
       const part = files[sftFile('parts/00000.json')] as object;
       files[sftFile('parts/00000.json')] = { ...part, attempt: 0 };
     },
-    ...{ verdict: 'doubled', says: /attempt 0 wrote part 0 at .*, when attempt 1 was current/ },
+    verdict: 'doubled',
+    says: /attempt 0 wrote part 0 at .*, when attempt 1 was current/,
   },
   {
     name: 'a checkpoint of an attempt that had been given up',
     plant: ({ files }) => {
       files[sftFile('checkpoints/step-00000006/complete.json')] = { step: 6, attempt: 0, savedAt: at(30) };
     },
-    ...{ verdict: 'doubled', says: /attempt 0 wrote checkpoint 6/ },
+    verdict: 'doubled',
+    says: /attempt 0 wrote checkpoint 6/,
   },
   {
     name: 'journaled work that a later attempt did again',
     plant: ({ files }) => {
       files[evaluateFile('journal/00000-attempt-1.jsonl')] = journalLine({ id: 'problem-1' });
     },
-    ...{ verdict: 'doubled', says: /1 entries were written by attempt 0 and again attempt 1/ },
+    verdict: 'doubled',
+    says: /1 entries were written by attempt 0 and again attempt 1/,
   },
   {
     name: 'a second campaign of one id',
     plant: ({ end }) => {
       end.runs = [...end.runs, { runId: 's', status: 'COMPLETED', continuedFrom: null }];
     },
-    ...{ verdict: 'doubled', says: /expected one campaign with this id, but 2 were started/ },
+    verdict: 'doubled',
+    says: /expected one campaign with this id, but 2 were started/,
   },
 ];
 
@@ -261,27 +293,31 @@ const FALSE_FAILURES: readonly Planted[] = [
     plant: ({ status }) => {
       status.stages[1]!.state = 'held';
     },
-    ...{ verdict: 'false failures', says: /the stage gave up/ },
+    verdict: 'false failures',
+    says: /the stage gave up/,
   },
   {
     name: 'a failure that nothing had caused',
     plant: ({ status }) =>
       status.stages[1]!.incidents.push({ class: 'Crashed', message: 'oh', attempt: 0, at: at(50) }),
-    ...{ verdict: 'false failures', says: /faults that struck this attempt: none/ },
+    verdict: 'false failures',
+    says: /faults that struck this attempt: none/,
   },
   {
     name: 'a failure by another name than its cause explains',
     plant: ({ status }) => {
       status.stages[0]!.incidents[0]!.class = 'Stalled';
     },
-    ...{ verdict: 'false failures', says: /Stalled at .* has no cause; faults that struck this attempt: main-kill/ },
+    verdict: 'false failures',
+    says: /Stalled at .* has no cause; faults that struck this attempt: main-kill/,
   },
   {
     name: 'a failure that came before its cause',
     plant: ({ status }) => {
       status.stages[0]!.incidents[0]!.at = at(15);
     },
-    ...{ verdict: 'false failures', says: /Crashed at/ },
+    verdict: 'false failures',
+    says: /Crashed at/,
   },
   {
     name: 'an execution that was given up for no cause',
@@ -289,7 +325,8 @@ const FALSE_FAILURES: readonly Planted[] = [
       faults.length = 0;
       status.stages[0]!.incidents = [];
     },
-    ...{ verdict: 'false failures', says: /a later attempt replaced attempt 0, but no fault had struck it/ },
+    verdict: 'false failures',
+    says: /a later attempt replaced attempt 0, but no fault had struck it/,
   },
   {
     name: 'a workflow task that failed',
@@ -298,7 +335,8 @@ const FALSE_FAILURES: readonly Planted[] = [
         eventId: '3',
         workflowTaskFailedEventAttributes: { cause: 'WORKFLOW_TASK_FAILED_CAUSE_NON_DETERMINISTIC_ERROR' },
       }),
-    ...{ verdict: 'false failures', says: /a workflow task failed .*NON_DETERMINISTIC/ },
+    verdict: 'false failures',
+    says: /a workflow task failed .*NON_DETERMINISTIC/,
   },
   {
     name: 'an activity that failed for good',
@@ -307,14 +345,16 @@ const FALSE_FAILURES: readonly Planted[] = [
         eventId: '4',
         activityTaskFailedEventAttributes: { failure: { message: 'no such stage' } },
       }),
-    ...{ verdict: 'false failures', says: /an activity failed without a retry .*no such stage/ },
+    verdict: 'false failures',
+    says: /an activity failed without a retry .*no such stage/,
   },
   {
     name: 'a fault that says by itself what was wrong',
     plant: ({ faults }) => {
       faults[0] = { ...faults[0]!, wrong: { verdict: 'false failures', what: 'not paused' } };
     },
-    ...{ verdict: 'false failures', says: /not paused/ },
+    verdict: 'false failures',
+    says: /not paused/,
   },
 ];
 
@@ -322,19 +362,22 @@ const LEAKED: readonly Planted[] = [
   {
     name: 'a process of an execution after the end',
     plant: ({ left }) => left.afterCampaigns.push({ pid: 7, command: 'python -m policy_server', job: 'micro-sft' }),
-    ...{ verdict: 'leaked', says: /it was still running after the campaigns had ended/ },
+    verdict: 'leaked',
+    says: /it was still running after the campaigns had ended/,
   },
   {
     name: 'a process without a job after the end',
     plant: ({ left }) => left.afterWorkers.push({ pid: 8, command: 'python verifier.py', job: null }),
-    ...{ verdict: 'leaked', says: /it was still running after the workers had ended/ },
+    verdict: 'leaked',
+    says: /it was still running after the workers had ended/,
   },
   {
     name: 'a temporary file that the reconciler has left',
     plant: ({ files }) => {
       files[sftFile('.manifest.json.1-2.tmp')] = '';
     },
-    ...{ verdict: 'leaked', says: /\.manifest\.json\.1-2\.tmp the reconciler did not remove this temporary file/ },
+    verdict: 'leaked',
+    says: /\.manifest\.json\.1-2\.tmp the reconciler did not remove this temporary file/,
   },
 ];
 
@@ -376,8 +419,13 @@ test('what Temporal asks for once more because a message came in between is no v
 const swap = ({ faults }: Plan) =>
   faults.push({
     ...faults[0]!,
-    ...{ id: 2, kind: 'swapped-manifest', at: at(60), endedAt: at(62), swapped: SFT },
-    ...{ hits: [{ key: EVALUATE, attempt: 0, part: 0 }], explains: ['DependencyDown'] },
+    id: 2,
+    kind: 'swapped-manifest',
+    at: at(60),
+    endedAt: at(62),
+    swapped: SFT,
+    hits: [{ key: EVALUATE, attempt: 0, part: 0 }],
+    explains: ['DependencyDown'],
   });
 
 test('a swapped manifest that was sealed again as it was is no violation; as anything else, or after the fault, it is', async () => {

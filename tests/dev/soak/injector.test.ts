@@ -8,7 +8,11 @@ import type { Target } from '../../../dev/soak/target.ts';
 
 /** Rows of a table of our own: what is looked at here is the drawing, which knows neither faults nor executors. */
 const row = (kind: string, change: Partial<Fault> = {}): Fault => ({
-  ...{ kind, words: kind, weight: 1, needs: [], lasts: false },
+  kind,
+  words: kind,
+  weight: 1,
+  needs: [],
+  lasts: false,
   act: async () => [{ target: kind, seen: 'done' }],
   ...change,
 });
@@ -60,7 +64,8 @@ test('lasting faults overlap with others, but never two that need the same resou
   let beside = 0;
   const lasting = (kind: string, needs: Resource[]) =>
     row(kind, {
-      ...{ needs, lasts: true },
+      needs,
+      lasts: true,
       async act() {
         for (const one of needs) using.set(one, (using.get(one) ?? 0) + 1);
         most = Math.max(most, ...using.values());
@@ -85,7 +90,8 @@ test('when the round is over, no more faults are caused and lasting ones are awa
   const records = await inject(
     [
       row('lasting', {
-        ...{ lasts: true, needs: ['pause'] },
+        lasts: true,
+        needs: ['pause'],
         async act() {
           over.abort();
           await new Promise((resolve) => setTimeout(resolve, 50));

@@ -19,15 +19,17 @@ const KEY = 'k'.repeat(64);
  */
 function startMain(mark: string, store: string, attempt: number, script = 'setInterval(() => {}, 1000)'): ChildProcess {
   const child = spawn(process.execPath, ['-e', script], {
-    ...{ detached: true, stdio: 'ignore' },
+    detached: true,
+    stdio: 'ignore',
     env: {
       ...process.env,
-      ...{ [SOAK_MARK]: mark, ORRERY_JOB: `micro-sft-${attempt}`, ORRERY_JOB_ID: 'id', ORRERY_CAMPAIGN: 'micro' },
-      ...{
-        ORRERY_ATTEMPT: `${attempt}`,
-        ORRERY_STAGE_FILE: join(store, 'stages', KEY, 'stage.json'),
-        ORRERY_STORE: store,
-      },
+      [SOAK_MARK]: mark,
+      ORRERY_JOB: `micro-sft-${attempt}`,
+      ORRERY_JOB_ID: 'id',
+      ORRERY_CAMPAIGN: 'micro',
+      ORRERY_ATTEMPT: `${attempt}`,
+      ORRERY_STAGE_FILE: join(store, 'stages', KEY, 'stage.json'),
+      ORRERY_STORE: store,
     },
   });
   onTestFinished(() => void child.kill('SIGKILL'));
@@ -35,7 +37,9 @@ function startMain(mark: string, store: string, attempt: number, script = 'setIn
 }
 
 const NOBODY: KeptService = {
-  ...{ pid: () => null, kill: async () => {}, start: async () => {} },
+  pid: () => null,
+  kill: async () => {},
+  start: async () => {},
   drain: async () => ({ seconds: 0, end: '', inTime: true }),
 };
 
@@ -46,7 +50,12 @@ async function aTarget() {
   writeFileSync(join(store, 'stages', KEY, 'stage.json'), '{"name":"astro/sft"}');
   const unused = { program: '', cwd: '', env: {}, logFile: join(folder, 'worker.log') };
   const target = createLocalTarget({
-    ...{ mark: folder, store, disk: {} as never, worker: NOBODY, temporal: NOBODY, workerOptions: unused },
+    mark: folder,
+    store,
+    disk: {} as never,
+    worker: NOBODY,
+    temporal: NOBODY,
+    workerOptions: unused,
     zombieLog: join(folder, 'zombies.log'),
   });
   const untilSeen = async (count: number) => {

@@ -41,7 +41,9 @@ export function aSmallDisk(mebibytes: number): SmallDisk {
   const free = () => statfsSync(folder).bfree;
   const mend = () => rmSync(ballast, { force: true });
   return {
-    ...{ folder, free, mend },
+    folder,
+    free,
+    mend,
     leave(pages) {
       mend();
       writeFileSync(ballast, Buffer.alloc((free() - pages) * 4096, 1));

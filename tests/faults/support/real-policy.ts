@@ -41,7 +41,8 @@ export async function aRealPolicyServer(model: string): Promise<RealPolicyServer
   }
   afterAll(kill);
   return {
-    ...{ url, kill },
+    url,
+    kill,
     signal: (signal) => void child?.kill(signal),
     async start() {
       const args = ['-m', 'orrery_trainers.serving.policy_server', '--model', model, '--port', String(port)];

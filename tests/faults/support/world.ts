@@ -119,7 +119,10 @@ export async function aWorld(
     };
     const { stage, dir, path } = await plannedStage(store, sketch, tag);
     return {
-      ...{ kind, stage, dir, path },
+      kind,
+      stage,
+      dir,
+      path,
       start: (pod = {}) =>
         startStage(path, { store, policyUrl, ...pod, env: { ORRERY_DOMAINS: join(PROJECT, 'domains'), ...pod.env } }),
       async seal(attempt) {

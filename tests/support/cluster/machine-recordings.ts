@@ -171,7 +171,10 @@ export const MACHINE_RECORDINGS: Readonly<Record<string, Recording>> = {
 
 const unreachableFor = (tolerationSeconds: number) =>
   ['not-ready', 'unreachable'].map((what) => ({
-    ...{ key: `node.kubernetes.io/${what}`, operator: 'Exists', effect: 'NoExecute', tolerationSeconds },
+    key: `node.kubernetes.io/${what}`,
+    operator: 'Exists',
+    effect: 'NoExecute',
+    tolerationSeconds,
   }));
 
 async function nodeIs({ admin }: Stage, name: string, status: string): Promise<void> {

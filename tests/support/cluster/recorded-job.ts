@@ -48,16 +48,21 @@ export function recordedJob(given: RecordedJob): V1Job {
 }
 
 const requestOf = ({ name, script = 'exit 0', parts = 1, gang = false, gpus = 0 }: RecordedJob): JobRequest => ({
-  ...{
-    name,
-    campaign: 'recorded',
-    stage: name,
-    kind: gang ? 'sft' : 'search',
-    arm: null,
-    key: 'c0ffee'.repeat(11).slice(0, 64),
-  },
-  ...{ attempt: 0, ownerRun: 'recorded-run', parts, parallelism: parts, gang, policyServer: null },
+  name,
+  campaign: 'recorded',
+  stage: name,
+  kind: gang ? 'sft' : 'search',
+  arm: null,
+  key: 'c0ffee'.repeat(11).slice(0, 64),
+  attempt: 0,
+  ownerRun: 'recorded-run',
+  parts,
+  parallelism: parts,
+  gang,
+  policyServer: null,
   main: { runtime: 'node', args: ['-c', script] },
   resources: { cpus: 0.05, gpus, memoryGiB: 0.25 },
-  ...{ excludedNodes: [], env: {}, graceSeconds: GRACE_SECONDS },
+  excludedNodes: [],
+  env: {},
+  graceSeconds: GRACE_SECONDS,
 });

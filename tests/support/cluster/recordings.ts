@@ -248,13 +248,11 @@ export const RECORDINGS: Readonly<Record<string, Recording>> = {
 };
 
 const sidecar = ({ image }: Stage, script: string, probe: string) => ({
-  ...{
-    name: 'policy-server',
-    image,
-    command: ['/bin/sh', '-c', script],
-    restartPolicy: 'Always',
-    securityContext: SECURITY,
-  },
+  name: 'policy-server',
+  image,
+  command: ['/bin/sh', '-c', script],
+  restartPolicy: 'Always',
+  securityContext: SECURITY,
   terminationMessagePolicy: 'FallbackToLogsOnError',
   startupProbe: { exec: { command: [`/bin/${probe}`] }, periodSeconds: 1, failureThreshold: 3 },
   resources: { requests: { cpu: '20m', memory: '16Mi' }, limits: { memory: '64Mi' } },

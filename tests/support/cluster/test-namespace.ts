@@ -39,7 +39,11 @@ export async function testNamespace(
   await prepareNamespace(admin, folders, await madeByThisProcess(folder));
   await writeWorkerKubeconfig(admin, name, workerKubeconfig);
   return {
-    ...{ name, admin, workerKubeconfig, store, folder },
+    name,
+    admin,
+    workerKubeconfig,
+    store,
+    folder,
     async [Symbol.asyncDispose]() {
       await emptyNamespace(admin, name);
       await removeClusterWide(admin, name);

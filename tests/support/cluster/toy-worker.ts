@@ -10,7 +10,12 @@ import { createToyWorker } from '../worker.ts';
 const { TEMPORAL_ADDRESS: address = '', ORRERY_STORE: store = '', ORRERY_HOME: home = '' } = process.env;
 const log = createLogger();
 const { executor } = await chooseExecutor(process.env, {
-  ...{ home, projectRoot: process.cwd(), store, python: 'python3', log, standby: 0 },
+  home,
+  projectRoot: process.cwd(),
+  store,
+  python: 'python3',
+  log,
+  standby: 0,
 });
 const worker = await createToyWorker({ address, store, home }, dying, executor);
 log.info('worker started');

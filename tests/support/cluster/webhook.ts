@@ -35,12 +35,10 @@ export async function refusingWebhook(stage: TestNamespace & { readonly settings
       metadata: { name },
       webhooks: [
         {
-          ...{
-            name: 'budget.example.com',
-            admissionReviewVersions: ['v1'],
-            sideEffects: 'None',
-            failurePolicy: 'Fail',
-          },
+          name: 'budget.example.com',
+          admissionReviewVersions: ['v1'],
+          sideEffects: 'None',
+          failurePolicy: 'Fail',
           clientConfig: {
             url: `https://${addressOf(stage.settings)}:${port}/`,
             caBundle: Buffer.from(cert ?? '').toString('base64'),

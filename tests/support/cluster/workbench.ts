@@ -56,21 +56,25 @@ export async function openClusterBench(programs: Programs, settings: object = {}
   const settingsFile = join(namespace.folder, 'kubernetes.yaml');
   writeFileSync(settingsFile, stringify({ ...standard, ...(programs === 'toy' ? toy : {}), ...settings }));
   const env = {
-    ...{
-      TEMPORAL_ADDRESS: temporal.address,
-      // Whatever the shell of the person has: these tests see its environment.
-      TEMPORAL_NAMESPACE: 'default',
-      ORRERY_TASK_QUEUE: DEFAULT_TASK_QUEUE,
-      ORRERY_STORE: namespace.store,
-      ORRERY_HOME: join(namespace.folder, 'home'),
-    },
-    ...{ ORRERY_EXECUTOR: 'kubernetes', ORRERY_KUBERNETES: settingsFile, KUBECONFIG: namespace.workerKubeconfig },
+    TEMPORAL_ADDRESS: temporal.address,
+    // Whatever the shell of the person has: these tests see its environment.
+    TEMPORAL_NAMESPACE: 'default',
+    ORRERY_TASK_QUEUE: DEFAULT_TASK_QUEUE,
+    ORRERY_STORE: namespace.store,
+    ORRERY_HOME: join(namespace.folder, 'home'),
+    ORRERY_EXECUTOR: 'kubernetes',
+    ORRERY_KUBERNETES: settingsFile,
+    KUBECONFIG: namespace.workerKubeconfig,
     ...(programs === 'toy' ? { ORRERY_DOMAINS: inProject('tests/support/toy/domains') } : {}),
   };
   const workers: WorkerHandle[] = [];
   return {
-    ...{ client: new Client({ connection }), address: temporal.address, uiAddress: temporal.uiAddress },
-    ...{ namespace, store: namespace.store, env },
+    client: new Client({ connection }),
+    address: temporal.address,
+    uiAddress: temporal.uiAddress,
+    namespace,
+    store: namespace.store,
+    env,
     async startWorker(more = {}) {
       const worker = await startWorker(join(namespace.folder, `worker-${workers.length}.log`), programs, {
         ...env,

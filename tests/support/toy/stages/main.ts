@@ -52,7 +52,16 @@ function report(): void {
   const updatedAt = new Date().toISOString();
   beganAt ??= updatedAt;
   replace(progressPath(dir, part), {
-    ...{ attempt, unit: 'step', done, total: steps, rate: 1, metrics: {}, from, beganAt, savingSeconds: 0, updatedAt },
+    attempt,
+    unit: 'step',
+    done,
+    total: steps,
+    rate: 1,
+    metrics: {},
+    from,
+    beganAt,
+    savingSeconds: 0,
+    updatedAt,
   });
 }
 
