@@ -10,10 +10,10 @@ export interface NoEffect {
 /** Decides by the counts of a stage whether its work had an effect. */
 type EffectCheck = (counts: Counts, config: unknown) => NoEffect | null;
 
-const SAME_RESULT = 'another attempt would give the same result';
-const RESUBMIT = 'cancel the campaign and submit it again: what is finished and unchanged is reused';
-const FIX_VERIFIER =
-  'fix the verifier (docs/verifier.md), then run `orrery retry`: everything is sampled and judged again';
+// trainers/orrery_trainers/training/effect.py says the same of a training; a test compares the texts.
+const SAME_RESULT = 'another attempt gives the same result';
+const RESUBMIT = 'cancel the campaign and submit it again: finished stages that did not change are reused';
+const FIX_VERIFIER = 'fix the verifier (docs/verifier.md), then run `orrery retry`';
 
 /**
  * Whether all the work of a stage, over all of its parts, had no effect; null if it had one, or if its counts do not
@@ -82,7 +82,7 @@ const empty = (what: string, change: string): NoEffect => ({
 });
 
 const unjudged = (what: string, count: number, timedOut: number): NoEffect => ({
-  message: `the verifier could judge none of ${count} ${what} (${timedOut} timed out); ${FIX_VERIFIER}`,
+  message: `the verifier could judge none of ${count} ${what} (${timedOut} timed out); ${FIX_VERIFIER}: everything is sampled and judged again`,
   isJudging: true,
 });
 

@@ -1,5 +1,7 @@
+import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { noEffectOf } from '../../activities/effect.ts';
+import { inProject } from '../../config/paths.ts';
 import { type Counts, feedsTraining, parseCampaignSpec, planCampaign, type StageKind } from '../../spec/index.ts';
 import { aCampaign } from '../support/worker.ts';
 
@@ -53,7 +55,7 @@ describe('work without any effect', () => {
     expect(effectOf(kind, counts, config)?.message).toMatch(message);
     expect(effectOf(kind, counts, config)).toMatchObject({
       isJudging: false,
-      message: expect.stringMatching(/another attempt would give the same result/),
+      message: expect.stringMatching(/another attempt gives the same result/),
     });
   });
 
@@ -98,3 +100,17 @@ describe('a stage that training follows', () => {
   });
   test('is no curriculum if the campaign ends with it', () => expect(feeding('curriculum')).toEqual(toRl.slice(0, -1)));
 });
+
+test('stages and trainings give the same advice in the same words', () => {
+  const [stages, trainings] = ['activities/effect.ts', 'trainers/orrery_trainers/training/effect.py'].map((file) =>
+    constantsOf(readFileSync(inProject(file), 'utf8')),
+  );
+  expect(Object.keys(stages!)).toEqual(['SAME_RESULT', 'RESUBMIT', 'FIX_VERIFIER']);
+  expect(trainings).toMatchObject(stages!);
+});
+
+/** Constant texts of a source, in TypeScript or Python, by name. */
+const constantsOf = (source: string): Record<string, string> =>
+  Object.fromEntries(
+    [...source.matchAll(/^(?:const )?([A-Z_]+) =\s+['"](.*)['"];?$/gm)].map(({ 1: name, 2: text }) => [name, text]),
+  );

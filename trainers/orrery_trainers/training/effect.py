@@ -19,7 +19,11 @@ ADVICE = {
     "pretrain": "check the demonstrations of the domain and stages.pretrain",
 }
 """Kind of trainer -> what a person can change."""
-UNJUDGED_ADVICE = "fix the verifier (docs/verifier.md), then run `orrery retry`: training starts from the beginning"
+# activities/effect.ts says the same of the other stages; a test compares the texts.
+SAME_RESULT = "another attempt gives the same result"
+RESUBMIT = "cancel the campaign and submit it again: finished stages that did not change are reused"
+FIX_VERIFIER = "fix the verifier (docs/verifier.md), then run `orrery retry`"
+UNJUDGED_ADVICE = f"{FIX_VERIFIER}: training starts from the beginning"
 
 
 class NothingJudged(NoEffect):
@@ -40,7 +44,8 @@ def refuse_no_effect(kind: str, curve: Sequence[dict[str, Any]]) -> None:
     unjudged, agreeing, reward = (_mean(curve, name) for name in ("unjudged", "agreeingGroups", "reward"))
     if unjudged is not None and unjudged >= 1:
         raise NothingJudged(
-            f"none of {len(curve)} optimizer steps had a gradient: not one rollout could be judged; {UNJUDGED_ADVICE}"
+            f"none of {len(curve)} optimizer steps had a gradient: the verifier could judge none of the rollouts;"
+            f" {UNJUDGED_ADVICE}"
         )
     means = [
         f"{name} {value:.3g}"
@@ -59,10 +64,7 @@ def read_curve(file: Path) -> list[dict[str, Any]]:
 
 
 def _advice(kind: str) -> str:
-    return (
-        f"another attempt gives the same result: {ADVICE[kind]}, then cancel the campaign and submit it again: finished"
-        " stages that did not change are reused"
-    )
+    return f"{SAME_RESULT}: {ADVICE[kind]}, then {RESUBMIT}"
 
 
 def _mean(curve: Sequence[dict[str, Any]], name: str) -> float | None:

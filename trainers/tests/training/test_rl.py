@@ -202,7 +202,7 @@ def test_rl_without_any_verdict_is_not_published_and_a_retry_trains_from_the_beg
         assert run_here("rl", folder, attempt) == 73
         message = capsys.readouterr().err.splitlines()[-1]
         assert message.startswith(
-            "none of 2 optimizer steps had a gradient: not one rollout could be judged; fix the verifier"
+            "none of 2 optimizer steps had a gradient: the verifier could judge none of the rollouts; fix the verifier"
         )
         curve = [
             json.loads(line) for line in (folder / "metrics" / f"attempt-{attempt}.jsonl").read_text().splitlines()
