@@ -4,7 +4,14 @@ import { type GangRun, gangActivities } from './simulation/activities.ts';
 import { BIG_FILE, BIG_TRAINING, bigCampaign, NODES } from './simulation/big-training.ts';
 import { openSkipping, type Skipping } from './simulation/environment.ts';
 import { RATES, SHARES } from './simulation/failure-model.ts';
-import { createGang, effectiveOf, type Gang, type RestartPolicy, type TrueBooks, wallOf } from './simulation/gang.ts';
+import {
+  createGang,
+  effectiveOf,
+  type Gang,
+  type RestartPolicy,
+  type TrueTimeline,
+  wallOf,
+} from './simulation/gang.ts';
 import { summarise } from './statistics.ts';
 
 /** Seeds of each policy. The restart from scratch takes many attempts, and few seeds show the same result. */
@@ -39,7 +46,7 @@ interface Life {
   /** Account of the simulator. */
   readonly truePercent: number;
   readonly held: number;
-  readonly books: TrueBooks;
+  readonly timeline: TrueTimeline;
   readonly account: StageStatus['account'];
 }
 
@@ -120,13 +127,13 @@ back-off (stalls are still noticed); and a restart from scratch, which resumes f
             POLICIES.map(({ name }) => {
               const some = of(rate, name);
               const { mean, sd, min, max } = statisticsOf(some);
-              const finished = some.filter(({ books }) => books.finished);
+              const finished = some.filter(({ timeline }) => timeline.finished);
               return [
                 ...[RATES[rate].name, name, percentText(mean), numberText(sd), percentText(min), percentText(max)],
-                numberText(meanOf(some, ({ books }) => books.executions)),
+                numberText(meanOf(some, ({ timeline }) => timeline.executions)),
                 finished.length === 0
                   ? `over ${HORIZON_DAYS}`
-                  : numberText(meanOf(finished, ({ books }) => wallOf(books) / 86_400)),
+                  : numberText(meanOf(finished, ({ timeline }) => wallOf(timeline) / 86_400)),
                 `${finished.length} of ${some.length}`,
                 numberText(meanOf(some, ({ held }) => held)),
               ];
@@ -135,10 +142,12 @@ back-off (stalls are still noticed); and a restart from scratch, which resumes f
         },
         {
           title: 'Where the time goes in orrery’s ten days, in hours, by the simulator',
-          columns: ['rate', ...BOOK_KINDS],
+          columns: ['rate', ...TIME_KINDS],
           rows: (Object.keys(RATES) as RateName[]).map((rate) => [
             RATES[rate].name,
-            ...BOOK_KINDS.map((kind) => numberText(meanOf(of(rate, 'orrery'), ({ books }) => books[kind] / 3600))),
+            ...TIME_KINDS.map((kind) =>
+              numberText(meanOf(of(rate, 'orrery'), ({ timeline }) => timeline[kind] / 3600)),
+            ),
           ]),
         },
         {
@@ -159,7 +168,7 @@ back-off (stalls are still noticed); and a restart from scratch, which resumes f
   },
 };
 
-const BOOK_KINDS = ['kept', 'lost', 'idle', 'saving', 'starting', 'queued', 'between'] as const;
+const TIME_KINDS = ['kept', 'lost', 'idle', 'saving', 'starting', 'queued', 'between'] as const;
 
 /** One training, from its first attempt to its end or the horizon. */
 async function live(
@@ -199,11 +208,11 @@ async function live(
     rate,
     policy: policy.name,
     seed,
-    books: gang.books,
+    timeline: gang.timeline,
     account,
     held: Math.round(account.seconds.held / 3600 / PERSON_ANSWERS_HOURS),
-    accountedPercent: gang.books.finished && ratio !== null ? 100 * ratio : null,
-    truePercent: 100 * effectiveOf(gang.books),
+    accountedPercent: gang.timeline.finished && ratio !== null ? 100 * ratio : null,
+    truePercent: 100 * effectiveOf(gang.timeline),
   };
 }
 
@@ -219,8 +228,8 @@ function simulatedMean(rate: RateName, stepsPerCheckpoint: number): number {
       seed,
     });
     let now = 0;
-    while (!gang.books.finished) now += gang.execute(now, []).endedAt;
-    return 100 * effectiveOf(gang.books);
+    while (!gang.timeline.finished) now += gang.execute(now, []).endedAt;
+    return 100 * effectiveOf(gang.timeline);
   });
   return summarise(percents).mean;
 }

@@ -80,7 +80,7 @@ against one of 1, and a server that suggests to continue as new at ${CONTINUE_AS
       {
         what: 'campaign and stage continue as new; no stage is lost or done twice',
         target: 'both',
-        measured: `${renewed.campaignRuns} runs of the campaign, ${renewed.stageRuns} of a stage; ${renewed.words}`,
+        measured: `${renewed.campaignRuns} runs of the campaign, ${renewed.stageRuns} of a stage; ${renewed.description}`,
         met: renewed.campaignRuns > 1 && renewed.stageRuns > 1 && renewed.right,
       },
       withoutTarget(
@@ -289,7 +289,7 @@ async function continueAsNew() {
       campaignRuns: byWorkflow[workflowId]?.length ?? 0,
       stageRuns: byWorkflow[`${workflowId}/search`]?.length ?? 0,
       right,
-      words: right
+      description: right
         ? 'every stage completed in one execution, search after 8 failures in its 9th'
         : `executions ${executions.join(', ')} and ${search?.executions} of search`,
     };

@@ -82,14 +82,14 @@ export function gangActivities(env: TestWorkflowEnvironment, runs: ReadonlyMap<s
         savingSeconds: execution.savingSeconds,
       };
       if (execution.end === 'completed') return instant({ outcome: { kind: 'completed' }, facts });
-      const told = gang.classOf(execution.end);
+      const failureClass = gang.classOf(execution.end);
       const failure = {
-        class: told,
+        class: failureClass,
         message: `simulated: ${execution.end}`,
         attempt,
         exitCode: null,
         part: null,
-        node: told === 'NodeFailure' ? execution.node : null,
+        node: failureClass === 'NodeFailure' ? execution.node : null,
       };
       return instant({ outcome: { kind: 'failed', failure }, facts });
     },

@@ -21,7 +21,7 @@ export interface GangScenario {
 }
 
 /** The simulator's own accounting in seconds, independent of the workflow's. */
-export interface TrueBooks {
+export interface TrueTimeline {
   executions: number;
   interruptions: Partial<Record<Interruption, number>>;
   /** Work that is in checkpoints. */
@@ -42,7 +42,7 @@ export type Gang = ReturnType<typeof createGang>;
 export function createGang({ training, rate, nodes, spareNodes, policy, seed }: GangScenario) {
   const fate = interruptions(rate, nodes, seed);
   const pool = Array.from({ length: nodes + spareNodes }, (_, index) => `node-${index}`);
-  const books: TrueBooks = {
+  const timeline: TrueTimeline = {
     executions: 0,
     interruptions: {},
     kept: 0,
@@ -59,7 +59,7 @@ export function createGang({ training, rate, nodes, spareNodes, policy, seed }: 
   let until: number | null = null;
 
   return {
-    books,
+    timeline,
     /** Starts the gang's clock, in seconds since the epoch. Later calls do nothing. */
     ask(now: number): void {
       until ??= now;
@@ -72,24 +72,24 @@ export function createGang({ training, rate, nodes, spareNodes, policy, seed }: 
       const execution = execute(training, from, next);
       const node = placed[next.rank] as string;
       if (execution.end !== 'completed') {
-        books.interruptions[next.kind] = (books.interruptions[next.kind] ?? 0) + 1;
+        timeline.interruptions[next.kind] = (timeline.interruptions[next.kind] ?? 0) + 1;
         next = fate.next().value;
       }
       if (!policy.resumes) {
-        books.lost += books.kept;
-        books.kept = 0;
+        timeline.lost += timeline.kept;
+        timeline.kept = 0;
       }
       checkpoint = execution.checkpoint;
-      books.executions += 1;
-      books.between += now - (until ?? now);
-      books.kept += execution.workSeconds - execution.lostSeconds;
-      books.lost += execution.lostSeconds;
-      books.idle += execution.idleSeconds;
-      books.saving += execution.savingSeconds;
-      books.queued += execution.firstPodAt;
+      timeline.executions += 1;
+      timeline.between += now - (until ?? now);
+      timeline.kept += execution.workSeconds - execution.lostSeconds;
+      timeline.lost += execution.lostSeconds;
+      timeline.idle += execution.idleSeconds;
+      timeline.saving += execution.savingSeconds;
+      timeline.queued += execution.firstPodAt;
       const busy = execution.workSeconds + execution.savingSeconds + execution.idleSeconds;
-      books.starting += execution.endedAt - execution.firstPodAt - busy;
-      books.finished = execution.end === 'completed';
+      timeline.starting += execution.endedAt - execution.firstPodAt - busy;
+      timeline.finished = execution.end === 'completed';
       until = now + execution.endedAt;
       return { ...execution, node };
     },
@@ -99,8 +99,8 @@ export function createGang({ training, rate, nodes, spareNodes, policy, seed }: 
 }
 
 /** Sum of all accounted seconds. */
-export const wallOf = ({ kept, lost, idle, saving, starting, queued, between }: TrueBooks): number =>
+export const wallOf = ({ kept, lost, idle, saving, starting, queued, between }: TrueTimeline): number =>
   kept + lost + idle + saving + starting + queued + between;
 
 /** Effective training time: the share of the total time in which the gang did work that was kept. */
-export const effectiveOf = (books: TrueBooks): number => books.kept / wallOf(books);
+export const effectiveOf = (timeline: TrueTimeline): number => timeline.kept / wallOf(timeline);

@@ -43,7 +43,7 @@ export type Done = Pick<FaultRecord, 'target' | 'seen'> &
 /** A row of the table of faults. */
 export interface Fault {
   readonly kind: string;
-  readonly words: string;
+  readonly description: string;
   /** Relative probability of being drawn. */
   readonly weight: number;
   /** Resources that no other fault may use while it lasts. */

@@ -21,7 +21,7 @@ export const FAULTS: readonly Fault[] = [
     weight: 4,
     needs: ['worker'],
     lasts: true,
-    words: 'kill -9 of the worker; a new one starts some seconds later',
+    description: 'kill -9 of the worker; a new one starts some seconds later',
     async act({ target, random, sleep }) {
       await target.worker.kill();
       const seconds = random.between(0, 5);
@@ -35,7 +35,7 @@ export const FAULTS: readonly Fault[] = [
     weight: 2,
     needs: ['worker', 'temporal'],
     lasts: true,
-    words: 'SIGTERM to the worker; a new one starts when it has ended',
+    description: 'SIGTERM to the worker; a new one starts when it has ended',
     async act({ target }) {
       const { seconds, end, inTime } = await target.worker.drain(DRAIN_MS);
       await target.worker.start();
@@ -48,7 +48,7 @@ export const FAULTS: readonly Fault[] = [
     weight: 2,
     needs: ['another worker'],
     lasts: true,
-    words: 'a second worker for some seconds',
+    description: 'a second worker for some seconds',
     async act({ target, random, sleep }) {
       const another = await target.startAnotherWorker();
       const seconds = random.between(3, 12);
@@ -62,7 +62,7 @@ export const FAULTS: readonly Fault[] = [
     weight: 3,
     needs: ['temporal'],
     lasts: true,
-    words: 'kill -9 of Temporal; it starts again with the same port and database file',
+    description: 'kill -9 of Temporal; it starts again with the same port and database file',
     async act({ target, random, sleep }) {
       await target.temporal.kill();
       const seconds = random.between(0, 4);
@@ -76,7 +76,7 @@ export const FAULTS: readonly Fault[] = [
     weight: 2,
     needs: ['worker', 'temporal', 'another worker'],
     lasts: true,
-    words: 'kill -9 of every process at once (worker, Temporal, all executions); worker and Temporal start again',
+    description: 'kill -9 of every process at once (worker, Temporal, all executions); worker and Temporal start again',
     async act({ target, random, sleep }) {
       const at = now();
       const struck = await target.running();
@@ -95,7 +95,7 @@ export const FAULTS: readonly Fault[] = [
     weight: 5,
     needs: [],
     lasts: false,
-    words: 'kill -9 of the program of one part',
+    description: 'kill -9 of the program of one part',
     act: (tools) => strikeOne(tools, isMain, 'SIGKILL', ['Crashed']),
   },
   {
@@ -103,7 +103,7 @@ export const FAULTS: readonly Fault[] = [
     weight: 3,
     needs: [],
     lasts: false,
-    words: 'SIGTERM to a program, without a request from orrery (preemption)',
+    description: 'SIGTERM to a program, without a request from orrery (preemption)',
     async act(tools) {
       const done = await strikeOne(tools, isMain, 'SIGTERM', ['Preempted']);
       return done?.map((one) => ({ ...one, graceful: true })) ?? null;
@@ -114,7 +114,7 @@ export const FAULTS: readonly Fault[] = [
     weight: 3,
     needs: [],
     lasts: false,
-    words: 'kill -9 of a policy server',
+    description: 'kill -9 of a policy server',
     act: (tools) => strikeOne(tools, ({ role }) => role === 'policy-server', 'SIGKILL', ['DependencyDown']),
   },
   {
@@ -122,7 +122,7 @@ export const FAULTS: readonly Fault[] = [
     weight: 3,
     needs: [],
     lasts: false,
-    words: 'kill -9 of the supervisor of a job',
+    description: 'kill -9 of the supervisor of a job',
     act: (tools) => strikeOne(tools, ({ role }) => role === 'supervisor', 'SIGKILL', ['Crashed']),
   },
   {
@@ -130,7 +130,7 @@ export const FAULTS: readonly Fault[] = [
     weight: 1.5,
     needs: ['stopped program'],
     lasts: true,
-    words: 'SIGSTOP to a program until orrery finds it stalled; then SIGCONT, if it still runs',
+    description: 'SIGSTOP to a program until orrery finds it stalled; then SIGCONT, if it still runs',
     act: stopUntilStalled,
   },
   {
@@ -138,7 +138,7 @@ export const FAULTS: readonly Fault[] = [
     weight: 2,
     needs: ['zombie'],
     lasts: true,
-    words:
+    description:
       'the program of an attempt that a later one has replaced starts again, like a pod on a machine that was cut off',
     act: wakeZombie,
   },
@@ -147,7 +147,7 @@ export const FAULTS: readonly Fault[] = [
     weight: 3,
     needs: [],
     lasts: false,
-    words:
+    description:
       'kill -9 of a trainer, and damage to its newest checkpoint: truncated, a bit flipped, marker removed or torn',
     async act(tools) {
       const { target, random } = tools;
@@ -169,7 +169,7 @@ export const FAULTS: readonly Fault[] = [
     weight: 3,
     needs: [],
     lasts: false,
-    words: 'kill -9 of a program with a journal, and its journal truncated at a random byte',
+    description: 'kill -9 of a program with a journal, and its journal truncated at a random byte',
     async act(tools) {
       const { target, random } = tools;
       const { store } = target;
@@ -187,7 +187,7 @@ export const FAULTS: readonly Fault[] = [
     weight: 3,
     needs: ['pause'],
     lasts: true,
-    words: 'pause by signal or update, and resume some seconds later',
+    description: 'pause by signal or update, and resume some seconds later',
     act: pauseAndResume,
   },
   {
@@ -195,7 +195,7 @@ export const FAULTS: readonly Fault[] = [
     weight: 1.5,
     needs: ['pause'],
     lasts: true,
-    words: 'kill -9 of a program, and a pause while its stage waits for its next attempt',
+    description: 'kill -9 of a program, and a pause while its stage waits for its next attempt',
     async act(tools) {
       const { random } = tools;
       const at = now();
@@ -212,7 +212,7 @@ export const FAULTS: readonly Fault[] = [
     weight: 1.5,
     needs: ['temporal'],
     lasts: false,
-    words: 'the same campaign submitted again under the same id',
+    description: 'the same campaign submitted again under the same id',
     async act({ campaign }) {
       const answer = await campaign.submit();
       const wrong =
@@ -225,7 +225,7 @@ export const FAULTS: readonly Fault[] = [
     weight: 1,
     needs: ['twin', 'temporal'],
     lasts: false,
-    words: 'another campaign with the same spec in the same store',
+    description: 'another campaign with the same spec in the same store',
     async act({ submitTwin }) {
       const twin = await submitTwin();
       return twin === null ? null : [{ target: twin, seen: 'started' }];
@@ -236,7 +236,7 @@ export const FAULTS: readonly Fault[] = [
     weight: 1.5,
     needs: ['disk'],
     lasts: true,
-    words: 'the store is read-only for some seconds',
+    description: 'the store is read-only for some seconds',
     act: ({ target, random, sleep }) =>
       troubleWithDisk(
         random,
@@ -250,7 +250,7 @@ export const FAULTS: readonly Fault[] = [
     weight: 1.5,
     needs: ['disk'],
     lasts: true,
-    words: 'the store is full for some seconds',
+    description: 'the store is full for some seconds',
     act: ({ target, random, sleep }) =>
       troubleWithDisk(
         random,

@@ -50,11 +50,11 @@ export async function injectFaults({
     const at = new Date().toISOString();
     for (const resource of fault.needs) busy.add(resource);
     try {
-      const told = (await fault.act(tools)) ?? [];
-      for (const one of told) record(recordOf(fault, at, ++id, one));
-      done += told.length;
-      if (told.length > 0) caused.set(fault.kind, (caused.get(fault.kind) ?? 0) + 1);
-      return told.length;
+      const results = (await fault.act(tools)) ?? [];
+      for (const one of results) record(recordOf(fault, at, ++id, one));
+      done += results.length;
+      if (results.length > 0) caused.set(fault.kind, (caused.get(fault.kind) ?? 0) + 1);
+      return results.length;
     } finally {
       for (const resource of fault.needs) busy.delete(resource);
     }

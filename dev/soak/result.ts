@@ -44,7 +44,7 @@ export const hasPassed = ({ violations, faults }: Pick<SoakResult, 'violations' 
 /** The result as a page. */
 export function resultPage(result: SoakResult): string {
   const { verdicts, load, faultsByKind, skipped, incidents, violations } = result;
-  const words = new Map(FAULTS.map((fault) => [fault.kind, fault.words]));
+  const descriptions = new Map(FAULTS.map(({ kind, description }) => [kind, description]));
   const facts: readonly (readonly [string, string | number])[] = [
     ['faults', result.faults],
     ['campaigns', result.campaigns],
@@ -65,7 +65,7 @@ export function resultPage(result: SoakResult): string {
       ['fault', 'times', 'description'],
       Object.entries(faultsByKind)
         .toSorted(([, a], [, b]) => b - a)
-        .map(([kind, times]) => [kind, times, words.get(kind) ?? '']),
+        .map(([kind, times]) => [kind, times, descriptions.get(kind) ?? '']),
     ),
     ...(Object.keys(skipped).length === 0
       ? []

@@ -19,7 +19,7 @@ export const STRANGERS: readonly Fault[] = [
     weight: 2,
     needs: ['temporal'],
     lasts: false,
-    words: 'invalid signals to the campaign and to one of its stages',
+    description: 'invalid signals to the campaign and to one of its stages',
     async act({ campaign, random }) {
       if ((await campaign.workflow()) !== 'RUNNING') return null;
       const stages = await campaign.openStages();
@@ -38,7 +38,7 @@ export const STRANGERS: readonly Fault[] = [
     weight: 1,
     needs: ['temporal'],
     lasts: true,
-    words: 'a campaign or a stage with an invalid input; it must fail, and must not be retried for ever',
+    description: 'a campaign or a stage with an invalid input; it must fail, and must not be retried for ever',
     act: startHostile,
   },
   {
@@ -46,7 +46,7 @@ export const STRANGERS: readonly Fault[] = [
     weight: 1,
     needs: ['another worker', 'temporal'],
     lasts: true,
-    words: 'a worker of another installation on the same task queue; it must exit at once',
+    description: 'a worker of another installation on the same task queue; it must exit at once',
     async act({ target }) {
       const end = await target.startStrangeWorker(TURNED_AWAY_MS);
       const code = end?.exitCode ?? 'nothing';
@@ -60,7 +60,7 @@ export const STRANGERS: readonly Fault[] = [
     weight: 2,
     needs: ['manifest'],
     lasts: true,
-    words:
+    description:
       'the manifest of a finished stage is replaced by one with other counts, by that of another stage, or truncated',
     act: swapOne,
   },

@@ -6,7 +6,7 @@ import { RATES } from '../../bench/simulation/failure-model.ts';
 import { createGang, effectiveOf } from '../../bench/simulation/gang.ts';
 import { effectiveRatio, type StageStatus } from '../../spec/index.ts';
 
-/** The machines are simulated, time is skipped; the workflow and its books are the real ones. */
+/** The machines are simulated, time is skipped; the workflow and its accounting are real. */
 test('ten days of RL on nodes that fail: the account of the workflow agrees with what the simulator saw', async () => {
   const policy = { name: 'orrery', resumes: true, classes: true };
   const scenario = { training: BIG_TRAINING, rate: RATES['rsc-1024'], nodes: NODES, spareNodes: 8, policy, seed: 2 };
@@ -30,11 +30,11 @@ test('ten days of RL on nodes that fail: the account of the workflow agrees with
         },
       ],
     });
-    const interruptions = Object.values(gang.books.interruptions).reduce((sum, count) => sum + count, 0);
+    const interruptions = Object.values(gang.timeline.interruptions).reduce((sum, count) => sum + count, 0);
     expect(interruptions).toBeGreaterThan(3);
     expect(status).toMatchObject({ state: 'completed', executions: interruptions + 1, failures: interruptions });
     expect(status.account.seconds.working).toBeCloseTo(10 * 86_400, -1);
-    expect(effectiveRatio(status.account)).toBeCloseTo(effectiveOf(gang.books), 4);
+    expect(effectiveRatio(status.account)).toBeCloseTo(effectiveOf(gang.timeline), 4);
   } finally {
     await close();
   }

@@ -72,15 +72,15 @@ describe('a simulated gang', () => {
         const gang = createGang({ ...everything, training, policy, seed });
         gang.ask(0);
         let now = 0;
-        for (let executions = 0; executions < 30 && !gang.books.finished; executions += 1) {
+        for (let executions = 0; executions < 30 && !gang.timeline.finished; executions += 1) {
           now += 7; // between two executions
           now += gang.execute(now, []).endedAt;
         }
-        expect(wallOf(gang.books)).toBeCloseTo(now, 3);
-        expect(Math.min(...Object.values(gang.books).filter((value) => typeof value === 'number'))).toBeGreaterThan(
+        expect(wallOf(gang.timeline)).toBeCloseTo(now, 3);
+        expect(Math.min(...Object.values(gang.timeline).filter((value) => typeof value === 'number'))).toBeGreaterThan(
           -1e-6,
         );
-        if (gang.books.finished) expect(gang.books.kept).toBeCloseTo(steps * 900, 3);
+        if (gang.timeline.finished) expect(gang.timeline.kept).toBeCloseTo(steps * 900, 3);
       }),
     );
   });
@@ -91,10 +91,10 @@ describe('a simulated gang', () => {
     const live = (resumes: boolean) => {
       const gang = createGang({ ...everything, training, policy: { name: '', resumes, classes: true }, seed: 3 });
       let now = 0;
-      for (let executions = 0; executions < 200 && !gang.books.finished; executions += 1) {
+      for (let executions = 0; executions < 200 && !gang.timeline.finished; executions += 1) {
         now += gang.execute(now, []).endedAt;
       }
-      return gang.books;
+      return gang.timeline;
     };
     expect(live(true).finished).toBe(true);
     expect(effectiveOf(live(true))).toBeGreaterThan(effectiveOf(live(false)));

@@ -25,14 +25,14 @@ const aMachine = (facts: Partial<MachineFacts> = {}): MachineFacts => ({
 describe('a machine', () => {
   it('of the right kind is not refused', () => expect(refusalOf(aMachine())).toBeNull());
 
-  it.each<{ name: string; facts: Partial<MachineFacts>; words: RegExp }>([
-    { name: 'without Linux', facts: { platform: 'darwin' }, words: /needs Linux, and this is darwin/ },
-    { name: 'of another architecture', facts: { arch: 's390x' }, words: /x64 or arm64, and this is s390x/ },
-    { name: 'without root', facts: { isRoot: false }, words: /needs root .*sudo/ },
-    { name: 'without Go', facts: { go: null }, words: /Go 1\.26 or newer/ },
-    { name: 'without apt-get', facts: { apt: false }, words: /needed, by their names in Debian: runc/ },
-    { name: 'with too long a path', facts: { folder: `/${'a'.repeat(80)}` }, words: /ORRERY_CLUSTER/ },
-  ])('$name is refused in words', ({ facts, words }) => expect(refusalOf(aMachine(facts))).toMatch(words));
+  it.each<{ name: string; facts: Partial<MachineFacts>; message: RegExp }>([
+    { name: 'without Linux', facts: { platform: 'darwin' }, message: /needs Linux, and this is darwin/ },
+    { name: 'of another architecture', facts: { arch: 's390x' }, message: /x64 or arm64, and this is s390x/ },
+    { name: 'without root', facts: { isRoot: false }, message: /needs root .*sudo/ },
+    { name: 'without Go', facts: { go: null }, message: /Go 1\.26 or newer/ },
+    { name: 'without apt-get', facts: { apt: false }, message: /needed, by their names in Debian: runc/ },
+    { name: 'with too long a path', facts: { folder: `/${'a'.repeat(80)}` }, message: /ORRERY_CLUSTER/ },
+  ])('$name is refused with the reason', ({ facts, message }) => expect(refusalOf(aMachine(facts))).toMatch(message));
 
   it('needs no Go once everything is built', () => expect(refusalOf(aMachine({ go: null, built: true }))).toBeNull());
 });

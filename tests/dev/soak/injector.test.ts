@@ -9,7 +9,7 @@ import type { Target } from '../../../dev/soak/target.ts';
 /** Rows of a table of our own: what is looked at here is the drawing, which knows neither faults nor executors. */
 const row = (kind: string, change: Partial<Fault> = {}): Fault => ({
   kind,
-  words: kind,
+  description: kind,
   weight: 1,
   needs: [],
   lasts: false,
@@ -108,8 +108,8 @@ test('when the round is over, no more faults are caused and lasting ones are awa
 
 test('the table has every kind once, with a description', () => {
   expect(new Set(FAULTS.map(({ kind }) => kind)).size).toBe(FAULTS.length);
-  for (const { words, weight } of FAULTS) {
-    expect(words).not.toBe('');
+  for (const { description, weight } of FAULTS) {
+    expect(description).not.toBe('');
     expect(weight).toBeGreaterThan(0);
   }
 });
