@@ -16,8 +16,8 @@ export default defineConfig({
   test: {
     include: chosen,
     exclude: [...configDefaults.exclude, ...others],
-    // Programs of the project start Python and Temporal themselves: more workers than cores only make them wait for each other.
-    // Tests on the cluster stop parts of it that all of them need.
+    // Programs of the project start Python and Temporal themselves: more workers than cores only make them wait for
+    // each other. Tests on the cluster stop parts of it that all of them need.
     maxWorkers: cluster ? 1 : 2,
     testTimeout: 60_000,
     hookTimeout: 60_000,

@@ -1,8 +1,8 @@
 type Graph = ReadonlyMap<string, ReadonlySet<string>>;
 
 /**
- * Finds circles in a graph: a shortest one for each point on a circle, without circles that share a point with an earlier one. The list is
- * empty only when the graph has no circle.
+ * Finds circles in a graph: a shortest one for each point on a circle, without circles that share a point with an
+ * earlier one. The list is empty only when the graph has no circle.
  * @returns paths that end with their first point
  */
 export function circles(edges: Iterable<readonly [from: string, to: string]>): string[][] {

@@ -30,8 +30,9 @@ const LOADERS: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * Every import of one file: `import`, `export ... from`, `import()`, `require` and its kind, types as `import('...').Name`, augmented
- * modules, and `/// <reference>`. `import { type A } from` counts as a full import: with `verbatimModuleSyntax` it loads the module.
+ * Every import of one file: `import`, `export ... from`, `import()`, `require` and its kind, types as
+ * `import('...').Name`, augmented modules, and `/// <reference>`. `import { type A } from` counts as a full import:
+ * with `verbatimModuleSyntax` it loads the module.
  * @param path - its extension selects the language
  * @throws SyntaxError naming the file when it does not parse
  */

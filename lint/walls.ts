@@ -1,6 +1,7 @@
 /**
- * The import rules of the project: what each folder may import, and why. `npm run lint` enforces them, and `npm run docs` writes them into
- * docs/architecture.md. Everything else is forbidden: a new folder needs a row, and a new import needs an entry. Unused entries are errors too.
+ * The import rules of the project: what each folder may import, and why. `npm run lint` enforces them, and `npm run
+ * docs` writes them into docs/architecture.md. Everything else is forbidden: a new folder needs a row, and a new import
+ * needs an entry. Unused entries are errors too.
  *
  * A row is a folder or a single file. A file belongs to the longest row that contains it. Tests may import anything.
  */

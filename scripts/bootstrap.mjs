@@ -1,7 +1,8 @@
 /**
- * Entry point of `npm run demo`, `npm test`, `npm run setup`, `npm run worker` and others. It runs on a bare clone, under any Node >= 20, so it
- * is plain JavaScript without dependencies. It runs `npm ci` if node_modules is missing or differs from package-lock.json. Then it runs
- * `scripts/<what>.ts`, or `<what>.ts` beside package.json, under the Node that the project pins (npm package `node`).
+ * Entry point of `npm run demo`, `npm test`, `npm run setup`, `npm run worker` and others. It runs on a bare clone,
+ * under any Node >= 20, so it is plain JavaScript without dependencies. It runs `npm ci` if node_modules is missing or
+ * differs from package-lock.json. Then it runs `scripts/<what>.ts`, or `<what>.ts` beside package.json, under the Node
+ * that the project pins (npm package `node`).
  *
  *     node scripts/bootstrap.mjs demo --seed 1
  */
@@ -62,7 +63,10 @@ function install() {
   }
 }
 
-/** Runs the script and exits as it exits. Ctrl-C reaches the script directly, so SIGINT is ignored here; SIGTERM and SIGHUP are forwarded. */
+/**
+ * Runs the script and exits as it exits. Ctrl-C reaches the script directly, so SIGINT is ignored here; SIGTERM and
+ * SIGHUP are forwarded.
+ */
 function runUnderPinnedNode(script, args) {
   const child = spawn(pinnedNode, [script, ...args], {
     cwd: project,

@@ -21,7 +21,8 @@ export const addressesIn = (printed: string): string[] =>
 /** Creates the bridge, or keeps an existing one. */
 export async function ensureBridge(settings: ClusterSettings): Promise<void> {
   const bridge = bridgeOf(settings);
-  await execa('ip', ['link', 'add', bridge, 'type', 'bridge'], { reject: false }); // It may exist, even without its address.
+  // It may exist, even without its address.
+  await execa('ip', ['link', 'add', bridge, 'type', 'bridge'], { reject: false });
   if (!(await machineAddresses()).includes(addressOf(settings)))
     await execa('ip', ['address', 'add', `${addressOf(settings)}/24`, 'dev', bridge]);
   await execa('ip', ['link', 'set', bridge, 'up']);

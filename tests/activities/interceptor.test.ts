@@ -44,7 +44,10 @@ describe.concurrent.each(Object.entries(activities))('the activity %s', (_name, 
 
   test('fails in a way that Temporal understands', async () => {
     const { act } = environment();
-    const unreadable = new Proxy({}, { get: () => { throw diskFull(); }, ownKeys: () => { throw diskFull(); } }); // biome-ignore format: one line
+    const refuse = () => {
+      throw diskFull();
+    };
+    const unreadable = new Proxy({}, { get: refuse, ownKeys: refuse });
     const running = act.run(activity as Act, unreadable);
     await expect(running).rejects.toBeInstanceOf(ApplicationFailure);
     await expect(running).rejects.toMatchObject({ type: 'DependencyDown', nonRetryable: false });

@@ -40,6 +40,7 @@ test.skipIf(withoutStrace !== null)(
     expect(progress).toMatchObject({ done: 16, total: 16 });
     const written = readFileSync(trace, 'utf8').match(/rename\(.*progress\/00000\.json"/g) ?? [];
     expect(written.length).toBeGreaterThan(0);
-    expect(written.length).toBeLessThan(6); // each takes 3 s: in the 4 s of work two began, and the last report is written at the end
+    // Each report takes 3 s, so two begin during the 4 s of work. The last one is written at the end.
+    expect(written.length).toBeLessThan(6);
   },
 );

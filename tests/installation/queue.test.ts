@@ -69,7 +69,8 @@ test('no message releases a queue, and none makes a task fail', async () => {
   const record = client.workflow.getHandle(queueOwnerId('messages'));
   await record.cancel();
   for (const signal of ['release', 'stageChanged', '__temporal_workflow_x']) {
-    await record.signal(signal, { store: other.store }).catch(() => undefined); // reserved names are refused by Temporal
+    // Temporal refuses the reserved name.
+    await record.signal(signal, { store: other.store }).catch(() => undefined);
   }
   expect(await claimQueue(client, 'messages', other)).toMatchObject({ kind: 'taken', holder: { store: store.store } });
   const { status, historyLength } = await record.describe();

@@ -14,8 +14,8 @@ const PROBLEMS: Problem[] = [
 ];
 
 /**
- * The greedy completion is right, after a restart. Samples of the hard benchmark cannot be judged; those of the easy one
- * are wrong.
+ * The greedy completion is right, after a restart. Samples of the hard benchmark cannot be judged; those of the easy
+ * one are wrong.
  */
 const reply: Reply = ({ prompt, temperature }) => {
   const hard = prompt.includes('20');

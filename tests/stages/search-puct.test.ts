@@ -46,8 +46,8 @@ describe('PUCT', () => {
 });
 
 /**
- * Slow and independent: selection with leaves in flight, written from the description. For every child it walks the whole
- * tree below it to count the virtual losses and to see whether anything is left to select.
+ * Slow and independent: selection with leaves in flight, written from the description. For every child it walks the
+ * whole tree below it to count the virtual losses and to see whether anything is left to select.
  */
 function slowSelect(tree: SearchTree, c: number, inFlight: readonly number[]): number | null {
   const childrenOf = (id: number) => tree.nodes.filter(({ parent }) => parent === id);

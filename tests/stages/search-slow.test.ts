@@ -7,8 +7,8 @@ import { type Candidate, type Oracle, type SearchLimits, search } from '../../st
 import { grow, INITIAL_TREE } from '../../stages/search/tree.ts';
 
 /**
- * The whole search again, slow and independent. It keeps only a list of evaluations, and computes visits and values from
- * all of them whenever it needs one. Written from the description in docs/search.md.
+ * The whole search again, slow and independent. It keeps only a list of evaluations, and computes visits and values
+ * from all of them whenever it needs one. Written from the description in docs/search.md.
  */
 
 interface SlowNode {

@@ -1,6 +1,6 @@
 /**
- * A fake of the verifier's line protocol for tests of what happens when it goes wrong. `right` is what a completion says of itself;
- * other words make the fake misbehave. The first argument is a file that counts the starts.
+ * A fake of the verifier's line protocol for tests of what happens when it goes wrong. `right` is what a completion
+ * says of itself; other words make the fake misbehave. The first argument is a file that counts the starts.
  */
 import { spawn } from 'node:child_process';
 import { appendFileSync, readFileSync, writeFileSync } from 'node:fs';

@@ -1,11 +1,12 @@
 /**
- * A verifier program that goes wrong: the real one behind it judges, this one stands in between. Started as an interpreter is
- * (`-m orrery_trainers.verdicts.verifier --domain X`), by a script of the test, with in its environment
+ * A verifier program that misbehaves: it stands between the stage and the real verifier, which gives the verdicts. The
+ * stage starts it like an interpreter (`-m orrery_trainers.verdicts.verifier --domain X`). Its environment:
  *
- * - `UNRULY_PYTHON`: the interpreter of the real one
- * - `UNRULY_STARTS`: file that counts the starts, a byte each
- * - `UNRULY`: what to do in each start, separated by commas; the last holds for all that follow:
- *   `obey`, `shuffle` (answers in another order), `die N`, `hang N`, `babble N`, `repeat N` (an answer twice) at the N-th request of the start
+ * - `UNRULY_PYTHON`: the interpreter of the real verifier
+ * - `UNRULY_STARTS`: a file that gets one byte for each start
+ * - `UNRULY`: the behaviour of each start, separated by commas; the last entry holds for all later starts. `obey`;
+ *   `shuffle` (answers in another order); `die N`, `hang N`, `babble N` or `repeat N` (an answer twice) at the N-th
+ *   request of the start
  */
 import { spawn } from 'node:child_process';
 import { appendFileSync, readFileSync } from 'node:fs';
@@ -46,7 +47,7 @@ createInterface({ input: real.stdout }).on('line', (line) => {
   }, 5);
 });
 
-// Killed together with it, as the real one would be with its judges.
+// The real verifier ends together with this process, like its judges do.
 process.once('SIGTERM', () => real.kill('SIGKILL'));
 
 function end(words) {

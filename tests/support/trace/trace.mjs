@@ -1,5 +1,6 @@
 // Notes which files this process loads: modules by a hook of Node, files that it reads by names in `node:fs`.
-// `node --import tests/support/trace/trace.mjs`; the notes go to `ORRERY_TRACE/<pid>`, after a first line with the stage file.
+// `node --import tests/support/trace/trace.mjs`; the notes go to `ORRERY_TRACE/<pid>`, after a first line with the
+// stage file.
 import fs from 'node:fs';
 import { registerHooks, syncBuiltinESMExports } from 'node:module';
 import { fileURLToPath } from 'node:url';
