@@ -3,6 +3,7 @@ import { checkpointCost } from './checkpoint-cost.ts';
 import { deadTime } from './dead-time.ts';
 import { ettr } from './ettr.ts';
 import { history } from './history.ts';
+import { kubernetesConnections } from './kubernetes-connections.ts';
 import { kubernetesDeadTime } from './kubernetes-dead-time.ts';
 import { kubernetesLoad } from './kubernetes-load.ts';
 import { overhead } from './overhead.ts';
@@ -24,6 +25,7 @@ export const BENCHMARKS: readonly Benchmark[] = [
   ettr,
   kubernetesDeadTime,
   kubernetesLoad,
+  kubernetesConnections,
   searchDriver,
   searchKill,
   searchBeside,

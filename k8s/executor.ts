@@ -23,7 +23,7 @@ export interface KubernetesExecutorOptions {
   readonly client?: KubeClient;
 }
 
-/** Disposing it closes its watches. */
+/** Disposing it closes its watches, and the connections of a client that it made itself. */
 export interface KubernetesExecutor extends Executor, Disposable {
   readonly client: KubeClient;
 }
@@ -37,8 +37,9 @@ export function createKubernetesExecutor({
   settings,
   store,
   log,
-  client = createKubeClient(settings.namespace, settings.context),
+  client: given,
 }: KubernetesExecutorOptions): KubernetesExecutor {
+  const client = given ?? createKubeClient(settings.namespace, settings.context);
   const cluster = new LazyCluster({ client, settings, store, log });
   return {
     client,
@@ -75,7 +76,10 @@ export function createKubernetesExecutor({
     // A cluster may grow, so a job that does not fit now is a matter of capacity.
     refuse: () => null,
     capacity: createShortage(client, settings, log),
-    [Symbol.dispose]: () => cluster[Symbol.dispose](),
+    [Symbol.dispose]() {
+      cluster[Symbol.dispose]();
+      if (given === undefined) void client[Symbol.asyncDispose]();
+    },
   };
 }
 

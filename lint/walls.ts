@@ -72,7 +72,7 @@ export const WALLS: Walls = walls({
       'k8s/manifests/labels.ts': 'selects only our own objects',
       'k8s/status/seen-pod.ts': 'keeps the last state of pods',
     },
-    packages: ['@kubernetes/client-node', 'node:events', 'node:stream', 'node:timers', 'p-timeout'],
+    packages: ['@kubernetes/client-node', 'node:events', 'node:stream', 'node:timers', 'node:util', 'p-timeout'],
   },
   'k8s/api/objects.ts': {
     holds: 'types of objects, and small readers',
@@ -702,12 +702,14 @@ export const WALLS: Walls = walls({
       'stages/runtime': { why: 'seeded randomness', files: ['random.ts'] },
       'stages/runtime/context.ts': { why: 'the interface of a program', typesOnly: true },
       'stages/search': { why: 'measures a search', files: ['program.ts'] },
+      k8s: { why: 'measures its requests', files: ['index.ts'] },
       store: 'reads results',
       'tests/support': 'a worker, a cluster and a Temporal to measure',
       worker: { why: 'the workflows as a worker runs them', files: ['bundle.ts'] },
       workflows: 'runs them',
     },
     packages: [
+      '@kubernetes/client-node',
       '@temporalio/activity',
       '@temporalio/client',
       '@temporalio/proto',

@@ -13,6 +13,7 @@ export type KubeClient = ReturnType<typeof createKubeClient>;
  * is a `KubeError`.
  * @param context - of the kubeconfig (`KUBECONFIG`, `~/.kube/config`, else the service account of this pod); by default
  *   the current one
+ * @returns its requests share connections, until it is disposed
  */
 export function createKubeClient(namespace: string, context?: string) {
   const connection = connect(namespace, context);
@@ -25,5 +26,6 @@ export function createKubeClient(namespace: string, context?: string) {
     ...listRequests(connection),
     ...watchRequests(connection),
     ...podStreams(connection),
+    [Symbol.asyncDispose]: () => connection.config[Symbol.asyncDispose](),
   };
 }

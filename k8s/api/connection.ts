@@ -3,11 +3,11 @@ import {
   CoreV1Api,
   CustomObjectsApi,
   createConfiguration,
-  KubeConfig,
   type RequestContext,
   ServerConfiguration,
 } from '@kubernetes/client-node';
 import { KubeError } from './errors.ts';
+import { KeepAliveConfig } from './keep-alive.ts';
 
 /** A request that takes longer counts as lost. */
 const REQUEST_MS = 30_000;
@@ -15,7 +15,7 @@ const REQUEST_MS = 30_000;
 /** The client library, set up for one namespace of one cluster. */
 export interface Connection {
   readonly namespace: string;
-  readonly config: KubeConfig;
+  readonly config: KeepAliveConfig;
   readonly batch: BatchV1Api;
   readonly core: CoreV1Api;
   readonly custom: CustomObjectsApi;
@@ -31,7 +31,7 @@ export interface Connection {
  * @throws KubeError when there is no such context
  */
 export function connect(namespace: string, context?: string): Connection {
-  const config = new KubeConfig();
+  const config = new KeepAliveConfig();
   config.loadFromDefault();
   if (context !== undefined) config.setCurrentContext(context);
   const cluster = config.getCurrentCluster();
