@@ -56,17 +56,22 @@ export async function* watchJob(cluster: Cluster, name: string, signal: AbortSig
   }
 }
 
-/** The last observation of a Job, once the ends of its pods are known too. Saves their logs. */
+/**
+ * The last observation of a Job, once the ends of its pods are known too. Saves their logs if the Job failed: its result
+ * says nothing about it, and its pods may be gone when a person looks. What is worth keeping of a success is in its
+ * parts, and its pods are kept for a while.
+ */
 async function finalObservation(
   cluster: Cluster,
   job: Job,
   isFailed: boolean,
   signal: AbortSignal,
 ): Promise<JobObservation> {
-  const { client, store, log } = cluster;
+  const { client, store, settings, log } = cluster;
   if (isFailed) await fetchPods(cluster, job, signal);
   else await waitForPods(cluster, job);
   const { observation, snapshot } = await cluster.statusOf(job);
+  if (!isFailed && settings.keepLogs === 'failures') return observation;
   const keeping = saveLogs(client, store, job, snapshot.pods, log);
   // The logs of a successful job block nothing.
   if (isFailed) await Promise.race([keeping, sleep(SAVE_LOGS_MS)]);

@@ -129,6 +129,12 @@ const Settings = z.strictObject({
     .describe(
       'Whether to check the capacity of the nodes before each stage, if the worker may list nodes. A stage that fits on no node is not submitted. Switch it off when an autoscaler adds nodes for waiting pods.',
     ),
+  keepLogs: z
+    .enum(['failures', 'all'])
+    .default('failures')
+    .describe(
+      'Which executions leave their logs in the store. The logs of failed and stopped ones are always kept. Those of successful ones are in the cluster as long as their pods; all: they are copied too, which costs a request for each container.',
+    ),
   limits: z
     .strictObject({
       pendingSeconds: seconds(10, 1800).describe(

@@ -69,14 +69,14 @@ const stillRunningHint = (id: string): string =>
 
 const interrupted = (id: string): CommandError => new CommandError(EXIT.interrupted, stillRunningHint(id));
 
-/** Logs from the pods of a cluster: for `--follow`, and where the store has no log files. */
+/** Prints logs from the pods of a cluster: for `--follow`, and where the store has no log files. @returns how many lines */
 async function podLogs(
   client: Client,
   id: string,
   names: readonly string[],
   follow: boolean,
   signal: AbortSignal,
-): Promise<void> {
+): Promise<number> {
   const stopFollowing = new AbortController();
   const printer = await podPrinter(follow, AbortSignal.any([signal, stopFollowing.signal]));
   do {
@@ -89,7 +89,7 @@ async function podLogs(
   } while (follow && !signal.aborted && (await anyRuns(client, id, names)));
   if (follow) await sleepOrAborted(LAST_LINES_MS, signal);
   if (follow) stopFollowing.abort();
-  await printer.finish();
+  return await printer.finish();
 }
 
 async function logs(id: string, stage: string | undefined, options: { follow?: true }): Promise<ExitCode> {
@@ -119,8 +119,13 @@ async function printLogs(
       return key === null || attempt === null ? [] : logFiles({ key, attempt });
     });
     if (runsInCluster() && (follow || files.length === 0)) {
-      await podLogs(client, id, stages, follow, signal);
-      return EXIT.ok;
+      const lines = await podLogs(client, id, stages, follow, signal);
+      if (lines > 0 || follow) return EXIT.ok;
+      throw new CommandError(
+        EXIT.missing,
+        `there are no logs of ${stages.join(', ')} of campaign ${id}: the store keeps those of failures, and the cluster has no pods of it that printed anything`,
+        'the stage did not run, was reused, or its pods were removed (limits.keepFinishedSeconds, keepLogs: docs/kubernetes.md)',
+      );
     }
     await printNew(files, offsets);
     if (!follow && offsets.size === 0) {

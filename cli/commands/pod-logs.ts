@@ -7,8 +7,8 @@ export const runsInCluster = (): boolean => process.env.ORRERY_EXECUTOR === 'kub
 export interface PodPrinter {
   /** Starts to print one execution. Further calls for the same execution do nothing. */
   print(stage: string, execution: StageExecution): void;
-  /** Resolves when every log has been read to its end. */
-  finish(): Promise<void>;
+  /** Resolves when every log has been read to its end. @returns the number of printed lines */
+  finish(): Promise<number>;
 }
 
 /**
@@ -20,10 +20,12 @@ export async function podPrinter(follow: boolean, signal: AbortSignal): Promise<
   const settings = readKubernetesSettings(process.env.ORRERY_KUBERNETES);
   const client = createKubeClient(settings.namespace, settings.context);
   const printing = new Map<string, Promise<void>>();
+  let lines = 0;
 
   async function printAll(stage: string, execution: StageExecution): Promise<void> {
     for await (const { part, container, text } of podLines(client, execution, follow, signal)) {
       console.log(`${stage} ${part} ${container} | ${text}`);
+      lines += 1;
     }
   }
   return {
@@ -33,6 +35,7 @@ export async function podPrinter(follow: boolean, signal: AbortSignal): Promise<
     },
     async finish() {
       await Promise.all(printing.values());
+      return lines;
     },
   };
 }
