@@ -10,8 +10,9 @@ import { z } from 'zod';
 import { CommandError, EXIT, errorMessage } from '../config/command-errors.ts';
 import { connectionSettings } from '../config/connect.ts';
 import { orreryCommand } from '../config/printed-commands.ts';
-import { decoded, type RawDescription, rawDescription, statusName } from '../installation/index.ts';
-import { CampaignStatus, Progress, type StageState, type StageStatus } from '../spec/index.ts';
+import { decoded, type RawDescription, rawDescription, statusName } from '../installation/workflows.ts';
+import { Progress } from '../spec/progress.ts';
+import { CampaignStatus, type StageState, type StageStatus } from '../spec/status.ts';
 
 /** What the CLI knows of a campaign. */
 export interface CampaignView {

@@ -1,18 +1,9 @@
 import { styleText } from 'node:util';
 import prettyMilliseconds from 'pretty-ms';
-import {
-  accountAt,
-  type CampaignStatus,
-  describeSearchMetrics,
-  effectiveRatio,
-  etaSeconds,
-  type Progress,
-  type StageState,
-  type StageStatus,
-  sumAccounts,
-  TimeKind,
-  visibleText,
-} from '../spec/index.ts';
+import { effectiveRatio, sumAccounts, TimeKind } from '../spec/account.ts';
+import { describeSearchMetrics, etaSeconds, type Progress } from '../spec/progress.ts';
+import { accountAt, type CampaignStatus, type StageState, type StageStatus } from '../spec/status.ts';
+import { visibleText } from '../spec/text.ts';
 import type { CampaignView } from './campaigns.ts';
 
 /**

@@ -1,6 +1,7 @@
 import { CommanderError } from 'commander';
 import type { z } from 'zod';
-import { InvalidInputError, parseOrRefuse, visibleText } from '../spec/index.ts';
+import { InvalidInputError, parseOrRefuse } from '../spec/errors.ts';
+import { visibleText } from '../spec/text.ts';
 
 /** Exit codes of the CLI and the scripts. 65, 66, 69 and 73 are from sysexits.h. docs/cli.md documents them. */
 export const EXIT = {

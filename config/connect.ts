@@ -1,6 +1,6 @@
 import { type Client, Connection, Client as TemporalClient } from '@temporalio/client';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
-import { DEFAULT_TASK_QUEUE, TaskQueueName } from '../installation/index.ts';
+import { DEFAULT_TASK_QUEUE, TaskQueueName } from '../installation/queue.ts';
 import { CommandError, EXIT, errorMessage } from './command-errors.ts';
 import { DEFAULT_TEMPORAL_PORT, temporalPort } from './ports.ts';
 import { type RememberedServer, rememberedServer } from './remembered.ts';

@@ -1,8 +1,8 @@
 import { mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { z } from 'zod';
-import { TaskQueueName } from '../installation/index.ts';
-import { parseOrRefuse } from '../spec/index.ts';
+import { TaskQueueName } from '../installation/queue.ts';
+import { parseOrRefuse } from '../spec/errors.ts';
 import { inOrrery } from './paths.ts';
 
 /**

@@ -249,7 +249,7 @@ export const WALLS: Walls = walls({
   },
   installation: {
     holds: 'which store owns which task queue; parsed descriptions of workflows ([queues](temporal.md#task-queues))',
-    publicFiles: ['index.ts'],
+    publicFiles: ['index.ts', 'queue.ts', 'workflows.ts'],
     imports: { store: 'the id of the store' },
     packages: ['@temporalio/client', 'node:fs', 'node:os', 'node:path', 'node:timers', 'zod'],
   },

@@ -9,6 +9,7 @@ import { Name } from './names.ts';
 import { DomainRef, Policy } from './policy.ts';
 import { SPEC_LIMITS } from './spec-limits.ts';
 import { STAGE_CONFIGS, searchTraces, selfEvaluations, WrongBranches } from './stages/index.ts';
+import { UNTIL } from './until.ts';
 
 /**
  * A variant to compare within the campaign. It sets how the training set is made; everything else is the same for all
@@ -33,9 +34,6 @@ export const Arm = z.strictObject({
 export type Arm = z.infer<typeof Arm>;
 
 const Stages = z.strictObject(STAGE_CONFIGS).prefault({});
-
-/** Stages of an arm after which a campaign may end, in the order of the recipe. */
-export const UNTIL = ['linearise', 'rewrite', 'sft', 'curriculum', 'rl'] as const;
 
 /** A campaign: one spec, from search to report. */
 export const CampaignSpec = withRules(

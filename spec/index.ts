@@ -31,3 +31,4 @@ export * from './stages/index.ts';
 export * from './status.ts';
 export * from './system-errors.ts';
 export * from './text.ts';
+export * from './until.ts';

@@ -1,5 +1,6 @@
-import { type CampaignSpec, UNTIL } from './campaign.ts';
+import type { CampaignSpec } from './campaign.ts';
 import type { StageKind } from './stages/kinds.ts';
+import { UNTIL } from './until.ts';
 
 /** A planned stage of a campaign: its name, kind and arm, and the stages that it reads. */
 export interface StageSlot {

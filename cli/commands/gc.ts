@@ -1,22 +1,11 @@
-import type { Command } from 'commander';
 import { EXIT, type ExitCode } from '../../config/command-errors.ts';
 import { withClient } from '../../config/connect.ts';
-import { finishWith } from '../../config/exit.ts';
 import { homePath, PROJECT, storePath, VENV_PYTHON } from '../../config/paths.ts';
 import { describeSubject, type Reconciliation, reconcile, temporalOwners } from '../../reconciler/index.ts';
 import { chooseExecutor } from '../../worker/executors.ts';
 
 /** `gc`: runs now the clean-up that workers run every few minutes, and prints what it did and why. */
-export function addGcCommand(program: Command): void {
-  program
-    .command('gc')
-    .description('remove what killed processes left: temporary files, stale claims, orphaned jobs and processes')
-    .option('-n, --dry-run', 'print what would be done, and do nothing')
-    .option('--json', 'answer as JSON')
-    .action(finishWith(runGc));
-}
-
-async function runGc({ dryRun = false, json }: { dryRun?: boolean; json?: true }): Promise<ExitCode> {
+export async function gc({ dryRun = false, json }: { dryRun?: boolean; json?: true }): Promise<ExitCode> {
   const [store, home] = [storePath(), homePath()];
   const log = { info() {}, warn: (facts: object, message: string) => console.error(`orrery: ${message}`, facts) };
   const local = { home, store, projectRoot: PROJECT, python: VENV_PYTHON, log };

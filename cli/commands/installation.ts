@@ -1,8 +1,6 @@
 import type { Client } from '@temporalio/client';
-import type { Command } from 'commander';
 import { CommandError, EXIT, type ExitCode } from '../../config/command-errors.ts';
 import { type ConnectionSettings, connectionSettings, withClient } from '../../config/connect.ts';
-import { finishWith } from '../../config/exit.ts';
 import { storePath } from '../../config/paths.ts';
 import { quoted } from '../../config/printed-commands.ts';
 import {
@@ -22,32 +20,11 @@ const MAX_LISTED = 1000;
 const MAX_NAMED = 5;
 
 /** `list`, `queue` and `env`: this installation and its task queue on Temporal. */
-export function addInstallationCommands(program: Command): void {
-  program
-    .command('list')
-    .description("list the open campaigns on this installation's task queue")
-    .option('--json', 'answer as JSON')
-    .action(finishWith(list));
-  const queue = program.command('queue').description("show which store owns this installation's task queue");
-  queue
-    .command('show', { isDefault: true })
-    .description('show which store owns the queue, since when, and what uses it')
-    .option('--json', 'answer as JSON')
-    .action(finishWith(show));
-  queue
-    .command('release')
-    .description('release the queue, so that a worker of another store can take it')
-    .option('--force', 'release it even when a worker polls it or campaigns are open on it; the next store gets them')
-    .action(finishWith(release));
-  program
-    .command('env')
-    .description('print the variables that point temporal, tctl and orrery at this Temporal: `eval "$(orrery env)"`')
-    .action(
-      finishWith(async () => {
-        console.log(environmentLines(connectionSettings()).join('\n'));
-        return EXIT.ok;
-      }),
-    );
+
+/** `env`. */
+export async function printEnvironment(): Promise<ExitCode> {
+  console.log(environmentLines(connectionSettings()).join('\n'));
+  return EXIT.ok;
 }
 
 /** Pure. `tctl` reads variables of its own. */
@@ -65,7 +42,7 @@ export function environmentLines({
   }).map(([name, value]) => `export ${name}=${quoted(value)}`);
 }
 
-async function list({ json }: { json?: true }): Promise<ExitCode> {
+export async function list({ json }: { json?: true }): Promise<ExitCode> {
   const { taskQueue } = connectionSettings();
   const campaigns = await withClient(async (client) => {
     const open: { id: string; startedAt: string | null }[] = [];
@@ -81,7 +58,7 @@ async function list({ json }: { json?: true }): Promise<ExitCode> {
   return EXIT.ok;
 }
 
-async function show({ json }: { json?: true }): Promise<ExitCode> {
+export async function showQueue({ json }: { json?: true }): Promise<ExitCode> {
   const settings = connectionSettings();
   const { taskQueue } = settings;
   const path = storePath();
@@ -104,7 +81,7 @@ async function show({ json }: { json?: true }): Promise<ExitCode> {
   return EXIT.ok;
 }
 
-async function release({ force }: { force?: true }): Promise<ExitCode> {
+export async function releaseOwnQueue({ force }: { force?: true }): Promise<ExitCode> {
   const settings = connectionSettings();
   const { taskQueue } = settings;
   return withClient(async (client) => {

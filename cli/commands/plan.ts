@@ -1,9 +1,7 @@
 import { createReadStream, statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { createInterface } from 'node:readline';
-import type { Command } from 'commander';
 import { CommandError, EXIT, type ExitCode, errorMessage } from '../../config/command-errors.ts';
-import { finishWith } from '../../config/exit.ts';
 import { PROJECT } from '../../config/paths.ts';
 import { ENGINES, type ProblemCounts, planOf, type Qualification, unsupportedIn } from '../../planner/index.ts';
 import type { CampaignSpec, ProblemFile } from '../../spec/index.ts';
@@ -21,20 +19,7 @@ interface PlanOptions {
 }
 
 /** `plan`: forecasts what a campaign will need. Starts nothing. */
-export function addPlanCommand(program: Command): void {
-  program
-    .command('plan <file>')
-    .description(
-      'forecast pods, GPUs, memory and time of every stage; exits with 0 when every stage fits and can run, else with 1',
-    )
-    .option('--cluster', 'show which nodes of the cluster in KUBECONFIG qualify, and why the others do not')
-    .option('--settings <file>', 'settings of the cluster (default: ORRERY_KUBERNETES)')
-    .option('--forecast', 'print only the forecast, even for what the trainers of this version cannot run')
-    .option('--json', 'answer as JSON')
-    .action(finishWith(plan));
-}
-
-async function plan(file: string, options: PlanOptions): Promise<ExitCode> {
+export async function plan(file: string, options: PlanOptions): Promise<ExitCode> {
   // People plan before they have all of the data.
   const { spec } = await readCampaignFile(file, { dataFiles: 'optional', engines: 'optional' });
   const architecture = await architectureOf(spec);

@@ -1,7 +1,5 @@
-import type { Command } from 'commander';
 import { stringify } from 'yaml';
 import { CommandError, EXIT, type ExitCode } from '../../config/command-errors.ts';
-import { finishWith } from '../../config/exit.ts';
 import { readCampaignFile } from '../campaign-file.ts';
 import { draftJobs } from '../drafts.ts';
 import { settingsFile } from '../kubernetes-settings.ts';
@@ -15,16 +13,7 @@ interface RenderOptions {
 const UNKNOWN_UID = '00000000-0000-0000-0000-000000000000';
 
 /** `render`: the objects that the executor would send to Kubernetes. */
-export function addRenderCommand(program: Command): void {
-  program
-    .command('render <file>')
-    .description('print the Kubernetes objects of every stage as YAML; nothing is sent')
-    .option('--stage <name>', 'only the objects of this stage')
-    .option('--settings <file>', 'settings of the cluster (default: ORRERY_KUBERNETES)')
-    .action(finishWith(render));
-}
-
-async function render(file: string, options: RenderOptions): Promise<ExitCode> {
+export async function render(file: string, options: RenderOptions): Promise<ExitCode> {
   const { spec } = await readCampaignFile(file, { dataFiles: 'optional', engines: 'optional' });
   const path = settingsFile(options.settings);
   if (path === null) {

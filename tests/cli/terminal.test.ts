@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs';
+import { copyFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { inProject } from '../../config/paths.ts';
@@ -19,9 +19,10 @@ const start = (workflowId: string) =>
   bench.client.workflow.start('campaign', { taskQueue: 'orrery', workflowId, args: [aCampaign({ settings: LONG })] });
 
 const environment = () => ({ ...process.env, TEMPORAL_ADDRESS: bench.address, ORRERY_STORE: bench.store });
-/** Runs the command like `npx orrery`, through the wrapper that finds the pinned Node. */
-const orrery = (...args: string[]): OnTerminal =>
-  onTerminal([process.execPath, inProject('cli/orrery.mjs'), ...args], { env: environment() });
+/** Runs the command like `npx orrery`, under the pinned Node. */
+const orrery = (...args: string[]): OnTerminal => orreryUnder(process.execPath, ...args);
+const orreryUnder = (node: string, ...args: string[]): OnTerminal =>
+  onTerminal([node, inProject('cli/orrery.mjs'), ...args], { env: environment() });
 
 const isRunning = async (id: string) =>
   (await bench.client.workflow.getHandle(id).describe()).status.name === 'RUNNING';
@@ -78,6 +79,28 @@ test('a terminal without a size gets lines, because log-update would print nothi
   });
   await watch.untilShown('● running');
   expect(watch.hasCursor()).toBe(true);
+});
+
+describe('under another Node, which starts the pinned one', () => {
+  async function anotherNode(): Promise<string> {
+    const node = join(await temporaryFolder(), 'node');
+    copyFileSync(process.execPath, node);
+    return node;
+  }
+
+  test('Ctrl-C ends the watch with 130', async () => {
+    await using watch = orreryUnder(await anotherNode(), 'watch', 'long');
+    await watch.untilShown('● running');
+    watch.press(CTRL_C);
+    expect(await watch.ended()).toBe(130);
+    expect(watch.text().match(/campaign long continues/g)).toHaveLength(1);
+    expect(watch.hasCursor()).toBe(true);
+  });
+
+  test('the exit code is that of the command', async () => {
+    await using status = orreryUnder(await anotherNode(), 'status', 'no-such-campaign');
+    expect(await status.ended()).toBe(66);
+  });
 });
 
 test('a terminal that closes ends the watch, and the campaign continues', async () => {

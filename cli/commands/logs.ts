@@ -1,75 +1,33 @@
 import type { Client } from '@temporalio/client';
-import type { Command } from 'commander';
-import openInBrowser from 'open';
 import { CommandError, EXIT, type ExitCode } from '../../config/command-errors.ts';
 import { withClient } from '../../config/connect.ts';
-import { finishWith } from '../../config/exit.ts';
-import { orreryCommand } from '../../config/printed-commands.ts';
-import { type CampaignStatus, type StageStatus, visibleText } from '../../spec/index.ts';
-import { type CampaignView, isRunning, viewCampaign } from '../campaigns.ts';
+import type { CampaignStatus, StageStatus } from '../../spec/index.ts';
+import { viewCampaign } from '../campaigns.ts';
 import { orAborted, sleepOrAborted, untilInterrupted } from '../interrupt.ts';
 import { logFiles, type Offsets, printNew } from '../logs.ts';
-import { findReport, readReport } from '../report.ts';
-import { ReportSummary, resultLines } from '../results.ts';
-import { campaignLines } from '../view.ts';
-import { exitCodeOf, watchCampaign } from '../watch.ts';
+import { interrupted, stillRunningHint } from './interrupted.ts';
 import { podPrinter, runsInCluster } from './pod-logs.ts';
 
 const FOLLOW_MS = 500;
 /** After a stage has ended, its last lines arrive within this time. */
 const LAST_LINES_MS = 1500;
 
-/** `status`, `watch`, `logs` and `report`: commands that only read. */
-export function addInspectCommands(program: Command): void {
-  program
-    .command('status <id>')
-    .description('show the state of a campaign and its stages')
-    .option('--json', 'answer as JSON')
-    .action(
-      finishWith(async (id: string, options: { json?: true }) => {
-        const view = await withClient((client) => viewCampaign(client, id));
-        console.log(options.json ? JSON.stringify(view, null, 2) : campaignLines(view, Date.now()).join('\n'));
-        return EXIT.ok;
-      }),
-    );
-  program
-    .command('watch <id>')
-    .description('show a campaign until it has ended; Ctrl-C stops the watch, and the campaign continues')
-    .action(
-      finishWith((id: string) => withClient(async (client) => exitCodeOf(await watchUntilInterrupted(client, id)))),
-    );
-  program
-    .command('logs <id> [stage]')
-    .description('print the log of the current or last execution of a stage (default: the stages that run)')
-    .option('-f, --follow', 'print new lines until the stage has ended')
-    .action(finishWith(logs));
-  program
-    .command('report <id>')
-    .description('print the results table and the path of the report')
-    .option('--open', 'open the report in the browser')
-    .option('--json', 'print report.json')
-    .action(finishWith(report));
+/** `logs`: what the programs of a stage print, from the store or from the pods of a cluster. */
+export async function logs(id: string, stage: string | undefined, options: { follow?: true }): Promise<ExitCode> {
+  const ended = await withClient((client) =>
+    untilInterrupted(
+      (signal) => orAborted(printLogs(client, id, stage, options.follow ?? false, signal), signal),
+      () => stillRunningHint(id),
+    ),
+  );
+  if (ended === null) throw interrupted(id);
+  return ended;
 }
 
 /**
- * Watches a campaign until it ends.
- * @throws CommandError 130 on Ctrl-C, which stops only the watch
+ * Prints logs from the pods of a cluster: for `--follow`, and where the store has no log files.
+ * @returns the number of printed lines
  */
-export async function watchUntilInterrupted(client: Client, id: string): Promise<CampaignView> {
-  const view = await untilInterrupted(
-    (signal) => watchCampaign(client, id, signal),
-    () => stillRunningHint(id),
-  );
-  if (view !== null && !isRunning(view)) return view;
-  throw interrupted(id);
-}
-
-const stillRunningHint = (id: string): string =>
-  `campaign ${id} continues\nstop it with \`${orreryCommand(`pause ${id}`)}\` or \`${orreryCommand(`cancel ${id}`)}\``;
-
-const interrupted = (id: string): CommandError => new CommandError(EXIT.interrupted, stillRunningHint(id));
-
-/** Prints logs from the pods of a cluster: for `--follow`, and where the store has no log files. @returns how many lines */
 async function podLogs(
   client: Client,
   id: string,
@@ -90,17 +48,6 @@ async function podLogs(
   if (follow) await sleepOrAborted(LAST_LINES_MS, signal);
   if (follow) stopFollowing.abort();
   return await printer.finish();
-}
-
-async function logs(id: string, stage: string | undefined, options: { follow?: true }): Promise<ExitCode> {
-  const ended = await withClient((client) =>
-    untilInterrupted(
-      (signal) => orAborted(printLogs(client, id, stage, options.follow ?? false, signal), signal),
-      () => stillRunningHint(id),
-    ),
-  );
-  if (ended === null) throw interrupted(id);
-  return ended;
 }
 
 async function printLogs(
@@ -165,16 +112,4 @@ async function anyRuns(client: Client, id: string, names: readonly string[]): Pr
   const { status } = await viewCampaign(client, id);
   const ended = new Set(['completed', 'reused', 'failed', 'cancelled']);
   return (status?.stages ?? []).some(({ name, state }) => names.includes(name) && !ended.has(state));
-}
-
-async function report(id: string, options: { open?: true; json?: true }): Promise<ExitCode> {
-  const paths = findReport(id);
-  const content = await readReport(id);
-  if (options.json) {
-    console.log(JSON.stringify(content, null, 2));
-  } else {
-    console.log([...resultLines(ReportSummary.parse(content)).map(visibleText), '', paths.html].join('\n'));
-  }
-  if (options.open) await openInBrowser(paths.html);
-  return EXIT.ok;
 }
