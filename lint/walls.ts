@@ -376,6 +376,7 @@ export const WALLS: Walls = walls({
       'stages/runtime/exits.ts': 'the program ends when the verifier is gone',
     },
     packages: ['node:child_process', 'node:events', 'node:fs', 'node:path', 'node:timers', 'zod'],
+    packageTypes: ['pino'],
   },
   'stages/prepare': {
     holds: 'the stage that reads, checks and splits the problems',

@@ -20,8 +20,8 @@ export interface Timeouts {
    */
   readonly readyMs: number;
   /**
-   * Silence with a request open after which the verifier counts as hanging. The verifier itself limits a single verdict
-   * to seconds.
+   * Time without a verdict, with a request open, after which the verifier counts as hanging; also the longest time of
+   * its start. The verifier itself limits a single verdict to seconds.
    */
   readonly verifierMs: number;
 }
@@ -39,7 +39,7 @@ export function timeoutsOf(stallTimeoutSeconds: number): Timeouts {
     silenceMs: share(1 / 6, MINUTE_MS),
     failingMs: share(1 / 6, MINUTE_MS),
     readyMs: share(1 / 2, MINUTE_MS),
-    verifierMs: share(1 / 6, 2 * MINUTE_MS),
+    verifierMs: share(1 / 7, 2 * MINUTE_MS),
   };
 }
 

@@ -1,15 +1,11 @@
-import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 import { FAILURES } from '../../spec/failures.ts';
 import { Verdict } from '../../spec/records.ts';
 import type { StageKind } from '../../spec/stages/kinds.ts';
-import { linesOf } from '../io/lines.ts';
 import { timeoutsOf } from '../policy/retry.ts';
 import type { StageContext } from '../runtime/context.ts';
 import { StageExit } from '../runtime/exits.ts';
-import { pythonEnvironment } from '../runtime/python.ts';
+import { type LineProgram, type ProgramEnd, startProgram } from './program.ts';
 
 /** One question to the verifier. With an `id` it is one line of its stdin. */
 export interface VerifierRequest {
@@ -23,8 +19,8 @@ export interface VerifierRequest {
 /** One line of the verifier's stdout. `reason` says why a completion is unjudged. */
 const VerifierAnswer = Verdict.extend({ id: z.int(), reason: z.string().nullish() });
 
-/** Time to read the remaining output of a process that has exited. */
-const FINAL_OUTPUT_MS = 1000;
+/** The first line of the verifier's stdout: everything is loaded, and requests are answered from now on. */
+const Ready = z.strictObject({ ready: z.literal(true) });
 
 /** Number of hangs in a row, without a verdict in between, after which another restart would not help. *Ours*. */
 const MAX_SILENCES = 3;
@@ -36,6 +32,8 @@ export interface VerifierLimits {
    * Silence with a request open after which it counts as hanging. By default it follows from the stage's stall limit.
    */
   readonly silenceMs?: number;
+  /** Time from its start until it is ready, after which it counts as hanging too. The same by default. */
+  readonly readyMs?: number;
 }
 
 /** A verdict, and the reason when a completion is unjudged. */
@@ -56,159 +54,184 @@ interface OpenRequest {
   readonly reject: (error: unknown) => void;
 }
 
+type Context = Pick<StageContext<StageKind>, 'log' | 'signal' | 'stage'>;
+
 /**
- * Keeps one verifier process alive. Its protocol is one JSON line each way: `{id, problem, reference, completion}` ->
- * `{id, verdict, answer}`.
+ * Keeps one verifier process alive. Its protocol is one JSON line each way. It writes `{ready: true}` when it has
+ * loaded everything, and then answers `{id, problem, reference, completion}` with `{id, verdict, answer}`.
  *
  * The process protects itself from completions that crash or hang a judge (they are unjudged). When the whole process
  * dies or hangs, it is started again a few times and gets its open requests again. A stopping stage does not wait for
  * any of this.
  */
 export function superviseVerifier(
-  [program, ...args]: readonly [string, ...string[]],
-  { log, signal, stage }: Pick<StageContext<StageKind>, 'log' | 'signal' | 'stage'>,
-  { maxDeaths = 5, silenceMs = timeoutsOf(stage.config.run.stallTimeoutSeconds).verifierMs }: VerifierLimits = {},
+  command: readonly [string, ...string[]],
+  context: Context,
+  limits: VerifierLimits = {},
 ): VerifierProcess {
-  let child: ChildProcessWithoutNullStreams | undefined;
-  let ended: Promise<void> = Promise.resolve();
-  let silence: NodeJS.Timeout | undefined;
-  let stderrTail = '';
-  let deaths = 0;
-  let silences = 0;
+  const { verifierMs } = timeoutsOf(context.stage.config.run.stallTimeoutSeconds);
+  return new Supervisor(command, context, { maxDeaths: 5, silenceMs: verifierMs, readyMs: verifierMs, ...limits });
+}
+
+class Supervisor implements VerifierProcess {
+  readonly #command: readonly [string, ...string[]];
+  readonly #context: Context;
+  readonly #limits: Required<VerifierLimits>;
+  readonly #openRequests = new Map<number, OpenRequest>();
+  #nextId = 0;
+  #program: LineProgram | undefined;
+  #isReady = false;
+  /** Kills a program that is not ready, or gives no verdict, for too long. */
+  #silence: NodeJS.Timeout | undefined;
+  #deaths = 0;
+  #silences = 0;
   /** Why no more requests are accepted: the verifier is broken or closed, or the stage stops. */
-  let over: { readonly reason: unknown } | undefined;
-  let nextId = 0;
-  const openRequests = new Map<number, OpenRequest>();
+  #over: { readonly reason: unknown } | undefined;
 
-  function send(open: OpenRequest): void {
-    child ??= start();
-    nextId += 1;
-    openRequests.set(nextId, open);
-    child.stdin.write(`${JSON.stringify({ id: nextId, ...open.request })}\n`);
-    silence ??= setTimeout(onSilence, silenceMs);
+  constructor(command: readonly [string, ...string[]], context: Context, limits: Required<VerifierLimits>) {
+    this.#command = command;
+    this.#context = context;
+    this.#limits = limits;
+    const { signal } = context;
+    if (signal.aborted) this.#onAbort();
+    signal.addEventListener('abort', this.#onAbort);
   }
 
-  function onSilence(): void {
-    silences += 1;
-    child?.kill('SIGKILL');
-  }
-
-  /** Accepts no more requests, and rejects the open ones. */
-  function giveUp(reason: unknown): void {
-    over ??= { reason };
-    const lost = [...openRequests.values()];
-    openRequests.clear();
-    clearTimeout(silence);
-    for (const open of lost) open.reject(over.reason);
-  }
-  const onAbort = () => {
-    giveUp(signal.reason);
-    child?.kill('SIGKILL');
-  };
-  if (signal.aborted) onAbort();
-  signal.addEventListener('abort', onAbort);
-
-  function start(): ChildProcessWithoutNullStreams {
-    const started = spawn(program, args, { env: pythonEnvironment(), stdio: 'pipe' });
-    stderrTail = '';
-    started.stdin.on('error', () => {}); // the exit event reports a dead process
-    started.stderr.on('data', (chunk: Buffer) => {
-      stderrTail = (stderrTail + chunk.toString('utf8')).slice(-2000);
+  judge(request: VerifierRequest): Promise<JudgedCompletion> {
+    return new Promise((resolve, reject) => {
+      if (this.#over !== undefined) reject(this.#over.reason);
+      else this.#send({ request, resolve, reject });
     });
-    const outputRead = Promise.all([readAnswers(started), once(started.stderr, 'close')]);
-    ended = new Promise((resolve) => {
-      started.once('error', (error) => {
-        onDeath(started, error.message, null);
-        resolve();
-      });
-      started.once('exit', async (code, killedBy) => {
-        // Remaining output is read before the death is handled. The wait is limited, because a judge that the process
-        // leaves behind may keep its pipes open for ever.
-        await Promise.race([outputRead, sleep(FINAL_OUTPUT_MS)]);
-        for (const pipe of [started.stdout, started.stderr]) pipe.destroy();
-        onDeath(started, killedBy ?? `exit code ${code}`, code);
-        resolve();
-      });
-    });
+  }
+
+  async close(): Promise<void> {
+    this.#context.signal.removeEventListener('abort', this.#onAbort);
+    const last = this.#program;
+    if (last === undefined) return;
+    last.endInput();
+    const deadline = setTimeout(() => last.kill(), this.#over === undefined ? 5_000 : 0);
+    await last.ended;
+    clearTimeout(deadline);
+    this.#giveUp(new Error('the verifier is closed'));
+  }
+
+  #send(open: OpenRequest): void {
+    this.#program ??= this.#start();
+    this.#nextId += 1;
+    this.#openRequests.set(this.#nextId, open);
+    this.#program.writeLine(JSON.stringify({ id: this.#nextId, ...open.request }));
+    if (this.#silence === undefined) this.#watchSilence();
+  }
+
+  #start(): LineProgram {
+    const started: LineProgram = startProgram(
+      this.#command,
+      { onLine: (line) => this.#onLine(line, started), onEnd: (end) => this.#onEnd(end, started) },
+      this.#context.log,
+    );
+    this.#isReady = false;
     return started;
   }
 
-  async function readAnswers(source: ChildProcessWithoutNullStreams): Promise<void> {
-    try {
-      for await (const line of linesOf(source.stdout)) onLine(line, source);
-    } catch (error) {
-      log.debug({ err: error }, 'stdout of the verifier broke off'); // the exit event reports its death
-    }
+  /** Starts the clock again. It runs while the program starts, and while a request is open. */
+  #watchSilence(): void {
+    clearTimeout(this.#silence);
+    const { readyMs, silenceMs } = this.#limits;
+    this.#silence =
+      this.#openRequests.size === 0
+        ? undefined
+        : setTimeout(
+            () => {
+              this.#silences += 1;
+              this.#program?.kill();
+            },
+            this.#isReady ? silenceMs : readyMs,
+          );
   }
 
-  function onLine(line: string, source: ChildProcessWithoutNullStreams): void {
-    if (over !== undefined) return; // nobody waits for it
-    const answer = parseAnswer(line);
-    const open = answer === null ? undefined : openRequests.get(answer.id);
-    if (answer === null || open === undefined) {
-      log.warn({ line: line.slice(0, 200) }, 'verifier wrote an invalid line; restarting it');
-      source.kill('SIGKILL');
+  #onLine(line: string, source: LineProgram): void {
+    if (this.#over !== undefined) return; // nobody waits for it
+    if (!this.#isReady && parseLine(Ready, line) !== null) {
+      this.#isReady = true;
+      this.#watchSilence();
       return;
     }
-    openRequests.delete(answer.id);
-    clearTimeout(silence);
-    silences = 0;
-    silence = openRequests.size === 0 ? undefined : setTimeout(onSilence, silenceMs);
+    const answer = parseLine(VerifierAnswer, line);
+    const open = answer === null ? undefined : this.#openRequests.get(answer.id);
+    if (!this.#isReady || answer === null || open === undefined) {
+      this.#context.log.warn({ line: line.slice(0, 200) }, 'verifier wrote an invalid line; restarting it');
+      source.kill();
+      return;
+    }
+    this.#openRequests.delete(answer.id);
+    this.#silences = 0;
+    this.#watchSilence();
     if (answer.verdict === 'unjudged') {
       const { problem, completion } = open.request;
-      log.info({ reason: answer.reason, problem, end: completion.slice(-200) }, 'completion is unjudged');
+      const facts = { reason: answer.reason, problem, end: completion.slice(-200) };
+      this.#context.log.info(facts, 'completion is unjudged');
     }
     open.resolve({ verdict: answer.verdict, answer: answer.answer, reason: answer.reason ?? null });
   }
 
-  function onDeath(dead: ChildProcessWithoutNullStreams, how: string, exitCode: number | null): void {
-    if (child !== dead) return; // handled already
-    child = undefined;
-    clearTimeout(silence);
-    silence = undefined;
-    const lost = [...openRequests.values()];
-    openRequests.clear();
+  /** Starts the program again for its open requests, or gives up. */
+  #onEnd(end: ProgramEnd, ended: LineProgram): void {
+    if (this.#program !== ended) return;
+    this.#program = undefined;
+    clearTimeout(this.#silence);
+    this.#silence = undefined;
+    const lost = [...this.#openRequests.values()];
     if (lost.length === 0) return;
-    const lastLine = stderrTail.trim().split('\n').at(-1) || 'nothing';
-    deaths += 1;
-    log.warn({ how, lastLine, deaths, openRequests: lost.length }, 'verifier died');
-    if (exitCode === FAILURES.InvalidInput.exitCode) {
-      over = { reason: new StageExit('InvalidInput', `the verifier refused: ${lastLine}`) };
-    } else if (silences >= MAX_SILENCES) {
-      const message = `the verifier hangs: no verdict within ${silenceMs / 1000} s, ${silences} times in a row; last line on stderr: ${lastLine}`;
-      over = { reason: new StageExit('DependencyDown', message) };
-    } else if (deaths >= maxDeaths) {
-      const message = `the verifier died ${deaths} times (${how}); last line on stderr: ${lastLine}`;
-      over = { reason: new StageExit('DependencyDown', message) };
+    const { how, lastLine } = end;
+    this.#deaths += 1;
+    this.#context.log.warn({ how, lastLine, deaths: this.#deaths, openRequests: lost.length }, 'verifier died');
+    const exit = this.#exitAfter(end);
+    if (exit !== null) {
+      this.#giveUp(exit);
+      return;
     }
-    for (const open of lost) {
-      if (over !== undefined) open.reject(over.reason);
-      else send(open);
-    }
+    this.#openRequests.clear();
+    for (const open of lost) this.#send(open);
   }
 
-  return {
-    judge: (request) =>
-      new Promise((resolve, reject) => {
-        if (over !== undefined) reject(over.reason);
-        else send({ request, resolve, reject });
-      }),
-    async close() {
-      signal.removeEventListener('abort', onAbort);
-      const last = child;
-      if (last === undefined) return;
-      last.stdin.end();
-      const deadline = setTimeout(() => last.kill('SIGKILL'), over === undefined ? 5_000 : 0);
-      await ended;
-      clearTimeout(deadline);
-      giveUp(new Error('the verifier is closed'));
-    },
+  /** The end of the stage when a restart would not help; null when it may. */
+  #exitAfter({ how, exitCode, lastLine }: ProgramEnd): StageExit | null {
+    const { maxDeaths, readyMs, silenceMs } = this.#limits;
+    if (exitCode === FAILURES.InvalidInput.exitCode) {
+      return new StageExit('InvalidInput', `the verifier refused: ${lastLine}`);
+    }
+    if (this.#silences >= MAX_SILENCES) {
+      const missing = this.#isReady
+        ? `no verdict within ${silenceMs / 1000} s`
+        : `not ready within ${readyMs / 1000} s`;
+      const message = `the verifier hangs: ${missing}, ${this.#silences} times in a row; last line on stderr: ${lastLine}`;
+      return new StageExit('DependencyDown', message);
+    }
+    if (this.#deaths >= maxDeaths) {
+      const message = `the verifier died ${this.#deaths} times (${how}); last line on stderr: ${lastLine}`;
+      return new StageExit('DependencyDown', message);
+    }
+    return null;
+  }
+
+  /** Accepts no more requests, and rejects the open ones. */
+  #giveUp(reason: unknown): void {
+    this.#over ??= { reason };
+    const lost = [...this.#openRequests.values()];
+    this.#openRequests.clear();
+    clearTimeout(this.#silence);
+    for (const open of lost) open.reject(this.#over.reason);
+  }
+
+  readonly #onAbort = (): void => {
+    this.#giveUp(this.#context.signal.reason);
+    this.#program?.kill();
   };
 }
 
-function parseAnswer(line: string): z.infer<typeof VerifierAnswer> | null {
+function parseLine<T extends z.ZodType>(schema: T, line: string): z.infer<T> | null {
   try {
-    return VerifierAnswer.parse(JSON.parse(line));
+    return schema.parse(JSON.parse(line));
   } catch {
     return null;
   }

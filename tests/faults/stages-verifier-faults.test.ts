@@ -36,7 +36,7 @@ const CANARIES = readFileSync(new URL('../../domains/countdown/canaries.jsonl', 
 describe('a stage whose verifier', () => {
   test('dies, hangs, babbles, says things twice and in another order, ends as undisturbed', async () => {
     const calm = await world.calm('evaluate');
-    const stage = await world.plan('evaluate', 'unruly', { run: { stallTimeoutSeconds: 12 } });
+    const stage = await world.plan('evaluate', 'unruly', { run: { stallTimeoutSeconds: 14 } });
     const { env, starts } = unruly(`die ${CANARIES + 5},hang 9,babble 7,repeat 8,shuffle`);
     expect(await stage.start({ env }).ended).toMatchObject({ code: 0, stderr: '' });
     expect(starts()).toBe(5);
@@ -45,7 +45,7 @@ describe('a stage whose verifier', () => {
 
   test('hangs for good ends with 69 and says so; what was judged is kept', async () => {
     const calm = await world.calm('evaluate');
-    const stage = await world.plan('evaluate', 'hanging', { run: { stallTimeoutSeconds: 12 } });
+    const stage = await world.plan('evaluate', 'hanging', { run: { stallTimeoutSeconds: 14 } });
     const { env, starts } = unruly(`hang ${CANARIES + 30},hang 1`);
     expect(await stage.start({ env }).ended).toMatchObject({
       code: 69,

@@ -11,8 +11,6 @@ import { PYTHON } from '../support/stage-process.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
 const FAKE = fileURLToPath(new URL('../support/fake-verifier.mjs', import.meta.url));
-/** The silence of a verifier counts from its start, and a loaded machine needs a second or two to start a process. */
-const LONG_ENOUGH_TO_START_MS = 3000;
 
 const PROBLEM: Problem = { id: 'p', problem: '2 + 3 =', reference: '5', source: 'sums' };
 const aCanary = (completion: string, verdict: Canary['verdict']): Canary => ({ ...PROBLEM, completion, verdict });
@@ -23,6 +21,7 @@ async function aVerifier(
   limits: VerifierLimits = {},
   signal = new AbortController().signal,
   interval?: CanaryInterval,
+  readyAfterMs: number | 'never' = 0,
 ) {
   const folder = join(await temporaryFolder(), 'domain');
   await mkdir(folder);
@@ -30,7 +29,8 @@ async function aVerifier(
   const context = await aStageContext({ kind: 'curriculum' }, folder, { signal });
   const startsFile = join(folder, 'starts');
   const domain = { ...context.domain, folder };
-  const verifier = await startVerifier({ ...context, domain }, [process.execPath, FAKE, startsFile], limits, interval);
+  const command = [process.execPath, FAKE, startsFile, String(readyAfterMs)] as const;
+  const verifier = await startVerifier({ ...context, domain }, command, limits, interval);
   onTestFinished(async () => {
     await verifier.close().catch(() => {}); // a broken verifier throws here
     const child = await readFile(`${startsFile}.child`, 'utf8').catch(() => null);
@@ -112,7 +112,7 @@ describe('a verifier process', () => {
     {
       name: 'that is silent for too long is restarted and asked again',
       word: 'hang',
-      limits: { silenceMs: LONG_ENOUGH_TO_START_MS },
+      limits: { silenceMs: 300 },
     },
   ])('$name', async ({ word, limits }) => {
     const { verifier, starts } = await aVerifier(undefined, limits);
@@ -132,13 +132,26 @@ describe('a verifier process', () => {
   });
 
   test('that keeps hanging ends with DependencyDown and is not asked again', async () => {
-    const { verifier, starts } = await aVerifier(undefined, { silenceMs: LONG_ENOUGH_TO_START_MS });
+    const { verifier, starts } = await aVerifier(undefined, { silenceMs: 300 });
     await expect(verifier.verify(PROBLEM, 'hang for ever')).rejects.toMatchObject({
       failure: 'DependencyDown',
-      message: 'the verifier hangs: no verdict within 3 s, 3 times in a row; last line on stderr: nothing',
+      message: 'the verifier hangs: no verdict within 0.3 s, 3 times in a row; last line on stderr: nothing',
     });
     expect(await starts()).toBe(3);
     await expect(verifier.verify(PROBLEM, 'right')).rejects.toMatchObject({ failure: 'DependencyDown' });
+  });
+
+  test('that starts slowly is not silent: the clock for a verdict begins when it is ready', async () => {
+    const { verifier, starts } = await aVerifier(undefined, { silenceMs: 300 }, undefined, undefined, 1000);
+    expect(await verifier.verify(PROBLEM, 'right')).toMatchObject({ verdict: 'right' });
+    expect(await starts()).toBe(1);
+  });
+
+  test('that is never ready ends with DependencyDown', async () => {
+    await expect(aVerifier(undefined, { readyMs: 300 }, undefined, undefined, 'never')).rejects.toMatchObject({
+      failure: 'DependencyDown',
+      message: 'the verifier hangs: not ready within 0.3 s, 3 times in a row; last line on stderr: nothing',
+    });
   });
 
   test('that hangs is not waited for when the stage stops', async () => {

@@ -1,15 +1,19 @@
 /**
  * A fake of the verifier's line protocol for tests of what happens when it goes wrong. `right` is what a completion
- * says of itself; other words make the fake misbehave. The first argument is a file that counts the starts.
+ * says of itself; other words make the fake misbehave. Arguments: a file that counts the starts; the time until it is
+ * ready in ms, or `never`.
  */
 import { spawn } from 'node:child_process';
 import { appendFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
+import { setTimeout as sleep } from 'node:timers/promises';
 
-const [startsFile] = process.argv.slice(2);
+const [startsFile, readyAfterMs = '0'] = process.argv.slice(2);
 appendFileSync(startsFile, 's');
 const start = readFileSync(startsFile, 'utf8').length;
 
+await sleep(readyAfterMs === 'never' ? 600_000 : Number(readyAfterMs));
+console.log(JSON.stringify({ ready: true }));
 let lies = false;
 for await (const line of createInterface({ input: process.stdin })) {
   const { id, completion } = JSON.parse(line);

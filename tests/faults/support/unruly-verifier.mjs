@@ -37,6 +37,7 @@ createInterface({ input: process.stdin })
 
 let held = [];
 createInterface({ input: real.stdout }).on('line', (line) => {
+  if (JSON.parse(line).ready) return console.log(line);
   if (hangs) return;
   if (manner === 'repeat' && requests >= Number(at)) console.log(line);
   if (manner !== 'shuffle') return console.log(line);

@@ -23,6 +23,8 @@ from orrery_trainers.verdicts.cache import VerdictCache
 from orrery_trainers.verdicts.judge import encode_verdict, number_of
 from orrery_trainers.verdicts.judge_process import REASONS_BY_SIGNAL, JudgeProcess, Request, fork_judge
 
+READY = b'{"ready": true}\n'
+"""First line of the output. A reader can tell a slow start from a verdict that takes too long."""
 READ_BYTES = 1 << 18
 MAX_QUEUED_REQUESTS = 10_000
 """Maximum number of queued requests. When the queue is full, the pool reads no input, so a fast writer waits."""
@@ -51,7 +53,7 @@ class PoolLimits:
 
 
 class VerdictPool:
-    """Judges every line of `source` and writes one answer per line to `sink`, in any order.
+    """Writes READY to `sink`, then judges every line of `source` and writes one answer per line, in any order.
 
     source, sink: file descriptors; verifier.py describes the protocol.
     """
@@ -73,6 +75,7 @@ class VerdictPool:
         """Serve until the source ends and every request is answered. Raises BrokenPipeError if the reader has gone."""
         if self._domain.warm_up:
             self._domain.warm_up()
+        self._write(READY)
         try:
             while not (self._ended and not self._queue and not any(judge.assigned for judge in self._judges)):
                 self._listen()

@@ -1,8 +1,10 @@
 """The verifier. Search, curriculum, evaluation and the GRPO reward all use it, so their verdicts agree.
 
 The program ``python -m orrery_trainers.verdicts.verifier --domain countdown`` reads requests from stdin and writes
-answers to stdout, one JSON per line, in any order. It exits with 0 when stdin has ended and every request is answered.
+answers to stdout, one JSON per line, in any order. Its first line says that it has loaded everything. It exits with 0
+when stdin has ended and every request is answered.
 
+    {"ready": true}
     {"id": 1, "problem": "Use 3 5 to make 8 :", "reference": "8", "completion": "Final answer: 3 + 5 = 8"}
     {"id": 1, "verdict": "right", "answer": "3 + 5 = 8"}
     {"id": 2, "verdict": "unjudged", "answer": null, "reason": "timeout"}
@@ -111,6 +113,8 @@ class Verifier:
                 stdout=subprocess.PIPE,
                 env={**os.environ, "PYTHONPATH": path},
             )
+            assert self._process.stdout  # a pipe
+            self._process.stdout.readline()  # READY; empty if the program has ended, and the next read is empty too
         return self._process
 
 

@@ -137,12 +137,11 @@ def test_the_line_protocol_and_the_import_give_the_same_verdicts(verifier):
     command = [sys.executable, "-m", "orrery_trainers.verdicts.verifier", "--domain", "math", "--cache", "0"]
     environment = {"PYTHONPATH": str(TRAINERS), "PATH": ""}
     ended = subprocess.run(command, input=lines, capture_output=True, text=True, check=True, env=environment)
-    told = {
-        answer["id"]: (answer["verdict"], answer["answer"]) for answer in map(json.loads, ended.stdout.splitlines())
-    }
+    answers = map(json.loads, ended.stdout.splitlines()[1:])  # the first line says that the program is ready
+    by_line = {answer["id"]: (answer["verdict"], answer["answer"]) for answer in answers}
     cached = [(one.verdict, one.answer) for one in verifier.verify_batch(items)]
     expected = [(one.verdict, one.answer) for one in direct]
-    assert [told[number] for number in range(len(items))] == expected
+    assert [by_line[number] for number in range(len(items))] == expected
     assert cached == expected
     # No reference of a benchmark is one that cannot be judged.
     assert {verdict for verdict, _ in expected[::2]} == {"right"}

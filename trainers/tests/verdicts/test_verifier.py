@@ -70,6 +70,13 @@ def program(*flags: str, text: str) -> subprocess.CompletedProcess:
     )
 
 
+def answers_of(ended: subprocess.CompletedProcess) -> dict:
+    """Answers by their ids. The first line of the output is no answer: it says that the program is ready."""
+    ready, *answers = map(json.loads, ended.stdout.splitlines())
+    assert ready == {"ready": True}
+    return {answer["id"]: answer for answer in answers}
+
+
 def test_every_request_is_answered_once_by_its_id():
     requests = [
         {
@@ -81,7 +88,7 @@ def test_every_request_is_answered_once_by_its_id():
         for number in range(300)
     ]
     ended = program("--domain", "countdown", text="".join(json.dumps(request) + "\n" for request in requests))
-    answers = {answer["id"]: answer for answer in map(json.loads, ended.stdout.splitlines())}
+    answers = answers_of(ended)
     assert ended.returncode == 0
     assert sorted(answers) == list(range(300))
     assert answers[8] == {"id": 8, "verdict": "right", "answer": "3 + 5 = 8"}
@@ -91,7 +98,7 @@ def test_every_request_is_answered_once_by_its_id():
 def test_a_malformed_request_is_unjudged_and_harms_no_other():
     good = '{"id": 2, "problem": "Use 3 5 to make 8 :", "reference": "8", "completion": "Final answer: 3 + 5 = 8"}'
     ended = program("--domain", "countdown", text=f'not json\n{{"id": 1, "problem": 5}}\n{good}')
-    answers = {answer["id"]: answer for answer in map(json.loads, ended.stdout.splitlines())}
+    answers = answers_of(ended)
     assert answers[None]["verdict"] == answers[1]["verdict"] == "unjudged"
     assert answers[1]["reason"].startswith("malformed request")
     assert answers[2]["verdict"] == "right"
@@ -158,7 +165,7 @@ def test_requests_may_come_from_a_regular_file_or_from_dev_null(faulty, tmp_path
         with source.open() as stdin:
             ended = subprocess.run(command, stdin=stdin, capture_output=True, text=True, timeout=60, env=environment)
         assert ended.returncode == 0, ended.stderr
-        answered.append({json.loads(line)["id"] for line in ended.stdout.splitlines()})
+        answered.append(set(answers_of(ended)))
     assert answered == [set(range(50)), set()]
 
 
