@@ -5,7 +5,7 @@ import type { StageKind } from '../../spec/stages/kinds.ts';
 import { timeoutsOf } from '../policy/retry.ts';
 import type { StageContext } from '../runtime/context.ts';
 import { StageExit } from '../runtime/exits.ts';
-import { type LineProgram, type ProgramEnd, startProgram } from './program.ts';
+import { type LineProgram, type ProgramEnd, startProgram } from './line-program.ts';
 
 /** One question to the verifier. With an `id` it is one line of its stdin. */
 export interface VerifierRequest {
