@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 from orrery_trainers.pod.clock import utc_now
@@ -88,6 +90,23 @@ def remove_checkpoint(checkpoint: Checkpoint) -> None:
     """Remove a checkpoint. The marker goes first, so an interrupted removal leaves an invalid checkpoint."""
     (checkpoint.path / MARKER).unlink(missing_ok=True)
     shutil.rmtree(checkpoint.path)
+
+
+def remove_in_background(checkpoints: Collection[Checkpoint], stage: Path, attempt: int) -> None:
+    """Move checkpoints into the scratch folder of ``attempt``, where nobody finds them, and remove them in a thread.
+
+    Unlinking large files takes as long as writing them to memory, and training need not wait for it. What a killed
+    attempt leaves is removed with its scratch folder.
+    """
+    if not checkpoints:
+        return
+    scratch = scratch_folder(stage, attempt)
+    scratch.mkdir(parents=True, exist_ok=True)
+    aside = Path(tempfile.mkdtemp(prefix="removed-", dir=scratch))
+    for checkpoint in checkpoints:
+        checkpoint.path.rename(aside / checkpoint.path.name)
+    # A daemon thread: a program that ends does not wait for it either.
+    Thread(target=shutil.rmtree, args=(aside,), kwargs={"ignore_errors": True}, daemon=True).start()
 
 
 def clear_scratch(stage: Path, attempt: int) -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from orrery_trainers.checkpoints.checkpoint import Checkpoint, Metric, checkpoints_in, remove_checkpoint
+from orrery_trainers.checkpoints.checkpoint import Checkpoint, Metric, checkpoints_in, remove_in_background
 from orrery_trainers.checkpoints.integrity import checkpoint_metric, quick_fault_of
 from orrery_trainers.checkpoints.resume import damaged_at_resume, why_abandoned
 
@@ -73,8 +73,7 @@ def retain(stage: Path, attempt: int, keep: Keep) -> list[Removed]:
     valid = [one for one in present if one not in reasons]
     kept = kept_of([(one, checkpoint_metric(one)) for one in valid], keep)
     reasons.update({one: "neither among the last nor the best" for one in valid if one not in kept})
-    for checkpoint in reasons:
-        remove_checkpoint(checkpoint)
+    remove_in_background(reasons, stage, attempt)
     return [Removed(checkpoint.path.name, reason) for checkpoint, reason in reasons.items()]
 
 

@@ -9,10 +9,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from orrery_trainers.checkpoints.checkpoint import MARKER, Checkpoint, Metric, checkpoints_in
+from orrery_trainers.checkpoints.checkpoint import (
+    MARKER,
+    Checkpoint,
+    Metric,
+    checkpoints_in,
+    clear_scratch,
+    scratch_folder,
+)
 from orrery_trainers.checkpoints.integrity import fault_of
-from orrery_trainers.checkpoints.resume import choose_checkpoint, write_record
+from orrery_trainers.checkpoints.resume import choose_checkpoint, discard_from, write_record
 from orrery_trainers.checkpoints.retention import Keep, kept_of, retain
+from programs import until
 from saved import at, flip_bit, save
 
 
@@ -101,16 +109,34 @@ def test_abandoned_checkpoints_are_removed_and_those_of_a_later_attempt_stay(tmp
     assert [(one.step, one.attempt) for one in checkpoints_in(tmp_path)] == [(4, 0), (6, 1), (8, 2)]
 
 
-def test_an_interrupted_removal_leaves_an_invalid_checkpoint(tmp_path, monkeypatch):
+def test_a_removed_checkpoint_takes_no_room_soon(tmp_path):
     for step in (2, 4):
         save(tmp_path, step)
+    retain(tmp_path, 0, Keep(1, 0, None))
+    until(lambda: not list(scratch_folder(tmp_path, 0).glob("removed-*")), lambda: True)
+
+
+def test_a_removal_that_a_kill_cuts_off_leaves_no_checkpoint_and_the_next_attempt_ends_it(tmp_path, monkeypatch):
+    for step in (2, 4):
+        save(tmp_path, step)
+    with monkeypatch.context() as killed:  # the process of a real kill would be this one
+        killed.setattr(shutil, "rmtree", lambda *_, **__: None)
+        retain(tmp_path, 0, Keep(1, 0, None))
+    assert steps_in(tmp_path) == [4]
+    assert list(scratch_folder(tmp_path, 0).rglob("model.safetensors"))
+    clear_scratch(tmp_path, 1)
+    assert not scratch_folder(tmp_path, 0).exists()
+
+
+def test_a_discard_that_a_kill_cuts_off_leaves_an_invalid_checkpoint(tmp_path, monkeypatch):
+    save(tmp_path, 2)
 
     def killed(_: Path) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(shutil, "rmtree", killed)
     with pytest.raises(KeyboardInterrupt):
-        retain(tmp_path, 0, Keep(1, 0, None))
+        discard_from(tmp_path, 0, 1)
     half = checkpoints_in(tmp_path)[0]
     assert (half.path / "model.safetensors").exists()
     assert fault_of(half) == "no marker (complete.json)"
