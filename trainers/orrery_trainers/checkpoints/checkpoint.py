@@ -18,7 +18,7 @@ from threading import Thread
 from typing import Any
 
 from orrery_trainers.pod.clock import utc_now
-from orrery_trainers.store.files import durable_entries, replace_folder, write_json
+from orrery_trainers.store.files import XXH3, durable_entries, replace_folder, write_json
 
 MARKER = "complete.json"
 _NAME = re.compile(r"^step-(\d{8,})-attempt-(\d+)$")
@@ -77,7 +77,7 @@ def publish_checkpoint(
         "attempt": attempt,
         "savedAt": utc_now(),
         "metric": None if metric is None else {"name": metric.name, "mean": metric.mean, "steps": metric.steps},
-        "files": durable_entries(files, saved),
+        "files": durable_entries(files, saved, XXH3),
     }
     write_json(saved / MARKER, marker)
     place = checkpoints_folder(stage) / f"step-{step:08d}-attempt-{attempt}"

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from orrery_trainers.checkpoints.checkpoint import MARKER, Checkpoint, Metric
-from orrery_trainers.store.files import fault_in, size_fault
+from orrery_trainers.store.files import SHA256, XXH3, fault_in, size_fault
 
 
 def fault_of(checkpoint: Checkpoint) -> str | None:
-    """Why a checkpoint is invalid; None if it is valid. Reads every file."""
-    return _fault(checkpoint, fault_in)
+    """Why a checkpoint is invalid; None if it is valid. Reads every file.
+
+    The markers of older versions have SHA-256.
+    """
+    return _fault(checkpoint, partial(fault_in, algorithms=(XXH3, SHA256)))
 
 
 def quick_fault_of(checkpoint: Checkpoint) -> str | None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING, Any, cast
 
+import torch
 from transformers import PreTrainedModel, Trainer, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from orrery_trainers.checkpoints.checkpoint import Metric, publish_checkpoint
@@ -46,6 +47,8 @@ class StageCallback(TrainerCallback):
         self._step_end: StepEnd | None = None
         self.stopped = False
         """Whether training ended early because of SIGTERM."""
+        # The marker has a hash of every file, so torch need not compute CRC-32s, which take longer than writing.
+        torch.serialization.set_crc32_options(False)
 
     def on_train_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any

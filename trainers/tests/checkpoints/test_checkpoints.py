@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 
 import pytest
+import xxhash
 
 from orrery_trainers.checkpoints.checkpoint import (
     MARKER,
@@ -17,7 +17,7 @@ from orrery_trainers.checkpoints.checkpoint import (
 from orrery_trainers.checkpoints.integrity import checkpoint_metric, fault_of, quick_fault_of
 from orrery_trainers.pod.failures import Fenced
 from orrery_trainers.training.metrics import METRICS_FILE, MetricsJournal, diverged_in, metric_of
-from saved import DAMAGE, at, flip_bit, save
+from saved import DAMAGE, at, flip_bit, mark_with_sha256, save
 
 
 def test_a_checkpoint_has_its_step_attempt_metric_and_the_hash_of_every_file(tmp_path):
@@ -28,7 +28,7 @@ def test_a_checkpoint_has_its_step_attempt_metric_and_the_hash_of_every_file(tmp
     assert marker["metric"] == {"name": "loss", "mean": 0.5, "steps": 4}
     assert {entry["path"] for entry in marker["files"]} == {"model.safetensors", "nested/rng.pth"}
     weights = next(entry for entry in marker["files"] if entry["path"] == "model.safetensors")
-    assert weights["sha256"] == hashlib.sha256(b"weights 10").hexdigest()
+    assert weights["xxh3_128"] == xxhash.xxh3_128(b"weights 10").hexdigest()
     assert checkpoint_metric(at(path)) == Metric("loss", 0.5, 4)
     assert fault_of(at(path)) is None
 
@@ -45,6 +45,20 @@ def test_damage_is_described(tmp_path, fault):
     path = save(tmp_path, 4)
     DAMAGE[fault](path)
     assert fault_of(at(path)) == fault
+
+
+def test_a_marker_of_an_older_version_is_checked_by_its_sha256(tmp_path):
+    path = save(tmp_path, 4)
+    mark_with_sha256(path)
+    assert fault_of(at(path)) is None
+    flip_bit(path / "nested" / "rng.pth")
+    assert fault_of(at(path)) == "nested/rng.pth: sha256 differs"
+
+
+def test_a_marker_with_hashes_of_an_unknown_algorithm_is_damaged(tmp_path):
+    path = save(tmp_path, 4)
+    (path / MARKER).write_text((path / MARKER).read_text().replace("xxh3_128", "crc32"))
+    assert fault_of(at(path)) == "complete.json is damaged"
 
 
 def test_the_quick_check_reads_only_the_marker_and_the_sizes(tmp_path):

@@ -55,7 +55,7 @@ def test_one_run_with_its_newest_checkpoint_damaged_again_and_again_equals_the_u
     endure(warm, "sft", disturbed, [killed_and_damaged(number) for number in range(4)])
     endure(warm, "sft", undisturbed, [])
     assert_equal_runs(disturbed, undisturbed)
-    words = ["expected .* bytes", "model.safetensors: sha256 differs", "no marker", "rng_state.pth: sha256 differs"]
+    words = ["expected .* bytes", "model.safetensors: xxh3_128 differs", "no marker", "rng_state.pth: xxh3_128 differs"]
     for attempt, (name, reason) in enumerate(zip(damaged, words, strict=True), start=1):
         told = json.loads(record_file(disturbed, attempt).read_text())["passedOver"]
         assert [one["checkpoint"] for one in told] == [name]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from pathlib import Path
 
 from orrery_trainers.checkpoints.checkpoint import (
@@ -28,6 +30,20 @@ def at(path: Path) -> Checkpoint:
     return next(one for one in checkpoints_in(path.parents[1]) if one.path == path)
 
 
+def mark_with_sha256(path: Path) -> None:
+    """Replace the hashes in the marker of a checkpoint by SHA-256, which older versions wrote."""
+    marker = json.loads((path / MARKER).read_text())
+    marker["files"] = [
+        {
+            "path": entry["path"],
+            "sha256": hashlib.sha256((path / entry["path"]).read_bytes()).hexdigest(),
+            "bytes": entry["bytes"],
+        }
+        for entry in marker["files"]
+    ]
+    (path / MARKER).write_text(json.dumps(marker))
+
+
 def flip_bit(file: Path) -> None:
     """Change one bit in the middle of a file, as a disk that rots does."""
     content = bytearray(file.read_bytes())
@@ -43,5 +59,5 @@ DAMAGE = {
     "complete.json: expected attempt 0, got 1": lambda path: (path / MARKER).write_text('{"step": 4, "attempt": 1}'),
     "model.safetensors: file missing": lambda path: (path / "model.safetensors").unlink(),
     "model.safetensors: expected 9 bytes, got 3": lambda path: (path / "model.safetensors").write_text("wei"),
-    "model.safetensors: sha256 differs": lambda path: flip_bit(path / "model.safetensors"),
+    "model.safetensors: xxh3_128 differs": lambda path: flip_bit(path / "model.safetensors"),
 }
