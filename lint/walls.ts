@@ -226,7 +226,7 @@ export const WALLS: Walls = walls({
     holds: 'which sources a stage loads, and their hash',
     publicFiles: ['read-source.ts', 'sources.ts'],
     imports: { 'store/canonical.ts': 'hashes' },
-    packages: ['@swc/core', 'node:fs', 'node:path'],
+    packages: ['@swc/core', 'node:fs', 'node:module', 'node:path'],
   },
   inputs: {
     holds:

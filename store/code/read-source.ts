@@ -1,6 +1,7 @@
 import { readFileSync, statSync } from 'node:fs';
 import { sha256 } from '../canonical.ts';
 import type { Found } from './found.ts';
+import { findInPackage, isInstalledPackage } from './packages.ts';
 import { findInPython } from './python.ts';
 import { findInTypeScript } from './typescript.ts';
 
@@ -25,10 +26,15 @@ export function readSource(path: string): Source {
 }
 
 function findIn(path: string, content: Buffer): Found | null {
-  const find = /\.[cm]?[jt]s$/.test(path) ? findInTypeScript : path.endsWith('.py') ? findInPython : null;
   try {
-    return find?.(content.toString('utf8')) ?? null;
+    return finderFor(path)?.(content.toString('utf8')) ?? null;
   } catch (error) {
     throw new Error(`${path}: ${(error as Error).message}`);
   }
+}
+
+function finderFor(path: string): ((text: string) => Found) | null {
+  if (/\.[cm]?[jt]s$/.test(path)) return findInTypeScript;
+  if (path.endsWith('.py')) return findInPython;
+  return isInstalledPackage(path) ? findInPackage : null;
 }

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { dirname, join, relative, resolve, sep } from 'node:path';
 import { filesUnder, isFolder } from './folders.ts';
 import type { Found } from './found.ts';
+import { packageOf } from './packages.ts';
 import { filesOfImports, filesOfProgram } from './python-modules.ts';
 import { readSource } from './read-source.ts';
 
@@ -80,13 +81,14 @@ function loadedBy(path: string, found: Found, loading: Loading): string[] {
   ];
 }
 
-/** Modules that a TypeScript module imports. Packages are in the lock file, and not among the sources. */
+/** Modules that a TypeScript module imports. An installed package counts by its `package.json`: that has its version. */
 function modulesOf(path: string, { imports }: Found): string[] {
   return imports.flatMap((specifier) => {
     if (specifier.startsWith('#')) {
       throw new Error(`${path} imports ${specifier}: names of package.json are not followed`);
     }
-    return /^\.\.?\//.test(specifier) ? named(resolve(dirname(path), specifier), false, path) : [];
+    if (/^\.\.?\//.test(specifier)) return named(resolve(dirname(path), specifier), false, path);
+    return packageOf(specifier, path) ?? [];
   });
 }
 

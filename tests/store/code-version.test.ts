@@ -14,6 +14,8 @@ const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const NODE = { runtime: 'node', args: ['stages/main.ts'] } as const;
 const python = (module: string) => ({ runtime: 'python', args: ['-m', `orrery_trainers.${module}`] }) as const;
 
+const MODULES = 'node_modules';
+
 /** An expression within a template of the sources below. */
 const NAME = '$'.concat('{name}');
 
@@ -45,6 +47,10 @@ const loadedByPython = (text: string, module = 'training.sft') => {
     .map((name) => name.replace('trainers/orrery_trainers/', ''));
 };
 
+/** Installs a package of this `package.json`. */
+const install = (name: string, facts: object) =>
+  put(project, `${MODULES}/${name}/package.json`, JSON.stringify({ name, ...facts }));
+
 beforeEach(() => {
   project = aFolder();
   put(project, 'stages/a.ts', 'export const a = 1;');
@@ -58,6 +64,15 @@ beforeEach(() => {
   put(project, 'stages/rewrite/program.ts', 'export const rewrite = 1;');
   put(project, 'domains/countdown/domain.ts', 'export const domain = 1;');
   put(project, 'domains/math/domain.ts', 'export const domain = 1;');
+  install('small', { version: '1.0.0' });
+  install('other', { version: '1.0.0' });
+  // Optional dependencies are not installed here.
+  install('@scope/large', {
+    version: '2.0.0',
+    dependencies: { small: '^1.0.0', nested: '3', 'binary-linux': '1' },
+    optionalDependencies: { 'binary-linux': '1' },
+  });
+  install('@scope/large/node_modules/nested', { version: '3.0.0' });
   const trainers = 'trainers/orrery_trainers';
   for (const folder of ['', 'training/', 'checkpoints/', 'deep/', 'deep/er/']) {
     put(project, `${trainers}/${folder}__init__.py`, '');
@@ -94,7 +109,18 @@ describe('of TypeScript', () => {
     ["export type { A } from './a.ts';", []],
     ["type A = import('./a.ts').A; const a = 1 as unknown as A;", []],
     ["// import './a.ts';\nconst text = \"import './a.ts'\";", []],
-    ["import fs from 'node:fs'; import { z } from 'zod';", []],
+    ["import fs from 'node:fs'; import 'fs'; import 'node:fs/promises';", []],
+    ["import type { Z } from 'small';", []],
+    ["import { z } from 'small';", [`${MODULES}/small/package.json`]],
+    ["import { deep } from 'small/deep/file.js';", [`${MODULES}/small/package.json`]],
+    [
+      "const later = () => import('@scope/large/deep');",
+      [
+        `${MODULES}/@scope/large/node_modules/nested/package.json`,
+        `${MODULES}/@scope/large/package.json`,
+        `${MODULES}/small/package.json`,
+      ],
+    ],
     [
       "// ä 🎂\n// @loads stages/{kind}/program.ts\nconst table = { a: () => import('./b.ts') };",
       ['stages/a.ts', 'stages/search/program.ts'],
@@ -123,6 +149,10 @@ describe('of TypeScript', () => {
     ['const file = (name: string) => new URL(name, import.meta.url);', 'a file whose folder is computed'],
     ["const file = new URL('./prompts', import.meta.url);", 'names the folder'],
     ["import './missing.ts';", 'missing.ts, which is not there'],
+    ["import 'missing';", 'imports missing, which is not installed: run npm ci'],
+    ["import 'https://example.org/a.js';", 'expected a path (./…) or the name of a package'],
+    ["import 'data:text/javascript,';", 'expected a path (./…) or the name of a package'],
+    ["import '/a.ts';", 'expected a path (./…) or the name of a package'],
     ["import '#inside';", 'names of package.json are not followed'],
     [`const kind = \`orrery_trainers.${NAME}\`;`, 'a program whose name is put together'],
     ["const command = ['-m', 'orrery_trainers.missing'];", 'orrery_trainers.missing: it is not there'],
@@ -247,6 +277,18 @@ test('a source that is put back as it was has its old version again', () => {
   expect(codeVersion(inProject())).not.toBe(before);
   put(project, 'stages/a.ts', 'export const a = 1;');
   expect(codeVersion(inProject())).toBe(before);
+});
+
+test('another version of a package counts where it is loaded, directly or not, and nowhere else', () => {
+  put(project, 'stages/main.ts', "import { large } from '@scope/large';");
+  const before = codeVersion(inProject());
+  install('other', { version: '1.0.1' });
+  expect(codeVersion(inProject())).toBe(before);
+  install('small', { version: '1.0.1' });
+  const after = codeVersion(inProject());
+  expect(after).not.toBe(before);
+  install('@scope/large/node_modules/nested', { version: '3.0.1' });
+  expect(codeVersion(inProject())).not.toBe(after);
 });
 
 test('a domain that loads what cannot be followed counts with all of its folder', () => {

@@ -27,12 +27,15 @@ export function loadsIn(notes: string): Map<string, Set<string>> {
   return loads;
 }
 
-/** Null of what is no source: packages, what the tests themselves bring, what is not of the project. */
+/**
+ * A file of an installed package counts as its `package.json`. Null of what is no source: what the tests themselves
+ * bring, what is not of the project.
+ */
 function nameOf(path: string): string | null {
   // Python reads a module's compiled form where there is one.
   const source = path.replace(/__pycache__\/(.+)\.cpython-\d+\.pyc(?:\.\d+)?$/, '$1.py');
   const name = relative(PROJECT, source);
-  return name === '' || /^(?:\.|node_modules\/|tests\/support\/trace\/)/.test(name) || name.endsWith('package.json')
-    ? null
-    : name;
+  const ofPackage = /^(?:.*\/)?node_modules\/(?:@[^/]+\/)?[^/]+(?=\/)/.exec(name)?.[0];
+  if (ofPackage !== undefined) return name.startsWith('.') ? null : `${ofPackage}/package.json`;
+  return name === '' || /^(?:\.|tests\/support\/trace\/)/.test(name) || name.endsWith('package.json') ? null : name;
 }
