@@ -197,7 +197,8 @@ function rootMessage(error: Error): string {
 async function withHeartbeats(client: Client, status: CampaignStatus): Promise<CampaignStatus> {
   const stages = await Promise.all(
     status.stages.map(async (stage): Promise<StageStatus> => {
-      if (ENDED.has(stage.state)) return stage;
+      // A stage that waits for its inputs has no workflow yet.
+      if (ENDED.has(stage.state) || stage.state === 'pending') return stage;
       const activities = await pendingActivities(client, `${status.campaignId}/${stage.name}`);
       const heartbeat = stage.state === 'running' ? heartbeatOf(activities) : null;
       const why = retriedFailure(activities) ?? heartbeat?.message ?? stage.why;
