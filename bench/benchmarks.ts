@@ -1,5 +1,6 @@
 import type { Benchmark } from './benchmark.ts';
 import { checkpointCost } from './checkpoint-cost.ts';
+import { cliStart } from './cli-start.ts';
 import { deadTime } from './dead-time.ts';
 import { ettr } from './ettr.ts';
 import { history } from './history.ts';
@@ -30,4 +31,5 @@ export const BENCHMARKS: readonly Benchmark[] = [
   searchKill,
   searchBeside,
   verdicts,
+  cliStart,
 ];
