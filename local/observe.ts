@@ -1,6 +1,6 @@
 import { stat } from 'node:fs/promises';
 import { type JobObservation, jobHasEnded, type PodState } from '../executor/index.ts';
-import { FAILURES } from '../spec/failures.ts';
+import { FAILURES } from '../spec/failure-table.ts';
 import { createExclusive, writeFileAtomic } from '../store/files.ts';
 import {
   JOB_ID,

@@ -9,7 +9,7 @@ import { hostname } from 'node:os';
 import { addAbortSignal } from 'node:stream';
 import type { JobObservation, PodState } from '../executor/index.ts';
 // By file and not by index: the supervisor of every job waits for what is imported here.
-import { FAILURES } from '../spec/failures.ts';
+import { FAILURES } from '../spec/failure-table.ts';
 import { createExclusive, readJson, writeFileAtomic } from '../store/files.ts';
 import { retryOnDiskError } from './disk-retry.ts';
 import {

@@ -1,20 +1,9 @@
 import { z } from 'zod';
 import { FailureClass } from './failures.ts';
+import { TIME_KINDS } from './time-kinds.ts';
 
-/** What a stage spends its time on. Every second from its first start to its end is charged to exactly one kind. */
-export const TimeKind = z.enum([
-  'orchestrating', // orrery's own work: keys, claims, sealing, deciding
-  'queued', // submitted, and waiting for a machine
-  'starting', // processes start, load weights, read their journal or checkpoint
-  'working', // work that was kept
-  'saving', // work stops while a checkpoint is saved, including the one before a pause
-  'lost', // work that had to be done again
-  'backing-off', // waits before the next attempt
-  'held', // has used up its attempts and waits for a person
-  'blocked', // waits for another campaign that runs the same stage
-  'paused', // paused by a person
-  'waiting-for-worker', // a job had ended or a timer was due, and no worker was running
-]);
+/** What a stage spends its time on. */
+export const TimeKind = z.enum(TIME_KINDS);
 export type TimeKind = z.infer<typeof TimeKind>;
 
 /** What time was lost to: a failure class, a pause, or a missing worker. */
@@ -31,11 +20,6 @@ export const Account = z.object({
     .describe('Cost of each cause: the time from the event until work was back at the point where it had been.'),
 });
 export type Account = z.infer<typeof Account>;
-
-export const NEW_ACCOUNT: Account = {
-  seconds: Object.fromEntries(TimeKind.options.map((kind) => [kind, 0])) as Account['seconds'],
-  causes: {},
-};
 
 /** Work of one execution that is safe in the store: complete checkpoints, journal lines and finished parts. */
 export const KeptWork = z.object({
@@ -62,34 +46,3 @@ export const ExecutionFacts = z.object({
   ),
 });
 export type ExecutionFacts = z.infer<typeof ExecutionFacts>;
-
-const NOT_COUNTED: ReadonlySet<TimeKind> = new Set(['paused', 'blocked']);
-
-/**
- * Effective training time ratio (ETTR): the share of its time in which a stage did work that was kept. Pauses by a
- * person do not count, nor does waiting for another campaign that runs the same stage. Null before any time was
- * charged. Source: published training runs of this size report ETTR. The choice of what does not count is *ours*.
- */
-export function effectiveRatio({ seconds }: Account): number | null {
-  const counted = TimeKind.options.filter((kind) => !NOT_COUNTED.has(kind));
-  const total = counted.reduce((sum, kind) => sum + seconds[kind], 0);
-  return total === 0 ? null : seconds.working / total;
-}
-
-/** Adds up several accounts: those of a campaign's stages, or those of a stage's earlier runs. */
-export function sumAccounts(accounts: readonly Account[]): Account {
-  const sum = copyOf(NEW_ACCOUNT);
-  for (const account of accounts) {
-    for (const kind of TimeKind.options) sum.seconds[kind] += account.seconds[kind];
-    for (const [cause, cost] of Object.entries(account.causes) as [LossCause, { times: number; seconds: number }][]) {
-      const before = sum.causes[cause] ?? { times: 0, seconds: 0 };
-      sum.causes[cause] = { times: before.times + cost.times, seconds: before.seconds + cost.seconds };
-    }
-  }
-  return sum;
-}
-
-const copyOf = (account: Account): Account => ({
-  seconds: { ...account.seconds },
-  causes: { ...account.causes },
-});

@@ -1,3 +1,4 @@
+import { CAMPAIGN_ID } from './campaign-id.ts';
 import { matching } from './fields.ts';
 
 /** A name that is valid within a path, a label and a workflow id. */
@@ -8,11 +9,7 @@ export const Name = matching(
 );
 
 /** Id of a campaign: its workflow id, and a folder of the store. */
-export const CampaignId = matching(
-  128,
-  /^[A-Za-z0-9][A-Za-z0-9._-]*$/,
-  'expected letters, digits, ".", "_" and "-", starting with a letter or digit',
-);
+export const CampaignId = matching(CAMPAIGN_ID.length, CAMPAIGN_ID.pattern, `expected ${CAMPAIGN_ID.expected}`);
 
 /**
  * Name of a model. It is an argument of vLLM and a Temporal search attribute, which most databases limit to 255

@@ -1,12 +1,6 @@
 import { z } from 'zod';
-import {
-  BUDGET_PER_DAY,
-  FAILURES,
-  FailureAction,
-  FailureClass,
-  type FailureClass as FailureClassName,
-  type FailureRule,
-} from './failures.ts';
+import { BUDGET_PER_DAY, FAILURES } from './failure-table.ts';
+import { FailureAction, FailureClass } from './failures.ts';
 import { seconds, whole, wholeSeconds } from './fields.ts';
 import { KubernetesPlacement, PolicyServerRun } from './kubernetes.ts';
 import { imageReference } from './kubernetes-names.ts';
@@ -109,14 +103,3 @@ export const Run = z.strictObject({
   ),
 });
 export type Run = z.infer<typeof Run>;
-
-/** The rule for one failure class: the row of the failure table with the overrides of the stage. */
-export function ruleOf(run: Pick<Run, 'failures'>, failure: FailureClassName): FailureRule {
-  const table = FAILURES[failure];
-  const set = run.failures[failure] ?? {};
-  const { action = table.action, backoffSeconds = table.backoffSeconds } = set;
-  const budget = set.budget === undefined ? table.budget : set.budget;
-  const perDay = budget === null ? null : Math.max(BUDGET_PER_DAY, budget);
-  const budgetPerDay = set.budgetPerDay === undefined ? perDay : set.budgetPerDay;
-  return { ...table, action, budget, budgetPerDay, backoffSeconds };
-}

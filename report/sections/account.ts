@@ -1,5 +1,6 @@
-import { type Account, effectiveRatio, type LossCause, TimeKind } from '../../spec/account.ts';
+import { type Account, type LossCause, TimeKind } from '../../spec/account.ts';
 import type { CampaignStatus, StageStatus } from '../../spec/status.ts';
+import { effectiveRatio } from '../../spec/sum-accounts.ts';
 import { count, decimal, duration, percent, plain, several } from '../format.ts';
 import { html, type Markup } from '../html.ts';
 import { htmlTable, section } from './parts.ts';

@@ -2,7 +2,7 @@ import { execa } from 'execa';
 import type { Data } from '../../spec/data.ts';
 import type { Contamination } from '../../spec/data-card.ts';
 import { parseOrRefuse } from '../../spec/errors.ts';
-import { FAILURES } from '../../spec/failures.ts';
+import { FAILURES } from '../../spec/failure-table.ts';
 import { Problem } from '../../spec/records.ts';
 import type { StageFileOf } from '../../spec/stage-file.ts';
 import { StageExit } from '../runtime/exits.ts';

@@ -1,5 +1,6 @@
 import { InvalidInputError } from '../../spec/errors.ts';
-import { FAILURES, type FailureClass, FENCED_EXIT_CODE } from '../../spec/failures.ts';
+import { FAILURES, FENCED_EXIT_CODE } from '../../spec/failure-table.ts';
+import type { FailureClass } from '../../spec/failures.ts';
 import { CONNECTION_ERRORS, codeOf, remedyOf } from '../../spec/system-errors.ts';
 
 /** How a stage program can end by an exit code: rows of the failure table, or fenced by a later attempt. */

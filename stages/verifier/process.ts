@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { FAILURES } from '../../spec/failures.ts';
+import { FAILURES } from '../../spec/failure-table.ts';
 import { Verdict } from '../../spec/records.ts';
 import type { StageKind } from '../../spec/stages/kinds.ts';
 import { timeoutsOf } from '../policy/retry.ts';

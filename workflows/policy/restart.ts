@@ -1,9 +1,10 @@
 import {
   afterFailure,
+  FAILURE_CLASSES,
   FAILURES,
   type Failure,
   type FailureAction,
-  FailureClass,
+  type FailureClass,
   type FailureRule,
   type Incident,
   type Ledger,
@@ -85,9 +86,10 @@ export function remedies(ledger: Ledger, run: Pick<Run, 'failures'>, lastAttempt
   const actionOf = (failure: FailureClass): FailureAction => ruleOf(run, failure).action;
   const asks =
     last !== undefined && last.attempt === lastAttempt && actionOf(last.class) === 'retry-earlier-checkpoint';
-  const halvings = FailureClass.options
-    .filter((name) => actionOf(name) === 'retry-smaller-micro-batch')
-    .reduce((sum, name) => sum + (ledger.failures[name] ?? 0), 0);
+  const halvings = FAILURE_CLASSES.filter((name) => actionOf(name) === 'retry-smaller-micro-batch').reduce(
+    (sum, name) => sum + (ledger.failures[name] ?? 0),
+    0,
+  );
   return {
     microBatchScale: 0.5 ** Math.min(MAX_HALVINGS, halvings),
     earlierCheckpoints: asks ? spentOn(ledger, last.class) : 0,
