@@ -35,7 +35,7 @@ import {
 } from './installation/index.ts';
 import { startReconciler, temporalOwners } from './reconciler/index.ts';
 import { InvalidInputError, remedyOf } from './spec/index.ts';
-import { bundleWorkflows } from './worker/bundle.ts';
+import { workflowBundle } from './worker/bundle.ts';
 import { deploymentOf } from './worker/deployment.ts';
 import { chooseExecutor, shareFilesWithPods } from './worker/executors.ts';
 import { createLogger, logLevel, temporalLogger } from './worker/logging.ts';
@@ -77,7 +77,7 @@ const activities = activityOptions({
   log,
 });
 
-const workflowBundle = await bundleWorkflows(temporalLogger(log));
+const bundle = await workflowBundle();
 const deployment = deploymentOf(process.env);
 // A deployment version needs no replay: Temporal does not give it workflows that are pinned to another version.
 if (deployment === null && process.env.ORRERY_PREFLIGHT !== 'off') await exitIfIncompatible();
@@ -86,7 +86,7 @@ const worker = await Worker.create({
   connection,
   namespace,
   taskQueue,
-  workflowBundle,
+  workflowBundle: bundle,
   ...activities,
   ...(deployment === null ? {} : { workerDeploymentOptions: deployment }),
   // Every running stage of every campaign has an activity that watches its job, and watching costs little.
@@ -156,7 +156,7 @@ async function orExit<T>(work: () => T | Promise<T>): Promise<T> {
 }
 
 async function exitIfIncompatible(): Promise<void> {
-  const incompatible = await findIncompatibleWorkflows(client, taskQueue, workflowBundle, log);
+  const incompatible = await findIncompatibleWorkflows(client, taskQueue, bundle, log);
   if (incompatible.length === 0) return;
   log.fatal(
     { incompatible },

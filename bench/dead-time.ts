@@ -1,13 +1,13 @@
 import { readdirSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { DefaultLogger, NativeConnection, Worker } from '@temporalio/worker';
+import { NativeConnection, Worker } from '@temporalio/worker';
 import { inProject } from '../config/paths.ts';
 import type { JobObservation } from '../executor/index.ts';
 import { CampaignSpec, type CampaignStatus, planCampaign } from '../spec/index.ts';
 import { progressPath, stageDir } from '../store/index.ts';
 import { aCampaign, openWorkbench, type Workbench } from '../tests/support/worker.ts';
-import { bundleWorkflows } from '../worker/bundle.ts';
+import { workflowBundle } from '../worker/bundle.ts';
 import { type Benchmark, numberText, under } from './benchmark.ts';
 import { summarise } from './statistics.ts';
 import { lastOf, timelineOf } from './support/timeline.ts';
@@ -40,25 +40,22 @@ interface Hop {
 
 /** The parts of a hop, in order. */
 interface Parts {
-  /** The program has ended -> `awaitJob` returns: the supervisor notices, writes a record, and the worker reads it. */
-  readonly seen: number;
-  /** -> `sealStage` has the manifest. */
+  /**
+   * The program has ended -> `awaitJob` returns with the manifest: the supervisor notices and writes a record, the
+   * worker reads it and seals the stage.
+   */
   readonly sealed: number;
   /** -> the next stage's workflow is started. */
   readonly handedOver: number;
-  /** -> its key is computed and a finished stage with an equal key is searched. */
-  readonly resolved: number;
-  /** -> the attempt is claimed and its job is on disk. */
+  /** -> its key is computed, no finished stage has it, the attempt is claimed and its job is on disk. */
   readonly claimed: number;
   /** -> the supervisor runs and starts the first process. */
   readonly supervised: number;
 }
 const PART_NAMES: Readonly<Record<keyof Parts, string>> = {
-  seen: 'program has ended → `awaitJob` returns',
-  sealed: '→ `sealStage` returns',
+  sealed: 'program has ended → stage sealed, `awaitJob` returns',
   handedOver: '→ next stage’s workflow starts',
-  resolved: '→ `resolveStage` returns',
-  claimed: '→ attempt claimed, job on disk',
+  claimed: '→ key computed, attempt claimed, job on disk',
   supervised: '→ supervisor starts the first process',
 };
 
@@ -165,11 +162,9 @@ async function hopsOfCampaign({ client, home, store }: Workbench, index: number)
     // Another stage keeps the worker busy from the computation of its key until its seal.
     const alone = !others.some((other) => other.askedAt < next.startedAt && other.sealedAt > before.endedAt);
     const parts: Parts = {
-      seen: before.watchedAt - before.endedAt,
-      sealed: before.sealedAt - before.watchedAt,
+      sealed: before.sealedAt - before.endedAt,
       handedOver: next.askedAt - before.sealedAt,
-      resolved: next.resolvedAt - next.askedAt,
-      claimed: next.submittedAt - next.resolvedAt,
+      claimed: next.submittedAt - next.askedAt,
       supervised: next.startedAt - next.submittedAt,
     };
     const programMs = next.beganAt === null ? null : next.beganAt - next.startedAt;
@@ -187,13 +182,11 @@ async function hopsOfCampaign({ client, home, store }: Workbench, index: number)
     return {
       name,
       askedAt: lastOf(campaign, 'ChildWorkflowExecutionStarted', { child: `${workflowId}/${name}` }).at,
-      resolvedAt: lastOf(own, 'ActivityTaskCompleted', { activity: 'resolveStage' }).at,
       submittedAt: Date.parse(submittedAt),
       startedAt: Math.min(...state.pods.flatMap(({ startedAt }) => (startedAt === null ? [] : Date.parse(startedAt)))),
       beganAt: progress?.beganAt === undefined ? null : Date.parse(progress.beganAt),
       endedAt: Math.max(...state.pods.flatMap(({ finishedAt }) => (finishedAt === null ? [] : Date.parse(finishedAt)))),
-      watchedAt: lastOf(own, 'ActivityTaskCompleted', { activity: 'awaitJob' }).at,
-      sealedAt: lastOf(own, 'ActivityTaskCompleted', { activity: 'sealStage' }).at,
+      sealedAt: lastOf(own, 'ActivityTaskCompleted', { activity: 'awaitJob' }).at,
     };
   }
 }
@@ -207,9 +200,7 @@ async function emptyHops({ client, address }: Workbench): Promise<number[]> {
   const worker = await Worker.create({
     connection,
     taskQueue: 'empty',
-    workflowBundle: await bundleWorkflows(new DefaultLogger('ERROR'), {
-      workflowsPath: inProject('bench/support/empty-workflows.ts'),
-    }),
+    workflowBundle: await workflowBundle({ workflows: inProject('bench/support/empty-workflows.ts') }),
     activities: { instant },
   });
   try {

@@ -3,11 +3,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Client } from '@temporalio/client';
 import { TestWorkflowEnvironment } from '@temporalio/testing';
-import { DefaultLogger, Worker } from '@temporalio/worker';
+import { Worker } from '@temporalio/worker';
 import { TEMPORAL } from '../config/paths.ts';
 import { CampaignSpec, type CampaignStatus } from '../spec/index.ts';
 import { aCampaign, createToyWorker, openWorkbench } from '../tests/support/worker.ts';
-import { bundleWorkflows } from '../worker/bundle.ts';
+import { workflowBundle } from '../worker/bundle.ts';
 import { type Benchmark, type Goal, numberText, withoutTarget } from './benchmark.ts';
 import { BIG_FILE, BIG_TRAINING, bigCampaign, NODES } from './simulation/big-training.ts';
 import { campaignActivities } from './simulation/campaign-activities.ts';
@@ -224,13 +224,13 @@ function eventsByDay(histories: Histories): number[] {
 }
 
 async function replay({ byWorkflow }: Histories): Promise<{ passed: number; total: number; failures: string[] }> {
-  const workflowBundle = await bundleWorkflows(new DefaultLogger('ERROR'));
+  const bundle = await workflowBundle();
   const failures: string[] = [];
   let total = 0;
   for (const [workflowId, runs] of Object.entries(byWorkflow)) {
     for (const run of runs) {
       total += 1;
-      await Worker.runReplayHistory({ workflowBundle }, run, workflowId).catch((error: unknown) =>
+      await Worker.runReplayHistory({ workflowBundle: bundle }, run, workflowId).catch((error: unknown) =>
         failures.push(`${workflowId}: ${error}`),
       );
     }

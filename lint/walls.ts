@@ -513,14 +513,15 @@ export const WALLS: Walls = walls({
     imports: {
       executor: { why: 'the interface that both implement', typesOnly: true },
       activities: { why: 'the data converters', files: ['data-converter.ts'] },
+      config: { why: 'where the bundle is kept', files: ['paths.ts'] },
       installation: 'which workflows are open',
       k8s: 'one of the two executors',
       local: 'the other',
       reconciler: { why: 'the type of a machine', typesOnly: true },
       spec: RECORDS,
-      store: 'paths of secrets, for the log',
+      store: 'the digest of the workflow code; paths of secrets, for the log',
     },
-    packages: ['@temporalio/worker', 'node:url', 'pino'],
+    packages: ['@temporalio/worker', 'execa', 'node:fs', 'node:os', 'node:path', 'pino'],
     packageTypes: ['@temporalio/client'],
   },
   config: {
@@ -579,6 +580,7 @@ export const WALLS: Walls = walls({
       installation: 'the task queue of the demo',
       lint: 'checks the import rules, writes their table',
       spec: 'generates the reference',
+      worker: { why: 'builds the workflow bundle', files: ['bundle.ts'] },
     },
     packages: [
       'commander',

@@ -1,27 +1,70 @@
-import { fileURLToPath } from 'node:url';
-import { type BundleOptions, bundleWorkflowCode, type WorkflowBundleWithSourceMap } from '@temporalio/worker';
+import { mkdir, mkdtemp, readdir, rm, stat } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { WorkerOptions } from '@temporalio/worker';
+import { execa } from 'execa';
+import { inOrrery, inProject, PROJECT } from '../config/paths.ts';
+import { digestOfSources } from '../store/code-version.ts';
+import type { BundleParts } from './build-bundle.ts';
 
-const inWorkflows = (file: string): string => fileURLToPath(new URL(`../workflows/${file}`, import.meta.url));
+/** The workflow code as a worker loads it: the path of a file. */
+export type WorkflowBundle = Extract<WorkerOptions['workflowBundle'], { codePath: string }>;
+
+/** The parts of the bundle: the workflows, and the modules that run with each of them. */
+export const WORKFLOW_PARTS: BundleParts = {
+  workflows: inProject('workflows/index.ts'),
+  // With these, an unreadable payload does not fail a workflow task, and the failures of a workflow are bounded.
+  payloadConverter: inProject('workflows/payload-converter.ts'),
+  failureConverter: inProject('workflows/failure-converter.ts'),
+  interceptors: [inProject('workflows/interceptors.ts')],
+};
+
+/** A bundle of this age is removed when another is built. *Ours*. */
+const KEPT_MS = 7 * 24 * 3600 * 1000;
 
 /**
- * Bundles the workflow code for workers. Every workflow loads the bundle, which delays the start of its stage. So
- * package.json marks the modules of the project as free of side effects, and the bundler drops the unused parts of
- * `spec/`, above all its schemas. The bundle includes the converters: with them, an unreadable payload does not fail a
- * workflow task, and the failures of a workflow are bounded.
- * @param change - for simulations: another entry point, or additional interceptors
+ * The bundle of the workflow code. It is built once for each version of the code, at the installation or by the first
+ * worker, and kept in `.orrery/bundles` under the digest of its sources and packages. The bundler runs in a process of
+ * its own, because it would leave 200 MiB of memory to the worker.
+ * @param change - other workflows or interceptors, for a simulation
  */
-export const bundleWorkflows = (
-  logger: NonNullable<BundleOptions['logger']>,
-  {
-    workflowInterceptorModules = [],
-    ...change
-  }: Partial<Pick<BundleOptions, 'workflowsPath' | 'workflowInterceptorModules'>> = {},
-): Promise<WorkflowBundleWithSourceMap> =>
-  bundleWorkflowCode({
-    workflowsPath: inWorkflows('index.ts'),
-    payloadConverterPath: inWorkflows('payload-converter.ts'),
-    failureConverterPath: inWorkflows('failure-converter.ts'),
-    workflowInterceptorModules: [inWorkflows('interceptors.ts'), ...workflowInterceptorModules],
-    logger,
-    ...change,
-  });
+export async function workflowBundle(change: Partial<BundleParts> = {}): Promise<WorkflowBundle> {
+  const parts = { ...WORKFLOW_PARTS, ...change };
+  const sources = [parts.workflows, parts.payloadConverter, parts.failureConverter, ...parts.interceptors];
+  const digest = digestOfSources(
+    [...sources, inProject('worker/build-bundle.ts'), inProject('package-lock.json')],
+    PROJECT,
+  );
+  const folder = await writableFolder();
+  const codePath = join(folder, `${digest}.js`);
+  if (await exists(codePath)) return { codePath };
+  const build = [inProject('worker/build-bundle.ts'), JSON.stringify(parts), codePath];
+  await execa(process.execPath, build, { stdin: 'ignore', stdout: 'ignore', preferLocal: false });
+  await removeOld(folder);
+  return { codePath };
+}
+
+/** `.orrery/bundles`. In an image with a read-only project and no bundle, a folder that ends with the machine. */
+async function writableFolder(): Promise<string> {
+  const folder = inOrrery('bundles');
+  try {
+    await mkdir(folder, { recursive: true });
+    return folder;
+  } catch {
+    return await mkdtemp(join(tmpdir(), 'orrery-bundle-'));
+  }
+}
+
+const exists = (path: string): Promise<boolean> =>
+  stat(path).then(
+    () => true,
+    () => false,
+  );
+
+async function removeOld(folder: string): Promise<void> {
+  for (const name of await readdir(folder)) {
+    const path = join(folder, name);
+    const { mtimeMs } = await stat(path);
+    if (Date.now() - mtimeMs > KEPT_MS) await rm(path, { force: true });
+  }
+}

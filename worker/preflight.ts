@@ -1,8 +1,9 @@
 import type { Client } from '@temporalio/client';
-import { Worker, type WorkflowBundleWithSourceMap } from '@temporalio/worker';
+import { Worker } from '@temporalio/worker';
 import type { Logger } from 'pino';
 import { ACTIVITY_CONVERTER } from '../activities/data-converter.ts';
 import { openOnQueue, type WorkflowFacts } from '../installation/index.ts';
+import type { WorkflowBundle } from './bundle.ts';
 
 /** Maximum number of open workflows to replay, newest first, so that a start does not take minutes. *Ours*. */
 const MAX_WORKFLOWS = 200;
@@ -23,7 +24,7 @@ export interface IncompatibleWorkflow {
 export async function findIncompatibleWorkflows(
   client: Client,
   taskQueue: string,
-  workflowBundle: WorkflowBundleWithSourceMap,
+  workflowBundle: WorkflowBundle,
   log: Pick<Logger, 'info' | 'warn'>,
 ): Promise<IncompatibleWorkflow[]> {
   const histories = historiesOf(client, firstOf(openOnQueue(client, taskQueue), MAX_WORKFLOWS));

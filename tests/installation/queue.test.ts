@@ -2,7 +2,6 @@ import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } fr
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client, Connection } from '@temporalio/client';
-import { DefaultLogger } from '@temporalio/worker';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import {
   claimQueue,
@@ -20,7 +19,7 @@ import {
   watchQueueClaim,
 } from '../../installation/index.ts';
 import { storeId } from '../../store/index.ts';
-import { bundleWorkflows } from '../../worker/bundle.ts';
+import { workflowBundle } from '../../worker/bundle.ts';
 import { findIncompatibleWorkflows } from '../../worker/preflight.ts';
 import { until } from '../support/machine.ts';
 import { startTemporal, type TestTemporal } from '../support/temporal.ts';
@@ -216,9 +215,7 @@ test('a worker replays the open workflows of its own queue before it starts', as
   });
   const told: object[] = [];
   const log = { info: (facts: object) => void told.push(facts), warn() {} };
-  expect(
-    await findIncompatibleWorkflows(client, 'replayed', await bundleWorkflows(new DefaultLogger('ERROR')), log),
-  ).toEqual([]);
+  expect(await findIncompatibleWorkflows(client, 'replayed', await workflowBundle(), log)).toEqual([]);
   expect(told).toEqual([{ workflows: 1, incompatible: 0 }]);
 });
 

@@ -19,7 +19,7 @@ import { clusterUp } from '../../dev/cluster/up.ts';
 import { inputRules } from '../../inputs/index.ts';
 import { createKubeClient, createKubernetesExecutor, type KubeClient } from '../../k8s/index.ts';
 import { KubernetesSettings } from '../../spec/index.ts';
-import { bundleWorkflows } from '../../worker/bundle.ts';
+import { workflowBundle } from '../../worker/bundle.ts';
 import { madeByThisProcess, POOL, removeAbandoned, removeClusterWide } from './cluster/abandoned.ts';
 import { ANY_SIZE } from './engines.ts';
 import { startTemporal } from './temporal.ts';
@@ -139,7 +139,7 @@ async function startWorker(at: {
   const worker = await Worker.create({
     connection,
     taskQueue: 'orrery',
-    workflowBundle: await bundleWorkflows(silent),
+    workflowBundle: await workflowBundle(),
     ...activityOptions({
       store,
       projectRoot: PROJECT,

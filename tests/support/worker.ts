@@ -13,7 +13,7 @@ import { inputRules } from '../../inputs/index.ts';
 import { claimQueue, DEFAULT_TASK_QUEUE, thisInstallation } from '../../installation/index.ts';
 import { createLocalExecutor } from '../../local/index.ts';
 import type { CampaignSpecInput } from '../../spec/index.ts';
-import { bundleWorkflows } from '../../worker/bundle.ts';
+import { workflowBundle } from '../../worker/bundle.ts';
 import { ANY_SIZE } from './engines.ts';
 import { startTemporal } from './temporal.ts';
 
@@ -84,7 +84,7 @@ export async function createToyWorker(
   return await Worker.create({
     connection,
     taskQueue,
-    workflowBundle: await bundleWorkflows(silent),
+    workflowBundle: await workflowBundle(),
     ...registered,
     activities: change(registered.activities),
     maxHeartbeatThrottleInterval: '500 milliseconds',
