@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test as it, vi } from 'vitest';
 import { localMachine } from '../../local/index.ts';
@@ -29,11 +29,12 @@ const idOf = (here: Machine, job: string): string =>
 test('the standby supervisor, which has the id from its start, takes the job, and the next one is started', async () => {
   const { here, standby } = await machineWithStandby();
   await using _ = here;
-  await here.executor.submit(aJob({ main: doing('brief', '1500') }));
+  await here.executor.submit(aJob({ main: doing('untilReleased') }));
   await here.until(aJob().name, ({ phase }) => phase === 'running');
   expect(here.supervisorPid(aJob().name)).toBe(standby);
   const ofJob = await markedProcesses(JOB_ID, idOf(here, aJob().name));
   expect(ofJob.map(({ pid }) => pid)).toContain(standby);
+  writeFileSync(join(here.store, 'release'), '');
   expect(await here.end(aJob().name)).toMatchObject({ phase: 'succeeded' });
   expect(await standbyOf(here, standby)).not.toBe(standby);
 });
@@ -71,7 +72,7 @@ test('if the standby supervisor was killed, a job starts without it', async () =
 test('a killed worker leaves no standby supervisor, and the job that one had taken continues', async () => {
   await using here = new Machine();
   mkdirSync(here.store, { recursive: true });
-  const worker = await here.worker(aJob({ main: doing('brief', '3000') }), 'stay', { standby: 1 });
+  const worker = await here.worker(aJob({ main: doing('untilReleased') }), 'stay', { standby: 1 });
   await here.until(aJob().name, ({ phase }) => phase === 'running');
   const supervisor = here.supervisorPid(aJob().name);
   await eventually(() => readdirSync(join(here.home, 'spares')).length === 1, 'the next standby');
@@ -84,6 +85,7 @@ test('a killed worker leaves no standby supervisor, and the job that one had tak
   await eventually(async () => (await unnamed()).length === 0, 'no standby left');
   expect(readdirSync(join(here.home, 'spares'))).toEqual([]);
   expect(await processStart(supervisor)).not.toBeNull();
+  writeFileSync(join(here.store, 'release'), '');
   expect(await here.end(aJob().name)).toMatchObject({ phase: 'succeeded' });
 });
 
