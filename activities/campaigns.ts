@@ -12,6 +12,7 @@ import {
   type Complaint,
   InvalidInputError,
   type ManifestRef,
+  parseCampaignSpec,
   planCampaign,
   StageStatus,
 } from '../spec/index.ts';
@@ -34,16 +35,18 @@ export function createCampaignActivities({ store, inputs, executor, engines, sea
 
   return {
     /**
-     * Refuses faults of a spec that only the worker can see, such as an unknown domain or more GPUs than there are,
-     * before anything starts.
+     * Parses a campaign spec. Then refuses faults that only the worker can see, such as an unknown domain or more GPUs
+     * than there are, before anything starts.
+     * @param input - the spec as it was sent
      */
     async admitCampaign({
       campaignId,
-      spec,
+      input,
     }: {
       campaignId: string;
-      spec: CampaignSpec;
-    }): Promise<{ searchAttributes: boolean }> {
+      input: unknown;
+    }): Promise<{ spec: CampaignSpec; searchAttributes: boolean }> {
+      const spec = parseCampaignSpec(input, 'the campaign spec');
       // All faults are collected, so that they can be fixed at once.
       const complaints = await domainComplaints(spec);
       for (const slot of planCampaign(spec)) {
@@ -58,7 +61,7 @@ export function createCampaignActivities({ store, inputs, executor, engines, sea
       const dir = campaignDir(store, campaignId);
       await mkdir(dir, { recursive: true });
       await writeFileAtomic(join(dir, 'spec.json'), `${JSON.stringify(spec, null, 2)}\n`);
-      return { searchAttributes };
+      return { spec, searchAttributes };
     },
 
     /**

@@ -6,9 +6,11 @@ import { type Answered, activityInterceptor } from './interceptor.ts';
 import { createJobActivities } from './jobs.ts';
 import { createStageActivities } from './stages.ts';
 
-export type { JobRef, StartAttempt } from '../executor/index.ts';
+export type { JobRef } from '../executor/index.ts';
 export type { Deps } from './deps.ts';
 export type { Timed } from './interceptor.ts';
+export type { EndedExecution } from './jobs.ts';
+export type { StartStage } from './stages.ts';
 
 /**
  * Every activity of orrery. Each may run twice: names are derived from the input, and an existing result is adopted.

@@ -1,4 +1,3 @@
-import { existsSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { cancellationSignal } from '@temporalio/activity';
 import { type JobRef, jobName, jobRequest, programsOf, type StartAttempt } from '../executor/index.ts';
@@ -6,8 +5,8 @@ import { dataFileDigests } from '../inputs/index.ts';
 import { isOpenInStore } from '../installation/index.ts';
 import { refuseUnsupportedStage } from '../planner/index.ts';
 import {
-  type Failure,
-  type FailureClass,
+  type CampaignSpec,
+  type Manifest,
   type ManifestRef,
   type Outcome,
   parseOrRefuse,
@@ -23,20 +22,12 @@ import {
   firstClaimedAt,
   inputForKey,
   latestClaim,
-  MissingPartsError,
-  manifestPath,
   OtherVersionError,
-  readParts,
-  readStageFile,
-  readStageFileIfValid,
   referTo,
   repairInput,
-  sealStage as seal,
-  setWorkAside,
   stageDir,
   stageKey,
   storeId,
-  sumCounts,
   validManifest,
   validResult,
   writeStageFile,
@@ -45,30 +36,33 @@ import { type StageSources, versionOf, writeSources } from '../store/sources.ts'
 import { isGivenUp, mustFitNow, noteShortage } from './capacity.ts';
 import type { Deps } from './deps.ts';
 import { noEffectOf } from './effect.ts';
+import { failed } from './seal.ts';
 
-export interface Resolved {
-  readonly key: string;
-  /** The result of an equal finished stage; null if there is none. */
-  readonly result: ManifestRef | null;
-  /** Why that result is useless to this campaign. */
-  readonly failure?: Failure | undefined;
+/** Input of {@link createStageActivities}'s `startAttempt`. */
+export interface StartStage extends StartAttempt {
+  /** No training uses the result of the stage, so an empty result is accepted. */
+  readonly mayBeEmpty: boolean;
+  /** Digests of the data that the stage reads; only for `prepare`. */
+  readonly dataFiles?: DataFiles | undefined;
 }
 
-export type Started =
+/** Where a stage stands in the store, and what was done about it. `key` is its folder there. */
+export type Started = { readonly key: string } & (
   | { readonly kind: 'started'; readonly job: JobRef }
   /** Another campaign runs the stage. */
   | { readonly kind: 'busy'; readonly owner: string }
-  /** The code has changed since the stage was resolved, so its key has changed too. */
-  | { readonly kind: 'replan' }
-  /** Another campaign has just finished it. */
+  /** An equal stage has finished. */
   | { readonly kind: 'finished'; readonly result: ManifestRef }
-  /** No attempt was claimed: an input differs from the one that the campaign planned with. */
-  | { readonly kind: 'refused'; readonly outcome: Outcome };
-export type Sealed =
-  | { readonly kind: 'sealed'; readonly result: ManifestRef }
-  | { readonly kind: 'incomplete'; readonly outcome: Outcome };
+  /**
+   * No attempt was claimed: the result of an equal stage is useless to this campaign, or an input differs from the one
+   * that the campaign planned with.
+   */
+  | { readonly kind: 'refused'; readonly outcome: Outcome }
+);
 
-/** Activities from the request for a stage to a claimed execution, and from its parts to its manifest. */
+type DataFiles = Awaited<ReturnType<typeof dataFileDigests>>;
+
+/** Activities from the request for a stage to a claimed execution. */
 export function createStageActivities({ store, projectRoot, inputs, executor, engines, client, log }: Deps) {
   /**
    * Whether the workflow that owns a claim is open. Throws if Temporal does not answer; the activity is then retried.
@@ -86,7 +80,7 @@ export function createStageActivities({ store, projectRoot, inputs, executor, en
       log.warn({ key, kind, why }, `damaged data in the store: ${then}`);
 
   /** Repairs damaged manifests of inputs. Null if all inputs are then those that the campaign planned with. */
-  async function faultInInputs(stage: StageFile): Promise<Extract<Started, { kind: 'refused' }> | null> {
+  async function faultInInputs(stage: StageFile): Promise<Outcome | null> {
     for (const [role, input] of Object.entries(stage.inputs)) {
       try {
         await repairInput(store, inputForKey(stage.kind, input), logDamage(input));
@@ -94,15 +88,26 @@ export function createStageActivities({ store, projectRoot, inputs, executor, en
         if (!(error instanceof CorruptFileError || error instanceof OtherVersionError)) throw error;
         const message = `input "${role}": ${error.message}. Cancel the campaign and submit it again: damaged results are made again`;
         const attempt = (await latestClaim(stageDir(store, stage.key)))?.attempt ?? 0;
-        return { kind: 'refused', outcome: failed('InvalidInput', message, attempt, null) };
+        return failed('InvalidInput', message, attempt, null);
       }
     }
     return null;
   }
 
+  /** Stops what may still run of an earlier attempt. */
+  async function stopJobsOf(key: string, { owner, attempt, execution, unreadable }: Claim): Promise<void> {
+    if (unreadable === undefined) {
+      const [campaignId = '', ...stage] = owner.split('/');
+      return await executor.suspend(jobName(campaignId, stage.join('/'), key, attempt, execution));
+    }
+    log.warn({ attempt, why: unreadable }, 'unreadable claim: the jobs of the stage are stopped');
+    for (const job of await executor.list()) if (job.key === key) await executor.suspend(job.name);
+  }
+
   /** Starts the job of a claimed attempt, or adopts the job if it exists. */
   async function submit(dir: string, stage: StageFile, start: StartAttempt, attempt: number): Promise<JobRef> {
-    const { campaignId, campaignRun, request, key, token } = start;
+    const { campaignId, campaignRun, request, token } = start;
+    const { key } = stage;
     const job: JobRef = {
       name: jobName(campaignId, request.name, key, attempt, token),
       campaignId,
@@ -129,149 +134,78 @@ export function createStageActivities({ store, projectRoot, inputs, executor, en
   }
 
   return {
-    /** Computes the key of a stage, writes its stage file, and returns the result if an equal stage has finished. */
-    async resolveStage({
-      request,
-      mayBeEmpty = false,
-    }: {
-      request: StageRequest;
-      mayBeEmpty?: boolean | undefined;
-    }): Promise<Resolved> {
-      const version = versionOf(sourcesOf(request));
-      const dataFiles =
-        request.kind === 'prepare' ? await dataFileDigests(request.data, inputs, cancellationSignal()) : undefined;
-      // Parsed first, because the key covers the file as it is written, with the defaults of the schema.
-      const asked = { ...request, key: NO_KEY, codeVersion: version, ...(dataFiles && { dataFiles }) };
-      const parsed = parseOrRefuse(StageFile, asked, `the stage ${request.name}`);
-      const stage = { ...parsed, key: stageKey(parsed) };
-      const { key } = stage;
-      const manifest = await validResult(store, stage, logDamage(stage));
-      if (manifest === null) {
-        await writeStageFile(store, stage);
-        return { key, result: null };
-      }
-      const noEffect = noEffectOf(
-        { kind: manifest.kind, config: manifest.identity.config },
-        manifest.counts,
-        mayBeEmpty,
-      );
-      if (noEffect === null) return { key, result: referTo(manifest) };
-      const message = `an earlier campaign ran this stage, and ${noEffect.message}`;
-      return {
-        key,
-        result: referTo(manifest),
-        failure: { class: 'NoEffect', message, attempt: manifest.attempt, ...NO_POD },
-      };
-    },
+    /**
+     * Digests of the data files of a campaign. An activity of its own, because reading them may take long, and unlike
+     * the start of an attempt it can be cancelled.
+     */
+    hashData: ({ data }: { data: CampaignSpec['data'] }): Promise<DataFiles> =>
+      dataFileDigests(data, inputs, cancellationSignal()),
 
     /**
-     * Claims the next attempt and starts its job, or returns who runs the stage. At most one execution of a stage may
-     * run. So an older execution is stopped first if its owner has ended, or if it belongs to an earlier run of the
-     * same campaign.
+     * Returns the result of an equal finished stage, or claims the next attempt and starts its job, or returns who runs
+     * the stage. At most one execution of a stage may run. So an older execution is stopped first if its owner has
+     * ended, or if it belongs to an earlier run of the same campaign.
      */
-    async startAttempt(start: StartAttempt): Promise<Started> {
-      const dir = stageDir(store, start.key);
-      const owner = `${start.campaignId}/${start.request.name}`;
-      const planned = await readStageFileIfValid(dir);
-      const sources = sourcesOf(start.request);
-      if (planned === null || versionOf(sources) !== planned.codeVersion) return { kind: 'replan' };
+    async startAttempt(start: StartStage): Promise<Started> {
+      const { campaignId, request, token } = start;
+      const sources = sourcesOf(request);
+      const stage = identified(request, versionOf(sources), start.dataFiles);
+      const { key } = stage;
+      const finished = await validResult(store, stage, logDamage(stage));
+      if (finished !== null) return { key, ...reuse(finished, start.mayBeEmpty) };
       // Another version, whose programs can do more, may have admitted the campaign.
-      refuseUnsupportedStage(start.request, engines);
-      const fault = await faultInInputs(planned);
-      if (fault !== null) return fault;
+      refuseUnsupportedStage(request, engines);
+      await writeStageFile(store, stage);
+      const fault = await faultInInputs(stage);
+      if (fault !== null) return { key, kind: 'refused', outcome: fault };
+      const dir = stageDir(store, key);
       await writeSources(dir, sources);
+      const owner = `${campaignId}/${request.name}`;
       for (;;) {
         const before = await latestClaim(dir);
-        if (before !== null && before.execution !== start.token) {
-          const isHeld = before.released === undefined && before.unreadable === undefined;
-          if (before.owner !== owner && isHeld && (await isOpen(before.owner))) {
-            return { kind: 'busy', owner: before.owner };
+        if (before !== null && before.execution !== token) {
+          if (before.owner !== owner && isHeld(before) && (await isOpen(before.owner))) {
+            return { key, kind: 'busy', owner: before.owner };
           }
-          // Its owner may have finished the stage since it was resolved: it seals the stage before it closes.
-          const manifest = await validManifest(store, planned, logDamage(planned));
-          if (manifest !== null) return { kind: 'finished', result: referTo(manifest) };
-          if (before.unreadable === undefined) {
-            const [campaignId = '', ...stage] = before.owner.split('/');
-            await executor.suspend(jobName(campaignId, stage.join('/'), start.key, before.attempt, before.execution));
-          } else {
-            log.warn(
-              { attempt: before.attempt, why: before.unreadable },
-              'unreadable claim: the jobs of the stage are stopped',
-            );
-            const jobs = (await executor.list()).filter(({ key }) => key === start.key);
-            for (const { name } of jobs) await executor.suspend(name);
-          }
+          // Its owner may have finished the stage meanwhile: it seals the stage before it closes.
+          const manifest = await validManifest(store, stage, logDamage(stage));
+          if (manifest !== null) return { key, kind: 'finished', result: referTo(manifest) };
+          await stopJobsOf(key, before);
         }
-        const attempt = await claimAfter(dir, before?.attempt ?? null, owner, start.token);
-        if (attempt !== null) return { kind: 'started', job: await submit(dir, planned, start, attempt) };
+        const attempt = await claimAfter(dir, before?.attempt ?? null, owner, token);
+        if (attempt !== null) return { key, kind: 'started', job: await submit(dir, stage, start, attempt) };
         // Another worker has claimed this number first: read its claim.
-      }
-    },
-
-    /**
-     * Makes the manifest of a stage from the parts of its pods. A part that is missing after exit code 0 counts as a
-     * crash. Parts without any effect are not sealed.
-     */
-    async sealStage({ mayBeEmpty = false, ...job }: JobRef & { mayBeEmpty?: boolean | undefined }): Promise<Sealed> {
-      const dir = stageDir(store, job.key);
-      try {
-        const stage = await readStageFile(dir);
-        const noEffect = await noEffectOfParts(dir, stage, job, mayBeEmpty);
-        if (noEffect !== null) {
-          const failure = { class: 'NoEffect' as const, message: noEffect, attempt: job.attempt, ...NO_POD };
-          return { kind: 'incomplete', outcome: { kind: 'failed', failure } };
-        }
-        const manifest = await seal(store, stage, job.publishers, job.attempt);
-        return { kind: 'sealed', result: referTo(manifest) };
-      } catch (error) {
-        const outcome = outcomeOfSealing(error, job.attempt);
-        if (outcome === null) throw error;
-        return { kind: 'incomplete', outcome };
       }
     },
   };
 }
 
-/** Fields of a failure that no pod reported. */
-const NO_POD = { exitCode: null, part: null, node: null } as const;
+type Claim = NonNullable<Awaited<ReturnType<typeof latestClaim>>>;
+
+const isHeld = ({ released, unreadable }: Claim): boolean => released === undefined && unreadable === undefined;
 
 /**
- * Why complete parts are not sealed: the work had no effect. If the cause may lie outside the stage, the parts are set
- * aside, so that another attempt does the work again. Null if nothing speaks against sealing.
+ * The stage file of a request, with its key.
+ * @param codeVersion - version of the code of its programs
  */
-async function noEffectOfParts(
-  dir: string,
-  stage: StageFile,
-  { publishers, attempt }: JobRef,
+function identified(request: StageRequest, codeVersion: string, dataFiles: DataFiles | undefined): StageFile {
+  // Parsed first, because the key covers the file as it is written, with the defaults of the schema.
+  const asked = { ...request, key: NO_KEY, codeVersion, ...(dataFiles && { dataFiles }) };
+  const parsed = parseOrRefuse(StageFile, asked, `the stage ${request.name}`);
+  return { ...parsed, key: stageKey(parsed) };
+}
+
+/** What follows from the result of an equal stage, which may be empty. */
+function reuse(
+  manifest: Manifest,
   mayBeEmpty: boolean,
-): Promise<string | null> {
-  // A manifest that another worker has sealed meanwhile stays valid. Sealing sets damaged parts aside.
-  if (existsSync(manifestPath(dir))) return null;
-  const parts = await readParts(dir, publishers).catch((error: unknown) => {
-    if (error instanceof CorruptFileError) return [];
-    throw error;
-  });
-  if (parts.length < publishers) return null;
-  const found = noEffectOf(stage, sumCounts(parts.map(({ counts }) => counts)), mayBeEmpty);
-  if (found?.isJudging) await setWorkAside(dir, attempt);
-  return found?.message ?? null;
+): { kind: 'finished'; result: ManifestRef } | { kind: 'refused'; outcome: Outcome } {
+  const { kind, identity, counts, attempt } = manifest;
+  const noEffect = noEffectOf({ kind, config: identity.config }, counts, mayBeEmpty);
+  if (noEffect === null) return { kind: 'finished', result: referTo(manifest) };
+  const message = `an earlier campaign ran this stage, and ${noEffect.message}`;
+  return { kind: 'refused', outcome: failed('NoEffect', message, attempt, null) };
 }
-
-/**
- * The outcome for parts that are missing, do not parse, or were set aside as damaged: another attempt makes them. Null
- * if the error has another cause.
- */
-function outcomeOfSealing(error: unknown, attempt: number): Outcome | null {
-  if (error instanceof MissingPartsError) {
-    return failed('Crashed', `ended with exit code 0, but ${error.message}`, attempt, 0);
-  }
-  return error instanceof CorruptFileError ? failed('Crashed', error.message, attempt, 0) : null;
-}
-
-const failed = (failure: FailureClass, message: string, attempt: number, exitCode: number | null): Outcome => ({
-  kind: 'failed',
-  failure: { class: failure, message, attempt, exitCode, part: null, node: null },
-});
 
 /** Placeholder for a key that is not computed yet. */
 const NO_KEY = '0'.repeat(64);

@@ -1,4 +1,5 @@
 import { effectiveRatio, type StageRequest, type StageStatus } from '../spec/index.ts';
+import type { StageRun } from '../workflows/index.ts';
 import { atLeast, type Benchmark, type Goal, numberText, withoutTarget } from './benchmark.ts';
 import { type GangRun, gangActivities } from './simulation/activities.ts';
 import { BIG_FILE, BIG_TRAINING, bigCampaign, NODES } from './simulation/big-training.ts';
@@ -196,7 +197,15 @@ async function live(
     inputs: {},
     config: spec.stages.rl,
   } satisfies StageRequest;
-  const run = { campaignId, campaignRun: campaignId, arm: 'astro', request, onFailure: 'hold', paused: false };
+  const run: StageRun = {
+    campaignId,
+    campaignRun: campaignId,
+    arm: 'astro',
+    request,
+    onFailure: 'hold',
+    mayBeEmpty: false,
+    paused: false,
+  };
   const handle = env.client.workflow.getHandle(`${campaignId}/astro/rl`);
   const alone = await env.client.workflow.start('loneStage', { taskQueue, workflowId: campaignId, args: [run] });
   await alone.result().catch((error: unknown) => {

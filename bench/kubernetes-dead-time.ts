@@ -21,18 +21,14 @@ interface Hop {
   readonly parts: Parts;
 }
 interface Parts {
-  readonly seen: number;
   readonly sealed: number;
   readonly handedOver: number;
-  readonly resolved: number;
   readonly submitted: number;
 }
 const PART_NAMES: Readonly<Record<keyof Parts, string>> = {
-  seen: 'Job is complete → `awaitJob` returns',
-  sealed: '→ `sealStage` returns',
+  sealed: 'Job is complete → stage sealed, `awaitJob` returns',
   handedOver: '→ next stage’s workflow starts',
-  resolved: '→ `resolveStage` returns',
-  submitted: '→ nodes checked, attempt claimed, Job created',
+  submitted: '→ key computed, nodes checked, attempt claimed, Job created',
 };
 
 export const kubernetesDeadTime: Benchmark = {
@@ -132,11 +128,9 @@ async function campaignHops(
   async function hop(from: string, to: string): Promise<Hop> {
     const own = async (stage: string) =>
       timelineOf(await client.workflow.getHandle(`${workflowId}/${stage}`).fetchHistory());
-    const [before, next] = [await own(from), await own(to)];
-    const watchedAt = lastOf(before, 'ActivityTaskCompleted', { activity: 'awaitJob' }).at;
-    const sealedAt = lastOf(before, 'ActivityTaskCompleted', { activity: 'sealStage' }).at;
+    const before = await own(from);
+    const sealedAt = lastOf(before, 'ActivityTaskCompleted', { activity: 'awaitJob' }).at;
     const askedAt = lastOf(campaign, 'ChildWorkflowExecutionStarted', { child: `${workflowId}/${to}` }).at;
-    const resolvedAt = lastOf(next, 'ActivityTaskCompleted', { activity: 'resolveStage' }).at;
     const { completeAt } = job(from);
     const { createdAt } = job(to);
     return {
@@ -144,11 +138,9 @@ async function campaignHops(
       to,
       total: createdAt - completeAt,
       parts: {
-        seen: watchedAt - completeAt,
-        sealed: sealedAt - watchedAt,
+        sealed: sealedAt - completeAt,
         handedOver: askedAt - sealedAt,
-        resolved: resolvedAt - askedAt,
-        submitted: createdAt - resolvedAt,
+        submitted: createdAt - askedAt,
       },
     };
   }

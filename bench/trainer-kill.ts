@@ -27,8 +27,7 @@ interface Kill {
 const WAY = [
   'kill → supervisor has noticed',
   '→ `awaitJob` returns',
-  '→ decided, `resolveStage` returns',
-  '→ attempt claimed, job on disk',
+  '→ decided, attempt claimed, job on disk',
   '→ supervisor starts the first process',
 ] as const;
 type Way = Record<(typeof WAY)[number], number>;
@@ -101,8 +100,7 @@ function wayOf({ killedAt, noticedAt, submittedAt, startedAt }: Kill, stage: rea
   const after = (at: number, type: string, activity: string): number =>
     stage.find((event) => event.type === type && event.activity === activity && event.at > at)?.at ?? Number.NaN;
   const returnedAt = after(killedAt, 'ActivityTaskCompleted', 'awaitJob');
-  const resolved = after(returnedAt, 'ActivityTaskCompleted', 'resolveStage');
-  const times = [killedAt, noticedAt, returnedAt, resolved, submittedAt, startedAt];
+  const times = [killedAt, noticedAt, returnedAt, submittedAt, startedAt];
   const parts = WAY.map((part, index) => [part, (times[index + 1] ?? 0) - (times[index] ?? 0)] as const);
   return Object.fromEntries(parts) as Way;
 }

@@ -1,9 +1,12 @@
 import { styleText } from 'node:util';
 import prettyMilliseconds from 'pretty-ms';
-import { effectiveRatio, sumAccounts, TimeKind } from '../spec/account.ts';
-import { describeSearchMetrics, etaSeconds, type Progress } from '../spec/progress.ts';
-import { accountAt, type CampaignStatus, type StageState, type StageStatus } from '../spec/status.ts';
+import type { Progress } from '../spec/progress.ts';
+import { accountAt } from '../spec/stage-account.ts';
+import type { CampaignStatus, StageState, StageStatus } from '../spec/status.ts';
+import { effectiveRatio, sumAccounts } from '../spec/sum-accounts.ts';
 import { visibleText } from '../spec/text.ts';
+import { TIME_KINDS } from '../spec/time-kinds.ts';
+import { describeSearchMetrics, etaSeconds } from '../spec/total-progress.ts';
 import type { CampaignView } from './campaigns.ts';
 
 /**
@@ -95,7 +98,7 @@ export function accountLines({ stages, gpuHours }: CampaignStatus, now: number):
   const account = sumAccounts(stages.map((stage) => accountAt(stage, now)));
   const ratio = effectiveRatio(account);
   if (ratio === null) return [];
-  const spent = TimeKind.options.filter((kind) => account.seconds[kind] >= 1);
+  const spent = TIME_KINDS.filter((kind) => account.seconds[kind] >= 1);
   const causes = Object.entries(account.causes).toSorted(([, a], [, b]) => b.seconds - a.seconds);
   return [
     `effective ${(100 * ratio).toFixed(1)} %${gpuHours > 0 ? ` of the time, ${gpuHours.toFixed(2)} GPU-hours held` : ' of the time'}`,

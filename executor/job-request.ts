@@ -24,7 +24,6 @@ export interface StartAttempt {
   readonly campaignRun: string;
   readonly arm: string | null;
   readonly request: StageRequest;
-  readonly key: string;
   /** Names this execution before it has an attempt number. Two requests with one token make one claim. */
   readonly token: string;
   /** First run of the stage's workflow. */

@@ -1,7 +1,6 @@
-import { condition, patched, proxyActivities } from '@temporalio/workflow';
+import { condition, proxyActivities } from '@temporalio/workflow';
 import type { Activities } from '../activities/index.ts';
-import { type CampaignSpec, type StageStatus, shownValue } from '../spec/index.ts';
-import { answerOf } from './answers.ts';
+import { type StageStatus, shownValue } from '../spec/index.ts';
 import type { CampaignStages } from './campaign-stages.ts';
 import { Refusal } from './input/refusal.ts';
 import { asRefused, type Handlers } from './listen.ts';
@@ -18,14 +17,12 @@ const ASK_AFTER_SECONDS = 5;
 /** What people and stages tell a campaign: pause, resume, retry, approve, and reports of its stages. */
 export class CampaignControl {
   private readonly campaignId: string;
-  private readonly spec: CampaignSpec;
   private readonly stages: CampaignStages;
   private readonly approved: Set<string>;
 
   /** @param approved - arms that were approved in earlier runs of the campaign */
-  constructor(campaignId: string, spec: CampaignSpec, stages: CampaignStages, approved: readonly string[] = []) {
+  constructor(campaignId: string, stages: CampaignStages, approved: readonly string[] = []) {
     this.campaignId = campaignId;
-    this.spec = spec;
     this.stages = stages;
     this.approved = new Set(approved);
   }
@@ -68,11 +65,14 @@ export class CampaignControl {
             }),
         },
         approve: {
-          accept: ({ arm }) => this.refuseUnknownArm(arm),
-          handle: async ({ arm }) => {
-            this.approve(arm);
-            return table.status();
+          accept: ({ arm }) => {
+            if (stages.spec !== null) this.armsToApprove(arm);
           },
+          handle: ({ arm }) =>
+            asRefused(async () => {
+              await this.approve(arm);
+              return table.status();
+            }),
         },
       },
       signals: {
@@ -83,10 +83,7 @@ export class CampaignControl {
           if (stages.paused) await this.resume();
         },
         retryStage: ({ stage }) => this.retryStage(stage),
-        approve: ({ arm }) => {
-          this.refuseUnknownArm(arm);
-          this.approve(arm);
-        },
+        approve: ({ arm }) => this.approve(arm),
         stageChanged: async ({ campaignRun, status }) => {
           this.refuseOtherRun(campaignRun);
           table.reported(status);
@@ -102,7 +99,7 @@ export class CampaignControl {
 
   /** Waits until the RL of an arm is approved, if the spec requires that. */
   async untilApproved(arm: string): Promise<void> {
-    if (!this.spec.approveBeforeRl || this.approved.has(arm)) return;
+    if (!this.stages.spec?.approveBeforeRl || this.approved.has(arm)) return;
     this.stages.table.setState(`${arm}/rl`, 'blocked', 'waits for approve');
     await condition(() => this.approved.has(arm));
     this.stages.table.setState(`${arm}/rl`, 'pending');
@@ -132,7 +129,6 @@ export class CampaignControl {
     const { stages } = this;
     const reportedAtRest = (): boolean =>
       stages.starting === 0 && [...stages.running.keys()].every((name) => isAtRest(stages.table.get(name).state));
-    if (!patched('pause-asks-stages')) return condition(reportedAtRest);
     for (;;) {
       const timer = { summary: 'waiting for the stages to free their machines' };
       await condition(() => !stages.paused || reportedAtRest(), ASK_AFTER_SECONDS * 1000, timer);
@@ -159,7 +155,8 @@ export class CampaignControl {
   private async askStages(names: readonly string[]): Promise<void> {
     if (names.length === 0) return;
     const { running, table } = this.stages;
-    for (const status of answerOf(await askStages({ campaignId: this.campaignId, stages: names }))) {
+    const { value } = await askStages({ campaignId: this.campaignId, stages: names });
+    for (const status of value) {
       // A stage that has ended meanwhile delivers its result itself.
       if (running.has(status.name) && status.result === null) table.reported(status);
     }
@@ -171,13 +168,17 @@ export class CampaignControl {
    */
   private async correctPause({ name, state }: StageStatus): Promise<void> {
     const { paused, running } = this.stages;
-    if (!contradictsPause(state, paused) || !patched('stray-pause')) return;
+    if (!contradictsPause(state, paused)) return;
     await running.get(name)?.signal(setPausedSignal, paused).catch(ignoreUnlessCancelled);
   }
 
-  /** @param arm - undefined for all arms */
-  private approve(arm: string | undefined): void {
-    for (const { name } of this.spec.arms) if (arm === undefined || arm === name) this.approved.add(name);
+  /**
+   * Approves an arm, or all arms. Before the admission the arms are not known, so it waits for them.
+   * @throws Refusal for an unknown arm
+   */
+  private async approve(arm: string | undefined): Promise<void> {
+    if (this.stages.spec === null) await condition(() => this.stages.spec !== null);
+    for (const name of this.armsToApprove(arm)) this.approved.add(name);
   }
 
   private isHeld(name: string): boolean {
@@ -191,10 +192,12 @@ export class CampaignControl {
     return `stage: expected a held stage (${held.map((one) => one.name).join(', ')}), ${got}`;
   }
 
-  private refuseUnknownArm(arm: string | undefined): void {
-    const arms = this.spec.arms.map(({ name }) => name);
-    const isUnknown = arm !== undefined && !arms.includes(arm);
-    refuseIf(isUnknown, `arm: expected one of ${arms.join(', ')}, but got ${shownValue(arm)}`);
+  /** @param arm - undefined for all arms. @throws Refusal for an unknown arm */
+  private armsToApprove(arm: string | undefined): string[] {
+    const arms = (this.stages.spec?.arms ?? []).map(({ name }) => name);
+    if (arm === undefined) return arms;
+    refuseIf(!arms.includes(arm), `arm: expected one of ${arms.join(', ')}, but got ${shownValue(arm)}`);
+    return [arm];
   }
 
   private refuseOtherRun(campaignRun: string): void {

@@ -1,7 +1,6 @@
 import { ApplicationFailure, proxyActivities } from '@temporalio/workflow';
 import type { Activities } from '../activities/index.ts';
 import type { ManifestRef } from '../spec/index.ts';
-import { answerOf } from './answers.ts';
 import type { CampaignStages } from './campaign-stages.ts';
 import { ACTIVITY_OPTIONS } from './timeouts.ts';
 
@@ -23,7 +22,8 @@ export async function publishReport(
   analysis: ManifestRef,
 ): Promise<Report> {
   for (let attempt = 1; ; attempt++) {
-    const published = answerOf(await activities.publishReport({ campaignId, analysis, status: stages.table.status() }));
+    const status = stages.table.status();
+    const { value: published } = await activities.publishReport({ campaignId, analysis, status });
     if (!('again' in published)) return published;
     if (attempt === PUBLISH_ATTEMPTS) {
       throw ApplicationFailure.nonRetryable(

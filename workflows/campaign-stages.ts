@@ -7,7 +7,6 @@ import {
   getExternalWorkflowHandle,
   isCancellation,
   ParentClosePolicy,
-  patched,
   sleep,
   startChild,
   workflowInfo,
@@ -22,7 +21,7 @@ import {
   stageRequest,
 } from '../spec/index.ts';
 import { rootMessage, stageFailure } from './failures.ts';
-import type { CarriedCampaign } from './input/start.ts';
+import type { AdmittedCampaign, CarriedCampaign } from './input/start.ts';
 import { finishedStage } from './input/status.ts';
 import { setPausedSignal } from './messages.ts';
 import { ignoreUnlessCancelled } from './settle.ts';
@@ -61,20 +60,30 @@ export class CampaignStages {
   readonly fault: Promise<never>;
 
   private readonly campaignId: string;
-  private readonly spec: CampaignSpec;
-  private readonly slots: ReadonlyMap<string, StageSlot>;
+  private admitted: AdmittedCampaign | null = null;
+  private slots: ReadonlyMap<string, StageSlot> = new Map();
   private draining = false;
   private readonly resolveDrained: (value: 'drained') => void;
   private readonly rejectFault: (error: unknown) => void;
 
-  constructor(campaignId: string, spec: CampaignSpec, carried: CarriedCampaign | undefined) {
+  constructor(campaignId: string, carried: CarriedCampaign | undefined) {
     this.campaignId = campaignId;
-    this.spec = spec;
     this.paused = carried?.paused ?? false;
-    this.slots = new Map(planCampaign(spec).map((slot) => [slot.name, slot]));
-    this.table = new StatusTable(spec, campaignId, [...this.slots.values()], () => this.paused, carried);
+    this.table = new StatusTable(campaignId, () => this.paused, carried);
     ({ promise: this.drained, resolve: this.resolveDrained } = Promise.withResolvers<'drained'>());
     ({ promise: this.fault, reject: this.rejectFault } = Promise.withResolvers<never>());
+  }
+
+  /** The spec of the campaign; null before its admission. */
+  get spec(): CampaignSpec | null {
+    return this.admitted?.spec ?? null;
+  }
+
+  /** The campaign is admitted: its stages are known from now on. */
+  plan(admitted: AdmittedCampaign): void {
+    this.slots = new Map(planCampaign(admitted.spec).map((slot) => [slot.name, slot]));
+    this.admitted = admitted;
+    this.table.plan(admitted, [...this.slots.values()]);
   }
 
   isPlanned(name: string): boolean {
@@ -148,6 +157,7 @@ export class CampaignStages {
 
   /** @throws WorkflowExecutionAlreadyStartedError when another workflow uses the id of this stage */
   private startChild(slot: StageSlot): Promise<StageHandle> {
+    const spec = this.spec as CampaignSpec;
     return startChild(stage, {
       workflowId: `${this.campaignId}/${slot.name}`,
       args: [
@@ -155,13 +165,13 @@ export class CampaignStages {
           campaignId: this.campaignId,
           campaignRun: this.campaignRun,
           arm: slot.arm,
-          request: stageRequest(this.spec, slot, this.table.results()),
-          onFailure: this.spec.onFailure,
+          request: stageRequest(spec, slot, this.table.results()),
+          onFailure: spec.onFailure,
           mayBeEmpty: !feedsTraining(slot.name, [...this.slots.values()]),
           paused: this.paused,
         },
       ],
-      staticSummary: `${this.spec.name}: ${slot.name}`,
+      staticSummary: `${spec.name}: ${slot.name}`,
       // Even a campaign that is terminated or times out frees its machines.
       parentClosePolicy: ParentClosePolicy.REQUEST_CANCEL,
       cancellationType: ChildWorkflowCancellationType.WAIT_CANCELLATION_COMPLETED,
@@ -178,7 +188,7 @@ export class CampaignStages {
     const owner = 'a stage of an earlier run of this campaign that is still stopping, or a workflow of somebody else';
     const why = `workflow ${workflowId} is open (${owner}); it was asked to stop, and this stage starts once it has`;
     this.table.setState(name, 'blocked', why);
-    if (seconds === FIRST_WAIT_SECONDS && patched('end-earlier-stage')) {
+    if (seconds === FIRST_WAIT_SECONDS) {
       await getExternalWorkflowHandle(workflowId).cancel().catch(ignoreUnlessCancelled);
     }
     await sleep(seconds * 1000, { summary: `another workflow uses the id of ${name}` });

@@ -1,7 +1,6 @@
-import { allHandlersFinished, condition, continueAsNew, proxyActivities } from '@temporalio/workflow';
-import type { Activities } from '../activities/index.ts';
+import { allHandlersFinished, condition, continueAsNew } from '@temporalio/workflow';
 import type { CampaignSpec, ManifestRef } from '../spec/index.ts';
-import { answerOf } from './answers.ts';
+import { admit } from './admission.ts';
 import { CampaignControl } from './campaign-control.ts';
 import { publishReport, type Report } from './campaign-report.ts';
 import { CampaignStages } from './campaign-stages.ts';
@@ -10,9 +9,6 @@ import { parseCampaignStart, parseInput } from './input/entry.ts';
 import { listen } from './listen.ts';
 import { CAMPAIGN_MESSAGES } from './messages.ts';
 import { allOrFirstError } from './settle.ts';
-import { ACTIVITY_OPTIONS } from './timeouts.ts';
-
-const { admitCampaign } = proxyActivities<Activities>(ACTIVITY_OPTIONS);
 
 /** Result of the workflow `campaign`. */
 export interface CampaignResult {
@@ -30,15 +26,15 @@ export interface CampaignResult {
  *   came
  */
 export async function campaign(input: unknown, ...more: unknown[]): Promise<CampaignResult> {
-  const { campaignId, spec, carried } = parseInput(() => parseCampaignStart(input, more));
-  const stages = new CampaignStages(campaignId, spec, carried);
-  const control = new CampaignControl(campaignId, spec, stages, carried?.approved);
+  const { campaignId, carried } = parseInput(() => parseCampaignStart(input, more));
+  const stages = new CampaignStages(campaignId, carried);
+  const control = new CampaignControl(campaignId, stages, carried?.approved);
   trackIgnored(carried?.ignored, () => stages.table.show());
   listen(CAMPAIGN_MESSAGES, control.handlers());
 
-  const searchAttributes =
-    carried?.searchAttributes ?? answerOf(await admitCampaign({ campaignId, spec })).searchAttributes;
-  if (searchAttributes) stages.table.enableSearchAttributes();
+  const admitted = carried?.admitted ?? (await admit(campaignId, input));
+  const { spec } = admitted;
+  stages.plan(admitted);
 
   const recipe = runRecipe(spec, stages, control).then((analysis) => publishReport(campaignId, stages, analysis));
   const ended = await Promise.race([recipe, stages.drained, stages.fault]);
@@ -50,7 +46,7 @@ export async function campaign(input: unknown, ...more: unknown[]): Promise<Camp
       ignored: ignoredMessages(),
       approved: control.approvedArms(),
       paused: stages.paused,
-      searchAttributes,
+      admitted,
     });
   }
   stages.table.close(ended.html);

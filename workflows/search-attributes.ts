@@ -12,20 +12,15 @@ const GPU_HOURS = defineSearchAttributeKey('OrreryGpuHours', SearchAttributeType
 
 /** The search attributes of a campaign. They stay off where the worker may not register them. */
 export class SearchAttributes {
-  private readonly spec: CampaignSpec;
   /** Values that Temporal has. Null while search attributes are off. */
   private sent: { phase: string; gpuHours: number } | null = null;
 
-  constructor(spec: CampaignSpec) {
-    this.spec = spec;
-  }
-
   /** Sends the attributes that never change. {@link update} sends the others from now on. */
-  enable(): void {
+  enable({ policy, arms }: CampaignSpec): void {
     this.sent = { phase: '', gpuHours: -1 };
     upsertSearchAttributes([
-      { key: MODEL, value: keywordText(this.spec.policy.name) },
-      { key: ARM, value: keywordList(this.spec.arms.map(({ name }) => name)) },
+      { key: MODEL, value: keywordText(policy.name) },
+      { key: ARM, value: keywordList(arms.map(({ name }) => name)) },
     ]);
   }
 

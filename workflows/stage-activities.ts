@@ -7,12 +7,12 @@ import { ACTIVITY_OPTIONS, JOB_ACTIVITY_OPTIONS } from './timeouts.ts';
  * stages together.
  */
 export function stageActivities(summary: string) {
-  const { resolveStage, startAttempt, sealStage, releaseStage } = proxyActivities<Activities>({
+  const { hashData, startAttempt, releaseStage } = proxyActivities<Activities>({
     ...ACTIVITY_OPTIONS,
     summary,
   });
   const { awaitJob, suspendJob, stopJob } = proxyActivities<Activities>({ ...JOB_ACTIVITY_OPTIONS, summary });
-  return { resolveStage, startAttempt, sealStage, releaseStage, awaitJob, suspendJob, stopJob };
+  return { hashData, startAttempt, releaseStage, awaitJob, suspendJob, stopJob };
 }
 
 export type StageActivities = ReturnType<typeof stageActivities>;

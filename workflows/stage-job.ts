@@ -1,8 +1,6 @@
 import { TemporalFailure } from '@temporalio/common';
 import { CancellationScope, condition } from '@temporalio/workflow';
-import type { JobRef } from '../activities/index.ts';
-import type { Outcome } from '../spec/index.ts';
-import { answerOf } from './answers.ts';
+import type { EndedExecution, JobRef } from '../activities/index.ts';
 import type { StageActivities } from './stage-activities.ts';
 import type { StageTracker } from './stage-tracker.ts';
 
@@ -14,10 +12,10 @@ export async function watchJob(
   job: JobRef,
   tracker: StageTracker,
   { awaitJob, suspendJob, stopJob }: StageActivities,
-): Promise<Outcome> {
+): Promise<EndedExecution> {
   try {
     await tracker.executionStarted(job.attempt);
-    const ended = awaitJob(job);
+    const ended = awaitJob({ ...job, mayBeEmpty: tracker.mayBeEmpty });
     // If `awaitJob` fails during a pause, nobody awaits this promise yet. An unhandled rejection would fail the
     // workflow task.
     ended.catch(() => undefined);
@@ -29,9 +27,9 @@ export async function watchJob(
       await tracker.change({ state: 'pausing', why: 'saving, then freeing its machines' });
       await suspendJob(job);
     }
-    const { outcome, facts } = answerOf(await ended);
-    tracker.executionEnded(outcome, facts);
-    return outcome;
+    const { value: execution } = await ended;
+    tracker.executionEnded(execution.outcome, execution.facts);
+    return execution;
   } catch (error) {
     // A programming error fails the workflow task. The job runs on, and repaired code continues here.
     if (!(error instanceof TemporalFailure)) throw error;

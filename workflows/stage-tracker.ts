@@ -1,5 +1,5 @@
 import { condition, getExternalWorkflowHandle, setCurrentDetails, workflowInfo } from '@temporalio/workflow';
-import type { StartAttempt, Timed } from '../activities/index.ts';
+import type { StartStage, Timed } from '../activities/index.ts';
 import {
   afterKeptWork,
   afterRetry,
@@ -49,7 +49,7 @@ export class StageTracker {
     this.run = run;
     this.paused = run.paused;
     this.ledger = carried?.ledger ?? NEW_LEDGER;
-    this.times = carried?.books ?? accounting.newAccounting(Date.now());
+    this.times = carried?.times ?? accounting.newAccounting(Date.now());
     this.status = carried?.status ?? pendingStage({ name: request.name, kind: request.kind, arm });
     this.execution = carried?.execution ?? 0;
   }
@@ -73,8 +73,8 @@ export class StageTracker {
 
   /** State for the next run of this workflow. */
   carry(): CarriedStage {
-    const { ledger, times: books, status, execution } = this;
-    return { ledger, books, status, execution, ignored: ignoredMessages() };
+    const { ledger, times, status, execution } = this;
+    return { ledger, times, status, execution, ignored: ignoredMessages() };
   }
 
   shownStatus(): StageStatus {
@@ -110,12 +110,16 @@ export class StageTracker {
   }
 
   /** @param key - key of the stage in the store */
-  resolved(key: string): void {
+  found(key: string): void {
     this.status = { ...this.status, key };
   }
 
+  get mayBeEmpty(): boolean {
+    return this.run.mayBeEmpty;
+  }
+
   /** Input of the activity that starts the next attempt. */
-  nextAttempt(key: string): StartAttempt {
+  nextAttempt(dataFiles: StartStage['dataFiles']): StartStage {
     const { workflowId, firstExecutionRunId } = workflowInfo();
     const { campaignId, campaignRun, arm, request } = this.run;
     return {
@@ -123,7 +127,8 @@ export class StageTracker {
       campaignRun,
       arm,
       request,
-      key,
+      mayBeEmpty: this.mayBeEmpty,
+      dataFiles,
       token: `${workflowId}/${firstExecutionRunId}/${this.execution}`,
       ownerRun: firstExecutionRunId,
       ...remedies(this.ledger, request.config.run, this.status.attempt),

@@ -1,5 +1,5 @@
 import { CancellationScope, continueAsNew, isCancellation, workflowInfo } from '@temporalio/workflow';
-import type { StageStatus } from '../spec/index.ts';
+import type { StageRequest, StageStatus } from '../spec/index.ts';
 import { trackIgnored } from './ignored.ts';
 import { parseInput, parseStageStart } from './input/entry.ts';
 import { listen } from './listen.ts';
@@ -19,9 +19,9 @@ const LONGEST_CLAIM_WAIT_SECONDS = 60;
  */
 export async function stage(input: unknown, ...more: unknown[]): Promise<StageStatus> {
   const run = parseInput(() => parseStageStart(input, more));
-  const { request, mayBeEmpty } = run;
+  const { request } = run;
   const activities = stageActivities(request.name);
-  const { resolveStage, startAttempt, sealStage } = activities;
+  const { hashData, startAttempt } = activities;
   const tracker = new StageTracker(run);
   let claimWaitSeconds = 1;
   trackIgnored(run.carried?.ignored, () => tracker.show());
@@ -34,19 +34,12 @@ export async function stage(input: unknown, ...more: unknown[]): Promise<StageSt
         await continueAsNew<typeof stage>({ ...run, paused: tracker.paused, carried: tracker.carry() });
       }
 
-      const resolved = await tracker.timed(resolveStage({ request, mayBeEmpty }));
-      tracker.resolved(resolved.key);
-      if (resolved.result !== null) {
-        if (resolved.failure === undefined) return tracker.finish('reused', resolved.result);
-        await recover({ kind: 'failed', failure: resolved.failure }, run, tracker, activities);
-        continue;
-      }
-
+      const dataFiles = readsFiles(request) ? await tracker.timed(hashData({ data: request.data })) : undefined;
       // Not cancellable: the workflow must know every job that it started, to stop it.
       const started = await CancellationScope.nonCancellable(() =>
-        tracker.timed(startAttempt(tracker.nextAttempt(resolved.key))),
+        tracker.timed(startAttempt(tracker.nextAttempt(dataFiles))),
       );
-      if (started.kind === 'replan') continue;
+      tracker.found(started.key);
       if (started.kind === 'finished') return tracker.finish('reused', started.result);
       if (started.kind === 'refused') {
         await recover(started.outcome, run, tracker, activities);
@@ -59,14 +52,9 @@ export async function stage(input: unknown, ...more: unknown[]): Promise<StageSt
       }
 
       tracker.executionClaimed();
-      const outcome = await watchJob(started.job, tracker, activities);
-      if (outcome.kind !== 'completed') {
-        await recover(outcome, run, tracker, activities);
-        continue;
-      }
-      const sealed = await tracker.timed(sealStage({ ...started.job, mayBeEmpty }));
-      if (sealed.kind === 'sealed') return tracker.finish('completed', sealed.result);
-      await recover(sealed.outcome, run, tracker, activities);
+      const { outcome, result } = await watchJob(started.job, tracker, activities);
+      if (result !== null) return tracker.finish('completed', result);
+      await recover(outcome, run, tracker, activities);
     }
   } catch (error) {
     if (isCancellation(error)) {
@@ -77,3 +65,6 @@ export async function stage(input: unknown, ...more: unknown[]): Promise<StageSt
     throw error;
   }
 }
+
+const readsFiles = (request: StageRequest): request is Extract<StageRequest, { kind: 'prepare' }> =>
+  request.kind === 'prepare' && request.data.type === 'files';

@@ -1,7 +1,6 @@
 import { setCurrentDetails } from '@temporalio/workflow';
 import {
   boundedText,
-  type CampaignSpec,
   type CampaignStatus,
   type ManifestRef,
   type Progress,
@@ -13,7 +12,7 @@ import {
 } from '../spec/index.ts';
 import { ignoredMessages } from './ignored.ts';
 import { Refusal } from './input/refusal.ts';
-import type { CarriedStages } from './input/start.ts';
+import type { AdmittedCampaign, CarriedStages } from './input/start.ts';
 import { STATUS_TEXT_LENGTH } from './input/status.ts';
 import { campaignDetails } from './policy/details.ts';
 import { campaignPhase, isFinished } from './policy/stage-states.ts';
@@ -26,10 +25,11 @@ import { SearchAttributes } from './search-attributes.ts';
  * Reading the table must not change it: a query that changed state would make the workflow differ from its replay.
  */
 export class StatusTable {
-  private readonly spec: CampaignSpec;
   private readonly campaignId: string;
+  /** Name of the campaign. Before its admission only its id is known. */
+  private name: string;
   private readonly isPaused: () => boolean;
-  private readonly searchAttributes: SearchAttributes;
+  private readonly searchAttributes = new SearchAttributes();
   private readonly stages: Map<string, StageStatus>;
   /** Stages whose workflow has ended with a result or a failure. */
   private readonly settled: Set<string>;
@@ -39,19 +39,31 @@ export class StatusTable {
 
   /** @param carried - what the previous run of the campaign knows of its stages */
   constructor(
-    spec: CampaignSpec,
     campaignId: string,
-    slots: readonly StageSlot[],
     isPaused: () => boolean,
-    carried: CarriedStages = { stages: [] },
+    { stages, settled }: CarriedStages = { stages: [], settled: [] },
   ) {
-    this.spec = spec;
     this.campaignId = campaignId;
+    this.name = campaignId;
     this.isPaused = isPaused;
-    this.searchAttributes = new SearchAttributes(spec);
-    this.stages = new Map(slots.map(({ name, kind, arm }) => [name, pendingStage({ name, kind, arm })]));
-    for (const status of carried.stages) this.stages.set(status.name, status);
-    this.settled = new Set(carried.settled ?? settledByStatus(carried.stages));
+    this.stages = new Map(stages.map((status) => [status.name, status]));
+    this.settled = new Set(settled);
+  }
+
+  /**
+   * The campaign is admitted. From now on the table has a row for each of its stages, and people can search for it by
+   * model, arm, phase and GPU-hours.
+   * @param slots - its stages in the order of the recipe
+   */
+  plan({ spec, searchAttributes }: AdmittedCampaign, slots: readonly StageSlot[]): void {
+    this.name = spec.name;
+    const carried = new Map(this.stages);
+    this.stages.clear();
+    for (const { name, kind, arm } of slots) {
+      this.stages.set(name, carried.get(name) ?? pendingStage({ name, kind, arm }));
+    }
+    if (searchAttributes) this.searchAttributes.enable(spec);
+    this.show();
   }
 
   all(): StageStatus[] {
@@ -67,7 +79,7 @@ export class StatusTable {
     const stages = this.all();
     return {
       campaignId: this.campaignId,
-      name: this.spec.name,
+      name: this.name,
       phase: campaignPhase(stages, this.isPaused(), this.report),
       stages,
       account: sumAccounts(stages.map(({ account }) => account)),
@@ -161,12 +173,6 @@ export class StatusTable {
     this.show();
   }
 
-  /** Lets people search for the campaign by model, arm, phase and GPU-hours. */
-  enableSearchAttributes(): void {
-    this.searchAttributes.enable();
-    this.show();
-  }
-
   /** Sets the status of a stage, unless it cannot be shown. */
   private set(status: StageStatus): void {
     const before = this.get(status.name);
@@ -183,7 +189,3 @@ export class StatusTable {
     if (!this.open.has(name)) throw new Refusal(`expected a running stage of this campaign, but got ${name}`);
   }
 }
-
-/** Code of older versions carried the statuses alone. */
-const settledByStatus = (stages: readonly StageStatus[]): string[] =>
-  stages.filter(({ state, result }) => result !== null || state === 'failed').map(({ name }) => name);

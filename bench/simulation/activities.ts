@@ -36,8 +36,6 @@ export function gangActivities(env: TestWorkflowEnvironment, runs: ReadonlyMap<s
   };
 
   return {
-    resolveStage: () => instant({ key: KEY, result: null }),
-
     async startAttempt(start) {
       const { campaignId, campaignRun, excludedNodes } = start;
       const now = (await env.currentTimeMs()) / 1000;
@@ -56,7 +54,7 @@ export function gangActivities(env: TestWorkflowEnvironment, runs: ReadonlyMap<s
         stallTimeoutSeconds: start.request.config.run.stallTimeoutSeconds,
         startedAt: new Date(now * 1000).toISOString(),
       };
-      return instant({ kind: 'started', job });
+      return instant({ kind: 'started', key: KEY, job });
     },
 
     async awaitJob({ campaignId, attempt }) {
@@ -81,7 +79,7 @@ export function gangActivities(env: TestWorkflowEnvironment, runs: ReadonlyMap<s
         unit: 'optimizer step',
         savingSeconds: execution.savingSeconds,
       };
-      if (execution.end === 'completed') return instant({ outcome: { kind: 'completed' }, facts });
+      if (execution.end === 'completed') return instant({ outcome: { kind: 'completed' }, facts, result: RESULT });
       const failureClass = gang.classOf(execution.end);
       const failure = {
         class: failureClass,
@@ -91,10 +89,8 @@ export function gangActivities(env: TestWorkflowEnvironment, runs: ReadonlyMap<s
         part: null,
         node: failureClass === 'NodeFailure' ? execution.node : null,
       };
-      return instant({ outcome: { kind: 'failed', failure }, facts });
+      return instant({ outcome: { kind: 'failed', failure }, facts, result: null });
     },
-
-    sealStage: () => instant({ kind: 'sealed', result: RESULT }),
 
     /** The workflow calls this when a stage is held. It determines when a person will restart the stage. */
     async releaseStage({ attempt }) {

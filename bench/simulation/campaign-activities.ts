@@ -1,7 +1,7 @@
 import type { TestWorkflowEnvironment } from '@temporalio/testing';
 import type { Activities, JobRef, Timed } from '../../activities/index.ts';
 import { progressSchedule } from '../../activities/progress-schedule.ts';
-import type { Progress, StageKind } from '../../spec/index.ts';
+import { type Progress, parseCampaignSpec, type StageKind } from '../../spec/index.ts';
 import type { Gang } from './gang.ts';
 
 /** Durations of the stages of a simulated campaign, and the failures of the long ones. */
@@ -30,11 +30,13 @@ export function campaignActivities(env: TestWorkflowEnvironment, plan: CampaignP
   }
 
   return {
-    admitCampaign: () => instant({ searchAttributes: false }),
+    admitCampaign: ({ input }) =>
+      instant({ spec: parseCampaignSpec(input, 'the campaign spec'), searchAttributes: false }),
     publishReport: () => instant({ html: 'report.html', json: 'report.json' }),
-    resolveStage: ({ request }) => instant({ key: keyOf(request.name), result: null }),
+    hashData: () => instant(undefined),
 
-    async startAttempt({ campaignId, campaignRun, request, key, excludedNodes }) {
+    async startAttempt({ campaignId, campaignRun, request, excludedNodes }) {
+      const key = keyOf(request.name);
       const attempt = (attempts.get(request.name) ?? -1) + 1;
       attempts.set(request.name, attempt);
       excluded.set(request.name, excludedNodes);
@@ -49,7 +51,7 @@ export function campaignActivities(env: TestWorkflowEnvironment, plan: CampaignP
         stallTimeoutSeconds: request.config.run.stallTimeoutSeconds,
         startedAt: new Date(await env.currentTimeMs()).toISOString(),
       };
-      return instant({ kind: 'started', job });
+      return instant({ kind: 'started', key, job });
     },
 
     async awaitJob(job) {
@@ -71,7 +73,8 @@ export function campaignActivities(env: TestWorkflowEnvironment, plan: CampaignP
         savingSeconds: execution?.savingSeconds ?? 0,
       };
       if (gang === undefined || execution === undefined || execution.end === 'completed') {
-        return instant({ outcome: { kind: 'completed' }, facts });
+        const result = { kind, key: job.key, digest: keyOf(`${job.stage} digest`) };
+        return instant({ outcome: { kind: 'completed' }, facts, result });
       }
       const failure = {
         class: gang.classOf(execution.end),
@@ -81,13 +84,9 @@ export function campaignActivities(env: TestWorkflowEnvironment, plan: CampaignP
         part: null,
         node: execution.end === 'NodeFailure' ? execution.node : null,
       };
-      return instant({ outcome: { kind: 'failed', failure }, facts });
+      return instant({ outcome: { kind: 'failed', failure }, facts, result: null });
     },
 
-    sealStage: (job) => {
-      const kind = kindOf(job.stage);
-      return instant({ kind: 'sealed', result: { kind, key: job.key, digest: keyOf(`${job.stage} digest`) } });
-    },
     releaseStage: () => instant(undefined),
     suspendJob: () => instant(undefined),
     stopJob: () => instant(undefined),

@@ -23,11 +23,8 @@ export async function emptyCampaign(stages: number): Promise<number[]> {
 /** The activities of a stage in order, all empty, and its signal to the campaign. */
 export async function emptyStage(): Promise<{ startedAt: number; watchedUntil: number }> {
   const campaign = getExternalWorkflowHandle(workflowInfo().parent?.workflowId ?? '');
-  await instant('resolveStage');
   const started = await instant('startAttempt');
   await campaign.signal('stageChanged');
   const watched = await instant('awaitJob');
-  await instant('sealStage');
-  await campaign.signal('stageChanged');
   return { startedAt: started.startedAt, watchedUntil: watched.finishedAt };
 }

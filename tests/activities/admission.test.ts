@@ -6,14 +6,10 @@ import { pino } from 'pino';
 import { expect, test } from 'vitest';
 import { parse } from 'yaml';
 import type { Deps } from '../../activities/deps.ts';
-import { activityOptions } from '../../activities/index.ts';
+import { activityOptions, type StartStage } from '../../activities/index.ts';
 import { inProject, PROJECT } from '../../config/paths.ts';
-import { programsOf, type StartAttempt } from '../../executor/index.ts';
 import { inputRules } from '../../inputs/index.ts';
 import { CampaignSpec, type CampaignSpecInput } from '../../spec/index.ts';
-import { sourcesOfStage } from '../../store/code-version.ts';
-import { stageDir, stageKey, writeStageFile } from '../../store/index.ts';
-import { versionOf } from '../../store/sources.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
 const silent = new DefaultLogger('ERROR');
@@ -55,7 +51,7 @@ async function activitiesOnKubernetes() {
 
 test('a worker does not admit a campaign whose training its trainers cannot do', async () => {
   const { activities, act } = await activitiesOnKubernetes();
-  const admission = act.run(activities.admitCampaign, { campaignId: 'llama', spec: llama() });
+  const admission = act.run(activities.admitCampaign, { campaignId: 'llama', input: llama() });
   await expect(admission).rejects.toMatchObject({ ...REFUSED, message: expect.stringMatching(WORDS) });
 });
 
@@ -64,24 +60,20 @@ test('a stage that the trainers cannot run gets neither a claim nor a Job, whoev
   const { stages, policy, domain, seed } = llama();
   const common = { schemaVersion: 1 as const, name: 'astro/sft', kind: 'sft' as const, seed, domain, policy };
   const request = { ...common, inputs: {}, config: stages.sft };
-  const sources = sourcesOfStage(programsOf(request), { kind: 'sft', projectRoot: PROJECT, domain: domain.name });
-  const planned = { ...request, codeVersion: versionOf(sources) };
-  const key = stageKey(planned);
-  await writeStageFile(store, { ...planned, key });
   const start = {
     campaignId: 'llama',
     campaignRun: 'run',
     arm: 'astro',
     request,
-    key,
+    mayBeEmpty: false,
     token: 'token',
     ownerRun: 'run',
     microBatchScale: 1,
     earlierCheckpoints: 0,
     excludedNodes: [],
-  } satisfies StartAttempt;
+  } satisfies StartStage;
   const started = act.run(activities.startAttempt, start);
   await expect(started).rejects.toMatchObject({ ...REFUSED, message: expect.stringMatching(WORDS) });
   expect(submitted).toEqual([]);
-  expect(existsSync(join(stageDir(store, key), 'claims'))).toBe(false);
+  expect(existsSync(join(store, 'stages'))).toBe(false);
 });

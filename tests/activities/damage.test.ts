@@ -29,8 +29,8 @@ async function searching(id: string, from = ++seed) {
 async function until(handle: WorkflowHandle, ...states: StageState[]): Promise<StageStatus> {
   for (let looks = 0; looks < 400; looks += 1) {
     const status = await handle.query<CampaignStatus>('status');
-    const search = status.stages.find(({ name }) => name === 'search') as StageStatus;
-    if (states.includes(search.state)) return search;
+    const search = status.stages.find(({ name }) => name === 'search');
+    if (search !== undefined && states.includes(search.state)) return search;
     await sleep(100);
   }
   throw new Error(`search did not become ${states.join(' or ')}`);

@@ -8,7 +8,6 @@ import { describe, expect, test } from 'vitest';
 import type { Deps } from '../../activities/deps.ts';
 import { setHeartbeatDetails } from '../../activities/heartbeat.ts';
 import { activityOptions } from '../../activities/index.ts';
-import { answerOf } from '../../workflows/answers.ts';
 
 /** The options that `worker.ts` registers. No activity of this test reaches its dependencies. */
 const { activities, interceptors } = activityOptions({ store: join(tmpdir(), 'no-store') } as Deps);
@@ -69,11 +68,4 @@ test('a cancelled activity ends at once, whatever it waits for', async () => {
   const running = act.run(() => new Promise(() => heartbeat()));
   act.cancel('WORKER_SHUTDOWN');
   await expect(running).rejects.toBeInstanceOf(CancelledFailure);
-});
-
-test('a workflow reads the bare answers of earlier versions too', () => {
-  const bare = [{ searchAttributes: true }, [], { html: 'a', json: 'b' }, undefined, null];
-  const times = { startedAt: 1, finishedAt: 2 };
-  expect(bare.map((value) => answerOf({ value, ...times }))).toEqual(bare);
-  expect(bare.map((value) => answerOf(value as never))).toEqual(bare);
 });

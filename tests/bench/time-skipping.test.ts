@@ -25,6 +25,7 @@ test('ten days of RL on nodes that fail: the account of the workflow agrees with
           campaignRun: 'one',
           arm: 'astro',
           onFailure: 'hold',
+          mayBeEmpty: false,
           paused: false,
           request: { ...request, config: stages.rl },
         },

@@ -44,7 +44,10 @@ function startWorker(env: NodeJS.ProcessEnv = {}): { worker: ChildProcess; said:
 function changeWorkflowCode(): void {
   const path = join(copy, 'workflows/campaign.ts');
   const code = readFileSync(path, 'utf8');
-  const changed = code.replace('answerOf(await admitCampaign({ campaignId, spec })).searchAttributes', 'false');
+  const changed = code.replace(
+    'carried?.admitted ?? (await admit(campaignId, input))',
+    '{ spec: input as never, searchAttributes: false }',
+  );
   expect(changed).not.toBe(code);
   writeFileSync(path, changed);
 }

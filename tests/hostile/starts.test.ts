@@ -30,7 +30,15 @@ async function refusalOf(workflowId: string): Promise<string> {
 }
 
 const spec = aCampaign({ seed: 1 });
-const run = { campaignId: 'c', campaignRun: 'r', arm: null, request: {}, onFailure: 'hold', paused: false };
+const run = {
+  campaignId: 'c',
+  campaignRun: 'r',
+  arm: null,
+  request: {},
+  onFailure: 'hold',
+  mayBeEmpty: false,
+  paused: false,
+};
 
 describe.each([
   ['campaign', spec],

@@ -1,4 +1,4 @@
-/** A worker that kills itself: `ORRERY_TEST_DIE` names the moment, `before sealStage` or `after awaitJob`. */
+/** A worker that kills itself: `ORRERY_TEST_DIE` names the moment, `before startAttempt` or `after awaitJob`. */
 export function dying<T extends object>(activities: T): T {
   const [when, activity] = (process.env.ORRERY_TEST_DIE ?? '').split(' ');
   if (activity === undefined) return activities;

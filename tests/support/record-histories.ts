@@ -79,8 +79,7 @@ const SCENARIOS: Readonly<Record<string, Scenario>> = {
       await handle.signal('resume');
     },
   },
-  // These two contain what `patched` calls in workflows/ record. Without them a removed call would replay every
-  // history.
+  // Somebody else's workflow has the id of a stage, and somebody else's signal pauses one.
   taken: {
     stage: 'prepare',
     spec: aCampaign({ ...ONE_ARM, seed: 10, until: 'linearise' }),

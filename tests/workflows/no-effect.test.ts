@@ -18,9 +18,15 @@ const spec = (counts: object, change: Partial<CampaignSpecInput> = {}): Campaign
 const start = (workflowId: string, given: CampaignSpecInput): Promise<WorkflowHandle<typeof campaign>> =>
   bench.client.workflow.start<typeof campaign>('campaign', { taskQueue: 'orrery', workflowId, args: [given] });
 const stageOf = async (handle: WorkflowHandle<typeof campaign>, name: string): Promise<StageStatus> => {
-  const { stages } = await handle.query<CampaignStatus>('status');
-  return stages.find((one) => one.name === name)!;
+  const found = await stageIfPlanned(handle, name);
+  if (found === undefined) throw new Error(`the status has no stage ${name}`);
+  return found;
 };
+/** Undefined before the campaign is admitted. */
+async function stageIfPlanned(handle: WorkflowHandle<typeof campaign>, name: string): Promise<StageStatus | undefined> {
+  const { stages } = await handle.query<CampaignStatus>('status');
+  return stages.find((one) => one.name === name);
+}
 const untilHeld = (handle: WorkflowHandle<typeof campaign>, name: string) => untilStage(handle, name, 'held');
 async function untilStage(
   handle: WorkflowHandle<typeof campaign>,
@@ -28,8 +34,8 @@ async function untilStage(
   state: StageState,
 ): Promise<StageStatus> {
   for (let looks = 0; looks < 300; looks += 1) {
-    const stage = await stageOf(handle, name);
-    if (stage.state === state) return stage;
+    const stage = await stageIfPlanned(handle, name);
+    if (stage?.state === state) return stage;
     await sleep(100);
   }
   throw new Error(`${name} did not become ${state}: ${JSON.stringify(await handle.query('status'), null, 1)}`);

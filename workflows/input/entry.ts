@@ -4,16 +4,14 @@
  */
 import { ApplicationFailure, workflowInfo } from '@temporalio/workflow';
 import {
-  CampaignId,
+  CAMPAIGN_ID,
   InvalidInputError,
   type JsonLimits,
   jsonFault,
-  parseCampaignSpec,
-  parseOrRefuse,
   SPEC_LIMITS,
   type StageRequest,
 } from '../../spec/index.ts';
-import { count, fields, flag, nullable, oneOf, optional, parseShape, text } from './shape.ts';
+import { count, fields, flag, nullable, oneOf, parseShape, text } from './shape.ts';
 import type { CampaignStart, CarriedCampaign, StageRun } from './start.ts';
 import { armName, stageKind, stageName } from './status.ts';
 import { Unreadable } from './unreadable.ts';
@@ -31,10 +29,15 @@ export function parseInput<T>(parse: () => T): T {
   }
 }
 
-/** Parses the input of a campaign. @throws InvalidInputError */
+const campaignIdShape = text(CAMPAIGN_ID.length, CAMPAIGN_ID.pattern, CAMPAIGN_ID.expected);
+
+/**
+ * Parses the input of a campaign, except for the fields of its spec: the activity `admitCampaign` parses those.
+ * @throws InvalidInputError
+ */
 export function parseCampaignStart(input: unknown, more: readonly unknown[]): CampaignStart {
   refuseRepetition();
-  const campaignId = parseOrRefuse(CampaignId, workflowInfo().workflowId, 'the workflow id');
+  const campaignId = parseShape(campaignIdShape, workflowInfo().workflowId, 'the workflow id');
   const carried = isContinued() && more.length === 1 ? more[0] : undefined;
   if (carried === undefined) refuseMore('a campaign', 'its spec', more);
   if (input instanceof Unreadable) {
@@ -42,8 +45,11 @@ export function parseCampaignStart(input: unknown, more: readonly unknown[]): Ca
       { field: '', message: `expected the spec as one JSON object, but got ${input.reason}` },
     ]);
   }
+  // The activity gets the input as it is, so the workflow checks its size.
+  const fault = jsonFault(input, SPEC_LIMITS);
+  if (fault !== null) throw new InvalidInputError('the campaign spec', [fault]);
   // `carried` needs no parser: only a continued run has it, and this code wrote it.
-  return { campaignId, spec: parseCampaignSpec(input, 'the campaign spec'), carried: carried as CarriedCampaign };
+  return { campaignId, input, carried: carried as CarriedCampaign };
 }
 
 /** A request holds a part of the spec and references to input stages. */
@@ -75,8 +81,7 @@ const stageRun = fields<Omit<StageRun, 'request' | 'carried'> & { request: objec
     request,
     onFailure: oneOf({ hold: true, fail: true }),
     paused: flag,
-    // Absent in campaigns of older versions.
-    mayBeEmpty: optional(flag, false),
+    mayBeEmpty: flag,
   },
   'dropped',
 );

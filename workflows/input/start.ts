@@ -5,22 +5,31 @@ import type { Accounting } from '../policy/accounting.ts';
 /** What a run of the campaign knows of its stages and hands to the next run. */
 export interface CarriedStages {
   readonly stages: readonly StageStatus[];
-  /** Stages whose workflow has ended with a result or a failure. Absent from code of older versions. */
-  readonly settled?: readonly string[];
+  /** Stages whose workflow has ended with a result or a failure. */
+  readonly settled: readonly string[];
+}
+
+/** What the admission found out about a campaign. */
+export interface AdmittedCampaign {
+  /** The parsed spec with every default. */
+  readonly spec: CampaignSpec;
+  /** Whether the worker has registered the search attributes. */
+  readonly searchAttributes: boolean;
 }
 
 /** What a run of the campaign hands to the next run when its history grows too long. */
 export interface CarriedCampaign extends CarriedStages {
+  readonly admitted: AdmittedCampaign;
   readonly approved: readonly string[];
   readonly paused: boolean;
-  readonly searchAttributes: boolean;
   readonly ignored?: IgnoredMessages | undefined;
 }
 
 /** Input of the workflow `campaign`. */
 export interface CampaignStart {
   readonly campaignId: string;
-  readonly spec: CampaignSpec;
+  /** The spec as it was sent: JSON within the limits of a spec, and nothing else is known of it. */
+  readonly input: unknown;
   readonly carried: CarriedCampaign | undefined;
 }
 
@@ -29,7 +38,7 @@ export interface CampaignStart {
  */
 export interface CarriedStage {
   readonly ledger: Ledger;
-  readonly books: Accounting;
+  readonly times: Accounting;
   readonly status: StageStatus;
   readonly execution: number;
   readonly ignored?: IgnoredMessages | undefined;
@@ -45,6 +54,6 @@ export interface StageRun {
   readonly onFailure: 'hold' | 'fail';
   readonly paused: boolean;
   /** No training uses the result of this stage, so an empty result is accepted. */
-  readonly mayBeEmpty?: boolean | undefined;
+  readonly mayBeEmpty: boolean;
   readonly carried?: CarriedStage;
 }
