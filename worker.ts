@@ -86,6 +86,7 @@ const worker = await Worker.create({
   connection,
   namespace,
   taskQueue,
+  // The SDK caches 600 workflows for each GiB of heap. One takes a tenth of such a share (bench/workflow-weight.ts).
   workflowBundle: bundle,
   ...activities,
   ...(deployment === null ? {} : { workerDeploymentOptions: deployment }),

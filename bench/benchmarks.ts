@@ -14,6 +14,7 @@ import { searchKill } from './search-kill.ts';
 import { trainerKill } from './trainer-kill.ts';
 import { verdicts } from './verdicts.ts';
 import { workerKill } from './worker-kill.ts';
+import { workflowWeight } from './workflow-weight.ts';
 
 /** Every benchmark, in the order in which they run. */
 export const BENCHMARKS: readonly Benchmark[] = [
@@ -22,6 +23,7 @@ export const BENCHMARKS: readonly Benchmark[] = [
   workerKill,
   overhead,
   checkpointCost,
+  workflowWeight,
   history,
   ettr,
   kubernetesDeadTime,

@@ -19,6 +19,12 @@ export interface BundleParts {
  */
 const SOURCE_MAP = 'inline-nosources-cheap-module-source-map';
 
+/**
+ * Modules of the project become one, without the exports that connect them. Each execution of a workflow would create
+ * those anew. Names stay, because stack traces show them.
+ */
+const OPTIMIZATION = { providedExports: true, usedExports: true, sideEffects: true, concatenateModules: true };
+
 if (import.meta.main) {
   const [parts = '', file = ''] = process.argv.slice(2);
   await build(JSON.parse(parts) as BundleParts, file);
@@ -31,7 +37,7 @@ async function build({ workflows, payloadConverter, failureConverter, intercepto
     failureConverterPath: failureConverter,
     workflowInterceptorModules: [...interceptors],
     logger: new DefaultLogger('WARN'),
-    webpackConfigHook: (config) => ({ ...config, devtool: SOURCE_MAP }),
+    webpackConfigHook: (config) => ({ ...config, devtool: SOURCE_MAP, optimization: OPTIMIZATION }),
   });
   const temporary = `${file}.${process.pid}.tmp`;
   await writeFile(temporary, code);
