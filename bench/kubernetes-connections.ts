@@ -32,7 +32,9 @@ not counted. CPU is that of the client's process.`,
 
   async run({ say }) {
     const server = execa(process.execPath, [inProject('bench/support/https-api.ts')], {
-      ...{ stdin: 'pipe', stderr: 'inherit', reject: false },
+      stdin: 'pipe',
+      stderr: 'inherit',
+      reject: false,
     });
     const folder = mkdtempSync(join(tmpdir(), 'orrery-connections-'));
     try {
@@ -64,7 +66,9 @@ not counted. CPU is that of the client's process.`,
 function kubeconfigIn(folder: string, server: string, caFile: string): string {
   const path = join(folder, 'kubeconfig');
   const content = {
-    ...{ apiVersion: 'v1', kind: 'Config', 'current-context': 'here' },
+    apiVersion: 'v1',
+    kind: 'Config',
+    'current-context': 'here',
     clusters: [{ name: 'here', cluster: { server, 'certificate-authority': caFile } }],
     contexts: [{ name: 'here', context: { cluster: 'here', user: 'worker' } }],
     users: [{ name: 'worker', user: { token: 'of-a-benchmark' } }],
@@ -87,9 +91,10 @@ async function costsOf(send: Send): Promise<Cost[]> {
 function findings(kept: readonly Cost[], alone: readonly Cost[]): Awaited<ReturnType<Benchmark['run']>> {
   const wall = (costs: readonly Cost[]) => summarise(costs.map(({ wallMs }) => wallMs));
   const cpu = (costs: readonly Cost[]) => summarise(costs.map(({ cpuMs }) => cpuMs));
-  const row = (name: string, costs: readonly Cost[]) => [
-    ...[name, costs.length, numberText(wall(costs).median), numberText(wall(costs).p95), numberText(cpu(costs).median)],
-  ];
+  const row = (name: string, costs: readonly Cost[]) => {
+    const { n, median, p95 } = wall(costs);
+    return [name, n, numberText(median), numberText(p95), numberText(cpu(costs).median)];
+  };
   return {
     goals: [
       under(

@@ -21,7 +21,8 @@ export interface JobObservation {
   readonly name: string;
   /**
    * - `pending`: nothing runs yet; `running`: at least one pod has started
-   * - `succeeded`: every pod ended with 0; `failed`: a pod ended otherwise, or the process that ran it is gone
+   * - `succeeded`: every pod ended with 0, or every part of the work is in the store and nothing is written any more;
+   *   `failed`: a pod ended otherwise, or the process that ran it is gone
    * - `stopped`: the job was asked to stop (or suspended), and no process of it is left
    */
   readonly phase: 'pending' | 'running' | 'succeeded' | 'failed' | 'stopped';

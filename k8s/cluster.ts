@@ -27,6 +27,7 @@ export class Cluster implements ClusterParts {
   /** Id of the store. It is a label of all its objects. */
   readonly instance: string;
   readonly cache: WatchCache;
+  readonly #closing = new AbortController();
   readonly #snapshots: JobSnapshots;
 
   constructor({ client, settings, store, log }: ClusterParts, instance: string) {
@@ -61,7 +62,13 @@ export class Cluster implements ClusterParts {
     while (!(await done())) await changes.next();
   }
 
+  /** Aborts when the cluster is closed. */
+  get closing(): AbortSignal {
+    return this.#closing.signal;
+  }
+
   close(): void {
+    this.#closing.abort();
     this.cache.close();
   }
 }

@@ -13,13 +13,15 @@ export class JobChanges implements Disposable {
 
   constructor(cache: Pick<WatchCache, 'listen'>, job: string, signal?: AbortSignal) {
     this.#signal = signal;
-    const onChange = (): void => {
-      this.#changed = true;
-      this.#wake();
-    };
-    this.#cleanup.defer(cache.listen(job, onChange));
-    if (signal !== undefined) this.#cleanup.use(addAbortListener(signal, onChange));
+    this.#cleanup.defer(cache.listen(job, this.notify));
+    if (signal !== undefined) this.#cleanup.use(addAbortListener(signal, this.notify));
   }
+
+  /** Counts as a change. */
+  readonly notify = (): void => {
+    this.#changed = true;
+    this.#wake();
+  };
 
   /** Resolves after the next change, when the signal aborts, or after {@link CHECK_EVERY_MS}. */
   async next(): Promise<void> {

@@ -1,11 +1,15 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type JobObservation, jobHasEnded } from '../executor/index.ts';
+import { type JobObservation, jobHasEnded, type PodState } from '../executor/index.ts';
+import { stageDir } from '../store/index.ts';
 import { type Job, nameOf, type Pod } from './api/objects.ts';
 import { retryUntilAborted } from './api/retry.ts';
 import type { Cluster } from './cluster.ts';
 import { JobChanges } from './job-changes.ts';
+import { endLeftover } from './leftover.ts';
 import { saveLogs } from './logs/logs.ts';
 import { ANNOTATIONS, LABELS } from './manifests/labels.ts';
+import { PublishedParts } from './published-parts.ts';
+import { endByParts, publishersOf, stageKeyOf } from './status/end-by-parts.ts';
 import { removedJob } from './status/job-failure.ts';
 import type { JobSnapshot } from './status/job-snapshot.ts';
 import type { JobFailure } from './status/pod-failure.ts';
@@ -30,6 +34,8 @@ export async function* watchJob(cluster: Cluster, name: string, signal: AbortSig
   );
   if (!isReady) return;
   using changes = new JobChanges(cache, name, signal);
+  using cleanup = new DisposableStack();
+  let parts: PublishedParts | null = null;
   let reported = '';
   let last: JobObservation | null = null;
   while (!signal.aborted) {
@@ -40,6 +46,13 @@ export async function* watchJob(cluster: Cluster, name: string, signal: AbortSig
       return;
     }
     const { observation, giveUp, snapshot } = await cluster.statusOf(job);
+    parts ??= cleanup.use(partsOf(cluster, job, changes.notify));
+    const finished = parts === null ? null : await finishedByParts(job, observation, parts);
+    if (finished !== null) {
+      void endLeftover(cluster, name);
+      yield finished;
+      return;
+    }
     if (giveUp !== null) {
       await giveUpJob(cluster, job, giveUp, snapshot, signal);
       continue;
@@ -54,6 +67,26 @@ export async function* watchJob(cluster: Cluster, name: string, signal: AbortSig
     reported = text;
     await changes.next();
   }
+}
+
+function partsOf({ store, log }: Cluster, job: Job, onFound: () => void): PublishedParts | null {
+  const key = stageKeyOf(job);
+  if (key === null) return null;
+  return new PublishedParts({ stage: stageDir(store, key), count: publishersOf(job), onFound, log });
+}
+
+/** The last observation of a Job whose work is in the store as a whole; null while it is not. */
+async function finishedByParts(
+  job: Job,
+  observation: JobObservation,
+  parts: PublishedParts,
+): Promise<JobObservation | null> {
+  parts.isExpected = observation.phase === 'running';
+  if (observation.phase === 'pending' || observation.phase === 'stopped') return null;
+  const isOver = ({ part, exitCode }: PodState): boolean => exitCode === 0 && parts.isMissing(part);
+  if (jobHasEnded(observation) || observation.pods.some(isOver)) await parts.lookAfresh();
+  const pods = endByParts(job, observation.pods, parts.found);
+  return pods === null ? null : { name: observation.name, phase: 'succeeded', pods, message: null };
 }
 
 /**

@@ -61,9 +61,9 @@ export const WALLS: Walls = walls({
       'k8s/status/snapshot.ts': 'reads the state of a Job',
       'k8s/status/store-notes.ts': 'jobs that must never start again',
       spec: RECORDS,
-      store: 'the id of the store is a label',
+      store: 'the id of the store is a label, and parts end a Job',
     },
-    packages: ['node:events', 'node:timers'],
+    packages: ['node:crypto', 'node:events', 'node:fs', 'node:path', 'node:timers'],
   },
   'k8s/api': {
     holds: 'client, errors and retries, watches',
@@ -101,6 +101,7 @@ export const WALLS: Walls = walls({
   'k8s/status': {
     holds: 'pure: from a snapshot of a Job to its status and its failure class',
     publicFiles: [
+      'end-by-parts.ts',
       'job-at-rest.ts',
       'job-failure.ts',
       'job-snapshot.ts',

@@ -3,6 +3,7 @@ import type { Qualification } from '../../planner/index.ts';
 import type { KubernetesSettings } from '../../spec/index.ts';
 import type { KubeClient } from '../api/client.ts';
 import type { Log } from '../api/log.ts';
+import type { Pod } from '../api/objects.ts';
 import { qualifyJob, readClusterNodes } from './nodes.ts';
 
 /** Number of reasons that a message gives; the rest is counted. *Ours*. */
@@ -26,6 +27,8 @@ export function shortageIn(found: Qualification, request: Pick<JobRequest, 'reso
 /**
  * Checks the capacity of the cluster before a job is submitted. Also null if the worker may not list nodes: missing
  * information proves nothing.
+ * @param isEnding - whether a pod of the cluster has done its work: the stage before this one has just ended, and the
+ *   kubelet needs seconds to end its pods
  * @returns a function of the job, and of whether it has to fit now: for a job that may wait, only nodes are listed,
  *   without their pods
  */
@@ -33,11 +36,12 @@ export function createShortage(
   client: Pick<KubeClient, 'listNodes' | 'listPodsOnNodes'>,
   settings: KubernetesSettings,
   log: Log,
+  isEnding?: (pod: Pod) => Promise<boolean>,
 ): (request: JobRequest, mustFitNow: boolean) => Promise<Shortage | null> {
   let isLogged = false;
   return async (request, mustFitNow) => {
     if (!settings.checkRoom) return null;
-    const cluster = await readClusterNodes(client, mustFitNow);
+    const cluster = await readClusterNodes(client, mustFitNow, isEnding);
     if (cluster === null && !isLogged) {
       log.info(
         { rights: 'deploy/rbac-planner.yaml' },

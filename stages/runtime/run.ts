@@ -138,6 +138,8 @@ async function runPart(pod: Pod, findProgram: FindProgram, log: Logger, abort: A
     const { files, counts } = await program(context);
     signal.throwIfAborted();
     await checkOutputs(stage.kind, dir, files, counts);
+    // The part is the last write: once it is there, a worker takes the stage as finished.
+    await progress.close();
     await publish(pod, files, counts, fence);
     log.info({ counts }, 'part published');
     return { exitCode: 0, message: 'published' };

@@ -105,6 +105,44 @@ test('ranks of a gang meet by the name of rank 0, and the job is done when rank 
   expect((await ended(executor, request.name)).outcome).toEqual({ kind: 'completed' });
 });
 
+describe('a job whose parts are published', () => {
+  /** Publishes its part, as programs do, and then goes on with `then`. */
+  const publishing = (then: string): Program =>
+    running(`const fs = require('node:fs'); const path = require('node:path');
+      const { ORRERY_STAGE_FILE, JOB_COMPLETION_INDEX, ORRERY_ATTEMPT } = process.env;
+      const parts = path.join(path.dirname(ORRERY_STAGE_FILE), 'parts');
+      const [part, attempt] = [Number(JOB_COMPLETION_INDEX), Number(ORRERY_ATTEMPT)];
+      fs.mkdirSync(parts, { recursive: true });
+      const manifest = { part, attempt, files: [], counts: {}, finishedAt: new Date().toISOString() };
+      const file = path.join(parts, String(part).padStart(5, '0') + '.json');
+      fs.writeFileSync(file + '.tmp', JSON.stringify(manifest));
+      fs.renameSync(file + '.tmp', file);
+      ${then}`);
+
+  test('has ended before the kubelet reports the end of its pods, and leaves nothing that runs', async () => {
+    const request = aJob({ main: publishing('process.exit(0);'), parts: 2, parallelism: 2 });
+    const executor = anExecutor();
+    await executor.submit(request);
+    const { last, outcome } = await ended(executor, request.name);
+    expect(outcome).toEqual({ kind: 'completed' });
+    const finishedAt = Math.max(...last.pods.map((pod) => Date.parse(pod.finishedAt ?? '')));
+    // Three seconds are what the kubelet and the Job controller need, on a calm machine.
+    expect(Date.now() - finishedAt).toBeLessThan(1500);
+    await eventually('the Job is complete', async () => (await executor.observe(request.name))?.phase === 'succeeded');
+    expect(await executor.logs(request.name, { maxLines: 5, maxBytes: 1000 })).toBe('');
+  });
+
+  test('has succeeded, whatever its program does afterwards', async () => {
+    const request = aJob({ main: publishing('setTimeout(() => process.exit(134), 500);') });
+    const executor = anExecutor();
+    await executor.submit(request);
+    expect((await ended(executor, request.name)).outcome).toEqual({ kind: 'completed' });
+    await eventually('its pod has failed', async () => (await executor.observe(request.name))?.phase === 'failed');
+    // A worker that comes late says the same.
+    expect((await ended(anExecutor(), request.name)).outcome).toEqual({ kind: 'completed' });
+  });
+});
+
 describe('a job that is asked to stop', () => {
   test('saves; when that has returned no pod is left, and it never starts again', async () => {
     const request = aJob({ main: doing('save') });

@@ -44,7 +44,9 @@ async function anApi() {
   await Promise.all([setCa(authority.ca), setToken('first')]);
   const exec = { apiVersion: 'client.authentication.k8s.io/v1', command: 'cat', args: [credential] };
   const content = {
-    ...{ apiVersion: 'v1', kind: 'Config', 'current-context': 'here' },
+    apiVersion: 'v1',
+    kind: 'Config',
+    'current-context': 'here',
     clusters: [{ name: 'here', cluster: { server: server.origin, 'certificate-authority': caFile } }],
     contexts: [{ name: 'here', context: { cluster: 'here', user: 'worker' } }],
     users: [{ name: 'worker', user: { exec } }],

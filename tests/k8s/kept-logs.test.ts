@@ -1,47 +1,29 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { expect, test } from 'vitest';
-import type { KubeClient } from '../../k8s/api/client.ts';
 import { annotationOf, type Job, nameOf, type Pod } from '../../k8s/api/objects.ts';
-import type { WatchEvent } from '../../k8s/api/watch.ts';
 import { createKubernetesExecutor } from '../../k8s/executor.ts';
+import { ANNOTATIONS, LABELS } from '../../k8s/manifests/labels.ts';
 import { logsDir, stageDir } from '../../store/index.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
+import { FakeApi } from './fake-api.ts';
 import { recorded, settings } from './support.ts';
 
-/** Watches a recorded Job to its end, through a fake API server that has its objects. */
+/** Watches a recorded Job to its end. */
 async function watched(name: string, keepLogs: 'failures' | 'all', signal: AbortSignal) {
   const { job, pods } = recorded(name) as { job: Job; pods: readonly Pod[] };
+  const api = new FakeApi(job, pods);
   const store = await temporaryFolder();
-  let reads = 0;
-  const client = {
-    namespace: 'orrery',
-    list: async (what: string) => {
-      const items = what === 'jobs' ? [job] : what === 'pods' ? pods : [];
-      return { items, resourceVersion: '1', next: null };
-    },
-    watch: async function* (_: string, __: object, ___: string, ending: AbortSignal): AsyncGenerator<WatchEvent> {
-      yield { type: 'OPEN' };
-      await new Promise((resolve) => ending.addEventListener('abort', resolve, { once: true }));
-    },
-    getNode: async () => null,
-    podLog: async () => {
-      reads += 1;
-      return 'its last line\n';
-    },
-  } as unknown as KubeClient;
   const log = { info: () => {}, warn: () => {} };
-  using executor = createKubernetesExecutor({ settings: settings({ keepLogs }), store, log, client });
+  using executor = createKubernetesExecutor({ settings: settings({ keepLogs }), store, log, client: api.client });
   let phase = '';
   for await (const observation of executor.watch(nameOf(job), signal)) phase = observation.phase;
-  const folder = logsDir(
-    stageDir(store, annotationOf(job, 'orrery.dev/key') ?? ''),
-    Number(job.metadata?.labels?.['orrery.dev/attempt']),
-  );
+  const attempt = Number(job.metadata?.labels?.[LABELS.attempt]);
+  const folder = logsDir(stageDir(store, annotationOf(job, ANNOTATIONS.key) ?? ''), attempt);
   const kept = async () => {
     const names = await readdir(folder).catch(() => []);
     return await Promise.all(names.map((one) => readFile(`${folder}/${one}`, 'utf8')));
   };
-  return { phase, kept, reads: () => reads };
+  return { phase, kept, reads: () => api.logsRead };
 }
 
 test('the logs of a failed Job are in the store before its end is reported', async ({ signal }) => {

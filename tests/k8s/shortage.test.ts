@@ -1,8 +1,13 @@
+import { mkdir, writeFile } from 'node:fs/promises';
 import { describe, expect, test, vi } from 'vitest';
 import type { JobRequest } from '../../executor/index.ts';
 import { createShortage, shortageIn } from '../../k8s/capacity/shortage.ts';
+import { createKubernetesExecutor } from '../../k8s/executor.ts';
+import { ANNOTATIONS, LABELS } from '../../k8s/manifests/labels.ts';
 import type { Qualification } from '../../planner/index.ts';
 import { KubernetesSettings } from '../../spec/index.ts';
+import { manifestPath, stageDir, storeId } from '../../store/index.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 
 const aGang = { resources: { cpus: 64, gpus: 8 } };
 const found = (given: Partial<Qualification>): Qualification => ({
@@ -90,5 +95,21 @@ describe('the capacity check before a job', () => {
     const { client, shortageOf } = setUp({ nodes: [], settings: { ...settings, checkRoom: false } });
     expect(await shortageOf(aJob, false)).toBeNull();
     expect(client.listNodes).not.toHaveBeenCalled();
+  });
+
+  test('counts a pod as gone once its stage is sealed: it frees its resources within seconds', async () => {
+    const store = await temporaryFolder();
+    const key = 'ab'.repeat(32);
+    const ofStore = async (instance: string) => {
+      const metadata = { labels: { [LABELS.instance]: instance }, annotations: { [ANNOTATIONS.key]: key } };
+      const { client, log } = setUp({ pods: [{ ...busy, metadata }] });
+      return createKubernetesExecutor({ settings, store, log, client: client as never }).capacity(aJob, true);
+    };
+    const own = await storeId(store);
+    expect(await ofStore(own)).toMatchObject({ fits: 'later' });
+    await mkdir(stageDir(store, key), { recursive: true });
+    await writeFile(manifestPath(stageDir(store, key)), '{}');
+    expect(await ofStore(own)).toBeNull();
+    expect(await ofStore('another')).toMatchObject({ fits: 'later' });
   });
 });

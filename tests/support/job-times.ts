@@ -8,6 +8,8 @@ import { ANNOTATIONS } from '../../k8s/index.ts';
 export interface JobTimes {
   readonly campaign: string;
   readonly stage: string;
+  /** The key of the stage. */
+  readonly key: string;
   readonly createdAt: number;
   completeAt: number | null;
 }
@@ -26,6 +28,7 @@ export async function watchJobTimes(
     const known = times.get(name) ?? {
       campaign: annotation(ANNOTATIONS.campaign),
       stage: annotation(ANNOTATIONS.stage),
+      key: annotation(ANNOTATIONS.key),
       createdAt: now,
       completeAt: null,
     };

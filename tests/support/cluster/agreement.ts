@@ -61,7 +61,9 @@ export function differences(moment: Moment): Difference[] {
     now(live <= 1, `${is}, and kubectl shows ${live} Jobs Running`);
     // Pods that have ended are believed before a Job controller that is late.
     soon(live === 0 || ACTIVE.includes(state), `${is}, and kubectl shows a Job Running`);
-    now(ACTIVE.includes(state) || !moment.withPods.has(name), `${is}, and a pod runs`);
+    // A stage is completed with its last part, before the kubelet has ended its pods.
+    const podsAgree = state === 'completed' ? soon : now;
+    podsAgree(ACTIVE.includes(state) || !moment.withPods.has(name), `${is}, and a pod runs`);
     if (state === 'running') {
       now(newest?.attempt === attempt, `${is}, attempt ${attempt}, and kubectl's newest Job is of ${newest?.attempt}`);
       soon(newest?.status === 'Running', `${is}, and kubectl shows its Job ${newest?.status}`);
