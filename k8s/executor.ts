@@ -1,16 +1,14 @@
-import { existsSync } from 'node:fs';
-import type { Executor, JobObservation, JobSummary } from '../executor/index.ts';
+import { type Executor, type JobObservation, type JobSummary, jobHasEnded } from '../executor/index.ts';
 import type { KubernetesSettings } from '../spec/index.ts';
-import { manifestPath, stageDir } from '../store/index.ts';
 import { createKubeClient, type KubeClient } from './api/client.ts';
 import type { Log } from './api/log.ts';
-import { annotationOf, type Job, nameOf, type Pod } from './api/objects.ts';
+import { annotationOf, type Job, nameOf } from './api/objects.ts';
 import { createShortage } from './capacity/shortage.ts';
 import { type Cluster, LazyCluster } from './cluster.ts';
+import { isEnding } from './leftover.ts';
 import { diagnose } from './logs/diagnose.ts';
 import { formatLogs } from './logs/logs.ts';
 import { ANNOTATIONS, LABELS } from './manifests/labels.ts';
-import { stageKeyOf } from './status/end-by-parts.ts';
 import { kubernetesOutcome } from './status/outcome.ts';
 import { noteStopped } from './status/store-notes.ts';
 import { removeJob, suspendJob } from './stop.ts';
@@ -78,22 +76,12 @@ export function createKubernetesExecutor({
     outcome: kubernetesOutcome,
     // A cluster may grow, so a job that does not fit now is a matter of capacity.
     refuse: () => null,
-    capacity: createShortage(client, settings, log, async (pod) => isOfFinishedStage(await cluster.open(), pod)),
+    capacity: createShortage(client, settings, log, async (pod) => isEnding(await cluster.open(), pod)),
     [Symbol.dispose]() {
       cluster[Symbol.dispose]();
       if (given === undefined) void client[Symbol.asyncDispose]();
     },
   };
-}
-
-/** Whether the stage of a pod of this store is sealed. */
-function isOfFinishedStage({ instance, store }: Cluster, pod: Pod): boolean {
-  const key = stageKeyOf(pod);
-  return (
-    key !== null &&
-    pod.metadata?.labels?.[LABELS.instance] === instance &&
-    existsSync(manifestPath(stageDir(store, key)))
-  );
 }
 
 async function observeJob(cluster: Cluster, name: string): Promise<JobObservation | null> {
@@ -109,7 +97,8 @@ async function listJobs(cluster: Cluster): Promise<JobSummary[]> {
   await cluster.cache.ready();
   const summaries = cluster.cache.jobs().map(async (job) => {
     const { observation } = await cluster.statusOf(job);
-    return summaryOf(job, observation.phase);
+    const isOver = jobHasEnded(observation) || !(await isEnding(cluster, job));
+    return summaryOf(job, isOver ? observation.phase : 'succeeded');
   });
   return await Promise.all(summaries);
 }

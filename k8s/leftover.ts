@@ -1,12 +1,28 @@
+import { stat } from 'node:fs/promises';
 import { jobHasEnded } from '../executor/index.ts';
+import { manifestPath, stageDir } from '../store/index.ts';
+import type { Job, Pod } from './api/objects.ts';
 import type { Cluster } from './cluster.ts';
 import { JobChanges } from './job-changes.ts';
 import { saveLogs } from './logs/logs.ts';
+import { LABELS } from './manifests/labels.ts';
+import { stageKeyOf } from './status/end-by-parts.ts';
 import { noteStopped } from './status/store-notes.ts';
 import { suspendJob } from './stop.ts';
 
 /** Time for programs to end after the last part. They mostly exit at once, and the kubelet needs seconds. *Ours*. */
 const LEFTOVER_MS = 60_000;
+
+/**
+ * Whether a Job or pod of this store is ending by itself: its stage was sealed less than {@link LEFTOVER_MS} ago. It is
+ * no orphan, and frees its resources soon.
+ */
+export async function isEnding({ instance, store }: Cluster, object: Job | Pod): Promise<boolean> {
+  const key = stageKeyOf(object);
+  if (key === null || object.metadata?.labels?.[LABELS.instance] !== instance) return false;
+  const sealed = await stat(manifestPath(stageDir(store, key))).catch(() => null);
+  return sealed !== null && Date.now() - sealed.mtimeMs < LEFTOVER_MS;
+}
 
 /**
  * Follows a Job that has ended by its parts until its pods have ended too. One that runs on is stopped, because it holds

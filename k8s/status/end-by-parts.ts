@@ -1,5 +1,5 @@
 import type { PodState } from '../../executor/index.ts';
-import { annotationOf, type Job } from '../api/objects.ts';
+import { annotationOf, type Job, type Pod } from '../api/objects.ts';
 import { ANNOTATIONS, LABELS } from '../manifests/labels.ts';
 
 /** A part in the store: which attempt has published it, and when. */
@@ -10,7 +10,7 @@ export interface PublishedPart {
 }
 
 /** The key of the stage of a Job or pod; null if somebody has changed the annotation. A path is made of it. Pure. */
-export function stageKeyOf(object: Pick<Job, 'metadata'>): string | null {
+export function stageKeyOf(object: Pick<Job | Pod, 'metadata'>): string | null {
   const key = annotationOf(object, ANNOTATIONS.key);
   return key !== null && /^[0-9a-f]{64}$/.test(key) ? key : null;
 }

@@ -52,6 +52,9 @@ test('orrery logs -f prints what the pods of a stage print while they run, over 
   );
 
   await handle.result().catch(() => undefined);
+  expect((await orrery('logs', 'talks', 'prepare')).stdout, 'of a success, from its pod').toContain(
+    'prepare 0 main | ',
+  );
   const { key } = await stageOf(handle, 'search');
   for (const { metadata } of await jobsOf(namespace)) {
     await namespace.admin
@@ -66,6 +69,9 @@ test('orrery logs -f prints what the pods of a stage print while they run, over 
   expect((await orrery('logs', 'talks', 'search')).stdout, 'of the last execution').toContain(
     'a toy fault: exit code 65',
   );
+  const ofSuccess = await orrery('logs', 'talks', 'prepare');
+  expect(ofSuccess.exitCode).toBe(66);
+  expect(ofSuccess.stderr).toContain('the store keeps those of failures');
 });
 
 const stepsOf = (lines: readonly string[], source: string): number[] =>

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { mkdir, readdir, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, utimes, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, onTestFinished, test } from 'vitest';
@@ -8,7 +8,8 @@ import { type Job, nameOf, type Pod } from '../../k8s/api/objects.ts';
 import { Cluster } from '../../k8s/cluster.ts';
 import { createKubernetesExecutor } from '../../k8s/executor.ts';
 import { endLeftover } from '../../k8s/leftover.ts';
-import { logsDir, partPath, partsDir, stageDir } from '../../store/index.ts';
+import { LABELS } from '../../k8s/manifests/labels.ts';
+import { instancePath, logsDir, manifestPath, partPath, partsDir, stageDir } from '../../store/index.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 import { FakeApi } from './fake-api.ts';
 import { recorded, settings } from './support.ts';
@@ -157,6 +158,25 @@ describe('what is left of a Job after its parts', () => {
     api.show({ ...api.job, status: { conditions: [{ type: 'Complete', status: 'True' }] } } as Job);
     await following;
     expect(api.patches).toEqual([]);
+  });
+
+  test('is no orphan for a minute after its stage is sealed', async () => {
+    const { api, cluster } = await aLeftover();
+    const { store, settings: given } = cluster;
+    await writeFile(instancePath(store), '{"instance":"recorded00"}');
+    const labels = { ...api.job.metadata?.labels, [LABELS.instance]: 'recorded00' };
+    api.show({ ...api.job, metadata: { ...api.job.metadata, labels } } as Job);
+    const executor = createKubernetesExecutor({ settings: given, store, log: quiet, client: api.client });
+    onTestFinished(() => executor[Symbol.dispose]());
+    const phases = async () => (await executor.list()).map(({ phase }) => phase);
+    expect(await phases()).toEqual(['running']);
+    const manifest = manifestPath(stageDir(store, KEY));
+    await mkdir(dirname(manifest), { recursive: true });
+    await writeFile(manifest, '{}');
+    expect(await phases()).toEqual(['succeeded']);
+    const before = Date.now() / 1000 - 61;
+    await utimes(manifest, before, before);
+    expect(await phases()).toEqual(['running']);
   });
 
   test('is left alone when the worker stops', async () => {
