@@ -3,7 +3,8 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { breaches, strayFiles } from './breaches.ts';
 import { circles } from './circles.ts';
-import { type Edge, edgesOf, type Sources } from './edges.ts';
+import { edgesOf } from './edges.ts';
+import type { Edge, Sources } from './imports.ts';
 import { labelOf, type Packages, type Walls } from './table.ts';
 import { unused } from './unused.ts';
 
@@ -42,6 +43,8 @@ export function sourcesOf(project: string): Sources {
     encoding: 'utf8',
     maxBuffer: 64 * 1024 * 1024,
   });
-  const files = list.split('\0').filter((file) => /\.[cm]?[jt]sx?$/.test(file) && existsSync(join(project, file)));
+  const files = list
+    .split('\0')
+    .filter((file) => /\.(?:[cm]?[jt]sx?|py)$/.test(file) && existsSync(join(project, file)));
   return new Map(files.map((file) => [file, readFileSync(join(project, file), 'utf8')]));
 }

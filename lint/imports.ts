@@ -1,50 +1,47 @@
 import { type ParseOptions, parseSync } from '@swc/core';
+import { calledAs, hiddenLoaderFinder, LOADERS, type Named, type Node, sourceOfUrl, textOf } from './loaders.ts';
 
 /** One import of another module. */
-export interface Import {
-  /** A path or a package; null when the name is computed at run time. */
-  readonly specifier: string | null;
-  /** Whether the import is erased, so that the program does not load the module. */
-  readonly typesOnly: boolean;
+export interface Import extends Named {
   /** Counted from 1. */
   readonly line: number;
 }
 
-/** A node of swc's syntax tree. `span.start` counts bytes from 1. */
-interface Node {
-  readonly type?: string;
-  readonly span?: { readonly start: number };
-  readonly [field: string]: unknown;
-}
-type Named = Omit<Import, 'line'>;
+/** Path of a source file (from the root, with `/`) -> its text. */
+export type Sources = ReadonlyMap<string, string>;
 
-/** Functions whose argument names a module. */
-const LOADERS: ReadonlySet<string> = new Set([
-  'import',
-  'import.meta.resolve',
-  'require',
-  'require.resolve',
-  'createRequire()',
-  'createRequire().resolve',
-  'process.getBuiltinModule',
-]);
+/** An import and its target. */
+export interface Edge extends Import {
+  readonly from: string;
+  /** Path of the imported file; null for a package and for a computed name. */
+  readonly to: string | null;
+}
 
 /**
  * Every import of one file: `import`, `export ... from`, `import()`, `require` and its kind, types as
- * `import('...').Name`, augmented modules, and `/// <reference>`. `import { type A } from` counts as a full import:
- * with `verbatimModuleSyntax` it loads the module.
+ * `import('...').Name`, augmented modules, `/// <reference>`, JSDoc's `@import`, and sources named by
+ * `new URL('...', import.meta.url)`. `import { type A } from` counts as a full import: with `verbatimModuleSyntax` it
+ * loads the module. A loader under another name (`const load = require`) counts as a computed name.
  * @param path - its extension selects the language
  * @throws SyntaxError naming the file when it does not parse
  */
 export function importsOf(path: string, source: string): Import[] {
   const bytes = Buffer.from(source);
   const lineAt = (offset: number): number => bytes.subarray(0, offset).toString().split('\n').length;
+  const hidesLoader = hiddenLoaderFinder();
   const found: Import[] = referencesIn(source);
+  const texts: { readonly start: number; readonly end: number }[] = [];
   visit(parse(path, source), (node) => {
-    const named = importOf(node);
+    if (/^(?:StringLiteral|TemplateElement|RegExpLiteral)$/.test(node.type ?? '') && node.span) texts.push(node.span);
+    const hidden = hidesLoader(node) ? { specifier: null, typesOnly: false } : null;
+    const named = importOf(node) ?? hidden;
     if (named !== null) found.push({ ...named, line: lineAt((node.span?.start ?? 1) - 1) });
   });
-  return found;
+  const isText = (at: number): boolean => {
+    const offset = Buffer.byteLength(source.slice(0, at)) + 1;
+    return texts.some(({ start, end }) => start <= offset && offset < end);
+  };
+  return [...found, ...jsdocIn(source, isText)];
 }
 
 function parse(path: string, source: string): unknown {
@@ -85,6 +82,8 @@ function importOf(node: Node): Named | null {
       const specifier = textOf(node.id); // a namespace has an identifier here
       return specifier === null ? null : { specifier, typesOnly: true };
     }
+    case 'NewExpression':
+      return sourceOfUrl(node);
     case 'CallExpression': {
       if (!LOADERS.has(calledAs(node.callee))) return null;
       const [first] = node.arguments as { readonly expression: unknown }[];
@@ -93,33 +92,6 @@ function importOf(node: Node): Named | null {
     default:
       return null;
   }
-}
-
-/** A callee as written, with `()` for a call; empty when it cannot be a loader. */
-function calledAs(value: unknown): string {
-  const callee = value as Node;
-  switch (callee.type) {
-    case 'Import':
-      return 'import';
-    case 'Identifier':
-      return String(callee.value);
-    case 'MetaProperty':
-      return 'import.meta';
-    case 'CallExpression':
-      return `${calledAs(callee.callee)}()`;
-    case 'MemberExpression':
-      return `${calledAs(callee.object)}.${String((callee.property as Node).value)}`;
-    default:
-      return '';
-  }
-}
-
-/** The value of a string literal; null for any other expression. */
-function textOf(value: unknown): string | null {
-  const node = (value ?? {}) as Node;
-  if (node.type === 'StringLiteral') return String(node.value);
-  const quasis = node.type === 'TemplateLiteral' ? (node.quasis as Node[]) : [];
-  return quasis.length === 1 ? String(quasis[0]?.cooked) : null;
 }
 
 /** TypeScript treats a `path` as a file even without `./`. */
@@ -131,4 +103,21 @@ function referencesIn(source: string): Import[] {
       line: source.slice(0, index).split('\n').length,
     }),
   );
+}
+
+/**
+ * Types that a comment names: `@import { A } from './a.ts'`, `{import('./a.ts').A}`.
+ * @param isText - whether an offset lies within a string
+ */
+function jsdocIn(source: string, isText: (at: number) => boolean): Import[] {
+  const found: Import[] = [];
+  for (const comment of source.matchAll(/\/\*\*[\s\S]*?\*\//g)) {
+    if (isText(comment.index)) continue;
+    const names = /@import\s[^@]*?\bfrom\s+["']([^"']+)["']|\{[^{}]*?\bimport\(\s*["']([^"']+)["']/g;
+    for (const { 1: tag, 2: type, index } of comment[0].matchAll(names)) {
+      const line = source.slice(0, comment.index + index).split('\n').length;
+      found.push({ specifier: tag ?? type!, typesOnly: true, line });
+    }
+  }
+  return found;
 }

@@ -1,5 +1,6 @@
 import { join, relative } from 'node:path/posix';
-import { type Edge, packageOf } from './edges.ts';
+import { packageOf } from './edges.ts';
+import type { Edge } from './imports.ts';
 import { allowanceOf, labelOf, type Packages, rowOf, type Walls } from './table.ts';
 
 /** How one row uses another, or a package. */

@@ -1,7 +1,7 @@
 /**
- * The import rules of the project: what each folder may import, and why. `npm run lint` enforces them, and `npm run
- * docs` writes them into docs/architecture.md. Everything else is forbidden: a new folder needs a row, and a new import
- * needs an entry. Unused entries are errors too.
+ * The import rules of the project, TypeScript and Python: what each folder may import, and why. `npm run lint` enforces
+ * them, and `npm run docs` writes them into docs/architecture.md. Everything else is forbidden: a new folder needs a
+ * row, and a new import needs an entry. Unused entries are errors too.
  *
  * A row is a folder or a single file. A file belongs to the longest row that contains it. Tests may import anything.
  */
@@ -12,6 +12,10 @@ const RECORDS = 'schemas and records';
 const ERRORS = 'exit codes and errors of commands';
 const LOOP = 'the loop over problems, and seeded randomness';
 const PROGRAM = 'the interface of a program, and the share of problems of a part';
+
+const MEASURES = 'measures it';
+const LIES = 'where the project lies';
+const IN_PYTHON = 'the contract, in Python';
 
 export const WALLS: Walls = walls({
   spec: {
@@ -225,7 +229,7 @@ export const WALLS: Walls = walls({
   'store/canonical.ts': { holds: 'canonical JSON and its hashes', imports: {}, packages: ['node:crypto'] },
   'store/code': {
     holds: 'which sources a stage loads, and their hash',
-    publicFiles: ['read-source.ts', 'sources.ts'],
+    publicFiles: ['python-imports.ts', 'read-source.ts', 'sources.ts'],
     imports: { 'store/canonical.ts': 'hashes' },
     packages: ['@swc/core', 'node:fs', 'node:module', 'node:path'],
   },
@@ -274,18 +278,22 @@ export const WALLS: Walls = walls({
   },
   'domains/change': {
     holds: 'prompts, step parser and phrases of change-making',
-    imports: { domains: 'the contract' },
+    imports: { domains: 'the contract', 'trainers/orrery_trainers/domains': IN_PYTHON },
     packages: ['zod'],
   },
   'domains/countdown': {
     holds: 'prompts, step parser and phrases of the game countdown',
-    imports: { domains: 'the contract' },
+    imports: { domains: 'the contract', 'trainers/orrery_trainers/domains': IN_PYTHON },
     packages: ['zod'],
   },
   'domains/math': {
     holds: 'prompts, step parser and phrases of mathematics',
-    imports: { domains: 'the contract', spec: { why: 'errors', files: ['errors.ts'] } },
-    packages: ['node:fs', 'node:url', 'zod'],
+    imports: {
+      domains: 'the contract',
+      spec: { why: 'errors', files: ['errors.ts'] },
+      'trainers/orrery_trainers/domains': IN_PYTHON,
+    },
+    packages: ['node:fs', 'node:url', 'python:math_verify', 'python:sympy', 'zod'],
   },
   stages: {
     holds: '`main.ts`, the entry of every stage program',
@@ -601,7 +609,10 @@ export const WALLS: Walls = walls({
   lint: {
     holds: 'the table of import rules, and its check',
     publicFiles: ['check.ts', 'packages.ts', 'page.ts', 'walls.ts'],
-    imports: { dev: { why: 'tables in Markdown', files: ['markdown.ts'] } },
+    imports: {
+      dev: { why: 'tables in Markdown', files: ['markdown.ts'] },
+      'store/code': { why: 'reads the imports of Python', files: ['python-imports.ts'] },
+    },
     packages: ['@swc/core', 'node:child_process', 'node:fs', 'node:module', 'node:path'],
   },
   dev: {
@@ -693,6 +704,7 @@ export const WALLS: Walls = walls({
   },
   bench: {
     holds: 'benchmarks, what they found, and the simulations of some ([benchmarks](benchmarks.md))',
+    computed: 'a search by the library of another project, which is installed by hand',
     imports: {
       executor: { why: 'the form of jobs', typesOnly: true },
       activities: 'simulates them',
@@ -709,6 +721,12 @@ export const WALLS: Walls = walls({
       k8s: { why: 'measures its requests', files: ['index.ts'] },
       store: 'reads results',
       'tests/support': 'a worker, a cluster and a Temporal to measure',
+      'trainers/orrery_trainers/checkpoints': MEASURES,
+      'trainers/orrery_trainers/domains': MEASURES,
+      'trainers/orrery_trainers/pod': MEASURES,
+      'trainers/orrery_trainers/store': MEASURES,
+      'trainers/orrery_trainers/training': MEASURES,
+      'trainers/orrery_trainers/verdicts': MEASURES,
       worker: { why: 'the workflows as a worker runs them', files: ['bundle.ts'] },
       workflows: 'runs them',
     },
@@ -737,11 +755,100 @@ export const WALLS: Walls = walls({
       'node:zlib',
       'p-queue',
       'pino',
+      'python:math_verify',
+      'python:torch',
+      'python:transformers',
       'simple-statistics',
       'yaml',
       'zod',
     ],
     packageTypes: ['node:net'],
+  },
+  'trainers/orrery_trainers': {
+    holds: 'Python: `paths.py`, where the project lies',
+    flat: true,
+    imports: {},
+    packages: [],
+  },
+  'trainers/orrery_trainers/store': {
+    holds: 'Python: files that survive a kill, canonical JSON, manifests',
+    imports: {},
+    packages: ['python:xxhash'],
+  },
+  'trainers/orrery_trainers/domains': {
+    holds: 'Python: problems, demonstrations, `verify`; what a `domain.py` imports',
+    computed: 'a stage names its domain',
+    imports: { 'trainers/orrery_trainers': LIES },
+    packages: [],
+  },
+  'trainers/orrery_trainers/models': {
+    holds: 'Python: the small Llama in NumPy, any model by transformers, sampling, tokenizer',
+    imports: {},
+    packages: ['python:numpy', 'python:safetensors', 'python:tokenizers', 'python:torch', 'python:transformers'],
+  },
+  'trainers/orrery_trainers/pod': {
+    holds: 'Python: the pod contract: stage file, inputs, claims, progress, parts, exit codes',
+    imports: { 'trainers/orrery_trainers': LIES, 'trainers/orrery_trainers/store': 'writes and reads files' },
+    packages: ['python:jsonschema'],
+  },
+  'trainers/orrery_trainers/verdicts': {
+    holds: 'Python: the verifier program, its judges, its cache, canaries',
+    imports: {
+      'trainers/orrery_trainers': LIES,
+      'trainers/orrery_trainers/domains': 'judges by the domain',
+      'trainers/orrery_trainers/pod': 'failures and exit codes',
+    },
+    packages: [],
+  },
+  'trainers/orrery_trainers/serving': {
+    holds: 'Python: the policy server: decoding engine, completions, limits of HTTP',
+    imports: {
+      'trainers/orrery_trainers/models': 'serves them',
+      'trainers/orrery_trainers/pod': 'the pod contract',
+    },
+    packages: [
+      'python:fastapi',
+      'python:h11',
+      'python:numpy',
+      'python:pydantic',
+      'python:starlette',
+      'python:tokenizers',
+      'python:uvicorn',
+    ],
+  },
+  'trainers/orrery_trainers/checkpoints': {
+    holds: 'Python: publish a checkpoint, judge it (`integrity.py`), keep or remove it, resume',
+    imports: {
+      'trainers/orrery_trainers/pod': 'claims and progress',
+      'trainers/orrery_trainers/store': 'writes and reads files',
+    },
+    packages: [],
+  },
+  'trainers/orrery_trainers/training': {
+    holds: 'Python: `pretrain.py`, `sft.py`, `rl.py`, and what they share',
+    imports: {
+      'trainers/orrery_trainers': LIES,
+      'trainers/orrery_trainers/checkpoints': 'saves and resumes',
+      'trainers/orrery_trainers/domains': 'demonstrations and prompts',
+      'trainers/orrery_trainers/models': 'trains them',
+      'trainers/orrery_trainers/pod': 'the pod contract',
+      'trainers/orrery_trainers/store': 'writes and reads files',
+      'trainers/orrery_trainers/verdicts': 'the reward',
+    },
+    packages: [
+      'python:datasets',
+      'python:numpy',
+      'python:safetensors',
+      'python:torch',
+      'python:transformers',
+      'python:trl',
+    ],
+  },
+  'trainers/tests': {
+    holds: 'tests of the Python packages',
+    computed: 'starts trainers by their kinds',
+    imports: 'anything',
+    packages: 'anything',
   },
   tests: { holds: 'tests; the tree is that of the project', imports: 'anything', packages: 'anything' },
   'tests/support': { holds: 'builders, fakes and real parts for tests', imports: 'anything', packages: 'anything' },

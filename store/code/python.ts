@@ -1,5 +1,6 @@
 import { declarationsIn, type Found, lineAt, PYTHON_PROGRAM } from './found.ts';
-import { type Line, linesOfPython, type Token } from './python-lines.ts';
+import { importAt, isForTyping } from './python-imports.ts';
+import { linesOfPython, type Token } from './python-lines.ts';
 
 /** Ways to load code or to name files of the project that reading alone cannot follow. */
 const NAMES_UNFOLLOWED =
@@ -9,8 +10,7 @@ const SEARCH_PATHS: ReadonlySet<string> = new Set(['path', 'meta_path', 'path_ho
 
 /**
  * Finds what a Python module loads: its imports, inside functions too, but not those for type checkers alone
- * (`if TYPE_CHECKING:`). `import` is a keyword, so that each one begins or continues an import statement, wherever it
- * stands.
+ * (`if TYPE_CHECKING:`).
  * @throws Error when the text is no Python
  */
 export function findInPython(text: string): Found {
@@ -44,9 +44,7 @@ export function findInPython(text: string): Found {
       if (kind === 'string') visitString(token, isSpoken);
       if (kind !== 'name' || index < inImport) continue;
       if (word === 'import') {
-        const end = endOfImport(tokens, index);
-        visitImport(tokens, index, end);
-        inImport = end;
+        inImport = visitImport(tokens, index);
       } else if (!isSpoken && isUnfollowed(tokens, index)) complain(token, word);
     }
   }
@@ -61,17 +59,18 @@ export function findInPython(text: string): Found {
     }
   }
 
-  /** `import a.b as c, d` or `from .a import (b as c, d)`, of which `import` is the token at `index`. */
-  function visitImport(tokens: readonly Token[], index: number, end: number): void {
-    const names = splitAtCommas(tokens.slice(index + 1, end).map(({ text: word }) => word));
-    const from = fromOf(tokens, index);
+  /** @returns the index after the statement */
+  function visitImport(tokens: readonly Token[], index: number): number {
+    const { from, names, end } = importAt(tokens, index);
     for (const module of from === null ? names : [from]) {
       if (!MODULES_UNFOLLOWED.test(module)) found.imports.push(module);
       // Of `import importlib` the names that are used tell.
       else if (from !== null) complain(tokens[index]!, `from ${module}`);
     }
-    if (from === null || MODULES_UNFOLLOWED.test(from)) return;
-    for (const name of names) found.members.push({ module: from, name });
+    if (from !== null && !MODULES_UNFOLLOWED.test(from)) {
+      for (const name of names) found.members.push({ module: from, name });
+    }
+    return end;
   }
 
   for (const at of declarations.keys()) {
@@ -80,51 +79,10 @@ export function findInPython(text: string): Found {
   return found;
 }
 
-/** `if TYPE_CHECKING:`; what stands under its `else` runs. */
-function isForTyping({ tokens }: Line): boolean {
-  const colon = tokens.findIndex(({ text }) => text === ':');
-  const words = tokens.slice(0, colon).map(({ text }) => text);
-  return /^(?:el)?if (?:typing \. )?TYPE_CHECKING$/.test(words.join(' '));
-}
-
 function isUnfollowed(tokens: readonly Token[], index: number): boolean {
   const [owner, dot] = [tokens[index - 2]?.text, tokens[index - 1]?.text];
   const word = tokens[index]!.text;
   if (dot !== '.') return NAMES_UNFOLLOWED.test(word) && tokens[index + 1]?.text !== '=';
   // An attribute has any name: `model.eval()`.
   return word === '__file__' || word === '__path__' || (owner === 'sys' && SEARCH_PATHS.has(word));
-}
-
-/** Index after the last token of the import statement. */
-function endOfImport(tokens: readonly Token[], index: number): number {
-  const closer = tokens[index + 1]?.text === '(' ? ')' : ';';
-  const end = tokens.findIndex(({ text }, at) => at > index && text === closer);
-  return end === -1 ? tokens.length : end;
-}
-
-/** The module of `from module import`, with its dots; null of a plain `import`. */
-function fromOf(tokens: readonly Token[], index: number): string | null {
-  let start = index - 1;
-  while (
-    start >= 0 &&
-    (tokens[start]!.text === '.' || (tokens[start]!.kind === 'name' && tokens[start]!.text !== 'from'))
-  ) {
-    start -= 1;
-  }
-  if (start < 0 || tokens[start]!.text !== 'from') return null;
-  return tokens
-    .slice(start + 1, index)
-    .map(({ text }) => text)
-    .join('');
-}
-
-/** The names of an import's list. What a list gives another name (`as`) is loaded under its own. */
-function splitAtCommas(words: readonly string[]): string[] {
-  const lists: string[][] = [[]];
-  for (const word of words) {
-    if (word === ',') lists.push([]);
-    else if (word !== '(' && word !== ')') lists.at(-1)!.push(word);
-  }
-  const names = lists.map((list) => list.slice(0, list.includes('as') ? list.indexOf('as') : list.length).join(''));
-  return names.filter((name) => name !== '');
 }

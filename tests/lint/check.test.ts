@@ -155,7 +155,7 @@ test('circles tells a shortest circle, and nothing of a graph that has none', ()
 let folder = '';
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
-test('the sources of a project are what git knows or would add, in every language that Node runs', async () => {
+test('the sources of a project are what git knows or would add, in TypeScript, JavaScript and Python', async () => {
   folder = mkdtempSync(join(tmpdir(), 'orrery-walls-'));
   const files = [
     'a.ts',
@@ -165,6 +165,7 @@ test('the sources of a project are what git knows or would add, in every languag
     'b/f.mjs',
     'b/g.cjs',
     'b/h i.ts',
+    'b/i.py',
     'out/ignored.ts',
     'b/text.md',
   ];
@@ -176,5 +177,5 @@ test('the sources of a project are what git knows or would add, in every languag
   await execa('git', ['init', '--quiet'], { cwd: folder });
   await execa('git', ['add', 'a.ts', 'b/c.mts'], { cwd: folder });
   rmSync(join(folder, 'a.ts'));
-  expect([...sourcesOf(folder).keys()].sort()).toEqual(files.slice(1, 7).sort());
+  expect([...sourcesOf(folder).keys()].sort()).toEqual(files.slice(1, 8).sort());
 });

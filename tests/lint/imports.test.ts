@@ -36,6 +36,28 @@ test.each([
   ["declare module 'x' { interface A {} }", 'type x'],
   ["import 'n\\u006fde:fs';", 'value node:fs'],
   ["await using a = await import('x');", 'value x'],
+  ["const require = createRequire(import.meta.url); require('x');", 'value x'],
+  ["new Worker(new URL('./x.ts', import.meta.url));", 'value ./x.ts'],
+  ["start(new URL('x.py', import.meta.url));", 'value ./x.py'],
+  ['start(new URL(`../x.mjs`, import.meta.url));', 'value ../x.mjs'],
+  ['start(new URL(name, import.meta.url));', 'value null'],
+  [`start(new URL(\`./\${name}\`, import.meta.url));`, 'value null'],
+  [`start(new URL(\`./\${name}.ts\`, import.meta.url));`, 'value null'],
+  ["/** @import { A } from 'x' */", 'type x'],
+  ["/** @import * as A from 'x' */", 'type x'],
+  ["/** @type {import('x').A} */ let a;", 'type x'],
+  ["/** @param {Map<string, import('x').A>} a */ function f(a) {}", 'type x'],
+  ["const load = require; load('x');", 'value null'],
+  ['const loaders = { load: require };', 'value null'],
+  ['start(require);', 'value null'],
+  ['const load = () => require;', 'value null'],
+  ['let load; load = require.resolve;', 'value null'],
+  ['export const load = createRequire(import.meta.url);', 'value null'],
+  ['start(createRequire(import.meta.url));', 'value null'],
+  ["module.createRequire(import.meta.url)('x');", 'value null'],
+  ["globalThis.require('x');", 'value null'],
+  ['const { getBuiltinModule } = process;', 'value null'],
+  ['const { createRequire: load } = module;', 'value null'],
 ])('%s names a module', (source, expected) => {
   expect(shown('a.ts', source)).toEqual([`1 ${expected}`]);
 });
@@ -47,9 +69,18 @@ test.each([
   'export default 1;',
   'namespace A { export const b = 1; }',
   'import a = B.c;',
-  'resolve("x"); a.require("x"); a.import("x");',
+  'resolve("x"); a.require("x"); a.import("x"); f({ require: 1 });',
+  "new URL('https://example.org/x.ts', import.meta.url); new URL('../', import.meta.url); new URL('./x.ts', base);",
+  "new URL('./x.json', import.meta.url); new URL(`./prompts/$".concat('{name}.md`, import.meta.url);'),
+  "// @import { A } from 'x'\nconst text = \"/** @import { A } */ from 'x'\";",
 ])('%s names none', (source) => {
   expect(shown('a.ts', source)).toEqual([]);
+});
+
+test('a loader that is imported under another name counts as a computed name', () => {
+  const [, hidden] = shown('a.ts', "import { createRequire as load } from 'node:module';");
+  expect(hidden).toBe('1 value null');
+  expect(shown('a.ts', "import { createRequire } from 'node:module';")).toEqual(['1 value node:module']);
 });
 
 test('lines are counted in files that hold more than ASCII', () => {

@@ -6,6 +6,7 @@ import { breaches, strayFiles } from '../../lint/breaches.ts';
 import { sourcesOf, wallFaults } from '../../lint/check.ts';
 import { edgesOf } from '../../lint/edges.ts';
 import { PACKAGES } from '../../lint/packages.ts';
+import { edgesOfPython } from '../../lint/python.ts';
 import type { Allowance } from '../../lint/table.ts';
 import { WALLS } from '../../lint/walls.ts';
 
@@ -36,6 +37,8 @@ const TYPING: readonly ((name: string) => string)[] = [
 const isFile = (row: string): boolean => extname(row) !== '';
 /** A file that the row holds. */
 const fileIn = (row: string, name = 'made-up.ts'): string => (isFile(row) ? row : `${row}/${name}`);
+/** Files of the project, so that a made-up Python module finds what it imports. */
+const PROJECT_SOURCES = sourcesOf(PROJECT);
 const refusals = (file: string, code: string): string[] => breaches(WALLS, PACKAGES, edgesOf(new Map([[file, code]])));
 
 /** One line of a made-up file, and whether the check should accept it. */
@@ -121,6 +124,65 @@ test.each(SOURCES)(
   },
 );
 
+const PYTHON = 'trainers/orrery_trainers';
+const PYTHON_ROWS = ROWS.filter((row) => row.startsWith(`${PYTHON}/`));
+
+/** Ways of Python to import a module and its members; all of them need leave. */
+const PYTHON_WAYS: readonly ((module: string) => string)[] = [
+  (module) => `from ${module} import anything`,
+  (module) => `import ${module} as other`,
+  (module) => `def f():\n    from ${module} import anything`,
+  (module) => `if TYPE_CHECKING:\n    from ${module} import anything`,
+  (module) => `from ${module} import (  # more\n    anything as other,\n)`,
+];
+const pythonRefusals = (row: string, code: string): string[] => {
+  const file = `${row}/made_up.py`;
+  return breaches(WALLS, PACKAGES, edgesOfPython(file, code, PROJECT_SOURCES));
+};
+
+test.each([...PYTHON_ROWS, 'domains/math'])(
+  '%s imports of the Python packages what the table allows',
+  (row) => {
+    for (const other of PYTHON_ROWS) {
+      const isAllowed = other === row || Object.hasOwn(WALLS[row]!.imports as object, other);
+      const name = `orrery_trainers.${other.slice(PYTHON.length + 1)}`;
+      const inside = [...PROJECT_SOURCES.keys()].find(
+        (file) => file.startsWith(`${other}/`) && !file.includes('__init__'),
+      )!;
+      const codes = [
+        `from orrery_trainers import ${other.slice(PYTHON.length + 1)}`,
+        `from ..${other.slice(PYTHON.length + 1)} import anything`,
+        ...PYTHON_WAYS.flatMap((way) => [way(name), way(`${name}.${inside.slice(other.length + 1, -'.py'.length)}`)]),
+      ];
+      for (const code of codes) {
+        if (row === 'domains/math' && code.startsWith('from ..')) continue; // no package of ours is above a domain
+        expect(pythonRefusals(row, code).length > 0, `${row}: ${code}`).toBe(!isAllowed);
+      }
+    }
+  },
+  60_000,
+);
+
+test.each(PYTHON_ROWS)(
+  '%s imports the packages of its row and the standard library, and nothing else',
+  (row) => {
+    const { packages } = WALLS[row]!;
+    for (const name of Object.keys(PACKAGES).filter((one) => one.startsWith('python:'))) {
+      const module = name.slice('python:'.length);
+      for (const way of PYTHON_WAYS) {
+        const isAllowed = packages.includes(name);
+        expect(pythonRefusals(row, way(`${module}.deep`)).length > 0, `${row}: ${way(module)}`).toBe(!isAllowed);
+      }
+    }
+    expect(pythonRefusals(row, 'import os.path, json')).toEqual([]);
+    expect(pythonRefusals(row, 'import left_pad')).toHaveLength(1);
+    expect(pythonRefusals(row, 'import orrery_trainers.missing')).toHaveLength(1);
+    expect(pythonRefusals(row, 'from ....... import outside')).toHaveLength(1);
+    expect(pythonRefusals(row, 'import importlib')).toHaveLength(WALLS[row]!.computed === undefined ? 1 : 0);
+  },
+  60_000,
+);
+
 test('a file in a folder that has no row is refused', () => {
   expect(strayFiles(WALLS, ['new-folder/a.ts'])).toEqual(['new-folder/a.ts belongs to no row of the table']);
 });
@@ -197,9 +259,11 @@ test.each([
   ).toEqual([]);
 });
 
-test('every package of the table is one that package.json names', () => {
+test('every package of the table is one that package.json or requirements.txt names', () => {
   const { dependencies, devDependencies } = JSON.parse(readFileSync(inProject('package.json'), 'utf8'));
-  const named = new Set(Object.keys({ ...dependencies, ...devDependencies }));
+  const pinned = readFileSync(inProject('trainers/requirements.txt'), 'utf8').matchAll(/^([\w-]+)==/gm);
+  const ofPython = [...pinned].map(([, name]) => `python:${name!.replaceAll('-', '_')}`);
+  const named = new Set([...Object.keys({ ...dependencies, ...devDependencies }), ...ofPython]);
   expect(Object.keys(PACKAGES).filter((name) => !name.startsWith('node:') && !named.has(name))).toEqual([]);
 });
 
@@ -226,8 +290,8 @@ test('every allowance has a reason in a few words', () => {
   ).toEqual([]);
 });
 
-test('the compiler reads every folder of the table', () => {
+test('the compiler reads every folder of the table that holds TypeScript', () => {
   const { include } = JSON.parse(readFileSync(inProject('tsconfig.json'), 'utf8')) as { include: string[] };
-  const folders = ROWS.filter((row) => !isFile(row)).map((row) => row.split('/')[0]!);
+  const folders = ROWS.filter((row) => !isFile(row) && !row.startsWith('trainers/')).map((row) => row.split('/')[0]!);
   expect([...new Set(folders)].filter((folder) => !include.includes(folder))).toEqual([]);
 });

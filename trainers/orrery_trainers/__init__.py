@@ -1,6 +1,6 @@
 """Python half of orrery: trainers on TRL, the policy server and the verifier.
 
-Each sub-package holds one idea. The table in ``trainers/tests/test_walls.py`` says what each may import.
+Each sub-package holds one idea. The table in ``lint/walls.ts`` says what each may import.
 
 =============  =========================================================================================
 store          files that survive a kill, canonical JSON, manifests

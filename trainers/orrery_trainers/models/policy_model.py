@@ -1,9 +1,7 @@
-"""The interface of a model for the decoding engine, and the choice of its implementation."""
+"""The interface of a model for the decoding engine."""
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 import numpy as np
@@ -52,28 +50,3 @@ def order_without(rows: int, gone: set[int]) -> list[int]:
     stay = rows - len(gone)
     movers = [row for row in range(rows - 1, stay - 1, -1) if row not in gone]
     return [movers.pop(0) if row in gone else row for row in range(stay)]
-
-
-def load_model(folder: Path, dtype: str, prefix_bytes: int = 0) -> PolicyModel:
-    """Load a model from a folder in Hugging Face layout.
-
-    A small, plain Llama runs in NumPy. That starts within a fraction of a second, while the imports of torch and
-    transformers take many seconds. Every other model runs with transformers. Both give the same logits (test_llama.py).
-    dtype: `float32`, `float64`, `bfloat16`, or `auto`, which the two implementations define. prefix_bytes: size of the
-    cache of prompt prefixes; only transformers uses it.
-    Raises ModelError if the folder has no model that can be loaded.
-    """
-    file = folder / "config.json"
-    try:
-        config = json.loads(file.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise ModelError(f"{file}: expected a model in Hugging Face layout, but there is no such file") from None
-    except json.JSONDecodeError as error:
-        raise ModelError(f"{file}: expected JSON: {error}") from None
-    from orrery_trainers.models.llama import Llama, is_small_plain_llama
-
-    if dtype != "bfloat16" and is_small_plain_llama(config, folder):
-        return Llama.load(folder, config, "float32" if dtype == "auto" else dtype)
-    from orrery_trainers.models.transformers_model import TransformersModel
-
-    return TransformersModel(folder, dtype, prefix_bytes)

@@ -47,7 +47,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from orrery_trainers.models.policy_model import ModelError, load_model
+from orrery_trainers.models.load import load_model
+from orrery_trainers.models.policy_model import ModelError
 from orrery_trainers.models.sampling import stream_key
 from orrery_trainers.pod.code_version import refuse_other_code
 from orrery_trainers.pod.failures import DependencyDown, InvalidInput, StageFailure, failure_of

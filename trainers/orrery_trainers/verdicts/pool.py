@@ -22,6 +22,7 @@ from orrery_trainers.domains import Domain, Verdict
 from orrery_trainers.verdicts.cache import VerdictCache
 from orrery_trainers.verdicts.judge import encode_verdict, number_of
 from orrery_trainers.verdicts.judge_process import REASONS_BY_SIGNAL, JudgeProcess, Request, fork_judge
+from orrery_trainers.verdicts.selector import selector_for
 
 READY = b'{"ready": true}\n'
 """First line of the output. A reader can tell a slow start from a verdict that takes too long."""
@@ -65,7 +66,7 @@ class VerdictPool:
         self._queued_bytes = 0
         self._cache = VerdictCache(domain, limits.cache_size)
         self._judges: list[JudgeProcess] = []
-        self._selector = _selector_for(source)
+        self._selector = selector_for(source)
         self._partial: list[bytes] = []
         """Pieces of a line that is not complete yet."""
         self._ended = self._listening = False
@@ -239,15 +240,3 @@ class VerdictPool:
         view = memoryview(data)
         while view:
             view = view[os.write(self._sink, view) :]
-
-
-def _selector_for(source: int) -> selectors.BaseSelector:
-    """The best selector for the source. epoll refuses regular files; poll accepts them and reports them as ready."""
-    selector = selectors.DefaultSelector()
-    try:
-        selector.register(source, selectors.EVENT_READ)
-    except PermissionError:
-        selector.close()
-        return selectors.PollSelector()
-    selector.unregister(source)
-    return selector

@@ -7,7 +7,8 @@ from transformers import AutoModelForCausalLM
 
 from orrery_trainers.models import row_cache
 from orrery_trainers.models.llama import Llama
-from orrery_trainers.models.policy_model import ModelError, load_model, order_without
+from orrery_trainers.models.load import load_model
+from orrery_trainers.models.policy_model import ModelError, order_without
 from orrery_trainers.models.transformers_model import TransformersModel
 from servers import save_policy
 
