@@ -15,6 +15,7 @@ import { Refusal } from './input/refusal.ts';
 import type { AdmittedCampaign, CarriedStages } from './input/start.ts';
 import { STATUS_TEXT_LENGTH } from './input/status.ts';
 import { campaignDetails } from './policy/details.ts';
+import { withinShare } from './policy/shared-incidents.ts';
 import { campaignPhase, isFinished } from './policy/stage-states.ts';
 import { SearchAttributes } from './search-attributes.ts';
 
@@ -176,7 +177,7 @@ export class StatusTable {
   /** Sets the status of a stage, unless it cannot be shown. */
   private set(status: StageStatus): void {
     const before = this.get(status.name);
-    this.stages.set(status.name, status);
+    this.stages.set(status.name, withinShare(status, this.stages.size));
     try {
       this.show();
     } catch (error) {
