@@ -36,7 +36,7 @@ const aCampaignOf = (name: Name) =>
     settings: { stepMs: 100, only: ['pretrain'], ...CAMPAIGNS[name] },
   });
 
-test('an API server that is away for 60 s is no failure: what runs runs on, and what completed or failed meanwhile is told so within 5 s of its return', {
+test('an API server that is away for 60 s is no failure: what runs runs on, what has all its parts is completed at once, and what failed is told so within 5 s of its return', {
   timeout: 300_000,
 }, async () => {
   const settings = readSettings();
@@ -47,7 +47,10 @@ test('an API server that is away for 60 s is no failure: what runs runs on, and 
   const handles = await Promise.all(NAMES.map((name) => startCampaign(bench, name, aCampaignOf(name))));
   const pretrain = (name: Name) => pretrainOf(bench, name);
   for (const name of NAMES) {
-    await eventually(`${name} works`, async () => ((await pretrain(name)).progress?.done ?? 0) > 5);
+    await eventually(`${name} works`, async () => {
+      const stage = await pretrainIfAdmitted(bench, name);
+      return (stage?.progress?.done ?? 0) > 5;
+    });
   }
   const jobs = (await jobsOf(namespace)).map(({ metadata }) => metadata?.uid);
   const pod = await runningPod(bench, 'works-on');
@@ -57,14 +60,17 @@ test('an API server that is away for 60 s is no failure: what runs runs on, and 
   const until = Date.now() + OUTAGE_MS;
   while (Date.now() < until) {
     // Progress comes through the store, which is there.
-    for (const name of NAMES)
-      expect(await pretrain(name)).toMatchObject({ state: 'running', executions: 1, failures: 0 });
+    for (const name of NAMES) {
+      const { state, ...rest } = await pretrain(name);
+      expect(rest).toMatchObject({ executions: 1, failures: 0 });
+      // So does the end of a stage: its last part. What a Job alone can say is not known.
+      expect(name === 'completes' ? ['running', 'completed'] : ['running']).toContain(state);
+    }
     await sleep(2_000);
   }
+  expect((await pretrain('completes')).state, 'by its part').toBe('completed');
   expect((await pretrain('works-on')).progress?.done).toBeGreaterThan(before.progress?.done ?? 0);
-  for (const name of ['completes', 'fails'] as const) {
-    expect((await pretrain(name)).progress?.done, `${name} has come to its end`).toBe(CAMPAIGNS[name].steps);
-  }
+  expect((await pretrain('fails')).progress?.done, 'fails has come to its end').toBe(CAMPAIGNS.fails.steps);
 
   await startComponent('kube-apiserver', settings);
   await eventually('the API server answers', () => isReady(namespace.admin), 30_000);
@@ -95,11 +101,16 @@ test('an API server that is away for 60 s is no failure: what runs runs on, and 
   await Promise.all(handles.map((handle) => handle.result().catch(() => undefined)));
 });
 
-async function pretrainOf({ client }: ClusterBench, campaign: Name): Promise<StageStatus> {
-  const { status } = await viewCampaign(client, campaign);
-  const stage = status?.stages.find(({ name }) => name === 'pretrain');
+async function pretrainOf(bench: ClusterBench, campaign: Name): Promise<StageStatus> {
+  const stage = await pretrainIfAdmitted(bench, campaign);
   if (stage === undefined) throw new Error(`${campaign} does not say how pretrain stands`);
   return stage;
+}
+
+/** Undefined until the campaign is admitted: it has no stages before. */
+async function pretrainIfAdmitted({ client }: ClusterBench, campaign: Name): Promise<StageStatus | undefined> {
+  const { status } = await viewCampaign(client, campaign);
+  return status?.stages.find(({ name }) => name === 'pretrain');
 }
 
 const jobsOfPretrain = async ({ namespace }: ClusterBench, campaign: Name) =>
