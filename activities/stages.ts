@@ -155,11 +155,11 @@ export function createStageActivities({ store, projectRoot, inputs, executor, en
       if (finished !== null) return { key, ...reuse(finished, start.mayBeEmpty) };
       // Another version, whose programs can do more, may have admitted the campaign.
       refuseUnsupportedStage(request, engines);
-      await writeStageFile(store, stage);
       const fault = await faultInInputs(stage);
       if (fault !== null) return { key, kind: 'refused', outcome: fault };
       const dir = stageDir(store, key);
-      await writeSources(dir, sources);
+      // Each waits for the disk, and a program starts only after the claim.
+      await Promise.all([writeStageFile(store, stage), writeSources(dir, sources)]);
       const owner = `${campaignId}/${request.name}`;
       for (;;) {
         const before = await latestClaim(dir);
