@@ -14,11 +14,13 @@ export async function watchJob(
   { awaitJob, suspendJob, stopJob }: StageActivities,
 ): Promise<EndedExecution> {
   try {
-    await tracker.executionStarted(job.attempt);
+    // The signal to the campaign and the activity leave in one workflow task.
+    const reported = tracker.executionStarted(job.attempt);
     const ended = awaitJob({ ...job, mayBeEmpty: tracker.mayBeEmpty });
     // If `awaitJob` fails during a pause, nobody awaits this promise yet. An unhandled rejection would fail the
     // workflow task.
     ended.catch(() => undefined);
+    await reported;
     const first = await Promise.race([
       ended.then(() => 'ended' as const),
       condition(() => tracker.paused).then(() => 'paused' as const),
