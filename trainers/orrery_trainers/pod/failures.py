@@ -1,4 +1,4 @@
-"""Failures of a stage program: the exit codes of ``spec/failures.ts`` as exceptions. *Ours*."""
+"""Failures of a stage program: the exit codes of ``spec/failure-table.ts`` as exceptions. *Ours*."""
 
 from __future__ import annotations
 

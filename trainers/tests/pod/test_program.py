@@ -68,7 +68,7 @@ def test_the_message_for_a_full_store_names_the_file():
 
 
 def test_exit_codes_are_those_of_the_failure_table_in_spec():
-    text = (PROJECT / "spec" / "failures.ts").read_text()
+    text = (PROJECT / "spec" / "failure-table.ts").read_text()
     for failure in (InvalidInput, DependencyDown, Diverged, OutOfMemory, NodeFailure, NoEffect):
         rule = text[text.index(f"  {failure.__name__}: {{") :]
         assert f"exitCode: {failure.exit_code}," in rule[:60]
