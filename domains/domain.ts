@@ -113,9 +113,15 @@ const DOMAINS = fileURLToPath(new URL('./', import.meta.url));
 export const domainsFolder = (): string => process.env.ORRERY_DOMAINS ?? DOMAINS;
 
 /**
+ * Files of every domain. Without the verifier or its known cases, the first stage that judges would fail, perhaps days
+ * later. `domain.ts` may import its phrases, and a missing import is no error that a person can read.
+ */
+const FILES_BESIDE = ['domain.py', 'phrases.json', 'canaries.jsonl'] as const;
+
+/**
  * Loads `domains/<name>`.
- * @throws InvalidInputError when the domain does not exist, its phrases are malformed, or a server would refuse its
- *   stop strings
+ * @throws InvalidInputError when the domain does not exist or lacks a file, its phrases are malformed, or a server would
+ *   refuse its stop strings
  */
 export async function loadDomain(name: string): Promise<LoadedDomain> {
   const folder = join(domainsFolder(), name);
@@ -126,13 +132,17 @@ export async function loadDomain(name: string): Promise<LoadedDomain> {
       { field: 'domain.name', message: `expected a folder of domains/ (${known.join(', ')}), but got "${name}"` },
     ]);
   }
-  const file = join(folder, 'phrases.json');
-  // domain.ts may import it, and a missing import is no error that a person can read.
-  if (!existsSync(file)) {
-    throw new InvalidInputError(`domains/${name}`, [
-      { field: 'domain.name', message: `expected the file phrases.json beside ${name}/domain.ts, but it is missing` },
-    ]);
+  const absent = FILES_BESIDE.filter((file) => !existsSync(join(folder, file)));
+  if (absent.length > 0) {
+    throw new InvalidInputError(
+      `domains/${name}`,
+      absent.map((file) => ({
+        field: 'domain.name',
+        message: `expected the file ${file} beside ${name}/domain.ts, but it is missing`,
+      })),
+    );
   }
+  const file = join(folder, 'phrases.json');
   // @loads domains/{domain}/domain.ts
   const { domain } = (await import(pathToFileURL(module).href)) as { domain: Domain };
   checkStops(domain, name);

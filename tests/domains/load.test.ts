@@ -2,7 +2,7 @@ import { cp, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, expect, test, vi } from 'vitest';
 import { inProject } from '../../config/paths.ts';
-import { loadDomain } from '../../domains/domain.ts';
+import { domainComplaints, loadDomain } from '../../domains/domain.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
 afterEach(() => vi.unstubAllEnvs());
@@ -27,10 +27,17 @@ test.each([
   await expect(loadDomain('sums')).rejects.toThrow(words);
 });
 
-test('a domain without its phrases is refused with the name of the missing file', async () => {
-  const folder = await temporaryFolder();
-  await cp(inProject('tests/support/domains/sums'), join(folder, 'sums'), { recursive: true });
-  await rm(join(folder, 'sums', 'phrases.json'));
-  vi.stubEnv('ORRERY_DOMAINS', folder);
-  await expect(loadDomain('sums')).rejects.toThrow('expected the file phrases.json beside sums/domain.ts');
-});
+test.each(['phrases.json', 'domain.py', 'canaries.jsonl'])(
+  'a domain without %s is refused with the name of the missing file',
+  async (missing) => {
+    const folder = await temporaryFolder();
+    await cp(inProject('tests/support/domains/sums'), join(folder, 'sums'), { recursive: true });
+    await rm(join(folder, 'sums', missing));
+    vi.stubEnv('ORRERY_DOMAINS', folder);
+    await expect(loadDomain('sums')).rejects.toThrow(`expected the file ${missing} beside sums/domain.ts`);
+    const campaign = { domain: { name: 'sums' } };
+    expect(await domainComplaints(campaign)).toEqual([
+      { field: 'domain.name', message: expect.stringContaining(missing) },
+    ]);
+  },
+);

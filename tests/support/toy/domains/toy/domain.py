@@ -1,0 +1,1 @@
+"""Toy programs judge nothing, but a domain without a verifier is refused."""
