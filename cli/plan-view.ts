@@ -16,8 +16,10 @@ export function planLines(
 ): string[] {
   const { campaign, model, parameters, assumptions, complaints, advice, stages } = plan;
   const size = parameters >= 1e9 ? `${(parameters / 1e9).toFixed(1)}B` : `${(parameters / 1e6).toFixed(1)}M`;
+  const machines =
+    plan.mostGpus === 0 ? 'without GPUs' : `on ${assumptions.gpu} in nodes of ${assumptions.gpusPerNode}`;
   return [
-    `${styleText('bold', campaign)}  ${model}, ${size} parameters, on ${assumptions.gpu} in nodes of ${assumptions.gpusPerNode}`,
+    `${styleText('bold', campaign)}  ${model}, ${size} parameters, ${machines}`,
     '',
     ...tableLines(['stage', 'pods', 'GPUs', 'nodes', 'wall time', 'GPU-hours', 'how'], stages.map(stageCells)),
     '',
@@ -30,7 +32,7 @@ export function planLines(
     ...advice.map(({ field, message }) => styleText('yellow', `  ${field}: ${message}`)),
     '',
     'assumptions (`plan` in the campaign file):',
-    ...assumptionLines(assumptions),
+    ...assumptionLines(assumptions, plan.mostGpus === 0),
     ...(cluster === null ? [] : ['', ...clusterLines(cluster)]),
   ];
 }
@@ -71,17 +73,36 @@ function trainerText({ gpus, microBatch, largestMicroBatch, fewestNodes, memory,
 }
 
 function totalLine({ wallSeconds, gpuHours, mostGpus }: CampaignPlan): string {
+  if (mostGpus === 0) return styleText('bold', 'total: no GPUs; only the time of stages on GPUs can be forecast');
   const time = wallSeconds === null ? 'wall time unknown' : `${duration(wallSeconds)} if no stage waits for machines`;
   const cost = gpuHours === null ? 'GPU-hours unknown' : `${hours(gpuHours)} GPU-hours`;
   return styleText('bold', `total: ${time}, ${cost}, at most ${mostGpus} GPUs at a time`);
 }
 
-/** Every assumption with its value and source. The source of a value from the campaign file is `set in the file`. */
-function assumptionLines(assumptions: Assumptions): string[] {
+/** Assumptions that matter only to stages on GPUs. */
+const ABOUT_GPUS: ReadonlySet<string> = new Set<keyof Assumptions>([
+  'gpu',
+  'gpusPerNode',
+  'inferenceDtype',
+  'trainingPrecision',
+  'offload',
+  'chunkedLoss',
+  'rlPlacement',
+  'trainingMfu',
+  'generationMfu',
+  'rolloutEfficiency',
+  'sequencesPerServer',
+]);
+
+/**
+ * Every assumption with its value and source. The source of a value from the campaign file is `set in the file`. A plan
+ * without GPUs leaves out what was assumed of them.
+ */
+function assumptionLines(assumptions: Assumptions, withoutGpus: boolean): string[] {
   const defaults = Assumptions.parse({});
   return Object.entries(Assumptions.unwrap().shape).flatMap(([name, schema]) => {
     const value = assumptions[name as keyof Assumptions];
-    if (value === undefined) return [];
+    if (value === undefined || (withoutGpus && ABOUT_GPUS.has(name))) return [];
     const source = value === defaults[name as keyof Assumptions] ? schema.meta()?.source : 'set in the file';
     return [styleText('dim', `  ${name} ${value}  (${source})`)];
   });

@@ -60,3 +60,10 @@ test('plan refuses an unknown model, and exits with 65', async () => {
 });
 
 const readExample = (): Promise<string> => readFile(inProject(EXAMPLE), 'utf8');
+
+test('the plan of a campaign without GPUs speaks of none', async () => {
+  const { exitCode, stdout } = await orrery('plan', 'examples/tiny.yaml');
+  expect(exitCode).toBe(0);
+  expect(stdout).toContain('0.4M parameters, without GPUs');
+  expect(stdout).not.toMatch(/H100|GPU-hours,|trainingMfu/);
+});
