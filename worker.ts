@@ -23,7 +23,7 @@ import { NativeConnection, Runtime, Worker } from '@temporalio/worker';
 import { activityOptions } from './activities/index.ts';
 import { ensureSearchAttributes } from './activities/search-attributes.ts';
 import { CommandError, EXIT } from './config/command-errors.ts';
-import { CHANNEL_ARGS, connectionSettings, rejectOtherServer } from './config/connect.ts';
+import { CHANNEL_ARGS, connectionSettings, noServer, rejectOtherServer } from './config/connect.ts';
 import { releaseCommand } from './config/printed-commands.ts';
 import { inputRules } from './inputs/index.ts';
 import {
@@ -53,7 +53,7 @@ shareFilesWithPods(process.env);
 Runtime.install({ logger: temporalLogger(log) });
 const settings = await orExit(() => connectionSettings());
 const { connectionOptions, namespace, taskQueue } = settings;
-const { connection, clientConnection } = await connectOrExit();
+const { connection, clientConnection } = await orExit(connectBoth);
 const client = new Client({ connection: clientConnection, namespace });
 await orExit(() => rejectOtherServer(client, settings));
 // The queue is claimed before the worker does anything else, because it must never act for another store.
@@ -166,7 +166,8 @@ async function exitIfIncompatible(): Promise<void> {
   process.exit(65);
 }
 
-async function connectOrExit(): Promise<{ connection: NativeConnection; clientConnection: Connection }> {
+/** @throws CommandError 69 when no server answers */
+async function connectBoth(): Promise<{ connection: NativeConnection; clientConnection: Connection }> {
   try {
     const connection = await NativeConnection.connect(connectionOptions);
     return {
@@ -174,10 +175,6 @@ async function connectOrExit(): Promise<{ connection: NativeConnection; clientCo
       clientConnection: await Connection.connect({ ...connectionOptions, channelArgs: CHANNEL_ARGS }),
     };
   } catch (error) {
-    log.fatal(
-      { err: error, address: connectionOptions.address },
-      'Temporal does not answer; start it with `npm run temporal`',
-    );
-    process.exit(69);
+    throw noServer(connectionOptions.address, error);
   }
 }

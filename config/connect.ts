@@ -80,12 +80,7 @@ export async function connect(settings: ConnectionSettings = connectionSettings(
       connectTimeout: CONNECT_TIMEOUT_MS,
     });
   } catch (error) {
-    throw new CommandError(
-      EXIT.unavailable,
-      `no Temporal server answers at ${connectionOptions.address} (${errorMessage(error)})`,
-      'start one with `npm run temporal`, or name another with TEMPORAL_ADDRESS',
-      { cause: error },
-    );
+    throw noServer(connectionOptions.address, error);
   }
   const client = new TemporalClient({ connection, namespace });
   try {
@@ -96,6 +91,15 @@ export async function connect(settings: ConnectionSettings = connectionSettings(
     throw error;
   }
 }
+
+/** The error of a command or a worker to which no server answers. */
+export const noServer = (address: string, cause: unknown): CommandError =>
+  new CommandError(
+    EXIT.unavailable,
+    `no Temporal server answers at ${address} (${errorMessage(cause)})`,
+    'start one with `npm run temporal`, or name another with TEMPORAL_ADDRESS',
+    { cause },
+  );
 
 /**
  * Checks that the server is the one that this clone started. Another project may have taken the port since.
