@@ -39,6 +39,7 @@ import { workflowBundle } from './worker/bundle.ts';
 import { deploymentOf } from './worker/deployment.ts';
 import { chooseExecutor, shareFilesWithPods } from './worker/executors.ts';
 import { createLogger, logLevel, temporalLogger } from './worker/logging.ts';
+import { WORKER_OPTIONS } from './worker/options.ts';
 import { findIncompatibleWorkflows } from './worker/preflight.ts';
 
 const projectRoot = fileURLToPath(new URL('.', import.meta.url));
@@ -90,15 +91,7 @@ const worker = await Worker.create({
   workflowBundle: bundle,
   ...activities,
   ...(deployment === null ? {} : { workerDeploymentOptions: deployment }),
-  // Every running stage of every campaign has an activity that watches its job, and watching costs little.
-  maxConcurrentActivityTaskExecutions: 1000,
-  // Heartbeats carry the latest progress, so they are throttled less than by default.
-  maxHeartbeatThrottleInterval: '2 seconds',
-  // After SIGTERM, short activities may finish, and the next worker takes over the watches. Jobs continue without a
-  // worker.
-  shutdownGraceTime: '1 second',
-  // How long a task waits for a dead worker that had the workflow in its cache.
-  stickyQueueScheduleToStartTimeout: '5 seconds',
+  ...WORKER_OPTIONS,
 });
 log.info(
   { taskQueue, namespace, address: connectionOptions.address, store, installation: installation.store },

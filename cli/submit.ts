@@ -3,7 +3,7 @@ import { CommandError, EXIT, parseOption } from '../config/command-errors.ts';
 import { connectionSettings } from '../config/connect.ts';
 import { connectionFlags, orreryCommand, quoted } from '../config/printed-commands.ts';
 import { describeQueueOwner, describeWorkflow, queueOwnerOf } from '../installation/index.ts';
-import { CampaignId, summaryText } from '../spec/index.ts';
+import { CampaignId, summaryText, WORKFLOW_TASK_SECONDS } from '../spec/index.ts';
 import type { CampaignFile } from './campaign-file.ts';
 
 /** Workflow type of a campaign. */
@@ -31,6 +31,7 @@ export async function submitCampaign(
       taskQueue,
       workflowId: id,
       args: [input],
+      workflowTaskTimeout: WORKFLOW_TASK_SECONDS * 1000,
       staticSummary: summaryText(spec.description ?? `Campaign ${spec.name}`),
     });
   } catch (error) {
@@ -56,8 +57,9 @@ async function otherInstallation(client: Client, id: string, ownQueue: string): 
 /** The commands that start the same campaign without this CLI. @param file - path of the spec as JSON */
 export function startCommands(id: string, file: string, settings = connectionSettings()): string[] {
   const [flags, queue, input] = [connectionFlags(settings), settings.taskQueue, quoted(file)];
+  const seconds = WORKFLOW_TASK_SECONDS;
   return [
-    `temporal workflow start ${flags} --task-queue ${queue} --type ${CAMPAIGN} --workflow-id ${id} --input-file ${input}`,
-    `tctl ${flags} workflow start --taskqueue ${queue} --workflow_type ${CAMPAIGN} --workflow_id ${id} --input_file ${input}`,
+    `temporal workflow start ${flags} --task-queue ${queue} --type ${CAMPAIGN} --workflow-id ${id} --task-timeout ${seconds}s --input-file ${input}`,
+    `tctl ${flags} workflow start --taskqueue ${queue} --workflow_type ${CAMPAIGN} --workflow_id ${id} --workflow_task_timeout ${seconds} --input_file ${input}`,
   ];
 }

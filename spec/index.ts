@@ -40,3 +40,4 @@ export * from './text.ts';
 export * from './time-kinds.ts';
 export * from './total-progress.ts';
 export * from './until.ts';
+export * from './workflow-task.ts';

@@ -19,6 +19,7 @@ import {
   type StageSlot,
   type StageStatus,
   stageRequest,
+  WORKFLOW_TASK_SECONDS,
 } from '../spec/index.ts';
 import { rootMessage, stageFailure } from './failures.ts';
 import type { AdmittedCampaign, CarriedCampaign } from './input/start.ts';
@@ -171,6 +172,7 @@ export class CampaignStages {
           paused: this.paused,
         },
       ],
+      workflowTaskTimeout: WORKFLOW_TASK_SECONDS * 1000,
       staticSummary: `${spec.name}: ${slot.name}`,
       // Even a campaign that is terminated or times out frees its machines.
       parentClosePolicy: ParentClosePolicy.REQUEST_CANCEL,

@@ -121,8 +121,8 @@ describe('printed commands', () => {
   test('name the address, namespace and queue for temporal and tctl', () => {
     const settings = connectionSettings(NO_PROFILE, SERVER);
     expect(startCommands('tiny', 'my file.json', settings)).toEqual([
-      "temporal workflow start --address localhost:45001 --namespace teams --task-queue mine --type campaign --workflow-id tiny --input-file 'my file.json'",
-      "tctl --address localhost:45001 --namespace teams workflow start --taskqueue mine --workflow_type campaign --workflow_id tiny --input_file 'my file.json'",
+      "temporal workflow start --address localhost:45001 --namespace teams --task-queue mine --type campaign --workflow-id tiny --task-timeout 6s --input-file 'my file.json'",
+      "tctl --address localhost:45001 --namespace teams workflow start --taskqueue mine --workflow_type campaign --workflow_id tiny --workflow_task_timeout 6 --input_file 'my file.json'",
     ]);
     expect(connectionFlags(settings)).toBe('--address localhost:45001 --namespace teams');
     expect(environmentLines(settings)).toContain('export TEMPORAL_CLI_ADDRESS=localhost:45001');

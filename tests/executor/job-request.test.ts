@@ -76,7 +76,7 @@ describe('progress reports to the campaign', () => {
 
   test('come often at first', () => expect(reportsWithin(60_000)).toBe(5));
 
-  test('are at most 60 in the first day, so that a stage of many days keeps a small history', () => {
-    expect(reportsWithin(86_400_000)).toBeLessThanOrEqual(60);
+  test('are at most 20 in the first day, so that a stage of many days keeps a small history', () => {
+    expect(reportsWithin(86_400_000)).toBeLessThanOrEqual(20);
   });
 });

@@ -20,6 +20,7 @@ import { inputRules } from '../../inputs/index.ts';
 import { createKubeClient, createKubernetesExecutor, type KubeClient } from '../../k8s/index.ts';
 import { KubernetesSettings } from '../../spec/index.ts';
 import { workflowBundle } from '../../worker/bundle.ts';
+import { WORKER_OPTIONS } from '../../worker/options.ts';
 import { madeByThisProcess, POOL, removeAbandoned, removeClusterWide } from './cluster/abandoned.ts';
 import { ANY_SIZE } from './engines.ts';
 import { startTemporal } from './temporal.ts';
@@ -150,8 +151,7 @@ async function startWorker(at: {
       client: new Client({ connection: clientConnection }),
       searchAttributes: await ensureSearchAttributes(clientConnection, 'default', log),
     }),
-    maxConcurrentActivityTaskExecutions: 1000,
-    maxHeartbeatThrottleInterval: '2 seconds',
+    ...WORKER_OPTIONS,
     shutdownGraceTime: '500 milliseconds',
   });
   const ended = worker.run();

@@ -14,6 +14,7 @@ import { claimQueue, DEFAULT_TASK_QUEUE, thisInstallation } from '../../installa
 import { createLocalExecutor } from '../../local/index.ts';
 import type { CampaignSpecInput } from '../../spec/index.ts';
 import { workflowBundle } from '../../worker/bundle.ts';
+import { WORKER_OPTIONS } from '../../worker/options.ts';
 import { ANY_SIZE } from './engines.ts';
 import { startTemporal } from './temporal.ts';
 
@@ -87,9 +88,9 @@ export async function createToyWorker(
     workflowBundle: await workflowBundle(),
     ...registered,
     activities: change(registered.activities),
+    ...WORKER_OPTIONS,
     maxHeartbeatThrottleInterval: '500 milliseconds',
     shutdownGraceTime: '500 milliseconds',
-    stickyQueueScheduleToStartTimeout: '5 seconds',
   });
 }
 
