@@ -35,7 +35,7 @@ afterAll(async () => {
   await namespace[Symbol.asyncDispose]();
 });
 
-/** What another worker has: all it shares with the first is cluster and store. */
+/** An executor of another worker: the two share only the cluster and the store. */
 function anExecutor(): KubernetesExecutor {
   const executor = createKubernetesExecutor({ settings, store: namespace.store, log });
   open.push(executor);
@@ -45,7 +45,7 @@ function anExecutor(): KubernetesExecutor {
 const doing = (...act: string[]): Program => ({ runtime: 'node', args: ['tests/local/programs/main.mjs', ...act] });
 const running = (code: string): Program => ({ runtime: 'node', args: ['-e', code] });
 let made = 0;
-/** A job of its own key, so that logs of one are not taken for another's. */
+/** A job with a key of its own, so that its logs are not mixed up with those of others. */
 function aJob(changes: Partial<JobRequest>): JobRequest {
   made += 1;
   const key = made.toString(16).padStart(64, '0');
@@ -80,7 +80,7 @@ test('two workers that submit the same job start one, and both see it end', asyn
   expect(await podsOf(request.name)).toHaveLength(1);
 });
 
-test('a shard that fails ends the job; the others save, and what it said last is kept', async () => {
+test('a shard that fails ends the job: the other shards save, and its last output is kept', async () => {
   const code = `if (process.env.JOB_COMPLETION_INDEX === '1') { console.error('the loss is NaN'); process.exit(70); }
     process.on('SIGTERM', () => process.exit(143)); setInterval(() => {}, 1000);`;
   const request = aJob({ main: running(code), parts: 3, parallelism: 3 });
@@ -95,7 +95,7 @@ test('a shard that fails ends the job; the others save, and what it said last is
   expect(await executor.logs(request.name, { maxLines: 5, maxBytes: 1000 })).toContain('the loss is NaN');
 });
 
-test('ranks of a gang meet by the name of rank 0, and the job is done when rank 0 is', async () => {
+test('the ranks of a gang connect to rank 0 by its name, and the job ends when rank 0 ends', async () => {
   const code = `const net = require('node:net'); const { RANK, WORLD_SIZE, MASTER_ADDR, MASTER_PORT } = process.env;
     if (RANK === '0') net.createServer((one) => one.end(WORLD_SIZE, () => process.exit(0))).listen(Number(MASTER_PORT));
     else setInterval(() => net.connect(Number(MASTER_PORT), MASTER_ADDR).on('error', () => {}), 200);`;
@@ -106,7 +106,7 @@ test('ranks of a gang meet by the name of rank 0, and the job is done when rank 
 });
 
 describe('a job whose parts are published', () => {
-  /** Publishes its part, as programs do, and then goes on with `then`. */
+  /** Publishes its part, as programs do, then runs `then`. */
   const publishing = (then: string): Program =>
     running(`const fs = require('node:fs'); const path = require('node:path');
       const { ORRERY_STAGE_FILE, JOB_COMPLETION_INDEX, ORRERY_ATTEMPT } = process.env;
@@ -119,32 +119,32 @@ describe('a job whose parts are published', () => {
       fs.renameSync(file + '.tmp', file);
       ${then}`);
 
-  test('has ended before the kubelet reports the end of its pods, and leaves nothing that runs', async () => {
+  test('ends before the kubelet reports the end of its pods, and leaves no process running', async () => {
     const request = aJob({ main: publishing('process.exit(0);'), parts: 2, parallelism: 2 });
     const executor = anExecutor();
     await executor.submit(request);
     const { last, outcome } = await ended(executor, request.name);
     expect(outcome).toEqual({ kind: 'completed' });
     const finishedAt = Math.max(...last.pods.map((pod) => Date.parse(pod.finishedAt ?? '')));
-    // Three seconds are what the kubelet and the Job controller need, on a calm machine.
+    // On a calm machine, the kubelet and the Job controller need three seconds.
     expect(Date.now() - finishedAt).toBeLessThan(1500);
     await eventually('the Job is complete', async () => (await executor.observe(request.name))?.phase === 'succeeded');
     expect(await executor.logs(request.name, { maxLines: 5, maxBytes: 1000 })).toBe('');
   });
 
-  test('has succeeded, whatever its program does afterwards', async () => {
+  test('is a success, whatever its program does afterwards', async () => {
     const request = aJob({ main: publishing('setTimeout(() => process.exit(134), 500);') });
     const executor = anExecutor();
     await executor.submit(request);
     expect((await ended(executor, request.name)).outcome).toEqual({ kind: 'completed' });
     await eventually('its pod has failed', async () => (await executor.observe(request.name))?.phase === 'failed');
-    // A worker that comes late says the same.
+    // A worker that starts later reports the same.
     expect((await ended(anExecutor(), request.name)).outcome).toEqual({ kind: 'completed' });
   });
 });
 
 describe('a job that is asked to stop', () => {
-  test('saves; when that has returned no pod is left, and it never starts again', async () => {
+  test('saves, leaves no pod, and never starts again', async () => {
     const request = aJob({ main: doing('save') });
     const executor = anExecutor();
     await executor.submit(request);
@@ -160,7 +160,7 @@ describe('a job that is asked to stop', () => {
     expect(await executor.observe(request.name)).toMatchObject({ phase: 'stopped' });
   });
 
-  test('before it was submitted never starts', async () => {
+  test('never starts if it is asked before it is submitted', async () => {
     const request = aJob({
       main: running(`require('node:fs').appendFileSync(process.env.ORRERY_STORE + '/notes.txt', 'never\\n')`),
     });
@@ -172,7 +172,7 @@ describe('a job that is asked to stop', () => {
     expect(notes()).not.toContain('never');
   });
 
-  test('for good leaves neither Job nor pod nor Service', async () => {
+  test('and to be deleted leaves no Job, pod or Service', async () => {
     const request = aJob({ main: doing('stubborn'), gang: true, parts: 1, kind: 'sft', graceSeconds: 2 });
     const executor = anExecutor();
     await executor.submit(request);
@@ -192,7 +192,7 @@ describe('a job that is asked to stop', () => {
   });
 });
 
-test('a Job that somebody else removes has failed, and says so', async () => {
+test('a Job that somebody else deletes has failed, and the failure says so', async () => {
   const request = aJob({ main: doing('stay') });
   const executor = anExecutor();
   await executor.submit(request);
@@ -210,8 +210,8 @@ test('a Job that somebody else removes has failed, and says so', async () => {
   });
 });
 
-describe('a pod whose program does not listen to SIGTERM', () => {
-  /** Starts one, lets somebody at its pod, and tells how that ended. */
+describe('a pod whose program ignores SIGTERM', () => {
+  /** Starts such a pod, runs `act` on it, and returns the outcome. */
   async function afterwards(act: (pod: V1Pod) => Promise<unknown>): Promise<Outcome> {
     const code = `process.on('SIGTERM', () => {}); console.log('it runs'); setInterval(() => {}, 1000);`;
     const request = aJob({ main: running(code), graceSeconds: 2 });
@@ -240,12 +240,12 @@ describe('a pod whose program does not listen to SIGTERM', () => {
     expect(await afterwards(act)).toMatchObject({ failure: { class: 'Preempted', exitCode: 137 } });
   });
 
-  test('has crashed where somebody kills its program on the node', async () => {
+  test('has crashed if somebody kills its program on the node', async () => {
     expect(await afterwards(killMain)).toMatchObject({ failure: { class: 'Crashed', exitCode: 137 } });
   });
 });
 
-test('a manifest that the API server refuses is bad input, with its words', async () => {
+test('a manifest that the API server refuses is invalid input, and the failure quotes the server', async () => {
   const request = aJob({ main: doing('exit', '0'), kubernetes: { nodeSelector: { 'not a label!': 'x' } } });
   await expect(anExecutor().submit(request)).rejects.toThrow(/stages\.search\.run: create Job .*not a label!/s);
 });
@@ -264,6 +264,6 @@ test('the golden manifests are accepted by the API server', async () => {
   }
 });
 
-test('nothing of all this was refused to the ServiceAccount of the worker', () => {
+test('the ServiceAccount of the worker may do all of this', () => {
   expect(told.filter((message) => /cannot watch the cluster|could not be saved/.test(message))).toEqual([]);
 });

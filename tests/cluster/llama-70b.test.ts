@@ -14,8 +14,8 @@ import { type FakeCluster, openFakeCluster } from '../support/fake-cluster.ts';
 import { type SimulatedPods, simulatePods } from '../support/simulated-pods.ts';
 
 /**
- * examples/llama-3.1-70b.yaml on 64 fake nodes of eight H100: its stages are real Jobs of a real cluster, its pods run
- * nothing, and a simulation plays their programs with time compressed (a day is a second).
+ * examples/llama-3.1-70b.yaml on 64 fake nodes with eight H100 each. Its stages are real Jobs of a real cluster. Its
+ * pods run nothing: a simulation acts as their programs, and a day takes a second.
  */
 const NODES = 64;
 const EXAMPLE = 'examples/llama-3.1-70b.yaml';
@@ -34,7 +34,7 @@ afterAll(async () => {
   await cluster.close();
 });
 
-/** The example, with problem files that are there. */
+/** The example, with problem files that exist. */
 function campaign(): CampaignSpecInput {
   const spec = parse(readFileSync(inProject(EXAMPLE), 'utf8')) as CampaignSpecInput;
   if (spec.data.type !== 'files') throw new Error('expected problem files');
@@ -45,7 +45,7 @@ function campaign(): CampaignSpecInput {
   const there = (files: readonly { readonly name: string }[] = []) => files.map(({ name }) => ({ name, path }));
   const data = { ...spec.data, search: there(spec.data.search), benchmarks: there(spec.data.benchmarks) };
   const { stages = {} } = spec;
-  // A stage that finds no room looks again soon, so that the test is not all waiting.
+  // A stage without free nodes checks again soon, so the test does not only wait.
   const soon = { Unschedulable: { backoffSeconds: { initial: 1, max: 1 } } };
   return { ...spec, data, stages: { ...stages, prepare: { run: { failures: soon } } } };
 }
@@ -70,7 +70,7 @@ test('every object that orrery render prints is accepted by the API server', asy
   }
 });
 
-test('the campaign says why it cannot begin, begins when the nodes are there, and runs to its report with 512 GPUs at once', async () => {
+test('the campaign says why it cannot start, starts when the nodes exist, and completes with 512 GPUs in use at once', async () => {
   const architecture = ARCHITECTURES['Llama-3.1-70B'] as Architecture;
   const spec = campaign();
   const plan = planOf(CampaignSpec.parse(spec), architecture);
@@ -107,7 +107,7 @@ test('the campaign says why it cannot begin, begins when the nodes are there, an
       const manifest = await readManifest(stageDir(cluster.store, key ?? ''));
       expect(manifest, name).toMatchObject({ kind, parts: planned?.trainer ? 1 : planned?.pods });
     }
-    // Both arms' RL beside each other: every GPU of the 64 nodes.
+    // RL of both arms at the same time uses every GPU of the 64 nodes.
     expect(plan.mostGpus).toBe(NODES * 8);
     expect(pods.gpus()).toEqual({ now: 0, most: NODES * 8 });
     for (const arm of ['astro', 'direct']) expect(pods.nodesOf.get(`${arm}/rl`)?.size).toBe(32);

@@ -10,7 +10,7 @@ import { aSmallCampaign, openClusterBench } from '../support/cluster/workbench.t
 
 const STEPS = 20;
 
-/** A campaign whose search prints a line a step, in two shards: it is tried again once, and then fails for good. */
+/** A campaign whose search has two shards and prints a line for each step. It fails, is retried once, and fails again. */
 const aTalkingCampaign = () =>
   aSmallCampaign({
     arms: [{ name: 'astro' }],
@@ -19,7 +19,7 @@ const aTalkingCampaign = () =>
     run: { search: { shards: 2 } },
   });
 
-test('orrery logs -f prints what the pods of a stage print while they run, over its executions; what failed is kept when they are gone', {
+test('orrery logs -f prints the output of the pods of a stage in all its executions, and keeps the output of failed pods', {
   timeout: 180_000,
 }, async () => {
   await using bench = await openClusterBench('toy');
@@ -42,7 +42,7 @@ test('orrery logs -f prints what the pods of a stage print while they run, over 
     }
   }
   expect((await following).exitCode).toBe(0);
-  // Every line once and in order; the shard that fails first ends the other.
+  // Every line appears once and in order. The shard that fails first ends the other.
   const told = [0, 1].map((part) => stepsOf(lines, `search ${part} main | attempt 0, step `));
   for (const steps of told) expect(steps).toEqual(steps.map((_, index) => index + 1));
   expect(Math.max(...told.map(({ length }) => length))).toBe(STEPS);
@@ -77,7 +77,7 @@ test('orrery logs -f prints what the pods of a stage print while they run, over 
 const stepsOf = (lines: readonly string[], source: string): number[] =>
   lines.flatMap((line) => (line.startsWith(source) ? [Number(line.slice(source.length))] : []));
 
-/** Of shards that fail at once, one alone may have got to say so. */
+/** If both shards fail at once, perhaps only one of them could print its failure. */
 function readIfThere(path: string): string {
   try {
     return readFileSync(path, 'utf8');

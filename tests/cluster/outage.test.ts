@@ -11,15 +11,15 @@ import { eventually } from '../support/cluster/job-story.ts';
 import { aSmallCampaign, type ClusterBench, openClusterBench } from '../support/cluster/workbench.ts';
 
 const OUTAGE_MS = 60_000;
-/** Within which the status is to be right again. */
+/** Longest time until the status is right again. */
 const RIGHT_AGAIN_MS = 5_000;
 /**
- * What the Job controller may take to say that a Job has ended while the server was away: it waits longer with every
- * failed try.
+ * Longest time until the Job controller reports a Job that ended during the outage: it waits longer after each failed
+ * try.
  */
 const CONTROLLER_MS = 90_000;
 
-/** By campaign: what its `pretrain` does while nobody can ask. */
+/** By campaign: what its `pretrain` does during the outage. */
 const CAMPAIGNS = {
   'works-on': { steps: 900 },
   completes: { steps: 200 },
@@ -36,7 +36,7 @@ const aCampaignOf = (name: Name) =>
     settings: { stepMs: 100, only: ['pretrain'], ...CAMPAIGNS[name] },
   });
 
-test('an API server that is away for 60 s is no failure: what runs runs on, what has all its parts is completed at once, and what failed is told so within 5 s of its return', {
+test('an API server that is unreachable for 60 s is no failure: pods run on, a stage with all its parts is completed at once, and a failed stage is reported within 5 s of its return', {
   timeout: 300_000,
 }, async () => {
   const settings = readSettings();
@@ -59,11 +59,11 @@ test('an API server that is away for 60 s is no failure: what runs runs on, what
   const before = await pretrain('works-on');
   const until = Date.now() + OUTAGE_MS;
   while (Date.now() < until) {
-    // Progress comes through the store, which is there.
+    // Progress comes from the store, which stays reachable.
     for (const name of NAMES) {
       const { state, ...rest } = await pretrain(name);
       expect(rest).toMatchObject({ executions: 1, failures: 0 });
-      // So does the end of a stage: its last part. What a Job alone can say is not known.
+      // The store also shows the end of a stage, by its last part. What only the Job can show stays unknown.
       expect(name === 'completes' ? ['running', 'completed'] : ['running']).toContain(state);
     }
     await sleep(2_000);
@@ -85,14 +85,14 @@ test('an API server that is away for 60 s is no failure: what runs runs on, what
     ({ pod: ended, told, job }) => `the pod ${after(ended)}, the campaign ${after(told)}, the Job ${after(job)}`,
   );
   console.log(
-    `After the return, that it runs is told after ${after(works)}; that it has ended by ${times.join('; by ')}`,
+    `After the return, the running stage is reported after ${after(works)}; the ended ones by ${times.join('; by ')}`,
   );
-  // The kubelet may be late to say so, and nobody can know before it does.
+  // Nobody can know it before the kubelet reports it, and the kubelet may be late.
   for (const { pod: ended, told } of [completes, fails]) expect(told - ended).toBeLessThan(RIGHT_AGAIN_MS);
   expect(await pretrain('completes')).toMatchObject({ executions: 1, failures: 0, attempt: 0 });
   expect(await pretrain('fails')).toMatchObject({ executions: 1, incidents: [{ class: 'InvalidInput' }] });
 
-  // What was there is what goes on: the same Jobs, the same pod, the first execution.
+  // The same Jobs, the same pod and the first execution continue.
   expect((await jobsOf(namespace)).map(({ metadata }) => metadata?.uid)).toEqual(expect.arrayContaining(jobs));
   await eventually('works-on has ended', async () => (await pretrain('works-on')).state === 'completed', 90_000);
   expect(await pretrain('works-on')).toMatchObject({ executions: 1, failures: 0, attempt: 0 });
@@ -121,17 +121,17 @@ async function runningPod({ namespace }: ClusterBench, campaign: Name): Promise<
   return pods.find(({ metadata }) => metadata?.labels?.[LABELS.campaign] === campaign)?.metadata?.uid;
 }
 
-/** When the pod is told to be at work, as it is. */
+/** Time at which the status says that the pod runs. */
 async function runsAs(bench: ClusterBench, pod: string | undefined): Promise<number> {
   const runs = async () => {
     const { state, why } = await pretrainOf(bench, 'works-on');
     return (await runningPod(bench, 'works-on')) === pod && state === 'running' && why === null;
   };
-  await eventually('what runs is told to run', runs, RIGHT_AGAIN_MS);
+  await eventually('the running stage is reported as running', runs, RIGHT_AGAIN_MS);
   return Date.now();
 }
 
-/** When the end of a stage is told by its pod, by its campaign, and by its Job. */
+/** Times at which the pod, the campaign and the Job report the end of a stage. */
 async function endOf(
   bench: ClusterBench,
   campaign: Name,
@@ -148,7 +148,7 @@ async function endOf(
       const pods = (await podsOf(namespace, 'pretrain')).filter(({ status }) => status?.phase !== 'Running');
       return pods.some(({ metadata }) => metadata?.labels?.[LABELS.campaign] === campaign);
     }),
-    when(`told to be ${state}`, async () => (await pretrainOf(bench, campaign)).state === state),
+    when(`reported as ${state}`, async () => (await pretrainOf(bench, campaign)).state === state),
     when(`the Job is ${condition}`, async () => {
       const [found] = await jobsOfPretrain(bench, campaign);
       return found?.status?.conditions?.some(({ type, status }) => type === condition && status === 'True') ?? false;
@@ -157,7 +157,7 @@ async function endOf(
   return { pod, told, job };
 }
 
-/** All of them, when each has come or failed: none is left behind that asks a server which is gone by then. */
+/** Waits until all have ended, also after a failure, so that none asks a server that is gone by then. */
 async function settled<T extends readonly Promise<unknown>[]>(
   all: readonly [...T],
 ): Promise<{ [I in keyof T]: Awaited<T[I]> }> {

@@ -15,7 +15,7 @@ import { eventually } from '../support/cluster/job-story.ts';
 import { findsPlaceFor } from '../support/cluster/scheduler.ts';
 import { aSmallCampaign, openClusterBench } from '../support/cluster/workbench.ts';
 
-/** A pause frees GPUs, and nobody says so but the scheduler. */
+/** A pause frees GPUs. The scheduler is asked whether they are free. */
 
 /** `pretrain` takes all GPUs of the node and works for minutes, step by step. */
 const aHungryCampaign = (seed: number) =>
@@ -27,7 +27,9 @@ const aHungryCampaign = (seed: number) =>
     run: { pretrain: { resources: { cpus: 0.05, memoryGiB: 0.25, gpus: 8 } } },
   });
 
-test('pause, resume and cancel, with the scheduler asked each time what is free', { timeout: 180_000 }, async () => {
+test('the scheduler sees the GPUs free after a pause and a cancellation, and used after a resumption', {
+  timeout: 180_000,
+}, async () => {
   await using bench = await openClusterBench('toy');
   const { namespace, client } = bench;
   const image = await ensureStageImage();
@@ -52,7 +54,7 @@ test('pause, resume and cancel, with the scheduler asked each time what is free'
   await updateCampaign(client, 'hungry', 'resume');
   await eventually('pretrain runs again', async () => (await podsOf(namespace, 'pretrain')).some(isRunning));
   expect(await freeFor(1)).toBe(false);
-  // The toy goes on after the steps in its journal: what it had done is not done again.
+  // The toy continues after the steps in its journal, so no step is done twice.
   await eventually('it goes on', async () => ((await freshStage('pretrain'))?.progress?.from ?? 0) > 0);
   expect((await stageOf(handle, 'pretrain')).executions).toBe(executions + 1);
 

@@ -11,7 +11,7 @@ import { kubeconfigPath } from '../../dev/cluster/paths.ts';
 import type { Qualification } from '../../planner/index.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
-test('orrery plan --cluster tells the nodes that qualify, and of each other why it does not', async () => {
+test('orrery plan --cluster lists the nodes that qualify, and says why each other node does not', async () => {
   const config = kubeConfigFrom(kubeconfigPath());
   const core = config.makeApiClient(CoreV1Api);
   const pool = `plan-${randomBytes(3).toString('hex')}`;

@@ -14,20 +14,20 @@ import { mainPid } from '../support/cluster/pod-processes.ts';
 import { type ClusterBench, openClusterBench } from '../support/cluster/workbench.ts';
 import { stagesOfStore } from '../support/store-facts.ts';
 
-/** A step of this model takes a tenth of a second where nothing else runs: there has to be time to kill it. */
+/** A step of this model takes a tenth of a second on a calm machine, and the test needs time to kill it. */
 const RL_STEPS = 60;
 const RL_INTERVAL = 12;
 
 /**
- * The campaign of the soak in one arm, with two ranks in SFT and in RL, which halve the micro-batches, and with steps
- * enough in RL to be killed among them.
+ * The campaign of the soak with one arm. SFT and RL have two ranks, which halve the micro-batches. RL has enough steps
+ * to be killed in the middle.
  */
 function microCampaign(): CampaignSpecInput {
   const spec = parse(readFileSync(inProject('dev/soak/micro.yaml'), 'utf8'));
   const stages: Record<string, { run: { shards?: number } }> = spec.stages;
   const run = ({ run: { shards } }: { run: { shards?: number } }, more = {}) => ({
     ...(shards === undefined ? {} : { shards }),
-    // One thread each on either executor: the order of sums is theirs. A policy server gets four fifths of the memory.
+    // One thread on both executors, because threads change the order of sums. A policy server gets 4/5 of the memory.
     resources: { cpus: 0.2, memoryGiB: 3 },
     stallTimeoutSeconds: 300,
     graceSeconds: 20,
@@ -59,10 +59,10 @@ const read = <T>(path: string): T => JSON.parse(readFileSync(path, 'utf8')) as T
 const manifestsOf = (store: string): Map<string, Manifest> =>
   new Map(stagesOfStore(store).map(({ name, dir }) => [name, read<Manifest>(manifestPath(dir))]));
 
-/** The undisturbed run, as processes of this machine; returns its manifests. */
+/** Runs the campaign undisturbed, as processes of this machine. Returns its manifests. */
 async function runLocally(bench: ClusterBench): Promise<Map<string, Manifest>> {
   const store = join(bench.namespace.folder, 'local-store');
-  // A store of its own, so a queue of its own.
+  // A queue belongs to one store.
   const taskQueue = 'locally';
   await using _worker = await bench.startWorker({
     ORRERY_EXECUTOR: 'local',
@@ -83,18 +83,17 @@ const completeSteps = (stage: string): number[] =>
         .map((name) => Number(name.split('-')[1]))
     : [];
 
-/** How far RL was when it was killed, in optimizer steps. */
+/** Progress of RL when it was killed, in optimizer steps. */
 interface Killed {
   readonly attempt: number;
-  /** Of its last complete checkpoint. */
+  /** Step of its last complete checkpoint. */
   readonly saved: number;
-  /** Of its last report. */
+  /** Step of its last progress report. */
   readonly done: number;
 }
 
 /**
- * SIGKILL to the trainer of rank 0, from outside of its pod, when it has made a step since its first complete
- * checkpoint.
+ * Kills the trainer of rank 0 by SIGKILL from outside of its pod, one step or more after its first complete checkpoint.
  */
 async function killMidRl({ namespace, store }: ClusterBench): Promise<Killed> {
   const ranks = async () => (await podsOf(namespace, 'astro.rl')).filter(isRunning);
@@ -119,14 +118,14 @@ async function killMidRl({ namespace, store }: ClusterBench): Promise<Killed> {
 
 const indexOf = (pod: V1Pod): string | undefined => pod.metadata?.labels?.['batch.kubernetes.io/job-completion-index'];
 
-/** When the main program of a pod ran, in ms since the epoch. */
+/** Start and end of the main program of a pod, in ms since the epoch. */
 function mainRan(pod: V1Pod): { from: number; to: number } {
   const ended = pod.status?.containerStatuses?.find(({ name }) => name === MAIN)?.state?.terminated;
   const at = (time: Date | undefined) => new Date(time ?? Number.NaN).getTime(); // a watch gives text
   return { from: at(ended?.startedAt), to: at(ended?.finishedAt) };
 }
 
-test('a real campaign in real pods, its RL trainer killed midway, makes what the local executor makes of the same file and seed', {
+test('a real campaign in real pods, with its RL trainer killed, gives the same results as the local executor with the same file and seed', {
   timeout: 1_500_000,
 }, async () => {
   await using bench = await openClusterBench('real');
@@ -134,7 +133,7 @@ test('a real campaign in real pods, its RL trainer killed midway, makes what the
   const local = await runLocally(bench);
 
   await bench.startWorker();
-  // Kubernetes removes a rank that still ends when rank 0 is done.
+  // Kubernetes deletes a rank that has not ended yet when rank 0 succeeds.
   const follower = await followJobs(namespace);
   onTestFinished(follower.stop);
   const handle = await startCampaign(bench, 'in-pods', microCampaign());
@@ -142,22 +141,22 @@ test('a real campaign in real pods, its RL trainer killed midway, makes what the
   const { phase, stages } = await statusOf(handle);
   expect(phase).toBe('completed');
 
-  // RL went on from the last complete checkpoint: at most one interval was done again.
+  // RL continued from the last complete checkpoint, so at most one interval was repeated.
   const rl = stagesOfStore(store).find(({ kind }) => kind === 'rl')?.dir ?? '';
   expect(killed.attempt).toBe(0);
   expect(killed.done).toBeLessThan(RL_STEPS);
   expect(killed.done - killed.saved).toBeLessThanOrEqual(RL_INTERVAL);
   expect(read(join(checkpointsDir(rl), 'attempt-00001.json'))).toMatchObject({ step: killed.saved, passedOver: [] });
   expect(read<Progress>(progressPath(rl, 0))).toMatchObject({ from: killed.saved, done: RL_STEPS });
-  // SIGKILL that was not the kernel's for want of memory: a crash, of the pod that was killed and not of the one that
-  // missed it.
+  // The SIGKILL did not come from the kernel (out of memory), so it is a crash: of the killed pod, not of the pod that
+  // waited for it.
   expect(stages.find(({ name }) => name === 'astro/rl')).toMatchObject({
     executions: 2,
     incidents: [{ class: 'Crashed', exitCode: 137, part: 0, message: expect.stringMatching(/killed by SIGKILL/) }],
   });
   expect(stages.filter(({ executions, name }) => executions > 1 && name !== 'astro/rl')).toEqual([]);
 
-  // Shards side by side, gangs of two, policy servers as sidecars: as the pods themselves tell.
+  // The pods show parallel shards, gangs of two, and policy servers as sidecars.
   const pods = [...follower.pods.values()];
   const podsOfStage = (name: string) => pods.filter(({ metadata }) => metadata?.labels?.[LABELS.stage] === name);
   const [one, other] = podsOfStage('search').map(mainRan);
@@ -172,7 +171,7 @@ test('a real campaign in real pods, its RL trainer killed midway, makes what the
     new Set(['search', 'linearise', 'rewrite', 'curriculum', 'evaluate']),
   );
   expect(await jobsOf(namespace)).toHaveLength(stages.length + 1);
-  // A stage ends with its part, before its pod does.
+  // A stage ends when its part is published, before its pod ends.
   await eventually('nothing is left', async () => (await leftovers(namespace)).length === 0, 15_000);
 
   // Stage by stage the same. The report of `analyse` tells times, and its key counts those of what it reads, so of it

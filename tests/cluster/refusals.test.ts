@@ -6,7 +6,7 @@ import { leftovers, startCampaign, statusOf, untilStage } from '../support/clust
 import { eventually } from '../support/cluster/job-story.ts';
 import { aSmallCampaign, type ClusterBench, openClusterBench } from '../support/cluster/workbench.ts';
 
-/** What can never run is told in words, within seconds, and nothing of it is left. */
+/** A stage that can never run fails within seconds, with a clear reason, and leaves nothing behind. */
 
 const LIMIT_MS = 30_000;
 
@@ -49,11 +49,11 @@ test.each<{ name: string; settings: object; run?: object; words: RegExp }>([
   expect(lastWords(stage)).toMatch(words);
 });
 
-test('an impossible request and a missing claim are told while the stage waits, and a cancel leaves nothing', {
+test('a waiting stage reports an impossible request and a missing claim, and its cancellation leaves nothing', {
   timeout: 120_000,
 }, async () => {
   const missing = { volumes: [{ claim: 'weights', mountPath: '/weights' }] };
-  // A stage without a model may ask for no GPU.
+  // A stage without a model may not request a GPU.
   for (const [settings, waiting, run, words] of [
     [{}, 'pretrain', { resources: { gpus: 16 } }, /Insufficient nvidia\.com\/gpu|16 GPUs/],
     [missing, 'prepare', {}, /persistentvolumeclaim "weights" not found/],
@@ -79,7 +79,7 @@ test('an impossible request and a missing claim are told while the stage waits, 
   }
 });
 
-test('a verb that the worker may not use is told with its name', { timeout: 120_000 }, async () => {
+test('a verb that the worker may not use is named in the error', { timeout: 120_000 }, async () => {
   await using bench = await openClusterBench('toy');
   const rbac = bench.namespace.admin.makeApiClient(RbacAuthorizationV1Api);
   const { rules = [] } = await rbac.readNamespacedRole({ name: 'orrery-worker', namespace: bench.namespace.name });

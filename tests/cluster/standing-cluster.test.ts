@@ -11,9 +11,9 @@ import { eventually } from '../support/cluster/job-story.ts';
 import { SECURITY } from '../support/cluster/recorded-job.ts';
 import { type TestNamespace, testNamespace } from '../support/cluster/test-namespace.ts';
 
-/** What `cluster:up`, tests and benchmarks do about a cluster that stands, as others have left it. */
+/** How `cluster:up`, tests and benchmarks handle a cluster that runs already, in the state that others left. */
 
-test('a namespace gets another store where no pod has it, ended ones apart, and says which pods have it elsewhere', {
+test('a namespace gets another store only while no running pod uses the old one; otherwise the error names the pods', {
   timeout: 120_000,
 }, async () => {
   await using namespace = await testNamespace('moved');
@@ -38,7 +38,7 @@ test('a namespace gets another store where no pod has it, ended ones apart, and 
   expect(await path()).toBe(join(folder, 'third'));
 });
 
-test('what a killed test has left is removed by the next one: namespace, volumes, fake nodes, folder', {
+test('a test removes what a killed test has left: namespace, volumes, fake nodes, folder', {
   timeout: 120_000,
 }, async () => {
   const program = `

@@ -15,7 +15,7 @@ import { eventually } from '../support/cluster/job-story.ts';
 import { jobLines, kubectlJobs, orreryWatch, temporalUi } from '../support/cluster/views.ts';
 import { aSmallCampaign, type ClusterBench, openClusterBench } from '../support/cluster/workbench.ts';
 
-/** Ten stages in a row in one arm, one of them tried again; the other arm fails for good on its way. */
+/** One arm runs ten stages, one of them twice. The other arm fails. */
 const aTroubledCampaign = () =>
   aSmallCampaign({
     arms: [{ name: 'astro' }, { name: 'direct', searchTraces: 0 }],
@@ -24,7 +24,7 @@ const aTroubledCampaign = () =>
     run: { rewrite: { failures: { Crashed: { backoffSeconds: { initial: 1, max: 1 } } } } },
   });
 
-test('ten stages in a row, a retry, an arm that fails while the other goes on; at every look status, orrery watch, Temporal UI, kubectl and pods agree', {
+test('status, orrery watch, the Temporal UI, kubectl and the pods always agree: over ten stages, a retry, and an arm that fails while the other continues', {
   timeout: 420_000,
 }, async () => {
   await using bench = await openClusterBench('toy');
@@ -51,7 +51,7 @@ test('ten stages in a row, a retry, an arm that fails while the other goes on; a
     await sleep(300);
   }
   expect([...disagreements]).toEqual([]);
-  // How many looks there are depends on the machine; that the views were compared, for each stage, does not.
+  // The number of looks depends on the machine, but every stage must have been compared.
   const { stages } = await statusOf(handle);
   expect(Math.min(...stages.map(({ name }) => compared.get(name) ?? 0)), 'comparisons of a stage').toBeGreaterThan(5);
 
@@ -82,7 +82,7 @@ test('ten stages in a row, a retry, an arm that fails while the other goes on; a
       { stage: 'astro/rewrite', attempt: 1, status: 'Complete' },
     ]),
   );
-  // Every execution is one Job, and each Job says what became of it.
+  // Every execution is one Job, and each Job shows its outcome.
   for (const { name, executions, state } of stages.filter((stage) => stage.executions > 0)) {
     const jobs = await jobsOf(namespace, name.replaceAll('/', '.'));
     expect(jobs, name).toHaveLength(executions);
@@ -94,13 +94,13 @@ test('ten stages in a row, a retry, an arm that fails while the other goes on; a
   expect(await leftovers(namespace)).toEqual([]);
 });
 
-/** Null for a look in which no worker answered in time, as happens on a busy machine: it compares nothing. */
+/** Null if no worker answered in time, as happens on a busy machine: then there is nothing to compare. */
 function noAnswerInTime(error: unknown): null {
   if (error instanceof CommandError && error.exitCode === EXIT.unavailable) return null;
   throw error;
 }
 
-/** What kubectl, the Temporal UI and the list of pods show, with the status before and after they were asked. */
+/** The views of kubectl, of the Temporal UI and of the list of pods, with the status before and after them. */
 async function look(
   { client, namespace, uiAddress }: ClusterBench,
   campaign: string,
@@ -124,7 +124,7 @@ async function look(
   return { before, after: await status(), jobs, ui, watched: told, withPods: new Set(withPods) };
 }
 
-test('a Job of another attempt, a pod of a stage that is over and a table that says otherwise are told', () => {
+test('the comparison finds a Job of another attempt, a pod of an ended stage, and a table that disagrees', () => {
   const stage = { name: 'astro/sft', kind: 'sft', state: 'running', attempt: 1, executions: 2 };
   const campaign = { phase: 'running', stages: [stage] } as unknown as Moment['before'];
   const jobs = jobLines(

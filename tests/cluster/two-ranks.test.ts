@@ -9,7 +9,7 @@ import { KubernetesSettings } from '../../spec/index.ts';
 import { eventually } from '../support/cluster/job-story.ts';
 import { testNamespace } from '../support/cluster/test-namespace.ts';
 
-/** Each rank brings its number, plus one; together they know the sum. */
+/** Each rank contributes its number plus one, and each must get the sum. */
 const ALL_REDUCE = `
 import torch, torch.distributed as dist
 dist.init_process_group("gloo")
@@ -19,7 +19,7 @@ print(f"rank {dist.get_rank()} of {dist.get_world_size()}: {number.item()}", flu
 dist.barrier()
 `;
 
-test('two ranks of a gang find each other by the name of their Service, and add up with torch.distributed', {
+test('two ranks of a gang find each other by the name of their Service, and add their numbers with torch.distributed', {
   timeout: 240_000,
 }, async () => {
   await using namespace = await testNamespace('ranks');

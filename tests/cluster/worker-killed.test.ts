@@ -11,7 +11,7 @@ const aShortCampaign = (stage: string, steps: number) =>
     settings: { steps, stepMs: 50, only: [stage] },
   });
 
-/** Remembers whether two Jobs of one stage were ever live at the same time. */
+/** Records whether two Jobs of one stage were ever live at the same time. */
 async function watchForTwins(namespace: Parameters<typeof followJobs>[0]) {
   const follower = await followJobs(namespace);
   const twins = new Set<string>();
@@ -31,20 +31,20 @@ async function watchForTwins(namespace: Parameters<typeof followJobs>[0]) {
   };
 }
 
-test('workers killed while a Job is created and while it is watched, and a second worker beside: one live Job a stage', {
+test('each stage has one live Job, although workers are killed while they create and watch it, and a second worker runs', {
   timeout: 400_000,
 }, async () => {
   await using bench = await openClusterBench('toy');
   const { namespace } = bench;
   using watch = await watchForTwins(namespace);
 
-  // Dies right after it has created the first Job, before it could tell Temporal.
+  // Dies right after it has created the first Job, before it can report this to Temporal.
   const first = await bench.startWorker({ ORRERY_TEST_DIE: 'after startAttempt' });
   const handle = await startCampaign(bench, 'killed', aShortCampaign('search', 200));
   await new Promise((resolve) => first.process.once('exit', resolve));
   expect((await jobsOf(namespace)).length).toBeGreaterThan(0);
 
-  // Two at once, of which one dies in the middle of its watches.
+  // Two workers at once; one of them dies while it watches.
   const [second] = await Promise.all([bench.startWorker(), bench.startWorker()]);
   await eventually('search runs', async () => (await podsOf(namespace, 'search')).some(isRunning));
   const [pod] = (await podsOf(namespace, 'search')).filter(isRunning);
@@ -55,16 +55,16 @@ test('workers killed while a Job is created and while it is watched, and a secon
   expect(phase).toBe('completed');
   expect(stages.filter(({ failures }) => failures > 0)).toEqual([]);
   expect(watch.twins).toEqual(new Set());
-  // A stage ends with its part, before its pod does.
+  // A stage ends when its part is published, before its pod ends.
   await eventually('nothing is left', async () => (await leftovers(namespace)).length === 0, 15_000);
-  // The pod that ran when its worker was killed is the one that did the work.
+  // The pod that ran when its worker was killed did all of the work.
   const pods = await podsOf(namespace, 'search');
   expect(pods.filter(({ status }) => status?.phase === 'Succeeded').map(({ metadata }) => metadata?.uid)).toEqual([
     pod?.metadata?.uid,
   ]);
 });
 
-test('a worker killed while it ends a Job: the next one ends it, and nothing is left', {
+test('a worker is killed while it ends a Job: the next worker ends it, and nothing is left', {
   timeout: 300_000,
 }, async () => {
   await using bench = await openClusterBench('toy');

@@ -19,7 +19,7 @@ const run = async (workflowId: string, spec: CampaignSpecInput): Promise<Campaig
   return await handle.query<CampaignStatus>('status');
 };
 
-/** No back-off, so that the test takes seconds; classes and budgets are the table's. */
+/** No back-off, so that the test takes seconds. Classes and budgets are those of the failure table. */
 const AT_ONCE = Object.fromEntries(
   Object.keys(FAILURES).map((name) => [name, { backoffSeconds: { initial: 0, max: 0 } }]),
 );
@@ -43,7 +43,7 @@ const ENDS: { stage: string; end: number | string; becomes: FailureClass; follow
   { stage: 'astro/rl', end: 'SIGTERM', becomes: 'Preempted', followed: /another attempt at once$/ },
 ];
 
-describe('every way to end that another attempt can help, each in a stage of one campaign', () => {
+describe('every failure that another attempt can cure, each in a stage of one campaign', () => {
   let status: CampaignStatus;
   beforeAll(async () => {
     const faults = Object.fromEntries(ENDS.map(({ stage, end }) => [stage, [end]]));
@@ -57,7 +57,7 @@ describe('every way to end that another attempt can help, each in a stage of one
     expect({ executions, state }).toEqual({ executions: 2, state: 'completed' });
   });
 
-  test('the campaign completes, and its account names what each class has cost', () => {
+  test('the campaign completes, and its accounting shows the cost of each class', () => {
     expect(status.phase).toBe('completed');
     const told = Object.fromEntries(Object.entries(status.account.causes).map(([cause, { times }]) => [cause, times]));
     expect(told).toMatchObject({
@@ -73,7 +73,7 @@ describe('every way to end that another attempt can help, each in a stage of one
     expect(stalled.incidents[0]?.costSeconds).toBeGreaterThan(0);
   });
 
-  test('what a stalled execution was doing is kept before it is killed', () => {
+  test('the diagnosis of a stalled execution is saved before it is killed', () => {
     const { key, incidents } = status.stages.find(({ name }) => name === 'astro/sft')!;
     const folder = join(logsDir(stageDir(bench.store, key!), 0), 'diagnosis');
     expect(incidents[0]?.message).toContain('diagnosis');
@@ -81,11 +81,12 @@ describe('every way to end that another attempt can help, each in a stage of one
     const all = readdirSync(folder)
       .map((name) => readFileSync(join(folder, name), 'utf8'))
       .join('\n');
-    expect(all).toMatch(/main\.ts/); // the program that hung is named, by its command line or its stack
+    // The hanging program is named, by its command line or its stack.
+    expect(all).toMatch(/main\.ts/);
   });
 });
 
-test('a class that has spent its budget ends the stage, and says so', async () => {
+test('a class with a spent budget ends the stage, and the failure says so', async () => {
   const settings = { faults: { prepare: [1, 1, 1, 1] } };
   const { stages } = await run('spent', aCampaign({ seed: 5, settings, stages: EVERYWHERE! }));
   const [prepare] = stages;
@@ -111,13 +112,13 @@ test('kills that keep no work end a stage once its budget is spent', async () =>
   const settings = { deaths: { stage: 'prepare', count: 20, after: 0 } };
   const { stages } = await run('not-kept', aCampaign({ seed: 9, settings, stages: EVERYWHERE! }));
   expect(stages[0]).toMatchObject({ state: 'failed', executions: 4 });
-  // A trainer that makes steps and never a checkpoint keeps nothing either.
+  // A trainer that makes steps but no checkpoint keeps nothing either.
   const steps = { deaths: { stage: 'pretrain', count: 20, after: 1 }, steps: 30, only: ['pretrain'] };
   const training = await run('not-saved', aCampaign({ seed: 10, settings: steps, stages: EVERYWHERE! }));
   expect(training.stages[1]).toMatchObject({ state: 'failed', executions: 4 });
 }, 120_000);
 
-test('a shard that hangs while the others go on is found stalled, and named', async () => {
+test('a shard that hangs while the others continue is found stalled, and named', async () => {
   const stages = { ...EVERYWHERE!, search: { run: { ...runs, shards: 3 } } };
   const settings = { hangs: { stage: 'search', part: 1 }, steps: 120, stepMs: 100, only: ['search'] };
   const status = await run('hung-shard', aCampaign({ seed: 11, settings, stages }));
@@ -134,7 +135,7 @@ test('the spec of a stage may choose another action', async () => {
   expect(status.stages[0]).toMatchObject({ state: 'failed', executions: 1 });
 }, 120_000);
 
-test('an out-of-memory halves the micro-batch of the next execution, a divergence gives up the newest checkpoint', () => {
+test('running out of memory halves the micro-batch of the next execution; a divergence drops the newest checkpoint', () => {
   const jobs = join(bench.home, 'jobs');
   const envOf = (prefix: string, attempt: number): Record<string, string> => {
     const name = readdirSync(jobs).find((job) => job.startsWith(prefix) && job.endsWith(`-${attempt}`));

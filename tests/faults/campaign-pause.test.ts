@@ -57,7 +57,7 @@ test('pauses ten times in a row, in one stage after another and across restarts 
   expect(account.causes.Pause?.times).toBeGreaterThanOrEqual(8);
 }, 400_000);
 
-test('pauses in the middle of a back-off, and goes on with the attempt that was due', async () => {
+test('pauses during a back-off, and continues with the attempt that was due', async () => {
   await machine.startWorker();
   await start(aCampaign({ ...ONE_ARM, settings: { faults: { prepare: [1] } } }));
   await until('the back-off', async () => (await status()).stages[0]?.state === 'backing-off');
@@ -69,7 +69,7 @@ test('pauses in the middle of a back-off, and goes on with the attempt that was 
   expect((await status()).stages[0]).toMatchObject({ state: 'completed', executions: 2, attempt: 1 });
 }, 180_000);
 
-test('a pause that is asked for while no worker is there is kept, and obeyed by the next worker', async () => {
+test('a pause that is requested while no worker runs is kept, and the next worker obeys it', async () => {
   const worker = await machine.startWorker();
   await start(aCampaign({ ...ONE_ARM, settings: { steps: 2000, stepMs: 50, only: ['pretrain'] } }));
   await until('pretrain works', async () => (await status()).stages[1]?.progress !== null);

@@ -24,7 +24,7 @@ const handle = () => machine.client().workflow.getHandle<typeof campaign>('reboo
 const status = () => handle().query<CampaignStatus>('status');
 const isOver = async () => (await handle().describe()).status.name !== 'RUNNING';
 
-/** The name of a stage that is in the middle of its work. */
+/** Name of a stage that is at work. */
 async function untilInTheMiddle(without: ReadonlySet<string>): Promise<string> {
   let name = '';
   await until('a stage is in the middle of its work', () => {
@@ -37,7 +37,7 @@ async function untilInTheMiddle(without: ReadonlySet<string>): Promise<string> {
   return name;
 }
 
-test('kill -9 of worker, Temporal and all stage processes at once, in one stage after another: the campaign goes on where it was', async () => {
+test('kill -9 of worker, Temporal and all stage processes at once, in each stage: the campaign continues where it was', async () => {
   let worker = await machine.startWorker();
   await machine.client().workflow.start('campaign', { taskQueue: 'orrery', workflowId: 'rebooted', args: [spec] });
   const struck = new Set<string>();
@@ -52,7 +52,7 @@ test('kill -9 of worker, Temporal and all stage processes at once, in one stage 
   expect((await handle().describe()).status.name).toBe('COMPLETED');
 
   for (const stage of stagesOfStore(machine.store)) {
-    // Every step once: what was finished before a kill was not done again.
+    // Every step ran once: a step that was finished before a kill is not repeated.
     expect(stage, stage.name).toMatchObject({ sealed: true, steps: STEPS });
     expect(stage.attempts, stage.name).toEqual(stage.attempts.map((_, index) => index));
     expect(stage.attempts.length, stage.name).toBeLessThanOrEqual(struck.has(stage.name) ? 1 + struck.size : 2);
@@ -62,12 +62,11 @@ test('kill -9 of worker, Temporal and all stage processes at once, in one stage 
   expect(account.causes.Crashed?.times).toBeGreaterThanOrEqual(4);
 }, 400_000);
 
-test('a machine that was started again is told from a crash, and does not spend its budget', async () => {
+test('a reboot of the machine is no crash, and does not spend its budget', async () => {
   await machine.startWorker();
   await machine.client().workflow.start('campaign', { taskQueue: 'orrery', workflowId: 'rebooted', args: [spec] });
   await untilInTheMiddle(new Set());
-  // The machine cannot be started again here. What would differ is the boot id that supervisors note: this is a fake of
-  // that alone.
+  // The test cannot reboot the machine. A reboot changes the boot id that supervisors record, and only that is faked.
   const jobs = join(machine.home, 'jobs');
   for (const job of readdirSync(jobs)) {
     const path = join(jobs, job, 'supervisor.json');
@@ -75,7 +74,9 @@ test('a machine that was started again is told from a crash, and does not spend 
     writeFileSync(path, JSON.stringify({ ...record, start: `another-boot ${record.start.split(' ')[1]}` }));
   }
   await machine.killJobs();
-  await until('the failure is told', async () => (await status()).stages.some(({ incidents }) => incidents.length > 0));
+  await until('the failure is reported', async () =>
+    (await status()).stages.some(({ incidents }) => incidents.length > 0),
+  );
   const [incident] = (await status()).stages.flatMap(({ incidents }) => incidents);
   expect(incident).toMatchObject({ class: 'NodeFailure', followed: expect.stringContaining('another attempt') });
   expect(incident?.message).toContain('machine was restarted');

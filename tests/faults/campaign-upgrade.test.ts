@@ -40,7 +40,7 @@ function startWorker(env: NodeJS.ProcessEnv = {}): { worker: ChildProcess; said:
   return { worker, said: () => output };
 }
 
-/** Puts another activity where the campaign begins: no history of today can have been made by it. */
+/** Replaces the first activity of the campaign, so that today's histories do not replay. */
 function changeWorkflowCode(): void {
   const path = join(copy, 'workflows/campaign.ts');
   const code = readFileSync(path, 'utf8');
@@ -92,7 +92,7 @@ test('a worker of a deployment version runs campaigns once its version is curren
       return false; // Temporal has not heard of the worker yet
     }
   });
-  // Refused at the door by the real activities: the toy domain is not the project's.
+  // The real activities refuse it at admission, because the project has no toy domain.
   const handle = await machine
     .client()
     .workflow.start('campaign', { taskQueue: 'orrery', workflowId: 'pinned', args: [aCampaign()] });

@@ -21,14 +21,14 @@ const start = (workflowId: string, spec: ReturnType<typeof aCampaign>) =>
 const statusOf = (workflowId: string) =>
   machine.client().workflow.getHandle(workflowId).query<CampaignStatus>('status');
 
-/** Nothing of a stage was done twice: one claim, and every step journalled once. */
+/** No work of a stage was done twice: it has one claim, and every step is in the journal once. */
 function expectEachStageOnce(steps: number): void {
   for (const stage of stagesOfStore(machine.store)) {
     expect(stage, stage.name).toMatchObject({ attempts: [0], sealed: true, steps });
   }
 }
 
-test('a worker that is killed before and after each activity costs no execution, and nothing is done twice', async () => {
+test('killing the worker before and after each activity costs no execution, and no work is done twice', async () => {
   const moments = ['admitCampaign', 'startAttempt', 'awaitJob', 'publishReport'].flatMap((activity) => [
     `before ${activity}`,
     `after ${activity}`,
@@ -40,7 +40,7 @@ test('a worker that is killed before and after each activity costs no execution,
     over = true;
   });
 
-  // Two workers at a time, each to die at the next moment of the list; what one leaves the other takes up.
+  // Two workers run at a time. Each dies at the next moment of the list, and the other continues its work.
   async function keepWorking(): Promise<void> {
     while (!over) {
       const moment = moments.shift();
@@ -56,7 +56,7 @@ test('a worker that is killed before and after each activity costs no execution,
   expectEachStageOnce(3);
 }, 300_000);
 
-test('a worker that is killed before and after it ends a job: pause and cancellation come to their end all the same', async () => {
+test('a pause and a cancellation complete although the worker is killed before and after it ends a job', async () => {
   const settings = { steps: 3000, stepMs: 50, only: ['pretrain'] };
   const handle = await start('ended', aCampaign({ ...ONE_ARM, settings }));
   const worker = (dies?: string) => machine.startWorker(dies === undefined ? {} : { ORRERY_TEST_DIE: dies });
@@ -85,7 +85,7 @@ test('a worker that is killed before and after it ends a job: pause and cancella
   expect(await machine.jobProcesses()).toEqual([]);
 }, 400_000);
 
-test('a worker that is killed before and after it gives a held stage free: another campaign takes it up, and the first goes on with what that made', async () => {
+test('another campaign takes a held stage although the worker is killed before and after it releases it, and the first campaign uses the result', async () => {
   const spec = aCampaign({ ...ONE_ARM, onFailure: 'hold', settings: { faults: { pretrain: [65] } } });
   const worker = (dies: string) => machine.startWorker({ ORRERY_TEST_DIE: dies });
   const held = await start('held', spec);
@@ -104,7 +104,7 @@ test('a worker that is killed before and after it gives a held stage free: anoth
   expect(pretrain).toMatchObject({ attempts: [0, 1], sealed: true, steps: 3 });
 }, 300_000);
 
-test('a worker that gets SIGTERM hands its stages to another at once, and the stage runs on', async () => {
+test('a worker that gets SIGTERM hands its stages to another worker at once, and the stages run on', async () => {
   const steps = 200;
   const first = await machine.startWorker();
   const spec = aCampaign({ ...ONE_ARM, settings: { steps, stepMs: 50, only: ['pretrain'] } });
@@ -122,7 +122,7 @@ test('a worker that gets SIGTERM hands its stages to another at once, and the st
   expect(stagesOfStore(machine.store).find(({ name }) => name === 'pretrain')).toMatchObject({ attempts: [0], steps });
 }, 180_000);
 
-test('two workers and a campaign that is submitted twice: one campaign, one execution of each stage', async () => {
+test('with two workers, a campaign that is submitted twice runs once, with one execution of each stage', async () => {
   await Promise.all([machine.startWorker(), machine.startWorker()]);
   const spec = aCampaign({ ...ONE_ARM });
   const submitted = await Promise.allSettled([start('twice', spec), start('twice', spec)]);

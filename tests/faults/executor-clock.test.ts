@@ -6,9 +6,8 @@ import { aJob, doing, Machine, policyServer } from '../local/support.ts';
 import { FAKETIME, why, withoutFaketime } from './support/tools.ts';
 
 /**
- * The clock is stepped for the worker, its supervisors and their programs alone, see stages-clock.test.ts. What waits
- * must wait as long as it would have: with a clock an hour ahead, every time of the day that was noted before lies long
- * ago.
+ * The clock changes only for the worker, its supervisors and their programs (see stages-clock.test.ts). Waits must keep
+ * their length: after the clock is set an hour forward, every recorded time of day lies an hour back.
  */
 const test = base.skipIf(withoutFaketime !== null);
 
@@ -22,7 +21,7 @@ function machineWithClock(): { here: Machine; env: NodeJS.ProcessEnv; step: (to:
   return { here, step, env: { LD_PRELOAD: FAKETIME, ...faketime } };
 }
 
-test(`a policy server that loads while the clock is set an hour forward is not taken for silent${why(withoutFaketime)}`, async () => {
+test(`a policy server that loads while the clock is set an hour forward does not count as silent${why(withoutFaketime)}`, async () => {
   const { here, env, step } = machineWithClock();
   await using _ = here;
   const request = aJob({ main: doing('brief', '100'), policyServer: policyServer('ready', '2000') });
@@ -35,7 +34,7 @@ test(`a policy server that loads while the clock is set an hour forward is not t
   );
 });
 
-test(`a program that saves while the clock is set an hour forward has its whole grace for it${why(withoutFaketime)}`, async () => {
+test(`a program that saves while the clock is set an hour forward has its whole grace period${why(withoutFaketime)}`, async () => {
   const { here, env, step } = machineWithClock();
   await using _ = here;
   const request = aJob({ main: doing('saveSlowly', '2000'), graceSeconds: 10 });

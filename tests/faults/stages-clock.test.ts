@@ -9,9 +9,8 @@ import { FAKETIME, why, withoutFaketime } from './support/tools.ts';
 import { aWorld, startCountdownPolicy, type World } from './support/world.ts';
 
 /**
- * The clock of the machine is everybody's, so it is not stepped. libfaketime stands between the program and the C
- * library (Node's and Python's, its verifier being stepped too) and tells it another time of day. The monotonic clock
- * goes on as it does where a clock is set.
+ * The test does not change the clock of the machine, because all programs share it. libfaketime gives one program (and
+ * its verifier) another time of day. The monotonic clock runs on, as it does when a real clock is set.
  */
 let server: FakePolicyServer;
 let world: World;
@@ -35,7 +34,7 @@ test.skipIf(withoutFaketime !== null).each(['search', 'evaluate'] as const)(
       const asked = server.requests.length - from;
       if (asked === 4) writeFileSync(clock, '+1h');
       if (asked === 9) writeFileSync(clock, '-1h');
-      // In the middle of back-off, too: a wait measured by the clock would take an hour, or none at all.
+      // Also during a back-off: a wait that is measured by the time of day would take an hour, or no time.
       return asked === 3 || asked === 8 ? { status: 503, body: '{}' } : undefined;
     };
     const began = Date.now();

@@ -6,11 +6,11 @@ import { aFaultFolder } from './support/folder.ts';
 import { appendLate, DAMAGES, type Damage, damage, entriesOnDisk, seedsBehind } from './support/journals.ts';
 import { aWorld, JOURNALLED, startCountdownPolicy, type World } from './support/world.ts';
 
-/** Kills of each stage in one run. `ORRERY_FAULT_ROUNDS=20` for a long night; `ORRERY_FAULT_SEED` for other dice. */
+/** Kills of each stage. `ORRERY_FAULT_ROUNDS=20` makes a long run; `ORRERY_FAULT_SEED` draws other damage. */
 const ROUNDS = Number(process.env.ORRERY_FAULT_ROUNDS ?? 4);
 const SEED = Number(process.env.ORRERY_FAULT_SEED ?? 1);
 
-/** Answers after which an attempt is killed, at most: a share of those that its stage takes in all. */
+/** Maximum number of answers before an attempt is killed: a share of all answers that its stage needs. */
 const KILLED_WITHIN = { search: 50, linearise: 6, rewrite: 40, curriculum: 12, evaluate: 24 };
 
 let server: FakePolicyServer;
@@ -21,7 +21,7 @@ beforeAll(async () => {
 });
 afterAll(() => server[Symbol.asyncDispose]());
 
-describe('killed by SIGKILL again and again, its journals cut and spoiled in between,', () => {
+describe('a stage that is killed by SIGKILL repeatedly, with its journals damaged in between,', () => {
   test.each(JOURNALLED)(
     '%s ends with the digest of an undisturbed run, and asks for nothing twice that it has',
     {
@@ -42,7 +42,7 @@ describe('killed by SIGKILL again and again, its journals cut and spoiled in bet
         let answered = 0;
         const run = troubled.start({ attempt });
         server.beforeAnswer = async () => {
-          // All problems are linearised side by side: answers that come one by one leave some of them finished.
+          // All problems are linearised at the same time. Answers one by one finish some problems before others.
           if (kind === 'linearise') await sleep(next() * 400);
           answered += 1;
           if (answered > killAfter) setTimeout(() => run.child.kill('SIGKILL'), next() * 20);
@@ -65,7 +65,7 @@ describe('killed by SIGKILL again and again, its journals cut and spoiled in bet
       let attempt = 0;
       for (; attempt < ROUNDS; attempt += 1) {
         const end = await goOn(attempt, Math.floor(next() * KILLED_WITHIN[kind]));
-        if (end.code === 0) break; // what was left of it was less than the requests it was given
+        if (end.code === 0) break; // it finished before the number of requests was reached
         for (const tail of late.splice(0)) await appendLate(tail);
         const spoiled = await damage(troubled.dir, DAMAGES[attempt % DAMAGES.length]!, next);
         story.push(spoiled.words);
@@ -80,7 +80,7 @@ describe('killed by SIGKILL again and again, its journals cut and spoiled in bet
   );
 });
 
-/** Of a search: some problem has answers and no tree yet. Of the others: something is finished. */
+/** A search has answers for a problem without a tree; the other stages have a finished item. */
 function isInTheMiddle(kept: readonly Record<string, unknown>[]): boolean {
   if (!kept.some(({ type }) => type === 'candidates' || type === 'value' || type === 'tree')) return true;
   const finished = new Set(

@@ -6,8 +6,8 @@ import { entriesOnDisk } from './support/journals.ts';
 import { aWorld, startCountdownPolicy, type World } from './support/world.ts';
 
 /**
- * Stage programs whose policy server goes wrong. It is a fake over real HTTP, because a real one cannot be told to
- * answer garbage; what a real one can do is in `stages-real-policy.test.ts`.
+ * Stage programs whose policy server misbehaves. The server is a fake over real HTTP, because a real one does not answer
+ * garbage. Faults of a real server are in `stages-real-policy.test.ts`.
  */
 describe('a stage', () => {
   let server: FakePolicyServer;
@@ -26,7 +26,7 @@ describe('a stage', () => {
       const met = new Set<string>();
       server.beforeAnswer = (request) => {
         const id = JSON.stringify([request.prompt, request.seed, request.n]);
-        // One choice is too few for those only that ask for more.
+        // One choice is too few only for requests of several choices.
         if (request.n === 1 || met.has(id) || met.size === TROUBLE.length) return undefined;
         met.add(id);
         return TROUBLE[met.size - 1]?.instead;
@@ -38,7 +38,7 @@ describe('a stage', () => {
     },
   );
 
-  test('that hears nothing but garbage ends with 69 and says what it heard, and counts nothing as wrong', async () => {
+  test('that gets only garbage ends with 69, quotes the garbage, and counts no answer as wrong', async () => {
     const calm = await world.calm('evaluate');
     const stage = await world.plan('evaluate', 'garbage', { run: { stallTimeoutSeconds: 6 } });
     const from = server.requests.length;
@@ -48,7 +48,7 @@ describe('a stage', () => {
       code: 69,
       stderr: expect.stringMatching(/^the policy server at .* failed: its answer is not a completion: choices\.0/),
     });
-    // Each entry is one that an undisturbed run has as well.
+    // An undisturbed run has each of these entries too.
     const kept = await entriesOnDisk(stage.dir);
     expect(kept.length).toBeGreaterThan(0);
     const calmLines = calm.output
@@ -63,7 +63,7 @@ describe('a stage', () => {
     expect((await stage.seal(1)).digest).toBe(calm.manifest.digest);
   });
 
-  test('whose server hangs ends with 69 before it is taken for stalled, and SIGTERM ends it at once', async () => {
+  test('whose server hangs ends with 69 before it counts as stalled, and SIGTERM ends it at once', async () => {
     const stage = await world.plan('evaluate', 'hang', { run: { stallTimeoutSeconds: 12 } });
     const from = server.requests.length;
     server.beforeAnswer = () => (server.requests.length - from > 6 ? 'hang' : undefined);

@@ -8,9 +8,8 @@ import { aRealPolicyServer, type RealPolicyServer, writeTinyPolicy } from './sup
 import { aWorld, type FaultStage, type World } from './support/world.ts';
 
 /**
- * Search and evaluation over the real policy server (its NumPy side) and the real verifier. The policy is random: what
- * matters here is that a request has the same answer whenever it is asked, whatever else the server is at and whoever
- * was killed before.
+ * Search and evaluation with the real policy server (in NumPy) and the real verifier. The policy is random. What matters
+ * here: a request always gets the same answer, whatever other requests the server has and whatever was killed before.
  */
 const ROUNDS = Number(process.env.ORRERY_FAULT_ROUNDS ?? 3);
 const SEED = Number(process.env.ORRERY_FAULT_SEED ?? 1);
@@ -26,7 +25,7 @@ beforeAll(async () => {
   world = await aWorld(join(folder, 'store'), server.url, 16, CONFIGS);
 });
 
-/** Waits until the attempt has journalled `more` entries than there are now, and so is at the next ones. */
+/** Waits until the attempt has `more` entries in its journal than now. */
 async function untilJournalled(stage: FaultStage, more: number, ended: Promise<unknown>): Promise<void> {
   const before = (await entriesOnDisk(stage.dir)).length;
   const over = { yes: false };
@@ -36,7 +35,7 @@ async function untilJournalled(stage: FaultStage, more: number, ended: Promise<u
   while (!over.yes && (await entriesOnDisk(stage.dir)).length < before + more) await sleep(2);
 }
 
-test('a search is killed again and again, its journal spoiled in between, and ends with the trees of an undisturbed one', {
+test('a search that is killed repeatedly, with its journal damaged in between, gives the trees of an undisturbed one', {
   timeout: 60_000 + ROUNDS * 20_000,
 }, async () => {
   const calm = await world.calm('search');
@@ -56,7 +55,7 @@ test('a search is killed again and again, its journal spoiled in between, and en
   expect((await stage.seal(attempt)).digest).toBe(calm.manifest.digest);
 });
 
-test('the server dies in the middle of requests and is started again: the stage goes on to the same result', async () => {
+test('the server dies during requests and is started again: the stage continues to the same result', async () => {
   const calm = await world.calm('search');
   const stage = await world.plan('search', 'server killed', { run: { stallTimeoutSeconds: 240 } });
   const run = stage.start();
@@ -71,7 +70,7 @@ test('the server dies in the middle of requests and is started again: the stage 
   expect((await stage.seal(0)).digest).toBe(calm.manifest.digest);
 });
 
-test('the server is held: the stage ends with 69 and says so; when the server goes on, so does the next attempt', async () => {
+test('the server is stopped (SIGSTOP): the stage ends with 69 and says so; when the server continues, the next attempt completes', async () => {
   const calm = await world.calm('evaluate');
   const stage = await world.plan('evaluate', 'server held', { run: { stallTimeoutSeconds: 12 } });
   const run = stage.start();
@@ -92,7 +91,7 @@ test('the server is held: the stage ends with 69 and says so; when the server go
   expect((await stage.seal(1)).digest).toBe(calm.manifest.digest);
 });
 
-test('the server is gone for good: the stage ends with 69 and says what came', async () => {
+test('the server is gone: the stage ends with 69 and quotes the error', async () => {
   const stage = await world.plan('evaluate', 'server gone', { run: { stallTimeoutSeconds: 6 } });
   const run = stage.start();
   await untilJournalled(stage, 3, run.ended);

@@ -19,22 +19,22 @@ beforeAll(async () => {
 });
 afterAll(() => server[Symbol.asyncDispose]());
 
-/** Environment in which the stage's interpreter is the unruly verifier; see its file for what it can be told. */
-function unruly(told: string) {
+/** Environment in which the stage's interpreter is the unruly verifier. Its file explains `behaviour`. */
+function unruly(behaviour: string) {
   const folder = aTestFolder('unruly');
   const [interpreter, starts] = [join(folder, 'python'), join(folder, 'starts')];
   const program = fileURLToPath(new URL('support/unruly-verifier.mjs', import.meta.url));
   writeFileSync(interpreter, `#!/bin/sh\nexec '${process.execPath}' '${program}' "$@"\n`, { mode: 0o755 });
-  const env = { ORRERY_PYTHON: interpreter, UNRULY: told, UNRULY_PYTHON: PYTHON, UNRULY_STARTS: starts };
+  const env = { ORRERY_PYTHON: interpreter, UNRULY: behaviour, UNRULY_PYTHON: PYTHON, UNRULY_STARTS: starts };
   return { env, starts: () => readFileSync(starts, 'utf8').length };
 }
-/** Canaries of countdown, which every start of the program begins with when the stage has just begun. */
+/** Number of canaries of countdown. The first requests of a new stage are its canaries. */
 const CANARIES = readFileSync(new URL('../../domains/countdown/canaries.jsonl', import.meta.url), 'utf8')
   .trim()
   .split('\n').length;
 
 describe('a stage whose verifier', () => {
-  test('dies, hangs, babbles, says things twice and in another order, ends as undisturbed', async () => {
+  test('dies, hangs, writes invalid lines, repeats answers and reorders them gives the undisturbed result', async () => {
     const calm = await world.calm('evaluate');
     const stage = await world.plan('evaluate', 'unruly', { run: { stallTimeoutSeconds: 14 } });
     const { env, starts } = unruly(`die ${CANARIES + 5},hang 9,babble 7,repeat 8,shuffle`);
@@ -43,7 +43,7 @@ describe('a stage whose verifier', () => {
     expect((await stage.seal(0)).digest).toBe(calm.manifest.digest);
   });
 
-  test('hangs for good ends with 69 and says so; what was judged is kept', async () => {
+  test('hangs every time ends with 69 and says so; its verdicts are kept', async () => {
     const calm = await world.calm('evaluate');
     const stage = await world.plan('evaluate', 'hanging', { run: { stallTimeoutSeconds: 14 } });
     const { env, starts } = unruly(`hang ${CANARIES + 30},hang 1`);
@@ -63,7 +63,7 @@ describe('a stage whose verifier', () => {
     expect((await stage.seal(1)).digest).toBe(calm.manifest.digest);
   });
 
-  test('dies over and over ends with 69 and its last words', async () => {
+  test('dies repeatedly ends with 69 and the last line of its stderr', async () => {
     const stage = await world.plan('evaluate', 'dying');
     const { env, starts } = unruly(`die ${CANARIES + 9},die 3`);
     expect(await stage.start({ env }).ended).toMatchObject({
@@ -73,16 +73,16 @@ describe('a stage whose verifier', () => {
     expect(starts()).toBe(5);
   });
 
-  test('hangs before its first verdict is not waited for when the stage is told to stop', async () => {
+  test('hangs before its first verdict does not delay the end of a stage that must stop', async () => {
     const stage = await world.plan('evaluate', 'stopped', { run: { stallTimeoutSeconds: 1800 } });
     const { env } = unruly('hang 1');
     const run = stage.start({ env });
     run.child.stdout?.once('data', () => setTimeout(() => run.child.kill('SIGTERM'), 1000)); // "policy server is ready"
-    expect(await run.ended).toMatchObject({ code: 143 }); // and not after the two minutes of silence that it bears
+    expect(await run.ended).toMatchObject({ code: 143 }); // without the two minutes in which silence is no hang
   });
 });
 
-test('completions that hang or kill their judge are unjudged and counted apart, and neither is a wrong answer', async () => {
+test('completions that hang or kill their judge are unjudged: counted separately, and never as wrong answers', async () => {
   const store = aTestFolder('unjudged');
   const problems = [
     { id: 'good', problem: '1 + 1 =', reference: '2', source: 'sums' },

@@ -21,7 +21,7 @@ beforeAll(async () => {
 });
 afterAll(() => server[Symbol.asyncDispose]());
 
-/** Starts attempt 0, claimed by it. */
+/** Claims attempt 0 and starts it. */
 async function startZombie(stage: FaultStage, pod: Partial<StagePod> = {}): Promise<StageProcess> {
   expect(await claimAfter(stage.dir, null, 'test', 'the zombie')).toBe(0);
   const zombie = stage.start(pod);
@@ -31,7 +31,7 @@ async function startZombie(stage: FaultStage, pod: Partial<StagePod> = {}): Prom
   return zombie;
 }
 
-/** A later attempt is claimed and runs to its end. */
+/** Claims a later attempt and runs it to its end. */
 async function replace(stage: FaultStage) {
   server.beforeAnswer = () => undefined;
   expect(await claimAfter(stage.dir, 0, 'test', 'the later one')).toBe(1);
@@ -40,15 +40,14 @@ async function replace(stage: FaultStage) {
 }
 
 /**
- * What an attempt may still write without misleading anyone: lines of its own journal, which count once whole;
- * temporary files; a report of its progress that it was held in the middle of, which names its attempt and so is not
- * counted.
+ * What an old attempt may still write without harm: lines of its own journal (only whole lines count), temporary files,
+ * and the progress report that it was writing when it was stopped (it names its attempt, so it is ignored).
  */
 const ofTheZombie = (path: string) =>
   path.startsWith('journal/00000-attempt-0.') || path.startsWith('progress/') || path.endsWith('.tmp');
 
-describe('an attempt that is stopped, replaced, and goes on later, publishes nothing', () => {
-  test.each(['search', 'rewrite', 'evaluate'] as const)('of a %s that it was in the middle of', async (kind) => {
+describe('an attempt that is stopped, replaced and then continued publishes nothing', () => {
+  test.each(['search', 'rewrite', 'evaluate'] as const)('of a %s that it had started', async (kind) => {
     const calm = await world.calm(kind);
     const stage = await world.plan(kind, 'zombie');
     const stopAt = server.requests.length + 1 + Math.floor(random(seedFor(SEED, 'zombie', kind))() * 25);
@@ -71,8 +70,8 @@ describe('an attempt that is stopped, replaced, and goes on later, publishes not
   });
 
   /**
-   * The narrowest moment: it has asked the fence, which let it pass, and is about to give its output the name. A tracer
-   * delays that system call; stopping the tracer holds the program right there for as long as it takes.
+   * The critical moment: the program has passed the fence and is about to rename its output. A tracer delays that system
+   * call. Stopping the tracer stops the program exactly there.
    */
   test.skipIf(withoutStrace !== null).each([
     { name: 'its output', folder: 'data', file: 'pass-rates-00000.jsonl' },
@@ -96,12 +95,12 @@ describe('an attempt that is stopped, replaced, and goes on later, publishes not
   });
 });
 
-test('a stage program tells what it is doing when it is asked by a signal, and goes on', async () => {
+test('a stage program prints its stack on a signal, and continues', async () => {
   const calm = await world.calm('evaluate');
   const stage = await world.plan('evaluate', 'asked');
   const reports = join(world.store, 'reports');
   await mkdir(reports);
-  // As the executor starts it (local/environment.ts).
+  // The environment that the executor gives it (local/environment.ts).
   const nodeOptions = ['--report-on-signal', '--report-signal=SIGUSR2', `--report-directory=${reports}`];
   const from = server.requests.length;
   const run = stage.start({ nodeOptions: [...nodeOptions, '--inspect-port=127.0.0.1:0'] });

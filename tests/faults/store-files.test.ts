@@ -17,7 +17,7 @@ const WAYS = [
   { name: 'published', write: (path: string) => publishFile(path, (file) => file.writeFile(PAGES), passes) },
 ];
 
-describe.skipIf(withoutMounts !== null)(`on a disk that fills up in the middle of it${why(withoutMounts)}`, () => {
+describe.skipIf(withoutMounts !== null)(`on a disk that fills up during the write${why(withoutMounts)}`, () => {
   test.each(WAYS)(
     'a file that is $name is not there, nothing is left in its place, and there is room for it later',
     async ({ write }) => {
@@ -26,7 +26,7 @@ describe.skipIf(withoutMounts !== null)(`on a disk that fills up in the middle o
     },
   );
 
-  test('a file that is replaced stays as it was', async () => {
+  test('a file that should be replaced keeps its content', async () => {
     const disk = aSmallDisk(1);
     const path = join(disk.folder, 'file');
     await writeFileAtomic(path, 'old');
@@ -45,7 +45,7 @@ test.skipIf(withoutStrace !== null)(
     const calm = await world.calm('curriculum');
     const stage = await world.plan('curriculum', 'without links');
     const trace = join(world.store, 'linkless.trace');
-    // What FAT and some mounts of FUSE and SMB say.
+    // The error of FAT and of some FUSE and SMB mounts.
     const inject = ['-e', 'trace=link,linkat', '-e', 'inject=link,linkat:error=EPERM'];
     const end = await stage.start({ under: ['strace', '-f', '-o', trace, ...inject] }).ended;
     expect(end).toMatchObject({ code: 0, stderr: '' });

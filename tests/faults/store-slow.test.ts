@@ -17,8 +17,8 @@ beforeAll(async () => {
 afterAll(() => server[Symbol.asyncDispose]());
 
 /**
- * What a stage program writes with, each call slowed down. Loading its own sources opens hundreds of files, so `openat`
- * is left as it is.
+ * The system calls by which a stage program writes. Each of them is slowed down, except `openat`: a program opens
+ * hundreds of files to load its own sources.
  */
 const CALLS = 'fsync,fdatasync,rename,link,linkat';
 
@@ -28,7 +28,7 @@ test.skipIf(withoutStrace !== null)(
   async () => {
     const calm = await world.calm('curriculum');
     const stage = await world.plan('curriculum', 'slow', { problemsInFlight: 1 });
-    // 16 prompts of 200 ms: progress is due a dozen times while the first write of it is still on its way.
+    // 16 prompts take 200 ms each: a dozen reports are due while the first one is still being written.
     server.beforeAnswer = () => new Promise((resolve) => setTimeout(() => resolve(undefined), 200));
     const trace = join(world.store, 'slow.trace');
     const inject = ['-e', `trace=${CALLS}`, '-e', `inject=${CALLS}:delay_enter=1s`];

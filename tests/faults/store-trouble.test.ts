@@ -22,7 +22,7 @@ afterAll(() => server[Symbol.asyncDispose]());
 
 const logOf = ({ dir }: FaultStage, attempt: number) => join(dir, 'logs', `attempt-${attempt}`, '00000-main.log');
 
-/** Nothing under its real name is torn: an output is as it ends up or not there, and a part only beside its output. */
+/** No file under its final name is partial: an output is complete or missing, and a part exists only with its output. */
 function expectNothingTorn(stage: FaultStage, output: string): void {
   const path = join(stage.dir, OUTPUTS[stage.kind]);
   if (existsSync(path)) expect(readFileSync(path, 'utf8')).toBe(output);
@@ -47,7 +47,7 @@ describe('a store without space', () => {
       const story: string[] = [];
       let ends: (number | null)[] = [];
       for (let attempt = 0; attempt < ROUNDS; attempt += 1) {
-        // From hardly any to hardly enough: what an attempt writes grows as its journal does.
+        // From almost none to almost enough space: an attempt writes more as its journal grows.
         const pages = Math.floor((needed * (attempt + next())) / ROUNDS);
         disk.leave(pages);
         const end = await stage.start({ attempt, logFile: logOf(stage, attempt) }).ended;
@@ -66,7 +66,7 @@ describe('a store without space', () => {
     },
   );
 
-  test.skipIf(withoutMounts !== null)(`is told in words${why(withoutMounts)}`, async () => {
+  test.skipIf(withoutMounts !== null)(`is named in the error${why(withoutMounts)}`, async () => {
     const disk = aSmallDisk(4);
     const world = await aWorld(disk.folder, server.url);
     const stage = await world.plan('evaluate', 'told');
@@ -97,7 +97,7 @@ describe('a store that turns read-only under a stage', () => {
       };
       const end = await stage.start().ended;
       server.beforeAnswer = () => undefined;
-      // What fails first is the write on the way to the disk, or the next to be begun: the kernel decides.
+      // The kernel decides whether the current write fails first, or the next one.
       const words = /^the (store is mounted read-only .*EROFS|disk of the store has read or write errors .*EIO)/;
       expect(end).toMatchObject({ code: 69, stderr: expect.stringMatching(words) });
       expect(await stage.start({ attempt: 1 }).ended, 'while it is still so').toMatchObject({ code: 69 });

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import { aTestFolder } from './folder.ts';
 
-/** Disks of a test's own, to be filled, spoiled and taken away: nothing of the machine's is touched. Needs root. */
+/** Disks for tests, to be filled, damaged and removed. They do not touch the disks of the machine. They need root. */
 
 const sh = (command: string, ...args: string[]): string =>
   execFileSync(command, args, { encoding: 'utf8', stdio: 'pipe' });
@@ -12,12 +12,12 @@ const sh = (command: string, ...args: string[]): string =>
 function mountPoint(name: string): string {
   const folder = join(aTestFolder(name), 'disk');
   mkdirSync(folder);
-  // A program that still runs does not keep the test from cleaning up.
+  // Clean up even if a program still runs.
   onTestFinished(() => {
     try {
       for (;;) sh('umount', '-l', folder);
     } catch {
-      // Not mounted any more.
+      // It is no longer mounted.
     }
   });
   return folder;
@@ -25,15 +25,15 @@ function mountPoint(name: string): string {
 
 export interface SmallDisk {
   readonly folder: string;
-  /** Pages of 4 KiB that are free. */
+  /** Number of free pages of 4 KiB. */
   free(): number;
-  /** Leaves this many free pages. Called again it takes more, or gives some back. */
+  /** Fills the disk up to this many free pages. A later call fills more, or frees some. */
   leave(pages: number): void;
-  /** Gives all back. */
+  /** Frees all of it. */
   mend(): void;
 }
 
-/** A disk in memory that can be filled to the page. */
+/** A disk in memory that can be filled exactly to a page. */
 export function aSmallDisk(mebibytes: number): SmallDisk {
   const folder = mountPoint('full');
   sh('mount', '-t', 'tmpfs', '-o', `size=${mebibytes}m`, 'tmpfs', folder);
@@ -54,11 +54,11 @@ export function aSmallDisk(mebibytes: number): SmallDisk {
 export interface BrittleDisk {
   readonly folder: string;
   /**
-   * What the kernel does with a file system in which it finds an error (`errors=remount-ro`): read-only from now on,
-   * open files too.
+   * Makes the file system read-only, also for open files. The kernel does this when it finds an error
+   * (`errors=remount-ro`).
    */
   turnReadOnly(): void;
-  /** Checked, repaired and mounted again. */
+  /** Checks, repairs and mounts it again. */
   mend(): void;
 }
 
@@ -75,7 +75,7 @@ export function aBrittleDisk(): BrittleDisk {
     turnReadOnly: () => sh('mount', '-o', 'remount,abort', folder),
     mend() {
       sh('umount', folder);
-      // 1: errors were corrected, which is what was asked for.
+      // 1: fsck has corrected errors, as it should.
       sh('sh', '-c', `e2fsck -p ${image} || test $? -eq 1`);
       mount();
     },
@@ -84,7 +84,7 @@ export function aBrittleDisk(): BrittleDisk {
 
 export interface RemovableDisk {
   readonly folder: string;
-  /** Gone from its folder; who has files of it open keeps them. */
+  /** Unmounts it from its folder. Programs with open files keep them. */
   remove(): void;
   mend(): void;
 }

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, onTestFinished } from 'vitest';
 
-/** A folder for the tests of a file, gone after the last of them. */
+/** A folder for the tests of a file. It is removed after the last of them. */
 export function aFaultFolder(name: string): string {
   const folder = newFolder(name);
   afterAll(() => remove(folder));

@@ -4,11 +4,10 @@ import { crc32 } from 'node:zlib';
 import { seedFor } from '../../../stages/runtime/random.ts';
 import type { Journalled } from './world.ts';
 
-/** Journals as an outsider sees them: read, cut, spoiled and written to without the code that wrote them. */
+/** Reads, cuts, damages and writes journals without the code under test. */
 
 /**
- * Entries of the journal files of part 0 in the order of their attempts, each file up to its first line that does not
- * hold.
+ * Entries of the journal files of part 0 in the order of their attempts; of each file up to its first invalid line.
  */
 export async function entriesOnDisk(dir: string): Promise<Record<string, unknown>[]> {
   const entries: Record<string, unknown>[] = [];
@@ -34,14 +33,14 @@ export async function journalFiles(dir: string): Promise<string[]> {
 
 export interface Damage {
   readonly words: string;
-  /** Lines that the damage took away, to be appended later as a zombie would. */
+  /** Lines that the damage removed. A test appends them later, as a zombie would. */
   readonly tail: { readonly path: string; readonly bytes: Buffer } | null;
 }
 
-/** What is done to the journal behind a kill, in turn. */
+/** Kinds of damage after a kill, in turn. */
 export const DAMAGES = ['nothing', 'a late zombie', 'a flipped bit', 'a cut'] as const;
 
-/** Spoils one journal file at random. @param next - uniform in [0, 1) */
+/** Damages one journal file at random. @param next - uniform in [0, 1) */
 export async function damage(dir: string, how: (typeof DAMAGES)[number], next: () => number): Promise<Damage> {
   const files = await journalFiles(dir);
   const path = files[Math.floor(next() * files.length)];
@@ -62,7 +61,7 @@ export async function damage(dir: string, how: (typeof DAMAGES)[number], next: (
       return { words: `a bit is flipped in ${where}`, tail: null };
     }
     case 'a late zombie': {
-      // Its last lines are not there yet: it writes them when another attempt has begun.
+      // Its last lines are missing: it writes them after another attempt has started.
       const from = content.lastIndexOf(10, at - 1) + 1;
       await truncate(path, from);
       return { words: `the lines behind ${where} come late`, tail: { path, bytes: content.subarray(from) } };
@@ -73,8 +72,8 @@ export async function damage(dir: string, how: (typeof DAMAGES)[number], next: (
 export const appendLate = ({ path, bytes }: NonNullable<Damage['tail']>): Promise<void> => appendFile(path, bytes);
 
 /**
- * Seeds of the requests that lie behind journal entries: none of them is ever to be sent again. Written from the words
- * of the design (a seed derives from the campaign's, the purpose, the item and the sample), by kind.
+ * Seeds of the requests behind journal entries, by kind: no request with such a seed may be sent again. Written from the
+ * description: a seed derives from the campaign's seed, the purpose, the item and the sample.
  */
 export function seedsBehind(kind: Journalled, entries: readonly Record<string, unknown>[], seed: number): Set<number> {
   const upTo = (count: number) => Array.from({ length: count }, (_, index) => index);
@@ -98,7 +97,7 @@ export function seedsBehind(kind: Journalled, entries: readonly Record<string, u
   }
 }
 
-/** An answer that was kept is not asked for again, and of a finished tree nothing is. */
+/** No request is sent for a kept answer, or for a finished tree. */
 function searchSeedsBehind(entries: readonly Record<string, unknown>[], seed: number): Set<number> {
   const seedOf = (problem: unknown, iteration: unknown, child: number) =>
     seedFor(seed, 'search', String(problem), Number(iteration), ...(child < 0 ? ['expand'] : ['rollouts', child]));

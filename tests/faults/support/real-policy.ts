@@ -18,13 +18,13 @@ export function writeTinyPolicy(folder: string): string {
   return folder;
 }
 
-/** The real policy server, which is killed, held, and started again on the same port. */
+/** The real policy server, to be killed, stopped, and started again on the same port. */
 export interface RealPolicyServer {
   readonly url: string;
   /** Starts it and waits until it is healthy. */
   start(): Promise<void>;
   signal(signal: NodeJS.Signals): void;
-  /** SIGKILL, and gone. */
+  /** Kills it by SIGKILL and waits for its end. */
   kill(): Promise<void>;
 }
 

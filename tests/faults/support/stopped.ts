@@ -4,9 +4,9 @@ import { join, relative } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { sha256 } from '../../../store/index.ts';
 
-/** Processes that are held, and what a folder holds meanwhile. */
+/** Stopped processes, and the content of a folder meanwhile. */
 
-/** Waits until `there` is so, looking often; a loaded machine has a minute for it. */
+/** Waits until `there` returns true. It checks often, for at most a minute. */
 export async function until(there: () => boolean, what: string): Promise<void> {
   const deadline = performance.now() + 60_000;
   while (!there()) {
@@ -19,13 +19,13 @@ export function isStopped(pid: number | undefined): boolean {
   return execFileSync('ps', ['-o', 'state=', '-p', String(pid)], { encoding: 'utf8' }).startsWith('T');
 }
 
-/** Whether a file holds a text; false while there is no such file. */
+/** Whether a file contains a text; false if there is no such file. */
 export const holds = (path: string, text: string): boolean =>
   existsSync(path) && readFileSync(path, 'utf8').includes(text);
 
 /**
- * Every file below a folder by path: the moment of its last change and the sha256 of its bytes; `leaveOut` says which
- * do not count.
+ * Every file below a folder by path: the time of its last change and the sha256 of its bytes. `leaveOut` selects files
+ * to ignore.
  */
 export function filesIn(folder: string, leaveOut: (path: string) => boolean = () => false): Map<string, string> {
   const files = new Map<string, string>();

@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 /**
- * What some faults take: tools and rights that not every machine has. Each is null where it is there, else why its
- * tests are skipped. On Debian the tools are the packages strace, faketime and e2fsprogs.
+ * Tools and rights that some faults need and that not every machine has. Each value is null if it is there; otherwise it
+ * says why its tests are skipped. On Debian the tools are the packages strace, faketime and e2fsprogs.
  */
 
 /** A tracer that delays system calls of a program, or makes them fail. */
@@ -33,7 +33,7 @@ export const withoutLoopDisks: string | null =
     execFileSync('losetup', ['-f'], { stdio: 'pipe' });
   }, 'needs loop devices and mkfs.ext4');
 
-/** A library that shows one program another time of day than the machine's. */
+/** A library that gives one program another time of day. */
 export const FAKETIME = ['/usr/lib/x86_64-linux-gnu', '/usr/lib/aarch64-linux-gnu', '/usr/lib64', '/usr/lib']
   .map((folder) => join(folder, 'faketime/libfaketimeMT.so.1'))
   .find((path) => existsSync(path));
@@ -48,5 +48,5 @@ function tried(attempt: () => unknown, otherwise: string): string | null {
   }
 }
 
-/** Behind the name of a test that may be skipped: why it is. */
+/** Text after the name of a test: why it is skipped. */
 export const why = (reason: string | null): string => (reason === null ? '' : ` (skipped: ${reason})`);

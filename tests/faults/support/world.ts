@@ -18,9 +18,9 @@ import { answer } from '../../support/toy-countdown.ts';
 
 /**
  * A small campaign over countdown for tests of faults: real stage programs in processes of their own, the real
- * verifier, a store on disk. The policy is a fake (`toy-countdown.ts`), because its answers are known and quick: it
- * gives the same completions for the same request, which is what lets a test compare bytes.
- * `stages-real-policy.test.ts` does without it.
+ * verifier, a store on disk. The policy is a fake (`toy-countdown.ts`), because its answers are known and quick. It
+ * always gives the same completions for the same request, so tests can compare bytes. `stages-real-policy.test.ts` uses
+ * a real policy.
  */
 
 /** Kinds that keep a journal. */
@@ -30,7 +30,7 @@ export type Journalled = (typeof JOURNALLED)[number];
 const DOMAIN = { name: 'countdown' };
 const DATA = { type: 'generated', searchProblems: 1, curriculumPrompts: 1, benchmarkProblems: 1 };
 
-/** A hang, and all that is borne with, is told within a share of this. */
+/** Stall limit. All shorter limits are shares of it. */
 export const STALL_SECONDS = 24;
 const run = { stallTimeoutSeconds: STALL_SECONDS };
 
@@ -50,7 +50,7 @@ export const OUTPUTS: { readonly [K in Journalled]: string } = {
   evaluate: `data/${partFile(FILES.evaluate.completions, 0)}`,
 };
 
-/** Problems `Use a b c to make t :` whose numbers need only be added up, so that blind play solves many. */
+/** Problems `Use a b c to make t :` that addition alone solves, so that random play solves many of them. */
 export function countdownProblems(count: number): Problem[] {
   return Array.from({ length: count }, (_, index) => {
     const [a, b, c] = [1 + (index % 9), 2 + ((index * 5) % 7), 3 + ((index * 3) % 11)];
@@ -64,20 +64,20 @@ const reply: Reply = ({ prompt, stop, seed }, index) =>
 
 export const startCountdownPolicy = (): Promise<FakePolicyServer> => startFakePolicyServer(reply);
 
-/** A stage that is planned, and what one does to it. */
+/** A planned stage, and the actions of a test on it. */
 export interface FaultStage {
   readonly kind: Journalled;
   readonly stage: StageFile;
   readonly dir: string;
   readonly path: string;
-  /** Starts an attempt of it. */
+  /** Starts an attempt. */
   start(pod?: Partial<StagePod>): ReturnType<typeof startStage>;
   /** Seals it, as the worker does. */
   seal(attempt: number): Promise<Manifest>;
   output(): Promise<string>;
 }
 
-/** What an undisturbed run of a stage leaves. */
+/** The result of an undisturbed run of a stage. */
 export interface Calm {
   readonly manifest: Manifest;
   readonly output: string;
@@ -85,16 +85,16 @@ export interface Calm {
 
 export interface World {
   readonly store: string;
-  /** An undisturbed run of this kind, made when it is first asked for. */
+  /** The undisturbed run of this kind. It runs at the first call. */
   calm(kind: Journalled): Promise<Calm>;
   /** Plans a stage of this kind over the inputs of the world. Another tag makes another stage of the same work. */
   plan(kind: Journalled, tag: string, config?: Record<string, unknown>): Promise<FaultStage>;
 }
 
 /**
- * The same stages over the same problems in a store, wherever it lies.
+ * Plans the same stages over the same problems in a store.
  * @param problems - prompts of curriculum and evaluation
- * @param configs - settings of every stage of a kind, over those above
+ * @param configs - settings of all stages of a kind; they override those above
  */
 export async function aWorld(
   store: string,
