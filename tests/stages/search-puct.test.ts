@@ -24,7 +24,7 @@ describe('PUCT', () => {
     expect(() => puctScores([], 1, 1)).toThrow(RangeError);
   });
 
-  test('leads from best child to best child down to a leaf, as slow scores rank them', () => {
+  test('selects the best child at each level down to a leaf, by independently computed scores', () => {
     fc.assert(
       fc.property(anyTree(), fc.double({ min: 0.01, max: 10, noNaN: true }), (tree, c) => {
         const leaf = selectLeaf(tree, c)!;

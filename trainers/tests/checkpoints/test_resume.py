@@ -1,4 +1,4 @@
-"""Resuming: which checkpoints are passed over and why, what a zombie leaves, and what the record says."""
+"""Resuming: skipped checkpoints and the reasons, files of a zombie, and the record."""
 
 from __future__ import annotations
 

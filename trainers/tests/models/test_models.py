@@ -63,7 +63,7 @@ def test_logits_are_those_of_transformers_while_rows_join_and_leave(folder, refe
             model.keep(order)
             rows = [rows[number] for number in order]
         if step == 15:
-            # One begins as an earlier one, one goes on from it, one is new, one is longer than all that is there.
+            # Prompts: one begins like an earlier one, one continues it, one is new, one is longer than all cached.
             late = [[*prompts[2][:20], 7, 8], [*prompts[2], 9], random.integers(4, 90, 3).tolist(), [5] * 60]
             logits = model.join(late, [2, 1, 1, 1])
             assert np.abs(np.asarray(logits) - [reference(prompt) for prompt in late]).max() < 1e-4

@@ -14,7 +14,7 @@ from stages import key_of, ref_to, seal
 
 
 def stage_of(policy, store, **changes):
-    """A stage file whose input is `policy`, as the result of a stage; `changes` are to what it says of that."""
+    """A stage file whose input `policy` is the result of a stage. `changes` replace fields of that input."""
     folder = store / "stages" / key_of("pretrain", "pretrain")
     shutil.copytree(policy, folder / "data" / "policy")
     seal(folder)

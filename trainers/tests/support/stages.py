@@ -130,7 +130,7 @@ def seal(folder: Path) -> str:
 
 
 def spoil(folder: Path, change) -> None:
-    """Change what a stage file says, and not the key that it says it under."""
+    """Change the content of a stage file, but not its key."""
     stage = json.loads((folder / "stage.json").read_text())
     change(stage)
     (folder / "stage.json").write_text(json.dumps(stage))

@@ -32,7 +32,7 @@ def main() -> None:
 
 
 def load() -> None:
-    """Import what the programs import, after the environment that they would set."""
+    """Set the environment like the programs do, then import their modules."""
     from orrery_trainers.training.process import prepare_environment, quick_imports
 
     prepare_environment(SimpleNamespace(stage={"kind": "sft"}, world_size=1))
@@ -73,7 +73,7 @@ def fork(kind: str, environment: dict[str, str], log: str) -> int:
 
 
 def trace() -> None:
-    """Note which files the program loads. What is imported already is forgotten, so that it is loaded anew."""
+    """Record the files that the program loads. Imported modules are dropped, so they are loaded again."""
     for name in [name for name in sys.modules if name.split(".")[0] == "orrery_trainers"]:
         del sys.modules[name]
     runpy.run_path(str(Path(__file__).resolve().parents[3] / "tests/support/trace/sitecustomize.py"))

@@ -31,7 +31,7 @@ OTHERWISE = {
     "prefix_cache.py": "the same",
     "row_cache.py": "the same",
 }
-"""Sources that count although the runs here do not load them, and what does."""
+"""Sources that count although these runs do not load them, with the program that does."""
 
 
 def counted(kind: str) -> set[Path]:
