@@ -21,8 +21,12 @@ export const startCampaign = (
 
 export const statusOf = (handle: Handle): Promise<CampaignStatus> => handle.query<CampaignStatus>('status');
 
+/** Undefined until the campaign is admitted: it has no stages before. */
+const stageIfAdmitted = async (handle: Handle, stage: string): Promise<StageStatus | undefined> =>
+  (await statusOf(handle)).stages.find(({ name }) => name === stage);
+
 export async function stageOf(handle: Handle, stage: string): Promise<StageStatus> {
-  const found = (await statusOf(handle)).stages.find(({ name }) => name === stage);
+  const found = await stageIfAdmitted(handle, stage);
   if (found === undefined) throw new Error(`the campaign has no stage ${stage}`);
   return found;
 }
@@ -34,12 +38,12 @@ export async function untilStage(
   states: StageState[],
   timeoutMs = 60_000,
 ): Promise<StageStatus> {
-  let seen: StageStatus | null = null;
+  let seen: StageStatus | undefined;
   await eventually(
     `stage ${stage} is ${states.join(' or ')}`,
     async () => {
-      seen = await stageOf(handle, stage);
-      return states.includes(seen.state);
+      seen = await stageIfAdmitted(handle, stage);
+      return seen !== undefined && states.includes(seen.state);
     },
     timeoutMs,
   ).catch((error: Error) => {
