@@ -48,10 +48,32 @@ export async function setup(): Promise<void> {
   }
   console.error(`orrery: installing the Python packages of ${requirements}`);
   await run(uv, ['pip', 'sync', '--require-hashes', '--python', VENV_PYTHON, requirements]);
+  await compileImports();
   writeFileSync(STAMP, hashOf(requirements));
 }
 
 const hashOf = (file: string): string => createHash('sha256').update(readFileSync(file)).digest('hex');
+
+/** What trainers import. It loads a quarter of the packages' modules. */
+const IMPORTS = `
+import datasets, jsonschema, torch._dynamo
+from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaForCausalLM, Trainer
+from trl import GRPOTrainer, SFTTrainer
+`;
+
+/**
+ * Imports what trainers import, because Python then writes the bytecode beside the modules. Otherwise the first trainers
+ * need 5 s longer to start, and so does every pod that sees the packages on a read-only volume. To compile all packages
+ * (\`uv --compile-bytecode\`) would take four times as long.
+ */
+async function compileImports(): Promise<void> {
+  await execa(VENV_PYTHON, ['-c', IMPORTS], {
+    cwd: PROJECT,
+    stdio: 'ignore',
+    env: { PYTHONDONTWRITEBYTECODE: '' }, // Containers often set it.
+    reject: false, // A package that cannot be imported is reported by the program that needs it.
+  });
+}
 
 async function hasUsablePython(): Promise<boolean> {
   if (!existsSync(VENV_PYTHON)) return false;
