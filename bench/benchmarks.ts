@@ -12,6 +12,7 @@ import { searchBeside } from './search-beside.ts';
 import { searchDriver } from './search-driver.ts';
 import { searchKill } from './search-kill.ts';
 import { trainerKill } from './trainer-kill.ts';
+import { trainerStart } from './trainer-start.ts';
 import { verdicts } from './verdicts.ts';
 import { workerKill } from './worker-kill.ts';
 import { workflowWeight } from './workflow-weight.ts';
@@ -20,6 +21,7 @@ import { workflowWeight } from './workflow-weight.ts';
 export const BENCHMARKS: readonly Benchmark[] = [
   deadTime,
   trainerKill,
+  trainerStart,
   workerKill,
   overhead,
   checkpointCost,

@@ -4,8 +4,9 @@
 
 Both save the same model, optimizer, scheduler and random states, in turn, in one run. The Trainer alone leaves its
 bytes in the page cache. Ours makes every file durable (fsync), hashes it (XXH3), writes the marker, renames the
-folder, and removes unneeded checkpoints. It switches off the CRC-32s of torch.save, which the hashes replace. Between two saves, outside the measured time, a sync writes all bytes to the
-disk, so that no save waits for the bytes of another one. Prints one JSON object; times are in seconds.
+folder, and removes unneeded checkpoints. It switches off the CRC-32s of torch.save, which the hashes replace. Between
+two saves, outside the measured time, a sync writes all bytes to the disk, so that no save waits for the bytes of
+another one. Prints one JSON object; times are in seconds.
 """
 
 from __future__ import annotations
@@ -170,9 +171,7 @@ def summary(values: list[tuple[float, float]]) -> dict[str, float]:
 
 def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument(
-        "--repetitions", type=int, default=9, help="measured saves of each kind (default: %(default)s)"
-    )
+    parser.add_argument("--repetitions", type=int, default=9, help="measured saves of each kind (default: %(default)s)")
     parser.add_argument(
         "--store", type=Path, default=None, help="folder on the disk to measure (default: the system's)"
     )
