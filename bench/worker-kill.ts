@@ -12,7 +12,9 @@ import { until } from './support/until.ts';
 
 /** Campaigns under one worker when it is killed: each gives one measurement of each kind. */
 const CAMPAIGNS = 6;
-/** Workflow tasks that a worker waits for at a time. *Ours*: worker/options.ts. One of its polls is for new workflows. */
+/**
+ * Workflow tasks that a worker waits for at a time. *Ours*: worker/options.ts. One of its polls is for new workflows.
+ */
 const IN_FLIGHT = 3;
 const ROUNDS = 1;
 const LIMIT_S = 8;

@@ -120,8 +120,8 @@ const FILES_BESIDE = ['domain.py', 'phrases.json', 'canaries.jsonl'] as const;
 
 /**
  * Loads `domains/<name>`.
- * @throws InvalidInputError when the domain does not exist or lacks a file, its phrases are malformed, or a server would
- *   refuse its stop strings
+ * @throws InvalidInputError when the domain does not exist or lacks a file, its phrases are malformed, or a server
+ *   would refuse its stop strings
  */
 export async function loadDomain(name: string): Promise<LoadedDomain> {
   const folder = join(domainsFolder(), name);

@@ -25,8 +25,8 @@ export async function isEnding({ instance, store }: Cluster, object: Job | Pod):
 }
 
 /**
- * Follows a Job that has ended by its parts until its pods have ended too. One that runs on is stopped, because it holds
- * its GPUs. If this worker dies, the reconciler stops it: the workflow that owned it is closed.
+ * Follows a Job that has ended by its parts until its pods have ended too. One that runs on is stopped, because it
+ * holds its GPUs. If this worker dies, the reconciler stops it: the workflow that owned it is closed.
  */
 export async function endLeftover(cluster: Cluster, name: string, limitMs = LEFTOVER_MS): Promise<void> {
   const { cache, client, settings, store, log, closing } = cluster;

@@ -90,9 +90,9 @@ async function finishedByParts(
 }
 
 /**
- * The last observation of a Job, once the ends of its pods are known too. Saves their logs if the Job failed: its result
- * says nothing about it, and its pods may be gone when a person looks. What is worth keeping of a success is in its
- * parts, and its pods are kept for a while.
+ * The last observation of a Job, once the ends of its pods are known too. Saves their logs if the Job failed: its
+ * result says nothing about it, and its pods may be gone when a person looks. What is worth keeping of a success is in
+ * its parts, and its pods are kept for a while.
  */
 async function finalObservation(
   cluster: Cluster,

@@ -17,7 +17,10 @@ function pathOf(from: string, specifier: string | null): string | null {
   return join(dirname(from), specifier);
 }
 
-/** The package of a specifier. `fs`, `node:fs` and `node:fs/promises` all become `node:fs`. Packages of Python are `python:torch`. */
+/**
+ * The package of a specifier. `fs`, `node:fs` and `node:fs/promises` all become `node:fs`. Packages of Python are
+ * `python:torch`.
+ */
 export function packageOf(specifier: string): string {
   const [first = '', second = ''] = specifier.split('/');
   if (first.startsWith('node:')) return first;

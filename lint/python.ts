@@ -2,7 +2,9 @@ import { dirname, join } from 'node:path/posix';
 import { importsOfPython, type PythonImport } from '../store/code/python-imports.ts';
 import type { Edge, Sources } from './imports.ts';
 
-/** Folders that Python searches for modules: of the programs, and of their tests. The folder of the importer is one too. */
+/**
+ * Folders that Python searches for modules: of the programs, and of their tests. The folder of the importer is one too.
+ */
 const ROOTS = ['trainers', 'trainers/tests/support', 'trainers/tests/support/domains/parity'];
 
 /** Modules of the standard library that the project uses. Any row may import them. */

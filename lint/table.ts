@@ -17,7 +17,9 @@ export interface Wall<Row extends string = string> {
   readonly publicFiles?: readonly string[];
   /** Other rows that it may import, with the reason. */
   readonly imports: 'anything' | { readonly [row in Row]?: string | Allowance };
-  /** Packages that it may import, modules of Node among them. Of Python, only packages outside of its standard library. */
+  /**
+   * Packages that it may import, modules of Node among them. Of Python, only packages outside of its standard library.
+   */
   readonly packages: 'anything' | readonly string[];
   /** Packages of which it may import only types. */
   readonly packageTypes?: readonly string[];

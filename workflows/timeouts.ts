@@ -1,6 +1,6 @@
 /**
- * A worker that dies is noticed after this time. Its activities send a heartbeat every two seconds, so a busy worker may
- * be late by four. Another worker takes over within 8 s (bench/worker-kill.ts). *Ours*.
+ * A worker that dies is noticed after this time. Its activities send a heartbeat every two seconds, so a busy worker
+ * may be late by four. Another worker takes over within 8 s (bench/worker-kill.ts). *Ours*.
  */
 const HEARTBEAT_TIMEOUT = '6 seconds';
 

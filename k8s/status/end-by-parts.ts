@@ -20,12 +20,12 @@ export const publishersOf = (job: Job): number =>
   isGang(job) ? 1 : Number(annotationOf(job, ANNOTATIONS.parts) ?? job.spec?.completions ?? 1);
 
 /**
- * The pods of a Job whose work is in the store as a whole; null while a part is missing. Pure. A program writes its part
- * last, so the Job has ended then, whatever its containers still do. A kubelet reports their end a second later, and the
- * Job controller another two.
+ * The pods of a Job whose work is in the store as a whole; null while a part is missing. Pure. A program writes its
+ * part last, so the Job has ended then, whatever its containers still do. A kubelet reports their end a second later,
+ * and the Job controller another two.
  *
- * A part of another attempt is not enough: the program of this attempt may find it damaged, and is then about to make it
- * again. So such a part counts once the program has ended with 0.
+ * A part of another attempt is not enough: the program of this attempt may find it damaged, and is then about to make
+ * it again. So such a part counts once the program has ended with 0.
  *
  * A Job that is being stopped ends when nothing of it runs.
  * @param pods - one state a part

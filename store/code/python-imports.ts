@@ -45,7 +45,9 @@ export function isForTyping({ tokens }: Line): boolean {
   return /^(?:el)?if (?:typing \. )?TYPE_CHECKING$/.test(words.join(' '));
 }
 
-/** The statement whose word `import` is the token at `index`. `import` is a keyword, so that each one is a statement. */
+/**
+ * The statement whose word `import` is the token at `index`. `import` is a keyword, so that each one is a statement.
+ */
 export function importAt(tokens: readonly Token[], index: number): ImportStatement {
   const end = endOfImport(tokens, index);
   const names = splitAtCommas(tokens.slice(index + 1, end).map(({ text }) => text));

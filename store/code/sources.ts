@@ -81,7 +81,9 @@ function loadedBy(path: string, found: Found, loading: Loading): string[] {
   ];
 }
 
-/** Modules that a TypeScript module imports. An installed package counts by its `package.json`: that has its version. */
+/**
+ * Modules that a TypeScript module imports. An installed package counts by its `package.json`: that has its version.
+ */
 function modulesOf(path: string, { imports }: Found): string[] {
   return imports.flatMap((specifier) => {
     if (specifier.startsWith('#')) {

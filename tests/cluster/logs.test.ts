@@ -10,7 +10,9 @@ import { aSmallCampaign, openClusterBench } from '../support/cluster/workbench.t
 
 const STEPS = 20;
 
-/** A campaign whose search has two shards and prints a line for each step. It fails, is retried once, and fails again. */
+/**
+ * A campaign whose search has two shards and prints a line for each step. It fails, is retried once, and fails again.
+ */
 const aTalkingCampaign = () =>
   aSmallCampaign({
     arms: [{ name: 'astro' }],

@@ -6,8 +6,8 @@ import { entriesOnDisk } from './support/journals.ts';
 import { aWorld, startCountdownPolicy, type World } from './support/world.ts';
 
 /**
- * Stage programs whose policy server misbehaves. The server is a fake over real HTTP, because a real one does not answer
- * garbage. Faults of a real server are in `stages-real-policy.test.ts`.
+ * Stage programs whose policy server misbehaves. The server is a fake over real HTTP, because a real one does not
+ * answer garbage. Faults of a real server are in `stages-real-policy.test.ts`.
  */
 describe('a stage', () => {
   let server: FakePolicyServer;

@@ -8,8 +8,9 @@ import { aRealPolicyServer, type RealPolicyServer, writeTinyPolicy } from './sup
 import { aWorld, type FaultStage, type World } from './support/world.ts';
 
 /**
- * Search and evaluation with the real policy server (in NumPy) and the real verifier. The policy is random. What matters
- * here: a request always gets the same answer, whatever other requests the server has and whatever was killed before.
+ * Search and evaluation with the real policy server (in NumPy) and the real verifier. The policy is random. What
+ * matters here: a request always gets the same answer, whatever other requests the server has and whatever was killed
+ * before.
  */
 const ROUNDS = Number(process.env.ORRERY_FAULT_ROUNDS ?? 3);
 const SEED = Number(process.env.ORRERY_FAULT_SEED ?? 1);

@@ -70,8 +70,8 @@ describe('an attempt that is stopped, replaced and then continued publishes noth
   });
 
   /**
-   * The critical moment: the program has passed the fence and is about to rename its output. A tracer delays that system
-   * call. Stopping the tracer stops the program exactly there.
+   * The critical moment: the program has passed the fence and is about to rename its output. A tracer delays that
+   * system call. Stopping the tracer stops the program exactly there.
    */
   test.skipIf(withoutStrace !== null).each([
     { name: 'its output', folder: 'data', file: 'pass-rates-00000.jsonl' },

@@ -22,7 +22,9 @@ afterAll(() => server[Symbol.asyncDispose]());
 
 const logOf = ({ dir }: FaultStage, attempt: number) => join(dir, 'logs', `attempt-${attempt}`, '00000-main.log');
 
-/** No file under its final name is partial: an output is complete or missing, and a part exists only with its output. */
+/**
+ * No file under its final name is partial: an output is complete or missing, and a part exists only with its output.
+ */
 function expectNothingTorn(stage: FaultStage, output: string): void {
   const path = join(stage.dir, OUTPUTS[stage.kind]);
   if (existsSync(path)) expect(readFileSync(path, 'utf8')).toBe(output);

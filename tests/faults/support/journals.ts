@@ -72,8 +72,8 @@ export async function damage(dir: string, how: (typeof DAMAGES)[number], next: (
 export const appendLate = ({ path, bytes }: NonNullable<Damage['tail']>): Promise<void> => appendFile(path, bytes);
 
 /**
- * Seeds of the requests behind journal entries, by kind: no request with such a seed may be sent again. Written from the
- * description: a seed derives from the campaign's seed, the purpose, the item and the sample.
+ * Seeds of the requests behind journal entries, by kind: no request with such a seed may be sent again. Written from
+ * the description: a seed derives from the campaign's seed, the purpose, the item and the sample.
  */
 export function seedsBehind(kind: Journalled, entries: readonly Record<string, unknown>[], seed: number): Set<number> {
   const upTo = (count: number) => Array.from({ length: count }, (_, index) => index);

@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 /**
- * Tools and rights that some faults need and that not every machine has. Each value is null if it is there; otherwise it
- * says why its tests are skipped. On Debian the tools are the packages strace, faketime and e2fsprogs.
+ * Tools and rights that some faults need and that not every machine has. Each value is null if it is there; otherwise
+ * it says why its tests are skipped. On Debian the tools are the packages strace, faketime and e2fsprogs.
  */
 
 /** A tracer that delays system calls of a program, or makes them fail. */
