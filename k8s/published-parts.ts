@@ -101,13 +101,16 @@ export class PublishedParts implements Disposable {
   }
 }
 
-/** Creates and removes a file. Its name is that of a temporary file, which the reconciler removes after a crash. */
+/**
+ * Creates and removes a file. Its name is that of a temporary file, which the reconciler removes after a crash. The
+ * folder above must exist: where the store is not mounted, nothing may be created.
+ */
 async function changeFolder(folder: string): Promise<void> {
   const path = join(folder, `.parts.${process.pid}-${randomUUID().slice(0, 8)}.tmp`);
   const create = async (): Promise<void> => await (await open(path, 'wx')).close();
   await create().catch(async (error: unknown) => {
     if (!isMissing(error)) throw error;
-    await mkdir(folder, { recursive: true });
+    await mkdir(folder);
     await create();
   });
   await unlink(path);

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { mkdir, readdir, utimes, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, rm, utimes, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, onTestFinished, test } from 'vitest';
@@ -22,6 +22,7 @@ async function aRunningJob(change: (job: Job) => Job = (job) => job) {
   const { job, pods } = recorded('running') as { job: Job; pods: readonly Pod[] };
   const api = new FakeApi(change(job), pods);
   const store = await temporaryFolder();
+  await mkdir(stageDir(store, KEY), { recursive: true });
   const executor = createKubernetesExecutor({ settings: settings(), store, log: quiet, client: api.client });
   const leaving = new AbortController();
   onTestFinished(() => {
@@ -133,6 +134,17 @@ test('a program that has ended without its part is no end, and the look for it l
   running.api.show(running.api.job, [withMainEnded(first, 0), second]);
   await stillRuns(running);
   expect(await readdir(partsDir(stageDir(running.store, KEY)))).toEqual([]);
+});
+
+test('nothing is created below the mount point of a store that is not mounted', async () => {
+  const running = await aRunningJob();
+  await rm(`${running.store}/stages`, { recursive: true });
+  running.api.show(
+    running.api.job,
+    running.api.pods.map((pod) => withMainEnded(pod, 0)),
+  );
+  await stillRuns(running);
+  expect(existsSync(`${running.store}/stages`)).toBe(false);
 });
 
 describe('what is left of a Job after its parts', () => {
