@@ -59,6 +59,7 @@ export const PACKAGES: Packages = {
   'python:jsonschema': 'checks input from outside',
   'python:math_verify': 'compares answers of mathematics',
   'python:numpy': 'arrays',
+  'python:pebble': 'a pool of processes, to compare with',
   'python:pydantic': 'parses requests',
   'python:pytest': 'runs tests',
   'python:safetensors': 'files of weights',

@@ -756,6 +756,7 @@ export const WALLS: Walls = walls({
       'p-queue',
       'pino',
       'python:math_verify',
+      'python:pebble',
       'python:torch',
       'python:transformers',
       'simple-statistics',

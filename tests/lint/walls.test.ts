@@ -259,10 +259,12 @@ test.each([
   ).toEqual([]);
 });
 
-test('every package of the table is one that package.json or requirements.txt names', () => {
+test('every package of the table is one that package.json or a requirements.txt names', () => {
   const { dependencies, devDependencies } = JSON.parse(readFileSync(inProject('package.json'), 'utf8'));
-  const pinned = readFileSync(inProject('trainers/requirements.txt'), 'utf8').matchAll(/^([\w-]+)==/gm);
-  const ofPython = [...pinned].map(([, name]) => `python:${name!.replaceAll('-', '_')}`);
+  const pinned = ['trainers', 'bench'].map((folder) => readFileSync(inProject(folder, 'requirements.txt'), 'utf8'));
+  const ofPython = [...pinned.join('\n').matchAll(/^([\w-]+)==/gm)].map(
+    ([, name]) => `python:${name!.replaceAll('-', '_')}`,
+  );
   const named = new Set([...Object.keys({ ...dependencies, ...devDependencies }), ...ofPython]);
   expect(Object.keys(PACKAGES).filter((name) => !name.startsWith('node:') && !named.has(name))).toEqual([]);
 });
