@@ -13,6 +13,7 @@ import { searchDriver } from './search-driver.ts';
 import { searchKill } from './search-kill.ts';
 import { trainerKill } from './trainer-kill.ts';
 import { trainerStart } from './trainer-start.ts';
+import { trainersBeside } from './trainers-beside.ts';
 import { verdicts } from './verdicts.ts';
 import { workerKill } from './worker-kill.ts';
 import { workflowWeight } from './workflow-weight.ts';
@@ -22,6 +23,7 @@ export const BENCHMARKS: readonly Benchmark[] = [
   deadTime,
   trainerKill,
   trainerStart,
+  trainersBeside,
   workerKill,
   overhead,
   checkpointCost,
