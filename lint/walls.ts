@@ -727,6 +727,7 @@ export const WALLS: Walls = walls({
       'trainers/orrery_trainers/store': MEASURES,
       'trainers/orrery_trainers/training': MEASURES,
       'trainers/orrery_trainers/verdicts': MEASURES,
+      'trainers/tests': 'the small campaign of its tests',
       worker: { why: 'the workflows as a worker runs them', files: ['bundle.ts'] },
       workflows: 'runs them',
     },

@@ -9,6 +9,7 @@ import socket
 import sys
 import time
 import warnings
+from contextlib import suppress
 from typing import Any, TextIO
 
 # Python's levels -> pino's, which are higher by 10.
@@ -32,9 +33,18 @@ class Logger:
         self.write(50, message, fields)
 
     def write(self, level: int, message: str, fields: dict[str, Any]) -> None:
-        """Print one line. Values that JSON cannot represent are printed as text, so a log line never fails."""
+        """Print one line. It never fails: values that JSON cannot represent are printed as text, and a full disk loses
+        the line.
+        """
         line = {"level": level, "time": int(time.time() * 1000), **self._bound, **fields, "msg": message}
-        print(json.dumps(line, ensure_ascii=False, default=str), file=self._stream or sys.stdout, flush=True)
+        with suppress(OSError):
+            print(json.dumps(line, ensure_ascii=False, default=str), file=self._stream or sys.stdout, flush=True)
+
+
+def print_reason(reason: object) -> None:
+    """Print why a program ends, as its last line on stderr. The exit code says it too, so a full disk may lose it."""
+    with suppress(OSError):
+        print(reason, file=sys.stderr, flush=True)
 
 
 class _Bridge(logging.Handler):

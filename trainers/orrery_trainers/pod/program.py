@@ -5,6 +5,7 @@ Use it as ``run_program('sft', train)``, where ``train(context)`` does the work 
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import traceback
@@ -14,7 +15,7 @@ from typing import Any, NoReturn
 from orrery_trainers.pod.code_version import refuse_other_code
 from orrery_trainers.pod.context import StageContext
 from orrery_trainers.pod.failures import Terminated, failure_of
-from orrery_trainers.pod.logs import Logger, adopt_library_logs
+from orrery_trainers.pod.logs import Logger, adopt_library_logs, print_reason
 from orrery_trainers.pod.stacks import print_stacks_on_sigusr1
 from orrery_trainers.pod.stopping import Interrupted
 
@@ -22,7 +23,13 @@ from orrery_trainers.pod.stopping import Interrupted
 def run_program(kind: str, work: Callable[[StageContext[Any]], None]) -> NoReturn:
     """Run a stage program and exit. SIGTERM sets ``context.stop``; then ``work`` saves and raises Terminated."""
     print_stacks_on_sigusr1()
-    sys.exit(exit_code_of(kind, work))
+    code = exit_code_of(kind, work)
+    try:
+        sys.stdout.flush()
+        sys.stderr.flush()
+    except OSError:
+        os._exit(code)  # their files are in the store, whose disk may be full; Python would exit with 120
+    sys.exit(code)
 
 
 def exit_code_of(kind: str, work: Callable[[StageContext[Any]], None]) -> int:
@@ -50,11 +57,11 @@ def exit_code_of(kind: str, work: Callable[[StageContext[Any]], None]) -> int:
         failure = failure_of(error)
         code = failure.exit_code if failure else 1
         log.error("stage program failed", exitCode=code, error=type(error).__name__, stack=traceback.format_exc())
-        print(failure or f"{type(error).__name__}: {error}", file=sys.stderr, flush=True)
+        print_reason(failure or f"{type(error).__name__}: {error}")
         return code
 
 
 def _stopped(log: Logger, stopped: Terminated) -> int:
     log.info("stopped by SIGTERM")
-    print(stopped, file=sys.stderr, flush=True)
+    print_reason(stopped)
     return stopped.exit_code

@@ -53,7 +53,7 @@ from orrery_trainers.models.sampling import stream_key
 from orrery_trainers.pod.code_version import refuse_other_code
 from orrery_trainers.pod.failures import DependencyDown, InvalidInput, StageFailure, failure_of
 from orrery_trainers.pod.inputs import verified_files
-from orrery_trainers.pod.logs import Logger
+from orrery_trainers.pod.logs import Logger, print_reason
 from orrery_trainers.pod.stacks import print_stacks_on_sigusr1
 from orrery_trainers.serving.engine import Engine, EngineLimits, Sequence
 from orrery_trainers.serving.text import StopStrings, Text
@@ -236,7 +236,7 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
 
 
 def _refuse(error: StageFailure) -> int:
-    print(error, file=sys.stderr)
+    print_reason(error)
     return error.exit_code
 
 

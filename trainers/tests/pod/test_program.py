@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import errno
 import json
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -89,3 +93,30 @@ def test_logs_are_lines_of_json_in_the_format_of_pino(folder, capsys):
         "pretrain",
     )
     assert isinstance(line["time"], int)
+
+
+@pytest.mark.parametrize(
+    ("work", "code"),
+    [
+        ("context.log.info('at work')", 0),
+        ("raise OSError(errno.ENOSPC, 'No space left on device')", 69),
+        ("raise Terminated('SIGTERM: saved')", 143),
+        ("raise ValueError('a bug')", 1),
+    ],
+)
+def test_the_exit_code_says_what_happened_although_no_output_can_be_written(folder, work, code):
+    program = f"""
+import errno
+from orrery_trainers.pod.failures import Terminated
+from orrery_trainers.pod.program import run_program
+
+def work(context):
+    {work}
+
+run_program("pretrain", work)
+"""
+    # The files of the output are in the store, and this device is always full.
+    with Path("/dev/full").open("w") as full:
+        env = {**os.environ, **environment(folder), "PYTHONPATH": str(PROJECT / "trainers")}
+        ended = subprocess.run([sys.executable, "-c", program], env=env, stdout=full, stderr=full)
+    assert ended.returncode == code
