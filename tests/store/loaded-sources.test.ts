@@ -38,6 +38,9 @@ const VERIFIER = /\/canaries\.jsonl$|^trainers\/orrery_trainers\/(?:verdicts|pod
 type Program = Parameters<typeof sourcesOf>[0];
 const hashedBy = (program: Program, kind: string, domain: string): Set<string> =>
   new Set(sourcesOf(program, { kind, domain, domains: DOMAINS, projectRoot: PROJECT }).keys());
+/** The limit of a real stage. The short one of the tests of faults gives a verifier three seconds to start. */
+const UNHURRIED = { run: { stallTimeoutSeconds: 1800 } };
+
 const MAIN: Program = { runtime: 'node', args: ['stages/main.ts'] };
 const python = (module: string): Program => ({ runtime: 'python', args: ['-m', `orrery_trainers.${module}`] });
 
@@ -64,7 +67,7 @@ describe('stages in TypeScript', () => {
     });
     const analyse = await storedCampaign(store);
     const ends = await Promise.all([
-      ...JOURNALLED.map(async (kind) => (await world.plan(kind, 'traced')).start().ended),
+      ...JOURNALLED.map(async (kind) => (await world.plan(kind, 'traced', UNHURRIED)).start().ended),
       ...[prepare, analyse].map(({ path }) => startStage(path, { store, env: { ORRERY_DOMAINS: DOMAINS } }).ended),
     ]);
     vi.unstubAllEnvs();
