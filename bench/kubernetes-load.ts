@@ -7,6 +7,9 @@ import { type Round, STAGE_SECONDS } from './support/kubernetes-round.ts';
 const AT_ONCE = { short: [1, 10], full: [1, 10, 100] } as const;
 /** Largest number of requests of a stage: it checks the nodes and creates the Job; a gang has a Service too. */
 const REQUESTS_A_STAGE = 2.5;
+/** Limit of the memory with this number of campaigns. */
+const MANY = 100;
+const MEMORY_MIB = 600;
 
 export const kubernetesLoad: Benchmark = {
   name: 'kubernetes-load',
@@ -50,6 +53,9 @@ function findings(rounds: readonly Round[]): Awaited<ReturnType<Benchmark['run']
         measured: `${last.watches} with ${last.campaigns}`,
         met: last.watches <= first.watches,
       },
+      ...(last.campaigns === MANY
+        ? [under(`memory of the worker’s process with ${MANY} campaigns`, last.rssMiB, MEMORY_MIB, 'MiB')]
+        : []),
       withoutTarget(
         `memory of the worker’s process from ${first.campaigns} to ${last.campaigns} campaigns`,
         `${numberText(first.rssMiB)} → ${numberText(last.rssMiB)} MiB, heap ${numberText(first.heapMiB)} → ${numberText(last.heapMiB)} MiB`,
