@@ -8,7 +8,14 @@ import { inProject } from '../../config/paths.ts';
 import { LABELS, MAIN } from '../../k8s/manifests/labels.ts';
 import type { CampaignSpecInput, Manifest, Progress } from '../../spec/index.ts';
 import { checkpointsDir, manifestPath, progressPath, stageDir } from '../../store/layout.ts';
-import { isRunning, jobsOf, leftovers, podsOf, startCampaign, statusOf } from '../support/cluster/campaigns.ts';
+import {
+  isRunning,
+  jobsOf,
+  podsOf,
+  startCampaign,
+  statusOf,
+  untilNothingIsLeft,
+} from '../support/cluster/campaigns.ts';
 import { eventually, followJobs } from '../support/cluster/job-story.ts';
 import { mainPid } from '../support/cluster/pod-processes.ts';
 import { type ClusterBench, openClusterBench } from '../support/cluster/workbench.ts';
@@ -172,7 +179,7 @@ test('a real campaign in real pods, with its RL trainer killed, gives the same r
   );
   expect(await jobsOf(namespace)).toHaveLength(stages.length + 1);
   // A stage ends when its part is published, before its pod ends.
-  await eventually('nothing is left', async () => (await leftovers(namespace)).length === 0, 15_000);
+  await untilNothingIsLeft(namespace);
 
   // Stage by stage the same. The report of `analyse` tells times, and its key counts those of what it reads, so of it
   // only counts are.

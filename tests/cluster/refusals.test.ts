@@ -2,7 +2,7 @@ import { PatchStrategy, RbacAuthorizationV1Api, setHeaderOptions } from '@kubern
 import { expect, test } from 'vitest';
 import { viewCampaign } from '../../cli/campaigns.ts';
 import type { CampaignSpecInput, StageKind, StageStatus } from '../../spec/index.ts';
-import { leftovers, startCampaign, statusOf, untilStage } from '../support/cluster/campaigns.ts';
+import { startCampaign, statusOf, untilNothingIsLeft, untilStage } from '../support/cluster/campaigns.ts';
 import { eventually } from '../support/cluster/job-story.ts';
 import { aSmallCampaign, type ClusterBench, openClusterBench } from '../support/cluster/workbench.ts';
 
@@ -22,7 +22,7 @@ async function refused(bench: ClusterBench, id: string, spec: CampaignSpecInput)
   const began = Date.now();
   const stage = await untilStage(handle, 'prepare', ['failed', 'held'], LIMIT_MS);
   console.log(`${id}: ${((Date.now() - began) / 1000).toFixed(1)} s: ${stage.why ?? stage.incidents.at(-1)?.message}`);
-  await eventually('nothing is left', async () => (await leftovers(bench.namespace)).length === 0, 15_000);
+  await untilNothingIsLeft(bench.namespace);
   await handle.result().catch(() => undefined);
   expect((await statusOf(handle)).phase).toBe('failed');
   return stage;
@@ -76,7 +76,7 @@ test('a waiting stage reports an impossible request and a missing claim, and its
     console.log(said.trim());
     await handle.cancel();
     await handle.result().catch(() => undefined);
-    expect(await leftovers(bench.namespace)).toEqual([]);
+    await untilNothingIsLeft(bench.namespace);
   }
 });
 

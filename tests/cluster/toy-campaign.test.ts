@@ -10,7 +10,14 @@ import {
   type Moment,
   unmoved,
 } from '../support/cluster/agreement.ts';
-import { isRunning, jobsOf, leftovers, podsOf, startCampaign, statusOf } from '../support/cluster/campaigns.ts';
+import {
+  isRunning,
+  jobsOf,
+  podsOf,
+  startCampaign,
+  statusOf,
+  untilNothingIsLeft,
+} from '../support/cluster/campaigns.ts';
 import { eventually } from '../support/cluster/job-story.ts';
 import { jobLines, kubectlJobs, orreryWatch, temporalUi } from '../support/cluster/views.ts';
 import { aSmallCampaign, type ClusterBench, openClusterBench } from '../support/cluster/workbench.ts';
@@ -91,7 +98,7 @@ test('status, orrery watch, the Temporal UI, kubectl and the pods always agree: 
     );
     expect(complete, name).toHaveLength(state === 'completed' ? 1 : 0);
   }
-  expect(await leftovers(namespace)).toEqual([]);
+  await untilNothingIsLeft(namespace);
 });
 
 /** Null if no worker answered in time, as happens on a busy machine: then there is nothing to compare. */

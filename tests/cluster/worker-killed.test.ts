@@ -1,5 +1,14 @@
 import { expect, test } from 'vitest';
-import { isLive, isRunning, jobsOf, leftovers, podsOf, startCampaign, statusOf } from '../support/cluster/campaigns.ts';
+import {
+  isLive,
+  isRunning,
+  jobsOf,
+  leftovers,
+  podsOf,
+  startCampaign,
+  statusOf,
+  untilNothingIsLeft,
+} from '../support/cluster/campaigns.ts';
 import { eventually, followJobs } from '../support/cluster/job-story.ts';
 import { aSmallCampaign, openClusterBench } from '../support/cluster/workbench.ts';
 
@@ -56,7 +65,7 @@ test('each stage has one live Job, although workers are killed while they create
   expect(stages.filter(({ failures }) => failures > 0)).toEqual([]);
   expect(watch.twins).toEqual(new Set());
   // A stage ends when its part is published, before its pod ends.
-  await eventually('nothing is left', async () => (await leftovers(namespace)).length === 0, 15_000);
+  await untilNothingIsLeft(namespace);
   // The pod that ran when its worker was killed did all of the work.
   const pods = await podsOf(namespace, 'search');
   expect(pods.filter(({ status }) => status?.phase === 'Succeeded').map(({ metadata }) => metadata?.uid)).toEqual([

@@ -78,3 +78,7 @@ export async function leftovers(namespace: TestNamespace): Promise<string[]> {
       .map(({ metadata }) => `pod ${metadata?.name}`),
   ];
 }
+
+/** The pods of a stage end up to three seconds after the stage, and those of a cancelled one before it. */
+export const untilNothingIsLeft = (namespace: TestNamespace): Promise<void> =>
+  eventually('nothing is left', async () => (await leftovers(namespace)).length === 0, 15_000);
