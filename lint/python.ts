@@ -10,7 +10,7 @@ const ROOTS = ['trainers', 'trainers/tests/support', 'trainers/tests/support/dom
 /** Modules of the standard library that the project uses. Any row may import them. */
 const STANDARD: ReadonlySet<string> = new Set(
   (
-    '__future__ argparse ast asyncio collections concurrent contextlib ctypes dataclasses datetime errno faulthandler ' +
+    '__future__ argparse ast asyncio atexit collections concurrent contextlib ctypes dataclasses datetime errno faulthandler ' +
     'fcntl functools gc graphlib hashlib http io itertools json logging math multiprocessing os pathlib platform pty ' +
     'random re reprlib resource secrets select selectors shutil signal socket statistics struct subprocess sys ' +
     'tempfile termios threading time traceback tracemalloc types typing urllib warnings zlib'

@@ -72,7 +72,7 @@ test('pauses during a back-off, and continues with the attempt that was due', as
 test('a pause that is requested while no worker runs is kept, and the next worker obeys it', async () => {
   const worker = await machine.startWorker();
   await start(aCampaign({ ...ONE_ARM, settings: { steps: 2000, stepMs: 50, only: ['pretrain'] } }));
-  await until('pretrain works', async () => (await status()).stages[1]?.progress !== null);
+  await until('pretrain works', async () => (await status()).stages[1]?.progress != null);
   worker.kill('SIGKILL');
   await handle().signal('pause');
   expect(await machine.jobProcesses()).not.toEqual([]);
