@@ -12,7 +12,6 @@ import type { Used } from './support/waiting-worker.ts';
 
 const WORKFLOWS = { short: 100, full: 400 };
 const ROUNDS = { short: 3, full: 7 };
-/** Above the SDK alone. */
 const LIMITS = { cpuMs: 5, heapKiB: 150 };
 
 /** CPU and heap of a worker for one more workflow. */
@@ -127,10 +126,9 @@ function findings(weights: Record<'sdk' | 'orrery', readonly Weight[]>, modules:
   const above = (what: keyof Weight) => median('orrery', what) - median('sdk', what);
   return {
     goals: [
-      under('CPU of one campaign, with the SDK', median('orrery', 'cpuMs'), LIMITS.cpuMs, 'ms'),
+      under('CPU of one campaign, above the SDK alone', above('cpuMs'), LIMITS.cpuMs, 'ms'),
       under('heap of one campaign, with the SDK', median('orrery', 'heapKiB'), LIMITS.heapKiB, 'KiB'),
-      withoutTarget('CPU above the SDK alone', `${numberText(above('cpuMs'))} ms`),
-      withoutTarget('heap above the SDK alone', `${numberText(above('heapKiB'))} KiB`),
+      withoutTarget('CPU of one campaign, with the SDK', `${numberText(median('orrery', 'cpuMs'))} ms`),
     ],
     tables: [
       {
