@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readdir, rm, stat } from 'node:fs/promises';
+import { access, constants, mkdir, mkdtemp, readdir, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { WorkerOptions } from '@temporalio/worker';
@@ -35,9 +35,10 @@ export async function workflowBundle(change: Partial<BundleParts> = {}): Promise
     [...sources, inProject('worker/build-bundle.ts'), inProject('package-lock.json')],
     PROJECT,
   );
+  const kept = join(inOrrery('bundles'), `${digest}.js`);
+  if (await exists(kept)) return { codePath: kept };
   const folder = await writableFolder();
   const codePath = join(folder, `${digest}.js`);
-  if (await exists(codePath)) return { codePath };
   const build = [inProject('worker/build-bundle.ts'), JSON.stringify(parts), codePath];
   await execa(process.execPath, build, { stdin: 'ignore', stdout: 'ignore', preferLocal: false });
   await removeOld(folder);
@@ -49,6 +50,7 @@ async function writableFolder(): Promise<string> {
   const folder = inOrrery('bundles');
   try {
     await mkdir(folder, { recursive: true });
+    await access(folder, constants.W_OK);
     return folder;
   } catch {
     return await mkdtemp(join(tmpdir(), 'orrery-bundle-'));
@@ -64,7 +66,8 @@ const exists = (path: string): Promise<boolean> =>
 async function removeOld(folder: string): Promise<void> {
   for (const name of await readdir(folder)) {
     const path = join(folder, name);
-    const { mtimeMs } = await stat(path);
-    if (Date.now() - mtimeMs > KEPT_MS) await rm(path, { force: true });
+    // Another worker may have removed or renamed it meanwhile.
+    const found = await stat(path).catch(() => null);
+    if (found !== null && Date.now() - found.mtimeMs > KEPT_MS) await rm(path, { force: true });
   }
 }
